@@ -1,0 +1,2 @@
+//! bespoke
+pub mod model;

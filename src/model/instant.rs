@@ -1,0 +1,142 @@
+use crate::model::{Duration, Quoted};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+/// Milliseconds since 1970-01-01T00:00:00Z. The only kind of instant in the crate.
+///
+/// Arithmetic saturates at [`Instant::MIN`] and [`Instant::MAX`]: an instant beyond them cannot be written
+/// as a date, so it is as good as never.
+///
+/// ```
+/// use bespoke::model::{Duration, Instant};
+/// let noon: Instant = "2026-11-23T12:00:00+01:00".parse()?;
+/// assert_eq!(noon + Duration::hours(1), "2026-11-23T12:00:00Z".parse()?);
+/// assert_eq!(noon.to_string(), "2026-11-23T11:00:00Z");
+/// # Ok::<(), bespoke::model::ParseInstantError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// 0001-01-01T00:00:00Z, the first instant that RFC 3339 can write.
+    pub const MIN: Instant = Instant(-62_135_596_800_000);
+    /// 9999-12-30T00:00:00Z: the last day is left out, so that every zone can write every instant.
+    pub const MAX: Instant = Instant(253_402_128_000_000);
+
+    /// The instant so many milliseconds after 1970-01-01T00:00:00Z; beyond the limits, the limit.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Instant {
+        if millis < Self::MIN.0 {
+            Self::MIN
+        } else if millis > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Instant(millis)
+        }
+    }
+
+    /// The same, or nothing where the number lies beyond [`Instant::MIN`] and [`Instant::MAX`].
+    #[must_use]
+    pub const fn checked_from_millis(millis: i64) -> Option<Instant> {
+        if millis < Self::MIN.0 || millis > Self::MAX.0 { None } else { Some(Instant(millis)) }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    pub(crate) fn to_jiff(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).expect("`MIN` and `MAX` lie within what jiff can write")
+    }
+
+    /// Rounds down to the millisecond, also before 1970.
+    pub(crate) fn from_jiff(timestamp: Timestamp) -> Instant {
+        let millis = timestamp.as_nanosecond().div_euclid(1_000_000);
+        Instant::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+    fn add(self, duration: Duration) -> Instant {
+        Instant::from_millis(self.0.saturating_add(duration.as_millis()))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Instant;
+    fn sub(self, duration: Duration) -> Instant {
+        Instant::from_millis(self.0.saturating_sub(duration.as_millis()))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Instant) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to_jiff())
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A text is not an RFC 3339 instant, or lies outside the years 1 to 9999.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not an instant; write it as `2026-11-23T10:00:00Z`", Quoted(.0))]
+pub struct ParseInstantError(String);
+
+impl FromStr for Instant {
+    type Err = ParseInstantError;
+
+    fn from_str(text: &str) -> Result<Instant, ParseInstantError> {
+        let refused = || ParseInstantError(text.to_owned());
+        let timestamp: Timestamp = text.parse().map_err(|_| refused())?;
+        let instant = Instant::from_jiff(timestamp);
+        if instant == Instant::MIN || instant == Instant::MAX { Err(refused()) } else { Ok(instant) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_and_show() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-11-23T10:00:00.123Z", 1_795_428_000_123),
+            ("2026-11-23T10:00:00.1239Z", 1_795_428_000_123),
+            ("1969-12-31T23:59:59.9995Z", -1),
+            ("2026-11-23T10:00:00+01:00", 1_795_424_400_000),
+        ] {
+            let instant: Instant = text.parse().unwrap();
+            assert_eq!(instant.as_millis(), millis, "{text}");
+            assert_eq!(instant.to_string().parse::<Instant>().unwrap(), instant);
+        }
+        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-23", "-5000-01-01T00:00:00Z"] {
+            assert!(text.parse::<Instant>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Instant::MAX + Duration::days(1), Instant::MAX);
+        assert_eq!(Instant::from_millis(i64::MIN), Instant::MIN);
+        assert_eq!((Instant::MIN - Duration::from_millis(i64::MAX)).as_millis(), Instant::MIN.as_millis());
+    }
+}

@@ -1,0 +1,439 @@
+use crate::model::{Duration, IdError, Instant, Object, Quoted, Value, check_id};
+use std::fmt;
+
+/// Most properties or traits, and most context fields, that a message may have, nested ones counted.
+pub const PROPERTIES_MAX: usize = 255;
+/// Longest string in a message, in bytes.
+pub const STRING_BYTES_MAX: usize = 8 * 1024;
+/// Largest message, in bytes of JSON.
+pub const BYTES_MAX: usize = 64 * 1024;
+/// Deepest nesting of objects and lists.
+const DEPTH_MAX: usize = 16;
+
+/// One thing that happened to a user, in the shape of the public Segment spec (`spec/formats.md` §1).
+///
+/// Reads and writes that spec's JSON with serde; [`Message::from_json`] also limits the size of the text.
+///
+/// ```
+/// use bespoke::model::{Instant, Message};
+/// let at: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+/// let message = Message::track("u42", "view").with("sku", "boot-7").at(at).id("m1");
+/// let json = serde_json::to_string(&message).unwrap();
+/// assert_eq!(Message::from_json(&json).unwrap(), message);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who: at least one id.
+    pub ids: Ids,
+    /// When; none means the host's `now`.
+    pub timestamp: Option<Instant>,
+    /// For deduplication: a second message with the same id is ignored.
+    pub message_id: Option<Box<str>>,
+    /// Where it came from (`context.device.type` …).
+    pub context: Object,
+    /// What.
+    pub body: Body,
+}
+
+/// The ids that a message names.
+///
+/// ```
+/// use bespoke::model::{Ids, Message};
+/// let browsing = Message::track(Ids::anonymous("device-1"), "view");
+/// let signed_in = Message::identify(Ids::both("u42", "device-1")).with("country", "FR");
+/// # let _ = (browsing, signed_in);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The host's own id of the user.
+    pub user: Option<Box<str>>,
+    /// The id of a browser or device.
+    pub anonymous: Option<Box<str>>,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Body {
+    /// The user did `event`.
+    Track {
+        /// Its name.
+        event: Box<str>,
+        /// Its properties.
+        properties: Object,
+    },
+    /// An event named `page`, with the property `name`.
+    Page {
+        /// The page's name.
+        name: Option<Box<str>>,
+        /// Its properties.
+        properties: Object,
+    },
+    /// An event named `screen`, with the property `name`.
+    Screen {
+        /// The screen's name.
+        name: Option<Box<str>>,
+        /// Its properties.
+        properties: Object,
+    },
+    /// Sets attributes; null unsets.
+    Identify {
+        /// The attributes.
+        traits: Object,
+    },
+    /// Sets `group.id` and `group.…`.
+    Group {
+        /// The group's id.
+        group_id: Box<str>,
+        /// Attributes of the group.
+        traits: Object,
+    },
+    /// What was known as `previous_id` is the message's user from now on.
+    Alias {
+        /// The earlier id.
+        previous_id: Box<str>,
+    },
+    /// Erases the user.
+    Forget,
+}
+
+impl Ids {
+    /// A user whom the host knows.
+    #[must_use]
+    pub fn user(id: impl Into<Box<str>>) -> Ids {
+        Ids { user: Some(id.into()), anonymous: None }
+    }
+
+    /// A browser or device whose user is not known yet.
+    #[must_use]
+    pub fn anonymous(id: impl Into<Box<str>>) -> Ids {
+        Ids { user: None, anonymous: Some(id.into()) }
+    }
+
+    /// A user on a browser or device: links the two.
+    #[must_use]
+    pub fn both(user: impl Into<Box<str>>, anonymous: impl Into<Box<str>>) -> Ids {
+        Ids { user: Some(user.into()), anonymous: Some(anonymous.into()) }
+    }
+}
+
+impl<T: Into<Box<str>>> From<T> for Ids {
+    fn from(user: T) -> Ids {
+        Ids::user(user)
+    }
+}
+
+impl Message {
+    fn new(ids: impl Into<Ids>, body: Body) -> Message {
+        Message { ids: ids.into(), timestamp: None, message_id: None, context: Object::new(), body }
+    }
+
+    /// The user did `event`.
+    #[must_use]
+    pub fn track(ids: impl Into<Ids>, event: impl Into<Box<str>>) -> Message {
+        Message::new(ids, Body::Track { event: event.into(), properties: Object::new() })
+    }
+
+    /// The user saw a page.
+    #[must_use]
+    pub fn page(ids: impl Into<Ids>, name: impl Into<Box<str>>) -> Message {
+        Message::new(ids, Body::Page { name: Some(name.into()), properties: Object::new() })
+    }
+
+    /// The user saw a screen of an app.
+    #[must_use]
+    pub fn screen(ids: impl Into<Ids>, name: impl Into<Box<str>>) -> Message {
+        Message::new(ids, Body::Screen { name: Some(name.into()), properties: Object::new() })
+    }
+
+    /// Sets attributes, each by [`with`](Message::with).
+    #[must_use]
+    pub fn identify(ids: impl Into<Ids>) -> Message {
+        Message::new(ids, Body::Identify { traits: Object::new() })
+    }
+
+    /// The user belongs to a group.
+    #[must_use]
+    pub fn group(ids: impl Into<Ids>, group_id: impl Into<Box<str>>) -> Message {
+        Message::new(ids, Body::Group { group_id: group_id.into(), traits: Object::new() })
+    }
+
+    /// What was known as `previous_id` is `user` from now on.
+    #[must_use]
+    pub fn alias(previous_id: impl Into<Box<str>>, user: impl Into<Box<str>>) -> Message {
+        Message::new(Ids::user(user), Body::Alias { previous_id: previous_id.into() })
+    }
+
+    /// Erases the user.
+    #[must_use]
+    pub fn forget(ids: impl Into<Ids>) -> Message {
+        Message::new(ids, Body::Forget)
+    }
+
+    /// Sets a property or trait; an `alias` or `forget` has none and stays as it is.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Box<str>>, value: impl Into<Value>) -> Message {
+        match &mut self.body {
+            Body::Track { properties: fields, .. }
+            | Body::Page { properties: fields, .. }
+            | Body::Screen { properties: fields, .. }
+            | Body::Identify { traits: fields }
+            | Body::Group { traits: fields, .. } => fields.set(name, value),
+            Body::Alias { .. } | Body::Forget => {}
+        }
+        self
+    }
+
+    /// Sets a field of the context.
+    #[must_use]
+    pub fn context(mut self, name: impl Into<Box<str>>, value: impl Into<Value>) -> Message {
+        self.context.set(name, value);
+        self
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn at(mut self, instant: Instant) -> Message {
+        self.timestamp = Some(instant);
+        self
+    }
+
+    /// Its id, for deduplication.
+    #[must_use]
+    pub fn id(mut self, message_id: impl Into<Box<str>>) -> Message {
+        self.message_id = Some(message_id.into());
+        self
+    }
+
+    /// The event that a track, page or screen message reports, with its properties.
+    #[must_use]
+    pub fn event(&self) -> Option<(&str, &Object)> {
+        match &self.body {
+            Body::Track { event, properties } => Some((event, properties)),
+            Body::Page { properties, .. } => Some(("page", properties)),
+            Body::Screen { properties, .. } => Some(("screen", properties)),
+            _ => None,
+        }
+    }
+
+    /// Whether an engine may take it. Linear in the message's size; allocates only for an error.
+    ///
+    /// # Errors
+    /// [`MessageError`] for whatever `spec/formats.md` §1 refuses: no id or a junk id, no event name, a number
+    /// that is not finite, too many properties, a string or a message that is too large, nesting too deep.
+    pub fn check(&self) -> Result<(), MessageError> {
+        if self.ids.user.is_none() && self.ids.anonymous.is_none() {
+            return Err(MessageErrorKind::NoId.at("userId"));
+        }
+        let mut bytes = 0;
+        let mut check = |id: &str, field: &'static str| {
+            bytes += id.len();
+            check_id(id).map_err(|e| MessageErrorKind::Id(e).at(field))
+        };
+        self.ids.user.as_deref().map_or(Ok(()), |id| check(id, "userId"))?;
+        self.ids.anonymous.as_deref().map_or(Ok(()), |id| check(id, "anonymousId"))?;
+        let (fields, name) = match &self.body {
+            Body::Track { event, properties } => {
+                if event.trim().is_empty() {
+                    return Err(MessageErrorKind::NoEventName.at("event"));
+                }
+                check_string(event, "event", &mut bytes)?;
+                (properties, "properties")
+            }
+            Body::Page { name, properties } | Body::Screen { name, properties } => {
+                check_string(name.as_deref().unwrap_or_default(), "name", &mut bytes)?;
+                (properties, "properties")
+            }
+            Body::Identify { traits } => (traits, "traits"),
+            Body::Group { group_id, traits } => {
+                check(group_id, "groupId")?;
+                (traits, "traits")
+            }
+            Body::Alias { previous_id } => {
+                check(previous_id, "previousId")?;
+                if self.ids.user.is_none() {
+                    return Err(MessageErrorKind::AliasWithoutUser.at("userId"));
+                }
+                (&self.context, "context")
+            }
+            Body::Forget => (&self.context, "context"),
+        };
+        if let Some(id) = &self.message_id {
+            check_string(id, "messageId", &mut bytes)?;
+        }
+        check_object(fields, name, &mut bytes)?;
+        check_object(&self.context, "context", &mut bytes)?;
+        if bytes > BYTES_MAX { Err(MessageErrorKind::TooLarge(bytes).at("message")) } else { Ok(()) }
+    }
+}
+
+fn check_string(text: &str, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
+    *bytes += text.len();
+    if text.len() > STRING_BYTES_MAX {
+        Err(MessageErrorKind::StringTooLong(text.len()).at(field))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_object(object: &Object, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
+    let mut names = 0;
+    object.iter().try_for_each(|(name, value)| check_value(name, value, field, 1, &mut names, bytes))
+}
+
+fn check_value(
+    name: &str,
+    value: &Value,
+    field: &str,
+    depth: usize,
+    names: &mut usize,
+    bytes: &mut usize,
+) -> Result<(), MessageError> {
+    // The path is put together only for an error, from the outermost name it has reached.
+    let place = || format!("{field}.{name}");
+    check_string(name, field, bytes)?;
+    *names += usize::from(!matches!(value, Value::Object(_)));
+    if *names > PROPERTIES_MAX {
+        return Err(MessageErrorKind::TooManyProperties.at(field));
+    }
+    match value {
+        Value::Float(x) if !x.is_finite() => return Err(MessageErrorKind::NotFinite.at(&place())),
+        Value::Geo(geo) if !(geo.lat.is_finite() && geo.lon.is_finite()) => {
+            return Err(MessageErrorKind::NotFinite.at(&place()));
+        }
+        Value::String(text) => {
+            *bytes += text.len();
+            if text.len() > STRING_BYTES_MAX {
+                return Err(MessageErrorKind::StringTooLong(text.len()).at(&place()));
+            }
+        }
+        Value::List(_) | Value::Object(_) if depth >= DEPTH_MAX => {
+            return Err(MessageErrorKind::TooDeep.at(&place()));
+        }
+        Value::List(list) => {
+            // Elements of a list are parts of one property, however many they are; the size limits them.
+            for element in list {
+                let mut unlimited = 0;
+                check_value(name, element, field, depth + 1, &mut unlimited, bytes)?;
+            }
+        }
+        Value::Object(object) => {
+            for (inner, value) in object.iter() {
+                check_value(inner, value, field, depth + 1, names, bytes)?;
+            }
+        }
+        _ => *bytes += 8,
+    }
+    Ok(())
+}
+
+/// Why a message was refused. It changed nothing.
+///
+/// ```
+/// use bespoke::model::Message;
+/// let error = Message::from_json(r#"{"type":"track","userId":"undefined","event":"view"}"#).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "`userId`: `undefined` is no id but a word that broken clients send; leave the field out where there is none"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct MessageError {
+    kind: MessageErrorKind,
+    field: Box<str>,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageErrorKind {
+    /// The text is not JSON, or not an object.
+    #[error("the line is not a JSON object: {0}")]
+    NotJson(String),
+    /// A field that is needed is not there.
+    #[error("the field is missing")]
+    Missing,
+    /// A field has a value of the wrong kind.
+    #[error("{wanted} is wanted, not {found}")]
+    WrongKind {
+        /// What would be right.
+        wanted: &'static str,
+        /// What was there.
+        found: &'static str,
+    },
+    /// The `type` is not one of the seven.
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias and forget{}",
+        Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
+    UnknownType {
+        /// What was there.
+        found: String,
+        /// A known type that is near.
+        nearest: Option<&'static str>,
+    },
+    /// Neither `userId` nor `anonymousId` is there.
+    #[error("the message names nobody; set `userId` or `anonymousId`")]
+    NoId,
+    /// An id is not one.
+    #[error(transparent)]
+    Id(IdError),
+    /// A track message without the name of its event.
+    #[error("a track message needs the name of its event")]
+    NoEventName,
+    /// An `alias` without a `userId` has nobody to give the earlier id to.
+    #[error("an alias needs the `userId` that `previousId` is known by from now on")]
+    AliasWithoutUser,
+    /// The timestamp is neither RFC 3339 nor integer milliseconds within the years 1 to 9999.
+    #[error("{} is not a timestamp; write `2026-11-23T10:00:00Z` or integer milliseconds since 1970", Quoted(.0))]
+    Timestamp(String),
+    /// A number is infinite, or no number.
+    #[error("the number is not finite; leave the field out where there is no value")]
+    NotFinite,
+    /// More than 255 properties, traits or context fields.
+    #[error("more than {PROPERTIES_MAX} fields; send what definitions read")]
+    TooManyProperties,
+    /// A string of more than 8 KiB.
+    #[error("the string has {0} bytes, at most {STRING_BYTES_MAX} are allowed")]
+    StringTooLong(usize),
+    /// A message of more than 64 KiB.
+    #[error("{0} bytes, at most {BYTES_MAX} are allowed")]
+    TooLarge(usize),
+    /// Objects or lists within one another, more than 16 deep.
+    #[error("objects and lists lie more than {DEPTH_MAX} deep")]
+    TooDeep,
+    /// The timestamp lies further ahead of the host's clock than is allowed.
+    #[error(
+        "it lies {ahead} ahead of the clock, at most {allowed} is allowed (`allowed_skew` in the settings)"
+    )]
+    InFuture {
+        /// How far ahead.
+        ahead: Duration,
+        /// How far is allowed.
+        allowed: Duration,
+    },
+}
+
+impl MessageErrorKind {
+    pub(crate) fn at(self, field: &str) -> MessageError {
+        MessageError { kind: self, field: field.into() }
+    }
+}
+
+impl MessageError {
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> &MessageErrorKind {
+        &self.kind
+    }
+
+    /// The field that it is about, such as `userId` or `properties.price`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Quoted(&self.field), self.kind)
+    }
+}

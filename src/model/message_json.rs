@@ -1,0 +1,265 @@
+//! Messages as the Segment spec's JSON. Read by hand rather than by derive: each wrong field gets an error
+//! that names it, and unknown fields cost nothing.
+
+use crate::model::{
+    BYTES_MAX, Body, Ids, Instant, Message, MessageError, MessageErrorKind as Kind, Object, Value,
+};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const TYPES: [&str; 7] = ["track", "page", "screen", "identify", "group", "alias", "forget"];
+
+impl Message {
+    /// Reads one message from its JSON.
+    ///
+    /// # Errors
+    /// [`MessageError`] where the text is not JSON, is over 64 KiB, lacks a field, or [`Message::check`] refuses it.
+    pub fn from_json(text: &str) -> Result<Message, MessageError> {
+        if text.len() > BYTES_MAX {
+            return Err(Kind::TooLarge(text.len()).at("message"));
+        }
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(object)) => Message::from_object(object),
+            Ok(other) => Err(Kind::NotJson(format!("it is {}", other.kind_name())).at("message")),
+            Err(e) if e.to_string().starts_with("number out of range") => Err(Kind::NotFinite.at("message")),
+            Err(e) if e.to_string().starts_with("recursion limit") => Err(Kind::TooDeep.at("message")),
+            Err(e) => Err(Kind::NotJson(e.to_string()).at("message")),
+        }
+    }
+
+    fn from_object(mut fields: Object) -> Result<Message, MessageError> {
+        let kind = text(&mut fields, "type")?.ok_or_else(|| Kind::Missing.at("type"))?;
+        let ids = Ids { user: text(&mut fields, "userId")?, anonymous: text(&mut fields, "anonymousId")? };
+        if ids.user.is_none() && ids.anonymous.is_none() {
+            return Err(Kind::NoId.at("userId"));
+        }
+        let body = match &*kind {
+            "track" => Body::Track {
+                event: text(&mut fields, "event")?.ok_or_else(|| Kind::NoEventName.at("event"))?,
+                properties: object(&mut fields, "properties")?,
+            },
+            "page" => Body::Page {
+                name: text(&mut fields, "name")?,
+                properties: object(&mut fields, "properties")?,
+            },
+            "screen" => Body::Screen {
+                name: text(&mut fields, "name")?,
+                properties: object(&mut fields, "properties")?,
+            },
+            "identify" => Body::Identify { traits: object(&mut fields, "traits")? },
+            "group" => Body::Group {
+                group_id: text(&mut fields, "groupId")?.ok_or_else(|| Kind::Missing.at("groupId"))?,
+                traits: object(&mut fields, "traits")?,
+            },
+            "alias" => Body::Alias {
+                previous_id: text(&mut fields, "previousId")?
+                    .ok_or_else(|| Kind::Missing.at("previousId"))?,
+            },
+            "forget" => Body::Forget,
+            other => {
+                let nearest = crate::model::nearest(other, TYPES);
+                return Err(Kind::UnknownType { found: other.to_owned(), nearest }.at("type"));
+            }
+        };
+        let message = Message {
+            ids,
+            timestamp: fields.take("timestamp").map(timestamp).transpose()?.flatten(),
+            message_id: text(&mut fields, "messageId")?,
+            context: object(&mut fields, "context")?,
+            body,
+        };
+        message.check()?;
+        Ok(message)
+    }
+}
+
+fn text(fields: &mut Object, name: &'static str) -> Result<Option<Box<str>>, MessageError> {
+    match fields.take(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Kind::WrongKind { wanted: "a string", found: other.kind_name() }.at(name)),
+    }
+}
+
+fn object(fields: &mut Object, name: &'static str) -> Result<Object, MessageError> {
+    match fields.take(name) {
+        None | Some(Value::Null) => Ok(Object::new()),
+        Some(Value::Object(object)) => Ok(object),
+        Some(other) => Err(Kind::WrongKind { wanted: "an object", found: other.kind_name() }.at(name)),
+    }
+}
+
+fn timestamp(value: Value) -> Result<Option<Instant>, MessageError> {
+    let refused = |text: String| Kind::Timestamp(text).at("timestamp");
+    match value {
+        Value::Null => Ok(None),
+        Value::Int(millis) => {
+            Instant::checked_from_millis(millis).map(Some).ok_or_else(|| refused(millis.to_string()))
+        }
+        Value::Float(x) => Err(refused(x.to_string())),
+        Value::String(text) => text.parse().map(Some).map_err(|_| refused(text.into())),
+        other => {
+            Err(Kind::WrongKind { wanted: "a string or integer milliseconds", found: other.kind_name() }
+                .at("timestamp"))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Message, D::Error> {
+        Message::from_object(Object::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let kind = match &self.body {
+            Body::Track { .. } => "track",
+            Body::Page { .. } => "page",
+            Body::Screen { .. } => "screen",
+            Body::Identify { .. } => "identify",
+            Body::Group { .. } => "group",
+            Body::Alias { .. } => "alias",
+            Body::Forget => "forget",
+        };
+        map.serialize_entry("type", kind)?;
+        if let Some(id) = &self.message_id {
+            map.serialize_entry("messageId", id)?;
+        }
+        if let Some(user) = &self.ids.user {
+            map.serialize_entry("userId", user)?;
+        }
+        if let Some(anonymous) = &self.ids.anonymous {
+            map.serialize_entry("anonymousId", anonymous)?;
+        }
+        if let Some(at) = self.timestamp {
+            map.serialize_entry("timestamp", &at.to_string())?;
+        }
+        match &self.body {
+            Body::Track { event, properties } => {
+                map.serialize_entry("event", event)?;
+                map.serialize_entry("properties", properties)?;
+            }
+            Body::Page { name, properties } | Body::Screen { name, properties } => {
+                if let Some(name) = name {
+                    map.serialize_entry("name", name)?;
+                }
+                map.serialize_entry("properties", properties)?;
+            }
+            Body::Identify { traits } => map.serialize_entry("traits", traits)?,
+            Body::Group { group_id, traits } => {
+                map.serialize_entry("groupId", group_id)?;
+                map.serialize_entry("traits", traits)?;
+            }
+            Body::Alias { previous_id } => map.serialize_entry("previousId", previous_id)?,
+            Body::Forget => {}
+        }
+        if !self.context.is_empty() {
+            map.serialize_entry("context", &self.context)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> String {
+        Message::from_json(json).expect_err(json).to_string()
+    }
+
+    #[test]
+    fn every_bad_message_says_what_is_wrong() {
+        let long = "x".repeat(9_000);
+        let many: Vec<String> = (0..256).map(|i| format!("\"p{i}\":1")).collect();
+        for (json, words) in [
+            ("", "not a JSON object"),
+            ("[]", "it is a list"),
+            ("{", "not a JSON object"),
+            (r#"{"userId":"u"}"#, "`type`: the field is missing"),
+            (r#"{"type":"trak","userId":"u"}"#, "did you mean `track`"),
+            (r#"{"type":"track","event":"view"}"#, "names nobody"),
+            (r#"{"type":"track","event":"view","userId":7}"#, "`userId`: a string is wanted, not a number"),
+            (r#"{"type":"track","event":"view","userId":"null"}"#, "no id"),
+            (r#"{"type":"track","event":"view","anonymousId":""}"#, "the id is empty"),
+            (r#"{"type":"track","userId":"u"}"#, "needs the name"),
+            (r#"{"type":"track","userId":"u","event":" "}"#, "needs the name"),
+            (r#"{"type":"track","userId":"u","event":"e","timestamp":"noon"}"#, "`noon` is not a timestamp"),
+            (r#"{"type":"track","userId":"u","event":"e","timestamp":9e18}"#, "not a timestamp"),
+            (
+                r#"{"type":"track","userId":"u","event":"e","timestamp":true}"#,
+                "integer milliseconds is wanted",
+            ),
+            (r#"{"type":"track","userId":"u","event":"e","properties":{"x":1e999}}"#, "not finite"),
+            (r#"{"type":"track","userId":"u","event":"e","properties":[]}"#, "an object is wanted"),
+            (r#"{"type":"alias","userId":"u"}"#, "`previousId`: the field is missing"),
+            (r#"{"type":"alias","anonymousId":"u","previousId":"v"}"#, "needs the `userId`"),
+            (r#"{"type":"group","userId":"u"}"#, "`groupId`: the field is missing"),
+            (
+                &format!(r#"{{"type":"track","userId":"u","event":"e","properties":{{"s":"{long}"}}}}"#),
+                "9000 bytes",
+            ),
+            (
+                &format!(
+                    r#"{{"type":"track","userId":"u","event":"e","properties":{{{}}}}}"#,
+                    many.join(",")
+                ),
+                "255",
+            ),
+            (&format!(r#"{{"type":"track","x":"{}"}}"#, "x".repeat(BYTES_MAX)), "at most 65536"),
+            (
+                &format!(
+                    r#"{{"type":"track","userId":"u","event":"e","properties":{{"x":{}1{}}}}}"#,
+                    "[".repeat(20),
+                    "]".repeat(20)
+                ),
+                "more than 16 deep",
+            ),
+            (&format!("{}1{}", "[".repeat(5000), "]".repeat(5000)), "more than 16 deep"),
+        ] {
+            let error = refused(json);
+            assert!(error.contains(words), "{error} lacks {words}");
+            assert!(error.len() < 300, "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_from_hosts_too() {
+        let error = Message::track("u", "e").with("x", f64::NAN).check().unwrap_err();
+        assert_eq!(error.field(), "properties.x");
+        assert_eq!(error.kind(), &Kind::NotFinite);
+    }
+
+    #[test]
+    fn json_round_trip() {
+        let at = Instant::from_millis(1_795_428_000_123);
+        let mut address = Object::new();
+        address.set("city", "Paris");
+        for message in [
+            Message::track("u", "Order Completed")
+                .with("total", 12.5)
+                .with("skus", vec!["a", "b"])
+                .at(at)
+                .id("m"),
+            Message::page(Ids::anonymous("d1"), "home").context("device", address.clone()),
+            Message::screen("u", "cart"),
+            Message::identify(Ids::both("u", "d1")).with("address", address).with("gone", Value::Null),
+            Message::group("u", "g1").with("plan", "pro"),
+            Message::alias("old", "u"),
+            Message::forget("u"),
+        ] {
+            let json = serde_json::to_string(&message).unwrap();
+            assert_eq!(Message::from_json(&json).unwrap(), message, "{json}");
+            assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_the_last_of_two_equal_names_counts() {
+        let json = r#"{"type":"track","userId":"u","event":"e","sentAt":1,"properties":{"x":1,"x":2}}"#;
+        let message = Message::from_json(json).unwrap();
+        assert_eq!(message.event().unwrap().1.get("x"), Some(&Value::Int(2)));
+    }
+}

@@ -1,0 +1,24 @@
+//! # model: the words all rooms speak
+//! In: nothing; out: [`Instant`], [`Duration`], [`Zone`], [`Value`], [`Message`], ids.
+//! Knows nothing of profiles, segments or storage, and imports no other room. Reads no clock.
+//! Invariants: a [`Float`](Value::Float) that passed [`Message::check`] is finite; an [`Instant`] is
+//! milliseconds in UTC; calendars exist only in [`Zone`].
+
+mod duration;
+mod id;
+mod instant;
+mod message;
+mod message_json;
+mod text;
+mod value;
+mod zone;
+
+pub use duration::{Duration, ParseDurationError};
+pub use id::{IdError, check_id};
+pub use instant::{Instant, ParseInstantError};
+pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};
+pub use value::{Geo, Object, Value};
+pub use zone::{Civil, Period, Zone};
+
+pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
+pub(crate) use text::{Quoted, nearest, stable_hash};
