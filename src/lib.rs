@@ -1,2 +1,5 @@
 //! bespoke
 pub mod model;
+pub mod profile;
+pub mod segment;
+pub mod recommend;

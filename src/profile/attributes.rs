@@ -1,0 +1,149 @@
+use crate::model::{Instant, Object, Value};
+use crate::profile::keep::pack_declared;
+use crate::profile::{Keep, Packed, Symbol, Symbols};
+
+/// The attributes of a user by last write: the later instant wins, of equals the later arrival.
+///
+/// An attribute that was unset stays as a tomb with its instant, so that a late message cannot bring it back.
+/// Invariants: 1. sorted by name's symbol, each once. 2. names and values hold shares in `Symbols`.
+#[derive(Debug, Default)]
+pub(crate) struct Attributes(Vec<Attribute>);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attribute {
+    pub(crate) name: Symbol,
+    pub(crate) written: Instant,
+    pub(crate) value: Packed,
+}
+
+impl Attributes {
+    pub(crate) fn get(&self, name: Symbol) -> Packed {
+        match self.0.binary_search_by_key(&name, |a| a.name) {
+            Ok(place) => self.0[place].value,
+            Err(_) => Packed::MISSING,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Attribute> {
+        self.0.iter()
+    }
+
+    /// Writes traits, with nested objects as dotted names below `prefix`; `changed` gets each name whose value is
+    /// another one now.
+    pub(crate) fn write(
+        &mut self,
+        prefix: &str,
+        traits: &Object,
+        at: Instant,
+        keep: &Keep,
+        symbols: &mut Symbols,
+        changed: &mut Vec<Symbol>,
+    ) {
+        for (name, value) in traits.iter() {
+            let dotted;
+            let name = if prefix.is_empty() {
+                name
+            } else {
+                dotted = format!("{prefix}.{name}");
+                &dotted
+            };
+            match value {
+                Value::Object(inner) => {
+                    let place = value.as_geo();
+                    if let Some(geo) = place {
+                        self.set(name, &Value::Geo(geo), at, keep, symbols, changed);
+                    }
+                    let mut inner = inner.clone();
+                    if place.is_some() {
+                        inner.take("lat");
+                        inner.take("lon");
+                    }
+                    self.write(name, &inner, at, keep, symbols, changed);
+                }
+                Value::Null => {
+                    self.set(name, value, at, keep, symbols, changed);
+                    self.unset_below(name, at, symbols, changed);
+                }
+                _ => self.set(name, value, at, keep, symbols, changed),
+            }
+        }
+    }
+
+    pub(crate) fn set(
+        &mut self,
+        name: &str,
+        value: &Value,
+        at: Instant,
+        keep: &Keep,
+        symbols: &mut Symbols,
+        changed: &mut Vec<Symbol>,
+    ) {
+        let value = pack_declared(value, keep.instants.contains(name), symbols);
+        let name = symbols.intern(name);
+        self.put(Attribute { name, written: at, value }, symbols, changed);
+    }
+
+    /// Unsets what a nested object of that name had set before.
+    fn unset_below(&mut self, name: &str, at: Instant, symbols: &mut Symbols, changed: &mut Vec<Symbol>) {
+        for attribute in &mut self.0 {
+            let below =
+                symbols.text(attribute.name).strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+            if below && at >= attribute.written {
+                attribute.written = at;
+                if !attribute.value.is_missing() {
+                    symbols.release(std::mem::replace(&mut attribute.value, Packed::MISSING));
+                    changed.push(attribute.name);
+                }
+            }
+        }
+    }
+
+    /// Takes over a written attribute with its shares.
+    fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<Symbol>) {
+        match self.0.binary_search_by_key(&new.name, |a| a.name) {
+            Ok(place) => {
+                symbols.release(new.name.packed());
+                let old = &mut self.0[place];
+                if new.written < old.written {
+                    symbols.release(new.value);
+                    return;
+                }
+                if !symbols.same(old.value, new.value) {
+                    changed.push(new.name);
+                }
+                symbols.release(std::mem::replace(&mut old.value, new.value));
+                old.written = new.written;
+            }
+            Err(place) => {
+                if !new.value.is_missing() {
+                    changed.push(new.name);
+                }
+                self.0.reserve_exact(1);
+                self.0.insert(place, new);
+            }
+        }
+    }
+
+    /// Takes over the attributes of another profile of the same user. Of two that were written at the same
+    /// instant the own one stays.
+    pub(crate) fn absorb(&mut self, other: Attributes, symbols: &mut Symbols) {
+        let mut changed = Vec::new();
+        for theirs in other.0 {
+            let own =
+                self.0.binary_search_by_key(&theirs.name, |a| a.name).map(|place| self.0[place].written);
+            if own.is_ok_and(|written| written == theirs.written) {
+                symbols.release(theirs.name.packed());
+                symbols.release(theirs.value);
+            } else {
+                self.put(theirs, symbols, &mut changed);
+            }
+        }
+    }
+
+    pub(crate) fn release(self, symbols: &mut Symbols) {
+        for attribute in self.0 {
+            symbols.release(attribute.name.packed());
+            symbols.release(attribute.value);
+        }
+    }
+}

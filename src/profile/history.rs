@@ -1,0 +1,127 @@
+use crate::model::Instant;
+use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
+
+/// One kept event: 16 bytes, and eight for each property that is kept with it.
+///
+/// First word: 49 bits of instant (signed milliseconds, which hold every [`Instant`]) above 15 bits of kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    when_and_what: i64,
+    /// Order of arrival, for events of one instant.
+    arrival: u32,
+    /// Where its properties begin.
+    start: u32,
+}
+
+impl Row {
+    fn new(at: Instant, kind: EventKind, arrival: u32, start: u32) -> Row {
+        Row { when_and_what: at.as_millis() << 15 | i64::from(kind.0), arrival, start }
+    }
+
+    pub(crate) fn at(self) -> i64 {
+        self.when_and_what >> 15
+    }
+
+    pub(crate) fn kind(self) -> EventKind {
+        EventKind((self.when_and_what & 0x7FFF) as u16)
+    }
+
+    fn order(self) -> (i64, u32) {
+        (self.at(), self.arrival)
+    }
+}
+
+/// The kept events of one user, by instant, then by arrival.
+///
+/// Invariants: 1. rows are sorted by (instant, arrival). 2. the properties of a row are the `columns` of its kind,
+/// from `start` on. 3. every packed value holds a share in `Symbols`.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    rows: Vec<Row>,
+    values: Vec<Packed>,
+}
+
+impl History {
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(crate) fn value(&self, row: Row, place: usize) -> Packed {
+        self.values[row.start as usize + place]
+    }
+
+    /// The properties of a row, and what lies behind them.
+    pub(crate) fn values_from(&self, row: Row) -> &[Packed] {
+        &self.values[row.start as usize..]
+    }
+
+    /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history.
+    pub(crate) fn insert(&mut self, at: Instant, kind: EventKind, arrival: u32, values: &[Packed]) {
+        let row = Row::new(at, kind, arrival, self.values.len() as u32);
+        grow(&mut self.values, values.len());
+        self.values.extend_from_slice(values);
+        grow(&mut self.rows, 1);
+        match self.rows.last() {
+            Some(last) if last.order() > row.order() => {
+                let place = self.rows.partition_point(|r| r.order() <= row.order());
+                self.rows.insert(place, row);
+            }
+            _ => self.rows.push(row),
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows.len() == self.rows.capacity() && !self.rows.is_empty()
+    }
+
+    /// Drops what no definition can see any more. O(rows).
+    pub(crate) fn prune(&mut self, now: Instant, session: &Session, keep: &Keep, symbols: &mut Symbols) {
+        let expired = |row: Row| {
+            let kind = keep.kind(row.kind());
+            let in_session = kind.session && row.at() >= session.first.as_millis();
+            !in_session
+                && match kind.horizon {
+                    Horizon::None => true,
+                    Horizon::For(age) => row.at() <= now.as_millis().saturating_sub(age.as_millis()),
+                    Horizon::Forever => false,
+                }
+        };
+        if !self.rows.iter().any(|row| expired(*row)) {
+            return;
+        }
+        let mut values = Vec::with_capacity(self.values.len());
+        self.rows.retain_mut(|row| {
+            let width = keep.kind(row.kind()).columns.len();
+            let own = &self.values[row.start as usize..][..width];
+            if expired(*row) {
+                own.iter().for_each(|value| symbols.release(*value));
+                return false;
+            }
+            row.start = values.len() as u32;
+            values.extend_from_slice(own);
+            true
+        });
+        self.values = values;
+    }
+
+    /// Takes over the events of another history.
+    pub(crate) fn absorb(&mut self, other: History, keep: &Keep) {
+        for row in other.rows {
+            let width = keep.kind(row.kind()).columns.len();
+            let values = &other.values[row.start as usize..][..width];
+            self.insert(Instant::from_millis(row.at()), row.kind(), row.arrival, values);
+        }
+    }
+
+    pub(crate) fn release(self, symbols: &mut Symbols) {
+        self.values.into_iter().for_each(|value| symbols.release(value));
+    }
+}
+
+/// Makes room by a few elements or an eighth: most users have few events, and doubling would waste a third of
+/// all memory on them.
+fn grow<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(4).max(list.len() / 8));
+    }
+}

@@ -1,0 +1,232 @@
+use crate::model::{Duration, Object, Value};
+use crate::profile::{Packed, Symbols};
+use hashbrown::HashMap;
+
+/// Number of a kind of event, dense, in the order in which definitions first name it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct EventKind(pub(crate) u16);
+
+impl EventKind {
+    /// Every event that no definition names; kept only where a definition reads `any`.
+    pub(crate) const OTHER: EventKind = EventKind(0);
+    /// A row gives fifteen bits to the kind.
+    pub(crate) const COUNT_MAX: usize = 1 << 15;
+}
+
+/// Number of a path that some definition reads, such as `sku` or `context.device.type`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct PropertyId(pub(crate) u16);
+
+/// How long a kind of event is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Horizon {
+    /// Not at all: no definition looks back at it.
+    #[default]
+    None,
+    /// Until it is so old.
+    For(Duration),
+    /// For ever.
+    Forever,
+}
+
+impl Horizon {
+    pub(crate) fn longest(self, other: Horizon) -> Horizon {
+        match (self, other) {
+            (Horizon::None, x) | (x, Horizon::None) => x,
+            (Horizon::For(a), Horizon::For(b)) => Horizon::For(a.max(b)),
+            _ => Horizon::Forever,
+        }
+    }
+}
+
+/// What profiles keep of events: it follows from the definitions, and from nothing else.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    kinds: Vec<KindKeep>,
+    by_name: HashMap<Box<str>, EventKind, ahash::RandomState>,
+    properties: Vec<Box<str>>,
+    property_ids: HashMap<Box<str>, PropertyId, ahash::RandomState>,
+    /// Attributes whose strings the schema declares to be instants.
+    pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
+}
+
+/// What is kept of one kind of event.
+#[derive(Debug, Default)]
+pub(crate) struct KindKeep {
+    pub(crate) name: Box<str>,
+    pub(crate) horizon: Horizon,
+    /// Whether a definition asks for the current session's events of this kind: those stay while it lasts.
+    pub(crate) session: bool,
+    pub(crate) columns: Vec<Column>,
+    /// Place of a property among `columns`, by its number; `NO_COLUMN` where it is not kept.
+    places: Vec<u8>,
+    /// Kinds whose events are elements of a list of this event, each with the list's path.
+    pub(crate) lines: Vec<(Box<str>, EventKind)>,
+    /// Whether its events are elements of a list of another event.
+    pub(crate) is_line: bool,
+}
+
+/// One property that is kept with each event of a kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) property: PropertyId,
+    source: Source,
+    /// Whether the schema declares its strings to be instants.
+    instant: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// A path in the event's own properties.
+    Own(Box<str>),
+    /// A path in the message's context.
+    Context(Box<str>),
+    /// A path in the properties of the event whose list the element is in.
+    Outer(Box<str>),
+}
+
+const NO_COLUMN: u8 = u8::MAX;
+
+impl Default for Keep {
+    fn default() -> Keep {
+        Keep {
+            kinds: vec![KindKeep::default()],
+            by_name: HashMap::default(),
+            properties: Vec::new(),
+            property_ids: HashMap::default(),
+            instants: hashbrown::HashSet::default(),
+        }
+    }
+}
+
+impl Keep {
+    /// The kind of an event's name; a name that no definition uses is [`EventKind::OTHER`].
+    pub(crate) fn kind_of(&self, event: &str) -> EventKind {
+        self.by_name.get(event).copied().unwrap_or(EventKind::OTHER)
+    }
+
+    pub(crate) fn kind(&self, kind: EventKind) -> &KindKeep {
+        &self.kinds[kind.0 as usize]
+    }
+
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (EventKind, &KindKeep)> {
+        self.kinds.iter().enumerate().map(|(i, keep)| (EventKind(i as u16), keep))
+    }
+
+    pub(crate) fn property_name(&self, property: PropertyId) -> &str {
+        &self.properties[property.0 as usize]
+    }
+
+    /// Where among a kind's columns a property is.
+    pub(crate) fn place(&self, kind: EventKind, property: PropertyId) -> Option<usize> {
+        let place = self.kinds[kind.0 as usize].places.get(property.0 as usize).copied().unwrap_or(NO_COLUMN);
+        (place != NO_COLUMN).then_some(place.into())
+    }
+
+    /// The kind of a name, made if need be; nothing once there are too many.
+    pub(crate) fn add_kind(&mut self, name: &str) -> Option<EventKind> {
+        if let Some(kind) = self.by_name.get(name) {
+            return Some(*kind);
+        }
+        if self.kinds.len() >= EventKind::COUNT_MAX {
+            return None;
+        }
+        let kind = EventKind(self.kinds.len() as u16);
+        self.kinds.push(KindKeep { name: name.into(), ..KindKeep::default() });
+        self.by_name.insert(name.into(), kind);
+        Some(kind)
+    }
+
+    /// The kind whose events are the elements of the list at `path` of an event.
+    pub(crate) fn add_lines(&mut self, event: EventKind, path: &str) -> Option<EventKind> {
+        if let Some((_, kind)) = self.kind(event).lines.iter().find(|(list, _)| **list == *path) {
+            return Some(*kind);
+        }
+        if self.kinds.len() >= EventKind::COUNT_MAX {
+            return None;
+        }
+        let lines = EventKind(self.kinds.len() as u16);
+        let name = format!("{}.{path}", self.kind(event).name).into();
+        self.kinds.push(KindKeep { name, is_line: true, ..KindKeep::default() });
+        self.kinds[event.0 as usize].lines.push((path.into(), lines));
+        Some(lines)
+    }
+
+    /// The number of a path, made if need be; nothing once there are too many.
+    pub(crate) fn add_property(&mut self, path: &str) -> Option<PropertyId> {
+        if let Some(id) = self.property_ids.get(path) {
+            return Some(*id);
+        }
+        let id = PropertyId(u16::try_from(self.properties.len()).ok()?);
+        self.properties.push(path.into());
+        self.property_ids.insert(path.into(), id);
+        Some(id)
+    }
+
+    /// Keeps a property with each event of a kind; false once the kind has too many.
+    pub(crate) fn add_column(&mut self, kind: EventKind, property: PropertyId, instant: bool) -> bool {
+        if self.place(kind, property).is_some() {
+            return true;
+        }
+        let path = &*self.properties[property.0 as usize];
+        let keep = &mut self.kinds[kind.0 as usize];
+        if keep.columns.len() >= NO_COLUMN as usize {
+            return false;
+        }
+        let source = if let Some(rest) = path.strip_prefix("context.") {
+            Source::Context(rest.into())
+        } else if let (true, Some(rest)) = (keep.is_line, path.strip_prefix("event.")) {
+            Source::Outer(rest.into())
+        } else {
+            Source::Own(path.into())
+        };
+        let id = property.0 as usize;
+        if keep.places.len() <= id {
+            keep.places.resize(id + 1, NO_COLUMN);
+        }
+        keep.places[id] = keep.columns.len() as u8;
+        keep.columns.push(Column { property, source, instant });
+        true
+    }
+
+    pub(crate) fn extend_horizon(&mut self, kind: EventKind, horizon: Horizon) {
+        let keep = &mut self.kinds[kind.0 as usize];
+        keep.horizon = keep.horizon.longest(horizon);
+    }
+
+    pub(crate) fn keep_session(&mut self, kind: EventKind) {
+        self.kinds[kind.0 as usize].session = true;
+    }
+}
+
+impl KindKeep {
+    /// Packs what is kept of an event, in the order of its columns.
+    pub(crate) fn pack(
+        &self,
+        own: &Object,
+        outer: Option<&Object>,
+        context: &Object,
+        symbols: &mut Symbols,
+        out: &mut Vec<Packed>,
+    ) {
+        for column in &self.columns {
+            let value = match &column.source {
+                Source::Own(path) => own.get_path(path),
+                Source::Context(path) => context.get_path(path),
+                Source::Outer(path) => outer.and_then(|outer| outer.get_path(path)),
+            };
+            out.push(value.map_or(Packed::MISSING, |value| pack_declared(value, column.instant, symbols)));
+        }
+    }
+}
+
+/// Packs a value; a string that the schema declares an instant is read as one, where it can be.
+pub(crate) fn pack_declared(value: &Value, instant: bool, symbols: &mut Symbols) -> Packed {
+    match value {
+        Value::String(text) if instant => match text.parse() {
+            Ok(at) => symbols.pack(&Value::Instant(at)),
+            Err(_) => symbols.pack(value),
+        },
+        _ => symbols.pack(value),
+    }
+}

@@ -1,0 +1,31 @@
+//! # profile: what is known of each user
+//! In: messages and what definitions want kept. Out: [`UserProfile`], and the compact profile that the rooms
+//! above evaluate.
+//! Knows nothing of segments or journeys; imports only `model`.
+//! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
+//! something holds it. 3. history is by (instant, arrival), attributes by last write.
+
+mod affinity;
+mod attributes;
+mod history;
+mod identity;
+mod keep;
+#[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
+mod profile;
+mod session;
+mod store;
+mod symbols;
+mod user_profile;
+
+pub use identity::IdentityError;
+pub use user_profile::{Event, SessionSummary, UserProfile};
+
+pub(crate) use affinity::{Affinity, AffinityRule};
+pub(crate) use attributes::Attributes;
+pub(crate) use history::{History, Row};
+pub(crate) use identity::IdKind;
+pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};
+pub(crate) use profile::Profile;
+pub(crate) use session::Session;
+pub(crate) use store::{Applied, ProfileStore, UserKey};
+pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};

@@ -1,0 +1,121 @@
+use crate::model::{Duration, Instant, Zone};
+use crate::profile::{Affinity, AffinityRule, Attributes, History, Keep, Session, Symbols};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// All that is known of one user, in the compact form in which it is resident. Hosts see [`UserProfile`].
+///
+/// [`UserProfile`]: crate::profile::UserProfile
+#[derive(Debug)]
+pub(crate) struct Profile {
+    /// The id that outputs show: the user id, or while there is none the first anonymous one.
+    pub(crate) name: Arc<str>,
+    /// The first id it ever had, where that is not `name`: buckets are drawn by it, so they do not jump.
+    pub(crate) first_name: Option<Arc<str>>,
+    /// Numbers of its ids in the store's table.
+    pub(crate) ids: SmallVec<[u32; 2]>,
+    pub(crate) has_user_id: bool,
+    /// Number of its zone in the store.
+    pub(crate) zone: u16,
+    pub(crate) first_seen: Instant,
+    pub(crate) last_seen: Instant,
+    pub(crate) session: Session,
+    pub(crate) attributes: Attributes,
+    pub(crate) history: History,
+    /// One for each rule of the definitions, in their order; empty until an event feeds one.
+    pub(crate) affinities: Vec<Affinity>,
+}
+
+impl Profile {
+    pub(crate) fn new(name: Arc<str>, has_user_id: bool, now: Instant) -> Profile {
+        Profile {
+            name,
+            first_name: None,
+            ids: SmallVec::new(),
+            has_user_id,
+            zone: 0,
+            first_seen: now,
+            last_seen: now,
+            session: Session::default(),
+            attributes: Attributes::default(),
+            history: History::default(),
+            affinities: Vec::new(),
+        }
+    }
+
+    /// The id that stable numbers are drawn by.
+    pub(crate) fn bucketing_id(&self) -> &str {
+        self.first_name.as_deref().unwrap_or(&self.name)
+    }
+
+    /// A number in [0, 100) that follows from salt and user alone, the same on every machine.
+    pub(crate) fn bucket(&self, salt: &str) -> f64 {
+        let hash = crate::model::stable_hash(&[b"bucket", salt.as_bytes(), self.bucketing_id().as_bytes()]);
+        // 53 bits, as many as a float holds exactly.
+        ((hash as u64) >> 11) as f64 / (1_u64 << 53) as f64 * 100.0
+    }
+
+    /// Takes over another profile of the same user (`spec/identity.md`, what a merge does).
+    pub(crate) fn absorb(
+        &mut self,
+        other: Profile,
+        keep: &Keep,
+        rules: &[AffinityRule],
+        gap: Duration,
+        symbols: &mut Symbols,
+    ) {
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.session = self.session.merge(other.session, gap);
+        self.attributes.absorb(other.attributes, symbols);
+        self.history.absorb(other.history, keep);
+        if self.affinities.is_empty() {
+            self.affinities = other.affinities;
+        } else {
+            for ((own, theirs), rule) in self.affinities.iter_mut().zip(other.affinities).zip(rules) {
+                own.absorb(theirs, rule.half_life, symbols);
+            }
+        }
+    }
+
+    pub(crate) fn release(self, symbols: &mut Symbols) {
+        self.attributes.release(symbols);
+        self.history.release(symbols);
+        self.affinities.into_iter().for_each(|affinity| affinity.release(symbols));
+    }
+}
+
+/// The zones that users are in, each once. The first is the default one.
+#[derive(Debug)]
+pub(crate) struct Zones(Vec<Zone>);
+
+impl Zones {
+    pub(crate) fn new(default: Zone) -> Zones {
+        Zones(vec![default])
+    }
+
+    pub(crate) fn get(&self, number: u16) -> &Zone {
+        &self.0[number as usize]
+    }
+
+    /// The number of the zone of that name; the default one's where there is none.
+    pub(crate) fn number(&mut self, name: &str) -> u16 {
+        if let Some(known) = self.0.iter().skip(1).position(|zone| zone.name() == name) {
+            return known as u16 + 1;
+        }
+        match Zone::named(name) {
+            // The database has some six hundred names, so the numbers last; `name` may be another spelling.
+            Some(zone) => {
+                let known = self.0.iter().skip(1).position(|z| z.name() == zone.name());
+                known.map_or_else(
+                    || {
+                        self.0.push(zone);
+                        self.0.len() as u16 - 1
+                    },
+                    |place| place as u16 + 1,
+                )
+            }
+            None => 0,
+        }
+    }
+}

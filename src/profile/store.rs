@@ -1,0 +1,348 @@
+use crate::model::{Body, Duration, Ids, Instant, Message, Object, Value, Zone};
+use crate::profile::identity::{IdKind, IdTable, IdentityError};
+use crate::profile::profile::{Profile, Zones};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Symbol, Symbols};
+use std::sync::Arc;
+
+/// Number of a resident profile. Given again once its user is forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct UserKey(pub(crate) u32);
+
+/// The profiles of a partition, in memory, and the one owner of their ids, texts and zones.
+#[derive(Debug)]
+pub(crate) struct ProfileStore {
+    pub(crate) keep: Arc<Keep>,
+    pub(crate) rules: Arc<[AffinityRule]>,
+    pub(crate) symbols: Symbols,
+    pub(crate) zones: Zones,
+    session_gap: Duration,
+    timezone: Symbol,
+    profiles: Vec<Option<Profile>>,
+    free: Vec<u32>,
+    ids: IdTable,
+    /// Counts messages; its low half orders events of one instant.
+    arrivals: u64,
+}
+
+/// What a message did to a profile.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Kinds of the events it reports, with the values that are kept of each, one after the other.
+    pub(crate) events: Vec<(EventKind, usize)>,
+    pub(crate) values: Vec<Packed>,
+    /// Attributes that have another value now.
+    pub(crate) attributes: Vec<Symbol>,
+}
+
+impl Applied {
+    /// Forgets the last message and gives back the shares it held.
+    pub(crate) fn clear(&mut self, symbols: &mut Symbols) {
+        self.values.drain(..).for_each(|value| symbols.release(value));
+        self.events.clear();
+        self.attributes.clear();
+    }
+}
+
+/// Whom a message is about.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) user: UserKey,
+    /// Whether the profile was made for it.
+    pub(crate) is_new: bool,
+    /// The profile that this one took over, and the name it had.
+    pub(crate) absorbed: Option<(UserKey, Arc<str>)>,
+}
+
+impl ProfileStore {
+    pub(crate) fn new(
+        keep: Arc<Keep>,
+        rules: Arc<[AffinityRule]>,
+        mut symbols: Symbols,
+        zone: Zone,
+        session_gap: Duration,
+    ) -> ProfileStore {
+        let timezone = symbols.intern("timezone");
+        ProfileStore {
+            keep,
+            rules,
+            symbols,
+            zones: Zones::new(zone),
+            session_gap,
+            timezone,
+            profiles: Vec::new(),
+            free: Vec::new(),
+            ids: IdTable::default(),
+            arrivals: 0,
+        }
+    }
+
+    pub(crate) fn session_gap(&self) -> Duration {
+        self.session_gap
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.profiles.len() - self.free.len()
+    }
+
+    pub(crate) fn get(&self, user: UserKey) -> &Profile {
+        self.profiles[user.0 as usize].as_ref().expect("a user key is dropped with its profile")
+    }
+
+    fn get_mut(&mut self, user: UserKey) -> &mut Profile {
+        self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile")
+    }
+
+    pub(crate) fn contains(&self, user: UserKey) -> bool {
+        self.profiles.get(user.0 as usize).is_some_and(Option::is_some)
+    }
+
+    pub(crate) fn zone(&self, profile: &Profile) -> &Zone {
+        self.zones.get(profile.zone)
+    }
+
+    /// The profile that an id belongs to, as a user id or else as an anonymous one.
+    pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
+        self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
+    }
+
+    /// All profiles, in the order of their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (UserKey, &Profile)> {
+        self.profiles.iter().enumerate().filter_map(|(i, p)| Some((UserKey(i as u32), p.as_ref()?)))
+    }
+
+    /// The ids of a profile, with what they are.
+    pub(crate) fn ids_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (IdKind, &'a str)> {
+        profile.ids.iter().map(|number| self.ids.entry(*number))
+    }
+
+    /// Whether a message may have the ids it has; changes nothing.
+    pub(crate) fn check(&self, message: &Message) -> Result<(), IdentityError> {
+        let (Body::Alias { previous_id }, Some(user)) = (&message.body, message.ids.user.as_deref()) else {
+            return Ok(());
+        };
+        match self.ids.owner(IdKind::User, previous_id) {
+            Some(owner) if self.ids.owner(IdKind::User, user) != Some(owner) => {
+                Err(IdentityError::TwoUsers { previous: previous_id.clone(), user: user.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds or makes the profile that a message is about, and links ids (`spec/identity.md` rules 1, 2, 3, 5).
+    pub(crate) fn resolve(&mut self, message: &Message, now: Instant) -> Resolved {
+        match (&message.ids, &message.body) {
+            (Ids { user: Some(user), .. }, Body::Alias { previous_id }) => {
+                // A second name of the same user needs no link.
+                if self.ids.owner(IdKind::User, previous_id).is_some() {
+                    return self.of_one_id(IdKind::User, user, now);
+                }
+                self.link(user, previous_id, now)
+            }
+            (Ids { user: Some(user), anonymous: Some(anonymous) }, _) => self.link(user, anonymous, now),
+            (Ids { user: Some(user), anonymous: None }, _) => self.of_one_id(IdKind::User, user, now),
+            (Ids { user: None, anonymous }, _) => {
+                self.of_one_id(IdKind::Anonymous, anonymous.as_deref().unwrap_or_default(), now)
+            }
+        }
+    }
+
+    fn of_one_id(&mut self, kind: IdKind, id: &str, now: Instant) -> Resolved {
+        if let Some(user) = self.ids.owner(kind, id) {
+            return Resolved { user, is_new: false, absorbed: None };
+        }
+        let name: Arc<str> = id.into();
+        let profile = Profile::new(name.clone(), kind == IdKind::User, now);
+        let user = match self.free.pop() {
+            Some(number) => UserKey(number),
+            None => {
+                self.profiles.push(None);
+                UserKey(
+                    u32::try_from(self.profiles.len() - 1).expect("profiles exceed any memory before this"),
+                )
+            }
+        };
+        self.profiles[user.0 as usize] = Some(profile);
+        self.own(user, kind, name);
+        Resolved { user, is_new: true, absorbed: None }
+    }
+
+    fn own(&mut self, user: UserKey, kind: IdKind, id: Arc<str>) {
+        let number = self.ids.insert(kind, id, user);
+        self.get_mut(user).ids.push(number);
+    }
+
+    fn link(&mut self, user_id: &str, weak_id: &str, now: Instant) -> Resolved {
+        let weak = self.ids.owner(IdKind::Anonymous, weak_id);
+        let Some(user) = self.ids.owner(IdKind::User, user_id) else {
+            // Rule 2, the user is new: an unowned anonymous profile simply gets the name.
+            if let Some(weak) = weak.filter(|weak| !self.get(*weak).has_user_id) {
+                let name: Arc<str> = user_id.into();
+                let profile = self.get_mut(weak);
+                profile.first_name.get_or_insert(std::mem::replace(&mut profile.name, name.clone()));
+                profile.has_user_id = true;
+                self.own(weak, IdKind::User, name);
+                return Resolved { user: weak, is_new: false, absorbed: None };
+            }
+            let resolved = self.of_one_id(IdKind::User, user_id, now);
+            self.own_or_move(resolved.user, weak_id);
+            return resolved;
+        };
+        match weak {
+            // Rule 2: absorbed by the user's.
+            Some(weak) if weak != user && !self.get(weak).has_user_id => {
+                let absorbed =
+                    self.profiles[weak.0 as usize].take().expect("the table of ids points to profiles");
+                self.free.push(weak.0);
+                let name = absorbed.name.clone();
+                let numbers = absorbed.ids.clone();
+                let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
+                let profile =
+                    self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+                profile.absorb(absorbed, &keep, &rules, gap, &mut self.symbols);
+                profile.ids.extend_from_slice(&numbers);
+                numbers.iter().for_each(|number| self.ids.set_owner(*number, user));
+                self.refresh_zone(user);
+                Resolved { user, is_new: false, absorbed: Some((weak, name)) }
+            }
+            _ => {
+                self.own_or_move(user, weak_id);
+                Resolved { user, is_new: false, absorbed: None }
+            }
+        }
+    }
+
+    /// Rule 3: a device that belonged to another user has a new owner from here on; nothing merges.
+    fn own_or_move(&mut self, user: UserKey, weak_id: &str) {
+        match self.ids.number(IdKind::Anonymous, weak_id) {
+            None => self.own(user, IdKind::Anonymous, weak_id.into()),
+            Some(number) => {
+                let before = self.ids.owner_of(number);
+                if before != user {
+                    self.get_mut(before).ids.retain(|id| *id != number);
+                    self.get_mut(user).ids.push(number);
+                    self.ids.set_owner(number, user);
+                }
+            }
+        }
+    }
+
+    /// Applies what a message says to its user's profile. Aliases and erasure say nothing of the profile itself.
+    pub(crate) fn apply(
+        &mut self,
+        user: UserKey,
+        message: &Message,
+        at: Instant,
+        now: Instant,
+        out: &mut Applied,
+    ) {
+        self.arrivals += 1;
+        let arrival = self.arrivals as u32;
+        let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        profile.first_seen = profile.first_seen.min(at);
+        profile.last_seen = profile.last_seen.max(at);
+        if let Some((event, properties)) = message.event() {
+            profile.session.note(at, *session_gap);
+            let kind = keep.kind_of(event);
+            let named;
+            let properties = match &message.body {
+                Body::Page { name: Some(name), .. } | Body::Screen { name: Some(name), .. } => {
+                    named = properties.clone();
+                    let mut named = named;
+                    named.set("name", &**name);
+                    &named.clone()
+                }
+                _ => properties,
+            };
+            let mut note = |kind: EventKind, own: &Object, outer: Option<&Object>| {
+                let start = out.values.len();
+                keep.kind(kind).pack(own, outer, &message.context, symbols, &mut out.values);
+                out.events.push((kind, start));
+            };
+            note(kind, properties, None);
+            for (path, lines) in &keep.kind(kind).lines {
+                if let Some(Value::List(list)) = properties.get_path(path) {
+                    for line in list {
+                        if let Value::Object(line) = line {
+                            note(*lines, line, Some(properties));
+                        }
+                    }
+                }
+            }
+            for (kind, start) in &out.events {
+                let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
+                feed_affinities(profile, rules, keep, *kind, values, at, arrival, symbols);
+                if keep.kind(*kind).horizon == Horizon::None && !keep.kind(*kind).session {
+                    continue;
+                }
+                if profile.history.is_full() {
+                    profile.history.prune(now, &profile.session, keep, symbols);
+                }
+                values.iter().for_each(|value| {
+                    symbols.share(*value);
+                });
+                profile.history.insert(at, *kind, arrival, values);
+            }
+            return;
+        }
+        match &message.body {
+            Body::Identify { traits } => {
+                profile.attributes.write("", traits, at, keep, symbols, &mut out.attributes);
+            }
+            Body::Group { group_id, traits } => {
+                profile.attributes.write("group", traits, at, keep, symbols, &mut out.attributes);
+                let id = Value::String(group_id.clone());
+                profile.attributes.set("group.id", &id, at, keep, symbols, &mut out.attributes);
+            }
+            _ => {}
+        }
+        if out.attributes.contains(&self.timezone) {
+            self.refresh_zone(user);
+        }
+    }
+
+    fn refresh_zone(&mut self, user: UserKey) {
+        let packed = self.get(user).attributes.get(self.timezone);
+        let number = match self.symbols.value(packed) {
+            Value::String(name) => self.zones.number(&name),
+            _ => 0,
+        };
+        self.get_mut(user).zone = number;
+    }
+
+    /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
+    pub(crate) fn forget(&mut self, user: UserKey) -> Arc<str> {
+        let profile = self.profiles[user.0 as usize].take().expect("a user key is dropped with its profile");
+        self.free.push(user.0);
+        profile.ids.iter().for_each(|number| self.ids.remove(*number));
+        let name = profile.name.clone();
+        profile.release(&mut self.symbols);
+        name
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // a leaf that sees just what it touches
+fn feed_affinities(
+    profile: &mut Profile,
+    rules: &[AffinityRule],
+    keep: &Keep,
+    kind: EventKind,
+    values: &[Packed],
+    at: Instant,
+    arrival: u32,
+    symbols: &mut Symbols,
+) {
+    for (i, rule) in rules.iter().enumerate() {
+        let weight = rule.weight(kind);
+        let Some(place) = keep.place(kind, rule.property) else { continue };
+        let value = values[place];
+        if weight <= 0.0 || value.is_missing() || keep.kind(kind).is_line {
+            continue;
+        }
+        if profile.affinities.is_empty() {
+            profile.affinities.resize_with(rules.len(), Default::default);
+        }
+        symbols.share(value);
+        profile.affinities[i].add(value, weight, at, arrival, rule.half_life, symbols);
+    }
+}

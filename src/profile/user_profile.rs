@@ -1,0 +1,106 @@
+use crate::model::{Instant, Value};
+use crate::profile::{IdKind, Profile, ProfileStore, UserKey};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A user as a host sees it: a copy, taken at one moment, that stays as it is while others write.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// println!("{} is in session {}", profile.user, profile.session.as_ref().map_or(0, |s| s.number));
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct UserProfile {
+    /// The user id, or while there is none the first anonymous one.
+    pub user: String,
+    /// All its user ids: at most one.
+    pub user_id: Option<String>,
+    /// The devices that belong to it.
+    pub anonymous_ids: Vec<String>,
+    /// The id that stable numbers such as `bucket("salt")` are drawn by: the first it ever had.
+    pub bucketing_id: String,
+    /// Instant of its earliest message.
+    pub first_seen: Instant,
+    /// Instant of its latest message.
+    pub last_seen: Instant,
+    /// Its latest session, if there was one.
+    pub session: Option<SessionSummary>,
+    /// What is known of it, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// The events that definitions keep, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The latest session of a user.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SessionSummary {
+    /// 1 for a user's first.
+    pub number: u32,
+    /// How many events it has.
+    pub events: u32,
+    /// Instant of its first event.
+    pub started: Instant,
+    /// Instant of its last event.
+    pub last_event: Instant,
+}
+
+/// One kept event with those of its properties that definitions read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its name; empty where no definition names it. Elements of a list have the list's path behind the name.
+    pub name: String,
+    /// When it happened.
+    pub at: Instant,
+    /// What was kept of it.
+    pub properties: BTreeMap<String, Value>,
+}
+
+impl ProfileStore {
+    /// Copies a profile out.
+    pub(crate) fn user_profile(&self, user: UserKey) -> UserProfile {
+        let profile = self.get(user);
+        let of_kind = |wanted: IdKind| {
+            let ids = self.ids_of(profile).filter(move |(kind, _)| *kind == wanted);
+            ids.map(|(_, text)| text.to_owned())
+        };
+        UserProfile {
+            user: profile.name.to_string(),
+            user_id: of_kind(IdKind::User).next(),
+            anonymous_ids: of_kind(IdKind::Anonymous).collect(),
+            bucketing_id: profile.bucketing_id().to_owned(),
+            first_seen: profile.first_seen,
+            last_seen: profile.last_seen,
+            session: (profile.session.number > 0).then(|| SessionSummary {
+                number: profile.session.number,
+                events: profile.session.events,
+                started: profile.session.first,
+                last_event: profile.session.last,
+            }),
+            attributes: profile
+                .attributes
+                .iter()
+                .filter(|attribute| !attribute.value.is_missing())
+                .map(|a| (self.symbols.text(a.name).to_owned(), self.symbols.value(a.value)))
+                .collect(),
+            events: profile.history.rows().iter().map(|row| self.event(profile, *row)).collect(),
+        }
+    }
+
+    fn event(&self, profile: &Profile, row: crate::profile::Row) -> Event {
+        let kind = self.keep.kind(row.kind());
+        let properties = kind.columns.iter().enumerate().filter_map(|(place, column)| {
+            let value = profile.history.value(row, place);
+            let name = self.keep.property_name(column.property).to_owned();
+            (!value.is_missing()).then(|| (name, self.symbols.value(value)))
+        });
+        Event {
+            name: kind.name.to_string(),
+            at: Instant::from_millis(row.at()),
+            properties: properties.collect(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+use crate::model::Instant;
+use crate::recommend::{ItemId, LIMIT_MAX};
+use serde::Serialize;
+use std::cmp::Ordering;
+
+/// How many of the best items a board keeps in order: every limit is served without a look at the rest.
+pub(super) const HEAD_LEN: usize = LIMIT_MAX;
+
+/// The decayed count of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Count {
+    pub(super) weight: f64,
+    pub(super) newest: Instant,
+    pub(super) item: ItemId,
+}
+
+impl Count {
+    /// Less is better: weight, then newest, then id. No two items are equal.
+    pub(super) fn rank(&self, other: &Count) -> Ordering {
+        let weights = other.weight.total_cmp(&self.weight);
+        weights.then_with(|| other.newest.cmp(&self.newest)).then_with(|| self.item.cmp(&other.item))
+    }
+}
+
+/// Decayed counts whose best [`HEAD_LEN`] are always in order.
+///
+/// Under forward decay a count changes only when its item is counted, and then it only grows; time changes
+/// no order. So a growing item needs one move within the head, or takes the last place of it, and what is
+/// not in the head stays behind it. No other item needs a look.
+///
+/// Invariants: 1. the head is sorted by [`Count::rank`]. 2. it holds the best `HEAD_LEN` counts above 0, or
+/// all there are. 3. each count in it equals the one in `counts`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Board {
+    counts: Vec<Count>,
+    total: f64,
+    /// Follows from `counts`.
+    #[serde(skip)]
+    head: Vec<Count>,
+}
+
+impl Board {
+    /// A place for another item; it has no count yet.
+    pub(super) fn push(&mut self, item: ItemId) {
+        self.counts.push(Count { weight: 0.0, newest: Instant::MIN, item });
+    }
+
+    /// Counts the item at `place`. O(log head), and a move within the head of as many counts as it passes.
+    pub(super) fn add(&mut self, place: usize, amount: f64, at: Instant) {
+        let old = self.counts[place];
+        let new = Count { weight: old.weight + amount, newest: old.newest.max(at), item: old.item };
+        self.counts[place] = new;
+        self.total += amount;
+
+        let full = self.head.len() == HEAD_LEN;
+        if full && self.head.last().is_some_and(|last| new.rank(last).is_gt()) {
+            return;
+        }
+        let from = match self.head.binary_search_by(|count| count.rank(&old)) {
+            Ok(place) => place,
+            Err(_) if full => HEAD_LEN - 1,
+            Err(_) => {
+                self.head.push(new);
+                self.head.len() - 1
+            }
+        };
+        let to = self.head[..from].partition_point(|count| count.rank(&new).is_lt());
+        self.head.copy_within(to..from, to + 1);
+        self.head[to] = new;
+    }
+
+    /// Multiplies all counts. O(items): counts that vanish may change places, so the head is made anew.
+    pub(super) fn rescale(&mut self, factor: f64) {
+        for count in &mut self.counts {
+            count.weight *= factor;
+        }
+        self.total *= factor;
+        let mut head: Vec<Count> = self.counts.iter().copied().filter(|count| count.weight > 0.0).collect();
+        if head.len() > HEAD_LEN {
+            head.select_nth_unstable_by(HEAD_LEN - 1, Count::rank);
+            head.truncate(HEAD_LEN);
+            head.shrink_to_fit();
+        }
+        head.sort_unstable_by(Count::rank);
+        self.head = head;
+    }
+
+    /// The best counts in order, all above 0.
+    pub(super) fn head(&self) -> &[Count] {
+        &self.head
+    }
+
+    pub(super) fn count(&self, place: usize) -> Option<&Count> {
+        self.counts.get(place)
+    }
+
+    /// The sum of all counts.
+    pub(super) fn total(&self) -> f64 {
+        self.total
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        (self.counts.capacity() + self.head.capacity()) * size_of::<Count>()
+    }
+
+    /// Names the invariant that broke.
+    #[cfg(test)]
+    pub(super) fn validate(&self) -> Result<(), &'static str> {
+        let mut all: Vec<Count> = self.counts.iter().copied().filter(|count| count.weight > 0.0).collect();
+        all.sort_unstable_by(Count::rank);
+        all.truncate(HEAD_LEN);
+        if all == self.head { Ok(()) } else { Err("the head is the best counts in order") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Duration;
+
+    /// Skewed enough that items enter the head, leave it and move within it, with many ties.
+    #[test]
+    fn the_head_is_exact() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut board = Board::default();
+        for number in 0..3_000 {
+            board.push(ItemId::new(number));
+        }
+        for step in 0..40_000_i64 {
+            let place = (random.f64() * random.f64() * 3_000.0) as usize;
+            let at = Instant::from_millis(0) + Duration::seconds(step / 50 - random.i64(0..10));
+            board.add(place, f64::from(random.u8(1..4)), at);
+            if step % 2_000 == 0 {
+                board.validate().unwrap();
+            }
+            if step % 15_000 == 14_999 {
+                board.rescale(libm::exp2(-600.0)); // twice of it is nothing
+                board.validate().unwrap();
+            }
+        }
+        assert_eq!(board.head().len(), HEAD_LEN);
+    }
+}

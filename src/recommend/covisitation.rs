@@ -1,0 +1,347 @@
+use crate::model::{Duration, Instant};
+use crate::recommend::decay::ForwardDecay;
+use crate::recommend::recent::{RECENT_MAX, RecentItems};
+use crate::recommend::row::Row;
+use crate::recommend::{
+    Action, Basis, Error, Interaction, ItemId, Reason, Recommendation, Recommender, Request,
+};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use serde::Serialize;
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+
+/// Added to the total of a row: an item seen with another once is no proof.
+const SUPPORT: f64 = 5.0;
+/// How far items that go with everything are held back: 0 not at all, 1 as much as they are seen.
+const COMMONNESS: f64 = 0.3;
+
+/// Items that are seen together in a session: what comes next, and what is similar.
+///
+/// When a user touches item `j` at distance `d ≤ 10` after item `i` in a session,
+/// `C[i,j] += w decay / d` and `C[j,i] += back w decay / d`, `w` the weight of the interaction with `j`.
+/// The likeness is `S[i,j] = C[i,j] / (C[i,·] + 5) / (C[·,j] + 5)^0.3`, all of them worth what they are at `now`.
+/// The score of `j` for the items `i_0` (newest), `i_1` … is `Σ g^p S[i_p, j]`; for items that a query calls
+/// similar, `g` is 1. The reason is the largest term.
+///
+/// An item that follows on itself counts like any other, `i = j`: it tells what users come back to, so an item
+/// of the session other than the current one can be its own reason. (On the last day of RSC15, HR@20 is .395
+/// with such pairs and .382 without, and .626 against .442 where repeats are allowed.)
+///
+/// Per user it keeps the last 10 items of the last session. An interaction that comes late by more than
+/// the session gap is of a session that is no longer kept, and teaches nothing.
+///
+/// `learn`: at most 20 row updates, each O([`neighbours`](CoVisitationParams::neighbours)); a typical session
+/// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).
+/// Memory: 72 bytes an item and 8 for each neighbour, 72 bytes a user.
+///
+/// Answers nothing for [`Basis::Trending`]; a user it does not know, and an item nobody saw with others.
+///
+/// References: item-to-item rules with 1/distance weights are `SR` in Ludewig and Jannach, "Evaluation of
+/// session-based recommendation algorithms", UMUAI 2018.
+///
+/// ```
+/// use bespoke::model::{Duration, Instant};
+/// use bespoke::recommend::{CoVisitation, Interaction, Items, Query, Recommender};
+/// let (mut items, now) = (Items::new(), Instant::from_millis(0));
+/// let mut together = CoVisitation::default();
+/// for sku in ["boot-7", "sock-1", "lace-3"] {
+///     together.learn(&Interaction::new(42, items.intern(sku)?, now));
+/// }
+/// // C[boot,·] = 1 + 1/2, C[·,sock] = 1 + .3, C[·,lace] = 1 + 1/2
+/// let answer = together.recommend(&Query::similar_to("boot-7").resolve(&items, None, now)?);
+/// assert_eq!(items.name(answer[0].item), Some("sock-1"));
+/// assert!((answer[0].score - 1.0 / (1.5 + 5.0) / 6.3_f64.powf(0.3)).abs() < 1e-9);
+/// assert!((answer[1].score - 0.5 / (1.5 + 5.0) / 6.5_f64.powf(0.3)).abs() < 1e-9);
+/// # Ok::<(), bespoke::recommend::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+pub struct CoVisitation {
+    params: CoVisitationParams,
+    decay: ForwardDecay,
+    /// By number of the item.
+    rows: Vec<ItemRow>,
+    recent: RecentItems,
+}
+
+/// What is known of an item `i`.
+#[derive(Clone, Debug, Serialize)]
+struct ItemRow {
+    /// `C[i,j]` for the heaviest `j`.
+    neighbours: Row,
+    /// `C[i,·]`
+    outgoing: f64,
+    /// `C[·,i]`
+    incoming: f64,
+    newest: Instant,
+}
+
+/// Parameters of [`CoVisitation`], not yet checked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CoVisitationParams {
+    half_life: Duration,
+    session_gap: Duration,
+    neighbours: usize,
+    back: f64,
+    position_decay: f64,
+}
+
+impl CoVisitationParams {
+    /// After which time a visit counts half; 30 d by default, from a minute to a hundred years.
+    #[must_use]
+    pub fn half_life(mut self, half_life: Duration) -> CoVisitationParams {
+        self.half_life = half_life;
+        self
+    }
+
+    /// A pause longer than this ends a session; 30 min by default.
+    #[must_use]
+    pub fn session_gap(mut self, gap: Duration) -> CoVisitationParams {
+        self.session_gap = gap;
+        self
+    }
+
+    /// At most so many items are kept beside each item, the heaviest; 200 by default.
+    #[must_use]
+    pub fn neighbours(mut self, neighbours: usize) -> CoVisitationParams {
+        self.neighbours = neighbours;
+        self
+    }
+
+    /// How much the earlier item counts for the later one; 0.3 by default, from 0 to 1.
+    #[must_use]
+    pub fn back(mut self, back: f64) -> CoVisitationParams {
+        self.back = back;
+        self
+    }
+
+    /// `g`, how much each item of a session counts beside the one after it; 0.7 by default, from 0 to 1.
+    #[must_use]
+    pub fn position_decay(mut self, g: f64) -> CoVisitationParams {
+        self.position_decay = g;
+        self
+    }
+
+    /// Makes the recommender.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] names the first parameter that is out of range.
+    pub fn check(self) -> Result<CoVisitation, Error> {
+        let decay = ForwardDecay::new(self.half_life)?;
+        let refuse = |name, found, wanted| Err(Error::Parameter { name, found, wanted });
+        if self.session_gap <= Duration::ZERO {
+            return refuse("session_gap", self.session_gap.to_string(), "more than 0");
+        }
+        if !(1..=10_000).contains(&self.neighbours) {
+            return refuse("neighbours", self.neighbours.to_string(), "from 1 to 10000");
+        }
+        for (name, share) in [("back", self.back), ("position_decay", self.position_decay)] {
+            if !(0.0..=1.0).contains(&share) {
+                return refuse(name, share.to_string(), "from 0 to 1");
+            }
+        }
+        Ok(CoVisitation { params: self, decay, rows: Vec::new(), recent: RecentItems::default() })
+    }
+}
+
+impl Default for CoVisitation {
+    fn default() -> CoVisitation {
+        CoVisitation::params().check().expect("the defaults are in range")
+    }
+}
+
+/// An item that stands beside one of the query, and the largest of its terms.
+struct Candidate {
+    item: ItemId,
+    sum: f64,
+    largest: f64,
+    /// Which base gave it.
+    base: usize,
+}
+
+/// An item that the query rests on.
+struct Base {
+    item: ItemId,
+    weight: f64,
+    reason: Reason,
+}
+
+impl CoVisitation {
+    /// The default parameters.
+    #[must_use]
+    pub fn params() -> CoVisitationParams {
+        CoVisitationParams {
+            half_life: Duration::days(30),
+            session_gap: Duration::minutes(30),
+            neighbours: 200,
+            back: 0.3,
+            position_decay: 0.7,
+        }
+    }
+
+    /// `C[from,to] += amount`
+    fn add(&mut self, from: ItemId, to: ItemId, amount: f64) {
+        let kept = amount as f32;
+        if kept > 0.0 {
+            let row = &mut self.rows[from.index()];
+            row.neighbours.add(to, kept, self.params.neighbours);
+            row.outgoing += amount;
+            self.rows[to.index()].incoming += amount;
+        }
+    }
+
+    fn rescale(&mut self, factor: f64) {
+        for row in &mut self.rows {
+            row.neighbours.rescale(factor as f32);
+            row.outgoing *= factor;
+            row.incoming *= factor;
+        }
+    }
+
+    /// `Σ weight_p S[i_p, ·]` over the `bases`.
+    fn rank(
+        &self,
+        bases: &[Base],
+        request: &Request<'_>,
+        admits: impl Fn(ItemId) -> bool,
+    ) -> Vec<Recommendation> {
+        let worth = self.decay.worth(request.now());
+        let rows = bases.iter().filter_map(|base| self.rows.get(base.item.index()));
+        let candidates_max = rows.map(|row| row.neighbours.len()).sum();
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(candidates_max);
+        let mut places: HashTable<u32> = HashTable::with_capacity(candidates_max);
+        for (base, Base { item, weight, .. }) in bases.iter().enumerate() {
+            let Some(row) = self.rows.get(item.index()) else { continue };
+            // The part of the term that depends on `j` alone waits until the sum is complete.
+            let factor = weight * worth / (row.outgoing * worth + SUPPORT);
+            for (item, count) in row.neighbours.iter() {
+                let term = factor * f64::from(count);
+                let known = places.entry(
+                    item.spread(),
+                    |&place| candidates[place as usize].item == item,
+                    |&place| candidates[place as usize].item.spread(),
+                );
+                match known {
+                    Entry::Occupied(place) => {
+                        let candidate = &mut candidates[*place.get() as usize];
+                        candidate.sum += term;
+                        // Of equal terms the first counts: that of the newest item.
+                        if term > candidate.largest {
+                            (candidate.largest, candidate.base) = (term, base);
+                        }
+                    }
+                    Entry::Vacant(free) => {
+                        free.insert(candidates.len() as u32);
+                        candidates.push(Candidate { item, sum: term, largest: term, base });
+                    }
+                }
+            }
+        }
+        let mut ranked: Vec<(f64, Candidate)> = Vec::with_capacity(candidates.len());
+        for candidate in candidates.into_iter().filter(|candidate| admits(candidate.item)) {
+            let incoming = self.rows[candidate.item.index()].incoming * worth + SUPPORT;
+            let score = candidate.sum / libm::exp2(COMMONNESS * libm::log2(incoming));
+            if score > 0.0 {
+                ranked.push((score, candidate));
+            }
+        }
+        if ranked.len() > request.limit() {
+            ranked.select_nth_unstable_by(request.limit(), |a, b| self.order(a, b));
+            ranked.truncate(request.limit());
+        }
+        ranked.sort_unstable_by(|a, b| self.order(a, b));
+        let answer = ranked.into_iter();
+        answer.map(|(score, c)| Recommendation::new(c.item, score, bases[c.base].reason.clone())).collect()
+    }
+
+    /// Score, then newest interaction, then id.
+    fn order(&self, (score_a, a): &(f64, Candidate), (score_b, b): &(f64, Candidate)) -> Ordering {
+        let newest = |candidate: &Candidate| self.rows[candidate.item.index()].newest;
+        let scores = score_b.total_cmp(score_a);
+        scores.then_with(|| newest(b).cmp(&newest(a))).then_with(|| a.item.cmp(&b.item))
+    }
+}
+
+impl Recommender for CoVisitation {
+    fn name(&self) -> &str {
+        "co-visitation"
+    }
+
+    fn learn(&mut self, interaction: &Interaction<'_>) {
+        if interaction.weight() <= 0.0 {
+            return;
+        }
+        let (item, at) = (interaction.item(), interaction.at());
+        if let Some(factor) = self.decay.advance(at) {
+            self.rescale(factor);
+        }
+        if item.index() >= self.rows.len() {
+            let unseen =
+                ItemRow { neighbours: Row::default(), outgoing: 0.0, incoming: 0.0, newest: Instant::MIN };
+            self.rows.resize(item.index() + 1, unseen);
+        }
+        let newest = &mut self.rows[item.index()].newest;
+        *newest = at.max(*newest);
+
+        let recent = self.recent.get_mut(interaction.user());
+        if !recent.open(at, self.params.session_gap) {
+            return;
+        }
+        let earlier = *recent;
+        recent.push(item, interaction.action(), at);
+
+        let amount = self.decay.weight(at) * f64::from(interaction.weight());
+        for (place, (before, _)) in earlier.iter().enumerate() {
+            let step = amount / (place + 1) as f64;
+            self.add(before, item, step);
+            self.add(item, before, self.params.back * step);
+        }
+    }
+
+    fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {
+        if request.limit() == 0 {
+            return Vec::new();
+        }
+        let fading = || std::iter::successors(Some(1.0), |weight| Some(weight * self.params.position_decay));
+        let mut current = None;
+        let bases: SmallVec<[Base; RECENT_MAX]> = match request.basis() {
+            Basis::User(user) => {
+                let Some(recent) = self.recent.get(user) else { return Vec::new() };
+                if !request.allow_repeat() {
+                    current = recent.iter().next().map(|(item, _)| item);
+                }
+                let bases = recent.iter().zip(fading()).map(|((item, action), weight)| {
+                    let reason = Reason::Because { action, item };
+                    Base { item, weight, reason }
+                });
+                bases.collect()
+            }
+            Basis::Session(items) => {
+                let bases = items.iter().rev().take(RECENT_MAX).zip(fading()).map(|(&item, weight)| {
+                    let reason = Reason::Because { action: Action::Viewed, item };
+                    Base { item, weight, reason }
+                });
+                bases.collect()
+            }
+            Basis::Similar(items) => {
+                let reason = |item| Reason::Similar { item };
+                items.iter().map(|&item| Base { item, weight: 1.0, reason: reason(item) }).collect()
+            }
+            Basis::Trending => return Vec::new(),
+        };
+        self.rank(&bases, request, |item| Some(item) != current && request.admits(item))
+    }
+
+    fn forget(&mut self, user: u32) {
+        self.recent.forget(user);
+    }
+
+    fn bytes(&self) -> usize {
+        let neighbours: usize = self.rows.iter().map(|row| row.neighbours.bytes()).sum();
+        self.rows.capacity() * size_of::<ItemRow>() + neighbours + self.recent.bytes()
+    }
+}
+
+#[cfg(test)]
+#[path = "covisitation_test.rs"]
+mod tests;

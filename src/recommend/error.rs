@@ -1,0 +1,39 @@
+use crate::model::Quoted;
+use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX};
+
+/// Why a query, an item id or a parameter was refused. What was refused changed nothing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The query is about items, and none of them is known. Holds the first.
+    #[error("no item of the query is known, not even {}; items are known once an interaction names them", Quoted(.0))]
+    UnknownItem(Box<str>),
+    /// More recommendations are asked for than one answer may hold.
+    #[error("a limit of {0} is above {LIMIT_MAX}; ask for fewer")]
+    LimitTooLarge(usize),
+    /// The query names too many items to be similar to.
+    #[error("the query is similar to {0} items, at most {QUERY_ITEMS_MAX} are allowed")]
+    TooManyItems(usize),
+    /// The query excludes too many items.
+    #[error("the query excludes {0} items, at most {EXCLUSIONS_MAX} are allowed")]
+    TooManyExclusions(usize),
+    /// The id of an item is empty.
+    #[error("the id of the item is empty; leave the event out where there is no item")]
+    ItemEmpty,
+    /// The id of an item is too long. Holds its length in bytes.
+    #[error("the id of the item has {0} bytes, at most {ITEM_BYTES_MAX} are allowed; send a hash of it")]
+    ItemTooLong(usize),
+    /// There are [`ITEMS_MAX`] items already.
+    #[error("there are {ITEMS_MAX} items already; is the mapped property really the id of an item?")]
+    ItemsFull,
+    /// A parameter of a recommender is out of range.
+    #[error("`{name}` is {found}, but must be {wanted}")]
+    Parameter {
+        /// The parameter, as its builder method is called.
+        name: &'static str,
+        /// What it was set to.
+        found: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+}

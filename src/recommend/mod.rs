@@ -1,0 +1,80 @@
+//! # recommend: which items for whom, and why
+//! In: [`Interaction`]s (who did what with which item, when) and [`Query`]s. Out: [`Recommendation`]s with
+//! their [`Reason`]s. Imports only `model`; knows nothing of profiles, messages, segments or storage: the
+//! engine maps messages to interactions and gives users dense numbers. Reads no clock, draws no random number.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `item` | [`Items`]: the text id of an item and its dense [`ItemId`]; one owner for all recommenders of a partition |
+//! | `query`, `request` | [`Query`] as a host writes it; [`Request`], the same resolved and checked |
+//! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
+//! | `popularity` | [`Popularity`]: decayed counts, also per context value |
+//! | `covisitation` | [`CoVisitation`]: items seen together in a session |
+//! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
+//! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
+//!
+//! Invariants
+//! 1. State is the fold of `learn` and `forget` in order: the same calls give the same bytes and answers, on
+//!    every machine. Ties: score, then newest interaction, then item id.
+//! 2. An answer holds no item twice and no excluded one, at most `limit`, scores finite, ≥ 0 and descending.
+//! 3. `learn` costs O(1) in the number of items, users and past events, save a rescaling that comes once in
+//!    sixty half-lives.
+//! 4. Every input is accepted or refused by a typed error; weights and instants that make no sense teach nothing.
+//!
+//! Deliberately absent: which events count and how much (definitions say), who may be shown what
+//! (eligibility), blending several recommenders, diversity, consent, and how many users stand behind a count
+//! (`spec/privacy.md` serves no pair below ten). "Rising", as against popular, has no answer. Forgetting drops what is kept per user
+//! and subtracts nothing from counts over all users.
+//!
+//! ```
+//! use bespoke::model::{Duration, Instant};
+//! use bespoke::recommend::{CoVisitation, Interaction, Items, Query, Recommender};
+//!
+//! let mut items = Items::new();
+//! let mut together = CoVisitation::params().half_life(Duration::days(30)).check()?;
+//! let start: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+//!
+//! // Three users look at boots and then at socks, one looks at a tent.
+//! for user in 0..3 {
+//!     for (minute, sku) in ["boot-7", "sock-1"].into_iter().enumerate() {
+//!         let at = start + Duration::minutes(minute as i64);
+//!         together.learn(&Interaction::new(user, items.intern(sku)?, at));
+//!     }
+//! }
+//! together.learn(&Interaction::new(3, items.intern("tent-2")?, start));
+//! together.learn(&Interaction::new(3, items.intern("boot-7")?, start));
+//!
+//! let query = Query::similar_to("boot-7").limit(10);
+//! let answer = together.recommend(&query.resolve(&items, None, start)?);
+//! let shown: Vec<_> = answer.iter().map(|r| items.name(r.item).unwrap_or("?")).collect();
+//! assert_eq!(shown, ["sock-1", "tent-2"]);
+//! assert_eq!(answer[0].reason.display(&items).to_string(), "similar to boot-7");
+//!
+//! let answer = together.recommend(&Query::for_user().resolve(&items, Some(3), start)?);
+//! assert_eq!(answer[0].reason.display(&items).to_string(), "because you viewed boot-7");
+//! # Ok::<(), bespoke::recommend::Error>(())
+//! ```
+
+mod board;
+mod conformance;
+mod covisitation;
+mod decay;
+mod error;
+mod item;
+mod popularity;
+mod query;
+mod reason;
+mod recent;
+mod recommender;
+mod request;
+mod row;
+
+pub use conformance::{Violation, conformance};
+pub use covisitation::{CoVisitation, CoVisitationParams};
+pub use error::Error;
+pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
+pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
+pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query};
+pub use reason::{Action, Reason, ReasonDisplay};
+pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
+pub use request::{Basis, Request};

@@ -1,0 +1,223 @@
+use crate::model::Instant;
+use crate::recommend::request::Subject;
+use crate::recommend::{Error, ItemId, Items, Request};
+use smallvec::SmallVec;
+
+/// Most recommendations in one answer.
+pub const LIMIT_MAX: usize = 1_000;
+/// Most items that a query may name; of a longer session the newest count.
+pub const QUERY_ITEMS_MAX: usize = 100;
+/// Most items that a query may exclude.
+pub const EXCLUSIONS_MAX: usize = 10_000;
+
+/// What a host asks for, with items by their text ids.
+///
+/// ```
+/// use bespoke::recommend::Query;
+/// let beside_a_product = Query::similar_to("boot-7").limit(10).excluding(["boot-8"]);
+/// let home_page = Query::for_user().context("place", "gym");
+/// let next_click = Query::session(["sock-1", "boot-7"]).limit(20).allow_repeat(true);
+/// # let _ = (beside_a_product, home_page, next_click);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    about: About,
+    limit: usize,
+    excluded: Vec<String>,
+    allow_repeat: bool,
+    context: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum About {
+    User,
+    Session(Vec<String>),
+    Similar(Vec<String>),
+    Trending,
+}
+
+impl Query {
+    fn about(about: About) -> Query {
+        Query { about, limit: 10, excluded: Vec::new(), allow_repeat: false, context: Vec::new() }
+    }
+
+    /// For the user who asks, from what the recommender itself keeps of them.
+    #[must_use]
+    pub fn for_user() -> Query {
+        Query::about(About::User)
+    }
+
+    /// What comes next after these items, oldest first: for visitors whom the engine does not know.
+    #[must_use]
+    pub fn session<I: Into<String>>(items: impl IntoIterator<Item = I>) -> Query {
+        Query::about(About::Session(items.into_iter().map(Into::into).collect()))
+    }
+
+    /// Items like this one.
+    #[must_use]
+    pub fn similar_to(item: impl Into<String>) -> Query {
+        Query::about(About::Similar(vec![item.into()]))
+    }
+
+    /// Items like these, such as the contents of a basket; their order means nothing but in ties of reasons.
+    #[must_use]
+    pub fn similar_to_all<I: Into<String>>(items: impl IntoIterator<Item = I>) -> Query {
+        Query::about(About::Similar(items.into_iter().map(Into::into).collect()))
+    }
+
+    /// What is popular now.
+    #[must_use]
+    pub fn trending() -> Query {
+        Query::about(About::Trending)
+    }
+
+    /// At most so many items; 10 by default, at most [`LIMIT_MAX`]. 0 gives an empty answer.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Query {
+        self.limit = limit;
+        self
+    }
+
+    /// Never these items; adds to those given before. Unknown ones are fine.
+    #[must_use]
+    pub fn excluding<I: Into<String>>(mut self, items: impl IntoIterator<Item = I>) -> Query {
+        self.excluded.extend(items.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether the item that the user looks at now (the newest of the session), or one that
+    /// [`similar_to`](Query::similar_to) names, may be recommended again; `false` by default.
+    #[must_use]
+    pub fn allow_repeat(mut self, allow: bool) -> Query {
+        self.allow_repeat = allow;
+        self
+    }
+
+    /// Where and how the answer is shown; of a name that is given twice the last value counts.
+    #[must_use]
+    pub fn context(mut self, key: impl Into<String>, value: impl Into<String>) -> Query {
+        let (key, value) = (key.into(), value.into());
+        match self.context.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, old)) => *old = value,
+            None => self.context.push((key, value)),
+        }
+        self
+    }
+
+    /// The query with items by number, as recommenders take it, asked by `user` at `now`.
+    ///
+    /// Items that are not known are left out. For a user without a number, [`for_user`](Query::for_user) is
+    /// the query for an empty session. O(items named + exclusions · log).
+    ///
+    /// # Errors
+    /// [`Error::UnknownItem`] when the query is about items and none of them is known;
+    /// [`Error::LimitTooLarge`], [`Error::TooManyItems`], [`Error::TooManyExclusions`].
+    ///
+    /// ```
+    /// use bespoke::model::Instant;
+    /// use bespoke::recommend::{Error, Items, Query};
+    /// let (mut items, now) = (Items::new(), Instant::from_millis(0));
+    /// items.intern("boot-7")?;
+    /// assert!(Query::similar_to_all(["boot-7", "boot-9"]).resolve(&items, None, now).is_ok());
+    /// let error = Query::similar_to("boot-9").resolve(&items, None, now).unwrap_err();
+    /// assert_eq!(error, Error::UnknownItem("boot-9".into()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn resolve(&self, items: &Items, user: Option<u32>, now: Instant) -> Result<Request<'_>, Error> {
+        if self.limit > LIMIT_MAX {
+            return Err(Error::LimitTooLarge(self.limit));
+        }
+        if self.excluded.len() > EXCLUSIONS_MAX {
+            return Err(Error::TooManyExclusions(self.excluded.len()));
+        }
+        let subject = match &self.about {
+            About::User => user.map_or(Subject::Session(SmallVec::new()), Subject::User),
+            About::Session(names) => {
+                let newest = &names[names.len().saturating_sub(QUERY_ITEMS_MAX)..];
+                Subject::Session(known(newest, items)?)
+            }
+            About::Similar(names) if names.len() > QUERY_ITEMS_MAX => {
+                return Err(Error::TooManyItems(names.len()));
+            }
+            About::Similar(names) => Subject::Similar(known(names, items)?),
+            About::Trending => Subject::Trending,
+        };
+        let mut excluded: SmallVec<[ItemId; 16]> =
+            self.excluded.iter().filter_map(|name| items.get(name)).collect();
+        if !self.allow_repeat {
+            match &subject {
+                Subject::Session(session) => excluded.extend(session.last().copied()),
+                Subject::Similar(named) => excluded.extend_from_slice(named),
+                Subject::User(_) | Subject::Trending => {}
+            }
+        }
+        excluded.sort_unstable();
+        Ok(Request {
+            subject,
+            user,
+            limit: self.limit,
+            excluded,
+            allow_repeat: self.allow_repeat,
+            context: &self.context,
+            now,
+        })
+    }
+}
+
+/// The known ones of `names`, in order; an error where there are names and none is known.
+fn known(names: &[String], items: &Items) -> Result<SmallVec<[ItemId; 16]>, Error> {
+    let known: SmallVec<[ItemId; 16]> = names.iter().filter_map(|name| items.get(name)).collect();
+    match names.first() {
+        Some(name) if known.is_empty() => Err(Error::UnknownItem(name.as_str().into())),
+        _ => Ok(known),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recommend::Basis;
+
+    #[test]
+    fn what_a_request_admits() {
+        let mut items = Items::new();
+        let [a, b, c] = ["a", "b", "c"].map(|name| items.intern(name).unwrap());
+        let all = [a, b, c];
+        for (query, admitted) in [
+            (Query::session(["a", "b"]), vec![a, c]),
+            (Query::session(["a", "b"]).allow_repeat(true), vec![a, b, c]),
+            (Query::session(["a", "b", "zebra"]), vec![a, c]),
+            (Query::session(["a"]).excluding(["c", "zebra"]).excluding(["b"]), vec![]),
+            (Query::similar_to_all(["a", "b"]), vec![c]),
+            (Query::similar_to("a").allow_repeat(true), vec![a, b, c]),
+            (Query::trending().excluding(["a"]), vec![b, c]),
+            (Query::for_user(), vec![a, b, c]),
+        ] {
+            let request = query.resolve(&items, Some(1), Instant::default()).unwrap();
+            let found: Vec<_> = all.into_iter().filter(|item| request.admits(*item)).collect();
+            assert_eq!(found, admitted, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn limits_have_errors() {
+        let mut items = Items::new();
+        let a = items.intern("a").unwrap();
+        let many = |n: usize| vec!["a"; n];
+        for (query, error) in [
+            (Query::trending().limit(1_001), Error::LimitTooLarge(1_001)),
+            (Query::trending().excluding(many(10_001)), Error::TooManyExclusions(10_001)),
+            (Query::similar_to_all(many(101)), Error::TooManyItems(101)),
+            (Query::session(["x", "y"]), Error::UnknownItem("x".into())),
+        ] {
+            assert_eq!(query.resolve(&items, None, Instant::default()).unwrap_err(), error);
+        }
+        let long = Query::session(many(1_000));
+        let request = long.resolve(&items, None, Instant::default()).unwrap();
+        assert_eq!(request.basis(), Basis::Session(&[a; QUERY_ITEMS_MAX]));
+        let nobody = Query::for_user();
+        assert_eq!(nobody.resolve(&items, None, Instant::default()).unwrap().basis(), Basis::Session(&[]));
+        let nothing = Query::session(Vec::<String>::new());
+        assert_eq!(nothing.resolve(&items, None, Instant::default()).unwrap().basis(), Basis::Session(&[]));
+    }
+}

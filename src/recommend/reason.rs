@@ -1,0 +1,153 @@
+use crate::recommend::{ItemId, Items};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a user did with an item, in the past tense as reasons print it. Definitions say which event means which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// Looked at it.
+    #[default]
+    Viewed,
+    /// Gave it a good mark.
+    Liked,
+    /// Put it aside for later.
+    Saved,
+    /// Put it into a basket or a list.
+    Added,
+    /// Paid for it.
+    Bought,
+    /// Listened to or watched it, or played it.
+    Played,
+    /// Came to its end: a course, a workout, a book.
+    Finished,
+    /// Anything else.
+    Chose,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Viewed => "viewed",
+            Action::Liked => "liked",
+            Action::Saved => "saved",
+            Action::Added => "added",
+            Action::Bought => "bought",
+            Action::Played => "played",
+            Action::Finished => "finished",
+            Action::Chose => "chose",
+        })
+    }
+}
+
+/// Why an item is recommended: data to act on; [`display`](Reason::display) gives the words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// `because you viewed boot-7`
+    Because {
+        /// What the user did.
+        action: Action,
+        /// With which item.
+        item: ItemId,
+    },
+    /// `similar to boot-7`
+    Similar {
+        /// To which item of the query.
+        item: ItemId,
+    },
+    /// `popular now`
+    Popular,
+    /// `popular now for place gym`
+    PopularFor {
+        /// Which part of the context.
+        #[serde(serialize_with = "text")]
+        key: Arc<str>,
+        /// Its value.
+        #[serde(serialize_with = "text")]
+        value: Arc<str>,
+    },
+    /// A host's own reason, printed as it is.
+    Other(Box<str>),
+}
+
+/// Shared text as plain text: serde leaves `Arc` to a feature.
+pub(super) fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+impl Reason {
+    /// The reason in words, with the text ids of items.
+    ///
+    /// ```
+    /// use bespoke::recommend::{Action, Items, Reason};
+    /// let mut items = Items::new();
+    /// let reason = Reason::Because { action: Action::Bought, item: items.intern("boot-7")? };
+    /// assert_eq!(reason.display(&items).to_string(), "because you bought boot-7");
+    /// # Ok::<(), bespoke::recommend::Error>(())
+    /// ```
+    #[must_use]
+    pub fn display<'a>(&'a self, items: &'a Items) -> ReasonDisplay<'a> {
+        ReasonDisplay { reason: self, items }
+    }
+
+    /// The item that the recommendation rests on, if it rests on one.
+    #[must_use]
+    pub fn item(&self) -> Option<ItemId> {
+        match self {
+            Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
+            Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
+        }
+    }
+}
+
+/// Prints a [`Reason`]; made by [`Reason::display`].
+#[derive(Clone, Copy, Debug)]
+pub struct ReasonDisplay<'a> {
+    reason: &'a Reason,
+    items: &'a Items,
+}
+
+impl fmt::Display for ReasonDisplay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An item of other `Items` is a slip of the host; the sentence stays readable.
+        let name = |item: &ItemId| self.items.name(*item).unwrap_or("an unknown item");
+        match self.reason {
+            Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
+            Reason::Similar { item } => write!(f, "similar to {}", name(item)),
+            Reason::Popular => f.write_str("popular now"),
+            Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
+            Reason::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_in_words_and_as_data() {
+        let mut items = Items::new();
+        let item = items.intern("boot-7").unwrap();
+        let place = Reason::PopularFor { key: "place".into(), value: "gym".into() };
+        for (reason, words, json) in [
+            (
+                Reason::Because { action: Action::Viewed, item },
+                "because you viewed boot-7",
+                r#"{"because":{"action":"viewed","item":0}}"#,
+            ),
+            (Reason::Similar { item }, "similar to boot-7", r#"{"similar":{"item":0}}"#),
+            (Reason::Popular, "popular now", r#""popular""#),
+            (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
+            (Reason::Other("editor's choice".into()), "editor's choice", r#"{"other":"editor's choice"}"#),
+        ] {
+            assert_eq!(reason.display(&items).to_string(), words);
+            assert_eq!(serde_json::to_string(&reason).unwrap(), json);
+        }
+        assert_eq!(Reason::Similar { item }.display(&Items::new()).to_string(), "similar to an unknown item");
+    }
+}

@@ -1,0 +1,162 @@
+use crate::model::{Duration, Instant};
+use crate::recommend::{Action, ItemId};
+use serde::{Serialize, Serializer};
+
+/// How many items of a session are kept.
+pub(super) const RECENT_MAX: usize = 10;
+
+/// Users that share an allocation.
+const PAGE_LEN: usize = 1_024;
+
+/// The last items of a user's last session, in 72 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recent {
+    items: [ItemId; RECENT_MAX],
+    actions: [Action; RECENT_MAX],
+    /// Where the next goes, below `RECENT_MAX`.
+    next: u8,
+    len: u8,
+    newest_at: Instant,
+}
+
+impl Recent {
+    const EMPTY: Recent = Recent {
+        items: [ItemId::new(0); RECENT_MAX],
+        actions: [Action::Viewed; RECENT_MAX],
+        next: 0,
+        len: 0,
+        newest_at: Instant::MIN,
+    };
+
+    /// Prepares for an interaction at `at`: after more than `gap` a new session begins. False for one that
+    /// comes so late that it belongs to an earlier session, of which nothing is kept.
+    pub(super) fn open(&mut self, at: Instant, gap: Duration) -> bool {
+        if self.len > 0 && self.newest_at - at > gap {
+            return false;
+        }
+        if at - self.newest_at > gap {
+            self.len = 0;
+        }
+        true
+    }
+
+    pub(super) fn push(&mut self, item: ItemId, action: Action, at: Instant) {
+        let next = usize::from(self.next);
+        (self.items[next], self.actions[next]) = (item, action);
+        self.next = ((next + 1) % RECENT_MAX) as u8;
+        self.len = (self.len + 1).min(RECENT_MAX as u8);
+        self.newest_at = self.newest_at.max(at);
+    }
+
+    /// Newest first.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (ItemId, Action)> {
+        let next = usize::from(self.next);
+        (0..usize::from(self.len)).map(move |back| {
+            let place = (next + RECENT_MAX - 1 - back) % RECENT_MAX;
+            (self.items[place], self.actions[place])
+        })
+    }
+}
+
+/// The recent items of all users, by their dense numbers.
+///
+/// In pages, so that growing never copies and one large number costs a page, not all users below it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RecentItems {
+    pages: Vec<Option<Box<[Recent]>>>,
+}
+
+impl RecentItems {
+    pub(super) fn get(&self, user: u32) -> Option<&Recent> {
+        let (page, place) = split(user);
+        self.pages.get(page)?.as_ref()?.get(place).filter(|recent| recent.len > 0)
+    }
+
+    pub(super) fn get_mut(&mut self, user: u32) -> &mut Recent {
+        let (page, place) = split(user);
+        if page >= self.pages.len() {
+            self.pages.resize(page + 1, None);
+        }
+        &mut self.pages[page].get_or_insert_with(|| vec![Recent::EMPTY; PAGE_LEN].into_boxed_slice())[place]
+    }
+
+    pub(super) fn forget(&mut self, user: u32) {
+        let (page, place) = split(user);
+        if let Some(Some(page)) = self.pages.get_mut(page) {
+            page[place] = Recent::EMPTY;
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let pages = self.pages.iter().flatten().count();
+        self.pages.capacity() * size_of::<Option<Box<[Recent]>>>() + pages * PAGE_LEN * size_of::<Recent>()
+    }
+}
+
+fn split(user: u32) -> (usize, usize) {
+    (user as usize / PAGE_LEN, user as usize % PAGE_LEN)
+}
+
+/// Users that have items, in order of number, whatever was allocated or forgotten before.
+impl Serialize for RecentItems {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let users = self.pages.iter().enumerate().flat_map(|(number, page)| {
+            let page = page.iter().flat_map(|page| page.iter()).enumerate();
+            page.filter(|(_, recent)| recent.len > 0).map(move |(place, recent)| {
+                let items: Vec<(ItemId, Action)> = recent.iter().collect();
+                (number * PAGE_LEN + place, recent.newest_at, items)
+            })
+        });
+        serializer.collect_seq(users)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(recent: &Recent) -> Vec<u32> {
+        recent.iter().map(|(item, _)| item.number()).collect()
+    }
+
+    #[test]
+    fn sessions_end_with_the_gap() {
+        let gap = Duration::minutes(30);
+        let minute = |n: i64| Instant::from_millis(0) + Duration::minutes(n);
+        let mut recent = Recent::EMPTY;
+        for (item, at, opened, left) in [
+            (1, minute(0), true, vec![1]),
+            (2, minute(30), true, vec![2, 1]),
+            (3, minute(10), true, vec![3, 2, 1]), // late, but of this session; the newest instant stays
+            (4, minute(-1), false, vec![3, 2, 1]),
+            (5, minute(61), true, vec![5]),
+        ] {
+            let open = recent.open(at, gap);
+            assert_eq!(open, opened, "{item}");
+            if open {
+                recent.push(ItemId::new(item), Action::Viewed, at);
+            }
+            assert_eq!(items(&recent), left);
+        }
+        for item in 6..20 {
+            recent.push(ItemId::new(item), Action::Viewed, minute(62));
+        }
+        assert_eq!(items(&recent), (10..20).rev().collect::<Vec<_>>());
+        assert!(size_of::<Recent>() <= 72);
+    }
+
+    #[test]
+    fn forgotten_users_leave_no_trace() {
+        let mut recent = RecentItems::default();
+        recent.get_mut(3000).push(ItemId::new(1), Action::Bought, Instant::from_millis(5));
+        let before = serde_json::to_string(&recent).unwrap();
+        assert_eq!(before, r#"[[3000,5,[[1,"bought"]]]]"#);
+        for user in [7, u32::MAX] {
+            recent.get_mut(user).push(ItemId::new(2), Action::Viewed, Instant::from_millis(9));
+            recent.forget(user);
+        }
+        recent.forget(1_000);
+        assert_eq!(serde_json::to_string(&recent).unwrap(), before);
+        assert!(recent.get(7).is_none() && recent.get(3000).is_some());
+    }
+}

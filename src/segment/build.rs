@@ -1,0 +1,323 @@
+//! Texts to a plan: all are parsed and checked, then what they read is turned into what is kept and what is
+//! touched.
+
+use crate::model::{Duration, Period, Quoted};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbol, Symbols};
+use crate::segment::ast::ExprKind;
+use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
+use crate::segment::parse::{DEPTH_MAX, Tree, parse};
+use crate::segment::plan::{
+    Filter, Kinds, Plan, PlanBuilder, Segment, SegmentId, SegmentText, Source, Window,
+};
+use crate::segment::schema::AffinitySchema;
+use crate::segment::{Error, ErrorKind, Span};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
+const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
+
+pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
+    let PlanBuilder { schema, segments, conditions, filters, session_gap, zone, parts_max } = builder;
+    let mut errors = Vec::new();
+    let mut segment_ids: HashMap<Arc<str>, SegmentId, ahash::RandomState> = HashMap::default();
+    for (i, segment) in segments.iter().enumerate() {
+        if segment_ids.insert(segment.name.clone(), SegmentId(i as u32)).is_some() {
+            let message = format!("the segment {} is defined twice", Quoted(&segment.name));
+            let error = Error::new(ErrorKind::UnknownName, message, Span::default());
+            errors.push(error.in_text(Some(&segment.name), &segment.text));
+        }
+    }
+    let segment_keys: Vec<Option<Box<str>>> = segments.iter().map(|segment| segment.by.clone()).collect();
+    let mut checker = Checker {
+        schema: &schema,
+        nodes: Vec::new(),
+        keep: Keep::default(),
+        symbols: Symbols::default(),
+        columns: Vec::new(),
+        segment_ids: &segment_ids,
+        segment_keys: &segment_keys,
+        affinities: Vec::new(),
+        reads: Reads::default(),
+        errors: Vec::new(),
+    };
+
+    let mut compiled = Vec::with_capacity(segments.len());
+    let mut all_reads = Vec::with_capacity(segments.len());
+    let mut depths = Vec::with_capacity(segments.len());
+    for segment in &segments {
+        let known = errors.len();
+        let tree = parsed(&segment.text, &mut errors);
+        let whole = Span { start: 0, end: segment.text.len() };
+        let by = segment.by.as_deref().map(|by| checker.part_property(by, Span { start: 0, end: 0 }));
+        let root = match (&tree, by) {
+            (Some(tree), None) => checker.condition(&tree.root, &Scope::default()),
+            (Some(tree), Some(Some(by))) => {
+                checker.condition(&tree.root, &Scope { events: None, by: Some(by) })
+            }
+            _ => None,
+        };
+        let reads = std::mem::take(&mut checker.reads);
+        errors.append(&mut checker.errors);
+        if by.is_some() && root.is_some() && reads.events.is_empty() {
+            let error = Error::new(
+                ErrorKind::OutOfPlace,
+                "a keyed segment reads no event, so it has no parts",
+                whole,
+            );
+            errors.push(error.help("take `by` away, or ask for events: `did(…)`"));
+        }
+        for error in &mut errors[known..] {
+            *error = error.clone().in_text(Some(&segment.name), &segment.text);
+        }
+        if let Some(root) = root {
+            let parts = by.flatten().map(|by| part_of(by, &reads));
+            let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
+            compiled.push(Segment {
+                name: segment.name.clone(),
+                text: segment.text.clone(),
+                root,
+                parts,
+                parts_linked,
+            });
+        }
+        all_reads.push(reads);
+        depths.push(tree.map_or(0, |tree| tree.depth));
+    }
+    find_circles(&segments, &all_reads, &depths, &mut errors);
+
+    let mut condition_nodes = Vec::new();
+    let mut other_reads = Vec::new();
+    for condition in &conditions {
+        let known = errors.len();
+        let root = parsed(&condition.text, &mut errors)
+            .and_then(|tree| checker.condition(&tree.root, &Scope::default()));
+        other_reads.push(std::mem::take(&mut checker.reads));
+        errors.append(&mut checker.errors);
+        for error in &mut errors[known..] {
+            *error = error.clone().in_text(Some(&condition.name), &condition.text);
+        }
+        condition_nodes.extend(root);
+    }
+    let mut sources = Vec::new();
+    for filter in &filters {
+        let known = errors.len();
+        sources.extend(event_filter(&mut checker, &filter.event, &filter.text, &mut errors));
+        errors.append(&mut checker.errors);
+        checker.reads = Reads::default();
+        for error in &mut errors[known..] {
+            *error = error.clone().in_text(Some(&filter.name), &filter.text);
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+
+    let Checker { nodes, mut keep, symbols, columns, affinities, .. } = checker;
+    let rules = affinity_rules(&affinities, &schema, &mut keep);
+    for (kinds, property, instant) in columns {
+        for kind in members(&kinds, &keep) {
+            if !keep.add_column(kind, property, instant) {
+                let message = "the definitions read more than 254 properties of one event";
+                return Err(vec![Error::new(ErrorKind::Limit, message, Span::default())]);
+            }
+        }
+    }
+    for rule in &rules {
+        for kind in members(&Kinds::Any, &keep) {
+            if rule.weight(kind) > 0.0 {
+                keep.add_column(kind, rule.property, false);
+            }
+        }
+    }
+    for (kinds, window) in all_reads.iter().chain(&other_reads).flat_map(|reads| &reads.events) {
+        for kind in members(kinds, &keep) {
+            keep_for(&mut keep, kind, window);
+        }
+    }
+    keep.instants.extend(
+        schema
+            .attributes
+            .iter()
+            .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
+            .map(|(n, _)| n.clone()),
+    );
+    let (by_kind, by_attribute, by_prefix) = touched(&all_reads, &keep, &rules, &symbols);
+    Ok(Plan {
+        nodes,
+        segments: compiled,
+        segment_ids,
+        conditions: condition_nodes,
+        filters: sources,
+        by_kind,
+        by_attribute,
+        by_prefix,
+        keep: Arc::new(keep),
+        rules: rules.into(),
+        symbols,
+        session_gap,
+        zone,
+        parts_max,
+    })
+}
+
+fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
+    let (tree, mut found) = parse(text);
+    let sound = found.is_empty();
+    errors.append(&mut found);
+    (sound || !matches!(tree.root.kind, ExprKind::Invalid)).then_some(tree)
+}
+
+fn event_filter(
+    checker: &mut Checker<'_>,
+    event: &str,
+    text: &str,
+    errors: &mut Vec<Error>,
+) -> Option<Source> {
+    let kind = checker.keep.add_kind(event)?;
+    let kinds = Kinds::These(smallvec::smallvec![kind]);
+    if text.trim().is_empty() {
+        return Some(Source { kinds, filter: Filter::None });
+    }
+    let tree = parsed(text, errors)?;
+    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), by: None };
+    let node = checker.condition(&tree.root, &scope)?;
+    Some(Source { kinds, filter: checker.filter(node) })
+}
+
+/// The kinds of a set, as far as definitions name them; `OTHER` stands for all that they do not name.
+fn members(kinds: &Kinds, keep: &Keep) -> Vec<EventKind> {
+    keep.kinds().map(|(kind, _)| kind).filter(|kind| kinds.contains(*kind, keep)).collect()
+}
+
+fn keep_for(keep: &mut Keep, kind: EventKind, window: &Window) {
+    let days = |period: Period| match period {
+        Period::Day => 1,
+        Period::Week => 7,
+        Period::Month => 31,
+        Period::Year => 366,
+    };
+    let horizon = match window {
+        Window::Sliding(ms) | Window::FromTo(ms, _) => Horizon::For(Duration::from_millis(*ms)),
+        // Two days more, so that a user who changes zones still has the whole period.
+        Window::Calendar(period, back) => {
+            Horizon::For(Duration::days(days(*period) * (i64::from(*back) + 1) + 2))
+        }
+        Window::SinceLast(events) => return keep_for(keep, kind, &events.1),
+        Window::Session => return keep.keep_session(kind),
+        Window::All | Window::Since(_) | Window::Before(_) | Window::Between(..) => Horizon::Forever,
+    };
+    keep.extend_horizon(kind, horizon);
+}
+
+fn affinity_rules(names: &[Box<str>], schema: &crate::segment::Schema, keep: &mut Keep) -> Vec<AffinityRule> {
+    let rule = |name: &Box<str>| {
+        let declared = schema.affinities.get(name).cloned().unwrap_or(AffinitySchema::DEFAULT);
+        let weights = declared.weights.map(|weights| {
+            weights.iter().filter_map(|(event, weight)| Some((keep.add_kind(event)?, *weight))).collect()
+        });
+        Some(AffinityRule { property: keep.add_property(name)?, half_life: declared.half_life, weights })
+    };
+    names.iter().filter_map(rule).collect()
+}
+
+/// Finds references in a circle, and chains of references that are deeper than evaluation should go.
+fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], errors: &mut Vec<Error>) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done(usize),
+    }
+    let mut states = vec![State::New; segments.len()];
+    for root in 0..segments.len() {
+        // Depth-first by hand: a chain of ten thousand references must not end the stack.
+        let mut path: Vec<(usize, usize)> = vec![(root, 0)];
+        while let Some((segment, next)) = path.pop() {
+            if next == 0 {
+                if matches!(states[segment], State::Done(_)) {
+                    continue;
+                }
+                states[segment] = State::Open;
+            }
+            let Some(reference) = reads[segment].segments.get(next) else {
+                let below = reads[segment].segments.iter().map(|inner| match states[inner.0 as usize] {
+                    State::Done(depth) => depth,
+                    State::New | State::Open => 0,
+                });
+                let below = below.max().unwrap_or(0);
+                let depth = below + depths[segment];
+                states[segment] = State::Done(depth);
+                // Reported once, where the chain passes the limit.
+                if depth > CHAIN_DEPTH_MAX && below <= CHAIN_DEPTH_MAX {
+                    let SegmentText { name, text, .. } = &segments[segment];
+                    let message =
+                        format!("with the segments it refers to it is more than {CHAIN_DEPTH_MAX} deep");
+                    let whole = Span { start: 0, end: text.len() };
+                    errors.push(Error::new(ErrorKind::Limit, message, whole).in_text(Some(name), text));
+                }
+                continue;
+            };
+            path.push((segment, next + 1));
+            let inner = reference.0 as usize;
+            match states[inner] {
+                State::Open => {
+                    let SegmentText { name, text, .. } = &segments[segment];
+                    let start = path.iter().position(|(s, _)| *s == inner).unwrap_or(0);
+                    let names: Vec<_> = path[start..].iter().map(|(s, _)| &*segments[*s].name).collect();
+                    let message =
+                        format!("segments in a circle: {} → {}", names.join(" → "), segments[inner].name);
+                    let needle = format!("{:?}", segments[inner].name);
+                    let at = text.find(&needle).unwrap_or(0);
+                    let span = Span { start: at, end: (at + needle.len()).min(text.len()) };
+                    errors.push(Error::new(ErrorKind::Circle, message, span).in_text(Some(name), text));
+                }
+                State::New => path.push((inner, 0)),
+                State::Done(_) => {}
+            }
+        }
+    }
+}
+
+type Touched =
+    (Vec<Vec<SegmentId>>, HashMap<Symbol, Vec<SegmentId>, ahash::RandomState>, Vec<(Box<str>, SegmentId)>);
+
+/// For every kind of event and every attribute, the segments that it can change.
+fn touched(reads: &[Reads], keep: &Keep, rules: &[AffinityRule], symbols: &Symbols) -> Touched {
+    let mut by_kind = vec![Vec::new(); keep.kinds().count()];
+    let mut by_attribute: HashMap<Symbol, Vec<SegmentId>, ahash::RandomState> = HashMap::default();
+    let mut by_prefix = Vec::new();
+    let timezone = symbols.get("timezone");
+    for i in 0..reads.len() {
+        let id = SegmentId(i as u32);
+        let mut whole = Reads::default();
+        let mut open = vec![i];
+        let mut seen = vec![false; reads.len()];
+        while let Some(segment) = open.pop() {
+            if !std::mem::replace(&mut seen[segment], true) {
+                whole.absorb(reads[segment].clone());
+                open.extend(reads[segment].segments.iter().map(|s| s.0 as usize));
+            }
+        }
+        for (kind, touched) in by_kind.iter_mut().enumerate() {
+            let kind = EventKind(kind as u16);
+            let is_line = keep.kind(kind).is_line;
+            let by_events = whole.events.iter().any(|(kinds, _)| kinds.contains(kind, keep));
+            let by_affinity =
+                whole.affinities.iter().any(|rule| rules[*rule as usize].weight(kind) > 0.0) && !is_line;
+            if by_events || by_affinity || whole.session && !is_line {
+                touched.push(id);
+            }
+        }
+        whole.attributes.extend(timezone.filter(|_| whole.zone));
+        whole.attributes.sort_unstable();
+        whole.attributes.dedup();
+        for attribute in whole.attributes {
+            by_attribute.entry(attribute).or_default().push(id);
+        }
+        whole.prefixes.sort_unstable();
+        whole.prefixes.dedup();
+        by_prefix.extend(whole.prefixes.into_iter().map(|prefix| (prefix, id)));
+    }
+    (by_kind, by_attribute, by_prefix)
+}

@@ -1,0 +1,719 @@
+//! Trees to nodes: names are resolved, kinds are checked, and what is read is noted.
+
+use crate::model::{Quoted, nearest};
+use crate::profile::{EventKind, PropertyId, Symbol, Symbols};
+use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, Path, TextTest};
+use crate::segment::plan::{AggregateOp, Constant, Kinds, Node, NodeId, Parts, SegmentId, Window};
+use crate::segment::{Error, ErrorKind, Kind, Schema, Span};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Largest compiled size of a regular expression.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// The kind of a node as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Type {
+    /// Decided per value.
+    Any,
+    Bool,
+    Number,
+    /// What `distance` gives: metres, also as a plain number.
+    Distance,
+    /// `5 km`: compared with distances only.
+    Metres,
+    Text,
+    Instant,
+    Duration,
+    Time,
+    Geo,
+    List,
+}
+
+impl From<Kind> for Type {
+    fn from(kind: Kind) -> Type {
+        match kind {
+            Kind::Bool => Type::Bool,
+            Kind::Number => Type::Number,
+            Kind::String => Type::Text,
+            Kind::Instant => Type::Instant,
+            Kind::Geo => Type::Geo,
+            Kind::List => Type::List,
+        }
+    }
+}
+
+impl Type {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Type::Any => "a value",
+            Type::Bool => "a bool",
+            Type::Number => "a number",
+            Type::Distance | Type::Metres => "a distance",
+            Type::Text => "a string",
+            Type::Instant => "an instant",
+            Type::Duration => "a duration",
+            Type::Time => "a time of day",
+            Type::Geo => "a geo point",
+            Type::List => "a list",
+        }
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self, Type::Any | Type::Number | Type::Distance)
+    }
+
+    fn comparable(self, other: Type) -> bool {
+        use Type::{Any, Distance, Metres, Number};
+        self == other
+            || matches!((self, other), (Any, _) | (_, Any))
+            || matches!((self, other), (Distance, Number | Metres) | (Number | Metres, Distance))
+    }
+}
+
+/// A node with what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Typed {
+    pub(crate) node: NodeId,
+    pub(crate) kind: Type,
+    /// Whether its value changes continuously with time.
+    pub(crate) moves: bool,
+}
+
+/// What an expression reads, so that it is evaluated when that changes.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Reads {
+    /// Each with the window it is read in.
+    pub(crate) events: Vec<(Kinds, Window)>,
+    pub(crate) attributes: Vec<Symbol>,
+    pub(crate) prefixes: Vec<Box<str>>,
+    pub(crate) affinities: Vec<u32>,
+    pub(crate) session: bool,
+    pub(crate) zone: bool,
+    pub(crate) segments: Vec<SegmentId>,
+}
+
+/// What stands around an expression.
+#[derive(Clone, Default)]
+pub(crate) struct Scope {
+    /// The events that `where` looks at.
+    pub(crate) events: Option<EventScope>,
+    /// The property that parts are keyed by.
+    pub(crate) by: Option<PropertyId>,
+}
+
+/// The events that a name may belong to.
+#[derive(Clone)]
+pub(crate) struct EventScope {
+    /// Their names; none means all.
+    pub(crate) names: Option<Vec<Box<str>>>,
+    /// The list whose elements stand for events.
+    pub(crate) list: Option<Box<str>>,
+    pub(crate) kinds: Kinds,
+}
+
+pub(crate) struct Checker<'a> {
+    pub(crate) schema: &'a Schema,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) keep: crate::profile::Keep,
+    pub(crate) symbols: Symbols,
+    /// Properties to keep with events; done at the end, when all kinds are known.
+    pub(crate) columns: Vec<(Kinds, PropertyId, bool)>,
+    pub(crate) segment_ids: &'a HashMap<Arc<str>, SegmentId, ahash::RandomState>,
+    /// The property that each segment is keyed by.
+    pub(crate) segment_keys: &'a [Option<Box<str>>],
+    /// Names of the affinities that are read, in order of first use.
+    pub(crate) affinities: Vec<Box<str>>,
+    pub(crate) reads: Reads,
+    pub(crate) errors: Vec<Error>,
+}
+
+pub(crate) type Checked = Option<Typed>;
+
+impl Checker<'_> {
+    pub(crate) fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// A node that stays as it is while nothing happens.
+    pub(crate) fn still(&mut self, node: Node, kind: Type) -> Checked {
+        Some(Typed { node: self.push(node), kind, moves: false })
+    }
+
+    pub(crate) fn error<T>(&mut self, error: Error) -> Option<T> {
+        self.errors.push(error);
+        None
+    }
+
+    pub(crate) fn refuse<T>(&mut self, kind: ErrorKind, message: impl Into<String>, span: Span) -> Option<T> {
+        self.error(Error::new(kind, message, span))
+    }
+
+    /// Checks that a bool is there.
+    pub(crate) fn condition(&mut self, expr: &Expr, scope: &Scope) -> Option<NodeId> {
+        let typed = self.expr(expr, scope)?;
+        if matches!(typed.kind, Type::Bool | Type::Any) {
+            return Some(typed.node);
+        }
+        let message = format!("a condition is wanted, this is {}", typed.kind.words());
+        let error = Error::new(ErrorKind::Kind, message, expr.span);
+        let help = match &expr.kind {
+            ExprKind::Aggregate { name, .. } if &**name == "count" => {
+                "compare it: `count(…) >= 1`, or ask `did(…)`"
+            }
+            _ => "compare it with a value, or ask `is present`",
+        };
+        self.error(error.help(help))
+    }
+
+    pub(crate) fn expr(&mut self, expr: &Expr, scope: &Scope) -> Checked {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Invalid => None,
+            ExprKind::Literal(literal) => {
+                let (constant, kind) = self.constant(literal);
+                self.still(Node::Constant(constant), kind)
+            }
+            ExprKind::List(items) => {
+                let items = items.iter().map(|(literal, _)| self.constant(literal).0).collect();
+                self.still(Node::Constant(Constant::List(items)), Type::List)
+            }
+            ExprKind::Name(path) => self.name(path, scope),
+            ExprKind::KeyedName(path) => {
+                if scope.by.is_none() {
+                    let error = Error::new(
+                        ErrorKind::OutOfPlace,
+                        "`[key]` has a meaning only in a keyed segment",
+                        span,
+                    );
+                    return self.error(error.help("give the segment a `by`, or use `some NAME: (…)`"));
+                }
+                let path = path.dotted();
+                let prefix = format!("{}.", path.strip_prefix("user.").unwrap_or(&path));
+                let kind = match self.schema.prefixes.iter().find(|(known, _)| prefix.starts_with(&***known))
+                {
+                    Some((_, kind)) => (*kind).into(),
+                    None if !self.schema.strict => Type::Any,
+                    None => {
+                        let error = Error::new(
+                            ErrorKind::UnknownName,
+                            format!("unknown attributes {}", Quoted(&format!("{prefix}*"))),
+                            span,
+                        );
+                        return self.error(error.help(format!("declare `\"{prefix}*\"` under [attributes]")));
+                    }
+                };
+                self.reads.prefixes.push(prefix.as_str().into());
+                self.still(Node::KeyedAttribute(prefix.into()), kind)
+            }
+            ExprKind::Not(inner) => {
+                let inner = self.condition(inner, scope)?;
+                self.still(Node::Not(inner), Type::Bool)
+            }
+            ExprKind::And(all) | ExprKind::Or(all) => {
+                // All are checked before any failure counts, so that every error is reported.
+                let nodes: Vec<_> = all.iter().map(|each| self.condition(each, scope)).collect();
+                let nodes: Vec<NodeId> = nodes.into_iter().collect::<Option<_>>()?;
+                let node =
+                    if matches!(expr.kind, ExprKind::And(_)) { Node::And(nodes) } else { Node::Or(nodes) };
+                self.still(node, Type::Bool)
+            }
+            ExprKind::Compare(comparison, left, right) => self.compare(*comparison, left, right, span, scope),
+            ExprKind::In(item, list, negated) => {
+                let (item_typed, list_typed) = (self.expr(item, scope), self.expr(list, scope));
+                let (item_typed, list_typed) = (item_typed?, list_typed?);
+                if !matches!(list_typed.kind, Type::List | Type::Any) {
+                    return self.wrong_kind("a list", list_typed.kind, list.span);
+                }
+                if let ExprKind::List(items) = &list.kind {
+                    let strange = items.iter().find(|(l, _)| !literal_type(l).comparable(item_typed.kind));
+                    if let Some((literal, place)) = strange {
+                        return self.do_not_compare(
+                            item_typed.kind,
+                            literal_type(literal),
+                            *place,
+                            item,
+                            list,
+                        );
+                    }
+                }
+                let node = self.push(Node::In(item_typed.node, list_typed.node));
+                self.still(
+                    if *negated { Node::Not(node) } else { self.nodes[node.0 as usize].clone() },
+                    Type::Bool,
+                )
+            }
+            ExprKind::Between(x, low, high) => {
+                let (typed, low_typed, high_typed) =
+                    (self.expr(x, scope), self.expr(low, scope), self.expr(high, scope));
+                let (typed, low_typed, high_typed) = (typed?, low_typed?, high_typed?);
+                let above = self.compare_typed(Comparison::GreaterOrEqual, typed, low_typed, x, low, span)?;
+                let below = self.compare_typed(Comparison::LessOrEqual, typed, high_typed, x, high, span)?;
+                self.still(Node::And(vec![above.node, below.node]), Type::Bool)
+            }
+            ExprKind::Text(test, text, pattern) => self.text_test(*test, text, pattern, scope),
+            ExprKind::IsMissing(inner, negated) => {
+                let inner = self.expr(inner, scope)?;
+                let node = self.push(Node::IsMissing(inner.node));
+                self.still(if *negated { Node::Not(node) } else { Node::IsMissing(inner.node) }, Type::Bool)
+            }
+            ExprKind::Chain(first, rest) => self.chain(first, rest, scope),
+            ExprKind::Negative(inner) => {
+                let typed = self.expr(inner, scope)?;
+                if !typed.kind.is_number() && typed.kind != Type::Duration {
+                    return self.wrong_kind("a number or a duration", typed.kind, inner.span);
+                }
+                let kind = if typed.kind == Type::Distance { Type::Number } else { typed.kind };
+                Some(Typed { node: self.push(Node::Negative(typed.node)), kind, moves: typed.moves })
+            }
+            ExprKind::Call { name, name_span, args } => self.call(name, *name_span, args, span, scope),
+            ExprKind::Aggregate { name, name_span, events, args } => {
+                self.aggregate(name, *name_span, events, args, scope)
+            }
+            ExprKind::Sequence { steps, window } => self.sequence(steps, window.as_ref(), span, scope),
+            ExprKind::Some { property, condition } => self.some(property, condition, span, scope),
+        }
+    }
+
+    pub(crate) fn constant(&mut self, literal: &Literal) -> (Constant, Type) {
+        let constant = match literal {
+            Literal::Bool(b) => Constant::Bool(*b),
+            Literal::Int(n) => Constant::Int(*n),
+            Literal::Float(x) | Literal::Metres(x) => Constant::Float(*x),
+            Literal::Text(text) => Constant::Text(self.symbols.intern(text)),
+            Literal::Duration(ms) => Constant::Duration(*ms),
+            Literal::Instant(at) => Constant::Instant(*at),
+            Literal::Time(ms) => Constant::Time(*ms),
+        };
+        (constant, literal_type(literal))
+    }
+
+    pub(crate) fn wrong_kind<T>(&mut self, wanted: &str, found: Type, span: Span) -> Option<T> {
+        self.refuse(ErrorKind::Kind, format!("{wanted} is wanted, this is {}", found.words()), span)
+    }
+
+    fn do_not_compare<T>(&mut self, left: Type, right: Type, span: Span, a: &Expr, b: &Expr) -> Option<T> {
+        let message = format!("{} cannot be compared with {}", left.words(), right.words());
+        let error = Error::new(ErrorKind::Kind, message, span);
+        let help = match (left, right) {
+            (Type::Distance, Type::Duration) | (Type::Duration, Type::Distance) => {
+                Some("`300m` are minutes; with a space `300 m` are metres")
+            }
+            (Type::Duration, Type::Number) | (Type::Number, Type::Duration) => {
+                Some("give the number a unit, as in `7d`")
+            }
+            (Type::Instant, Type::Duration) | (Type::Duration, Type::Instant) => {
+                Some("how long ago an instant is: `now - last(view) > 14d`")
+            }
+            (Type::Instant, Type::Text) | (Type::Text, Type::Instant) => {
+                Some("an instant is written `@2026-11-23`")
+            }
+            (Type::Number, Type::Text) | (Type::Text, Type::Number)
+                if matches!(
+                    (&a.kind, &b.kind),
+                    (_, ExprKind::Literal(Literal::Text(_))) | (ExprKind::Literal(Literal::Text(_)), _)
+                ) =>
+            {
+                Some("a number has no quotes")
+            }
+            _ => None,
+        };
+        self.error(match help {
+            Some(help) => error.help(help),
+            None => error,
+        })
+    }
+
+    fn compare(
+        &mut self,
+        comparison: Comparison,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+        scope: &Scope,
+    ) -> Checked {
+        let known = self.errors.len();
+        let (left_typed, right_typed) = (self.expr(left, scope), self.expr(right, scope));
+        self.quotes_forgotten(known, left_typed, right);
+        self.quotes_forgotten(known, right_typed, left);
+        self.compare_typed(comparison, left_typed?, right_typed?, left, right, span)
+    }
+
+    /// `country = FR`: an unknown name beside a text is most likely a text itself.
+    fn quotes_forgotten(&mut self, known: usize, beside: Checked, bare: &Expr) {
+        let (Some(Typed { kind: Type::Text, .. }), ExprKind::Name(path)) = (beside, &bare.kind) else {
+            return;
+        };
+        for i in known..self.errors.len() {
+            if self.errors[i].kind() == ErrorKind::UnknownName && self.errors[i].span() == bare.span {
+                self.errors[i] =
+                    self.errors[i].clone().help(format!("put quotes around a text: `\"{}\"`", path.dotted()));
+            }
+        }
+    }
+
+    fn compare_typed(
+        &mut self,
+        comparison: Comparison,
+        left: Typed,
+        right: Typed,
+        a: &Expr,
+        b: &Expr,
+        span: Span,
+    ) -> Checked {
+        if !left.kind.comparable(right.kind) {
+            return self.do_not_compare(left.kind, right.kind, span, a, b);
+        }
+        let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        if let Some(unordered) =
+            [left.kind, right.kind].iter().find(|k| matches!(k, Type::Bool | Type::Geo | Type::List))
+        {
+            if !equality {
+                let message = format!("{} has no order, so nothing is less or greater", unordered.words());
+                return self.refuse(ErrorKind::Kind, message, span);
+            }
+        }
+        if let Some(node) = self.at_least(comparison, left, right) {
+            return self.still(node, Type::Bool);
+        }
+        self.still(Node::Compare(comparison, left.node, right.node), Type::Bool)
+    }
+
+    /// `count(…) >= 3` and its like know the one instant at which they flip.
+    fn at_least(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Option<Node> {
+        let (Node::Aggregate(aggregate), Node::Constant(Constant::Int(n))) =
+            (&self.nodes[left.node.0 as usize], &self.nodes[right.node.0 as usize])
+        else {
+            return None;
+        };
+        if aggregate.op != AggregateOp::Count || !matches!(aggregate.window, Window::All | Window::Sliding(_))
+        {
+            return None;
+        }
+        let (least, negated) = match comparison {
+            Comparison::GreaterOrEqual => (*n, false),
+            Comparison::Greater => (n.checked_add(1)?, false),
+            Comparison::Less => (*n, true),
+            Comparison::LessOrEqual => (n.checked_add(1)?, true),
+            Comparison::Equal | Comparison::NotEqual => return None,
+        };
+        let node = Node::AtLeast(left.node.0, least);
+        if !negated {
+            return Some(node);
+        }
+        Some(Node::Not(self.push(node)))
+    }
+
+    fn text_test(&mut self, test: TextTest, text: &Expr, pattern: &Expr, scope: &Scope) -> Checked {
+        let (typed, pattern_typed) = (self.expr(text, scope), self.expr(pattern, scope));
+        let (typed, pattern_typed) = (typed?, pattern_typed?);
+        let of_list = test == TextTest::Contains && matches!(typed.kind, Type::List | Type::Any);
+        if !of_list && !matches!(typed.kind, Type::Text | Type::Any) {
+            let wanted = if test == TextTest::Contains { "a string or a list" } else { "a string" };
+            return self.wrong_kind(wanted, typed.kind, text.span);
+        }
+        if !of_list && !matches!(pattern_typed.kind, Type::Text | Type::Any) {
+            return self.wrong_kind("a string", pattern_typed.kind, pattern.span);
+        }
+        let node = match test {
+            TextTest::Contains => Node::Contains(typed.node, pattern_typed.node),
+            TextTest::StartsWith => Node::StartsWith(typed.node, pattern_typed.node),
+            TextTest::EndsWith => Node::EndsWith(typed.node, pattern_typed.node),
+            TextTest::Matches => {
+                let ExprKind::Literal(Literal::Text(source)) = &pattern.kind else {
+                    return self.refuse(
+                        ErrorKind::Regex,
+                        "a pattern is a string that is written out",
+                        pattern.span,
+                    );
+                };
+                let regex = regex::RegexBuilder::new(source).size_limit(REGEX_BYTES_MAX).build();
+                match regex {
+                    Ok(regex) => Node::Matches(typed.node, Box::new(regex)),
+                    Err(regex::Error::CompiledTooBig(_)) => {
+                        let error = Error::new(
+                            ErrorKind::Limit,
+                            "the pattern is larger than 1 MiB once compiled",
+                            pattern.span,
+                        );
+                        return self.error(error.help("use smaller repetitions"));
+                    }
+                    Err(e) => {
+                        let reason = e.to_string();
+                        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                        return self.refuse(
+                            ErrorKind::Regex,
+                            format!("not a regular expression: {reason}"),
+                            pattern.span,
+                        );
+                    }
+                }
+            }
+        };
+        self.still(node, Type::Bool)
+    }
+
+    fn chain(&mut self, first: &Expr, rest: &[(Operator, Expr)], scope: &Scope) -> Checked {
+        let left = self.expr(first, scope);
+        let terms: Vec<Checked> = rest.iter().map(|(_, term)| self.expr(term, scope)).collect();
+        let mut whole = left?;
+        let node = whole.node;
+        let mut nodes = Vec::with_capacity(rest.len());
+        for ((operator, expr), term) in rest.iter().zip(terms) {
+            let term = term?;
+            let span = first.span.to(expr.span);
+            whole = self.operate(*operator, whole, term, span)?;
+            nodes.push((*operator, term.node));
+        }
+        Some(Typed { node: self.push(Node::Chain(node, nodes)), ..whole })
+    }
+
+    fn operate(&mut self, operator: Operator, left: Typed, right: Typed, span: Span) -> Checked {
+        use Operator::{Add, Divide, Multiply, Subtract};
+        use Type::{Any, Duration, Instant};
+        let number = |kind: Type| kind.is_number();
+        let kind = match (operator, left.kind, right.kind) {
+            (Subtract, Instant, Instant) => Duration,
+            (Add | Subtract, Instant, Duration) | (Add, Duration, Instant) => Instant,
+            (Add | Subtract, Duration, Duration) => Duration,
+            (Multiply | Divide, Duration, k) if number(k) => Duration,
+            (Multiply, k, Duration) if number(k) => Duration,
+            (Divide, Duration, Duration) => Type::Number,
+            (_, Any, Any | Type::Number | Type::Distance | Instant | Duration) => Any,
+            (_, Type::Number | Type::Distance | Instant | Duration, Any) => Any,
+            (_, a, b) if number(a) && number(b) => Type::Number,
+            (_, a, b) => {
+                let verb = match operator {
+                    Add => "added to",
+                    Subtract => "subtracted from",
+                    Multiply => "multiplied with",
+                    Divide => "divided by",
+                };
+                let (first, second) = if matches!(operator, Add | Subtract) { (b, a) } else { (a, b) };
+                let message = format!("{} cannot be {verb} {}", first.words(), second.words());
+                let error = Error::new(ErrorKind::Kind, message, span);
+                let hint =
+                    matches!((a, b), (Instant | Duration, Type::Number) | (Type::Number, Instant | Duration));
+                return self.error(if hint {
+                    error.help("give the number a unit, as in `7d`")
+                } else {
+                    error
+                });
+            }
+        };
+        if operator == Multiply && left.moves && right.moves || operator == Divide && right.moves {
+            let error =
+                Error::new(ErrorKind::TimeNotTold, "when time alone changes this cannot be told", span);
+            return self.error(
+                error.help("time may be added, subtracted, and multiplied or divided by what stands still"),
+            );
+        }
+        Some(Typed { node: left.node, kind, moves: left.moves || right.moves })
+    }
+
+    // --- names
+
+    fn name(&mut self, path: &Path, scope: &Scope) -> Checked {
+        let dotted = path.dotted();
+        if dotted == "key" && scope.by.is_some() {
+            return self.still(Node::Key, Type::Any);
+        }
+        if let Some(events) = &scope.events {
+            return match &*dotted {
+                "at" => self.still(Node::At, Type::Instant),
+                "at.hour" => {
+                    self.reads.zone = true;
+                    self.still(Node::AtHour, Type::Number)
+                }
+                "at.weekday" => {
+                    self.reads.zone = true;
+                    self.still(Node::AtWeekday, Type::Text)
+                }
+                _ if dotted.starts_with("user.") => self.attribute(&dotted["user.".len()..], path.span),
+                _ => self.property_in_where(&dotted, path.span, &events.clone()),
+            };
+        }
+        let moving = |node: NodeId, kind| Some(Typed { node, kind, moves: true });
+        match &*dotted {
+            "now" => {
+                let node = self.push(Node::Now);
+                moving(node, Type::Instant)
+            }
+            "local_time" => {
+                self.reads.zone = true;
+                let node = self.push(Node::LocalTime);
+                moving(node, Type::Time)
+            }
+            "local_hour" => {
+                self.reads.zone = true;
+                self.still(Node::LocalHour, Type::Number)
+            }
+            "weekday" => {
+                self.reads.zone = true;
+                self.still(Node::Weekday, Type::Text)
+            }
+            "session.number" | "session.started" | "session.duration" | "session.events" => {
+                self.reads.session = true;
+                match &*dotted {
+                    "session.number" => self.still(Node::SessionNumber, Type::Number),
+                    "session.started" => self.still(Node::SessionStarted, Type::Instant),
+                    "session.duration" => self.still(Node::SessionDuration, Type::Duration),
+                    _ => self.still(Node::SessionEvents, Type::Number),
+                }
+            }
+            _ => self.attribute(dotted.strip_prefix("user.").unwrap_or(&dotted), path.span),
+        }
+    }
+
+    fn attribute(&mut self, name: &str, span: Span) -> Checked {
+        let kind = match self.schema.attribute_kind(name) {
+            Some(kind) => kind.into(),
+            None if !self.schema.strict => Type::Any,
+            None => {
+                let built_in = [
+                    "now",
+                    "local_time",
+                    "local_hour",
+                    "weekday",
+                    "session.number",
+                    "session.started",
+                    "session.duration",
+                    "session.events",
+                ];
+                let names = self.schema.attributes.keys().map(|name| &**name).chain(built_in);
+                let near = nearest(name, names).map(str::to_owned);
+                let error =
+                    Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);
+                if near.is_none() && self.schema.events.contains_key(name) {
+                    return self.error(
+                        error.help(format!("`{name}` is an event; ask `did({name})` or `count({name})`")),
+                    );
+                }
+                if near.is_none() {
+                    return self.error(error.help("declare it under [attributes]"));
+                }
+                return self.error(error.suggest(near.as_deref()));
+            }
+        };
+        let symbol = self.symbols.intern(name);
+        self.reads.attributes.push(symbol);
+        self.still(Node::Attribute(symbol), kind)
+    }
+
+    fn property_in_where(&mut self, name: &str, span: Span, events: &EventScope) -> Checked {
+        let unknown_in_where =
+            ["now", "local_time", "local_hour", "weekday"].contains(&name) || name.starts_with("session.");
+        let known = self.property_type(name, events).is_some();
+        if unknown_in_where && !known {
+            let error =
+                Error::new(ErrorKind::NotInWhere, format!("`{name}` is not known inside `where`"), span);
+            return self
+                .error(error.help(
+                    "say when by a window: `count(view where … in 7d)`, `in session`, or by `at.hour`",
+                ));
+        }
+        let (property, kind) = self.property(name, span, events)?;
+        self.still(Node::Property(property), kind)
+    }
+
+    /// Resolves a property of the events in scope, and sees to it that it is kept with them.
+    pub(crate) fn property(
+        &mut self,
+        name: &str,
+        span: Span,
+        events: &EventScope,
+    ) -> Option<(PropertyId, Type)> {
+        let kind = match self.property_type(name, events) {
+            Some(kind) => kind,
+            None if !self.schema.strict || name.starts_with("context.") => Type::Any,
+            None => return self.unknown_property(name, span, events),
+        };
+        let Some(id) = self.keep.add_property(name) else {
+            return self.refuse(ErrorKind::Limit, "the definitions read too many properties", span);
+        };
+        self.columns.push((events.kinds.clone(), id, kind == Type::Instant));
+        Some((id, kind))
+    }
+
+    fn unknown_property<T>(&mut self, name: &str, span: Span, events: &EventScope) -> Option<T> {
+        let schemas = events_of(self.schema, events);
+        let names = schemas.iter().flat_map(|e| match &events.list {
+            Some(list) => {
+                e.lists.get(list).map(|fields| fields.keys()).into_iter().flatten().collect::<Vec<_>>()
+            }
+            None => e.properties.keys().chain(e.lists.keys()).collect(),
+        });
+        let near = nearest(name, names.map(|name| &**name));
+        let of = match (&events.names, &events.list) {
+            (Some(names), Some(list)) => format!(" of `{}.{list}`", names.join(", ")),
+            (Some(names), None) => format!(" of `{}`", names.join(", ")),
+            (None, _) => " of any event".to_owned(),
+        };
+        let error =
+            Error::new(ErrorKind::UnknownName, format!("unknown property {}{of}", Quoted(name)), span);
+        let is_attribute = self.schema.attribute_kind(name).is_some();
+        let error = match near {
+            Some(near) => error.suggest(Some(near)),
+            None if is_attribute => error.help(format!("the user's attribute is `user.{name}` here")),
+            None => error.help("declare it in the event's table"),
+        };
+        self.error(error)
+    }
+
+    /// The kind of a declared property; `Any` where events differ.
+    fn property_type(&self, name: &str, events: &EventScope) -> Option<Type> {
+        let mut found: Option<Type> = None;
+        for event in events_of(self.schema, events) {
+            let kind = match (&events.list, name.strip_prefix("event.")) {
+                (Some(_), Some(outer)) => event.properties.get(outer),
+                (Some(list), None) => event.lists.get(list).and_then(|fields| fields.get(name)),
+                (None, _) => event.properties.get(name),
+            };
+            let kind = match kind {
+                Some(kind) => (*kind).into(),
+                None if events.list.is_none() && event.lists.contains_key(name) => Type::List,
+                None => continue,
+            };
+            found = Some(match found {
+                Some(other) if other != kind => Type::Any,
+                _ => kind,
+            });
+        }
+        found
+    }
+}
+
+/// The schemas of the events in scope.
+fn events_of<'s>(schema: &'s Schema, events: &EventScope) -> Vec<&'s super::schema::EventSchema> {
+    match &events.names {
+        Some(names) => names.iter().filter_map(|name| schema.events.get(name)).collect(),
+        None => schema.events.values().collect(),
+    }
+}
+
+fn literal_type(literal: &Literal) -> Type {
+    match literal {
+        Literal::Bool(_) => Type::Bool,
+        Literal::Int(_) | Literal::Float(_) => Type::Number,
+        Literal::Text(_) => Type::Text,
+        Literal::Duration(_) => Type::Duration,
+        Literal::Instant(_) => Type::Instant,
+        Literal::Time(_) => Type::Time,
+        Literal::Metres(_) => Type::Metres,
+    }
+}
+
+impl EventScope {
+    pub(crate) fn of_kind(name: &str, kind: EventKind) -> EventScope {
+        EventScope {
+            names: Some(vec![name.into()]),
+            list: None,
+            kinds: Kinds::These(smallvec::smallvec![kind]),
+        }
+    }
+}
+
+pub(crate) fn part_of(by: PropertyId, reads: &Reads) -> Parts {
+    Parts { by, reads: reads.events.clone() }
+}

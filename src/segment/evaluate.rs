@@ -1,0 +1,543 @@
+//! Nodes to values, each with the instant until which it holds.
+
+use crate::model::{Duration, Instant, Zone};
+use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Symbols, UserKey};
+use crate::segment::ast::Comparison;
+use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, Source};
+use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Whether something holds, and until when that stays so if nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Truth {
+    pub(crate) holds: bool,
+    pub(crate) until: i64,
+}
+
+impl Truth {
+    pub(crate) fn new(holds: bool, until: i64) -> Truth {
+        Truth { holds, until }
+    }
+}
+
+/// An event as filters see it: kept in a profile, or just arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventView<'a> {
+    pub(crate) at: i64,
+    pub(crate) kind: EventKind,
+    /// Begins with the columns of its kind.
+    pub(crate) values: &'a [Packed],
+}
+
+impl EventView<'_> {
+    pub(crate) fn value(&self, keep: &Keep, property: PropertyId) -> Packed {
+        keep.place(self.kind, property).map_or(Packed::MISSING, |place| self.values[place])
+    }
+}
+
+/// One user at one instant, perhaps within one part of the user's events.
+#[derive(Debug)]
+pub(crate) struct Evaluation<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) profile: &'a Profile,
+    pub(crate) symbols: &'a Symbols,
+    pub(crate) zone: &'a Zone,
+    pub(crate) gap: Duration,
+    pub(crate) now: i64,
+    /// The part: a property and its value.
+    pub(crate) part: Option<(PropertyId, Packed)>,
+    /// Segments that were referred to already: references may meet, and would be evaluated again each time.
+    known: RefCell<Vec<(SegmentId, Option<Packed>, Truth)>>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        store: &'a ProfileStore,
+        user: UserKey,
+        now: Instant,
+    ) -> Evaluation<'a> {
+        let profile = store.get(user);
+        Evaluation {
+            plan,
+            profile,
+            symbols: &store.symbols,
+            zone: store.zone(profile),
+            gap: store.session_gap(),
+            now: now.as_millis(),
+            part: None,
+            known: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The same at another instant, at which nothing but time has passed.
+    fn at(&self, now: i64) -> Evaluation<'a> {
+        Evaluation { now, known: RefCell::new(Vec::new()), ..*self }
+    }
+
+    pub(crate) fn in_part(&self, part: Option<(PropertyId, Packed)>) -> Evaluation<'a> {
+        Evaluation { part, known: RefCell::new(Vec::new()), ..*self }
+    }
+
+    pub(crate) fn instant(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+
+    /// Whether a condition holds.
+    pub(crate) fn condition(&self, condition: ConditionId) -> bool {
+        self.truth(self.plan.conditions[condition.0 as usize]).holds
+    }
+
+    /// Whether an event meets a condition of its own.
+    pub(crate) fn filter(&self, filter: EventFilterId, event: EventView<'_>) -> bool {
+        let source = &self.plan.filters[filter.0 as usize];
+        source.kinds.contains(event.kind, &self.plan.keep) && self.meets(source.filter, event)
+    }
+
+    /// Whether an event belongs to a source, and to the part.
+    pub(crate) fn belongs(&self, source: &Source, event: EventView<'_>) -> bool {
+        source.kinds.contains(event.kind, &self.plan.keep)
+            && self.part.is_none_or(|(by, key)| {
+                let value = event.value(&self.plan.keep, by);
+                value == key || self.symbols.same(value, key)
+            })
+            && self.meets(source.filter, event)
+    }
+
+    fn meets(&self, filter: Filter, event: EventView<'_>) -> bool {
+        match filter {
+            Filter::None => true,
+            Filter::Text(property, text) => event.value(&self.plan.keep, property) == text.packed(),
+            Filter::Node(node) => self.truth_of(node, Some(event)).holds,
+        }
+    }
+
+    pub(crate) fn truth(&self, node: NodeId) -> Truth {
+        self.truth_of(node, None)
+    }
+
+    fn truth_of(&self, node: NodeId, event: Option<EventView<'_>>) -> Truth {
+        match self.plan.node(node) {
+            Node::Not(inner) => {
+                let inner = self.truth_of(*inner, event);
+                Truth::new(!inner.holds, inner.until)
+            }
+            Node::And(all) => self.all(all, event, false),
+            Node::Or(all) => self.all(all, event, true),
+            Node::Compare(comparison, left, right) => self.compare(*comparison, *left, *right, event),
+            Node::AtLeast(aggregate, least) => self.at_least(NodeId(*aggregate), *least),
+            Node::Aggregate(aggregate) => self.did(aggregate),
+            Node::Sequence(sequence) => self.sequence(sequence),
+            Node::Segment(segment) => self.segment(*segment),
+            Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),
+            Node::In(item, list) => self.is_in(*item, *list, event),
+            Node::IsMissing(inner) => {
+                let signal = self.value(*inner, event);
+                Truth::new(signal.value.is_missing(), signal.until)
+            }
+            Node::Contains(text, wanted) => self.test(*text, *wanted, event, |whole, wanted| match whole {
+                Val::List(list) => list.iter().any(|element| element.same(wanted, self.symbols)),
+                _ => self.texts(whole, wanted, |whole, wanted| whole.contains(wanted)),
+            }),
+            Node::StartsWith(text, start) => self.test(*text, *start, event, |text, start| {
+                self.texts(text, start, |text, start| text.starts_with(start))
+            }),
+            Node::EndsWith(text, end) => self
+                .test(*text, *end, event, |text, end| self.texts(text, end, |text, end| text.ends_with(end))),
+            Node::Matches(text, regex) => {
+                let signal = self.value(*text, event);
+                Truth::new(
+                    signal.value.text(self.symbols).is_some_and(|text| regex.is_match(text)),
+                    signal.until,
+                )
+            }
+            Node::AnyIn(list, wanted) => self.lists(*list, *wanted, event, |list, wanted| {
+                wanted.iter().any(|w| list.iter().any(|element| element.same(&w, self.symbols)))
+            }),
+            Node::AllIn(list, wanted) => self.lists(*list, *wanted, event, |list, wanted| {
+                wanted.iter().all(|w| list.iter().any(|element| element.same(&w, self.symbols)))
+            }),
+            Node::IsAnniversary(instant) => {
+                let signal = self.value(*instant, event);
+                let Val::Instant(at) = signal.value else { return Truth::new(false, signal.until) };
+                let (today, until) = self.zone.is_anniversary(Instant::from_millis(at), self.instant());
+                Truth::new(today, signal.until.min(until.as_millis()))
+            }
+            _ => {
+                let signal = self.value(node, event);
+                Truth::new(matches!(signal.value, Val::Bool(true)), signal.until)
+            }
+        }
+    }
+
+    /// A conjunction (`decisive` false) or disjunction (`decisive` true). One decisive member is enough, so the
+    /// whole stays as long as the one that stays longest; without one, as long as all do.
+    fn all(&self, nodes: &[NodeId], event: Option<EventView<'_>>, decisive: bool) -> Truth {
+        let (mut decided, mut until, mut decided_until) = (false, NEVER, i64::MIN);
+        for node in nodes {
+            let truth = self.truth_of(*node, event);
+            if truth.holds == decisive {
+                decided = true;
+                decided_until = decided_until.max(truth.until);
+                if decided_until == NEVER {
+                    break;
+                }
+            } else {
+                until = until.min(truth.until);
+            }
+        }
+        if decided { Truth::new(decisive, decided_until) } else { Truth::new(!decisive, until) }
+    }
+
+    fn test(
+        &self,
+        left: NodeId,
+        right: NodeId,
+        event: Option<EventView<'_>>,
+        holds: impl Fn(&Val<'_>, &Val<'_>) -> bool,
+    ) -> Truth {
+        let (left, right) = (self.value(left, event), self.value(right, event));
+        Truth::new(holds(&left.value, &right.value), left.until.min(right.until))
+    }
+
+    fn texts(&self, a: &Val<'_>, b: &Val<'_>, holds: impl Fn(&str, &str) -> bool) -> bool {
+        match (a.text(self.symbols), b.text(self.symbols)) {
+            (Some(a), Some(b)) => holds(a, b),
+            _ => false,
+        }
+    }
+
+    fn lists(
+        &self,
+        left: NodeId,
+        right: NodeId,
+        event: Option<EventView<'_>>,
+        holds: impl Fn(List<'_>, List<'_>) -> bool,
+    ) -> Truth {
+        self.test(left, right, event, |left, right| match (left, right) {
+            (Val::List(left), Val::List(right)) => holds(*left, *right),
+            _ => false,
+        })
+    }
+
+    fn compare(
+        &self,
+        comparison: Comparison,
+        left: NodeId,
+        right: NodeId,
+        event: Option<EventView<'_>>,
+    ) -> Truth {
+        let (a, b) = (self.value(left, event), self.value(right, event));
+        let until = a.until.min(b.until);
+        let holds = a.value.compare(comparison, &b.value, self.symbols);
+        let until = self.flip(&a, &b, until, Some(comparison), |t| {
+            let then = self.at(t);
+            then.value(left, event).value.order(&then.value(right, event).value, self.symbols)
+        });
+        Truth::new(holds, until)
+    }
+
+    /// The first instant at which the order of two moving values is another one, or with it what a comparison
+    /// says. `order_at` evaluates them at another instant; where both move exactly it is not needed.
+    fn flip(
+        &self,
+        a: &Signal<'_>,
+        b: &Signal<'_>,
+        until: i64,
+        comparison: Option<Comparison>,
+        order_at: impl Fn(i64) -> Option<Ordering>,
+    ) -> i64 {
+        let slope = a.slope.minus(b.slope);
+        let order = match (slope, a.value.order(&b.value, self.symbols)) {
+            (Slope::Still, _) | (_, None) => return until,
+            (_, Some(order)) => order,
+        };
+        if let (Slope::Exact(slope), Some(difference)) = (slope, exact_difference(&a.value, &b.value)) {
+            let mut steps = first_step(difference, slope);
+            // Leaving equality needs one step more; a comparison may not care about the first of two changes.
+            if let (Some(n), Some(comparison)) = (steps, comparison) {
+                let then = (difference + i128::from(slope) * n).cmp(&0);
+                if comparison.holds(then) == comparison.holds(order) {
+                    steps = if then.is_eq() { Some(n + 1) } else { None };
+                }
+            }
+            let instant = steps.and_then(|n| i64::try_from(i128::from(self.now) + n).ok());
+            return until.min(instant.unwrap_or(NEVER));
+        }
+        // The order changes at most twice, and in one direction: look for the first change by halving.
+        let last = until.min(Instant::MAX.as_millis()) - 1;
+        if last <= self.now || order_at(last) == Some(order) {
+            return until;
+        }
+        let (mut same, mut other) = (self.now, last);
+        while other - same > 1 {
+            let middle = same + (other - same) / 2;
+            if order_at(middle) == Some(order) { same = middle } else { other = middle }
+        }
+        other
+    }
+
+    fn is_in(&self, item: NodeId, list: NodeId, event: Option<EventView<'_>>) -> Truth {
+        let (signal, elements) = (self.value(item, event), self.value(list, event));
+        let mut until = signal.until.min(elements.until);
+        let Val::List(elements) = elements.value else { return Truth::new(false, until) };
+        let mut holds = false;
+        for element in elements.iter() {
+            holds |= signal.value.same(&element, self.symbols);
+            if signal.slope != Slope::Still {
+                let still = Signal::still(element.clone(), NEVER);
+                until = until.min(self.flip(&signal, &still, until, None, |t| {
+                    self.at(t).value(item, event).value.order(&element, self.symbols)
+                }));
+            }
+        }
+        Truth::new(holds, until)
+    }
+
+    fn segment(&self, id: SegmentId) -> Truth {
+        let segment = &self.plan.segments[id.0 as usize];
+        let key = self.part.map(|(_, key)| key);
+        let known =
+            self.known.borrow().iter().find(|(s, k, _)| *s == id && *k == key).map(|(_, _, truth)| *truth);
+        if let Some(known) = known {
+            return known;
+        }
+        let truth = match &segment.parts {
+            None if self.part.is_none() => self.truth(segment.root),
+            None => self.in_part(None).truth(segment.root),
+            Some(parts) => match self.part.filter(|(by, _)| *by == parts.by) {
+                Some((_, key)) => self.part_truth(parts, segment.root, key),
+                None => self.in_part(None).some(parts, |evaluation| evaluation.truth(segment.root)),
+            },
+        };
+        self.known.borrow_mut().push((id, key, truth));
+        truth
+    }
+
+    /// The value of a node; inside `where`, of an event.
+    pub(crate) fn value<'v>(&'v self, node: NodeId, event: Option<EventView<'_>>) -> Signal<'v> {
+        let still = |value| Signal::still(value, NEVER);
+        let moving = |value, until| Signal { value, slope: Slope::Exact(1), until };
+        match self.plan.node(node) {
+            Node::Constant(constant) => still(Val::constant(constant)),
+            Node::Attribute(name) => still(Val::unpack(self.profile.attributes.get(*name), self.symbols)),
+            Node::KeyedAttribute(prefix) => still(self.keyed_attribute(prefix)),
+            Node::Now => moving(Val::Instant(self.now), NEVER),
+            Node::SessionNumber => still(match self.profile.session.number {
+                0 => Val::Missing,
+                number => Val::Int(number.into()),
+            }),
+            Node::SessionStarted => self.in_session(Val::Instant(self.profile.session.first.as_millis())),
+            Node::SessionDuration => {
+                let session = &self.profile.session;
+                self.in_session(Val::Duration((session.last - session.first).as_millis()))
+            }
+            Node::SessionEvents => self.in_session(Val::Int(self.profile.session.events.into())),
+            Node::LocalTime => {
+                let next = self.zone.next_day(self.instant()).min(self.zone.next_transition(self.instant()));
+                moving(Val::Time(self.zone.civil(self.instant()).millis.into()), next.as_millis())
+            }
+            Node::LocalHour => {
+                let hour = self.zone.civil(self.instant()).hour();
+                Signal::still(Val::Int(hour.into()), self.zone.next_hour(self.instant()).as_millis())
+            }
+            Node::Weekday => {
+                let day = self.zone.civil(self.instant()).weekday();
+                Signal::still(Val::Text(WEEKDAYS[day]), self.zone.next_day(self.instant()).as_millis())
+            }
+            Node::Bucket(salt) => still(Val::Float(self.profile.bucket(salt))),
+            Node::Key => still(self.part.map_or(Val::Missing, |(_, key)| Val::unpack(key, self.symbols))),
+            Node::Property(property) => still(event.map_or(Val::Missing, |event| {
+                Val::unpack(event.value(&self.plan.keep, *property), self.symbols)
+            })),
+            Node::At => still(event.map_or(Val::Missing, |event| Val::Instant(event.at))),
+            Node::AtHour => still(event.map_or(Val::Missing, |event| {
+                Val::Int(self.zone.civil(Instant::from_millis(event.at)).hour().into())
+            })),
+            Node::AtWeekday => still(event.map_or(Val::Missing, |event| {
+                Val::Text(WEEKDAYS[self.zone.civil(Instant::from_millis(event.at)).weekday()])
+            })),
+            Node::Chain(first, rest) => {
+                rest.iter().fold(self.value(*first, event), |left, (operator, right)| {
+                    operate(*operator, &left, &self.value(*right, event))
+                })
+            }
+            Node::Negative(inner) => {
+                let signal = self.value(*inner, event);
+                Signal { value: negative(&signal.value), slope: signal.slope.negative(), until: signal.until }
+            }
+            Node::Abs(inner) => self.abs(*inner, event),
+            Node::LeastOf(nodes) => self.extreme(nodes, event, Ordering::Less),
+            Node::GreatestOf(nodes) => self.extreme(nodes, event, Ordering::Greater),
+            Node::Lower(inner) => {
+                let signal = self.value(*inner, event);
+                let text = signal.value.text(self.symbols).map(|text| Rc::from(text.to_lowercase()));
+                Signal::still(text.map_or(Val::Missing, Val::Owned), signal.until)
+            }
+            Node::Length(inner) => {
+                let signal = self.value(*inner, event);
+                let length = match &signal.value {
+                    Val::List(list) => Some(list.len()),
+                    other => other.text(self.symbols).map(|text| text.chars().count()),
+                };
+                Signal::still(length.map_or(Val::Missing, |n| Val::Int(n as i64)), signal.until)
+            }
+            Node::Distance(a, b) => {
+                let (a, b) = (self.value(*a, event), self.value(*b, event));
+                let until = a.until.min(b.until);
+                match (a.value, b.value) {
+                    (Val::Geo(a), Val::Geo(b)) => Signal::still(Val::float(a.distance_metres(b)), until),
+                    _ => Signal::still(Val::Missing, until),
+                }
+            }
+            Node::Geo(lat, lon) => {
+                let (lat, lon) = (self.value(*lat, event), self.value(*lon, event));
+                let until = lat.until.min(lon.until);
+                match (lat.value.number(), lon.value.number()) {
+                    (Some(lat), Some(lon)) => Signal::still(Val::Geo(crate::model::Geo { lat, lon }), until),
+                    _ => Signal::still(Val::Missing, until),
+                }
+            }
+            Node::Age(birth) => {
+                let signal = self.value(*birth, event);
+                let Val::Instant(at) = signal.value else { return Signal::still(Val::Missing, signal.until) };
+                let (years, until) = self.zone.age(Instant::from_millis(at), self.instant());
+                Signal::still(Val::Int(years), signal.until.min(until.as_millis()))
+            }
+            Node::Aggregate(aggregate) => self.aggregate(aggregate),
+            Node::AffinityShare(rule, wanted) => {
+                let wanted = Val::constant(wanted);
+                let affinity = self.profile.affinities.get(*rule as usize);
+                let share = affinity.map_or(0.0, |affinity| {
+                    affinity.share(|value| Val::unpack(value, self.symbols).same(&wanted, self.symbols))
+                });
+                still(Val::float(share))
+            }
+            Node::AffinityTop(rule) => {
+                let top = self.profile.affinities.get(*rule as usize).map_or(Packed::MISSING, |a| a.top());
+                still(Val::unpack(top, self.symbols))
+            }
+            Node::Not(_)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Compare(..)
+            | Node::AtLeast(..)
+            | Node::In(..)
+            | Node::Contains(..)
+            | Node::StartsWith(..)
+            | Node::EndsWith(..)
+            | Node::Matches(..)
+            | Node::AnyIn(..)
+            | Node::AllIn(..)
+            | Node::IsMissing(_)
+            | Node::IsAnniversary(_)
+            | Node::Sequence(_)
+            | Node::Segment(_)
+            | Node::Some(..) => {
+                let truth = self.truth_of(node, event);
+                Signal::still(Val::Bool(truth.holds), truth.until)
+            }
+        }
+    }
+
+    fn in_session<'v>(&self, value: Val<'v>) -> Signal<'v> {
+        if self.profile.session.is_on(self.instant(), self.gap) {
+            Signal::still(value, self.profile.session.end(self.gap).as_millis())
+        } else {
+            Signal::still(Val::Missing, NEVER)
+        }
+    }
+
+    fn keyed_attribute(&self, prefix: &str) -> Val<'_> {
+        let Some((_, key)) = self.part else { return Val::Missing };
+        let name = match Val::unpack(key, self.symbols) {
+            Val::Int(n) => format!("{prefix}{n}"),
+            Val::Float(x) => format!("{prefix}{x}"),
+            other => match other.text(self.symbols) {
+                Some(text) => format!("{prefix}{text}"),
+                None => return Val::Missing,
+            },
+        };
+        // A name that nobody holds is no attribute of this user either.
+        match self.symbols.get(&name) {
+            Some(symbol) => Val::unpack(self.profile.attributes.get(symbol), self.symbols),
+            None => Val::Missing,
+        }
+    }
+
+    fn abs(&self, inner: NodeId, event: Option<EventView<'_>>) -> Signal<'_> {
+        let signal = self.value(inner, event);
+        let zero = match signal.value {
+            Val::Duration(_) => Val::Duration(0),
+            _ => Val::Int(0),
+        };
+        let below = signal.value.order(&zero, self.symbols) == Some(Ordering::Less);
+        let still = Signal::still(zero.clone(), NEVER);
+        // Behind zero it moves the other way.
+        let until = self.flip(&signal, &still, signal.until, None, |t| {
+            self.at(t).value(inner, event).value.order(&zero, self.symbols)
+        });
+        match signal.value {
+            _ if below => Signal { value: negative(&signal.value), slope: signal.slope.negative(), until },
+            Val::Int(_) | Val::Float(_) | Val::Duration(_) => Signal { until, ..signal },
+            _ => Signal::still(Val::Missing, until),
+        }
+    }
+
+    /// The least or greatest of several values; missing where one of them is, or where they have no order.
+    fn extreme(&self, nodes: &[NodeId], event: Option<EventView<'_>>, wanted: Ordering) -> Signal<'_> {
+        let signals: SmallVec<[Signal<'_>; 4]> = nodes.iter().map(|node| self.value(*node, event)).collect();
+        let mut until = signals.iter().map(|signal| signal.until).min().unwrap_or(NEVER);
+        let mut best = 0;
+        for (i, signal) in signals.iter().enumerate().skip(1) {
+            let Some(order) = signal.value.order(&signals[best].value, self.symbols) else {
+                return Signal::still(Val::Missing, until);
+            };
+            until = self.flip(signal, &signals[best], until, None, |t| {
+                let then = self.at(t);
+                then.value(nodes[i], event).value.order(&then.value(nodes[best], event).value, self.symbols)
+            });
+            if order == wanted {
+                best = i;
+            }
+        }
+        Signal { until, ..signals[best].clone() }
+    }
+}
+
+fn negative<'v>(value: &Val<'_>) -> Val<'v> {
+    match value {
+        Val::Int(n) => n.checked_neg().map_or(Val::Float(-(*n as f64)), Val::Int),
+        Val::Float(x) => Val::Float(-x),
+        Val::Duration(ms) => ms.checked_neg().map_or(Val::Missing, Val::Duration),
+        _ => Val::Missing,
+    }
+}
+
+fn exact_difference(a: &Val<'_>, b: &Val<'_>) -> Option<i128> {
+    match (a, b) {
+        (Val::Instant(a), Val::Instant(b))
+        | (Val::Duration(a), Val::Duration(b))
+        | (Val::Time(a), Val::Time(b)) => Some(i128::from(*a) - i128::from(*b)),
+        _ => None,
+    }
+}
+
+/// After how many milliseconds a difference that grows by `slope` each has another sign.
+fn first_step(difference: i128, slope: i64) -> Option<i128> {
+    let slope = i128::from(slope);
+    if difference == 0 {
+        return Some(1);
+    }
+    // It moves away from zero, and never comes back.
+    if (difference > 0) == (slope > 0) {
+        return None;
+    }
+    let (far, step) = (difference.abs(), slope.abs());
+    Some((far + step - 1) / step)
+}

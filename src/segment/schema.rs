@@ -1,0 +1,130 @@
+use crate::model::Duration;
+use std::collections::BTreeMap;
+
+/// The kind of an attribute or of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// An integer or a float.
+    Number,
+    /// Text.
+    String,
+    /// An RFC 3339 string in messages, an instant in expressions.
+    Instant,
+    /// `{lat, lon}`.
+    Geo,
+    /// Several scalars.
+    List,
+}
+
+/// What expressions may name: attributes of the user, events, and their properties.
+///
+/// ```
+/// use bespoke::segment::{Kind, Schema};
+/// let mut schema = Schema::strict();
+/// schema.attribute("country", Kind::String).attribute("budget.*", Kind::Number);
+/// schema.event("view").property("view", "sku", Kind::String);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub(crate) strict: bool,
+    pub(crate) attributes: BTreeMap<Box<str>, Kind>,
+    /// By prefix with its dot: `budget.` for `budget.*`.
+    pub(crate) prefixes: BTreeMap<Box<str>, Kind>,
+    pub(crate) events: BTreeMap<Box<str>, EventSchema>,
+    pub(crate) affinities: BTreeMap<Box<str>, AffinitySchema>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventSchema {
+    pub(crate) properties: BTreeMap<Box<str>, Kind>,
+    /// Properties that are lists of objects, with the fields of those.
+    pub(crate) lists: BTreeMap<Box<str>, BTreeMap<Box<str>, Kind>>,
+}
+
+/// Which events feed the affinities of a property.
+#[derive(Clone, Debug)]
+pub(crate) struct AffinitySchema {
+    pub(crate) half_life: Duration,
+    pub(crate) weights: Option<BTreeMap<Box<str>, f64>>,
+}
+
+impl AffinitySchema {
+    /// What holds for a property without a rule of its own.
+    pub(crate) const DEFAULT: AffinitySchema = AffinitySchema { half_life: Duration::days(7), weights: None };
+}
+
+impl Schema {
+    fn new(strict: bool) -> Schema {
+        let mut schema = Schema {
+            strict,
+            attributes: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+            events: BTreeMap::new(),
+            affinities: BTreeMap::new(),
+        };
+        schema.attribute("timezone", Kind::String).attribute("group.id", Kind::String);
+        schema.property("page", "name", Kind::String).property("screen", "name", Kind::String);
+        schema
+    }
+
+    /// Names that are not declared are errors.
+    #[must_use]
+    pub fn strict() -> Schema {
+        Schema::new(true)
+    }
+
+    /// Names that are not declared may have values of any kind.
+    #[must_use]
+    pub fn lenient() -> Schema {
+        Schema::new(false)
+    }
+
+    /// Declares an attribute; `budget.*` declares every name under `budget.`.
+    pub fn attribute(&mut self, name: &str, kind: Kind) -> &mut Schema {
+        match name.strip_suffix('*') {
+            Some(prefix) if prefix.ends_with('.') => self.prefixes.insert(prefix.into(), kind),
+            _ => self.attributes.insert(name.into(), kind),
+        };
+        self
+    }
+
+    /// Declares an event.
+    pub fn event(&mut self, name: &str) -> &mut Schema {
+        self.events.entry(name.into()).or_default();
+        self
+    }
+
+    /// Declares a property of an event, and the event with it.
+    pub fn property(&mut self, event: &str, name: &str, kind: Kind) -> &mut Schema {
+        self.events.entry(event.into()).or_default().properties.insert(name.into(), kind);
+        self
+    }
+
+    /// Declares a property that is a list of objects, such as order lines, with one of their fields.
+    pub fn line(&mut self, event: &str, list: &str, field: &str, kind: Kind) -> &mut Schema {
+        let lists = &mut self.events.entry(event.into()).or_default().lists;
+        lists.entry(list.into()).or_default().insert(field.into(), kind);
+        self
+    }
+
+    /// Declares which events feed the affinities of a property: `None` for all, each with weight 1.
+    pub fn affinity(
+        &mut self,
+        property: &str,
+        half_life: Duration,
+        weights: Option<&[(&str, f64)]>,
+    ) -> &mut Schema {
+        let weights =
+            weights.map(|list| list.iter().map(|(event, weight)| ((*event).into(), *weight)).collect());
+        self.affinities.insert(property.into(), AffinitySchema { half_life, weights });
+        self
+    }
+
+    pub(crate) fn attribute_kind(&self, name: &str) -> Option<Kind> {
+        self.attributes.get(name).copied().or_else(|| {
+            self.prefixes.iter().find(|(prefix, _)| name.starts_with(&***prefix)).map(|(_, kind)| *kind)
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! Which events a window holds at an instant, when that changes by time alone, and which parts exist.
+
+use crate::model::Instant;
+use crate::profile::{Packed, Row};
+use crate::segment::evaluate::{Evaluation, EventView, Truth};
+use crate::segment::plan::{NodeId, Parts, Source, Window};
+use crate::segment::value::NEVER;
+use std::ops::Range;
+
+/// What a window holds: the rows of a range, and how time changes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    pub(crate) rows: Range<usize>,
+    pub(crate) motion: Motion,
+    /// Until then the range is right, apart from `motion`.
+    pub(crate) until: i64,
+}
+
+/// How events enter and leave by time alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Motion {
+    /// Not at all.
+    Still,
+    /// Each leaves so long after its instant.
+    Leave(i64),
+    /// Each enters so long after its instant.
+    Enter { after: i64, leave: i64 },
+    /// All at once at `until`; where nothing is there or behind it, nothing happens.
+    Turn,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn rows(&self) -> &'a [Row] {
+        self.profile.history.rows()
+    }
+
+    pub(crate) fn view(&self, row: Row) -> EventView<'a> {
+        EventView { at: row.at(), kind: row.kind(), values: self.profile.history.values_from(row) }
+    }
+
+    /// Rows at `from` or later, and before `to`.
+    fn between(&self, from: i64, to: i64) -> Range<usize> {
+        let rows = self.rows();
+        let start = rows.partition_point(|row| row.at() < from);
+        let end = if to == NEVER { rows.len() } else { rows.partition_point(|row| row.at() < to) };
+        start..end.max(start)
+    }
+
+    pub(crate) fn span(&self, window: &Window) -> Span {
+        let span = |rows, motion, until| Span { rows, motion, until };
+        match window {
+            Window::All => span(0..self.rows().len(), Motion::Still, NEVER),
+            Window::Sliding(ms) => {
+                span(self.between(self.now.saturating_sub(*ms) + 1, NEVER), Motion::Leave(*ms), NEVER)
+            }
+            Window::FromTo(from, to) => {
+                let rows = self.between(self.now.saturating_sub(*from) + 1, self.now.saturating_sub(*to) + 1);
+                span(rows, Motion::Enter { after: *to, leave: *from }, NEVER)
+            }
+            Window::Calendar(period, back) => {
+                let back = i32::try_from(*back).unwrap_or(i32::MAX);
+                let start = |shift: i32| self.zone.period_start(*period, self.instant(), shift).as_millis();
+                let rows = match back {
+                    0 => self.between(start(0), NEVER),
+                    back => self.between(start(-back), start(0)),
+                };
+                // Where clocks go back over midnight a period may begin again at once; time goes on regardless.
+                span(rows, Motion::Turn, start(1).max(self.now + 1))
+            }
+            Window::SinceLast(events) => {
+                let (source, inner) = &**events;
+                let inner = self.span(inner);
+                let last =
+                    inner.rows.clone().rev().find(|i| self.belongs(source, self.view(self.rows()[*i])));
+                let until = self.until(source, &inner);
+                span(last.map_or(0..0, |last| last + 1..self.rows().len()), Motion::Still, until)
+            }
+            Window::Since(at) => span(self.between(*at, NEVER), Motion::Still, NEVER),
+            Window::Before(at) => span(self.between(i64::MIN, *at), Motion::Still, NEVER),
+            Window::Between(from, to) => span(self.between(*from, *to), Motion::Still, NEVER),
+            Window::Session => {
+                let session = &self.profile.session;
+                if session.is_on(self.instant(), self.gap) {
+                    let end = session.end(self.gap).as_millis();
+                    span(self.between(session.first.as_millis(), NEVER), Motion::Turn, end)
+                } else {
+                    span(0..0, Motion::Still, NEVER)
+                }
+            }
+        }
+    }
+
+    /// The events of a source within a span, oldest first.
+    pub(crate) fn events_in<'s>(
+        &'s self,
+        source: &'s Source,
+        span: &Span,
+    ) -> impl DoubleEndedIterator<Item = EventView<'a>> + 's {
+        self.rows()[span.rows.clone()]
+            .iter()
+            .map(|row| self.view(*row))
+            .filter(|event| self.belongs(source, *event))
+    }
+
+    /// The first instant at which time alone can change which events of a source a span holds.
+    pub(crate) fn until(&self, source: &Source, span: &Span) -> i64 {
+        let first = || self.events_in(source, span).next();
+        match span.motion {
+            Motion::Still => span.until,
+            Motion::Leave(ms) => first().map_or(NEVER, |event| event.at.saturating_add(ms)).min(span.until),
+            Motion::Enter { after, leave } => {
+                let leaves = first().map_or(NEVER, |event| event.at.saturating_add(leave));
+                let newer = Span { rows: span.rows.end..self.rows().len(), ..span.clone() };
+                let enters = self
+                    .events_in(source, &newer)
+                    .next()
+                    .map_or(NEVER, |event| event.at.saturating_add(after));
+                leaves.min(enters).min(span.until)
+            }
+            Motion::Turn => {
+                // At the turn what is in it leaves, and for a period before this one, what is newer enters.
+                let whole = Span { rows: span.rows.start..self.rows().len(), ..span.clone() };
+                if self.events_in(source, &whole).next().is_some() { span.until } else { NEVER }
+            }
+        }
+    }
+
+    // --- parts
+
+    /// The instant at which an event can no longer be seen in a window.
+    fn out_of_sight(&self, window: &Window, at: i64) -> i64 {
+        match window {
+            Window::Sliding(ms) | Window::FromTo(ms, _) => at.saturating_add(*ms),
+            Window::Calendar(period, back) => {
+                let shift = i32::try_from(*back).unwrap_or(i32::MAX).saturating_add(1);
+                self.zone.period_start(*period, Instant::from_millis(at), shift).as_millis()
+            }
+            Window::Session => {
+                let session = &self.profile.session;
+                let is_in = session.is_on(self.instant(), self.gap) && at >= session.first.as_millis();
+                if is_in { session.end(self.gap).as_millis() } else { i64::MIN }
+            }
+            Window::All
+            | Window::SinceLast(_)
+            | Window::Since(_)
+            | Window::Before(_)
+            | Window::Between(..) => NEVER,
+        }
+    }
+
+    /// Until when a part exists, and the instant of its latest event; in the past if it does not.
+    pub(crate) fn part_end(&self, parts: &Parts, key: Packed) -> (i64, i64) {
+        let keep = &self.plan.keep;
+        let mut end = i64::MIN;
+        let mut latest = i64::MIN;
+        for (kinds, window) in &parts.reads {
+            let newest = self.rows().iter().rev().find(|row| {
+                kinds.contains(row.kind(), keep) && {
+                    let value = self.view(**row).value(keep, parts.by);
+                    value == key || self.symbols.same(value, key)
+                }
+            });
+            if let Some(row) = newest {
+                end = end.max(self.out_of_sight(window, row.at()));
+                latest = latest.max(row.at());
+            }
+        }
+        (end, latest)
+    }
+
+    /// Whether a condition holds in one part.
+    pub(crate) fn part_truth(&self, parts: &Parts, condition: NodeId, key: Packed) -> Truth {
+        let (end, _) = self.part_end(parts, key);
+        if end <= self.now {
+            return Truth::new(false, NEVER);
+        }
+        let truth = self.in_part(Some((parts.by, key))).truth(condition);
+        // When it ends it is no member any more; until then a part that is none may become one.
+        Truth::new(truth.holds, truth.until.min(end))
+    }
+
+    /// The keys that events of a definition have, each once, in the order of their first event.
+    pub(crate) fn keys(&self, parts: &Parts) -> Vec<Packed> {
+        let keep = &self.plan.keep;
+        let mut keys: Vec<Packed> = Vec::new();
+        for row in self.rows() {
+            if parts.reads.iter().any(|(kinds, _)| kinds.contains(row.kind(), keep)) {
+                let key = self.view(*row).value(keep, parts.by);
+                if key.is_key(self.symbols) && !keys.iter().any(|known| self.symbols.same(*known, key)) {
+                    keys.push(key);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Whether a condition holds in some part.
+    pub(crate) fn some(&self, parts: &Parts, condition: impl Fn(&Evaluation<'a>) -> Truth) -> Truth {
+        let (mut none, mut some) = (NEVER, None::<i64>);
+        let mut live: Vec<(i64, i64, Packed)> = self
+            .keys(parts)
+            .into_iter()
+            .map(|key| {
+                let (end, latest) = self.part_end(parts, key);
+                (latest, end, key)
+            })
+            .filter(|(_, end, _)| *end > self.now)
+            .collect();
+        if live.len() > self.plan.parts_max {
+            // The parts idle longest go.
+            live.sort_by_key(|(latest, _, _)| std::cmp::Reverse(*latest));
+            live.truncate(self.plan.parts_max);
+        }
+        for (_, end, key) in live {
+            let truth = condition(&self.in_part(Some((parts.by, key))));
+            let until = truth.until.min(end);
+            if truth.holds {
+                some = some.max(Some(until));
+            } else {
+                none = none.min(until);
+            }
+        }
+        match some {
+            Some(until) => Truth::new(true, until),
+            None => Truth::new(false, none),
+        }
+    }
+}
