@@ -3,3 +3,4 @@ pub mod model;
 pub mod profile;
 pub mod segment;
 pub mod recommend;
+pub mod engine;

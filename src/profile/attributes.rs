@@ -60,10 +60,6 @@ impl Attributes {
                     }
                     self.write(name, &inner, at, keep, symbols, changed);
                 }
-                Value::Null => {
-                    self.set(name, value, at, keep, symbols, changed);
-                    self.unset_below(name, at, symbols, changed);
-                }
                 _ => self.set(name, value, at, keep, symbols, changed),
             }
         }
@@ -81,21 +77,6 @@ impl Attributes {
         let value = pack_declared(value, keep.instants.contains(name), symbols);
         let name = symbols.intern(name);
         self.put(Attribute { name, written: at, value }, symbols, changed);
-    }
-
-    /// Unsets what a nested object of that name had set before.
-    fn unset_below(&mut self, name: &str, at: Instant, symbols: &mut Symbols, changed: &mut Vec<Symbol>) {
-        for attribute in &mut self.0 {
-            let below =
-                symbols.text(attribute.name).strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-            if below && at >= attribute.written {
-                attribute.written = at;
-                if !attribute.value.is_missing() {
-                    symbols.release(std::mem::replace(&mut attribute.value, Packed::MISSING));
-                    changed.push(attribute.name);
-                }
-            }
-        }
     }
 
     /// Takes over a written attribute with its shares.

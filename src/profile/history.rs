@@ -26,7 +26,8 @@ impl Row {
         EventKind((self.when_and_what & 0x7FFF) as u16)
     }
 
-    fn order(self) -> (i64, u32) {
+    /// Elements of a list have the order of their event: none of them is before or after another.
+    pub(crate) fn order(self) -> (i64, u32) {
         (self.at(), self.arrival)
     }
 }

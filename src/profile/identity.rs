@@ -1,7 +1,6 @@
 use crate::model::Quoted;
 use crate::profile::UserKey;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// What an id names.

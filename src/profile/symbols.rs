@@ -1,6 +1,5 @@
 use crate::model::{Geo, Instant, Value};
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 /// A value in eight bytes.
 ///
@@ -71,7 +70,7 @@ pub(crate) enum Unpacked<'a> {
 ///
 /// Invariants: 1. a text has at most one entry. 2. an entry lives while its count is above zero; counts are
 /// changed by `pack`, `intern`, `share` and `release` only. 3. the table holds the live texts and nothing else.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Symbols {
     entries: Vec<Entry>,
     texts: HashTable<u32>,
@@ -79,7 +78,7 @@ pub(crate) struct Symbols {
     hasher: ahash::RandomState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     value: Value,
     shares: u32,

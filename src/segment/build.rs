@@ -113,7 +113,8 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         return Err(errors);
     }
 
-    let Checker { nodes, mut keep, symbols, columns, affinities, .. } = checker;
+    let Checker { nodes, mut keep, mut symbols, columns, affinities, .. } = checker;
+    let timezone = symbols.intern("timezone");
     let rules = affinity_rules(&affinities, &schema, &mut keep);
     for (kinds, property, instant) in columns {
         for kind in members(&kinds, &keep) {
@@ -142,7 +143,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
             .map(|(n, _)| n.clone()),
     );
-    let (by_kind, by_attribute, by_prefix) = touched(&all_reads, &keep, &rules, &symbols);
+    let (by_kind, by_attribute, by_prefix) = touched(&all_reads, &keep, &rules, timezone);
     Ok(Plan {
         nodes,
         segments: compiled,
@@ -283,11 +284,10 @@ type Touched =
     (Vec<Vec<SegmentId>>, HashMap<Symbol, Vec<SegmentId>, ahash::RandomState>, Vec<(Box<str>, SegmentId)>);
 
 /// For every kind of event and every attribute, the segments that it can change.
-fn touched(reads: &[Reads], keep: &Keep, rules: &[AffinityRule], symbols: &Symbols) -> Touched {
+fn touched(reads: &[Reads], keep: &Keep, rules: &[AffinityRule], timezone: Symbol) -> Touched {
     let mut by_kind = vec![Vec::new(); keep.kinds().count()];
     let mut by_attribute: HashMap<Symbol, Vec<SegmentId>, ahash::RandomState> = HashMap::default();
     let mut by_prefix = Vec::new();
-    let timezone = symbols.get("timezone");
     for i in 0..reads.len() {
         let id = SegmentId(i as u32);
         let mut whole = Reads::default();
@@ -309,7 +309,7 @@ fn touched(reads: &[Reads], keep: &Keep, rules: &[AffinityRule], symbols: &Symbo
                 touched.push(id);
             }
         }
-        whole.attributes.extend(timezone.filter(|_| whole.zone));
+        whole.attributes.extend(whole.zone.then_some(timezone));
         whole.attributes.sort_unstable();
         whole.attributes.dedup();
         for attribute in whole.attributes {

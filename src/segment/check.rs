@@ -534,6 +534,9 @@ impl Checker<'_> {
                 _ => self.property_in_where(&dotted, path.span, &events.clone()),
             };
         }
+        // Keywords may be written in any case; an attribute that is declared by that name is still found.
+        let is_now = dotted.eq_ignore_ascii_case("now") && self.schema.attribute_kind(&dotted).is_none();
+        let dotted = if is_now { "now".to_owned() } else { dotted };
         let moving = |node: NodeId, kind| Some(Typed { node, kind, moves: true });
         match &*dotted {
             "now" => {

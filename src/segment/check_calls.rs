@@ -296,7 +296,7 @@ impl Checker<'_> {
     /// Looks among the events' lists of objects for the longest that begins the path.
     fn enter_list(&mut self, scope: &mut EventScope, path: Option<&Path>) -> Option<String> {
         let path = path?;
-        let names = scope.names.as_ref()?;
+        let Some(names) = &scope.names else { return Some(path.dotted()) };
         for length in (1..=path.names.len()).rev() {
             let list = path.names[..length].join(".");
             let has = |name: &Box<str>| {

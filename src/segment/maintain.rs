@@ -296,28 +296,26 @@ impl Memberships {
     ) -> SmallVec<[Packed; 8]> {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
-        let of_segment = || self.parts.iter().filter(|part| part.segment == segment);
-        let all = match touch {
-            Touch::Everything => {
-                keys.extend(Evaluation::new(plan, store, user, now).keys(parts));
-                true
-            }
-            Touch::Time => plan.segments[segment.0 as usize].parts_linked,
+        let mut all = match touch {
+            Touch::Everything => true,
+            Touch::Time => false,
             Touch::Message(applied) => {
                 for (kind, start) in &applied.events {
                     if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
                         let place = plan.keep.place(*kind, parts.by);
-                        keys.extend(
-                            place
-                                .map(|place| applied.values[start + place])
-                                .filter(|key| key.is_key(symbols)),
-                        );
+                        keys.extend(place.map(|place| applied.values[start + place]).filter(|key| key.is_key(symbols)));
                     }
                 }
-                !applied.attributes.is_empty() || plan.segments[segment.0 as usize].parts_linked
+                !applied.attributes.is_empty()
             }
         };
-        keys.extend(of_segment().filter(|part| all || part.until <= now.as_millis()).map(|part| part.key));
+        all |= plan.segments[segment.0 as usize].parts_linked;
+        if all {
+            // Another zone or session can bring parts back that were over, so history is asked, not the list.
+            keys.extend(Evaluation::new(plan, store, user, now).keys(parts));
+        }
+        let of_segment = self.parts.iter().filter(|part| part.segment == segment);
+        keys.extend(of_segment.filter(|part| all || part.until <= now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
         keys

@@ -1,5 +1,6 @@
 //! Sequences: whether events follow one another as a sequence says.
 
+use crate::profile::Row;
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::plan::{Sequence, Source};
 use crate::segment::value::NEVER;
@@ -29,8 +30,8 @@ impl Evaluation<'_> {
                 ends = candidates
                     .into_iter()
                     .filter(|j| {
-                        let before = &ends[..ends.partition_point(|i| i < j)];
-                        follows(before, *j, step.within, &without, |i| rows[i].at())
+                        let before = &ends[..ends.partition_point(|i| rows[*i].order() < rows[*j].order())];
+                        follows(before, *j, step.within, &without, rows)
                     })
                     .collect();
             }
@@ -48,7 +49,7 @@ impl Evaluation<'_> {
             let at = rows[end].at();
             let mut ripe = self.now;
             let broken = after.iter().any(|(places, within)| match within {
-                None => places.last().is_some_and(|last| *last > end),
+                None => places.last().is_some_and(|last| rows[*last].order() > rows[end].order()),
                 Some(ms) => {
                     ripe = ripe.max(at.saturating_add(*ms));
                     let next =
@@ -84,18 +85,19 @@ fn follows(
     j: usize,
     within: Option<i64>,
     without: &[(Vec<usize>, Option<i64>)],
-    at: impl Fn(usize) -> i64,
+    rows: &[Row],
 ) -> bool {
     for i in before.iter().rev() {
-        if within.is_some_and(|ms| at(j) - at(*i) > ms) {
+        let (first, second) = (rows[*i], rows[j]);
+        if within.is_some_and(|ms| second.at() - first.at() > ms) {
             return false;
         }
         let mut broken_for_earlier_too = false;
         let broken = without.iter().any(|(places, limit)| {
-            let next = places[places.partition_point(|k| k <= i)..].first().filter(|k| **k < j);
-            let Some(next) = next else { return false };
+            let next = places[places.partition_point(|k| rows[*k].order() <= first.order())..].first();
+            let Some(next) = next.filter(|k| rows[**k].order() < second.order()) else { return false };
             broken_for_earlier_too |= limit.is_none();
-            limit.is_none_or(|ms| at(*next) <= at(*i).saturating_add(ms))
+            limit.is_none_or(|ms| rows[*next].at() <= first.at().saturating_add(ms))
         });
         if !broken {
             return true;

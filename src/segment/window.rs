@@ -73,7 +73,11 @@ impl<'a> Evaluation<'a> {
                 let last =
                     inner.rows.clone().rev().find(|i| self.belongs(source, self.view(self.rows()[*i])));
                 let until = self.until(source, &inner);
-                span(last.map_or(0..0, |last| last + 1..self.rows().len()), Motion::Still, until)
+                let behind = last.map_or(self.rows().len(), |last| {
+                    let last = self.rows()[last].order();
+                    self.rows().partition_point(|row| row.order() <= last)
+                });
+                span(behind..self.rows().len(), Motion::Still, until)
             }
             Window::Since(at) => span(self.between(*at, NEVER), Motion::Still, NEVER),
             Window::Before(at) => span(self.between(i64::MIN, *at), Motion::Still, NEVER),

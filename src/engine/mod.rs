@@ -1,0 +1,4 @@
+//! engine
+mod partition;
+mod seen;
+pub use partition::*;
