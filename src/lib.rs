@@ -1,6 +1,7 @@
 //! bespoke
+pub mod engine;
 pub mod model;
 pub mod profile;
-pub mod segment;
 pub mod recommend;
-pub mod engine;
+pub mod segment;
+pub mod trigger;

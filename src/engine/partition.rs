@@ -1,8 +1,8 @@
 use crate::engine::seen::SeenMessages;
-use crate::model::{Body, Duration, Instant, Message, MessageError, MessageErrorKind};
+use crate::model::{Body, Duration, Instant, Message, MessageError, MessageErrorKind, Pages};
 use crate::profile::{Applied, IdentityError, ProfileStore, UserKey, UserProfile};
 use crate::segment::{Change, Memberships, Plan, Touch};
-use std::collections::BTreeSet;
+use crate::trigger::TimingWheel;
 use std::sync::Arc;
 
 /// x
@@ -30,13 +30,14 @@ pub struct Outcome {
 pub struct Partition {
     plan: Arc<Plan>,
     store: ProfileStore,
-    users: Vec<UserRow>,
-    timers: BTreeSet<(Instant, UserKey)>,
+    users: Pages<UserRow>,
+    timers: TimingWheel<UserKey>,
     clock: Instant,
     allowed_skew: Duration,
     seen: SeenMessages,
     applied: Applied,
     parts_dropped: u64,
+    due: Vec<UserKey>,
 }
 
 #[derive(Debug)]
@@ -66,13 +67,14 @@ impl Partition {
         Partition {
             plan: Arc::new(plan),
             store,
-            users: Vec::new(),
-            timers: BTreeSet::new(),
+            users: Pages::default(),
+            timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
             allowed_skew: Duration::minutes(5),
             seen: SeenMessages::new(Duration::days(7)),
             applied: Applied::default(),
             parts_dropped: 0,
+            due: Vec::new(),
         }
     }
 
@@ -102,12 +104,12 @@ impl Partition {
             if let Some(user) = user.and_then(|id| self.store.find(id)) {
                 self.forget(user, now, &mut outcome.changes);
             }
-            self.settle(None, Touch::Time, now, &mut outcome.changes);
+            self.run_due(now, true, &mut outcome.changes);
             return Ok(outcome);
         }
         let resolved = self.store.resolve(message, at);
-        if self.users.len() <= resolved.user.0 as usize {
-            self.users.resize_with(resolved.user.0 as usize + 1, UserRow::default);
+        while self.users.len() <= resolved.user.0 as usize {
+            self.users.push(UserRow::default());
         }
         let mut everything = resolved.is_new;
         if let Some((absorbed, name)) = resolved.absorbed {
@@ -141,56 +143,63 @@ impl Partition {
     }
 
     fn run_due(&mut self, until: Instant, inclusive: bool, changes: &mut Vec<Change>) {
-        loop {
-            let Some(&(due, _)) = self.timers.first() else { return };
-            if due > until || due == until && !inclusive {
-                return;
-            }
+        let until = if inclusive { until } else { until - Duration::from_millis(1) };
+        while let Some(due) = self.next_batch(until) {
             self.settle(None, Touch::Time, due, changes);
         }
     }
 
+    /// Takes the users who are due at the earliest instant up to `until` into `self.due`.
+    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+        let Partition { timers, users, due, .. } = self;
+        timers.next_batch(
+            until,
+            |user| {
+                let row = users.get_mut(user.0 as usize)?;
+                row.hinted = row.deadline;
+                row.deadline
+            },
+            due,
+        )
+    }
+
     /// Looks at the user that a message touched and at everybody who is due, in order of their ids.
     fn settle(&mut self, touched: Option<UserKey>, touch: Touch<'_>, now: Instant, changes: &mut Vec<Change>) {
-        let mut due: Vec<UserKey> = touched.into_iter().collect();
-        while let Some(&(at, user)) = self.timers.first() {
-            if at > now {
-                break;
-            }
-            self.timers.pop_first();
-            let Some(row) = self.users.get_mut(user.0 as usize) else { continue };
-            if row.hinted != Some(at) {
-                continue;
-            }
-            row.hinted = None;
-            match row.deadline {
-                Some(deadline) if deadline <= now => {
-                    if !due.contains(&user) {
-                        due.push(user);
-                    }
-                }
-                Some(deadline) => {
-                    row.hinted = Some(deadline);
-                    self.timers.insert((deadline, user));
-                }
-                None => {}
-            }
+        if touched.is_some() {
+            self.next_batch(now);
+        }
+        let mut due = std::mem::take(&mut self.due);
+        if let Some(touched) = touched.filter(|user| !due.contains(user)) {
+            due.push(touched);
         }
         if due.len() > 1 {
             due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
         }
-        for user in due {
+        for user in due.drain(..) {
             let touch = if touched == Some(user) { touch } else { Touch::Time };
             let row = &mut self.users[user.0 as usize];
-            row.memberships.refresh(&self.plan, &mut self.store, user, touch, now, &mut self.parts_dropped, changes);
+            row.memberships.refresh(
+                &self.plan,
+                &mut self.store,
+                user,
+                touch,
+                now,
+                &mut self.parts_dropped,
+                changes,
+            );
+            // A hint that came up is gone: it stands at or before `now`.
+            let hinted = row.hinted.filter(|hinted| *hinted > now);
             row.deadline = row.memberships.deadline();
-            if let Some(deadline) = row.deadline {
-                if row.hinted.is_none_or(|hinted| deadline < hinted) {
-                    row.hinted = Some(deadline);
-                    self.timers.insert((deadline, user));
-                }
+            row.hinted = match (row.deadline, hinted) {
+                (Some(deadline), None) => Some(deadline),
+                (Some(deadline), Some(hinted)) if deadline < hinted => Some(deadline),
+                _ => hinted,
+            };
+            if let (true, Some(hint)) = (row.hinted != hinted, row.hinted) {
+                self.timers.schedule(hint, user);
             }
         }
+        self.due = due;
     }
 
     fn forget(&mut self, user: UserKey, now: Instant, changes: &mut Vec<Change>) {

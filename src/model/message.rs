@@ -216,6 +216,14 @@ impl Message {
         }
     }
 
+    /// The name of a page or screen, which is its property `name`.
+    pub(crate) fn page_name(&self) -> Option<&str> {
+        match &self.body {
+            Body::Page { name, .. } | Body::Screen { name, .. } => name.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether an engine may take it. Linear in the message's size; allocates only for an error.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod id;
 mod instant;
 mod message;
 mod message_json;
+mod pages;
 mod problem;
 mod text;
 mod value;
@@ -22,5 +23,6 @@ pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
+pub(crate) use pages::Pages;
 pub(crate) use problem::Problem;
 pub(crate) use text::{Quoted, nearest, stable_hash};

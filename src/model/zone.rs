@@ -94,6 +94,21 @@ impl Zone {
         self.0.to_ambiguous_timestamp(local).compatible().map_or(Instant::MAX, Instant::from_jiff)
     }
 
+    /// The instant at which a local time of day is reached as the boundary of an interval: a time that the clocks
+    /// skip is the end of the gap, and of a time that they show twice it is the first, or the `last`.
+    pub(crate) fn boundary(&self, day: i32, millis: i32, last: bool) -> Instant {
+        let midnight = date(day).to_datetime(jiff::civil::Time::midnight());
+        let ambiguous =
+            self.0.to_ambiguous_timestamp(midnight.saturating_add(Span::new().milliseconds(millis)));
+        if let jiff::tz::AmbiguousOffset::Gap { .. } = ambiguous.offset() {
+            let behind = self.instant(day, millis);
+            let gap = self.0.preceding((behind + Duration::from_millis(1)).to_jiff()).next();
+            return gap.map_or(behind, |transition| Instant::from_jiff(transition.timestamp()));
+        }
+        let chosen = if last { ambiguous.later() } else { ambiguous.earlier() };
+        chosen.map_or(Instant::MAX, Instant::from_jiff)
+    }
+
     /// The first instant of a local day.
     #[must_use]
     pub fn start_of_day(&self, day: i32) -> Instant {

@@ -17,12 +17,19 @@ impl AffinityRule {
             Some(weights) => weights.iter().find(|(k, _)| *k == kind).map_or(0.0, |(_, weight)| *weight),
         }
     }
+
+    /// What an event at `at` weighs beside one at the landmark.
+    fn factor(&self, at: Instant, landmark: Instant) -> f64 {
+        libm::exp2((at - landmark).as_millis() as f64 / self.half_life.as_millis() as f64)
+    }
 }
 
-/// Decayed weights of one property's values, by forward decay (Cormode et al., ICDE 2009): a weight is stored as
-/// it would be at the landmark, so that time alone changes nothing and shares are ratios of stored weights.
+/// Decayed weights of the values of properties, by forward decay (Cormode et al., ICDE 2009): a weight is stored
+/// as it would be at the landmark, so that time alone changes nothing and shares are ratios of stored weights.
+///
+/// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`.
 #[derive(Debug, Default)]
-pub(crate) struct Affinity {
+pub(crate) struct Affinities {
     landmark: Instant,
     values: Vec<Weighed>,
 }
@@ -32,71 +39,81 @@ struct Weighed {
     value: Packed,
     weight: f64,
     /// When it was seen last, by instant and arrival.
-    seen: (Instant, u32),
+    seen: Instant,
+    arrival: u32,
+    /// Number of its rule.
+    rule: u32,
 }
 
 /// Half-lives between an event and the landmark beyond which the landmark moves: 2^60 leaves a float room enough.
 const RESCALE: f64 = 60.0;
 
-impl Affinity {
-    fn factor(&self, at: Instant, half_life: Duration) -> f64 {
-        libm::exp2((at - self.landmark).as_millis() as f64 / half_life.as_millis() as f64)
-    }
+/// An interaction of a user with a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch {
+    pub(crate) rule: u32,
+    /// Its share passes to the affinities.
+    pub(crate) value: Packed,
+    pub(crate) weight: f64,
+    pub(crate) at: Instant,
+    pub(crate) arrival: u32,
+}
 
-    /// Takes an interaction in; the share of `value` passes to the affinity.
-    pub(crate) fn add(
-        &mut self,
-        value: Packed,
-        weight: f64,
-        at: Instant,
-        arrival: u32,
-        half_life: Duration,
-        symbols: &mut Symbols,
-    ) {
+impl Affinities {
+    pub(crate) fn add(&mut self, touch: Touch, rules: &[AffinityRule], symbols: &mut Symbols) {
+        let Touch { rule, value, weight, at, arrival } = touch;
         if self.values.is_empty() {
             self.landmark = at;
         }
-        self.rescale(at, half_life);
-        let weight = weight * self.factor(at, half_life);
-        if let Some(known) = self.values.iter_mut().find(|known| symbols.same(known.value, value)) {
+        let own = &rules[rule as usize];
+        if (at - self.landmark).as_millis() as f64 > RESCALE * own.half_life.as_millis() as f64 {
+            self.move_landmark(at, rules);
+        }
+        let weight = weight * own.factor(at, self.landmark);
+        let known =
+            self.values.iter_mut().find(|known| known.rule == rule && symbols.same(known.value, value));
+        if let Some(known) = known {
             known.weight += weight;
-            known.seen = known.seen.max((at, arrival));
+            (known.seen, known.arrival) = (known.seen, known.arrival).max((at, arrival));
             symbols.release(value);
         } else {
             self.values.reserve_exact(1);
-            self.values.push(Weighed { value, weight, seen: (at, arrival) });
+            self.values.push(Weighed { value, weight, seen: at, arrival, rule });
         }
     }
 
-    fn rescale(&mut self, at: Instant, half_life: Duration) {
-        if (at - self.landmark).as_millis() as f64 <= RESCALE * half_life.as_millis() as f64 {
-            return;
+    fn move_landmark(&mut self, at: Instant, rules: &[AffinityRule]) {
+        for known in &mut self.values {
+            known.weight /= rules[known.rule as usize].factor(at, self.landmark);
         }
-        let factor = self.factor(at, half_life);
-        self.values.iter_mut().for_each(|known| known.weight /= factor);
         self.landmark = at;
     }
 
-    /// The share of a value in all interactions, in [0, 1]; 0 where there are none.
-    pub(crate) fn share(&self, is_value: impl Fn(Packed) -> bool) -> f64 {
-        let all: f64 = self.values.iter().map(|known| known.weight).sum();
-        let own = self.values.iter().find(|known| is_value(known.value)).map_or(0.0, |known| known.weight);
+    fn of_rule(&self, rule: u32) -> impl Iterator<Item = &Weighed> {
+        self.values.iter().filter(move |known| known.rule == rule)
+    }
+
+    /// The share of a value in all interactions of a rule, in [0, 1]; 0 where there are none.
+    pub(crate) fn share(&self, rule: u32, is_value: impl Fn(Packed) -> bool) -> f64 {
+        let all: f64 = self.of_rule(rule).map(|known| known.weight).sum();
+        let own = self.of_rule(rule).find(|known| is_value(known.value)).map_or(0.0, |known| known.weight);
         if all > 0.0 { own / all } else { 0.0 }
     }
 
     /// The value with the largest share; of equals the one seen last.
-    pub(crate) fn top(&self) -> Packed {
+    pub(crate) fn top(&self, rule: u32) -> Packed {
+        let seen = |known: &Weighed| (known.seen, known.arrival);
         let largest =
-            self.values.iter().max_by(|a, b| a.weight.total_cmp(&b.weight).then(a.seen.cmp(&b.seen)));
+            self.of_rule(rule).max_by(|a, b| a.weight.total_cmp(&b.weight).then(seen(a).cmp(&seen(b))));
         largest.filter(|known| known.weight > 0.0).map_or(Packed::MISSING, |known| known.value)
     }
 
-    pub(crate) fn absorb(&mut self, other: Affinity, half_life: Duration, symbols: &mut Symbols) {
+    pub(crate) fn absorb(&mut self, other: Affinities, rules: &[AffinityRule], symbols: &mut Symbols) {
         for theirs in other.values {
-            let (at, arrival) = theirs.seen;
-            // What their weight would be if all of it had come at `at`.
-            let since = (other.landmark - at).as_millis() as f64 / half_life.as_millis() as f64;
-            self.add(theirs.value, theirs.weight * libm::exp2(since), at, arrival, half_life, symbols);
+            let Weighed { value, weight, seen: at, arrival, rule } = theirs;
+            // As if all of it had come at its last instant.
+            let weight = weight / rules[rule as usize].factor(at, other.landmark);
+            self.add(Touch { rule, value, weight, at, arrival }, rules, symbols);
         }
     }
 
@@ -104,7 +121,12 @@ impl Affinity {
         self.values.into_iter().for_each(|known| symbols.release(known.value));
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Packed, f64, Instant)> {
-        self.values.iter().map(|known| (known.value, known.weight, known.seen.0))
+    /// Rule, value, stored weight and last sight of everything, for a digest of the state.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Packed, f64, Instant)> {
+        self.values.iter().map(|known| (known.rule, known.value, known.weight, known.seen))
+    }
+
+    pub(crate) fn landmark(&self) -> Instant {
+        self.landmark
     }
 }

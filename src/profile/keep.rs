@@ -70,13 +70,13 @@ pub(crate) struct KindKeep {
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) property: PropertyId,
-    source: Source,
+    source: Place,
     /// Whether the schema declares its strings to be instants.
     instant: bool,
 }
 
 #[derive(Debug, Clone)]
-enum Source {
+enum Place {
     /// A path in the event's own properties.
     Own(Box<str>),
     /// A path in the message's context.
@@ -174,11 +174,11 @@ impl Keep {
             return false;
         }
         let source = if let Some(rest) = path.strip_prefix("context.") {
-            Source::Context(rest.into())
+            Place::Context(rest.into())
         } else if let (true, Some(rest)) = (keep.is_line, path.strip_prefix("event.")) {
-            Source::Outer(rest.into())
+            Place::Outer(rest.into())
         } else {
-            Source::Own(path.into())
+            Place::Own(path.into())
         };
         let id = property.0 as usize;
         if keep.places.len() <= id {
@@ -201,23 +201,33 @@ impl Keep {
 
 impl KindKeep {
     /// Packs what is kept of an event, in the order of its columns.
-    pub(crate) fn pack(
-        &self,
-        own: &Object,
-        outer: Option<&Object>,
-        context: &Object,
-        symbols: &mut Symbols,
-        out: &mut Vec<Packed>,
-    ) {
+    pub(crate) fn pack(&self, source: &Source<'_>, symbols: &mut Symbols, out: &mut Vec<Packed>) {
         for column in &self.columns {
             let value = match &column.source {
-                Source::Own(path) => own.get_path(path),
-                Source::Context(path) => context.get_path(path),
-                Source::Outer(path) => outer.and_then(|outer| outer.get_path(path)),
+                Place::Own(path) => match source.name {
+                    Some(name) if **path == *"name" => {
+                        out.push(symbols.intern(name).packed());
+                        continue;
+                    }
+                    _ => source.own.get_path(path),
+                },
+                Place::Context(path) => source.context.get_path(path),
+                Place::Outer(path) => source.outer.and_then(|outer| outer.get_path(path)),
             };
             out.push(value.map_or(Packed::MISSING, |value| pack_declared(value, column.instant, symbols)));
         }
     }
+}
+
+/// Where the values of an event come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) own: &'a Object,
+    /// The properties of the event whose list an element is in.
+    pub(crate) outer: Option<&'a Object>,
+    pub(crate) context: &'a Object,
+    /// The name of a page or screen, which stands beside its properties.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// Packs a value; a string that the schema declares an instant is read as one, where it can be.

@@ -20,7 +20,7 @@ mod user_profile;
 pub use identity::IdentityError;
 pub use user_profile::{Event, SessionSummary, UserProfile};
 
-pub(crate) use affinity::{Affinity, AffinityRule};
+pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;

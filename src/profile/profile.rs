@@ -1,5 +1,5 @@
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{Affinity, AffinityRule, Attributes, History, Keep, Session, Symbols};
+use crate::profile::{Affinities, AffinityRule, Attributes, History, Keep, Session, Symbols};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -22,8 +22,7 @@ pub(crate) struct Profile {
     pub(crate) session: Session,
     pub(crate) attributes: Attributes,
     pub(crate) history: History,
-    /// One for each rule of the definitions, in their order; empty until an event feeds one.
-    pub(crate) affinities: Vec<Affinity>,
+    pub(crate) affinities: Affinities,
 }
 
 impl Profile {
@@ -39,7 +38,7 @@ impl Profile {
             session: Session::default(),
             attributes: Attributes::default(),
             history: History::default(),
-            affinities: Vec::new(),
+            affinities: Affinities::default(),
         }
     }
 
@@ -69,19 +68,13 @@ impl Profile {
         self.session = self.session.merge(other.session, gap);
         self.attributes.absorb(other.attributes, symbols);
         self.history.absorb(other.history, keep);
-        if self.affinities.is_empty() {
-            self.affinities = other.affinities;
-        } else {
-            for ((own, theirs), rule) in self.affinities.iter_mut().zip(other.affinities).zip(rules) {
-                own.absorb(theirs, rule.half_life, symbols);
-            }
-        }
+        self.affinities.absorb(other.affinities, rules, symbols);
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {
         self.attributes.release(symbols);
         self.history.release(symbols);
-        self.affinities.into_iter().for_each(|affinity| affinity.release(symbols));
+        self.affinities.release(symbols);
     }
 }
 

@@ -1,5 +1,7 @@
-use crate::model::{Body, Duration, Ids, Instant, Message, Object, Value, Zone};
+use crate::model::{Body, Duration, Ids, Instant, Message, Object, Pages, Value, Zone};
+use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
+use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
 use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Symbol, Symbols};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ pub(crate) struct ProfileStore {
     pub(crate) zones: Zones,
     session_gap: Duration,
     timezone: Symbol,
-    profiles: Vec<Option<Profile>>,
+    profiles: Pages<Option<Profile>>,
     free: Vec<u32>,
     ids: IdTable,
     /// Counts messages; its low half orders events of one instant.
@@ -69,7 +71,7 @@ impl ProfileStore {
             zones: Zones::new(zone),
             session_gap,
             timezone,
-            profiles: Vec::new(),
+            profiles: Pages::default(),
             free: Vec::new(),
             ids: IdTable::default(),
             arrivals: 0,
@@ -244,19 +246,10 @@ impl ProfileStore {
         if let Some((event, properties)) = message.event() {
             profile.session.note(at, *session_gap);
             let kind = keep.kind_of(event);
-            let named;
-            let properties = match &message.body {
-                Body::Page { name: Some(name), .. } | Body::Screen { name: Some(name), .. } => {
-                    named = properties.clone();
-                    let mut named = named;
-                    named.set("name", &**name);
-                    &named.clone()
-                }
-                _ => properties,
-            };
             let mut note = |kind: EventKind, own: &Object, outer: Option<&Object>| {
                 let start = out.values.len();
-                keep.kind(kind).pack(own, outer, &message.context, symbols, &mut out.values);
+                let source = Source { own, outer, context: &message.context, name: message.page_name() };
+                keep.kind(kind).pack(&source, symbols, &mut out.values);
                 out.events.push((kind, start));
             };
             note(kind, properties, None);
@@ -271,7 +264,7 @@ impl ProfileStore {
             }
             for (kind, start) in &out.events {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
-                feed_affinities(profile, rules, keep, *kind, values, at, arrival, symbols);
+                feed_affinities(profile, rules, keep, *kind, values, (at, arrival), symbols);
                 if keep.kind(*kind).horizon == Horizon::None && !keep.kind(*kind).session {
                     continue;
                 }
@@ -321,28 +314,24 @@ impl ProfileStore {
     }
 }
 
-#[allow(clippy::too_many_arguments)] // a leaf that sees just what it touches
+/// Feeds the affinities that an event's kept values belong to.
 fn feed_affinities(
     profile: &mut Profile,
     rules: &[AffinityRule],
     keep: &Keep,
     kind: EventKind,
     values: &[Packed],
-    at: Instant,
-    arrival: u32,
+    (at, arrival): (Instant, u32),
     symbols: &mut Symbols,
 ) {
-    for (i, rule) in rules.iter().enumerate() {
+    for (number, rule) in rules.iter().enumerate() {
         let weight = rule.weight(kind);
         let Some(place) = keep.place(kind, rule.property) else { continue };
         let value = values[place];
         if weight <= 0.0 || value.is_missing() || keep.kind(kind).is_line {
             continue;
         }
-        if profile.affinities.is_empty() {
-            profile.affinities.resize_with(rules.len(), Default::default);
-        }
         symbols.share(value);
-        profile.affinities[i].add(value, weight, at, arrival, rule.half_life, symbols);
+        profile.affinities.add(Touch { rule: number as u32, value, weight, at, arrival }, rules, symbols);
     }
 }

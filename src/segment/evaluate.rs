@@ -412,16 +412,10 @@ impl<'a> Evaluation<'a> {
             Node::Aggregate(aggregate) => self.aggregate(aggregate),
             Node::AffinityShare(rule, wanted) => {
                 let wanted = Val::constant(wanted);
-                let affinity = self.profile.affinities.get(*rule as usize);
-                let share = affinity.map_or(0.0, |affinity| {
-                    affinity.share(|value| Val::unpack(value, self.symbols).same(&wanted, self.symbols))
-                });
-                still(Val::float(share))
+                let is_wanted = |value| Val::unpack(value, self.symbols).same(&wanted, self.symbols);
+                still(Val::float(self.profile.affinities.share(*rule, is_wanted)))
             }
-            Node::AffinityTop(rule) => {
-                let top = self.profile.affinities.get(*rule as usize).map_or(Packed::MISSING, |a| a.top());
-                still(Val::unpack(top, self.symbols))
-            }
+            Node::AffinityTop(rule) => still(Val::unpack(self.profile.affinities.top(*rule), self.symbols)),
             Node::Not(_)
             | Node::And(_)
             | Node::Or(_)

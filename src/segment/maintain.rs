@@ -303,7 +303,11 @@ impl Memberships {
                 for (kind, start) in &applied.events {
                     if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
                         let place = plan.keep.place(*kind, parts.by);
-                        keys.extend(place.map(|place| applied.values[start + place]).filter(|key| key.is_key(symbols)));
+                        keys.extend(
+                            place
+                                .map(|place| applied.values[start + place])
+                                .filter(|key| key.is_key(symbols)),
+                        );
                     }
                 }
                 !applied.attributes.is_empty()

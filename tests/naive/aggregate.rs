@@ -20,10 +20,7 @@ pub(super) fn value(
         None => items.iter().map(|i| Value::Instant(i.at())).collect(),
     };
     // From here on, only events that have the property; `did(e.p)` and `count(e.p)` ask for it too.
-    let present: Vec<Value> = values
-        .into_iter()
-        .filter(|v| *v != Value::Missing)
-        .collect();
+    let present: Vec<Value> = values.into_iter().filter(|v| *v != Value::Missing).collect();
     let mut numbers: Vec<Value> = present.clone();
     numbers.retain(|v| number(v).is_some());
     let days = || local_days(evaluation, items, property);
@@ -31,11 +28,7 @@ pub(super) fn value(
         Aggregate::Did => Value::Bool(!present.is_empty()),
         Aggregate::Count => Value::Int(present.len() as i64),
         Aggregate::Sum => sum(&numbers),
-        Aggregate::Avg => calculate(
-            Operation::Div,
-            &sum(&numbers),
-            &Value::Int(numbers.len() as i64),
-        ),
+        Aggregate::Avg => calculate(Operation::Div, &sum(&numbers), &Value::Int(numbers.len() as i64)),
         Aggregate::Min => extreme(&numbers, &present, Ordering::Less),
         Aggregate::Max => extreme(&numbers, &present, Ordering::Greater),
         Aggregate::Stddev => stddev(&numbers),
@@ -56,44 +49,24 @@ pub(super) fn value(
 fn local_days(evaluation: &Evaluation, items: &[Item], property: Option<&str>) -> BTreeSet<i64> {
     let has = |i: &&Item| property.is_none_or(|path| i.property(path) != Value::Missing);
     let zone = evaluation.zone();
-    items
-        .iter()
-        .filter(has)
-        .map(|i| clock::period(Period::Day, i.at(), zone))
-        .collect()
+    items.iter().filter(has).map(|i| clock::period(Period::Day, i.at(), zone)).collect()
 }
 
 /// Consecutive days back from today, or from yesterday when there is none today.
 fn streak(days: &BTreeSet<i64>, today: i64) -> i64 {
-    let last = if days.contains(&today) {
-        today
-    } else {
-        today - 1
-    };
-    (0..)
-        .take_while(|back| days.contains(&(last - back)))
-        .count() as i64
+    let last = if days.contains(&today) { today } else { today - 1 };
+    (0..).take_while(|back| days.contains(&(last - back))).count() as i64
 }
 
 /// Folded left, an integer while it fits.
 fn sum(numbers: &[Value]) -> Value {
-    numbers
-        .iter()
-        .fold(Value::Int(0), |sum, n| calculate(Operation::Add, &sum, n))
+    numbers.iter().fold(Value::Int(0), |sum, n| calculate(Operation::Add, &sum, n))
 }
 
 /// Of the numbers if there are any, else of the instants.
 fn extreme(numbers: &[Value], present: &[Value], wanted: Ordering) -> Value {
-    let instants: Vec<Value> = present
-        .iter()
-        .filter(|v| matches!(v, Value::Instant(_)))
-        .cloned()
-        .collect();
-    let candidates = if numbers.is_empty() {
-        &instants
-    } else {
-        numbers
-    };
+    let instants: Vec<Value> = present.iter().filter(|v| matches!(v, Value::Instant(_))).cloned().collect();
+    let candidates = if numbers.is_empty() { &instants } else { numbers };
     let best = candidates.iter().reduce(|best, v| match order(v, best) {
         Some(standing) if standing == wanted => v,
         _ => best,
@@ -116,10 +89,7 @@ fn stddev(numbers: &[Value]) -> Value {
 fn percentile(mut numbers: Vec<Value>, p: i64) -> Value {
     numbers.sort_by(|a, b| order(a, b).expect("numbers are finite"));
     let rank = (p * numbers.len() as i64 + 99) / 100;
-    numbers
-        .get(rank.max(1) as usize - 1)
-        .cloned()
-        .unwrap_or(Value::Missing)
+    numbers.get(rank.max(1) as usize - 1).cloned().unwrap_or(Value::Missing)
 }
 
 /// Different values, each with its frequency and the place where it is seen last.
@@ -136,9 +106,7 @@ fn tally(values: &[Value]) -> Vec<(&Value, usize, usize)> {
 
 /// The most frequent; of equals, the one seen last.
 fn mode(values: &[Value]) -> Value {
-    let most = tally(values)
-        .into_iter()
-        .max_by_key(|(_, times, last)| (*times, *last));
+    let most = tally(values).into_iter().max_by_key(|(_, times, last)| (*times, *last));
     most.map_or(Value::Missing, |(value, ..)| value.clone())
 }
 
@@ -153,9 +121,7 @@ pub(super) fn affinity(evaluation: &Evaluation, property: &str, wanted: &str) ->
 /// The value with the largest share; of equals, the one seen last.
 pub(super) fn top(evaluation: &Evaluation, property: &str) -> Value {
     let shares = shares(evaluation, property);
-    let largest = shares
-        .iter()
-        .max_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
+    let largest = shares.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(a.2.cmp(&b.2)));
     largest.map_or(Value::Missing, |(value, ..)| value.clone())
 }
 
@@ -166,13 +132,12 @@ fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, usize)> {
     let weights = rule.and_then(|r| r.weights.as_ref());
     let weight = |event: &str| match weights {
         None => Some(1.0),
-        Some(weights) => weights
-            .iter()
-            .find(|(name, _)| name == event)
-            .map(|(_, w)| *w),
+        Some(weights) => weights.iter().find(|(name, _)| name == event).map(|(_, w)| *w),
     };
     let items = evaluation.matching(&Source::Any, None);
-    let latest = items.last().map_or(0, Item::at);
+    let counts =
+        |item: &&Item| item.property(property) != Value::Missing && weight(&item.event.name).is_some();
+    let latest = items.iter().filter(counts).next_back().map_or(0, Item::at);
     let mut shares: Vec<(Value, f64, usize)> = Vec::new();
     for (place, item) in items.iter().enumerate() {
         let (value, Some(weight)) = (item.property(property), weight(&item.event.name)) else {
@@ -181,7 +146,7 @@ fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, usize)> {
         if value == Value::Missing {
             continue;
         }
-        // By the latest event and not by now: the ratio is the same, and nothing fades to zero.
+        // By the latest of them and not by now: the ratio is the same, and not all of them fade to zero.
         let weight = weight * ((item.at() - latest) as f64 / half_life).exp2();
         match shares.iter_mut().find(|(seen, ..)| equal(seen, &value)) {
             Some(entry) => *entry = (value, entry.1 + weight, place),

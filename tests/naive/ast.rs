@@ -461,8 +461,5 @@ impl Definitions {
 
 /// The value beside a name in a list of pairs.
 pub fn lookup<'a, T>(pairs: &'a [(String, T)], name: &str) -> Option<&'a T> {
-    pairs
-        .iter()
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value)
+    pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value)
 }

@@ -29,11 +29,7 @@ impl Maker<'_> {
             return self.tree(depth);
         }
         let first = self.behaviour();
-        let first = if one_in(self.rng, 8) {
-            first.negated()
-        } else {
-            first
-        };
+        let first = if one_in(self.rng, 8) { first.negated() } else { first };
         match self.rng.u32(0..6) {
             0 | 1 => first,
             2..5 => first.and(self.tree(depth - 1)),
@@ -101,14 +97,10 @@ impl Maker<'_> {
             }
             13 => {
                 let limit = int(self.rng.i64(1..3));
-                Expr::Aggregate(Aggregate::Distinct, events.of("sku"))
-                    .compare(comparison(self.rng), limit)
+                Expr::Aggregate(Aggregate::Distinct, events.of("sku")).compare(comparison(self.rng), limit)
             }
             14..16 => {
-                let which = pick(
-                    self.rng,
-                    &[Aggregate::Mode, Aggregate::First, Aggregate::Last],
-                );
+                let which = pick(self.rng, &[Aggregate::Mode, Aggregate::First, Aggregate::Last]);
                 let property = pick(self.rng, &["sku", "category"]);
                 let op = pick(self.rng, &[Comparison::Eq, Comparison::Ne]);
                 let value = string(word(self.rng, property));
@@ -125,21 +117,11 @@ impl Maker<'_> {
                 Expr::Aggregate(which, events).compare(op, limit)
             }
             18 => self.ratio(),
-            19 if !rows(&events) => near(
-                Expr::Aggregate(Aggregate::Last, events.of("place")),
-                self.rng,
-            ),
+            19 if !rows(&events) => near(Expr::Aggregate(Aggregate::Last, events.of("place")), self.rng),
             20 => {
-                let which = pick(
-                    self.rng,
-                    &[Aggregate::Last, Aggregate::Avg, Aggregate::Mode],
-                );
+                let which = pick(self.rng, &[Aggregate::Last, Aggregate::Avg, Aggregate::Mode]);
                 let asked = Box::new(of_number(which, events));
-                if self.rng.bool() {
-                    Expr::IsMissing(asked)
-                } else {
-                    Expr::IsPresent(asked)
-                }
+                if self.rng.bool() { Expr::IsMissing(asked) } else { Expr::IsPresent(asked) }
             }
             _ => sequence(self.rng, self.frame),
         }
@@ -165,13 +147,9 @@ impl Maker<'_> {
         match self.rng.u32(0..4) {
             0 => {
                 let half = Expr::Literal(Value::Float(0.5));
-                count(a)
-                    .calculate(Operation::Div, count(b))
-                    .compare(op, half)
+                count(a).calculate(Operation::Div, count(b)).compare(op, half)
             }
-            1 => count(a)
-                .calculate(Operation::Sub, count(b))
-                .compare(op, int(0)),
+            1 => count(a).calculate(Operation::Sub, count(b)).compare(op, int(0)),
             2 => {
                 let both = count(a).calculate(Operation::Mul, int(2));
                 both.calculate(Operation::Add, int(1)).compare(op, count(b))
@@ -207,9 +185,7 @@ impl Maker<'_> {
         let op = comparison(self.rng);
         match self.rng.u32(0..16) {
             0..6 => since(instant).compare(op, self.written_limit(limit)),
-            6 => instant
-                .calculate(Operation::Add, length(limit))
-                .compare(op, Expr::Now),
+            6 => instant.calculate(Operation::Add, length(limit)).compare(op, Expr::Now),
             7 => Expr::Now.compare(op, instant.calculate(Operation::Sub, length(limit))),
             8 => {
                 let (low, high) = (limit, limit + self.frame.duration(self.rng));
@@ -242,9 +218,7 @@ impl Maker<'_> {
                 let both = present(&a).and(present(&b));
                 both.and(since(Expr::Call(which, vec![a, b])).compare(op, length(limit)))
             }
-            14 => instant
-                .calculate(Operation::Sub, self.instant())
-                .compare(op, length(limit)),
+            14 => instant.calculate(Operation::Sub, self.instant()).compare(op, length(limit)),
             _ => {
                 let (a, b) = (self.frame.instant(self.rng), self.frame.instant(self.rng));
                 let literal = |at| Box::new(Expr::Literal(Value::Instant(at)));
@@ -314,11 +288,7 @@ impl Maker<'_> {
             }
             3 => {
                 let started = Box::new(field(SessionField::Started));
-                if self.rng.bool() {
-                    Expr::IsMissing(started)
-                } else {
-                    Expr::IsPresent(started)
-                }
+                if self.rng.bool() { Expr::IsMissing(started) } else { Expr::IsPresent(started) }
             }
             4 => {
                 let limit = length(self.frame.duration(self.rng));
@@ -347,25 +317,16 @@ impl Maker<'_> {
             3 => of("score").compare(comparison(self.rng), amount(self.rng)),
             4 => {
                 let product = of("score").calculate(Operation::Mul, of("budget.dining"));
-                product
-                    .calculate(Operation::Sub, int(3))
-                    .compare(Comparison::Gt, int(17))
+                product.calculate(Operation::Sub, int(3)).compare(Comparison::Gt, int(17))
             }
             5 => {
                 let listed = vec![text("shoes"), text("books")];
                 let which = pick(self.rng, &[Function::AnyIn, Function::AllIn]);
-                Expr::Call(
-                    which,
-                    vec![of("interests"), Expr::Literal(Value::List(listed))],
-                )
+                Expr::Call(which, vec![of("interests"), Expr::Literal(Value::List(listed))])
             }
             6 => {
                 let wanted = string(pick(self.rng, &frame::CATEGORIES));
-                Expr::Test(
-                    TextTest::Contains,
-                    Box::new(of("interests")),
-                    Box::new(wanted),
-                )
+                Expr::Test(TextTest::Contains, Box::new(of("interests")), Box::new(wanted))
             }
             7 => {
                 let measured = pick(self.rng, &["interests", "plan"]);
@@ -374,25 +335,14 @@ impl Maker<'_> {
             }
             8 => near(of("location"), self.rng),
             9 => {
-                let asked = pick(
-                    self.rng,
-                    &["country", "score", "signup", "timezone", "group.id"],
-                );
+                let asked = pick(self.rng, &["country", "score", "signup", "timezone", "group.id"]);
                 let asked = Box::new(of(asked));
-                if self.rng.bool() {
-                    Expr::IsMissing(asked)
-                } else {
-                    Expr::IsPresent(asked)
-                }
+                if self.rng.bool() { Expr::IsMissing(asked) } else { Expr::IsPresent(asked) }
             }
             10 => {
                 let test = pick(self.rng, &[TextTest::StartsWith, TextTest::EndsWith]);
                 let plan = Expr::Call(Function::Lower, vec![of("plan")]);
-                Expr::Test(
-                    test,
-                    Box::new(plan),
-                    Box::new(string(pick(self.rng, &["p", "m", "fr"]))),
-                )
+                Expr::Test(test, Box::new(plan), Box::new(string(pick(self.rng, &["p", "m", "fr"]))))
             }
             11 if !self.frame.strict => self.undeclared(),
             _ => of("group.plan").compare(equality, string(pick(self.rng, &frame::PLANS))),
@@ -405,9 +355,7 @@ impl Maker<'_> {
         match self.rng.u32(0..4) {
             0 => tier.compare(comparison(self.rng), int(2)),
             1 => tier.compare(comparison(self.rng), string("gold")),
-            2 => tier
-                .calculate(Operation::Add, int(1))
-                .compare(Comparison::Gt, int(2)),
+            2 => tier.calculate(Operation::Add, int(1)).compare(Comparison::Gt, int(2)),
             _ => {
                 let events = super::ast::events("unlisted").during(window(self.rng, self.frame));
                 Expr::Aggregate(Aggregate::Did, events)
@@ -434,10 +382,7 @@ impl Maker<'_> {
         let values = [word(self.rng, by), word(self.rng, by)];
         match self.rng.u32(0..3) {
             0 => Expr::Key.compare(Comparison::Ne, string(values[0])),
-            1 => Expr::In(
-                Box::new(Expr::Key),
-                values.iter().map(|v| text(v)).collect(),
-            ),
+            1 => Expr::In(Box::new(Expr::Key), values.iter().map(|v| text(v)).collect()),
             _ => {
                 let budget = Expr::AttributeOfKey("budget".to_owned());
                 budget.compare(comparison(self.rng), amount(self.rng))
@@ -450,22 +395,13 @@ impl Maker<'_> {
             return self.behaviour();
         }
         let segment = Expr::Segment(pick(self.rng, self.known).name);
-        if one_in(self.rng, 3) {
-            segment.negated()
-        } else {
-            segment
-        }
+        if one_in(self.rng, 3) { segment.negated() } else { segment }
     }
 
     fn some(&mut self) -> Expr {
         let by = pick(self.rng, &["sku", "city", "category"]);
         // Without references: which key they would ask for is left open by the text.
-        let mut inner = Maker {
-            rng: self.rng,
-            frame: self.frame,
-            known: &[],
-            by: Some(by),
-        };
+        let mut inner = Maker { rng: self.rng, frame: self.frame, known: &[], by: Some(by) };
         Expr::Some(by.to_owned(), Box::new(inner.condition(1)))
     }
 }

@@ -18,12 +18,7 @@ pub fn value(definitions: &Definitions, user: &User, expr: &Expr, now: Millis) -
 }
 
 /// Whether the user is in the segment; for a keyed one the keys for which it is, in order.
-pub fn members(
-    definitions: &Definitions,
-    user: &User,
-    segment: &Segment,
-    now: Millis,
-) -> Vec<Option<Key>> {
+pub fn members(definitions: &Definitions, user: &User, segment: &Segment, now: Millis) -> Vec<Option<Key>> {
     let evaluation = Evaluation::new(definitions, user, now);
     match &segment.by {
         None if evaluation.holds(&segment.when, None) => vec![None],
@@ -85,13 +80,7 @@ pub(super) struct Evaluation<'a> {
 
 impl<'a> Evaluation<'a> {
     fn new(definitions: &'a Definitions, user: &'a User, now: Millis) -> Self {
-        Evaluation {
-            definitions,
-            user,
-            now,
-            zone: OnceCell::new(),
-            part: None,
-        }
+        Evaluation { definitions, user, now, zone: OnceCell::new(), part: None }
     }
 
     /// The user's zone: the attribute, else the default, else UTC.
@@ -151,12 +140,9 @@ impl<'a> Evaluation<'a> {
             Expr::IsPresent(a) => Value::Bool(of(a) != Value::Missing),
             Expr::Calculate(op, a, b) => calculate(*op, &of(a), &of(b)),
             Expr::Negate(a) => negate(&of(a)),
-            Expr::Aggregate(which, events) => aggregate::value(
-                self,
-                *which,
-                &self.items(events),
-                events.property.as_deref(),
-            ),
+            Expr::Aggregate(which, events) => {
+                aggregate::value(self, *which, &self.items(events), events.property.as_deref())
+            }
             Expr::Affinity(property, wanted) => aggregate::affinity(self, property, wanted),
             Expr::Top(property) => aggregate::top(self, property),
             Expr::Sequence(steps, window) => Value::Bool(self.sequence(steps, window)),
@@ -164,9 +150,7 @@ impl<'a> Evaluation<'a> {
                 let arguments: Vec<Value> = arguments.iter().map(of).collect();
                 self.call(*function, &arguments)
             }
-            Expr::Some(by, when) => {
-                Value::Bool(self.keys(by).iter().any(|key| self.member(by, key, when)))
-            }
+            Expr::Some(by, when) => Value::Bool(self.keys(by).iter().any(|key| self.member(by, key, when))),
         }
     }
 
@@ -199,13 +183,8 @@ impl<'a> Evaluation<'a> {
 
     fn in_segment(&self, name: &str) -> bool {
         let mut segments = self.definitions.segments.iter();
-        let segment = segments
-            .find(|s| s.name == name)
-            .expect("the generator refers to its own");
-        let whole = Evaluation {
-            part: None,
-            ..self.clone()
-        };
+        let segment = segments.find(|s| s.name == name).expect("the generator refers to its own");
+        let whole = Evaluation { part: None, ..self.clone() };
         match (&segment.by, self.part) {
             (None, _) => whole.holds(&segment.when, None),
             (Some(by), Some(part)) if by == part.by => whole.member(by, part.key, &segment.when),
@@ -218,11 +197,7 @@ impl<'a> Evaluation<'a> {
 
     /// Every value by which the user's events are parted, in order.
     fn keys(&self, by: &str) -> Vec<Key> {
-        let values = self
-            .user
-            .events
-            .iter()
-            .filter_map(|e| Key::of(e.properties.get(by)?));
+        let values = self.user.events.iter().filter_map(|e| Key::of(e.properties.get(by)?));
         let mut keys: Vec<Key> = values.collect();
         keys.sort();
         keys.dedup();
@@ -231,10 +206,7 @@ impl<'a> Evaluation<'a> {
 
     /// Whether a part exists and the condition holds in it.
     fn member(&self, by: &str, key: &Key, when: &Expr) -> bool {
-        let part = Evaluation {
-            part: Some(Part { by, key }),
-            ..self.clone()
-        };
+        let part = Evaluation { part: Some(Part { by, key }), ..self.clone() };
         self.exists(by, key, when) && part.holds(when, None)
     }
 
@@ -244,16 +216,15 @@ impl<'a> Evaluation<'a> {
         self.user.events.iter().any(|event| {
             event.at <= self.now
                 && event.properties.get(by).and_then(Key::of).as_ref() == Some(key)
-                && reads.iter().any(|(source, window)| {
-                    source.reads(&event.name) && self.keeps(window, event.at)
-                })
+                && reads
+                    .iter()
+                    .any(|(source, window)| source.reads(&event.name) && self.keeps(window, event.at))
         })
     }
 
     /// Whether an event at `at` is, or may yet come to be, in the window.
     fn keeps(&self, window: &Window, at: Millis) -> bool {
-        let periods =
-            |of| clock::period(of, self.now, self.zone()) - clock::period(of, at, self.zone());
+        let periods = |of| clock::period(of, self.now, self.zone()) - clock::period(of, at, self.zone());
         match window {
             Window::All | Window::SinceLast(_) => true,
             Window::Since(_) | Window::Before(_) | Window::Between(..) => true,
@@ -284,11 +255,7 @@ impl<'a> Evaluation<'a> {
                     let rows = rows.iter().enumerate();
                     items.extend(rows.map(|(row, own)| Item { event, own, row }));
                 }
-                _ => items.push(Item {
-                    event,
-                    own: &event.properties,
-                    row: 0,
-                }),
+                _ => items.push(Item { event, own: &event.properties, row: 0 }),
             }
         }
         if let Some(Part { by, key }) = self.part {
@@ -346,17 +313,14 @@ impl<'a> Evaluation<'a> {
             self.restrict(&mut found, window);
             if let Some(before) = &ends {
                 found.retain(|next| {
-                    before
-                        .iter()
-                        .any(|previous| self.follows(previous, next, step, &negatives))
+                    before.iter().any(|previous| self.follows(previous, next, step, &negatives))
                 });
             }
             ends = Some(found);
             negatives.clear();
         }
         let ends = ends.expect("the first step is positive");
-        ends.iter()
-            .any(|end| negatives.iter().all(|step| self.nothing_after(end, step)))
+        ends.iter().any(|end| negatives.iter().all(|step| self.nothing_after(end, step)))
     }
 
     fn follows(&self, previous: &Item, next: &Item, step: &Step, negatives: &[&Step]) -> bool {
@@ -379,9 +343,7 @@ impl<'a> Evaluation<'a> {
             None => !unwanted.iter().any(|u| end.order() < u.order()),
             Some(d) => {
                 let until = end.at() + d;
-                let seen = unwanted
-                    .iter()
-                    .any(|u| end.at() < u.at() && u.at() <= until);
+                let seen = unwanted.iter().any(|u| end.at() < u.at() && u.at() <= until);
                 !seen && until <= self.now
             }
         }
@@ -404,9 +366,7 @@ impl<'a> Evaluation<'a> {
                 (Some(lat), Some(lon)) => Value::Geo(lat, lon),
                 _ => Value::Missing,
             },
-            (Function::Distance, [Value::Geo(..), Value::Geo(..)]) => {
-                haversine(&arguments[0], &arguments[1])
-            }
+            (Function::Distance, [Value::Geo(..), Value::Geo(..)]) => haversine(&arguments[0], &arguments[1]),
             (Function::Age, [Value::Instant(born)]) => {
                 Value::Int(clock::full_years(*born, self.now, self.zone()))
             }
@@ -444,9 +404,8 @@ fn extreme(all: &[Value], wanted: Ordering) -> Value {
     let Some(first) = all.next() else {
         return Value::Missing;
     };
-    let found = all.try_fold(first, |best, x| {
-        order(x, best).map(|standing| if standing == wanted { x } else { best })
-    });
+    let found = all
+        .try_fold(first, |best, x| order(x, best).map(|standing| if standing == wanted { x } else { best }));
     found.map_or(Value::Missing, Value::clone)
 }
 

@@ -33,10 +33,7 @@ pub fn amount(rng: &mut Rng) -> Expr {
     match rng.u32(0..4) {
         0 => Expr::Percent(pick(rng, &[5, 10, 20])),
         1 => int(pick(rng, &[0, 5, 10, 20])),
-        _ => Expr::Literal(Value::Float(pick(
-            rng,
-            &[2.5, 5.0, 10.0, 12.25, 15.0, 30.5],
-        ))),
+        _ => Expr::Literal(Value::Float(pick(rng, &[2.5, 5.0, 10.0, 12.25, 15.0, 30.5]))),
     }
 }
 
@@ -91,11 +88,7 @@ pub fn window(rng: &mut Rng, frame: &Frame) -> Window {
         0..8 => Window::In(frame.duration(rng)),
         8..10 => {
             let (a, b) = (frame.duration(rng), frame.duration(rng));
-            if a == b {
-                Window::In(a)
-            } else {
-                Window::FromTo(a.max(b), a.min(b))
-            }
+            if a == b { Window::In(a) } else { Window::FromTo(a.max(b), a.min(b)) }
         }
         10..13 => Window::This(period(rng, frame)),
         13..15 => Window::Last(period(rng, frame), pick(rng, &[1, 1, 2, 3])),
@@ -118,27 +111,9 @@ pub fn window(rng: &mut Rng, frame: &Frame) -> Window {
 
 fn period(rng: &mut Rng, frame: &Frame) -> Period {
     if frame.grid < HOUR {
-        pick(
-            rng,
-            &[
-                Period::Day,
-                Period::Day,
-                Period::Week,
-                Period::Month,
-                Period::Year,
-            ],
-        )
+        pick(rng, &[Period::Day, Period::Day, Period::Week, Period::Month, Period::Year])
     } else {
-        pick(
-            rng,
-            &[
-                Period::Day,
-                Period::Week,
-                Period::Week,
-                Period::Month,
-                Period::Year,
-            ],
-        )
+        pick(rng, &[Period::Day, Period::Week, Period::Week, Period::Month, Period::Year])
     }
 }
 
@@ -153,11 +128,7 @@ pub fn condition(rng: &mut Rng, frame: &Frame, rows: bool, depth: u32) -> Expr {
             _ => a.negated(),
         };
     }
-    if rows {
-        row_condition(rng)
-    } else {
-        event_condition(rng, frame)
-    }
+    if rows { row_condition(rng) } else { event_condition(rng, frame) }
 }
 
 fn row_condition(rng: &mut Rng) -> Expr {
@@ -177,15 +148,7 @@ fn event_condition(rng: &mut Rng, frame: &Frame) -> Expr {
     match rng.u32(0..22) {
         0..5 => {
             let property = pick(rng, &["sku", "city", "category", "utm source"]);
-            let op = pick(
-                rng,
-                &[
-                    Comparison::Eq,
-                    Comparison::Eq,
-                    Comparison::Ne,
-                    Comparison::Lt,
-                ],
-            );
+            let op = pick(rng, &[Comparison::Eq, Comparison::Eq, Comparison::Ne, Comparison::Lt]);
             of(property).compare(op, string(word(rng, property)))
         }
         5..7 => of("amount").compare(comparison(rng), amount(rng)),
@@ -193,11 +156,7 @@ fn event_condition(rng: &mut Rng, frame: &Frame) -> Expr {
         8 => {
             let list = vec![text(word(rng, "city")), text(word(rng, "city"))];
             let city = Box::new(of("city"));
-            if rng.bool() {
-                Expr::In(city, list)
-            } else {
-                Expr::NotIn(city, list)
-            }
+            if rng.bool() { Expr::In(city, list) } else { Expr::NotIn(city, list) }
         }
         9 => {
             let device = of("context.device.type");
@@ -211,32 +170,20 @@ fn event_condition(rng: &mut Rng, frame: &Frame) -> Expr {
         12 => of("amount").compare(comparison(rng), user("score")),
         13 if frame.hours_matter => {
             let (low, high) = (rng.i64(0..13), rng.i64(10..24));
-            Expr::Between(
-                Box::new(Expr::AtHour),
-                Box::new(int(low)),
-                Box::new(int(high)),
-            )
+            Expr::Between(Box::new(Expr::AtHour), Box::new(int(low)), Box::new(int(high)))
         }
         14 => {
             let days = ["sat", "sun", "mon", "thu"];
             Expr::AtWeekday.compare(Comparison::Eq, string(pick(rng, &days)))
         }
-        15 => Expr::At.compare(
-            comparison(rng),
-            Expr::Literal(Value::Instant(frame.instant(rng))),
-        ),
+        15 => Expr::At.compare(comparison(rng), Expr::Literal(Value::Instant(frame.instant(rng)))),
         16 => Expr::At.compare(Comparison::Gt, user("signup")),
-        17 => of("due").compare(
-            Comparison::Le,
-            Expr::At.calculate(Operation::Add, length(frame.duration(rng))),
-        ),
+        17 => {
+            of("due").compare(Comparison::Le, Expr::At.calculate(Operation::Add, length(frame.duration(rng))))
+        }
         18 => {
             let property = Box::new(of(pick(rng, &["city", "amount", "sku"])));
-            if rng.bool() {
-                Expr::IsMissing(property)
-            } else {
-                Expr::IsPresent(property)
-            }
+            if rng.bool() { Expr::IsMissing(property) } else { Expr::IsPresent(property) }
         }
         19 => {
             let tag = string(pick(rng, &frame::TAGS));
@@ -286,10 +233,5 @@ pub fn sequence(rng: &mut Rng, frame: &Frame) -> Expr {
 fn step(rng: &mut Rng, frame: &Frame, negative: bool, may_have_within: bool) -> Step {
     let condition = one_in(rng, 4).then(|| Box::new(condition(rng, frame, false, 0)));
     let within = (may_have_within && rng.u32(0..5) < 2).then(|| frame.duration(rng));
-    Step {
-        negative,
-        source: with_source(rng, true).source,
-        condition,
-        within,
-    }
+    Step { negative, source: with_source(rng, true).source, condition, within }
 }

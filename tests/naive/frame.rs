@@ -75,14 +75,8 @@ const FINE: [&str; 9] = [
     "Europe/London",
     "UTC",
 ];
-const WHOLE_HOURS: [&str; 6] = [
-    "Europe/Paris",
-    "America/New_York",
-    "America/Santiago",
-    "Pacific/Auckland",
-    "Asia/Tokyo",
-    "UTC",
-];
+const WHOLE_HOURS: [&str; 6] =
+    ["Europe/Paris", "America/New_York", "America/Santiago", "Pacific/Auckland", "Asia/Tokyo", "UTC"];
 const NO_OFFSET: [&str; 3] = ["UTC", "Africa/Abidjan", "Etc/UTC"];
 
 impl Frame {
@@ -100,9 +94,7 @@ impl Frame {
             HOUR => &[1, 2, 6, 12, 24, 48, 72, 168],
             _ => &[1, 2, 4, 6, 12, 24, 96, 192],
         };
-        let turn: Timestamp = TURNS[rng.usize(0..TURNS.len())]
-            .parse()
-            .expect("an instant");
+        let turn: Timestamp = TURNS[rng.usize(0..TURNS.len())].parse().expect("an instant");
         let turn = turn.as_millisecond();
         let on_grid = turn.div_euclid(grid) * grid;
         let start = on_grid - grid * rng.i64(0..steps);
@@ -210,8 +202,5 @@ pub fn events() -> Vec<(String, Vec<(String, Kind)>)> {
 }
 
 fn owned(pairs: &[(&str, Kind)]) -> Vec<(String, Kind)> {
-    pairs
-        .iter()
-        .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
-        .collect()
+    pairs.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect()
 }

@@ -23,20 +23,10 @@ pub fn scenario(seed: u64) -> Scenario {
     let (messages, last) = messages(rng, &frame);
     let tail = frame.duration(rng).max(frame.duration(rng));
     let until = last + tail.min(150 * frame.grid);
-    let mut scenario = Scenario {
-        definitions: String::new(),
-        messages,
-        until,
-        grid: frame.grid,
-        tree,
-    };
+    let mut scenario = Scenario { definitions: String::new(), messages, until, grid: frame.grid, tree };
     add_segments(rng, &frame, &mut scenario);
     let plain = one_in(rng, 3);
-    let mut style = if plain {
-        Style::plain()
-    } else {
-        Style::varied(rng.u64(..))
-    };
+    let mut style = if plain { Style::plain() } else { Style::varied(rng.u64(..)) };
     scenario.definitions = toml::definitions(&scenario.tree, &mut style);
     scenario
 }
@@ -45,11 +35,7 @@ pub fn scenario(seed: u64) -> Scenario {
 fn schema(rng: &mut Rng, frame: &Frame) -> Definitions {
     // The default of 30 minutes is on the finer grids only.
     let default_gap_fits = 30 * MINUTE % frame.grid == 0;
-    let session_gap = if default_gap_fits && rng.bool() {
-        None
-    } else {
-        Some(frame.duration(rng))
-    };
+    let session_gap = if default_gap_fits && rng.bool() { None } else { Some(frame.duration(rng)) };
     Definitions {
         zone: (!one_in(rng, 4)).then(|| pick(rng, frame.zones).to_owned()),
         session_gap,
@@ -82,18 +68,9 @@ fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
 fn segment(rng: &mut Rng, frame: &Frame, name: &str, known: &[Segment]) -> Segment {
     let by = one_in(rng, 3).then(|| pick(rng, &["sku", "city", "category"]));
     let depth = rng.u32(1..4);
-    let mut maker = Maker {
-        rng,
-        frame,
-        known,
-        by,
-    };
+    let mut maker = Maker { rng, frame, known, by };
     let when = maker.condition(depth);
-    Segment {
-        name: name.to_owned(),
-        by: by.map(str::to_owned),
-        when,
-    }
+    Segment { name: name.to_owned(), by: by.map(str::to_owned), when }
 }
 
 fn affinities(rng: &mut Rng) -> BTreeMap<String, AffinityRule> {
@@ -101,9 +78,7 @@ fn affinities(rng: &mut Rng) -> BTreeMap<String, AffinityRule> {
     for property in ["category", "city"] {
         if rng.bool() {
             let weights = [("view", 1.0), ("search", 2.0), ("purchase", 5.0)];
-            let weights = weights
-                .map(|(name, weight)| (name.to_owned(), weight))
-                .to_vec();
+            let weights = weights.map(|(name, weight)| (name.to_owned(), weight)).to_vec();
             let rule = AffinityRule {
                 half_life: rng.bool().then(|| pick(rng, &[HOUR, DAY, 7 * DAY])),
                 weights: rng.bool().then_some(weights),
@@ -183,9 +158,7 @@ fn body(rng: &mut Rng, frame: &Frame) -> Map<String, Json> {
             "properties": properties(rng, frame),
         }),
     };
-    let Json::Object(mut body) = message else {
-        unreachable!("all of them are objects")
-    };
+    let Json::Object(mut body) = message else { unreachable!("all of them are objects") };
     if rng.bool() {
         let device = pick(rng, &frame::DEVICES);
         let context = match rng.u32(0..3) {
@@ -270,12 +243,7 @@ fn number(rng: &mut Rng) -> Json {
 }
 
 fn place(rng: &mut Rng) -> Json {
-    let places = [
-        (48.8566, 2.3522),
-        (48.8606, 2.3376),
-        (41.9028, 12.4964),
-        (51.5072, -0.1276),
-    ];
+    let places = [(48.8566, 2.3522), (48.8606, 2.3376), (41.9028, 12.4964), (51.5072, -0.1276)];
     let (lat, lon) = pick(rng, &places);
     json!({ "lat": lat, "lon": lon })
 }
@@ -301,11 +269,7 @@ fn traits(rng: &mut Rng, frame: &Frame) -> Map<String, Json> {
 fn one_trait(rng: &mut Rng, frame: &Frame) -> (&'static str, Json) {
     match rng.u32(0..16) {
         0..3 => {
-            let zone = if one_in(rng, 5) {
-                "Mars/Olympus"
-            } else {
-                pick(rng, frame.zones)
-            };
+            let zone = if one_in(rng, 5) { "Mars/Olympus" } else { pick(rng, frame.zones) };
             ("timezone", zone.into())
         }
         3 => ("country", pick(rng, &frame::COUNTRIES).into()),
@@ -324,10 +288,7 @@ fn one_trait(rng: &mut Rng, frame: &Frame) -> (&'static str, Json) {
                 "shoes": pick(rng, &[5.0, 20.0, 30.5]),
             }),
         ),
-        14 => (
-            "tier",
-            pick(rng, &[json!(1), json!(2.5), json!("gold"), json!(true)]),
-        ),
+        14 => ("tier", pick(rng, &[json!(1), json!(2.5), json!("gold"), json!(true)])),
         _ => ("interest", pick(rng, &frame::CATEGORIES).into()),
     }
 }

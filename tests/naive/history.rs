@@ -58,9 +58,7 @@ impl User {
     /// The value set by the latest message that names it; of equals, the later arrival.
     pub fn attribute(&self, name: &str) -> Value {
         let named = self.assignments.iter().filter(|a| a.name == name);
-        named
-            .max_by_key(|a| a.at)
-            .map_or(Value::Missing, |a| a.value.clone())
+        named.max_by_key(|a| a.at).map_or(Value::Missing, |a| a.value.clone())
     }
 
     /// The current or most recent session.
@@ -69,23 +67,11 @@ impl User {
         for event in &self.events {
             let at = event.at;
             current = Some(match current {
-                None => Session {
-                    number: 1,
-                    first: at,
-                    last: at,
-                    events: 1,
-                },
-                Some(s) if at >= s.last + gap => Session {
-                    number: s.number + 1,
-                    first: at,
-                    last: at,
-                    events: 1,
-                },
-                Some(s) if at >= s.first => Session {
-                    last: s.last.max(at),
-                    events: s.events + 1,
-                    ..s
-                },
+                None => Session { number: 1, first: at, last: at, events: 1 },
+                Some(s) if at >= s.last + gap => {
+                    Session { number: s.number + 1, first: at, last: at, events: 1 }
+                }
+                Some(s) if at >= s.first => Session { last: s.last.max(at), events: s.events + 1, ..s },
                 Some(s) => s,
             });
         }
@@ -194,24 +180,17 @@ impl History {
         match string(body, "type").as_str() {
             "track" => {
                 let name = string(body, "event");
-                user.events
-                    .push(event(definitions, *at, self.arrivals, name, body));
+                user.events.push(event(definitions, *at, self.arrivals, name, body));
             }
             page @ ("page" | "screen") => {
                 let mut event = event(definitions, *at, self.arrivals, page.to_owned(), body);
-                event
-                    .properties
-                    .insert("name".to_owned(), Value::Text(string(body, "name")));
+                event.properties.insert("name".to_owned(), Value::Text(string(body, "name")));
                 user.events.push(event);
             }
             "identify" => user.assign(definitions, *at, "", body.get("traits")),
             "group" => {
                 let id = Value::Text(string(body, "groupId"));
-                user.assignments.push(Assignment {
-                    at: *at,
-                    name: "group.id".to_owned(),
-                    value: id,
-                });
+                user.assignments.push(Assignment { at: *at, name: "group.id".to_owned(), value: id });
                 user.assign(definitions, *at, "group.", body.get("traits"));
             }
             other => panic!("the generator writes no `{other}`"),
@@ -220,20 +199,10 @@ impl History {
 }
 
 impl User {
-    fn assign(
-        &mut self,
-        definitions: &Definitions,
-        at: Millis,
-        prefix: &str,
-        traits: Option<&Json>,
-    ) {
+    fn assign(&mut self, definitions: &Definitions, at: Millis, prefix: &str, traits: Option<&Json>) {
         flatten(prefix, traits, &mut |name, json| {
             let value = convert(json, definitions.attribute_kind(name));
-            self.assignments.push(Assignment {
-                at,
-                name: name.to_owned(),
-                value,
-            });
+            self.assignments.push(Assignment { at, name: name.to_owned(), value });
         });
     }
 }
@@ -254,20 +223,12 @@ fn event(
     flatten("", body.get("context"), &mut |path, json| {
         context.insert(path.to_owned(), convert(json, None));
     });
-    Event {
-        at,
-        arrival,
-        name,
-        properties,
-        context,
-    }
+    Event { at, arrival, name, properties, context }
 }
 
 fn string(body: &Map<String, Json>, name: &str) -> String {
     let value = body.get(name).and_then(Json::as_str);
-    value
-        .unwrap_or_else(|| panic!("a generated message has `{name}`"))
-        .to_owned()
+    value.unwrap_or_else(|| panic!("a generated message has `{name}`")).to_owned()
 }
 
 /// Nested objects become dotted names; geo points stay whole.
@@ -300,9 +261,7 @@ fn convert(json: &Json, kind: Option<&Kind>) -> Value {
         Json::String(s) => Value::Text(s.clone()),
         Json::Object(_) => geo(json).unwrap_or(Value::Missing),
         Json::Array(items) => match kind {
-            Some(Kind::Rows(fields)) => {
-                Value::Rows(items.iter().filter_map(|i| row(i, fields)).collect())
-            }
+            Some(Kind::Rows(fields)) => Value::Rows(items.iter().filter_map(|i| row(i, fields)).collect()),
             _ => Value::List(
                 items
                     .iter()
@@ -316,17 +275,13 @@ fn convert(json: &Json, kind: Option<&Kind>) -> Value {
 
 fn row(json: &Json, fields: &[(String, Kind)]) -> Option<Record> {
     let object = json.as_object()?;
-    let declared = fields
-        .iter()
-        .filter_map(|(name, kind)| Some((name.clone(), convert(object.get(name)?, Some(kind)))));
+    let declared =
+        fields.iter().filter_map(|(name, kind)| Some((name.clone(), convert(object.get(name)?, Some(kind)))));
     Some(declared.collect())
 }
 
 fn geo(json: &Json) -> Option<Value> {
-    Some(Value::Geo(
-        json.get("lat")?.as_f64()?,
-        json.get("lon")?.as_f64()?,
-    ))
+    Some(Value::Geo(json.get("lat")?.as_f64()?, json.get("lon")?.as_f64()?))
 }
 
 fn parse_instant(s: &str) -> Option<Millis> {

@@ -87,9 +87,7 @@ fn changes_of(scenario: &Scenario, chosen: &dyn Fn(&Segment) -> bool) -> Vec<Cha
 fn polls(from: Millis, to: Millis, grid: i64) -> impl Iterator<Item = Millis> {
     let first = from.div_euclid(grid);
     let lines = (first..=to.div_euclid(grid)).map(move |n| n * grid);
-    lines
-        .flat_map(|line| [line, line + 1])
-        .filter(move |at| from < *at && *at <= to)
+    lines.flat_map(|line| [line, line + 1]).filter(move |at| from < *at && *at <= to)
 }
 
 /// Memberships as they were when last looked at.

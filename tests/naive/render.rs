@@ -20,9 +20,7 @@ impl Style {
 
     /// Any way, by a seed.
     pub fn varied(seed: u64) -> Style {
-        Style {
-            rng: Some(fastrand::Rng::with_seed(seed)),
-        }
+        Style { rng: Some(fastrand::Rng::with_seed(seed)) }
     }
 
     /// True once in `n` times; never when plain.
@@ -31,11 +29,7 @@ impl Style {
     }
 
     fn keyword(&mut self, word: &str) -> String {
-        if self.one_in(25) {
-            word.to_uppercase()
-        } else {
-            word.to_owned()
-        }
+        if self.one_in(25) { word.to_uppercase() } else { word.to_owned() }
     }
 
     fn string(&mut self, s: &str) -> String {
@@ -75,20 +69,12 @@ pub fn expression(expr: &Expr, style: &mut Style) -> String {
 /// An expression where at least `level` is wanted.
 fn write(expr: &Expr, level: u8, style: &mut Style) -> String {
     let (own, text) = written(expr, style);
-    if own < level || style.one_in(30) {
-        format!("({text})")
-    } else {
-        text
-    }
+    if own < level || style.one_in(30) { format!("({text})") } else { text }
 }
 
 fn binary(a: &Expr, op: &str, b: &Expr, levels: [u8; 3], style: &mut Style) -> (u8, String) {
     let [own, left, right] = levels;
-    let (a, op, b) = (
-        write(a, left, style),
-        style.keyword(op),
-        write(b, right, style),
-    );
+    let (a, op, b) = (write(a, left, style), style.keyword(op), write(b, right, style));
     (own, format!("{a} {op} {b}"))
 }
 
@@ -116,10 +102,7 @@ fn written(expr: &Expr, style: &mut Style) -> (u8, String) {
         Expr::Session(SessionField::Duration) => word("session.duration"),
         Expr::Session(SessionField::Events) => word("session.events"),
         Expr::Segment(name) => (PRIMARY, format!("segment({})", style.string(name))),
-        Expr::Not(a) => (
-            NOT,
-            format!("{} {}", style.keyword("not"), write(a, NOT, style)),
-        ),
+        Expr::Not(a) => (NOT, format!("{} {}", style.keyword("not"), write(a, NOT, style))),
         Expr::And(a, b) => binary(a, "and", b, [AND, AND, NOT], style),
         Expr::Or(a, b) => binary(a, "or", b, [OR, OR, AND], style),
         Expr::Compare(op, a, b) => {
@@ -130,22 +113,12 @@ fn written(expr: &Expr, style: &mut Style) -> (u8, String) {
         Expr::NotIn(x, list) => membership(x, "not in", list, style),
         Expr::Between(x, low, high) => {
             let (x, between) = (write(x, SUM, style), style.keyword("between"));
-            let (low, and, high) = (
-                write(low, SUM, style),
-                style.keyword("and"),
-                write(high, SUM, style),
-            );
+            let (low, and, high) = (write(low, SUM, style), style.keyword("and"), write(high, SUM, style));
             (COMPARISON, format!("{x} {between} {low} {and} {high}"))
         }
-        Expr::Test(TextTest::Contains, a, b) => {
-            binary(a, "contains", b, [COMPARISON, SUM, SUM], style)
-        }
-        Expr::Test(TextTest::StartsWith, a, b) => {
-            binary(a, "starts with", b, [COMPARISON, SUM, SUM], style)
-        }
-        Expr::Test(TextTest::EndsWith, a, b) => {
-            binary(a, "ends with", b, [COMPARISON, SUM, SUM], style)
-        }
+        Expr::Test(TextTest::Contains, a, b) => binary(a, "contains", b, [COMPARISON, SUM, SUM], style),
+        Expr::Test(TextTest::StartsWith, a, b) => binary(a, "starts with", b, [COMPARISON, SUM, SUM], style),
+        Expr::Test(TextTest::EndsWith, a, b) => binary(a, "ends with", b, [COMPARISON, SUM, SUM], style),
         Expr::IsMissing(a) => (COMPARISON, format!("{} is missing", write(a, SUM, style))),
         Expr::IsPresent(a) => (COMPARISON, format!("{} is present", write(a, SUM, style))),
         Expr::Calculate(op, a, b) => match op {
@@ -163,22 +136,13 @@ fn written(expr: &Expr, style: &mut Style) -> (u8, String) {
         Expr::Top(property) => (PRIMARY, format!("top({})", style.string(property))),
         Expr::Sequence(steps, window) => {
             let steps: Vec<String> = steps.iter().map(|s| step(s, style)).collect();
-            (
-                PRIMARY,
-                format!("sequence({}){}", steps.join(", "), windowed(window, style)),
-            )
+            (PRIMARY, format!("sequence({}){}", steps.join(", "), windowed(window, style)))
         }
         Expr::Call(function, arguments) => {
             let arguments: Vec<String> = arguments.iter().map(|a| write(a, OR, style)).collect();
-            (
-                PRIMARY,
-                format!("{}({})", function_name(*function), arguments.join(", ")),
-            )
+            (PRIMARY, format!("{}({})", function_name(*function), arguments.join(", ")))
         }
-        Expr::Some(by, when) => (
-            PRIMARY,
-            format!("some {}: ({})", path(by), write(when, OR, style)),
-        ),
+        Expr::Some(by, when) => (PRIMARY, format!("some {}: ({})", path(by), write(when, OR, style))),
     }
 }
 
@@ -235,22 +199,13 @@ fn instant(at: i64, style: &mut Style) -> String {
 
 /// A duration, its largest units first: `1d12h`; sometimes in one unit: `36h`.
 pub fn duration(ms: i64, style: &mut Style) -> String {
-    let units = [
-        (7 * DAY, "w"),
-        (DAY, "d"),
-        (HOUR, "h"),
-        (MINUTE, "m"),
-        (SECOND, "s"),
-        (1, "ms"),
-    ];
+    let units = [(7 * DAY, "w"), (DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms")];
     let weeks = style.one_in(3);
     let in_one = style.one_in(3);
     let units = if weeks { &units[..] } else { &units[1..] };
     if in_one
-        && let Some((unit, name)) = units
-            .iter()
-            .rev()
-            .find(|(unit, _)| ms > 0 && ms % unit == 0 && *unit >= MINUTE)
+        && let Some((unit, name)) =
+            units.iter().rev().find(|(unit, _)| ms > 0 && ms % unit == 0 && *unit >= MINUTE)
     {
         return format!("{}{name}", ms / unit);
     }
@@ -262,11 +217,7 @@ pub fn duration(ms: i64, style: &mut Style) -> String {
             rest %= unit;
         }
     }
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 fn function_name(function: Function) -> &'static str {
@@ -307,16 +258,10 @@ fn aggregate(which: Aggregate, of: &Events, style: &mut Style) -> String {
 }
 
 fn events(of: &Events, style: &mut Style) -> String {
-    let property = of
-        .property
-        .as_ref()
-        .map_or(String::new(), |p| format!(".{}", path(p)));
+    let property = of.property.as_ref().map_or(String::new(), |p| format!(".{}", path(p)));
     let source = source(&of.source, style);
     let condition = condition(of.condition.as_deref(), style);
-    format!(
-        "{source}{property}{condition}{}",
-        windowed(&of.window, style)
-    )
+    format!("{source}{property}{condition}{}", windowed(&of.window, style))
 }
 
 fn source(source: &Source, style: &mut Style) -> String {
@@ -332,22 +277,14 @@ fn source(source: &Source, style: &mut Style) -> String {
 }
 
 fn condition(condition: Option<&Expr>, style: &mut Style) -> String {
-    condition.map_or(String::new(), |c| {
-        format!(" {} {}", style.keyword("where"), write(c, OR, style))
-    })
+    condition.map_or(String::new(), |c| format!(" {} {}", style.keyword("where"), write(c, OR, style)))
 }
 
 fn step(step: &Step, style: &mut Style) -> String {
-    let negative = if step.negative {
-        style.keyword("not") + " "
-    } else {
-        String::new()
-    };
+    let negative = if step.negative { style.keyword("not") + " " } else { String::new() };
     let source = source(&step.source, style);
     let condition = condition(step.condition.as_deref(), style);
-    let within = step
-        .within
-        .map_or(String::new(), |d| format!(" within {}", duration(d, style)));
+    let within = step.within.map_or(String::new(), |d| format!(" within {}", duration(d, style)));
     format!("{negative}{source}{condition}{within}")
 }
 
@@ -357,11 +294,7 @@ fn windowed(window: &Window, style: &mut Style) -> String {
         Window::All => String::new(),
         Window::In(length) => format!(" {} {}", style.keyword("in"), duration(*length, style)),
         Window::FromTo(far, near) => {
-            format!(
-                " from {} to {} ago",
-                duration(*far, style),
-                duration(*near, style)
-            )
+            format!(" from {} to {} ago", duration(*far, style), duration(*near, style))
         }
         Window::This(Period::Day) => " in today".to_owned(),
         Window::This(of) => format!(" in this {}", period(*of)),
@@ -372,11 +305,7 @@ fn windowed(window: &Window, style: &mut Style) -> String {
         Window::Since(at) => format!(" since @{}", instant(*at, style)),
         Window::Before(at) => format!(" before @{}", instant(*at, style)),
         Window::Between(from, to) => {
-            format!(
-                " between @{} and @{}",
-                instant(*from, style),
-                instant(*to, style)
-            )
+            format!(" between @{} and @{}", instant(*from, style), instant(*to, style))
         }
         Window::Session => " in session".to_owned(),
     }
@@ -393,17 +322,13 @@ fn period(period: Period) -> &'static str {
 
 /// Words of the language that would be misread as the name of an event.
 const TAKEN: [&str; 24] = [
-    "and", "or", "not", "in", "is", "where", "between", "contains", "true", "false", "now", "of",
-    "any", "some", "key", "at", "since", "before", "from", "to", "ago", "within", "last", "first",
+    "and", "or", "not", "in", "is", "where", "between", "contains", "true", "false", "now", "of", "any",
+    "some", "key", "at", "since", "before", "from", "to", "ago", "within", "last", "first",
 ];
 
 fn event_name(name: &str, style: &mut Style) -> String {
     let plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if plain && !TAKEN.contains(&name) {
-        name.to_owned()
-    } else {
-        style.string(name)
-    }
+    if plain && !TAKEN.contains(&name) { name.to_owned() } else { style.string(name) }
 }
 
 /// A dotted name; backquotes around each piece that needs them.
@@ -411,11 +336,7 @@ fn path(dotted: &str) -> String {
     let piece = |piece: &str| {
         let starts = piece.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let plain = starts && piece.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if plain {
-            piece.to_owned()
-        } else {
-            format!("`{piece}`")
-        }
+        if plain { piece.to_owned() } else { format!("`{piece}`") }
     };
     dotted.split('.').map(piece).collect::<Vec<_>>().join(".")
 }

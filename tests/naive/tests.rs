@@ -49,19 +49,15 @@ fn user(lines: &[String]) -> User {
 
 /// A user who did the named things so long after `T0`.
 fn did(events: &[(i64, &str)]) -> User {
-    let lines: Vec<String> = events
-        .iter()
-        .map(|(after, name)| line(T0 + after, name, json!({})))
-        .collect();
+    let lines: Vec<String> = events.iter().map(|(after, name)| line(T0 + after, name, json!({}))).collect();
     user(&lines)
 }
 
 /// A user with an event `e` at each minute after `T0`, with these values of `p`.
 fn values(values: &[Json]) -> User {
     let each = values.iter().enumerate();
-    let lines: Vec<String> = each
-        .map(|(n, p)| line(T0 + n as i64 * MINUTE, "e", json!({ "p": p })))
-        .collect();
+    let lines: Vec<String> =
+        each.map(|(n, p)| line(T0 + n as i64 * MINUTE, "e", json!({ "p": p }))).collect();
     user(&lines)
 }
 
@@ -110,16 +106,9 @@ fn attribute(name: &str) -> Expr {
 }
 
 fn step(name: &str, negative: bool, within: Option<i64>) -> Step {
-    Step {
-        negative,
-        source: Source::Named(vec![name.to_owned()]),
-        condition: None,
-        within,
-    }
+    Step { negative, source: Source::Named(vec![name.to_owned()]), condition: None, within }
 }
 
 fn instant(text: &str) -> Millis {
-    text.parse::<jiff::Timestamp>()
-        .expect("an instant")
-        .as_millisecond()
+    text.parse::<jiff::Timestamp>().expect("an instant").as_millisecond()
 }

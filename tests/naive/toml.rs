@@ -25,10 +25,8 @@ pub fn definitions(of: &Definitions, style: &mut Style) -> String {
             toml.push_str(&format!("half_life = \"{}\"\n", duration(half_life, style)));
         }
         if let Some(weights) = &rule.weights {
-            let weights: Vec<String> = weights
-                .iter()
-                .map(|(name, w)| format!("{} = {w:?}", key(name)))
-                .collect();
+            let weights: Vec<String> =
+                weights.iter().map(|(name, w)| format!("{} = {w:?}", key(name))).collect();
             toml.push_str(&format!("weights = {{ {} }}\n", weights.join(", ")));
         }
     }
@@ -44,28 +42,18 @@ fn segment_line(segment: &Segment, style: &mut Style) -> String {
     if style.one_in(20) {
         when.push_str(" # as agreed\n");
     }
-    let when = if when.contains(['\'', '\n']) {
-        basic(&when)
-    } else {
-        format!("'{when}'")
-    };
+    let when = if when.contains(['\'', '\n']) { basic(&when) } else { format!("'{when}'") };
     match &segment.by {
         None => format!("{} = {when}\n", key(&segment.name)),
-        Some(by) => format!(
-            "{} = {{ by = {}, when = {when} }}\n",
-            key(&segment.name),
-            basic(by)
-        ),
+        Some(by) => format!("{} = {{ by = {}, when = {when} }}\n", key(&segment.name), basic(by)),
     }
 }
 
 fn fields(fields: &[(String, Kind)]) -> String {
     let line = |(name, kind): &(String, Kind)| match kind {
         Kind::Rows(inner) => {
-            let inner: Vec<String> = inner
-                .iter()
-                .map(|(n, k)| format!("{} = \"{}\"", key(n), kind_name(k)))
-                .collect();
+            let inner: Vec<String> =
+                inner.iter().map(|(n, k)| format!("{} = \"{}\"", key(n), kind_name(k))).collect();
             format!("{} = [{{ {} }}]\n", key(name), inner.join(", "))
         }
         scalar => format!("{} = \"{}\"\n", key(name), kind_name(scalar)),
@@ -92,9 +80,6 @@ fn key(name: &str) -> String {
 
 /// A basic TOML string.
 fn basic(s: &str) -> String {
-    let escaped = s
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n");
+    let escaped = s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }

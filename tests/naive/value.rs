@@ -15,11 +15,7 @@ pub fn number(value: &Value) -> Option<f64> {
 
 /// A float result: what is not finite is missing.
 pub fn float(x: f64) -> Value {
-    if x.is_finite() {
-        Value::Float(x)
-    } else {
-        Value::Missing
-    }
+    if x.is_finite() { Value::Float(x) } else { Value::Missing }
 }
 
 /// How two values of one ordered kind stand; `None` for missing and for kinds that do not fit.
@@ -92,9 +88,7 @@ pub fn calculate(op: Operation, a: &Value, b: &Value) -> Value {
 /// `-a`.
 pub fn negate(a: &Value) -> Value {
     match a {
-        Value::Int(n) => n
-            .checked_neg()
-            .map_or(Value::Float(-(*n as f64)), Value::Int),
+        Value::Int(n) => n.checked_neg().map_or(Value::Float(-(*n as f64)), Value::Int),
         Value::Float(x) => Value::Float(-x),
         Value::Duration(d) => whole(d.checked_neg(), Value::Duration),
         _ => Value::Missing,
@@ -107,9 +101,5 @@ fn whole(sum: Option<i64>, kind: fn(i64) -> Value) -> Value {
 
 /// A duration from a product or quotient, to the nearest millisecond.
 fn scaled(ms: f64) -> Value {
-    if ms.is_finite() && ms.abs() < 9e18 {
-        Value::Duration(ms.round() as i64)
-    } else {
-        Value::Missing
-    }
+    if ms.is_finite() && ms.abs() < 9e18 { Value::Duration(ms.round() as i64) } else { Value::Missing }
 }

@@ -4,17 +4,8 @@ use super::*;
 use std::time::{Duration, Instant};
 
 fn scenario(segments: Vec<Segment>, messages: Vec<String>, until: Millis) -> Scenario {
-    let tree = Definitions {
-        segments,
-        ..definitions()
-    };
-    Scenario {
-        definitions: String::new(),
-        messages,
-        until,
-        grid: MINUTE,
-        tree,
-    }
+    let tree = Definitions { segments, ..definitions() };
+    Scenario { definitions: String::new(), messages, until, grid: MINUTE, tree }
 }
 
 fn told(changes: &[Change]) -> Vec<String> {
@@ -36,16 +27,8 @@ fn parts_live_as_long_as_what_they_read() {
     let when = aggregate(Agg::Did, search.clone()).negated();
     let when = when.and(aggregate(Agg::Did, booking).negated());
     let segments = vec![
-        Segment {
-            name: "idle".to_owned(),
-            by: Some("city".to_owned()),
-            when,
-        },
-        Segment {
-            name: "any_idle".to_owned(),
-            by: None,
-            when: Expr::Segment("idle".to_owned()),
-        },
+        Segment { name: "idle".to_owned(), by: Some("city".to_owned()), when },
+        Segment { name: "any_idle".to_owned(), by: None, when: Expr::Segment("idle".to_owned()) },
         Segment {
             name: "searching".to_owned(),
             by: Some("city".to_owned()),
@@ -75,20 +58,9 @@ fn a_lost_part_that_was_a_member_is_left() {
     let quiet = when.compare(Cmp::Lt, lit(1));
     let long = aggregate(Agg::Count, events("search").during(Window::In(2 * HOUR)));
     let when = quiet.and(long.compare(Cmp::Lt, lit(9)));
-    let segment = Segment {
-        name: "quiet".to_owned(),
-        by: Some("city".to_owned()),
-        when,
-    };
+    let segment = Segment { name: "quiet".to_owned(), by: Some("city".to_owned()), when };
     let some = Expr::Some("city".to_owned(), Box::new(segment.when.clone()));
-    let segments = vec![
-        segment,
-        Segment {
-            name: "someone".to_owned(),
-            by: None,
-            when: some,
-        },
-    ];
+    let segments = vec![segment, Segment { name: "someone".to_owned(), by: None, when: some }];
     let messages = vec![line(T0, "search", json!({ "city": "Rome" }))];
     let changes = changes(&scenario(segments, messages, T0 + 5 * HOUR));
     let expected = [
@@ -103,21 +75,14 @@ fn a_lost_part_that_was_a_member_is_left() {
 #[test]
 fn late_messages_are_reported_at_the_clock() {
     let when = aggregate(Agg::Did, events("view").during(Window::In(HOUR)));
-    let segments = vec![Segment {
-        name: "active".to_owned(),
-        by: None,
-        when,
-    }];
+    let segments = vec![Segment { name: "active".to_owned(), by: None, when }];
     let messages = vec![
         line(T0 + 50 * MINUTE, "other", json!({})),
         line(T0, "view", json!({})),
         line(T0 - HOUR, "view", json!({})),
     ];
     let changes = changes(&scenario(segments, messages, T0 + 2 * HOUR));
-    assert_eq!(
-        told(&changes),
-        ["3000000 entered active", "3600000 left active"]
-    );
+    assert_eq!(told(&changes), ["3000000 entered active", "3600000 left active"]);
 }
 
 #[test]
@@ -154,10 +119,7 @@ fn a_seed_makes_the_same_scenario_each_time() {
 fn a_finer_grid_shows_nothing_more() {
     for seed in 2_000..2_150 {
         let scenario = generate::scenario(seed);
-        let finer = Scenario {
-            grid: scenario.grid / 5,
-            ..scenario.clone()
-        };
+        let finer = Scenario { grid: scenario.grid / 5, ..scenario.clone() };
         assert_eq!(changes(&scenario), changes(&finer), "seed {seed}");
     }
 }
@@ -181,12 +143,7 @@ fn truth_changes_only_on_the_grid() {
                 let members = |at| eval::members(tree, user, segment, at);
                 let after = members(at);
                 for later in [1, grid / 3, grid / 2 + 7, grid - 2] {
-                    assert_eq!(
-                        after,
-                        members(at + later),
-                        "seed {seed}, {} at {at}",
-                        segment.name
-                    );
+                    assert_eq!(after, members(at + later), "seed {seed}, {} at {at}", segment.name);
                 }
             }
         }

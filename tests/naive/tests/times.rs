@@ -34,11 +34,7 @@ fn windows_let_go_at_the_exact_millisecond() {
     ];
     for (window, after, expected) in rows {
         let expr = aggregate(Agg::Did, events("view").during(window.clone()));
-        assert_eq!(
-            holds(&user, &expr, T0 + after),
-            *expected,
-            "{window:?} at {after}"
-        );
+        assert_eq!(holds(&user, &expr, T0 + after), *expected, "{window:?} at {after}");
     }
 }
 
@@ -58,13 +54,7 @@ fn time_since_flips_a_millisecond_after_the_limit() {
 fn since_last_is_by_order_and_empty_without_one() {
     let since = Window::SinceLast(Box::new(events("buy")));
     let count = aggregate(Agg::Count, events("view").during(since));
-    let user = did(&[
-        (0, "view"),
-        (5, "view"),
-        (5, "buy"),
-        (5, "view"),
-        (9, "view"),
-    ]);
+    let user = did(&[(0, "view"), (5, "view"), (5, "buy"), (5, "view"), (9, "view")]);
     assert_eq!(value(&user, &count, T0 + 9), Value::Int(2));
     assert_eq!(value(&did(&[(0, "view")]), &count, T0 + 9), Value::Int(0));
 }
@@ -73,30 +63,15 @@ fn since_last_is_by_order_and_empty_without_one() {
 fn sessions_end_at_the_gap_and_late_events_join_them() {
     let field = |user: &User, field, at| value(user, &Expr::Session(field), T0 + at);
     let first = did(&[(0, "e"), (10 * MINUTE, "e")]);
-    assert_eq!(
-        field(&first, SessionField::Duration, 40 * MINUTE - 1),
-        Value::Duration(10 * MINUTE)
-    );
-    assert_eq!(
-        field(&first, SessionField::Duration, 40 * MINUTE),
-        Value::Missing
-    );
+    assert_eq!(field(&first, SessionField::Duration, 40 * MINUTE - 1), Value::Duration(10 * MINUTE));
+    assert_eq!(field(&first, SessionField::Duration, 40 * MINUTE), Value::Missing);
     assert_eq!(field(&first, SessionField::Number, 9 * DAY), Value::Int(1));
     // The second begins exactly one gap later; late events join it only from its first event on.
-    let history = [
-        (0, "e"),
-        (30 * MINUTE, "e"),
-        (35 * MINUTE, "e"),
-        (32 * MINUTE, "e"),
-        (29 * MINUTE, "e"),
-    ];
+    let history = [(0, "e"), (30 * MINUTE, "e"), (35 * MINUTE, "e"), (32 * MINUTE, "e"), (29 * MINUTE, "e")];
     let second = did(&history);
     let at = 40 * MINUTE;
     assert_eq!(field(&second, SessionField::Number, at), Value::Int(2));
-    assert_eq!(
-        field(&second, SessionField::Started, at),
-        Value::Instant(T0 + 30 * MINUTE)
-    );
+    assert_eq!(field(&second, SessionField::Started, at), Value::Instant(T0 + 30 * MINUTE));
     assert_eq!(field(&second, SessionField::Events, at), Value::Int(3));
     let count = aggregate(Agg::Count, events("e").during(Window::Session));
     assert_eq!(value(&second, &count, T0 + at), Value::Int(3));
@@ -105,10 +80,7 @@ fn sessions_end_at_the_gap_and_late_events_join_them() {
 
 #[test]
 fn the_zone_is_the_users_as_it_is_now() {
-    let lines = [
-        traits(T0, json!({ "timezone": "America/New_York" })),
-        line(T0, "e", json!({})),
-    ];
+    let lines = [traits(T0, json!({ "timezone": "America/New_York" })), line(T0, "e", json!({}))];
     let user = user(&lines);
     // 20:00 on Sunday, 31 May.
     assert_eq!(value(&user, &Expr::LocalHour, T0), Value::Int(20));
@@ -125,10 +97,8 @@ fn days_of_23_and_25_hours_are_days() {
     for (noon, hours) in [("2026-03-29T10:00:00Z", 23), ("2026-10-25T11:00:00Z", 25)] {
         let noon = instant(noon);
         let midnight = noon - if hours == 23 { 11 * HOUR } else { 13 * HOUR };
-        let user = user(&[
-            traits(midnight, json!({ "timezone": "Europe/Paris" })),
-            line(midnight, "e", json!({})),
-        ]);
+        let user =
+            user(&[traits(midnight, json!({ "timezone": "Europe/Paris" })), line(midnight, "e", json!({}))]);
         let today = aggregate(Agg::Did, events("e").during(Window::This(Period::Day)));
         assert!(holds(&user, &today, midnight + hours * HOUR - 1), "{hours}");
         assert!(!holds(&user, &today, midnight + hours * HOUR), "{hours}");
@@ -141,12 +111,9 @@ fn ages_and_anniversaries_are_by_local_date() {
     let birthday = || vec![attribute("birthday")];
     let leap = born("2008-02-29T00:00:00Z");
     let is_anniversary = Expr::Call(Function::IsAnniversary, birthday());
-    for (day, expected) in [
-        ("2027-02-28", true),
-        ("2027-03-01", false),
-        ("2028-02-28", false),
-        ("2028-02-29", true),
-    ] {
+    for (day, expected) in
+        [("2027-02-28", true), ("2027-03-01", false), ("2028-02-28", false), ("2028-02-29", true)]
+    {
         let at = instant(&format!("{day}T12:00:00Z"));
         assert_eq!(holds(&leap, &is_anniversary, at), expected, "{day}");
     }
