@@ -1,4 +1,21 @@
-//! engine
+//! # engine: the two public doors
+//! In: inputs (messages, the host's clock, answers to deliveries) and questions. Out: changes, notes, actions,
+//! decisions, recommendations.
+//! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
+//! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
+//! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
+//! deadline in a user's row is the truth; the wheel only hints.
+
+mod checkpoint;
+#[allow(clippy::module_inception)] // the room is named after its main type
+mod engine;
+mod error;
+mod models;
+mod outcome;
 mod partition;
 mod seen;
-pub use partition::*;
+
+pub use engine::{Engine, EngineBuilder};
+pub use error::Error;
+pub use outcome::Outcome;
+pub use partition::{Partition, Recommended};

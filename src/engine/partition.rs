@@ -1,62 +1,80 @@
+use crate::decision::{Decision, RenderContext, Visitor};
+use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
-use crate::model::{Body, Duration, Instant, Message, MessageError, MessageErrorKind, Pages};
-use crate::profile::{Applied, IdentityError, ProfileStore, UserKey, UserProfile};
-use crate::segment::{Change, Memberships, Plan, Touch};
+use crate::engine::{Error, Outcome};
+use crate::journey::{Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, RenderRequest};
+use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
+use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
+use crate::recommend::{Query, Recommendation};
+use crate::segment::{Change, EventView, Memberships, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// x
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// x
-    #[error(transparent)]
-    Message(#[from] MessageError),
-    /// x
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-}
-
-/// x
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// x
-    pub changes: Vec<Change>,
-    /// x
-    pub duplicate: bool,
-}
-
-/// x
+/// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
+///
+/// State is the fold of the inputs in order and nothing else, so the same inputs give the same outputs and the same
+/// [`checkpoint`](Partition::checkpoint), byte for byte, on every machine. One writer, no locks inside, no clock of
+/// its own: [`Engine`](crate::engine::Engine) is what a host with threads holds.
+///
+/// ```
+/// use bespoke::definitions::Definitions;
+/// use bespoke::engine::Partition;
+/// use bespoke::model::{Duration, Instant, Message};
+///
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     [events.open]
+///     [segments]
+///     active = "did(open in 7d)"
+/// "#)?;
+/// let mut partition = Partition::new(&definitions);
+/// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// let outcome = partition.ingest(&Message::track("ada", "open"), now)?;
+/// assert_eq!(outcome.changes[0].to_string(), "ada entered active");
+///
+/// // Time alone: seven days later to the millisecond, whenever the host looks.
+/// let outcome = partition.advance(now + Duration::days(30));
+/// assert_eq!(outcome.changes[0].at, now + Duration::days(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Partition {
-    plan: Arc<Plan>,
-    store: ProfileStore,
-    users: Pages<UserRow>,
+    compiled: Arc<Compiled>,
+    settings: Settings,
+    pub(super) store: ProfileStore,
+    pub(super) users: Pages<UserRow>,
+    pub(super) journeys: Journeys,
+    pub(super) models: Models,
+    pub(super) seen: SeenMessages,
     timers: TimingWheel<UserKey>,
-    clock: Instant,
-    allowed_skew: Duration,
-    seen: SeenMessages,
-    applied: Applied,
+    pub(super) clock: Instant,
+    pub(super) sequence: u64,
+    stats: Vec<SegmentStats>,
     parts_dropped: u64,
+    /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
+    applied: Applied,
     due: Vec<UserKey>,
 }
 
-#[derive(Debug)]
-struct UserRow {
-    memberships: Memberships,
+/// What hangs on a profile.
+#[derive(Debug, Default)]
+pub(super) struct UserRow {
+    pub(super) memberships: Memberships,
+    /// The earliest instant at which time alone changes something: the truth.
     deadline: Option<Instant>,
+    /// The earliest hint in the wheel.
     hinted: Option<Instant>,
 }
 
-impl Default for UserRow {
-    fn default() -> UserRow {
-        UserRow { memberships: Memberships::default(), deadline: None, hinted: None }
-    }
-}
-
 impl Partition {
-    /// x
+    /// An empty partition under definitions.
     #[must_use]
-    pub fn from_plan(plan: Plan) -> Partition {
+    pub fn new(definitions: &Definitions) -> Partition {
+        let compiled = definitions.compiled().clone();
+        let settings = definitions.settings.clone();
+        let plan = &compiled.plan;
         let store = ProfileStore::new(
             plan.keep.clone(),
             plan.rules.clone(),
@@ -65,146 +83,382 @@ impl Partition {
             plan.session_gap,
         );
         Partition {
-            plan: Arc::new(plan),
             store,
             users: Pages::default(),
+            journeys: Journeys::new(compiled.journeys.clone()),
+            models: Models::new(&definitions.recommend),
+            seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
-            allowed_skew: Duration::minutes(5),
-            seen: SeenMessages::new(Duration::days(7)),
-            applied: Applied::default(),
+            sequence: 0,
+            stats: vec![SegmentStats::default(); plan.segments.len()],
             parts_dropped: 0,
+            applied: Applied::default(),
             due: Vec::new(),
+            compiled,
+            settings,
         }
     }
 
-    /// x
+    /// Takes a message in. `now` is the host's clock; an earlier one than before counts as the clock.
+    ///
+    /// Every change that is due strictly before the message happens first, then the message, then what it touches
+    /// and what is due at its instant. A message that lies before the clock is late: it takes its place in the
+    /// history by its own instant, and what it changes is reported at the clock. One with an id that was seen
+    /// before is ignored.
+    ///
+    /// Costs what the message can change: the segments that read its event or attributes, over the events of this
+    /// user that they look at.
+    ///
+    /// # Errors
+    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
+    /// even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
         self.store.check(message)?;
         let now = now.max(self.clock);
         let at = message.timestamp.unwrap_or(now);
-        if at > now + self.allowed_skew {
-            let kind = MessageErrorKind::InFuture { ahead: at - now, allowed: self.allowed_skew };
-            return Err(kind.at("timestamp").into());
+        let allowed = self.settings.allowed_skew;
+        if at > now + allowed {
+            return Err(MessageErrorKind::InFuture { ahead: at - now, allowed }.at("timestamp").into());
         }
-        let at = at.min(now);
-        let mut outcome = Outcome::default();
-        self.run_due(now, false, &mut outcome.changes);
+        let mut outcome = self.begin(now);
+        self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
-        if let Some(id) = &message.message_id {
-            if !self.seen.note(id, now) {
-                outcome.duplicate = true;
-                return Ok(outcome);
-            }
+        if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
+            outcome.duplicate = true;
+            return Ok(outcome);
         }
         let from = outcome.changes.len();
         if let Body::Forget = message.body {
-            let user = message.ids.user.as_deref().or(message.ids.anonymous.as_deref());
-            if let Some(user) = user.and_then(|id| self.store.find(id)) {
-                self.forget(user, now, &mut outcome.changes);
-            }
-            self.run_due(now, true, &mut outcome.changes);
-            return Ok(outcome);
+            self.forget(message, now, &mut outcome);
+        } else {
+            self.apply(message, at.min(now), now, &mut outcome);
         }
-        let resolved = self.store.resolve(message, at);
-        while self.users.len() <= resolved.user.0 as usize {
-            self.users.push(UserRow::default());
-        }
-        let mut everything = resolved.is_new;
-        if let Some((absorbed, name)) = resolved.absorbed {
-            let row = std::mem::take(&mut self.users[absorbed.0 as usize]);
-            row.memberships.end(&self.plan, &name, &mut self.store.symbols, now, &mut outcome.changes);
-            everything = true;
-        }
-        let mut applied = std::mem::take(&mut self.applied);
-        self.store.apply(resolved.user, message, at, now, &mut applied);
-        let touch = if everything { Touch::Everything } else { Touch::Message(&applied) };
-        self.settle(Some(resolved.user), touch, now, &mut outcome.changes);
-        applied.clear(&mut self.store.symbols);
-        self.applied = applied;
+        // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
         Ok(outcome)
     }
 
-    /// x
-    pub fn advance(&mut self, now: Instant) -> Vec<Change> {
-        let mut changes = Vec::new();
+    /// Moves the clock: every change that is due up to and including `now` happens, each at its own instant.
+    pub fn advance(&mut self, now: Instant) -> Outcome {
         let now = now.max(self.clock);
-        self.run_due(now, true, &mut changes);
+        let mut outcome = self.begin(now);
+        self.run_due(now, &mut outcome);
         self.clock = now;
-        changes
+        outcome
     }
 
-    /// x
+    /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.timers.next_due()
+    }
+
+    /// The latest `now` that was given.
+    #[must_use]
+    pub fn clock(&self) -> Instant {
+        self.clock
+    }
+
+    // --- questions
+
+    /// A copy of what is known of a user, by user id or anonymous id.
     #[must_use]
     pub fn profile(&self, user: &str) -> Option<UserProfile> {
         self.store.find(user).map(|user| self.store.user_profile(user))
     }
 
-    fn run_due(&mut self, until: Instant, inclusive: bool, changes: &mut Vec<Change>) {
-        let until = if inclusive { until } else { until - Duration::from_millis(1) };
-        while let Some(due) = self.next_batch(until) {
-            self.settle(None, Touch::Time, due, changes);
+    /// The ids of all users, in order. O(users · log users).
+    #[must_use]
+    pub fn users(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.store.iter().map(|(_, profile)| profile.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn user_count(&self) -> usize {
+        self.store.len()
+    }
+
+    /// The segments that a user is in, each with the instant since which; of a keyed one, of its longest part.
+    #[must_use]
+    pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
+        let Some(user) = self.store.find(user) else { return BTreeMap::new() };
+        let stays = self.users[user.0 as usize].memberships.stays();
+        let name = |id: crate::segment::SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
+        stays.into_iter().map(|(id, since)| (name(id), since)).collect()
+    }
+
+    /// Whether a user is in a segment; false where either is unknown.
+    #[must_use]
+    pub fn is_member(&self, user: &str, segment: &str) -> bool {
+        match (self.store.find(user), self.compiled.plan.segment(segment)) {
+            (Some(user), Some(segment)) => self.users[user.0 as usize].memberships.contains(segment),
+            _ => false,
         }
     }
 
-    /// Takes the users who are due at the earliest instant up to `until` into `self.due`.
-    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
-        let Partition { timers, users, due, .. } = self;
-        timers.next_batch(
-            until,
-            |user| {
-                let row = users.get_mut(user.0 as usize)?;
-                row.hinted = row.deadline;
-                row.deadline
-            },
-            due,
-        )
+    /// Entries, exits and size of every segment, in order of definition.
+    pub fn segment_stats(&self) -> impl ExactSizeIterator<Item = (&str, SegmentStats)> {
+        self.compiled.plan.segment_names().zip(self.stats.iter().copied())
     }
 
-    /// Looks at the user that a message touched and at everybody who is due, in order of their ids.
-    fn settle(&mut self, touched: Option<UserKey>, touch: Touch<'_>, now: Instant, changes: &mut Vec<Change>) {
+    /// How many parts of keyed segments went because a user had too many (`parts_max` in the settings).
+    #[must_use]
+    pub fn parts_dropped(&self) -> u64 {
+        self.parts_dropped
+    }
+
+    /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
+    /// A user who is not known sees what everybody may see.
+    ///
+    /// # Errors
+    /// A placement that is not defined.
+    pub fn decide(
+        &self,
+        user: &str,
+        placement: &str,
+        request: &Object,
+        now: Instant,
+    ) -> Result<Decision, Error> {
+        let visitor = Visitor {
+            plan: &self.compiled.plan,
+            store: &self.store,
+            user: self.store.find(user),
+            id: user,
+            now: now.max(self.clock),
+        };
+        Ok(self.compiled.decisions.decide(&visitor, placement, request)?)
+    }
+
+    /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
+    /// popular.
+    ///
+    /// # Errors
+    /// A query about items of which none is known, or one that passes a limit.
+    pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
+        let user = self.store.find(user);
+        let items = self.models.items();
+        let answer = self.models.recommend(user, query, now.max(self.clock))?;
+        let named = |r: Recommendation| Recommended {
+            item: items.name(r.item).unwrap_or_default().to_owned(),
+            score: r.score,
+            reason: r.reason.display(items).to_string(),
+        };
+        Ok(answer.into_iter().map(named).collect())
+    }
+
+    // --- delivery
+
+    /// Hands out at most `limit` actions, oldest first. Until `lease` has passed they are not handed out again;
+    /// what is not [acknowledged](Partition::acknowledge) by then is, with the same id.
+    pub fn outbox(&mut self, limit: usize, lease: Duration, now: Instant) -> Vec<Action> {
+        let now = now.max(self.clock);
+        self.sequence += 1;
+        self.clock = now;
+        self.journeys.lease(limit, now + lease, now, &self.store)
+    }
+
+    /// Reports what became of an action. Twice, or for an unknown one, it is counted and changes nothing.
+    pub fn acknowledge(&mut self, action: &str, delivery: Delivery, now: Instant) -> Acknowledged {
+        let now = now.max(self.clock);
+        self.sequence += 1;
+        self.clock = now;
+        self.journeys.acknowledge(action, delivery, now)
+    }
+
+    /// How often each journey did what, by journey and reason.
+    #[must_use]
+    pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
+        self.journeys.counts()
+    }
+
+    // --- inputs
+
+    fn begin(&mut self, now: Instant) -> Outcome {
+        debug_assert!(now >= self.clock);
+        self.sequence += 1;
+        Outcome { sequence: self.sequence, ..Outcome::default() }
+    }
+
+    fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
+        let Resolved { user, is_new, absorbed } = self.store.resolve(message, at);
+        while self.users.len() <= user.0 as usize {
+            self.users.push(UserRow::default());
+        }
+        let everything = is_new || absorbed.is_some();
+        if let Some((absorbed, name)) = absorbed {
+            self.end_memberships(absorbed, &name, now, outcome);
+            let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+            self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
+            self.models.forget(absorbed);
+        }
+        let mut applied = std::mem::take(&mut self.applied);
+        self.store.apply(user, message, at, now, &mut applied);
+        self.models.learn(user, message, at);
+        let touch = if everything { Touch::Everything } else { Touch::Message(&applied) };
+        let event = message.event().zip(applied.events.first()).map(|((name, properties), (kind, start))| {
+            let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
+            EventOccurrence { name, view, properties, at }
+        });
+        self.settle(Some((user, touch, event)), now, outcome);
+        applied.clear(&mut self.store.symbols);
+        self.applied = applied;
+    }
+
+    fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
+        let id = message.ids.user.as_deref().or(message.ids.anonymous.as_deref());
+        if let Some(user) = id.and_then(|id| self.store.find(id)) {
+            let name = self.store.get(user).name.clone();
+            self.end_memberships(user, &name, now, outcome);
+            self.journeys.forget(user);
+            self.models.forget(user);
+            self.store.forget(user);
+        }
+        self.run_due(now, outcome);
+    }
+
+    fn end_memberships(&mut self, user: UserKey, name: &Arc<str>, now: Instant, outcome: &mut Outcome) {
+        let from = outcome.changes.len();
+        let row = std::mem::take(&mut self.users[user.0 as usize]);
+        row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
+        self.count(&outcome.changes[from..]);
+    }
+
+    fn count(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.stats[change.id.0 as usize].note(change.transition);
+        }
+    }
+
+    // --- time
+
+    fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+        while let Some(due) = self.next_batch(until) {
+            self.settle(None, due, outcome);
+        }
+    }
+
+    /// Takes the users who are due at the earliest instant up to `until` at which any is.
+    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+        let Partition { timers, users, due, .. } = self;
+        let deadline = |user: UserKey| {
+            let row = users.get_mut(user.0 as usize)?;
+            row.hinted = row.deadline;
+            row.deadline
+        };
+        timers.next_batch(until, deadline, due)
+    }
+
+    /// Looks at the user whom a message touched and at everybody who is due, in order of their ids.
+    fn settle(
+        &mut self,
+        touched: Option<(UserKey, Touch<'_>, Option<EventOccurrence<'_>>)>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         if touched.is_some() {
             self.next_batch(now);
         }
         let mut due = std::mem::take(&mut self.due);
-        if let Some(touched) = touched.filter(|user| !due.contains(user)) {
-            due.push(touched);
-        }
+        due.extend(touched.as_ref().map(|(user, ..)| *user).filter(|user| !due.contains(user)));
         if due.len() > 1 {
             due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
         }
         for user in due.drain(..) {
-            let touch = if touched == Some(user) { touch } else { Touch::Time };
-            let row = &mut self.users[user.0 as usize];
-            row.memberships.refresh(
-                &self.plan,
-                &mut self.store,
-                user,
-                touch,
-                now,
-                &mut self.parts_dropped,
-                changes,
-            );
-            // A hint that came up is gone: it stands at or before `now`.
-            let hinted = row.hinted.filter(|hinted| *hinted > now);
-            row.deadline = row.memberships.deadline();
-            row.hinted = match (row.deadline, hinted) {
-                (Some(deadline), None) => Some(deadline),
-                (Some(deadline), Some(hinted)) if deadline < hinted => Some(deadline),
-                _ => hinted,
-            };
-            if let (true, Some(hint)) = (row.hinted != hinted, row.hinted) {
-                self.timers.schedule(hint, user);
+            match &touched {
+                Some((known, touch, event)) if *known == user => {
+                    self.look(user, *touch, event.as_ref(), now, outcome)
+                }
+                _ => self.look(user, Touch::Time, None, now, outcome),
             }
         }
         self.due = due;
     }
 
-    fn forget(&mut self, user: UserKey, now: Instant, changes: &mut Vec<Change>) {
-        let row = std::mem::take(&mut self.users[user.0 as usize]);
-        let name = self.store.forget(user);
-        row.memberships.end(&self.plan, &name, &mut self.store.symbols, now, changes);
+    /// Segments first, then the journeys that follow from the event and from the changes, then what is due.
+    fn look(
+        &mut self,
+        user: UserKey,
+        touch: Touch<'_>,
+        event: Option<&EventOccurrence<'_>>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
+        let from = outcome.changes.len();
+        let plan = &self.compiled.plan;
+        let row = &mut self.users[user.0 as usize];
+        row.memberships.refresh(
+            plan,
+            &mut self.store,
+            user,
+            touch,
+            now,
+            &mut self.parts_dropped,
+            &mut outcome.changes,
+        );
+        let changes = &outcome.changes[from..];
+        for change in changes {
+            self.stats[change.id.0 as usize].note(change.transition);
+        }
+        let decisions = &self.compiled.decisions;
+        let store = &self.store;
+        let render = |request: &RenderRequest<'_>| {
+            let context = RenderContext {
+                user: Some((store, request.user)),
+                key: request.key,
+                event: request.event,
+                request: None,
+            };
+            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
+        };
+        let context = Context { plan, store, now, render: &render };
+        if let Some(event) = event {
+            self.journeys.on_event(&context, user, event, &mut outcome.notes);
+        }
+        if !changes.is_empty() {
+            self.journeys.on_changes(&context, user, changes, &mut outcome.notes);
+        }
+        if self.journeys.deadline(user).is_some_and(|due| due <= now) {
+            self.journeys.on_time(&context, user, &mut outcome.notes);
+        }
+        self.schedule(user, now);
     }
+
+    /// Puts a hint into the wheel where none comes up in time.
+    fn schedule(&mut self, user: UserKey, now: Instant) {
+        let row = &mut self.users[user.0 as usize];
+        let deadlines = [row.memberships.deadline(), self.journeys.deadline(user)];
+        row.deadline = deadlines.into_iter().flatten().min();
+        // A hint that has come up is gone.
+        let hinted = row.hinted.filter(|hinted| *hinted > now);
+        row.hinted = match (row.deadline, hinted) {
+            (Some(deadline), Some(hint)) if hint <= deadline => Some(hint),
+            (Some(deadline), _) => {
+                self.timers.schedule(deadline, user);
+                Some(deadline)
+            }
+            (None, hinted) => hinted,
+        };
+    }
+}
+
+/// Stands where nothing is sent.
+fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
+    Ok(Object::new())
+}
+
+/// An item that is recommended.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Recommended {
+    /// Its id.
+    pub item: String,
+    /// How much it is recommended: comparable within one answer only.
+    pub score: f64,
+    /// Why, in words.
+    pub reason: String,
 }

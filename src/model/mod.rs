@@ -5,6 +5,7 @@
 //! milliseconds in UTC; calendars exist only in [`Zone`].
 
 mod duration;
+mod explanation;
 mod id;
 mod instant;
 mod message;
@@ -16,6 +17,7 @@ mod value;
 mod zone;
 
 pub use duration::{Duration, ParseDurationError};
+pub use explanation::Explanation;
 pub use id::{IdError, check_id};
 pub use instant::{Instant, ParseInstantError};
 pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};

@@ -68,6 +68,11 @@ impl Zone {
         TimeZoneDatabase::bundled().get(name).ok().map(Zone)
     }
 
+    /// All names that [`named`](Zone::named) knows, for suggestions.
+    pub(crate) fn names() -> Vec<String> {
+        TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect()
+    }
+
     /// Its IANA name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -27,5 +27,5 @@ pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};
 pub(crate) use profile::Profile;
 pub(crate) use session::Session;
-pub(crate) use store::{Applied, ProfileStore, UserKey};
+pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};

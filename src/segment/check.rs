@@ -335,18 +335,21 @@ impl Checker<'_> {
     ) -> Checked {
         let known = self.errors.len();
         let (left_typed, right_typed) = (self.expr(left, scope), self.expr(right, scope));
-        self.quotes_forgotten(known, left_typed, right);
-        self.quotes_forgotten(known, right_typed, left);
+        self.quotes_forgotten(known, left_typed, left, right);
+        self.quotes_forgotten(known, right_typed, right, left);
         self.compare_typed(comparison, left_typed?, right_typed?, left, right, span)
     }
 
-    /// `country = FR`: an unknown name beside a text is most likely a text itself.
-    fn quotes_forgotten(&mut self, known: usize, beside: Checked, bare: &Expr) {
-        let (Some(Typed { kind: Type::Text, .. }), ExprKind::Name(path)) = (beside, &bare.kind) else {
+    /// `country = FR`: an unknown name beside the name of a text is most likely a text itself.
+    fn quotes_forgotten(&mut self, known: usize, beside: Checked, other: &Expr, bare: &Expr) {
+        let (Some(Typed { kind: Type::Text, .. }), ExprKind::Name(path)) = (beside, &bare.kind) else { return };
+        if matches!(other.kind, ExprKind::Literal(_)) {
             return;
-        };
+        }
         for i in known..self.errors.len() {
-            if self.errors[i].kind() == ErrorKind::UnknownName && self.errors[i].span() == bare.span {
+            let error = &self.errors[i];
+            let has_better = error.advice().is_some_and(|help| help.starts_with("did you mean"));
+            if error.kind() == ErrorKind::UnknownName && error.span() == bare.span && !has_better {
                 self.errors[i] =
                     self.errors[i].clone().help(format!("put quotes around a text: `\"{}\"`", path.dotted()));
             }

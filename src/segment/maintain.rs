@@ -21,18 +21,21 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
+    /// The segment's number.
+    #[serde(skip)]
+    pub(crate) id: SegmentId,
     /// The instant at which it happened, to the millisecond.
     pub at: Instant,
     /// The user's id.
     pub user: Arc<str>,
     /// The segment's name.
     pub segment: Arc<str>,
-    /// The part, where the segment is keyed: a string or a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Value>,
     /// Which way.
     #[serde(rename = "change")]
     pub transition: Transition,
+    /// The part, where the segment is keyed: a string or a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
 }
 
 /// Which way a membership changed.
@@ -57,6 +60,31 @@ impl fmt::Display for Change {
             Some(Value::Int(key)) => write!(f, " ({key})"),
             Some(Value::Float(key)) => write!(f, " ({key})"),
             _ => Ok(()),
+        }
+    }
+}
+
+/// How often a segment was entered and left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// Memberships that began.
+    pub entries: u64,
+    /// Memberships that ended.
+    pub exits: u64,
+}
+
+impl SegmentStats {
+    /// Memberships now; in a keyed segment each part of a user is one.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.entries - self.exits
+    }
+
+    pub(crate) fn note(&mut self, transition: Transition) {
+        match transition {
+            Transition::Entered => self.entries += 1,
+            Transition::Left => self.exits += 1,
         }
     }
 }
@@ -372,6 +400,7 @@ impl Memberships {
         ended.sort_by_key(|(segment, _)| *segment);
         for (segment, key) in ended {
             changes.push(Change {
+                id: segment,
                 at: now,
                 user: name.clone(),
                 segment: plan.segments[segment.0 as usize].name.clone(),
@@ -416,6 +445,7 @@ fn report(
         _ => return,
     };
     changes.push(Change {
+        id: segment,
         at: now,
         user: store.get(user).name.clone(),
         segment: plan.segments[segment.0 as usize].name.clone(),

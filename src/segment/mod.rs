@@ -15,6 +15,8 @@ mod build;
 mod check;
 mod check_calls;
 mod error;
+#[cfg(test)]
+mod error_test;
 mod evaluate;
 mod lex;
 mod maintain;
@@ -27,12 +29,12 @@ mod value;
 mod window;
 
 pub use error::{Error, ErrorKind, Span};
-pub use maintain::{Change, Transition};
+pub use maintain::{Change, SegmentStats, Transition};
 pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
 
 pub(crate) use error::{line_column, show_place};
-pub(crate) use evaluate::Evaluation;
+pub(crate) use evaluate::{Evaluation, EventView};
 pub(crate) use maintain::{Memberships, Touch};
 pub(crate) use plan::EventFilterId;

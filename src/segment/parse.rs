@@ -266,6 +266,13 @@ impl Parser {
 
     fn comparison(&mut self) -> Parsed<Expr> {
         let left = self.sum()?;
+        self.compared(left)
+    }
+
+    /// What stands behind the left side. Apart from `comparison`, so that the many places of this function are not
+    /// on the stack once for every level of nesting.
+    #[inline(never)]
+    fn compared(&mut self, left: Expr) -> Parsed<Expr> {
         let start = left.span;
         let left = Box::new(left);
         let kind = if let Some(sign) = self.comparison_sign() {
@@ -399,7 +406,30 @@ impl Parser {
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
+        if self.is_sign("(") { self.parenthesized() } else { self.operand() }
+    }
+
+    #[inline(never)]
+    fn parenthesized(&mut self) -> Parsed<Expr> {
         let start = self.span();
+        self.next();
+        let inner = self.recovering(Self::expression)?;
+        self.close(start)?;
+        Ok(Expr { span: start.to(self.last_span()), ..inner })
+    }
+
+    #[inline(never)]
+    fn operand(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        match self.peek().clone() {
+            Token::Sign("[") => self.list(),
+            Token::Word { text, quoted } => self.word(&text, quoted, start),
+            _ => self.literal(start),
+        }
+    }
+
+    #[inline(never)]
+    fn literal(&mut self, start: Span) -> Parsed<Expr> {
         let literal = match self.peek().clone() {
             Token::Int(n) => {
                 self.next();
@@ -430,14 +460,6 @@ impl Parser {
                 self.next();
                 Literal::Metres(metres)
             }
-            Token::Sign("(") => {
-                self.next();
-                let inner = self.recovering(Self::expression)?;
-                self.close(start)?;
-                return Ok(Expr { span: start.to(self.last_span()), ..inner });
-            }
-            Token::Sign("[") => return self.list(),
-            Token::Word { text, quoted } => return self.word(&text, quoted, start),
             _ => return self.expected("a value, a name or a call"),
         };
         self.node(ExprKind::Literal(literal), start.to(self.last_span()))
@@ -484,27 +506,33 @@ impl Parser {
     }
 
     fn word(&mut self, text: &str, quoted: bool, start: Span) -> Parsed<Expr> {
+        if !quoted && text.eq_ignore_ascii_case("some") && matches!(self.peek_at(1), Token::Word { .. }) {
+            return self.some(start);
+        }
+        let reserved = RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text));
+        if !quoted && !reserved && matches!(self.peek_at(1), Token::Sign("(")) {
+            self.next();
+            self.next();
+            return self.call(text, start);
+        }
+        self.name(text, quoted, reserved, start)
+    }
+
+    #[inline(never)]
+    fn name(&mut self, text: &str, quoted: bool, reserved: bool, start: Span) -> Parsed<Expr> {
         if !quoted {
             if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
                 self.next();
                 let literal = Literal::Bool(text.eq_ignore_ascii_case("true"));
                 return self.node(ExprKind::Literal(literal), start);
             }
-            if RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+            if reserved {
                 let error = Error::new(
                     ErrorKind::Syntax,
                     format!("expected a value, a name or a call, found `{text}`"),
                     start,
                 );
                 return self.error(error.help(format!("a name that is `{text}` goes in backquotes")));
-            }
-            if text.eq_ignore_ascii_case("some") && matches!(self.peek_at(1), Token::Word { .. }) {
-                return self.some(start);
-            }
-            if matches!(self.peek_at(1), Token::Sign("(")) {
-                self.next();
-                self.next();
-                return self.call(text, start);
             }
         }
         let path = self.path()?;
@@ -555,7 +583,7 @@ impl Parser {
         self.next();
         let mut items = Vec::new();
         while !self.is_sign("]") {
-            let item = self.signed()?;
+            let item = self.level(Self::signed)?;
             match item.kind {
                 ExprKind::Literal(literal) => items.push((literal, item.span)),
                 _ => {

@@ -10,6 +10,12 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SegmentId(pub(crate) u32);
 
+impl SegmentId {
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// Number of an expression that is evaluated when it is asked for, such as a branch of a journey.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConditionId(pub(crate) u32);

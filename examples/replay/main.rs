@@ -1,0 +1,186 @@
+//! Replay: the whole engine over a file, as `spec` and product people would like to see it.
+//!
+//! ```text
+//! cargo run --release --example replay                      # a bundled shop
+//! cargo run --release --example replay -- --definitions D.toml --messages M.jsonl[.gz] [--until INSTANT] [--out DIR]
+//! ```
+//! `--messages -` reads standard input, `--user ID` tells the story of that user. The reader learns the loop of a
+//! host: ingest, advance to what is due, deliver what the outbox holds.
+
+mod files;
+mod summary;
+
+use bespoke::definitions::Definitions;
+use bespoke::engine::{Outcome, Partition};
+use bespoke::journey::Delivery;
+use bespoke::model::{Duration, Instant, Message};
+use files::{Lines, Outputs};
+use std::process::ExitCode;
+use summary::Summary;
+
+const DEFINITIONS: &str = include_str!("../data/shop.toml");
+const MESSAGES: &str = include_str!("../data/shop.jsonl");
+const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--until INSTANT] [--out DIR] [--user ID]";
+
+#[derive(Default)]
+struct Options {
+    definitions: Option<String>,
+    messages: Option<String>,
+    until: Option<Instant>,
+    out: Option<String>,
+    user: Option<String>,
+}
+
+fn options() -> Result<Options, String> {
+    use lexopt::Arg::Long;
+    let mut options = Options::default();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next().map_err(|e| e.to_string())? {
+        let name = match argument {
+            Long(name @ ("definitions" | "messages" | "until" | "out" | "user")) => name.to_owned(),
+            Long("help") => return Err(USAGE.to_owned()),
+            other => return Err(other.unexpected().to_string()),
+        };
+        let value =
+            arguments.value().and_then(|v| v.into_string().map_err(Into::into)).map_err(|e| e.to_string())?;
+        match &*name {
+            "definitions" => options.definitions = Some(value),
+            "messages" => options.messages = Some(value),
+            "until" => options.until = Some(value.parse().map_err(|e| format!("--until: {e}"))?),
+            "out" => options.out = Some(value),
+            _ => options.user = Some(value),
+        }
+    }
+    if options.definitions.is_some() != options.messages.is_some() {
+        return Err("--definitions and --messages go together".to_owned());
+    }
+    Ok(options)
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("replay: {problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let definitions = match read_definitions(options.definitions.as_deref()) {
+        Ok(definitions) => definitions,
+        Err((status, problem)) => {
+            eprintln!("{problem}");
+            return ExitCode::from(status);
+        }
+    };
+    match replay(&options, &definitions) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("replay: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Exit status 1 where definitions are refused, 2 where they cannot be read at all.
+fn read_definitions(path: Option<&str>) -> Result<Definitions, (u8, String)> {
+    let Some(path) = path else {
+        return Definitions::from_toml_named("shop.toml", DEFINITIONS)
+            .map_err(|errors| (1, errors.to_string()));
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| (2, format!("replay: {path}: {e}\n{USAGE}")))?;
+    Definitions::from_toml_named(path, &text).map_err(|errors| (1, errors.to_string()))
+}
+
+fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
+    let mut lines = match options.messages.as_deref() {
+        Some(path) => Lines::open(path).map_err(|e| format!("{path}: {e}"))?,
+        None => Lines::of_text(MESSAGES),
+    };
+    let mut outputs = Outputs::create(options.out.as_deref()).map_err(|e| format!("--out: {e}"))?;
+    let mut summary = Summary::new(options.user.clone());
+    let mut partition = Partition::new(definitions);
+
+    while let Some((number, line)) = lines.next().map_err(|e| format!("the messages end early: {e}"))? {
+        let message = match read_message(&line) {
+            Ok(message) => message,
+            Err(problem) => {
+                summary.reject(number, &problem);
+                outputs.rejected(number, &problem).map_err(|e| e.to_string())?;
+                continue;
+            }
+        };
+        // A host lives through time; a file jumps. So what falls due on the way is delivered when it is due.
+        let now = message.timestamp.unwrap_or(partition.clock()).max(partition.clock());
+        catch_up(&mut partition, now - Duration::from_millis(1), &mut summary, &mut outputs)?;
+        match partition.ingest(&message, now) {
+            Ok(outcome) => {
+                summary.message(&message, now, &outcome);
+                deliver(&mut partition, &outcome, now, &mut summary, &mut outputs)?;
+            }
+            Err(error) => {
+                summary.reject(number, &error.to_string());
+                outputs.rejected(number, &error.to_string()).map_err(|e| e.to_string())?;
+            }
+        }
+    }
+    let until = options.until.unwrap_or(partition.clock());
+    catch_up(&mut partition, until, &mut summary, &mut outputs)?;
+    let outcome = partition.advance(until);
+    deliver(&mut partition, &outcome, until, &mut summary, &mut outputs)?;
+    outputs.profiles(&partition).map_err(|e| e.to_string())?;
+    lines.finish();
+    summary.print(&partition);
+
+    // Every membership that began has ended or is there now, as the profiles say.
+    for (segment, stats) in partition.segment_stats() {
+        assert!(stats.entries >= stats.exits, "{segment} was left more often than it was entered");
+    }
+    Ok(())
+}
+
+fn read_message(line: &[u8]) -> Result<Message, String> {
+    let text = std::str::from_utf8(line).map_err(|e| format!("the line is not UTF-8: {e}"))?;
+    let message = Message::from_json(text).map_err(|e| e.to_string())?;
+    if message.timestamp.is_none() {
+        return Err("`timestamp`: the field is missing; in a file there is no clock that could stand for it"
+            .to_owned());
+    }
+    Ok(message)
+}
+
+/// Moves the clock from one due instant to the next, as a host's timer does.
+fn catch_up(
+    partition: &mut Partition,
+    until: Instant,
+    summary: &mut Summary,
+    outputs: &mut Outputs,
+) -> Result<(), String> {
+    while let Some(due) = partition.next_due().filter(|due| *due <= until) {
+        let outcome = partition.advance(due);
+        deliver(partition, &outcome, due, summary, outputs)?;
+    }
+    Ok(())
+}
+
+/// Takes everything from the outbox and reports it as sent.
+fn deliver(
+    partition: &mut Partition,
+    outcome: &Outcome,
+    now: Instant,
+    summary: &mut Summary,
+    outputs: &mut Outputs,
+) -> Result<(), String> {
+    summary.outcome(outcome);
+    outputs.changes(&outcome.changes).map_err(|e| e.to_string())?;
+    loop {
+        let actions = partition.outbox(100, Duration::minutes(1), now);
+        if actions.is_empty() {
+            return Ok(());
+        }
+        for action in actions {
+            outputs.action(&action).map_err(|e| e.to_string())?;
+            summary.action(&action);
+            partition.acknowledge(&action.id, Delivery::Sent, now);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+use crate::model::Quoted;
+
+/// Why a decision or a content was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No placement has that name.
+    #[error("unknown placement {}{}", Quoted(.name), advice(.nearest.as_deref()))]
+    UnknownPlacement {
+        /// The name that was asked for.
+        name: Box<str>,
+        /// The name of a placement that is much like it.
+        nearest: Option<Box<str>>,
+    },
+    /// No template has that name.
+    #[error("unknown template {}{}", Quoted(.name), advice(.nearest.as_deref()))]
+    UnknownTemplate {
+        /// The name that was asked for.
+        name: Box<str>,
+        /// The name of a template that is much like it.
+        nearest: Option<Box<str>>,
+    },
+    /// A field of a template could not be rendered for this user.
+    #[error("field `{field}` of template `{template}`: {message}")]
+    TemplateFailed {
+        /// The template.
+        template: Box<str>,
+        /// The field.
+        field: Box<str>,
+        /// What went wrong.
+        message: Box<str>,
+    },
+}
+
+fn advice(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+}

@@ -1,0 +1,211 @@
+use crate::decision::context::{NAMES, Reads, RenderContext};
+use crate::decision::{Error, Template};
+use crate::model::{Object, Problem, Quoted, Value, nearest};
+use hashbrown::HashMap;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use std::collections::BTreeMap;
+
+/// Longest text of a template, in bytes.
+pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
+/// Most that rendering one field may work: a step of the template costs one, 64 bytes of text another one.
+pub const FUEL_MAX: u64 = 20_000;
+/// Longest result of one field, in bytes.
+pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of blocks and loops while rendering: the stack of a small thread bears it.
+const RENDER_DEPTH_MAX: usize = 50;
+
+/// All contents of a set of definitions, compiled: those with a name, and those of variants.
+///
+/// Values are put in as they are, in every field alike; a host that shows HTML asks for `| escape`. There is no
+/// loader, no clock and no chance in the language. The same content and context give the same text.
+#[derive(Debug)]
+pub(crate) struct Templates {
+    /// The compiled texts, by number.
+    environment: Environment<'static>,
+    texts: usize,
+    named: HashMap<Box<str>, Content, ahash::RandomState>,
+}
+
+/// Fields with their texts.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    fields: Vec<(Box<str>, Text)>,
+    reads: Reads,
+    is_static: bool,
+}
+
+#[derive(Debug)]
+enum Text {
+    /// Nothing to fill in.
+    Static(Box<str>),
+    /// The number of a compiled text, as the environment calls it.
+    Template(Box<str>),
+}
+
+impl Templates {
+    pub(super) fn compile(templates: &[Template], problems: &mut Vec<Problem>) -> Templates {
+        let mut environment = Environment::new();
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_fuel(Some(FUEL_MAX));
+        environment.set_recursion_limit(RENDER_DEPTH_MAX);
+        // A text without anything to fill in keeps its last newline, so the others do too.
+        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+            environment.set_syntax(syntax);
+        }
+        environment.remove_global("debug");
+        let mut compiled = Templates { environment, texts: 0, named: HashMap::default() };
+        for Template { name, fields } in templates {
+            let content = compiled.content(&["templates", name], fields, problems);
+            if compiled.named.insert(name.clone(), content).is_some() {
+                let message = format!("the template {} is defined twice", Quoted(name));
+                problems.push(Problem::new(["templates", name], message));
+            }
+        }
+        compiled
+    }
+
+    /// Compiles the fields of a content; `path` is where it is defined.
+    pub(super) fn content(
+        &mut self,
+        path: &[&str],
+        fields: &BTreeMap<Box<str>, Box<str>>,
+        problems: &mut Vec<Problem>,
+    ) -> Content {
+        let mut content = Content { is_static: true, ..Content::default() };
+        for (field, text) in fields {
+            let place = path.iter().copied().chain([&**field]);
+            if text.len() > TEMPLATE_BYTES_MAX {
+                let message =
+                    format!("the text has {} bytes, at most {TEMPLATE_BYTES_MAX} are allowed", text.len());
+                problems.push(Problem::new(place, message));
+            } else if !["{{", "{%", "{#"].iter().any(|opening| text.contains(opening)) {
+                content.fields.push((field.clone(), Text::Static(text.clone())));
+            } else {
+                content.is_static = false;
+                match self.template(text, &mut content.reads) {
+                    Ok(name) => content.fields.push((field.clone(), Text::Template(name))),
+                    Err(Refused { message, help: None }) => problems.push(Problem::new(place, message)),
+                    Err(Refused { message, help: Some(help) }) => {
+                        problems.push(Problem::new(place, message).help(help));
+                    }
+                }
+            }
+        }
+        content
+    }
+
+    fn template(&mut self, text: &str, reads: &mut Reads) -> Result<Box<str>, Refused> {
+        let name = self.texts.to_string();
+        self.texts += 1;
+        let refused = |error: &minijinja::Error| Refused { message: words(error, text), help: None };
+        self.environment.add_template_owned(name.clone(), text.to_owned()).map_err(|e| refused(&e))?;
+        let template = self.environment.get_template(&name).map_err(|e| refused(&e))?;
+
+        let known = |name: &str| NAMES.contains(&name) || self.environment.globals().any(|(n, _)| n == name);
+        let unknown = template.undeclared_variables(false).into_iter().filter(|name| !known(name)).min();
+        if let Some(unknown) = unknown {
+            let help = match nearest(&unknown, NAMES) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "a template knows `user`, `event`, `key` and `request`; an attribute is `user.NAME`"
+                    .into(),
+            };
+            return Err(Refused { message: format!("unknown name {}", Quoted(&unknown)), help: Some(help) });
+        }
+        // The engine looks filters up when they are reached, so try it on a user of whom nothing is known. What
+        // goes wrong only because nothing is known is no mistake of the text.
+        let always_wrong = |kind| {
+            use ErrorKind::{OutOfFuel, UnknownFilter, UnknownFunction, UnknownTest};
+            matches!(kind, UnknownFilter | UnknownFunction | UnknownTest | OutOfFuel)
+        };
+        if let Err(error) = template.render(minijinja::Value::UNDEFINED)
+            && always_wrong(error.kind())
+        {
+            return Err(refused(&error));
+        }
+        // What the engine tells of nested names misses what these statements read, so then all is read.
+        let whole = ["set", "with", "filter", "autoescape"].iter().any(|word| text.contains(word));
+        template.undeclared_variables(!whole).iter().for_each(|name| reads.add(name));
+        if whole {
+            NAMES.iter().filter(|name| text.contains(**name)).for_each(|name| reads.add(name));
+        }
+        Ok(name.into())
+    }
+
+    /// Renders the template of that name: all of its fields, or an error.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTemplate`]; [`Error::TemplateFailed`] for the first field that cannot be rendered, because
+    /// half a message is worse than none.
+    pub(crate) fn render(&self, name: &str, cx: &RenderContext<'_>) -> Result<Object, Error> {
+        let Some(content) = self.named.get(name) else {
+            let nearest = nearest(name, self.named.keys().map(|name| &**name)).map(Into::into);
+            return Err(Error::UnknownTemplate { name: name.into(), nearest });
+        };
+        let mut failed = None;
+        let object = self.render_content(content, cx, |field, message| {
+            failed.get_or_insert_with(|| Error::TemplateFailed {
+                template: name.into(),
+                field: field.into(),
+                message: message.into(),
+            });
+        });
+        failed.map_or(Ok(object), Err)
+    }
+
+    /// Renders a content. A field that cannot be rendered is left out and told to `failed`, with what went wrong.
+    pub(super) fn render_content(
+        &self,
+        content: &Content,
+        cx: &RenderContext<'_>,
+        mut failed: impl FnMut(&str, String),
+    ) -> Object {
+        let mut object = Object::new();
+        let context = if content.is_static { None } else { Some(content.reads.context(cx)) };
+        for (field, text) in &content.fields {
+            let rendered = match (text, &context) {
+                (Text::Template(name), Some(context)) => self.render_text(name, context),
+                (Text::Static(text) | Text::Template(text), _) => Ok(Value::String(text.clone())),
+            };
+            match rendered {
+                Ok(value) => object.set(field.clone(), value),
+                Err(message) => failed(field, message),
+            }
+        }
+        object
+    }
+
+    fn render_text(&self, name: &str, context: &minijinja::Value) -> Result<Value, String> {
+        let template = self.environment.get_template(name).map_err(|error| words(&error, ""))?;
+        let text = template.render(context.clone()).map_err(|error| words(&error, template.source()))?;
+        if text.len() > OUTPUT_BYTES_MAX {
+            return Err(format!("it gives {} bytes, at most {OUTPUT_BYTES_MAX} are allowed", text.len()));
+        }
+        Ok(Value::from(text))
+    }
+}
+
+/// Why a text was refused.
+struct Refused {
+    message: String,
+    help: Option<String>,
+}
+
+/// An error of the template engine in one line, with the line of the text if it has several.
+fn words(error: &minijinja::Error, text: &str) -> String {
+    let message = match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => format!("it takes more than {FUEL_MAX} steps"),
+        (kind, None) => kind.to_string(),
+        (_, Some(detail)) => detail.to_owned(),
+    };
+    match error.line() {
+        Some(line) if text.trim_end().contains('\n') => format!("line {line}: {message}"),
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+#[path = "template_test.rs"]
+mod tests;

@@ -1,0 +1,44 @@
+//! What only the rooms below can say: whether expressions, templates and steps are right. What they make of the
+//! definitions is kept, because an engine runs on it.
+
+use crate::decision::DecisionPlan;
+use crate::definitions::{Definitions, Error};
+use crate::journey::JourneyPlan;
+use crate::segment::Plan;
+use hashbrown::HashSet;
+use std::sync::Arc;
+
+/// Definitions as the rooms run them.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) plan: Plan,
+    pub(crate) journeys: Arc<JourneyPlan>,
+    pub(crate) decisions: DecisionPlan,
+}
+
+/// Compiles everything, or says all that is wrong.
+pub(super) fn check(definitions: &Definitions) -> Result<Compiled, Vec<Error>> {
+    let mut builder = definitions.plan_builder();
+    let Definitions { journeys, delivery, placements, templates, .. } = definitions;
+    let names: HashSet<&str, ahash::RandomState> = templates.iter().map(|template| &*template.name).collect();
+    let (mut journey_plan, mut problems) =
+        JourneyPlan::compile(journeys, delivery, &|name| names.contains(name), &mut builder);
+    let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
+    problems.extend(more);
+    let mut errors = Vec::new();
+    let plan = match builder.build() {
+        Ok(plan) => {
+            problems.extend(journey_plan.resolve_segments(&plan));
+            Some(plan)
+        }
+        Err(refused) => {
+            errors.extend(refused.iter().map(|error| definitions.named_error(error)));
+            None
+        }
+    };
+    errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
+    match plan.filter(|_| errors.is_empty()) {
+        Some(plan) => Ok(Compiled { plan, journeys: Arc::new(journey_plan), decisions }),
+        None => Err(errors),
+    }
+}

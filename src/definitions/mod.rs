@@ -1,0 +1,92 @@
+//! # definitions: everything a host defines, as one checked whole
+//! In: a TOML text. Out: [`Definitions`], or [`Errors`]: every mistake in the text, each with its line, the place
+//! marked, and what to do. Imports the rooms below the engine; knows nothing of storage. Reads no file.
+//!
+//! text → spanned document (`toml`) → tables (`reader`, a file for each table) → compiled on trial by the rooms
+//! (`check`) → places of what they refuse (`source`)
+//!
+//! Invariants: 1. [`Definitions`] that exist are right: the engine compiles them without an error. 2. A text is
+//! taken whole or not at all. 3. A mistake is told once, where it was made: what follows from it is not told.
+//! 4. Segments, journeys, placements, caps and interactions keep the order of the text.
+//!
+//! # The tables
+//! Durations are strings as in the segment language: `"30m"`, `"1h30m"`, `"7d"`, at most `"36500d"`. Expressions
+//! read best in single quotes, so that they can have texts in double ones: `'country = "FR"'`. Names that are not
+//! only letters, digits, `_` and `-` go in quotes: `"budget.*"`, `[events."order.completed"]`; they have at most 200 bytes.
+//!
+//! | table | keys (default) |
+//! | --- | --- |
+//! | | `version = 1`, required |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `seed` (0) |
+//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.` |
+//! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
+//! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
+//! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
+//! | `[templates.NAME]` | field = 'text' |
+//! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` |
+//! | `[[delivery.cap]]` | `scope` ("global" or "channel:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]) |
+//! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]` |
+//! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
+//! | `[placements.NAME]` | `salt` (the name) |
+//! | `[[placements.NAME.variant]]` | `name`, `when` (everybody), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
+//! | `[recommend]` | `interactions`, `popularity`, `covisitation` |
+//!
+//! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
+//! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
+//!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, with `reentry` as
+//!   `"after_exit"` (the default), `"once"`, `"restart"` or `{ after = "7d" }`.
+//! - `interactions = { EVENT = { item = "sku", weight = 1.0, action = "viewed" } }`: only `item` is required; in
+//!   order lines it is `products.sku`. Actions are `viewed`, `liked`, `saved`, `added`, `bought`, `played`,
+//!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;
+//!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
+//!   `session_gap` is that of the settings unless it is given.
+//!
+//! ```
+//! use bespoke::definitions::Definitions;
+//! let definitions = Definitions::from_toml(r#"
+//! version = 1
+//!
+//! [events.add_to_cart]
+//! cart_id = "string"
+//! [events.purchase]
+//! cart_id = "string"
+//!
+//! [segments]
+//! cart_left = { by = "cart_id", when = 'sequence(add_to_cart, not purchase) and now - last(add_to_cart) >= 1h' }
+//!
+//! [templates.cart_push]
+//! title = "Still thinking about it?"
+//!
+//! [journeys.cart]
+//! enter = { segment_entered = "cart_left", reentry = { after = "7d" } }
+//! exit = [{ event = "purchase", key = "cart_id" }]
+//! step = [{ id = "push", send = { channel = "push", template = "cart_push", expires = "12h" } }]
+//! "#)?;
+//! assert_eq!(definitions.journey_names().collect::<Vec<_>>(), ["cart"]);
+//! # Ok::<(), bespoke::definitions::Errors>(())
+//! ```
+
+mod check;
+mod content;
+#[allow(clippy::module_inception)] // the room is named after what comes out of it, and so is the type
+mod definitions;
+mod delivery;
+mod error;
+mod journeys;
+mod reader;
+mod recommend;
+mod schema;
+mod segments;
+mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use definitions::{Definitions, TEXT_BYTES_MAX};
+pub use error::{ERRORS_MAX, Error, Errors};
+
+#[allow(unused_imports)] // for the engine
+pub(crate) use check::Compiled;
+pub(crate) use recommend::{InteractionDefinition, RecommendDefinition};
+pub(crate) use segments::SegmentDefinition;
+pub(crate) use settings::Settings;

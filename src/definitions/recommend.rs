@@ -1,0 +1,199 @@
+//! `[recommend]`: which events are interactions with items, and how the recommenders are set.
+
+use crate::definitions::Settings;
+use crate::definitions::reader::{Node, Table};
+use crate::definitions::schema::Names;
+use crate::model::Quoted;
+use crate::recommend::{
+    Action, CoVisitation, CoVisitationParams, Error, Popularity, PopularityParams, WEIGHT_MAX,
+};
+use crate::segment::Kind;
+
+/// What `[recommend]` says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RecommendDefinition {
+    /// In the order of the text.
+    pub(crate) interactions: Vec<InteractionDefinition>,
+    /// Checked; without a context.
+    pub(crate) popularity: PopularityParams,
+    /// The parts of the context that popularity is also counted by.
+    pub(crate) popularity_contexts: Vec<Box<str>>,
+    /// Checked.
+    pub(crate) covisitation: CoVisitationParams,
+}
+
+/// An event that is an interaction with an item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InteractionDefinition {
+    pub(crate) event: Box<str>,
+    /// The property that is a list of objects, where each of them has an item.
+    pub(crate) list: Option<Box<str>>,
+    /// The property, or the field of each object, that is the item's id.
+    pub(crate) item: Box<str>,
+    pub(crate) weight: f32,
+    pub(crate) action: Action,
+}
+
+const ACTIONS: [(&str, Action); 8] = [
+    ("viewed", Action::Viewed),
+    ("liked", Action::Liked),
+    ("saved", Action::Saved),
+    ("added", Action::Added),
+    ("bought", Action::Bought),
+    ("played", Action::Played),
+    ("finished", Action::Finished),
+    ("chose", Action::Chose),
+];
+/// What `CoVisitationParams::check` allows.
+const NEIGHBOURS_MAX: i64 = 10_000;
+/// Each part of the context is a model of its own.
+const CONTEXTS_MAX: usize = 8;
+
+pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> RecommendDefinition {
+    let mut definition = RecommendDefinition {
+        interactions: Vec::new(),
+        popularity: Popularity::params(),
+        popularity_contexts: Vec::new(),
+        covisitation: CoVisitation::params().session_gap(settings.session_gap),
+    };
+    let Some(mut table) = root.get("recommend").and_then(|node| node.table()) else { return definition };
+    if let Some(interactions) = table.require("interactions").and_then(|node| node.table()) {
+        let list = interactions.nodes().iter().filter_map(|node| read_interaction(node, names));
+        definition.interactions = list.collect();
+    }
+    if let Some(node) = table.get("popularity") {
+        read_popularity(&node, &mut definition);
+    }
+    if let Some(node) = table.get("covisitation") {
+        read_covisitation(&node, &mut definition);
+    }
+    table.finish();
+    definition
+}
+
+/// `purchase = { item = "products.sku", weight = 5.0, action = "bought" }`
+fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinition> {
+    if !node.is_named() {
+        return None;
+    }
+    let event = node.key;
+    let is_known = names.check_event(node, event, node.key_span);
+    let mut table = node.table()?;
+    let item = table.require("item").and_then(|item| {
+        let path = item.name()?;
+        if is_known { read_item(&item, event, path, names) } else { Some((None, path.into())) }
+    });
+    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.weight(f64::from(WEIGHT_MAX)));
+    let action = match table.get("action") {
+        Some(action) => action.choice("action", &ACTIONS),
+        None => Some(Action::default()),
+    };
+    table.finish();
+    let (list, item) = item?;
+    Some(InteractionDefinition { event: event.into(), list, item, weight: weight? as f32, action: action? })
+}
+
+/// Resolves `sku` and `products.sku`: the list, if any, and the property.
+fn read_item(
+    node: &Node<'_>,
+    event: &str,
+    path: &str,
+    names: &Names,
+) -> Option<(Option<Box<str>>, Box<str>)> {
+    let lists = names.schema.events.get(event).map(|event| &event.lists);
+    let in_list = path.match_indices('.').find_map(|(dot, _)| {
+        let fields = lists?.get(&path[..dot])?;
+        Some((&path[..dot], &path[dot + 1..], fields))
+    });
+    let kind = match in_list {
+        Some((_, field, fields)) => {
+            let kind = fields.get(field).copied();
+            if kind.is_none() && names.is_sound {
+                let names = fields.keys().map(|name| &**name);
+                node.unknown("field", field, names, None);
+                return None;
+            }
+            kind
+        }
+        None if lists.is_some_and(|lists| lists.contains_key(path)) => {
+            let help = format!("name the field that is the item's id: `{path}.…`");
+            node.error_help(format!("{} is a list of objects", Quoted(path)), help);
+            return None;
+        }
+        None => names.check_property(node, event, path),
+    };
+    if let Some(Kind::Bool | Kind::Instant | Kind::Geo | Kind::List) = kind {
+        node.error("the id of an item is a string or a number");
+        return None;
+    }
+    Some(match in_list {
+        Some((list, field, _)) => (Some(list.into()), field.into()),
+        None => (None, path.into()),
+    })
+}
+
+fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition) {
+    let Some(mut table) = node.table() else { return };
+    let params = &mut definition.popularity;
+    if let Some(node) = table.get("half_life") {
+        tune(params, &node, node.duration(), PopularityParams::half_life, PopularityParams::check);
+    }
+    if let Some(node) = table.get("kappa") {
+        tune(params, &node, node.number(), PopularityParams::kappa, PopularityParams::check);
+    }
+    if let Some(contexts) = table.get("context") {
+        let list = contexts.list().unwrap_or_default();
+        if list.len() > CONTEXTS_MAX {
+            contexts.error(format!("at most {CONTEXTS_MAX} parts of the context can be counted by"));
+        }
+        for item in list {
+            match item.name() {
+                Some(name) if definition.popularity_contexts.iter().any(|known| **known == *name) => {
+                    item.error(format!("{} is named twice", Quoted(name)));
+                }
+                Some(name) => definition.popularity_contexts.push(name.into()),
+                None => {}
+            }
+        }
+    }
+    table.finish();
+}
+
+fn read_covisitation(node: &Node<'_>, definition: &mut RecommendDefinition) {
+    let Some(mut table) = node.table() else { return };
+    let params = &mut definition.covisitation;
+    let check = CoVisitationParams::check;
+    if let Some(node) = table.get("half_life") {
+        tune(params, &node, node.duration(), CoVisitationParams::half_life, check);
+    }
+    if let Some(node) = table.get("session_gap") {
+        tune(params, &node, node.duration(), CoVisitationParams::session_gap, check);
+    }
+    if let Some(node) = table.get("neighbours") {
+        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
+        tune(params, &node, neighbours, CoVisitationParams::neighbours, check);
+    }
+    if let Some(node) = table.get("back") {
+        tune(params, &node, node.number(), CoVisitationParams::back, check);
+    }
+    if let Some(node) = table.get("position_decay") {
+        tune(params, &node, node.number(), CoVisitationParams::position_decay, check);
+    }
+    table.finish();
+}
+
+/// Takes a parameter over, or says at its place that it is out of range.
+fn tune<P: Clone, T, R>(
+    params: &mut P,
+    node: &Node<'_>,
+    value: Option<T>,
+    set: impl FnOnce(P, T) -> P,
+    check: impl FnOnce(P) -> Result<R, Error>,
+) {
+    let Some(value) = value else { return };
+    let tuned = set(params.clone(), value);
+    match check(tuned.clone()) {
+        Ok(_) => *params = tuned,
+        Err(error) => node.error(error.to_string()),
+    }
+}

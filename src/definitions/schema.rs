@@ -1,0 +1,255 @@
+//! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
+
+use crate::definitions::Settings;
+use crate::definitions::reader::{Node, Table, did_you_mean};
+use crate::model::{Duration, Quoted};
+use crate::segment::{Kind, Schema, Span};
+
+/// The kinds by the words that definitions have for them.
+const KINDS: [(&str, Kind); 6] = [
+    ("bool", Kind::Bool),
+    ("number", Kind::Number),
+    ("string", Kind::String),
+    ("instant", Kind::Instant),
+    ("geo", Kind::Geo),
+    ("list", Kind::List),
+];
+/// What people write instead.
+const OTHER_WORDS: [(&str, &str); 13] = [
+    ("boolean", "bool"),
+    ("int", "number"),
+    ("integer", "number"),
+    ("float", "number"),
+    ("double", "number"),
+    ("decimal", "number"),
+    ("text", "string"),
+    ("date", "instant"),
+    ("datetime", "instant"),
+    ("time", "instant"),
+    ("timestamp", "instant"),
+    ("array", "list"),
+    ("location", "geo"),
+];
+/// Events that the engine records itself (`spec/segments.md` §11).
+const OWN_EVENTS: [&str; 12] = [
+    "message.sent",
+    "message.delivered",
+    "message.opened",
+    "message.clicked",
+    "message.failed",
+    "message.suppressed",
+    "decision.shown",
+    "decision.clicked",
+    "attribute.changed",
+    "segment.entered",
+    "segment.left",
+    "identity.switched",
+];
+const AFFINITY_WEIGHT_MAX: f64 = 1e9;
+
+/// The schema, and whether it is what the host meant. Where it is not, what was declared wrongly may be missing
+/// from it, and a name that is not in it is no mistake of whoever uses it.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) schema: Schema,
+    pub(super) is_sound: bool,
+}
+
+pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
+    let mut schema = if settings.strict { Schema::strict() } else { Schema::lenient() };
+    let known = root.count();
+    if let Some(table) = root.get("attributes").and_then(|node| node.table()) {
+        for node in table.nodes() {
+            read_attribute(node, &mut schema);
+        }
+    }
+    if let Some(table) = root.get("events").and_then(|node| node.table()) {
+        for node in table.nodes() {
+            read_event(node, &mut schema);
+        }
+    }
+    let mut names = Names { schema, is_sound: root.count() == known };
+    if let Some(table) = root.get("affinity").and_then(|node| node.table()) {
+        for node in table.nodes() {
+            read_affinity(node, &mut names);
+        }
+    }
+    names
+}
+
+/// `key = "kind"`
+fn read_kind(node: &Node<'_>) -> Option<Kind> {
+    if node.is_table() {
+        let help = format!("a name with dots goes in quotes: `\"{}.…\" = \"string\"`", node.key);
+        node.error_help("a kind is wanted, this is a table", help);
+        return None;
+    }
+    let text = node.text()?;
+    if let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == text) {
+        return Some(*kind);
+    }
+    let words: Vec<String> = KINDS.iter().map(|(word, _)| format!("`{word}`")).collect();
+    let meant = OTHER_WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    match meant {
+        Some((_, word)) => {
+            node.error_help(format!("unknown kind {}", Quoted(text)), format!("did you mean `{word}`?"));
+        }
+        None => node.unknown(
+            "kind",
+            text,
+            KINDS.iter().map(|(word, _)| *word),
+            Some(format!("it is one of {}", words.join(", "))),
+        ),
+    }
+    None
+}
+
+fn read_attribute(node: &Node<'_>, schema: &mut Schema) {
+    let Some(kind) = read_kind(node) else { return };
+    if !node.is_named() {
+        return;
+    }
+    let name = node.key;
+    let bare = name.strip_suffix(".*").unwrap_or(name);
+    if bare.contains('*') || bare.is_empty() {
+        let help = "all names that begin alike are declared with `.*` at the end: `\"budget.*\"`";
+        node.report().add(
+            node.key_span,
+            format!("{} has a `*` out of place", Quoted(name)),
+            Some(help.into()),
+        );
+        return;
+    }
+    if ["timezone", "group.id"].contains(&name) && kind != Kind::String {
+        node.error(format!("{} is a string for the engine itself", Quoted(name)));
+        return;
+    }
+    schema.attribute(name, kind);
+}
+
+fn read_event(node: &Node<'_>, schema: &mut Schema) {
+    if !node.is_named() {
+        return;
+    }
+    let event = node.key;
+    if OWN_EVENTS.contains(&event) {
+        let help = "use another name; what the engine records need not be declared";
+        let message = format!("{} is an event that the engine records itself", Quoted(event));
+        node.report().add(node.key_span, message, Some(help.into()));
+        return;
+    }
+    schema.event(event);
+    let Some(table) = node.table() else { return };
+    for property in table.nodes() {
+        if !property.is_named() {
+            continue;
+        }
+        if property.is_list() {
+            read_lines(property, event, schema);
+        } else if let Some(kind) = read_kind(property) {
+            schema.property(event, property.key, kind);
+        }
+    }
+}
+
+/// `products = [{ sku = "string", price = "number" }]`
+fn read_lines(node: &Node<'_>, event: &str, schema: &mut Schema) {
+    let items = node.list().unwrap_or_default();
+    let [fields] = items[..] else {
+        let help = "write the fields of one object: `[{ sku = \"string\", price = \"number\" }]`";
+        node.error_help("a list of objects is declared with exactly one table of kinds", help);
+        return;
+    };
+    let Some(fields) = fields.table() else { return };
+    if fields.nodes().is_empty() {
+        fields.error("the objects have no fields");
+    }
+    for field in fields.nodes() {
+        if let Some(kind) = read_kind(field)
+            && field.is_named()
+        {
+            schema.line(event, node.key, field.key, kind);
+        }
+    }
+}
+
+fn read_affinity(node: &Node<'_>, names: &mut Names) {
+    let property = node.key;
+    if !node.is_named() {
+        return;
+    }
+    let Some(mut table) = node.table() else { return };
+    names.check_affinity(node);
+    let half_life = table.get("half_life").map_or(Some(Duration::days(7)), |node| node.duration());
+    let weights = table.get("weights").and_then(|node| node.table());
+    let weights = weights.map(|weights| {
+        let mut list = Vec::new();
+        for weight in weights.nodes() {
+            names.check_event(weight, weight.key, weight.key_span);
+            list.extend(weight.weight(AFFINITY_WEIGHT_MAX).map(|number| (weight.key, number)));
+        }
+        list
+    });
+    table.finish();
+    if let Some(half_life) = half_life {
+        names.schema.affinity(property, half_life, weights.as_deref());
+    }
+}
+
+impl Names {
+    fn checks(&self) -> bool {
+        self.schema.strict && self.is_sound
+    }
+
+    /// Whether a property that has a name of the context is always right.
+    fn is_context(property: &str) -> bool {
+        property.starts_with("context.")
+    }
+
+    /// Reports an event that is not declared, where it should be.
+    pub(super) fn check_event(&self, node: &Node<'_>, event: &str, place: Span) -> bool {
+        if !self.checks() || self.schema.events.contains_key(event) || OWN_EVENTS.contains(&event) {
+            return true;
+        }
+        let names = self.schema.events.keys().map(|name| &**name);
+        let help = did_you_mean(event, names)
+            .unwrap_or_else(|| format!("declare it as `[events.{}]`", quoted_key(event)));
+        node.report().add(place, format!("unknown event {}", Quoted(event)), Some(help));
+        false
+    }
+
+    /// Reports a property that an event does not have. Gives its kind where it is declared.
+    pub(super) fn check_property(&self, node: &Node<'_>, event: &str, property: &str) -> Option<Kind> {
+        let known = self.schema.events.get(event);
+        let kind = known.and_then(|event| event.properties.get(property).copied());
+        if let Some(known) = known
+            && kind.is_none()
+            && self.checks()
+            && !Names::is_context(property)
+        {
+            let names = known.properties.keys().map(|name| &**name);
+            let help = did_you_mean(property, names);
+            let message = format!("the event {} has no property {}", Quoted(event), Quoted(property));
+            node.report().add(node.place(), message, help);
+        }
+        kind
+    }
+
+    fn check_affinity(&self, node: &Node<'_>) {
+        let property = node.key;
+        let events = || self.schema.events.values();
+        let known = events().any(|event| event.properties.contains_key(property));
+        if self.checks() && !known && !Names::is_context(property) {
+            let names = events().flat_map(|event| event.properties.keys()).map(|name| &**name);
+            let help = did_you_mean(property, names)
+                .unwrap_or_else(|| "no event has a property of that name".into());
+            node.report().add(node.key_span, format!("unknown property {}", Quoted(property)), Some(help));
+        }
+    }
+}
+
+/// A name as a key of TOML.
+fn quoted_key(name: &str) -> String {
+    let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if is_bare { name.to_owned() } else { format!("{name:?}") }
+}

@@ -1,0 +1,465 @@
+use super::*;
+
+/// Each text with all of its errors.
+fn check(before: &str, rows: &[(&str, &[&str])]) {
+    for (text, expected) in rows {
+        let found = lines(&format!("{before}{text}"));
+        let missing = expected.iter().zip(&found).find(|(fragment, line)| !line.starts_with(**fragment));
+        assert!(missing.is_none() && found.len() == expected.len(), "{text}\n{found:#?}");
+    }
+}
+#[test]
+fn syntax_and_version() {
+    check(
+        "",
+        &[
+            ("", &["1:1: `version` is missing (begin the text with `version = 1`)"]),
+            (
+                "version = 2\nfoo = 1",
+                &["1:11: definitions of version 2 are not known (this crate reads version 1)"],
+            ),
+            ("version = '1'", &["1:11: an integer is wanted, this is a string"]),
+            (
+                "version = 1\na = 1\na = 2\nb = [1,,]",
+                &["3:1: the key `a` is there twice", "4:8: extra comma"],
+            ),
+            ("version = 1\n[segments]\nx = 'abc", &["3:9: invalid literal string, expected `'`"]),
+            ("version = 1\nsegmets = 1", &["2:1: unknown key `segmets` (did you mean `segments`?)"]),
+            ("version = 1\n[zebra]", &["2:2: unknown key `zebra` (it may have `version`, `settings`"]),
+            ("version = 1\n[experiments.x]", &["2:2: `experiments` is not supported yet"]),
+            ("version = 1\nsegments = []", &["2:12: a table is wanted, this is a list"]),
+        ],
+    );
+}
+#[test]
+fn settings() {
+    check(
+        "version = 1\n[settings]\n",
+        &[
+            (
+                "timezone = 'Europe/Pari'",
+                &["3:12: unknown time zone `Europe/Pari` (did you mean `Europe/Paris`?)"],
+            ),
+            (
+                "timezone = 'the moon'",
+                &["3:12: unknown time zone `the moon` (write an IANA name, such as `Europe/Paris`)"],
+            ),
+            (
+                "session_gap = 30",
+                &["3:15: a duration is wanted, this is an integer (write it as a string, such as \"30m\")"],
+            ),
+            ("session_gap = '30'", &["3:15: `30` is not a duration; write it as `90s`, `1h30m` or `30d`"]),
+            ("session_gap = '0s'", &["3:15: the duration must be more than 0"]),
+            ("dedup_window = '0d'", &["3:16: the duration must be more than 0"]),
+            ("dedup_window = '36501d'", &["3:16: the duration must be at most `36500d`"]),
+            ("schema = 'Strict'", &["3:10: unknown schema `Strict` (did you mean `strict`?)"]),
+            ("schema = 'none'", &["3:10: unknown schema `none` (it is one of `strict`, `lenient`)"]),
+            ("parts_max = 0", &["3:13: 0 is out of range: at least 1 and at most 65536"]),
+            ("parts_max = 1.5", &["3:13: an integer is wanted, this is a float"]),
+            ("seed = 99999999999999999999", &["3:8: the number is too large"]),
+            (
+                "seed = true\ntimezon = 1979-05-27",
+                &[
+                    "3:8: an integer is wanted, this is a boolean",
+                    "4:1: unknown key `timezon` (did you mean `timezone`?)",
+                ],
+            ),
+            ("timezone = 1979-05-27", &["3:12: a string is wanted, this is a date without quotes"]),
+        ],
+    );
+}
+#[test]
+fn schema() {
+    check(
+        "version = 1\n",
+        &[
+            ("attributes.a = 'strng'", &["2:16: unknown kind `strng` (did you mean `string`?)"]),
+            ("attributes.a = 'Integer'", &["2:16: unknown kind `Integer` (did you mean `number`?)"]),
+            (
+                "attributes.a = 'colour'",
+                &[
+                    "2:16: unknown kind `colour` (it is one of `bool`, `number`, `string`, `instant`, `geo`, `list`)",
+                ],
+            ),
+            ("attributes.a = 1", &["2:16: a string is wanted, this is an integer"]),
+            (
+                "attributes.a.b = 'string'",
+                &[
+                    "2:12: a kind is wanted, this is a table (a name with dots goes in quotes: `\"a.…\" = \"string\"`)",
+                ],
+            ),
+            ("attributes.'a*b' = 'string'", &["2:12: `a*b` has a `*` out of place"]),
+            ("attributes.'*' = 'string'", &["2:12: `*` has a `*` out of place"]),
+            ("attributes.'' = 'string'", &["2:12: the name is empty"]),
+            ("attributes.\"a\\u0007\" = 'string'", &["2:12: the name has a control character"]),
+            ("attributes.timezone = 'number'", &["2:23: `timezone` is a string for the engine itself"]),
+            ("events.a = 'string'", &["2:12: a table is wanted, this is a string"]),
+            ("[events.'message.sent']", &["2:9: `message.sent` is an event that the engine records itself"]),
+            ("[events.' ']", &["2:9: the name is empty"]),
+            (
+                "[events.a]\nb = []",
+                &["3:5: a list of objects is declared with exactly one table of kinds (write the fields"],
+            ),
+            ("[events.a]\nb = [{ c = 'string' }, { d = 'string' }]", &["3:5: a list of objects is declared"]),
+            ("[events.a]\nb = ['string']", &["3:6: a table is wanted, this is a string"]),
+            ("[events.a]\nb = [{}]", &["3:6: the objects have no fields"]),
+            ("[events.a]\nb = [{ c = 'nmber' }]", &["3:12: unknown kind `nmber` (did you mean `number`?)"]),
+        ],
+    );
+    let long = "x".repeat(201);
+    check(
+        "version = 1\n",
+        &[(&format!("[events.{long}]"), &["2:9: the name has 201 bytes, at most 200 are allowed"])],
+    );
+}
+#[test]
+fn affinity() {
+    check(
+        "version = 1\n[events.view]\nsku = 'string'\n[affinity.sku]\n",
+        &[
+            ("half_life = '0s'", &["5:13: the duration must be more than 0"]),
+            ("half_lif = '1d'", &["5:1: unknown key `half_lif` (did you mean `half_life`?)"]),
+            ("weights = { veiw = 1 }", &["5:13: unknown event `veiw` (did you mean `view`?)"]),
+            ("weights = { zebra = 1 }", &["5:13: unknown event `zebra` (declare it as `[events.zebra]`)"]),
+            (
+                "weights = { 'ze bra' = 1 }",
+                &["5:13: unknown event `ze bra` (declare it as `[events.\"ze bra\"]`)"],
+            ),
+            (
+                "weights = { view = -1 }",
+                &["5:20: a weight of -1 is out of range: at least 0 and at most 1000000000"],
+            ),
+            ("weights = { view = nan }", &["5:20: a weight of NaN is out of range"]),
+            ("weights = { view = inf }", &["5:20: a weight of inf is out of range"]),
+            ("weights = { view = '1' }", &["5:20: a number is wanted, this is a string"]),
+            ("[affinity.sky]", &["5:11: unknown property `sky` (did you mean `sku`?)"]),
+            ("[affinity.zebra]", &["5:11: unknown property `zebra` (no event has a property of that name)"]),
+        ],
+    );
+}
+#[test]
+fn segments() {
+    check(
+        "version = 1\n[events.view]\nsku = 'string'\n[segments]\n",
+        &[
+            (
+                "a = 3",
+                &[
+                    "5:5: an expression in quotes, or `{ by = \"…\", when = '…' }`, is wanted, this is an integer",
+                ],
+            ),
+            ("a = { by = 'sku' }", &["5:1: `when` is missing"]),
+            ("a = { by = '', when = 'did(view)' }", &["5:12: the name is empty"]),
+            (
+                "a = { by = 'sku', wen = 'did(view)' }",
+                &["5:1: `when` is missing", "5:19: unknown key `wen` (did you mean `when`?)"],
+            ),
+            ("'' = 'true'", &["5:1: the name is empty"]),
+            (
+                "a = 'did(veiw) and foo'\nb = 'segment(\"c\")'",
+                &["5:10: unknown event `veiw`", "5:20: unknown attribute `foo`", "6:14: unknown segment `c`"],
+            ),
+            ("a = 'segment(\"b\")'\nb = 'segment(\"a\")'", &["6:14: segments in a circle: a → b → a"]),
+            // What follows from an error is not told: `a` is defined, if not well.
+            ("a = 3\nb = 'segment(\"a\")'", &["5:5: an expression"]),
+            (
+                "a = { by = 'sku', when = 'true' }",
+                &["5:27: a keyed segment reads no event, so it has no parts"],
+            ),
+        ],
+    );
+    // Nor is what is not declared because its declaration is wrong.
+    check(
+        "version = 1\n",
+        &[(
+            "[events.view]\nsku = 'strng'\n[segments]\na = 'did(view where sku = \"x\") and'",
+            &["3:7: unknown kind", "5:35: expected"],
+        )],
+    );
+}
+#[test]
+fn content() {
+    check(
+        "version = 1\n",
+        &[
+            ("[templates.a]", &["2:12: the template has no fields"]),
+            ("[templates.a]\nb = 1", &["3:5: a string is wanted, this is an integer"]),
+            ("templates.a = 'x'", &["2:15: a table is wanted, this is a string"]),
+            ("[placements.a]", &["2:13: `variant` is missing"]),
+            (
+                "[placements.a]\nvariants = []",
+                &["2:13: `variant` is missing", "3:1: unknown key `variants` (did you mean `variant`?)"],
+            ),
+            ("[placements.a]\nsalt = ''\nvariant = [{ name = 'x' }]", &["3:8: the name is empty"]),
+            (
+                "[[placements.a.variant]]\nweight = '1'\nif = 'true'",
+                &[
+                    "2:1: `name` is missing",
+                    "3:10: a number is wanted, this is a string",
+                    "4:1: unknown key `if`",
+                ],
+            ),
+            (
+                "[[placements.a.variant]]\nname = 'x'\npriority = 1.5\ncontent = 'x'",
+                &["4:12: an integer is wanted, this is a float", "5:11: a table is wanted, this is a string"],
+            ),
+            (
+                "[[placements.a.variant]]\nname = 'x'\ncontent = { a = ['x'] }",
+                &["4:17: a string is wanted, this is a list"],
+            ),
+        ],
+    );
+}
+#[test]
+fn delivery() {
+    check(
+        "version = 1\n[delivery]\n",
+        &[
+            ("quiet = { push = { from = '22:00' } }", &["3:11: `to` is missing"]),
+            (
+                "quiet = { push = { from = '25:00', to = '08:00' } }",
+                &["3:27: `25:00` is not a time of day; write it as `22:00` or `07:30:15`"],
+            ),
+            (
+                "quiet = { push = { from = '08:00', to = '08:00' } }",
+                &["3:11: the quiet hours end when they begin"],
+            ),
+            (
+                "quiet = { push = { from = '22:00', to = '08:00', on = 'drop' } }",
+                &["3:55: only `defer` is supported yet"],
+            ),
+            (
+                "quiet = { push = { from = '22:00', to = '08:00', on = 'defr' } }",
+                &["3:55: unknown rule `defr` (did you mean `defer`?)"],
+            ),
+            (
+                "[[delivery.cap]]",
+                &[
+                    "3:1: `scope` is missing",
+                    "3:1: `max` is missing",
+                    "3:1: the cap has no time (say `per = \"day\"`",
+                ],
+            ),
+            (
+                "cap = [{ scope = 'globl', max = 0, per = 'month' }]",
+                &[
+                    "3:18: unknown scope `globl` (did you mean `global`?)",
+                    "3:33: 0 is out of range: at least 1",
+                    "3:42: unknown period `month` (it is one of `day`, `week`)",
+                ],
+            ),
+            (
+                "cap = [{ scope = 'tag:x', max = 1, per = 'day', window = '1d' }]",
+                &[
+                    "3:18: a scope of `tag:` is not supported yet",
+                    "3:58: `per` and `window` exclude one another",
+                ],
+            ),
+            (
+                "cap = [{ scope = 'channel:', max = 1, window = '0s' }]",
+                &[
+                    "3:18: unknown scope `channel:` (it is `global` or `channel:NAME`)",
+                    "3:48: the duration must be more than 0",
+                ],
+            ),
+            (
+                "cap = [{ scope = 'global', max = 1, per = 'day', counts = [] }]",
+                &["3:59: the cap counts nothing"],
+            ),
+            (
+                "cap = [{ scope = 'global', max = 1, per = 'day', counts = ['transactional', 'service', 'service'] }]",
+                &["3:60: transactional messages pass every cap", "3:88: the class is named twice"],
+            ),
+            (
+                "cap = [{ scope = 'global', max = 1, per = 'day', counts = ['marketin'] }]",
+                &["3:60: unknown class `marketin` (did you mean `marketing`?)"],
+            ),
+        ],
+    );
+}
+const JOURNEY: &str = "version = 1\n[events.go]\nkey = 'string'\n[segments]\nhot = 'true'\n[journeys.a]\n";
+#[test]
+fn journeys() {
+    check(
+        JOURNEY,
+        &[
+            ("", &["6:11: `enter` is missing", "6:11: `step` is missing"]),
+            (
+                "enter = { evnt = 'go' }\nstep = []",
+                &[
+                    "7:1: the trigger is missing (say one of `event`, `segment_entered`, `segment_left`)",
+                    "7:11: unknown key `evnt` (did you mean `event`?)",
+                ],
+            ),
+            ("enter = { event = 'goo' }\nstep = []", &["7:19: unknown event `goo` (did you mean `go`?)"]),
+            (
+                "enter = { event = 'go', key = 'kye' }\nstep = []",
+                &["7:31: the event `go` has no property `kye` (did you mean `key`?)"],
+            ),
+            (
+                "enter = { event = 'go', segment_left = 'hot' }\nstep = []",
+                &["7:25: `event` and `segment_left` exclude one another"],
+            ),
+            (
+                "enter = { segment_left = 'hit' }\nstep = []",
+                &["7:26: unknown segment `hit` (did you mean `hot`?)"],
+            ),
+            (
+                "enter = { segment_left = 'hot', where = 'x', key = 'k' }\nstep = []",
+                &["7:33: `where` goes with `event`", "7:46: `key` goes with `event`"],
+            ),
+            ("enter = { cron = '0 9 * * *' }\nstep = []", &["7:11: `cron` is not supported yet"]),
+            (
+                "enter = { event = 'go', reentry = 'onc' }\nstep = []",
+                &["7:35: unknown reentry `onc` (did you mean `once`?)"],
+            ),
+            (
+                "enter = { event = 'go', reentry = { parallel = 3 } }\nstep = []",
+                &["7:37: `parallel` is not supported yet"],
+            ),
+            ("enter = { event = 'go', reentry = {} }\nstep = []", &["7:25: `after` is missing"]),
+            (
+                "enter = { event = 'go', reentry = 7 }\nstep = []",
+                &["7:35: a word, or `{ after = \"7d\" }`, is wanted, this is an integer"],
+            ),
+            (
+                "enter = { event = 'go' }\nstep = []\nexit = [{ event = 'go', reentry = 'once' }, 3]",
+                &["9:25: unknown key `reentry`", "9:45: a table is wanted, this is an integer"],
+            ),
+            (
+                "enter = { event = 'go' }\nstep = []\nclass = 'promo'\npriority = 'high'\naudience = true",
+                &[
+                    "9:9: unknown class `promo` (it is one of `marketing`, `service`, `transactional`)",
+                    "10:12: an integer is wanted",
+                    "11:12: a string is wanted",
+                ],
+            ),
+            (
+                "enter = { event = 'go' }\nstep = []\ngoal = {}\nholdout = 5\nlate = {}",
+                &[
+                    "9:1: `goal` is not supported yet",
+                    "10:1: `holdout` is not supported yet",
+                    "11:1: `late` is not supported yet",
+                ],
+            ),
+        ],
+    );
+}
+#[test]
+fn steps() {
+    let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\n");
+    check(
+        &before,
+        &[
+            ("wait = '1h'", &["8:1: `id` is missing"]),
+            ("id = ''\nwait = '0s'", &["9:6: the name is empty", "10:8: the duration must be more than 0"]),
+            (
+                "id = 'x'",
+                &["8:1: the step's action is missing (say one of `wait`, `branch`, `send`, `goto`)"],
+            ),
+            ("id = 'x'\nwait = '1h'\ngoto = 'y'", &["11:1: `wait` and `goto` exclude one another"]),
+            ("id = 'x'\nwait_for = {}", &["10:1: `wait_for` is not supported yet"]),
+            (
+                "id = 'x'\nwait_until = {}\n[[journeys.a.step]]\nid = 'y'\nsplit = {}",
+                &["10:1: `wait_until` is not supported yet", "13:1: `split` is not supported yet"],
+            ),
+            (
+                "id = 'x'\nsned = {}",
+                &["8:1: the step's action is missing", "10:1: unknown key `sned` (did you mean `send`?)"],
+            ),
+            (
+                "id = 'x'\nsend = { chanel = 'push', expires = 5 }",
+                &[
+                    "10:1: `channel` is missing",
+                    "10:1: `template` is missing",
+                    "10:10: unknown key `chanel` (did you mean `channel`?)",
+                    "10:37: a duration is wanted",
+                ],
+            ),
+            (
+                "id = 'x'\nsend = { channel = 'push', template = 't', unreachable = 'y' }",
+                &["10:44: `unreachable` is not supported yet"],
+            ),
+            ("id = 'x'\nbranch = []", &["10:10: the branch has no arms"]),
+            (
+                "id = 'x'\nbranch = [{ when = 'true' }, { to = 'x', wen = 1 }]",
+                &[
+                    "10:11: `to` is missing",
+                    "10:30: `when` is missing",
+                    "10:42: unknown key `wen` (did you mean `when`?)",
+                ],
+            ),
+            ("id = 'x'\ngoto = 1", &["10:8: a string is wanted, this is an integer"]),
+        ],
+    );
+}
+#[test]
+fn recommend() {
+    check(
+        "version = 1\n[events.buy]\nat = 'instant'\nsku = 'string'\nlines = [{ sku = 'string', ok = 'bool' }]\n[recommend]\n",
+        &[
+            ("", &["6:2: `interactions` is missing"]),
+            ("interactions.by = { item = 'sku' }", &["7:14: unknown event `by` (did you mean `buy`?)"]),
+            ("interactions.buy = {}", &["7:14: `item` is missing"]),
+            (
+                "interactions.buy = { item = 'sko' }",
+                &["7:29: the event `buy` has no property `sko` (did you mean `sku`?)"],
+            ),
+            ("interactions.buy = { item = 'at' }", &["7:29: the id of an item is a string or a number"]),
+            (
+                "interactions.buy = { item = 'lines' }",
+                &["7:29: `lines` is a list of objects (name the field that is the item's id: `lines.…`)"],
+            ),
+            (
+                "interactions.buy = { item = 'lines.skw' }",
+                &["7:29: unknown field `skw` (did you mean `sku`?)"],
+            ),
+            (
+                "interactions.buy = { item = 'lines.ok' }",
+                &["7:29: the id of an item is a string or a number"],
+            ),
+            (
+                "interactions.buy = { item = 'sku', weight = 1e7, action = 'vewed' }",
+                &[
+                    "7:45: a weight of 10000000 is out of range: at least 0 and at most 1000000",
+                    "7:59: unknown action `vewed` (did you mean `viewed`?)",
+                ],
+            ),
+            (
+                "interactions = {}\npopularity = { half_life = '1s', kappa = 0, contxt = [] }",
+                &[
+                    "8:28: `half_life` is 1s, but must be from `1m` to `36500d`",
+                    "8:42: `kappa` is 0, but must be above 0 and at most 1e9",
+                    "8:45: unknown key `contxt` (did you mean `context`?)",
+                ],
+            ),
+            (
+                "interactions = {}\npopularity = { kappa = 0 }",
+                &["8:24: `kappa` is 0, but must be above 0 and at most 1e9"],
+            ),
+            (
+                "interactions = {}\npopularity = { context = ['a', 'a', ''] }",
+                &["8:32: `a` is named twice", "8:37: the name is empty"],
+            ),
+            (
+                "interactions = {}\npopularity = { context = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'] }",
+                &["8:26: at most 8 parts of the context can be counted by"],
+            ),
+            (
+                "interactions = {}\ncovisitation = { neighbours = -1, back = 2 }",
+                &[
+                    "8:31: -1 is out of range: at least 1 and at most 10000",
+                    "8:42: `back` is 2, but must be from 0 to 1",
+                ],
+            ),
+            (
+                "interactions = {}\ncovisitation = { back = 2 }",
+                &["8:25: `back` is 2, but must be from 0 to 1"],
+            ),
+            (
+                "interactions = {}\ncovisitation = { session_gap = '0s', half_life = 3 }",
+                &["8:32: the duration must be more than 0", "8:50: a duration is wanted"],
+            ),
+        ],
+    );
+}

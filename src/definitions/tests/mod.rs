@@ -1,0 +1,18 @@
+mod errors;
+mod mutated;
+mod places;
+mod valid;
+
+use crate::definitions::{Definitions, Errors};
+
+/// A whole file that is right.
+const SHOP: &str = include_str!("shop.toml");
+
+fn refused(text: &str) -> Errors {
+    Definitions::from_toml(text).expect_err(text)
+}
+
+/// `line:column message (help)` of every error.
+fn lines(text: &str) -> Vec<String> {
+    refused(text).iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,142 @@
+use crate::definitions::{InteractionDefinition, RecommendDefinition};
+use crate::model::{Instant, Message, Value};
+use crate::profile::UserKey;
+use crate::recommend::{
+    CoVisitation, Error, Interaction, Items, Popularity, Query, Recommendation, Recommender, Request,
+};
+use hashbrown::HashMap;
+use serde::Serialize;
+use smallvec::SmallVec;
+
+/// The recommenders of a partition, which learn from every event that the definitions name.
+#[derive(Debug)]
+pub(crate) struct Models {
+    rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
+    /// Parts of the context that popularity is also counted by, each with its model.
+    contexts: Vec<Box<str>>,
+    models: Vec<Popularity>,
+    items: Items,
+    covisitation: CoVisitation,
+    popularity: Popularity,
+}
+
+impl Models {
+    /// Untrained models.
+    pub(crate) fn new(definition: &RecommendDefinition) -> Models {
+        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
+        let checked = "parameters are checked with the definitions";
+        let models = popularity_contexts
+            .iter()
+            .map(|name| popularity.clone().context(&**name).check().expect(checked));
+        Models {
+            rules: interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect(),
+            contexts: popularity_contexts.clone(),
+            models: models.collect(),
+            items: Items::new(),
+            covisitation: covisitation.clone().check().expect(checked),
+            popularity: popularity.clone().check().expect(checked),
+        }
+    }
+
+    pub(crate) fn items(&self) -> &Items {
+        &self.items
+    }
+
+    /// Learns from a message. Items that cannot be ids teach nothing.
+    pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) {
+        let Some((event, properties)) = message.event() else { return };
+        let Some(rule) = self.rules.get(event) else { return };
+        let contexts: SmallVec<[(&str, &str); 4]> = self
+            .contexts
+            .iter()
+            .filter_map(|name| {
+                let value = properties.get_path(name).or_else(|| message.context.get_path(name))?;
+                Some((&**name, value.as_str()?))
+            })
+            .collect();
+        let Models { items, covisitation, popularity, models, .. } = self;
+        let mut learn = |item: &str| {
+            let Ok(item) = items.intern(item) else { return };
+            let interaction = Interaction::new(user.0, item, at)
+                .with_weight(rule.weight)
+                .with_action(rule.action)
+                .with_context(&contexts);
+            covisitation.learn(&interaction);
+            popularity.learn(&interaction);
+            models.iter_mut().for_each(|model| model.learn(&interaction));
+        };
+        match &rule.list {
+            None => {
+                properties.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn))
+            }
+            Some(list) => {
+                let Some(Value::List(lines)) = properties.get_path(list) else { return };
+                for line in lines {
+                    if let Value::Object(line) = line {
+                        line.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn forget(&mut self, user: UserKey) {
+        self.covisitation.forget(user.0);
+        self.popularity.forget(user.0);
+        self.models.iter_mut().for_each(|model| model.forget(user.0));
+    }
+
+    /// What co-visitation says, filled up with what is popular.
+    pub(crate) fn recommend(
+        &self,
+        user: Option<UserKey>,
+        query: &Query,
+        now: Instant,
+    ) -> Result<Vec<Recommendation>, Error> {
+        let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
+        let mut answer = self.covisitation.recommend(&request);
+        if answer.len() < request.limit() {
+            let least = answer.last().map_or(1.0, |last| last.score);
+            self.fill_up(&request, least, &mut answer);
+        }
+        Ok(answer)
+    }
+
+    /// Adds popular items below those that are there: their scores are scaled to stay below.
+    fn fill_up(&self, request: &Request<'_>, least: f64, answer: &mut Vec<Recommendation>) {
+        // The first part of the context that the host has named, or everybody.
+        let place = self.contexts.iter().position(|name| request.context(name).is_some());
+        let popular = place.map_or(&self.popularity, |place| &self.models[place]).recommend(request);
+        let Some(most) = popular.first().map(|first| first.score).filter(|most| *most > 0.0) else { return };
+        let related = answer.len();
+        for mut item in popular {
+            if answer.len() >= request.limit() {
+                return;
+            }
+            if !answer[..related].iter().any(|known| known.item == item.item) {
+                if related > 0 {
+                    item.score = item.score / most * least;
+                }
+                answer.push(item);
+            }
+        }
+    }
+
+    pub(crate) fn state(&self) -> impl Serialize + '_ {
+        (&self.items, &self.covisitation, &self.popularity, &self.models)
+    }
+}
+
+/// Calls `f` with an item's id, or with each of a list of them; whole numbers are ids too.
+fn each_text(value: &Value, f: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => f(text),
+        Value::Int(n) => f(&n.to_string()),
+        Value::List(list) => list.iter().for_each(|element| {
+            if !matches!(element, Value::List(_)) {
+                each_text(element, f);
+            }
+        }),
+        _ => {}
+    }
+}

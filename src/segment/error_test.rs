@@ -1,0 +1,240 @@
+//! Every refused text says what is wrong, where, and what to do.
+
+use crate::segment::{Error, ErrorKind, Kind, Plan, Schema};
+
+fn schema() -> Schema {
+    let mut schema = Schema::strict();
+    schema
+        .attribute("country", Kind::String)
+        .attribute("age_years", Kind::Number)
+        .attribute("vip", Kind::Bool);
+    schema
+        .attribute("location", Kind::Geo)
+        .attribute("birthday", Kind::Instant)
+        .attribute("tags", Kind::List);
+    schema.attribute("budget.*", Kind::Number);
+    for event in ["view", "purchase", "add_to_cart"] {
+        schema.property(event, "sku", Kind::String).property(event, "category", Kind::String);
+        schema.property(event, "amount", Kind::Number);
+    }
+    schema.line("order", "products", "price", Kind::Number).line(
+        "order",
+        "products",
+        "category",
+        Kind::String,
+    );
+    schema
+}
+
+fn errors(text: &str) -> Vec<Error> {
+    match Plan::builder(schema()).segment("s", None, text).build() {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors,
+    }
+}
+
+#[test]
+fn refused_texts() {
+    use ErrorKind::*;
+    // Text, kind, the marked part, words of the message or of the help.
+    for (text, kind, marked, words) in [
+        ("", Syntax, "", "found the end"),
+        ("   # nothing", Syntax, "", "found the end"),
+        ("country = ", Syntax, "", "found the end"),
+        ("did(view", Syntax, "", "expected an operator or `)`, found the end"),
+        ("did(view))", Syntax, ")", "a `)` too many"),
+        ("did(purchas in 30d)", UnknownName, "purchas", "did you mean `purchase`?"),
+        ("did(view where categry = \"x\")", UnknownName, "categry", "did you mean `category`?"),
+        ("did(view where country = \"FR\")", UnknownName, "country", "`user.country`"),
+        ("contry = \"FR\"", UnknownName, "contry", "did you mean `country`?"),
+        ("purchase", UnknownName, "purchase", "did(purchase)"),
+        ("cont(view) > 1", UnknownName, "cont", "did you mean `count`?"),
+        ("segment(\"t\")", UnknownName, "\"t\"", "unknown segment `t`"),
+        ("country = FR", UnknownName, "FR", "put quotes around a text: `\"FR\"`"),
+        ("1 < age_years < 5", ChainedComparison, "1 < age_years <", "between"),
+        ("vip && country = \"FR\"", Lexical, "&&", "write `and`"),
+        ("vip || vip", Lexical, "||", "write `or`"),
+        ("!vip", Lexical, "!", "write `not`"),
+        ("did(view in 7 days)", Lexical, "7", "write `7d`"),
+        ("did(view in 7)", Lexical, "7", "write `7d`"),
+        ("did(view in 3 months)", Lexical, "3", "in last 3 months"),
+        ("now - last(view) > 7 days", Lexical, "7 days", "write `7d`"),
+        ("did(view in 1.5h)", Lexical, "1.5h", "1h30m"),
+        ("did(view in 0d)", EmptyWindow, "in 0d", "no event"),
+        ("did(view from 1d to 2d ago)", EmptyWindow, "from 1d to 2d ago", "the longer time comes first"),
+        (
+            "did(view between @2026-02-01 and @2026-01-01)",
+            EmptyWindow,
+            "between @2026-02-01 and @2026-01-01",
+            "earlier",
+        ),
+        ("did(view in this fortnight)", Syntax, "fortnight", "day, week, month and year"),
+        ("age_years > \"x\"", Kind, "age_years > \"x\"", "a number cannot be compared with a string"),
+        ("country + 1 = 2", Kind, "country + 1", "cannot be added"),
+        ("count(view) and vip", Kind, "count(view)", "did(…)"),
+        ("vip > true", Kind, "vip > true", "no order"),
+        ("now - last(view) > 14", Kind, "now - last(view) > 14", "as in `7d`"),
+        ("last(view) > 14d", Kind, "last(view) > 14d", "now - last(view) > 14d"),
+        (
+            "distance(location, geo(1, 2)) < 300m",
+            Kind,
+            "distance(location, geo(1, 2)) < 300m",
+            "`300 m` are metres",
+        ),
+        ("age_years < 5 km", Kind, "age_years < 5 km", "a number cannot be compared with a distance"),
+        ("country in [1, 2]", Kind, "1", "cannot be compared"),
+        ("country contains 5", Kind, "5", "a string is wanted"),
+        ("sum(view.category) > 1", Kind, "view.category", "a property that is a number"),
+        ("sum(view) > 1", Arguments, "view", "view.amount"),
+        ("did(view.sku)", Arguments, "view.sku", "where sku is present"),
+        ("percentile(view.amount, 101) > 1", Arguments, "101", "from 0 to 100"),
+        ("percentile(view.amount) > 1", Arguments, "view.amount", "and a percentage"),
+        ("length(tags, tags) > 1", Arguments, "length(tags, tags)", "takes one argument, not 2"),
+        ("country matches \"(\"", Regex, "\"(\"", "not a regular expression"),
+        ("country matches \"(a{1000}){1000}\"", Limit, "\"(a{1000}){1000}\"", "1 MiB"),
+        ("did(view where now > @2026-01-01)", NotInWhere, "now", "by a window"),
+        ("did(view where session.number = 1)", NotInWhere, "session.number", "by a window"),
+        ("did(view where did(purchase))", NotInWhere, "did", "not known inside `where`"),
+        ("sequence(not view, purchase)", Syntax, "not view", "the first step"),
+        ("sequence(view within 1h)", Syntax, "view within 1h", "the first step"),
+        ("sequence(view in 7d, purchase)", Syntax, "in", "stands behind it"),
+        ("budget[key] > 1", OutOfPlace, "budget[key]", "keyed segment"),
+        ("some sku: (some category: (did(view)))", OutOfPlace, "some category: (did(view))", "do not nest"),
+        (
+            "(now - birthday) * (now - birthday) > 1d",
+            Kind,
+            "(now - birthday) * (now - birthday)",
+            "multiplied",
+        ),
+        ("1d / (now - birthday) > 2", TimeNotTold, "1d / (now - birthday)", "cannot be told"),
+        (
+            "((now - birthday) / 1d) * ((now - birthday) / 1d) > 1",
+            TimeNotTold,
+            "((now - birthday) / 1d) * ((now - birthday) / 1d)",
+            "cannot be told",
+        ),
+        ("age(now) > 1", TimeNotTold, "now", "stands still"),
+        ("country = \"x", Lexical, "\"x", "does not end"),
+        ("country = \"\\q\"", Lexical, "\\q", "unknown escape"),
+        ("local_time > 25:00", Lexical, "25:00", "not a time of day"),
+        ("birthday > @2026-13-01", Lexical, "@2026-13-01", "not an instant"),
+        ("country = “x”", Lexical, "“", "straight quotes"),
+        ("did(where sku = \"x\")", Syntax, "where", "the name of an event"),
+        ("and vip", Syntax, "and", "in backquotes"),
+        ("country in \"FR\"", Syntax, "\"FR\"", "a list such as"),
+        ("country is", Syntax, "", "`missing` or `present`"),
+        ("vip vip", Syntax, "vip", "expected an operator or the end"),
+    ] {
+        let errors = errors(text);
+        let Some(first) = errors.first() else { panic!("`{text}` was accepted") };
+        let shown = format!("{first:#}");
+        assert_eq!(first.kind(), kind, "`{text}`: {shown}");
+        assert_eq!(&text[first.span().range()], marked, "`{text}`: {shown}");
+        assert!(shown.contains(words), "`{text}`: {shown}");
+        assert!(shown.lines().all(|line| line.len() < 300), "{shown}");
+    }
+}
+
+#[test]
+fn all_errors_of_a_text_are_reported_together() {
+    let errors = errors("did(purchas) and (country = ) or cont(view) > 1 and vip && contry = \"x\"");
+    let kinds: Vec<_> = errors.iter().map(Error::kind).collect();
+    assert!(errors.len() >= 2, "{errors:?}");
+    assert!(kinds.contains(&ErrorKind::Syntax) && kinds.contains(&ErrorKind::Lexical), "{errors:?}");
+    let errors =
+        super::error_test::errors("did(purchas) and contry = \"x\" and age_years > \"x\" and sum(view) > 1");
+    assert_eq!(errors.len(), 4, "{errors:?}");
+}
+
+#[test]
+fn accepted_texts() {
+    for text in [
+        "count(view where category = \"sneakers\" in 7d) >= 3 and not did(purchase in 30d)",
+        "sequence(add_to_cart, not purchase) and now - last(add_to_cart) >= 1h",
+        "sum(purchase.amount where category = \"dining\" in this month) > 0.9 * budget.dining",
+        "COUNT = 1 or true".trim_start_matches("COUNT = 1 or "),
+        "distance(location, geo(48.8566, 2.3522)) < 5 km",
+        "distance(location, geo(48.8566, 2.3522)) < 300 m or distance(location, location) < 2mi",
+        "session.number = 1 and last(view.context.device.type) = \"mobile\"",
+        "count(view where at.hour between 5 and 10 in 30d) > 10%",
+        "country NOT IN ['FR', 'DE'] AND NOT vip",
+        "sum(order.products.price where category = \"shoes\" in 90d) > 1_000",
+        "did(order.products where event.context.x is missing)"
+            .trim_start_matches("did(order.products where event.context.x is missing)")
+            .trim(),
+        "is_anniversary(birthday) or age(birthday) between 18 and 25",
+        "abs(now - birthday) < 3d",
+        "some category: (did(view in 24h) and not did(purchase in 24h))",
+        "bucket(\"spring\") < 50 and top(\"category\") = \"boots\" and affinity('category', 'boots') > 0.5",
+        "count(any in session) > 2 and local_time between 08:00 and 20:00 and weekday in [\"sat\", \"sun\"]",
+        "did([view, purchase] since last(add_to_cart in 3d)) # comment",
+        "lower(country) starts with \"f\" and country ends with \"r\" and country matches \"^f.$\"",
+        "max(purchase.amount in last 6 months) - min(purchase.amount in last week) > -5",
+        "country = \"\\u{1F600}\\n\" or `country` = 'x'",
+        "(now - last(view)) / 1d > 3 and min_of(now, birthday) = now",
+    ] {
+        if text.is_empty() {
+            continue;
+        }
+        let found = errors(text);
+        assert!(found.is_empty(), "`{text}`: {:#}", found[0]);
+    }
+}
+
+#[test]
+fn circles_and_unknown_segments() {
+    let build = |segments: &[(&str, &str)]| {
+        let builder = Plan::builder(schema());
+        segments.iter().fold(builder, |builder, (name, text)| builder.segment(name, None, text)).build()
+    };
+    let circle = build(&[("a", "segment(\"b\")"), ("b", "vip and segment(\"a\")")]).unwrap_err();
+    assert_eq!(circle[0].kind(), ErrorKind::Circle);
+    assert!(circle[0].message().contains("a → b → a"), "{}", circle[0]);
+    let own = build(&[("a", "segment(\"a\")")]).unwrap_err();
+    assert_eq!(own[0].kind(), ErrorKind::Circle);
+    let twice = build(&[("a", "vip"), ("a", "vip")]).unwrap_err();
+    assert!(twice[0].message().contains("defined twice"));
+    let chain: Vec<(String, String)> = (0..300)
+        .map(|i| (format!("s{i}"), if i == 0 { "vip".into() } else { format!("segment(\"s{}\")", i - 1) }))
+        .collect();
+    let chain: Vec<(&str, &str)> = chain.iter().map(|(a, b)| (&**a, &**b)).collect();
+    assert_eq!(build(&chain).unwrap_err()[0].kind(), ErrorKind::Limit);
+    // What is referred to twice is evaluated once; this text would otherwise take 2^60 steps.
+    let doubled: Vec<(String, String)> = (0..60)
+        .map(|i| {
+            (
+                format!("s{i}"),
+                if i == 0 { "vip".into() } else { format!("segment(\"s{0}\") or segment(\"s{0}\")", i - 1) },
+            )
+        })
+        .collect();
+    let doubled: Vec<(&str, &str)> = doubled.iter().map(|(a, b)| (&**a, &**b)).collect();
+    build(&doubled).unwrap();
+}
+
+#[test]
+fn deep_long_and_wide_texts_end_at_a_limit() {
+    for text in [
+        "(".repeat(60_000),
+        format!("{}vip{}", "(".repeat(30_000), ")".repeat(30_000)),
+        "not ".repeat(15_000),
+        format!("age_years > {}1", "-".repeat(30_000)),
+        "abs(".repeat(15_000),
+        "did(view where ".repeat(3_000),
+        "some sku: (".repeat(5_000),
+        "did(view since last(".repeat(3_000),
+        "[".repeat(60_000),
+        "x".repeat(70_000),
+        vec!["vip"; 8_000].join(" or "),
+        vec!["1"; 8_000].join(" + "),
+        "`".repeat(60_000),
+        "@".repeat(60_000),
+        "\"".repeat(60_001),
+        "&&".repeat(30_000),
+    ] {
+        assert!(!errors(&text).is_empty());
+    }
+    for fine in [format!("{}vip{}", "(".repeat(100), ")".repeat(100)), vec!["vip"; 2_000].join(" and ")] {
+        assert!(errors(&fine).is_empty());
+    }
+}
