@@ -12,14 +12,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 /// Lines of a file, gzip'd or not, of standard input, or of a text; with a progress bar where that can be seen.
-pub struct Lines {
+pub(crate) struct Lines {
     reader: Box<dyn BufRead>,
     number: u64,
     bar: ProgressBar,
 }
 
 impl Lines {
-    pub fn open(path: &str) -> io::Result<Lines> {
+    pub(crate) fn open(path: &str) -> io::Result<Lines> {
         if path == "-" {
             return Ok(Lines {
                 reader: Box::new(io::stdin().lock()),
@@ -37,12 +37,12 @@ impl Lines {
         Ok(Lines { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), number: 0, bar })
     }
 
-    pub fn of_text(text: &'static str) -> Lines {
+    pub(crate) fn of_text(text: &'static str) -> Lines {
         Lines { reader: Box::new(text.as_bytes()), number: 0, bar: ProgressBar::hidden() }
     }
 
     /// The next line that is not blank, with its number.
-    pub fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
         loop {
             let mut line = Vec::new();
             if self.reader.read_until(b'\n', &mut line)? == 0 {
@@ -57,13 +57,13 @@ impl Lines {
         }
     }
 
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
 /// The files of `--out`; without it everything written here is dropped.
-pub struct Outputs {
+pub(crate) struct Outputs {
     changes: Box<dyn Write>,
     actions: Box<dyn Write>,
     profiles: Box<dyn Write>,
@@ -85,7 +85,7 @@ struct Profile<'a> {
 }
 
 impl Outputs {
-    pub fn create(folder: Option<&str>) -> io::Result<Outputs> {
+    pub(crate) fn create(folder: Option<&str>) -> io::Result<Outputs> {
         let file = |name: &str| -> io::Result<Box<dyn Write>> {
             let Some(folder) = folder else { return Ok(Box::new(io::sink())) };
             std::fs::create_dir_all(folder)?;
@@ -100,23 +100,23 @@ impl Outputs {
         })
     }
 
-    pub fn changes(&mut self, changes: &[Change]) -> io::Result<()> {
+    pub(crate) fn changes(&mut self, changes: &[Change]) -> io::Result<()> {
         if self.wanted {
             changes.iter().try_for_each(|change| line(&mut self.changes, change))?;
         }
         Ok(())
     }
 
-    pub fn action(&mut self, action: &Action) -> io::Result<()> {
+    pub(crate) fn action(&mut self, action: &Action) -> io::Result<()> {
         line(&mut self.actions, action)
     }
 
-    pub fn rejected(&mut self, number: u64, error: &str) -> io::Result<()> {
+    pub(crate) fn rejected(&mut self, number: u64, error: &str) -> io::Result<()> {
         line(&mut self.rejected, &Rejected { line: number, error })
     }
 
     /// All profiles in order of id; then everything is on disk.
-    pub fn profiles(&mut self, partition: &Partition) -> io::Result<()> {
+    pub(crate) fn profiles(&mut self, partition: &Partition) -> io::Result<()> {
         if self.wanted {
             for user in partition.users() {
                 let attributes =

@@ -11,7 +11,7 @@ use std::time::Instant as Clock;
 const STORIES_MAX: usize = 5_000;
 const LINES_MAX: usize = 60;
 
-pub struct Summary {
+pub(crate) struct Summary {
     began: Clock,
     messages: u64,
     duplicates: u64,
@@ -25,7 +25,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub fn new(wanted: Option<String>) -> Summary {
+    pub(crate) fn new(wanted: Option<String>) -> Summary {
         Summary {
             began: Clock::now(),
             messages: 0,
@@ -40,14 +40,14 @@ impl Summary {
         }
     }
 
-    pub fn reject(&mut self, line: u64, problem: &str) {
+    pub(crate) fn reject(&mut self, line: u64, problem: &str) {
         self.rejected_count += 1;
         if self.rejected.len() < 5 {
             self.rejected.push((line, problem.to_owned()));
         }
     }
 
-    pub fn message(&mut self, message: &Message, now: Instant, outcome: &Outcome) {
+    pub(crate) fn message(&mut self, message: &Message, now: Instant, outcome: &Outcome) {
         self.messages += 1;
         self.first.get_or_insert(now);
         if outcome.duplicate {
@@ -64,7 +64,7 @@ impl Summary {
         }
     }
 
-    pub fn outcome(&mut self, outcome: &Outcome) {
+    pub(crate) fn outcome(&mut self, outcome: &Outcome) {
         for change in &outcome.changes {
             let words = change.to_string();
             let words = words.strip_prefix(&*change.user).unwrap_or(&words).trim_start().to_owned();
@@ -75,7 +75,7 @@ impl Summary {
         }
     }
 
-    pub fn action(&mut self, action: &Action) {
+    pub(crate) fn action(&mut self, action: &Action) {
         *self.actions.entry((action.journey.to_string(), action.channel.to_string())).or_default() += 1;
     }
 
@@ -89,7 +89,7 @@ impl Summary {
         }
     }
 
-    pub fn print(&self, partition: &Partition) {
+    pub(crate) fn print(&self, partition: &Partition) {
         let seconds = self.began.elapsed().as_secs_f64();
         let days = self.first.map_or(0, |first| (partition.clock() - first).as_millis() / 86_400_000);
         println!("{} messages of {} users over {days} days", self.messages, partition.user_count());
@@ -122,12 +122,12 @@ impl Summary {
             }
         }
 
-        if let Ok(best) = partition.recommend("", &Query::trending().limit(10), partition.clock()) {
-            if !best.is_empty() {
-                println!("\nBest items now");
-                for (i, item) in best.iter().enumerate() {
-                    println!("  {:>2}. {:<28} {:>9.2}  {}", i + 1, item.item, item.score, item.reason);
-                }
+        if let Ok(best) = partition.recommend("", &Query::trending().limit(10), partition.clock())
+            && !best.is_empty()
+        {
+            println!("\nBest items now");
+            for (i, item) in best.iter().enumerate() {
+                println!("  {:>2}. {:<28} {:>9.2}  {}", i + 1, item.item, item.score, item.reason);
             }
         }
         self.print_story(partition);

@@ -21,7 +21,16 @@ pub(crate) struct JourneyPlan {
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
     pub(crate) policy: DeliveryPolicy,
     /// Segments are numbered only once the plan is built.
-    unresolved: Vec<(Vec<Box<str>>, Box<str>, Transition, SegmentUse)>,
+    unresolved: Vec<Unresolved>,
+}
+
+/// A trigger that waits for its segment's number.
+#[derive(Debug)]
+struct Unresolved {
+    path: Vec<Box<str>>,
+    segment: Box<str>,
+    transition: Transition,
+    segment_use: SegmentUse,
 }
 
 #[derive(Debug)]
@@ -203,23 +212,18 @@ impl JourneyPlan {
                 let uses = self.by_event.entry(event.clone()).or_default();
                 uses.push(EventUse { journey, is_exit, filter, key: key.clone() });
             }
-            Trigger::SegmentEntered(segment) => {
-                let place = (
-                    path("segment_entered"),
-                    segment.clone(),
-                    Transition::Entered,
-                    SegmentUse { journey, is_exit },
-                );
-                self.unresolved.push(place);
-            }
-            Trigger::SegmentLeft(segment) => {
-                let place = (
-                    path("segment_left"),
-                    segment.clone(),
-                    Transition::Left,
-                    SegmentUse { journey, is_exit },
-                );
-                self.unresolved.push(place);
+            Trigger::SegmentEntered(segment) | Trigger::SegmentLeft(segment) => {
+                let (key, transition) = match trigger {
+                    Trigger::SegmentLeft(_) => ("segment_left", Transition::Left),
+                    _ => ("segment_entered", Transition::Entered),
+                };
+                let segment_use = SegmentUse { journey, is_exit };
+                self.unresolved.push(Unresolved {
+                    path: path(key),
+                    segment: segment.clone(),
+                    transition,
+                    segment_use,
+                });
             }
         }
     }
@@ -227,7 +231,7 @@ impl JourneyPlan {
     /// Finds the segments that triggers name, once they have numbers.
     pub(crate) fn resolve_segments(&mut self, plan: &Plan) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (path, segment, transition, segment_use) in std::mem::take(&mut self.unresolved) {
+        for Unresolved { path, segment, transition, segment_use } in std::mem::take(&mut self.unresolved) {
             match plan.segment(&segment) {
                 Some(id) => self.by_segment.entry((id, transition)).or_default().push(segment_use),
                 None => {

@@ -33,10 +33,6 @@ impl<T> Pages<T> {
         }
     }
 
-    pub(crate) fn get(&self, i: usize) -> Option<&T> {
-        self.pages.get(i >> PAGE_BITS)?.get(i & (PAGE - 1))
-    }
-
     pub(crate) fn get_mut(&mut self, i: usize) -> Option<&mut T> {
         self.pages.get_mut(i >> PAGE_BITS)?.get_mut(i & (PAGE - 1))
     }
@@ -72,7 +68,7 @@ mod tests {
         }
         pages[700] = 7;
         assert_eq!((pages[255], pages[256], pages[700]), (255, 256, 7));
-        assert_eq!(pages.get(1_000), None);
+        assert_eq!(pages.get_mut(1_000), None);
         assert_eq!(pages.iter().count(), 1_000);
     }
 }

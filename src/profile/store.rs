@@ -94,10 +94,6 @@ impl ProfileStore {
         self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile")
     }
 
-    pub(crate) fn contains(&self, user: UserKey) -> bool {
-        self.profiles.get(user.0 as usize).is_some_and(Option::is_some)
-    }
-
     pub(crate) fn zone(&self, profile: &Profile) -> &Zone {
         self.zones.get(profile.zone)
     }

@@ -13,7 +13,6 @@ pub(crate) struct Packed(u64);
 
 const NAN_BASE: u64 = 0xFFF8_0000_0000_0000;
 const CONTENT: u64 = (1 << 48) - 1;
-const TAG_MISSING: u64 = 0;
 const TAG_BOOL: u64 = 1;
 const TAG_INT: u64 = 2;
 const TAG_TEXT: u64 = 3;

@@ -74,7 +74,7 @@ impl ProfileStore {
             bucketing_id: profile.bucketing_id().to_owned(),
             first_seen: profile.first_seen,
             last_seen: profile.last_seen,
-            session: (profile.session.number > 0).then(|| SessionSummary {
+            session: (profile.session.number > 0).then_some(SessionSummary {
                 number: profile.session.number,
                 events: profile.session.events,
                 started: profile.session.first,

@@ -28,7 +28,6 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             errors.push(error.in_text(Some(&segment.name), &segment.text));
         }
     }
-    let segment_keys: Vec<Option<Box<str>>> = segments.iter().map(|segment| segment.by.clone()).collect();
     let mut checker = Checker {
         schema: &schema,
         nodes: Vec::new(),
@@ -36,7 +35,6 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         symbols: Symbols::default(),
         columns: Vec::new(),
         segment_ids: &segment_ids,
-        segment_keys: &segment_keys,
         affinities: Vec::new(),
         reads: Reads::default(),
         errors: Vec::new(),
@@ -73,13 +71,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         if let Some(root) = root {
             let parts = by.flatten().map(|by| part_of(by, &reads));
             let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
-            compiled.push(Segment {
-                name: segment.name.clone(),
-                text: segment.text.clone(),
-                root,
-                parts,
-                parts_linked,
-            });
+            compiled.push(Segment { name: segment.name.clone(), root, parts, parts_linked });
         }
         all_reads.push(reads);
         depths.push(tree.map_or(0, |tree| tree.depth));
@@ -212,14 +204,14 @@ fn keep_for(keep: &mut Keep, kind: EventKind, window: &Window) {
 }
 
 fn affinity_rules(names: &[Box<str>], schema: &crate::segment::Schema, keep: &mut Keep) -> Vec<AffinityRule> {
-    let rule = |name: &Box<str>| {
+    let mut rule = |name: &str| {
         let declared = schema.affinities.get(name).cloned().unwrap_or(AffinitySchema::DEFAULT);
         let weights = declared.weights.map(|weights| {
             weights.iter().filter_map(|(event, weight)| Some((keep.add_kind(event)?, *weight))).collect()
         });
         Some(AffinityRule { property: keep.add_property(name)?, half_life: declared.half_life, weights })
     };
-    names.iter().filter_map(rule).collect()
+    names.iter().filter_map(|name| rule(name)).collect()
 }
 
 /// Finds references in a circle, and chains of references that are deeper than evaluation should go.

@@ -120,8 +120,6 @@ pub(crate) struct Checker<'a> {
     /// Properties to keep with events; done at the end, when all kinds are known.
     pub(crate) columns: Vec<(Kinds, PropertyId, bool)>,
     pub(crate) segment_ids: &'a HashMap<Arc<str>, SegmentId, ahash::RandomState>,
-    /// The property that each segment is keyed by.
-    pub(crate) segment_keys: &'a [Option<Box<str>>],
     /// Names of the affinities that are read, in order of first use.
     pub(crate) affinities: Vec<Box<str>>,
     pub(crate) reads: Reads,
@@ -342,7 +340,9 @@ impl Checker<'_> {
 
     /// `country = FR`: an unknown name beside the name of a text is most likely a text itself.
     fn quotes_forgotten(&mut self, known: usize, beside: Checked, other: &Expr, bare: &Expr) {
-        let (Some(Typed { kind: Type::Text, .. }), ExprKind::Name(path)) = (beside, &bare.kind) else { return };
+        let (Some(Typed { kind: Type::Text, .. }), ExprKind::Name(path)) = (beside, &bare.kind) else {
+            return;
+        };
         if matches!(other.kind, ExprKind::Literal(_)) {
             return;
         }
@@ -371,11 +371,10 @@ impl Checker<'_> {
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if let Some(unordered) =
             [left.kind, right.kind].iter().find(|k| matches!(k, Type::Bool | Type::Geo | Type::List))
+            && !equality
         {
-            if !equality {
-                let message = format!("{} has no order, so nothing is less or greater", unordered.words());
-                return self.refuse(ErrorKind::Kind, message, span);
-            }
+            let message = format!("{} has no order, so nothing is less or greater", unordered.words());
+            return self.refuse(ErrorKind::Kind, message, span);
         }
         if let Some(node) = self.at_least(comparison, left, right) {
             return self.still(node, Type::Bool);

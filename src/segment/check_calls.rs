@@ -299,10 +299,10 @@ impl Checker<'_> {
         let Some(names) = &scope.names else { return Some(path.dotted()) };
         for length in (1..=path.names.len()).rev() {
             let list = path.names[..length].join(".");
-            let has = |name: &Box<str>| {
+            let has = |name: &str| {
                 self.schema.events.get(name).is_some_and(|event| event.lists.contains_key(&*list))
             };
-            if !names.iter().all(has) {
+            if !names.iter().all(|name| has(name)) {
                 continue;
             }
             let Kinds::These(kinds) = &scope.kinds else { return Some(path.dotted()) };
@@ -348,12 +348,11 @@ impl Checker<'_> {
     }
 
     pub(crate) fn filter(&self, node: NodeId) -> Filter {
-        if let Node::Compare(ast::Comparison::Equal, left, right) = self.nodes[node.0 as usize] {
-            if let (Node::Property(property), Node::Constant(Constant::Text(text))) =
+        if let Node::Compare(ast::Comparison::Equal, left, right) = self.nodes[node.0 as usize]
+            && let (Node::Property(property), Node::Constant(Constant::Text(text))) =
                 (&self.nodes[left.0 as usize], &self.nodes[right.0 as usize])
-            {
-                return Filter::Text(*property, *text);
-            }
+        {
+            return Filter::Text(*property, *text);
         }
         Filter::Node(node)
     }

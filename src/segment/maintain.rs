@@ -174,6 +174,7 @@ impl Memberships {
     }
 
     /// Looks at what may have changed, and reports what did, in order of segment and key.
+    #[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
     pub(crate) fn refresh(
         &mut self,
         plan: &Plan,

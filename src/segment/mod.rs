@@ -34,7 +34,7 @@ pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
 
-pub(crate) use error::{line_column, show_place};
+pub(crate) use error::show_place;
 pub(crate) use evaluate::{Evaluation, EventView};
 pub(crate) use maintain::{Memberships, Touch};
 pub(crate) use plan::EventFilterId;

@@ -65,7 +65,6 @@ pub struct Plan {
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) name: Arc<str>,
-    pub(crate) text: Arc<str>,
     pub(crate) root: NodeId,
     /// The parts it is evaluated in, where it is keyed.
     pub(crate) parts: Option<Parts>,
@@ -178,7 +177,6 @@ pub(crate) struct PositiveStep {
 /// A constant.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Constant {
-    Missing,
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -247,7 +245,6 @@ pub(crate) enum Node {
 
 impl Plan {
     /// Begins a plan over a schema.
-    #[must_use]
     pub fn builder(schema: Schema) -> PlanBuilder {
         PlanBuilder {
             schema,

@@ -105,7 +105,6 @@ impl<'a> Val<'a> {
 
     pub(crate) fn constant(constant: &'a Constant) -> Val<'a> {
         match constant {
-            Constant::Missing => Val::Missing,
             Constant::Bool(b) => Val::Bool(*b),
             Constant::Int(n) => Val::Int(*n),
             Constant::Float(x) => Val::float(*x),

@@ -137,7 +137,7 @@ fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, usize)> {
     let items = evaluation.matching(&Source::Any, None);
     let counts =
         |item: &&Item| item.property(property) != Value::Missing && weight(&item.event.name).is_some();
-    let latest = items.iter().filter(counts).next_back().map_or(0, Item::at);
+    let latest = items.iter().rfind(counts).map_or(0, Item::at);
     let mut shares: Vec<(Value, f64, usize)> = Vec::new();
     for (place, item) in items.iter().enumerate() {
         let (value, Some(weight)) = (item.property(property), weight(&item.event.name)) else {

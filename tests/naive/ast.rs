@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
-pub type Millis = i64;
+pub(crate) type Millis = i64;
 
 /// Named values: properties of an event, or the fields of one object of a list.
-pub type Record = BTreeMap<String, Value>;
+pub(crate) type Record = BTreeMap<String, Value>;
 
 /// A value of the language (§2).
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Nothing is known.
     Missing,
     /// `true` or `false`.
@@ -38,14 +38,14 @@ pub enum Value {
 }
 
 /// Shorthand for a string value.
-pub fn text(s: &str) -> Value {
+pub(crate) fn text(s: &str) -> Value {
     Value::Text(s.to_owned())
 }
 
 /// `=`, `!=` and the orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     Eq,
     Ne,
     Lt,
@@ -57,7 +57,7 @@ pub enum Comparison {
 /// The four operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Operation {
+pub(crate) enum Operation {
     Add,
     Sub,
     Mul,
@@ -67,7 +67,7 @@ pub enum Operation {
 /// The names under `session.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum SessionField {
+pub(crate) enum SessionField {
     Number,
     Started,
     Duration,
@@ -77,7 +77,7 @@ pub enum SessionField {
 /// Tests of a string or a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum TextTest {
+pub(crate) enum TextTest {
     Contains,
     StartsWith,
     EndsWith,
@@ -86,7 +86,7 @@ pub enum TextTest {
 /// Units of a distance literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum LengthUnit {
+pub(crate) enum LengthUnit {
     Metre,
     Kilometre,
     Mile,
@@ -95,7 +95,7 @@ pub enum LengthUnit {
 /// The functions of §5 that are not aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Function {
+pub(crate) enum Function {
     Lower,
     Length,
     Abs,
@@ -112,7 +112,7 @@ pub enum Function {
 /// The aggregates of §5 that take `EVENTS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Aggregate {
+pub(crate) enum Aggregate {
     Did,
     Count,
     Sum,
@@ -134,7 +134,7 @@ pub enum Aggregate {
 /// Local calendar periods; weeks begin on Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Period {
+pub(crate) enum Period {
     Day,
     Week,
     Month,
@@ -143,7 +143,7 @@ pub enum Period {
 
 /// Which events an aggregate or a step looks at.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Source {
+pub(crate) enum Source {
     /// `any`: every track, page and screen.
     Any,
     /// One name, or several in brackets.
@@ -154,7 +154,7 @@ pub enum Source {
 
 impl Source {
     /// Whether events of this name are read.
-    pub fn reads(&self, name: &str) -> bool {
+    pub(crate) fn reads(&self, name: &str) -> bool {
         match self {
             Source::Any => true,
             Source::Named(names) => names.iter().any(|n| n == name),
@@ -165,7 +165,7 @@ impl Source {
 
 /// Which part of the history counts (§5, table of windows).
 #[derive(Clone, Debug, PartialEq)]
-pub enum Window {
+pub(crate) enum Window {
     /// No window: up to now.
     All,
     /// `in 30d`.
@@ -190,19 +190,19 @@ pub enum Window {
 
 /// `EVENTS` of §5.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Events {
+pub(crate) struct Events {
     /// Which events.
-    pub source: Source,
+    pub(crate) source: Source,
     /// Which of their properties is aggregated; may begin with `context.`.
-    pub property: Option<String>,
+    pub(crate) property: Option<String>,
     /// `where …`.
-    pub condition: Option<Box<Expr>>,
+    pub(crate) condition: Option<Box<Expr>>,
     /// The window.
-    pub window: Window,
+    pub(crate) window: Window,
 }
 
 /// All events of one name.
-pub fn events(name: &str) -> Events {
+pub(crate) fn events(name: &str) -> Events {
     Events {
         source: Source::Named(vec![name.to_owned()]),
         property: None,
@@ -213,19 +213,19 @@ pub fn events(name: &str) -> Events {
 
 impl Events {
     /// The same, of one property.
-    pub fn of(mut self, property: &str) -> Self {
+    pub(crate) fn of(mut self, property: &str) -> Self {
         self.property = Some(property.to_owned());
         self
     }
 
     /// The same, with a condition.
-    pub fn filter(mut self, condition: Expr) -> Self {
+    pub(crate) fn filter(mut self, condition: Expr) -> Self {
         self.condition = Some(Box::new(condition));
         self
     }
 
     /// The same, in a window.
-    pub fn during(mut self, window: Window) -> Self {
+    pub(crate) fn during(mut self, window: Window) -> Self {
         self.window = window;
         self
     }
@@ -233,20 +233,20 @@ impl Events {
 
 /// One step of a sequence.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     /// `not EVENT`.
-    pub negative: bool,
+    pub(crate) negative: bool,
     /// Which events.
-    pub source: Source,
+    pub(crate) source: Source,
     /// `where …`.
-    pub condition: Option<Box<Expr>>,
+    pub(crate) condition: Option<Box<Expr>>,
     /// `within D`, in milliseconds.
-    pub within: Option<i64>,
+    pub(crate) within: Option<i64>,
 }
 
 /// An expression. Names mean what §4 says of the place where they stand.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Expr {
+pub(crate) enum Expr {
     /// A literal; lists too.
     Literal(Value),
     /// `10%`.
@@ -321,33 +321,33 @@ pub enum Expr {
 
 impl Expr {
     /// `self op other`.
-    pub fn compare(self, op: Comparison, other: Expr) -> Expr {
+    pub(crate) fn compare(self, op: Comparison, other: Expr) -> Expr {
         Expr::Compare(op, Box::new(self), Box::new(other))
     }
 
     /// `self op other`.
-    pub fn calculate(self, op: Operation, other: Expr) -> Expr {
+    pub(crate) fn calculate(self, op: Operation, other: Expr) -> Expr {
         Expr::Calculate(op, Box::new(self), Box::new(other))
     }
 
     /// `self and other`.
-    pub fn and(self, other: Expr) -> Expr {
+    pub(crate) fn and(self, other: Expr) -> Expr {
         Expr::And(Box::new(self), Box::new(other))
     }
 
     /// `self or other`.
-    pub fn or(self, other: Expr) -> Expr {
+    pub(crate) fn or(self, other: Expr) -> Expr {
         Expr::Or(Box::new(self), Box::new(other))
     }
 
     /// `not self`.
-    pub fn negated(self) -> Expr {
+    pub(crate) fn negated(self) -> Expr {
         Expr::Not(Box::new(self))
     }
 
     /// Every event source that the expression reads, with the window over it. Conditions after
     /// `where` read nothing; a referred segment reads for itself.
-    pub fn reads(&self) -> Vec<(&Source, &Window)> {
+    pub(crate) fn reads(&self) -> Vec<(&Source, &Window)> {
         let mut found = Vec::new();
         self.collect_reads(&mut found);
         found
@@ -392,7 +392,7 @@ impl Expr {
 /// The declared kind of an attribute or a property.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
-pub enum Kind {
+pub(crate) enum Kind {
     Bool,
     Number,
     Text,
@@ -405,61 +405,61 @@ pub enum Kind {
 
 /// What feeds `affinity("p", …)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AffinityRule {
+pub(crate) struct AffinityRule {
     /// Milliseconds after which an interaction counts half; `None`: the default of 7 d.
-    pub half_life: Option<i64>,
+    pub(crate) half_life: Option<i64>,
     /// Weight of each event that feeds it; `None`: every event that has the property, with 1.
-    pub weights: Option<Vec<(String, f64)>>,
+    pub(crate) weights: Option<Vec<(String, f64)>>,
 }
 
 /// A named condition.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The property that parts the events, if it is keyed (§10).
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
     /// Its condition.
-    pub when: Expr,
+    pub(crate) when: Expr,
 }
 
 /// Everything that a scenario defines.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Definitions {
+pub(crate) struct Definitions {
     /// `settings.timezone`; `None`: UTC.
-    pub zone: Option<String>,
+    pub(crate) zone: Option<String>,
     /// `settings.session_gap` in milliseconds; `None`: 30 min.
-    pub session_gap: Option<i64>,
+    pub(crate) session_gap: Option<i64>,
     /// `settings.schema`.
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// Declared attributes.
-    pub attributes: Vec<(String, Kind)>,
+    pub(crate) attributes: Vec<(String, Kind)>,
     /// Declared events with their properties.
-    pub events: Vec<(String, Vec<(String, Kind)>)>,
+    pub(crate) events: Vec<(String, Vec<(String, Kind)>)>,
     /// The `[affinity.…]` tables by property.
-    pub affinities: BTreeMap<String, AffinityRule>,
+    pub(crate) affinities: BTreeMap<String, AffinityRule>,
     /// In order of definition.
-    pub segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Definitions {
     /// Milliseconds without an event after which a session is over.
-    pub fn gap(&self) -> i64 {
+    pub(crate) fn gap(&self) -> i64 {
         self.session_gap.unwrap_or(30 * 60_000)
     }
 
     /// The declared kind of an attribute.
-    pub fn attribute_kind(&self, name: &str) -> Option<&Kind> {
+    pub(crate) fn attribute_kind(&self, name: &str) -> Option<&Kind> {
         lookup(&self.attributes, name)
     }
 
     /// The declared kind of an event's property.
-    pub fn property_kind(&self, event: &str, property: &str) -> Option<&Kind> {
+    pub(crate) fn property_kind(&self, event: &str, property: &str) -> Option<&Kind> {
         lookup(lookup(&self.events, event)?, property)
     }
 }
 
 /// The value beside a name in a list of pairs.
-pub fn lookup<'a, T>(pairs: &'a [(String, T)], name: &str) -> Option<&'a T> {
+pub(crate) fn lookup<'a, T>(pairs: &'a [(String, T)], name: &str) -> Option<&'a T> {
     pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value)
 }

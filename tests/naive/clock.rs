@@ -7,22 +7,22 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::{TimeZone, offset};
 
 /// One second, minute, hour and day in milliseconds.
-pub const SECOND: i64 = 1_000;
+pub(crate) const SECOND: i64 = 1_000;
 #[allow(missing_docs)]
-pub const MINUTE: i64 = 60 * SECOND;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
 #[allow(missing_docs)]
-pub const HOUR: i64 = 60 * MINUTE;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// A day of durations: always 24 h.
-pub const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// Date and time of day at an instant.
-pub fn local(at: Millis, zone: &TimeZone) -> DateTime {
+pub(crate) fn local(at: Millis, zone: &TimeZone) -> DateTime {
     let timestamp = Timestamp::from_millisecond(at).expect("instants of a scenario are in range");
     zone.to_datetime(timestamp)
 }
 
 /// An instant in RFC 3339, with an offset of so many whole hours from UTC.
-pub fn written(at: Millis, hours: i8) -> String {
+pub(crate) fn written(at: Millis, hours: i8) -> String {
     let local = local(at, &TimeZone::fixed(offset(hours)));
     match hours {
         0 => format!("{local}Z"),
@@ -32,12 +32,12 @@ pub fn written(at: Millis, hours: i8) -> String {
 }
 
 /// Midnight of a date in UTC.
-pub fn midnight_utc(date: Date) -> Millis {
+pub(crate) fn midnight_utc(date: Date) -> Millis {
     day_number(date) * DAY
 }
 
 /// Milliseconds since local midnight, as the clock on the wall shows them.
-pub fn time_of_day(at: Millis, zone: &TimeZone) -> i64 {
+pub(crate) fn time_of_day(at: Millis, zone: &TimeZone) -> i64 {
     let time = local(at, zone).time();
     i64::from(time.hour()) * HOUR
         + i64::from(time.minute()) * MINUTE
@@ -46,13 +46,13 @@ pub fn time_of_day(at: Millis, zone: &TimeZone) -> i64 {
 }
 
 /// `mon` … `sun`.
-pub fn weekday(at: Millis, zone: &TimeZone) -> &'static str {
+pub(crate) fn weekday(at: Millis, zone: &TimeZone) -> &'static str {
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     days[local(at, zone).date().weekday().to_monday_zero_offset() as usize]
 }
 
 /// Running number of the local period that an instant is in.
-pub fn period(of: Period, at: Millis, zone: &TimeZone) -> i64 {
+pub(crate) fn period(of: Period, at: Millis, zone: &TimeZone) -> i64 {
     let date = local(at, zone).date();
     let (year, month) = (i64::from(date.year()), i64::from(date.month()));
     match of {
@@ -65,7 +65,7 @@ pub fn period(of: Period, at: Millis, zone: &TimeZone) -> i64 {
 }
 
 /// Full years from the local date of one instant to that of another.
-pub fn full_years(from: Millis, to: Millis, zone: &TimeZone) -> i64 {
+pub(crate) fn full_years(from: Millis, to: Millis, zone: &TimeZone) -> i64 {
     let (from, to) = (local(from, zone).date(), local(to, zone).date());
     let years = i64::from(to.year()) - i64::from(from.year());
     let before_the_day = (to.month(), to.day()) < (from.month(), from.day());
@@ -74,7 +74,7 @@ pub fn full_years(from: Millis, to: Millis, zone: &TimeZone) -> i64 {
 
 /// Whether today has the day and month of an instant; 29 February counts on the 28th in years
 /// that have none.
-pub fn is_anniversary(of: Millis, today: Millis, zone: &TimeZone) -> bool {
+pub(crate) fn is_anniversary(of: Millis, today: Millis, zone: &TimeZone) -> bool {
     let (of, today) = (local(of, zone).date(), local(today, zone).date());
     let leap_day = (of.month(), of.day()) == (2, 29) && !today.in_leap_year();
     let day = if leap_day { 28 } else { of.day() };

@@ -11,20 +11,20 @@ use super::frame::{self, Frame, one_in, pick};
 use fastrand::Rng;
 
 /// Makes conditions for one scenario.
-pub struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     /// Where chance comes from.
-    pub rng: &'a mut Rng,
+    pub(crate) rng: &'a mut Rng,
     /// What all conditions agree on.
-    pub frame: &'a Frame,
+    pub(crate) frame: &'a Frame,
     /// Segments that may be referred to.
-    pub known: &'a [Segment],
+    pub(crate) known: &'a [Segment],
     /// The property that parts the events, inside a keyed segment or `some`.
-    pub by: Option<&'static str>,
+    pub(crate) by: Option<&'static str>,
 }
 
 impl Maker<'_> {
     /// A condition over the user, or over a part if `by` is set; then it reads events.
-    pub fn condition(&mut self, depth: u32) -> Expr {
+    pub(crate) fn condition(&mut self, depth: u32) -> Expr {
         if self.by.is_none() {
             return self.tree(depth);
         }

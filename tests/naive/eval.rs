@@ -13,12 +13,17 @@ use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 /// The value of an expression for a user at an instant.
-pub fn value(definitions: &Definitions, user: &User, expr: &Expr, now: Millis) -> Value {
+pub(crate) fn value(definitions: &Definitions, user: &User, expr: &Expr, now: Millis) -> Value {
     Evaluation::new(definitions, user, now).value(expr, None)
 }
 
 /// Whether the user is in the segment; for a keyed one the keys for which it is, in order.
-pub fn members(definitions: &Definitions, user: &User, segment: &Segment, now: Millis) -> Vec<Option<Key>> {
+pub(crate) fn members(
+    definitions: &Definitions,
+    user: &User,
+    segment: &Segment,
+    now: Millis,
+) -> Vec<Option<Key>> {
     let evaluation = Evaluation::new(definitions, user, now);
     match &segment.by {
         None if evaluation.holds(&segment.when, None) => vec![None],

@@ -8,28 +8,28 @@ use super::frame::{self, Frame, one_in, pick};
 use fastrand::Rng;
 
 /// Any comparison that fits ordered values.
-pub fn comparison(rng: &mut Rng) -> Comparison {
+pub(crate) fn comparison(rng: &mut Rng) -> Comparison {
     use Comparison::{Eq, Ge, Gt, Le, Lt, Ne};
     pick(rng, &[Eq, Ne, Lt, Le, Gt, Ge, Ge, Gt])
 }
 
 /// A literal.
-pub fn int(n: i64) -> Expr {
+pub(crate) fn int(n: i64) -> Expr {
     Expr::Literal(Value::Int(n))
 }
 
 /// A literal.
-pub fn length(ms: i64) -> Expr {
+pub(crate) fn length(ms: i64) -> Expr {
     Expr::Literal(Value::Duration(ms))
 }
 
 /// A literal.
-pub fn string(s: &str) -> Expr {
+pub(crate) fn string(s: &str) -> Expr {
     Expr::Literal(text(s))
 }
 
 /// A literal number near those that messages bring.
-pub fn amount(rng: &mut Rng) -> Expr {
+pub(crate) fn amount(rng: &mut Rng) -> Expr {
     match rng.u32(0..4) {
         0 => Expr::Percent(pick(rng, &[5, 10, 20])),
         1 => int(pick(rng, &[0, 5, 10, 20])),
@@ -38,7 +38,7 @@ pub fn amount(rng: &mut Rng) -> Expr {
 }
 
 /// A value of a string property.
-pub fn word(rng: &mut Rng, property: &str) -> &'static str {
+pub(crate) fn word(rng: &mut Rng, property: &str) -> &'static str {
     match property {
         "sku" => pick(rng, &frame::SKUS),
         "city" => pick(rng, &frame::CITIES),
@@ -49,7 +49,7 @@ pub fn word(rng: &mut Rng, property: &str) -> &'static str {
 }
 
 /// Events without a property: any source, condition and window.
-pub fn some_events(rng: &mut Rng, frame: &Frame, keyed: bool) -> Events {
+pub(crate) fn some_events(rng: &mut Rng, frame: &Frame, keyed: bool) -> Events {
     let mut chosen = with_source(rng, keyed);
     let rows = matches!(chosen.source, Source::Rows(..));
     if rng.u32(0..10) < 4 {
@@ -83,7 +83,7 @@ fn with_source(rng: &mut Rng, keyed: bool) -> Events {
 }
 
 /// Any window that fits the frame.
-pub fn window(rng: &mut Rng, frame: &Frame) -> Window {
+pub(crate) fn window(rng: &mut Rng, frame: &Frame) -> Window {
     match rng.u32(0..20) {
         0..8 => Window::In(frame.duration(rng)),
         8..10 => {
@@ -118,7 +118,7 @@ fn period(rng: &mut Rng, frame: &Frame) -> Period {
 }
 
 /// A condition after `where`.
-pub fn condition(rng: &mut Rng, frame: &Frame, rows: bool, depth: u32) -> Expr {
+pub(crate) fn condition(rng: &mut Rng, frame: &Frame, rows: bool, depth: u32) -> Expr {
     if depth > 0 && one_in(rng, 4) {
         let a = condition(rng, frame, rows, depth - 1);
         let b = condition(rng, frame, rows, depth - 1);
@@ -198,7 +198,7 @@ fn event_condition(rng: &mut Rng, frame: &Frame) -> Expr {
 }
 
 /// A point within some kilometres of Paris.
-pub fn near(point: Expr, rng: &mut Rng) -> Expr {
+pub(crate) fn near(point: Expr, rng: &mut Rng) -> Expr {
     let float = |x| Expr::Literal(Value::Float(x));
     let paris = Expr::Call(Function::Geo, vec![float(48.8566), float(2.3522)]);
     let distance = Expr::Call(Function::Distance, vec![point, paris]);
@@ -212,7 +212,7 @@ pub fn near(point: Expr, rng: &mut Rng) -> Expr {
 }
 
 /// A sequence of two to four steps.
-pub fn sequence(rng: &mut Rng, frame: &Frame) -> Expr {
+pub(crate) fn sequence(rng: &mut Rng, frame: &Frame) -> Expr {
     let mut steps = vec![step(rng, frame, false, false)];
     for _ in 0..rng.usize(1..4) {
         let negative = rng.u32(0..5) < 2;

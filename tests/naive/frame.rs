@@ -7,44 +7,44 @@ use fastrand::Rng;
 use jiff::Timestamp;
 
 /// Values of the string properties; shared by conditions and messages, so that they meet.
-pub const CITIES: [&str; 4] = ["Paris", "Rome", "paris", "Zürich"];
+pub(crate) const CITIES: [&str; 4] = ["Paris", "Rome", "paris", "Zürich"];
 #[allow(missing_docs)]
-pub const CATEGORIES: [&str; 3] = ["shoes", "dining", "books"];
+pub(crate) const CATEGORIES: [&str; 3] = ["shoes", "dining", "books"];
 #[allow(missing_docs)]
-pub const SKUS: [&str; 4] = ["s1", "s2", "s10", "t'1"];
+pub(crate) const SKUS: [&str; 4] = ["s1", "s2", "s10", "t'1"];
 #[allow(missing_docs)]
-pub const TAGS: [&str; 4] = ["new", "sale", "eco", "xl"];
+pub(crate) const TAGS: [&str; 4] = ["new", "sale", "eco", "xl"];
 #[allow(missing_docs)]
-pub const DEVICES: [&str; 2] = ["mobile", "desktop"];
+pub(crate) const DEVICES: [&str; 2] = ["mobile", "desktop"];
 #[allow(missing_docs)]
-pub const CAMPAIGNS: [&str; 2] = ["google", "mail"];
+pub(crate) const CAMPAIGNS: [&str; 2] = ["google", "mail"];
 #[allow(missing_docs)]
-pub const COUNTRIES: [&str; 3] = ["FR", "DE", "US"];
+pub(crate) const COUNTRIES: [&str; 3] = ["FR", "DE", "US"];
 #[allow(missing_docs)]
-pub const PLANS: [&str; 3] = ["free", "pro", "team"];
+pub(crate) const PLANS: [&str; 3] = ["free", "pro", "team"];
 /// Track events that definitions declare.
-pub const EVENTS: [&str; 5] = ["view", "search", "purchase", "Workout Completed", "order"];
+pub(crate) const EVENTS: [&str; 5] = ["view", "search", "purchase", "Workout Completed", "order"];
 /// Halves and quarters only: their sums are exact in any order.
-pub const AMOUNTS: [f64; 6] = [2.5, 5.0, 10.0, 12.25, 20.0, -4.0];
+pub(crate) const AMOUNTS: [f64; 6] = [2.5, 5.0, 10.0, 12.25, 20.0, -4.0];
 
 /// One scenario's time and settings.
-pub struct Frame {
+pub(crate) struct Frame {
     /// Everything is a multiple of it.
-    pub grid: i64,
+    pub(crate) grid: i64,
     /// The earliest instant of a message that is not late.
-    pub start: Millis,
+    pub(crate) start: Millis,
     /// A change of clocks or of the calendar that the span holds.
-    pub turn: Millis,
+    pub(crate) turn: Millis,
     /// Messages end here at the latest.
-    pub end: Millis,
+    pub(crate) end: Millis,
     /// Multiples of the grid that conditions and messages prefer.
-    pub durations: Vec<i64>,
+    pub(crate) durations: Vec<i64>,
     /// Zones whose offsets are multiples of the grid.
-    pub zones: &'static [&'static str],
+    pub(crate) zones: &'static [&'static str],
     /// Whether local days and hours flip within a span of this grid.
-    pub hours_matter: bool,
+    pub(crate) hours_matter: bool,
     /// `schema = "strict"`.
-    pub strict: bool,
+    pub(crate) strict: bool,
 }
 
 /// Changes of clocks and of the calendar, and the zones that they concern first.
@@ -81,7 +81,7 @@ const NO_OFFSET: [&str; 3] = ["UTC", "Africa/Abidjan", "Etc/UTC"];
 
 impl Frame {
     /// A frame by chance.
-    pub fn random(rng: &mut Rng) -> Frame {
+    pub(crate) fn random(rng: &mut Rng) -> Frame {
         let (grid, steps, zones): (i64, i64, &'static [&'static str]) = match rng.u32(0..10) {
             0..2 => (MINUTE, 150, &FINE),
             2..5 => (15 * MINUTE, 250, &FINE),
@@ -111,12 +111,12 @@ impl Frame {
     }
 
     /// One of the preferred durations.
-    pub fn duration(&self, rng: &mut Rng) -> i64 {
+    pub(crate) fn duration(&self, rng: &mut Rng) -> i64 {
         pick(rng, &self.durations)
     }
 
     /// An instant on the grid, within the span of messages or shortly after.
-    pub fn instant(&self, rng: &mut Rng) -> Millis {
+    pub(crate) fn instant(&self, rng: &mut Rng) -> Millis {
         let near_turn = rng.bool();
         let steps = (self.end - self.start) / self.grid;
         if near_turn {
@@ -128,17 +128,17 @@ impl Frame {
 }
 
 /// One of a list.
-pub fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
+pub(crate) fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(0..from.len())].clone()
 }
 
 /// True once in `n` times.
-pub fn one_in(rng: &mut Rng, n: u32) -> bool {
+pub(crate) fn one_in(rng: &mut Rng, n: u32) -> bool {
     rng.u32(0..n) == 0
 }
 
 /// Attributes that every scenario declares.
-pub fn attributes() -> Vec<(String, Kind)> {
+pub(crate) fn attributes() -> Vec<(String, Kind)> {
     owned(&[
         ("timezone", Kind::Text),
         ("country", Kind::Text),
@@ -158,7 +158,7 @@ pub fn attributes() -> Vec<(String, Kind)> {
 }
 
 /// Properties that every event has, so that `any` and lists of events can name them.
-pub fn properties() -> Vec<(String, Kind)> {
+pub(crate) fn properties() -> Vec<(String, Kind)> {
     owned(&[
         ("sku", Kind::Text),
         ("city", Kind::Text),
@@ -173,7 +173,7 @@ pub fn properties() -> Vec<(String, Kind)> {
 }
 
 /// Fields of the objects of `order.products`.
-pub fn product_fields() -> Vec<(String, Kind)> {
+pub(crate) fn product_fields() -> Vec<(String, Kind)> {
     owned(&[
         ("sku", Kind::Text),
         ("category", Kind::Text),
@@ -183,7 +183,7 @@ pub fn product_fields() -> Vec<(String, Kind)> {
 }
 
 /// The declared events with their properties.
-pub fn events() -> Vec<(String, Vec<(String, Kind)>)> {
+pub(crate) fn events() -> Vec<(String, Vec<(String, Kind)>)> {
     let names = EVENTS.iter().chain(&["page", "screen"]);
     names
         .map(|name| {

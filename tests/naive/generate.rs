@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// The scenario of a seed: always the same one.
-pub fn scenario(seed: u64) -> Scenario {
+pub(crate) fn scenario(seed: u64) -> Scenario {
     let rng = &mut Rng::with_seed(seed);
     let frame = Frame::random(rng);
     let tree = schema(rng, &frame);

@@ -11,17 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A track, page or screen.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub(crate) struct Event {
     /// Its own instant.
-    pub at: Millis,
+    pub(crate) at: Millis,
     /// Its place in the order of arrival, over all users.
-    pub arrival: usize,
+    pub(crate) arrival: usize,
     /// `page` and `screen` for those.
-    pub name: String,
+    pub(crate) name: String,
     /// By dotted name.
-    pub properties: Record,
+    pub(crate) properties: Record,
     /// By dotted name.
-    pub context: Record,
+    pub(crate) context: Record,
 }
 
 /// One attribute set, or unset with `Value::Missing`, by one message.
@@ -34,35 +34,35 @@ struct Assignment {
 
 /// All that is known of one user.
 #[derive(Clone, Debug, Default)]
-pub struct User {
+pub(crate) struct User {
     /// In order of arrival.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// In order of arrival.
     assignments: Vec<Assignment>,
 }
 
 /// The session that the user's events make, over or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// 1 for the first.
-    pub number: i64,
+    pub(crate) number: i64,
     /// Instant of the event that began it.
-    pub first: Millis,
+    pub(crate) first: Millis,
     /// Instant of the latest event.
-    pub last: Millis,
+    pub(crate) last: Millis,
     /// Number of its events, late ones included.
-    pub events: i64,
+    pub(crate) events: i64,
 }
 
 impl User {
     /// The value set by the latest message that names it; of equals, the later arrival.
-    pub fn attribute(&self, name: &str) -> Value {
+    pub(crate) fn attribute(&self, name: &str) -> Value {
         let named = self.assignments.iter().filter(|a| a.name == name);
         named.max_by_key(|a| a.at).map_or(Value::Missing, |a| a.value.clone())
     }
 
     /// The current or most recent session.
-    pub fn session(&self, gap: i64) -> Option<Session> {
+    pub(crate) fn session(&self, gap: i64) -> Option<Session> {
         let mut current: Option<Session> = None;
         for event in &self.events {
             let at = event.at;
@@ -81,7 +81,7 @@ impl User {
 
 /// The value of a property by which events are parted (§10).
 #[derive(Clone, Debug)]
-pub enum Key {
+pub(crate) enum Key {
     /// Numbers come first.
     Number(f64),
     /// Then strings, by bytes.
@@ -90,7 +90,7 @@ pub enum Key {
 
 impl Key {
     /// The key for a value, if it is a string or a number.
-    pub fn of(value: &Value) -> Option<Key> {
+    pub(crate) fn of(value: &Value) -> Option<Key> {
         match value {
             Value::Int(n) => Some(Key::Number(*n as f64)),
             Value::Float(x) => Some(Key::Number(*x)),
@@ -100,7 +100,7 @@ impl Key {
     }
 
     /// The value again; whole numbers as integers.
-    pub fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         match self {
             Key::Number(x) if x.fract() == 0.0 && x.abs() < 9e15 => Value::Int(*x as i64),
             Key::Number(x) => Value::Float(*x),
@@ -135,9 +135,9 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 /// A message, read but not yet applied.
-pub struct Message {
+pub(crate) struct Message {
     /// Its own instant, which may lie before the clock.
-    pub at: Millis,
+    pub(crate) at: Millis,
     body: Map<String, Json>,
 }
 
@@ -145,7 +145,7 @@ pub struct Message {
 ///
 /// # Panics
 /// When it is not a message that this module knows: the generator writes no other.
-pub fn read(line: &str) -> Message {
+pub(crate) fn read(line: &str) -> Message {
     let Ok(Json::Object(body)) = serde_json::from_str(line) else {
         panic!("a generated message is a JSON object: {line}")
     };
@@ -159,16 +159,16 @@ pub fn read(line: &str) -> Message {
 
 /// All users by id. `BTreeMap` orders strings by bytes, as §6 orders users.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// Everyone of whom there was a message.
-    pub users: BTreeMap<String, User>,
+    pub(crate) users: BTreeMap<String, User>,
     seen: BTreeSet<String>,
     arrivals: usize,
 }
 
 impl History {
     /// Applies a message by its own instant; one whose `messageId` was seen changes nothing.
-    pub fn apply(&mut self, definitions: &Definitions, message: &Message) {
+    pub(crate) fn apply(&mut self, definitions: &Definitions, message: &Message) {
         let Message { at, body } = message;
         if let Some(id) = body.get("messageId").and_then(Json::as_str)
             && !self.seen.insert(id.to_owned())

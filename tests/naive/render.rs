@@ -8,23 +8,23 @@ use super::clock::{self, DAY, HOUR, MINUTE, SECOND};
 
 /// How freely to write. [`Style::plain`] writes one text for one tree.
 #[derive(Default)]
-pub struct Style {
+pub(crate) struct Style {
     rng: Option<fastrand::Rng>,
 }
 
 impl Style {
     /// The shortest way.
-    pub fn plain() -> Style {
+    pub(crate) fn plain() -> Style {
         Style::default()
     }
 
     /// Any way, by a seed.
-    pub fn varied(seed: u64) -> Style {
+    pub(crate) fn varied(seed: u64) -> Style {
         Style { rng: Some(fastrand::Rng::with_seed(seed)) }
     }
 
     /// True once in `n` times; never when plain.
-    pub fn one_in(&mut self, n: u32) -> bool {
+    pub(crate) fn one_in(&mut self, n: u32) -> bool {
         self.rng.as_mut().is_some_and(|rng| rng.u32(0..n) == 0)
     }
 
@@ -62,7 +62,7 @@ const SIGN: u8 = 7;
 const PRIMARY: u8 = 8;
 
 /// An expression as text.
-pub fn expression(expr: &Expr, style: &mut Style) -> String {
+pub(crate) fn expression(expr: &Expr, style: &mut Style) -> String {
     write(expr, OR, style)
 }
 
@@ -198,7 +198,7 @@ fn instant(at: i64, style: &mut Style) -> String {
 }
 
 /// A duration, its largest units first: `1d12h`; sometimes in one unit: `36h`.
-pub fn duration(ms: i64, style: &mut Style) -> String {
+pub(crate) fn duration(ms: i64, style: &mut Style) -> String {
     let units = [(7 * DAY, "w"), (DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms")];
     let weeks = style.one_in(3);
     let in_one = style.one_in(3);

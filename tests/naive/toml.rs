@@ -5,7 +5,7 @@ use super::ast::{Definitions, Kind, Segment};
 use super::render::{Style, duration, expression};
 
 /// Definitions as the TOML text that a host would write.
-pub fn definitions(of: &Definitions, style: &mut Style) -> String {
+pub(crate) fn definitions(of: &Definitions, style: &mut Style) -> String {
     let mut toml = "version = 1\n[settings]\n".to_owned();
     if let Some(zone) = &of.zone {
         toml.push_str(&format!("timezone = \"{zone}\"\n"));

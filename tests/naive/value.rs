@@ -5,7 +5,7 @@ use super::ast::{Comparison, Operation, Value};
 use std::cmp::Ordering;
 
 /// A number as a float; `None` for every other kind.
-pub fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Int(n) => Some(*n as f64),
         Value::Float(x) => Some(*x),
@@ -14,12 +14,12 @@ pub fn number(value: &Value) -> Option<f64> {
 }
 
 /// A float result: what is not finite is missing.
-pub fn float(x: f64) -> Value {
+pub(crate) fn float(x: f64) -> Value {
     if x.is_finite() { Value::Float(x) } else { Value::Missing }
 }
 
 /// How two values of one ordered kind stand; `None` for missing and for kinds that do not fit.
-pub fn order(a: &Value, b: &Value) -> Option<Ordering> {
+pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Int(a), Value::Int(b))
         | (Value::Instant(a), Value::Instant(b))
@@ -31,7 +31,7 @@ pub fn order(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 /// `a = b`.
-pub fn equal(a: &Value, b: &Value) -> bool {
+pub(crate) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Missing, _) | (_, Value::Missing) => false,
         (Value::Bool(_), _) | (Value::Geo(..), _) | (Value::List(_), _) => a == b,
@@ -40,7 +40,7 @@ pub fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// `a op b`. `!=` is exactly `not (a = b)`.
-pub fn compare(op: Comparison, a: &Value, b: &Value) -> bool {
+pub(crate) fn compare(op: Comparison, a: &Value, b: &Value) -> bool {
     match op {
         Comparison::Eq => equal(a, b),
         Comparison::Ne => !equal(a, b),
@@ -52,7 +52,7 @@ pub fn compare(op: Comparison, a: &Value, b: &Value) -> bool {
 }
 
 /// `a op b` for numbers, instants and durations; everything else is missing.
-pub fn calculate(op: Operation, a: &Value, b: &Value) -> Value {
+pub(crate) fn calculate(op: Operation, a: &Value, b: &Value) -> Value {
     use Operation::{Add, Div, Mul, Sub};
     use Value::{Duration, Instant, Int};
     match (op, a, b) {
@@ -86,7 +86,7 @@ pub fn calculate(op: Operation, a: &Value, b: &Value) -> Value {
 }
 
 /// `-a`.
-pub fn negate(a: &Value) -> Value {
+pub(crate) fn negate(a: &Value) -> Value {
     match a {
         Value::Int(n) => n.checked_neg().map_or(Value::Float(-(*n as f64)), Value::Int),
         Value::Float(x) => Value::Float(-x),
