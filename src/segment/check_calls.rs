@@ -541,7 +541,7 @@ impl Checker<'_> {
             return self
                 .error(error.help("give the inner rule a segment of its own, and ask `segment(\"…\")`"));
         }
-        let Some(by) = self.part_property(&property.dotted(), property.span) else { return None };
+        let by = self.part_property(&property.dotted(), property.span)?;
         // What is read inside is noted apart, for the parts, and then added to what is read in all.
         let outer = std::mem::take(&mut self.reads);
         let node = self.condition(condition, &Scope { events: None, by: Some(by) });
