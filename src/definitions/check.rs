@@ -2,6 +2,7 @@
 //! definitions is kept, because an engine runs on it.
 
 use crate::decision::DecisionPlan;
+use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
 use crate::segment::Plan;
@@ -16,9 +17,10 @@ pub(crate) struct Compiled {
     pub(crate) decisions: DecisionPlan,
 }
 
-/// Compiles everything, or says all that is wrong.
-pub(super) fn check(definitions: &Definitions) -> Result<Compiled, Vec<Error>> {
+/// Compiles everything, or says all that is wrong. Where there are loose expressions, definitions are refused anyway.
+pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Result<Compiled, Vec<Error>> {
     let mut builder = definitions.plan_builder();
+    loose.iter().for_each(|expression| expression.add_to(&mut builder));
     let Definitions { journeys, delivery, placements, templates, .. } = definitions;
     let names: HashSet<&str, ahash::RandomState> = templates.iter().map(|template| &*template.name).collect();
     let (mut journey_plan, mut problems) =

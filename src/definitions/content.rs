@@ -1,6 +1,7 @@
 //! `[templates]` and `[placements]`. Whether the texts are templates is for `decision` to say.
 
 use crate::decision::{Placement, Template, Variant};
+use crate::definitions::loose::{LooseExpression, collect};
 use crate::definitions::reader::{Node, Table};
 use std::collections::BTreeMap;
 
@@ -28,15 +29,16 @@ fn read_fields(node: &Node<'_>) -> Option<BTreeMap<Box<str>, Box<str>>> {
     Some(table.nodes().iter().filter_map(field).collect())
 }
 
-pub(super) fn read_placements(root: &mut Table<'_>) -> Vec<Placement> {
+pub(super) fn read_placements(root: &mut Table<'_>, loose: &mut Vec<LooseExpression>) -> Vec<Placement> {
     let Some(table) = root.get("placements").and_then(|node| node.table()) else { return Vec::new() };
     let mut placements = Vec::new();
     for node in table.nodes().iter().filter(|node| node.is_named()) {
         let known = node.report().count();
         let placement = read_placement(node);
         // One that could not be read in full would be found wrong once more for what is missing from it.
-        if node.report().count() == known {
-            placements.extend(placement);
+        match node.report().count() == known {
+            true => placements.extend(placement),
+            false => collect(node, &format!("placements.{}", node.key), loose),
         }
     }
     placements

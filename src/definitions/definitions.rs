@@ -1,5 +1,6 @@
 use crate::decision::{Placement, Template};
 use crate::definitions::check::{Compiled, check};
+use crate::definitions::loose::LooseExpression;
 use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
@@ -177,16 +178,17 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
         return Err(Errors::new(refused.iter().map(error).collect(), 0));
     }
     let report = Report::default();
-    let Some((mut definitions, is_sound)) = read(source.clone(), document.get_ref(), &report) else {
+    let Some(Read { mut definitions, is_sound, loose }) = read(source.clone(), document.get_ref(), &report)
+    else {
         return Err(refuse(&source, report, Vec::new()));
     };
     let checked = match is_sound {
-        true => check(&definitions),
+        true => check(&definitions, &loose),
         // Names may be missing because they could not be read: what is not declared is not wrong then.
         false => {
             let mut lenient = definitions.clone();
             lenient.schema.strict = false;
-            check(&lenient)
+            check(&lenient, &loose)
         }
     };
     match checked {
@@ -198,20 +200,28 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
     }
 }
 
-/// Reads the whole document, and whether the schema is sound. Nothing where its version is not known.
-fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<(Definitions, bool)> {
+struct Read {
+    definitions: Definitions,
+    /// Whether the schema is.
+    is_sound: bool,
+    loose: Vec<LooseExpression>,
+}
+
+/// Reads the whole document. Nothing where its version is not known.
+fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read> {
     let mut root = Table::new(report, Span::default(), document);
     if !settings::read_version(&mut root) {
         return None;
     }
+    let mut loose = Vec::new();
     let settings = settings::read(&mut root);
     let names = schema::read(&mut root, &settings);
     let segments = segments::read(&mut root);
     let templates = content::read_templates(&mut root);
     let delivery = delivery::read(&mut root);
     let segment_names = segments.iter().map(|segment| &*segment.name).collect();
-    let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root);
-    let placements = content::read_placements(&mut root);
+    let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
+    let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
     root.not_yet(&["experiments", "lifecycle", "scores", "lists", "policies", "predict", "privacy", "world"]);
     root.finish();
@@ -230,7 +240,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<(Defi
         recommend,
         compiled: None,
     };
-    Some((definitions, is_sound))
+    Some(Read { definitions, is_sound, loose })
 }
 
 /// All errors of both passes; of two about one place, the first pass has it.

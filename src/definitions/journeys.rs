@@ -1,6 +1,7 @@
 //! `[journeys]`. Whether steps and templates fit together is for `journey` to say.
 
 use crate::definitions::delivery::CLASSES;
+use crate::definitions::loose::{LooseExpression, collect};
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::Names;
 use crate::journey::{Branch, Enter, Journey, Reentry, Step, StepAction, Trigger};
@@ -17,15 +18,16 @@ const TRIGGERS: [&str; 3] = ["event", "segment_entered", "segment_left"];
 const ACTIONS: [&str; 4] = ["wait", "branch", "send", "goto"];
 
 impl Reader<'_> {
-    pub(super) fn read(&self, root: &mut Table<'_>) -> Vec<Journey> {
+    pub(super) fn read(&self, root: &mut Table<'_>, loose: &mut Vec<LooseExpression>) -> Vec<Journey> {
         let Some(table) = root.get("journeys").and_then(|node| node.table()) else { return Vec::new() };
         let mut journeys = Vec::new();
         for node in table.nodes().iter().filter(|node| node.is_named()) {
             let known = node.report().count();
             let journey = self.read_journey(node);
             // One that could not be read in full would be found wrong once more for what is missing from it.
-            if node.report().count() == known {
-                journeys.extend(journey);
+            match node.report().count() == known {
+                true => journeys.extend(journey),
+                false => collect(node, &format!("journeys.{}", node.key), loose),
             }
         }
         journeys

@@ -73,6 +73,7 @@ mod definitions;
 mod delivery;
 mod error;
 mod journeys;
+mod loose;
 mod reader;
 mod recommend;
 mod schema;

@@ -1,13 +1,14 @@
 use super::*;
 
 /// Each text with all of its errors.
-fn check(before: &str, rows: &[(&str, &[&str])]) {
+pub(super) fn check(before: &str, rows: &[(&str, &[&str])]) {
     for (text, expected) in rows {
         let found = lines(&format!("{before}{text}"));
         let missing = expected.iter().zip(&found).find(|(fragment, line)| !line.starts_with(**fragment));
         assert!(missing.is_none() && found.len() == expected.len(), "{text}\n{found:#?}");
     }
 }
+
 #[test]
 fn syntax_and_version() {
     check(
@@ -31,6 +32,7 @@ fn syntax_and_version() {
         ],
     );
 }
+
 #[test]
 fn settings() {
     check(
@@ -68,6 +70,7 @@ fn settings() {
         ],
     );
 }
+
 #[test]
 fn schema() {
     check(
@@ -112,6 +115,7 @@ fn schema() {
         &[(&format!("[events.{long}]"), &["2:9: the name has 201 bytes, at most 200 are allowed"])],
     );
 }
+
 #[test]
 fn affinity() {
     check(
@@ -137,6 +141,7 @@ fn affinity() {
         ],
     );
 }
+
 #[test]
 fn segments() {
     check(
@@ -177,6 +182,7 @@ fn segments() {
         )],
     );
 }
+
 #[test]
 fn content() {
     check(
@@ -210,6 +216,7 @@ fn content() {
         ],
     );
 }
+
 #[test]
 fn delivery() {
     check(
@@ -277,122 +284,7 @@ fn delivery() {
         ],
     );
 }
-const JOURNEY: &str = "version = 1\n[events.go]\nkey = 'string'\n[segments]\nhot = 'true'\n[journeys.a]\n";
-#[test]
-fn journeys() {
-    check(
-        JOURNEY,
-        &[
-            ("", &["6:11: `enter` is missing", "6:11: `step` is missing"]),
-            (
-                "enter = { evnt = 'go' }\nstep = []",
-                &[
-                    "7:1: the trigger is missing (say one of `event`, `segment_entered`, `segment_left`)",
-                    "7:11: unknown key `evnt` (did you mean `event`?)",
-                ],
-            ),
-            ("enter = { event = 'goo' }\nstep = []", &["7:19: unknown event `goo` (did you mean `go`?)"]),
-            (
-                "enter = { event = 'go', key = 'kye' }\nstep = []",
-                &["7:31: the event `go` has no property `kye` (did you mean `key`?)"],
-            ),
-            (
-                "enter = { event = 'go', segment_left = 'hot' }\nstep = []",
-                &["7:25: `event` and `segment_left` exclude one another"],
-            ),
-            (
-                "enter = { segment_left = 'hit' }\nstep = []",
-                &["7:26: unknown segment `hit` (did you mean `hot`?)"],
-            ),
-            (
-                "enter = { segment_left = 'hot', where = 'x', key = 'k' }\nstep = []",
-                &["7:33: `where` goes with `event`", "7:46: `key` goes with `event`"],
-            ),
-            ("enter = { cron = '0 9 * * *' }\nstep = []", &["7:11: `cron` is not supported yet"]),
-            (
-                "enter = { event = 'go', reentry = 'onc' }\nstep = []",
-                &["7:35: unknown reentry `onc` (did you mean `once`?)"],
-            ),
-            (
-                "enter = { event = 'go', reentry = { parallel = 3 } }\nstep = []",
-                &["7:37: `parallel` is not supported yet"],
-            ),
-            ("enter = { event = 'go', reentry = {} }\nstep = []", &["7:25: `after` is missing"]),
-            (
-                "enter = { event = 'go', reentry = 7 }\nstep = []",
-                &["7:35: a word, or `{ after = \"7d\" }`, is wanted, this is an integer"],
-            ),
-            (
-                "enter = { event = 'go' }\nstep = []\nexit = [{ event = 'go', reentry = 'once' }, 3]",
-                &["9:25: unknown key `reentry`", "9:45: a table is wanted, this is an integer"],
-            ),
-            (
-                "enter = { event = 'go' }\nstep = []\nclass = 'promo'\npriority = 'high'\naudience = true",
-                &[
-                    "9:9: unknown class `promo` (it is one of `marketing`, `service`, `transactional`)",
-                    "10:12: an integer is wanted",
-                    "11:12: a string is wanted",
-                ],
-            ),
-            (
-                "enter = { event = 'go' }\nstep = []\ngoal = {}\nholdout = 5\nlate = {}",
-                &[
-                    "9:1: `goal` is not supported yet",
-                    "10:1: `holdout` is not supported yet",
-                    "11:1: `late` is not supported yet",
-                ],
-            ),
-        ],
-    );
-}
-#[test]
-fn steps() {
-    let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\n");
-    check(
-        &before,
-        &[
-            ("wait = '1h'", &["8:1: `id` is missing"]),
-            ("id = ''\nwait = '0s'", &["9:6: the name is empty", "10:8: the duration must be more than 0"]),
-            (
-                "id = 'x'",
-                &["8:1: the step's action is missing (say one of `wait`, `branch`, `send`, `goto`)"],
-            ),
-            ("id = 'x'\nwait = '1h'\ngoto = 'y'", &["11:1: `wait` and `goto` exclude one another"]),
-            ("id = 'x'\nwait_for = {}", &["10:1: `wait_for` is not supported yet"]),
-            (
-                "id = 'x'\nwait_until = {}\n[[journeys.a.step]]\nid = 'y'\nsplit = {}",
-                &["10:1: `wait_until` is not supported yet", "13:1: `split` is not supported yet"],
-            ),
-            (
-                "id = 'x'\nsned = {}",
-                &["8:1: the step's action is missing", "10:1: unknown key `sned` (did you mean `send`?)"],
-            ),
-            (
-                "id = 'x'\nsend = { chanel = 'push', expires = 5 }",
-                &[
-                    "10:1: `channel` is missing",
-                    "10:1: `template` is missing",
-                    "10:10: unknown key `chanel` (did you mean `channel`?)",
-                    "10:37: a duration is wanted",
-                ],
-            ),
-            (
-                "id = 'x'\nsend = { channel = 'push', template = 't', unreachable = 'y' }",
-                &["10:44: `unreachable` is not supported yet"],
-            ),
-            ("id = 'x'\nbranch = []", &["10:10: the branch has no arms"]),
-            (
-                "id = 'x'\nbranch = [{ when = 'true' }, { to = 'x', wen = 1 }]",
-                &[
-                    "10:11: `to` is missing",
-                    "10:30: `when` is missing",
-                    "10:42: unknown key `wen` (did you mean `when`?)",
-                ],
-            ),
-            ("id = 'x'\ngoto = 1", &["10:8: a string is wanted, this is an integer"]),
-        ],
-    );
-}
+
 #[test]
 fn recommend() {
     check(
@@ -459,6 +351,61 @@ fn recommend() {
             (
                 "interactions = {}\ncovisitation = { session_gap = '0s', half_life = 3 }",
                 &["8:32: the duration must be more than 0", "8:50: a duration is wanted"],
+            ),
+        ],
+    );
+}
+
+/// What the rooms refuse has its place too.
+#[test]
+fn rooms() {
+    check(
+        "version = 1\n[templates.a]\nb = 'c'\n",
+        &[
+            (
+                "[templates.x]\ntitle = '{{ usr.name }}'\nbody = '{{ user.name | shout }}'",
+                &["5:9: unknown name `usr` (did you mean `user`?)", "6:8: "],
+            ),
+            ("[[placements.p]]", &["4:1: a table is wanted, this is a list"]),
+            ("[placements.p]\nvariant = []", &["4:13: the placement has no variants"]),
+            (
+                "[placements.p]\nvariant = [{ name = 'x', weight = -1 }, { name = 'x' }]",
+                &["5:35: the weight is -1", "5:50: the variant `x` is defined twice"],
+            ),
+            (
+                "[[placements.'p.q'.variant]]\nname = 'x'\nwhen = 'true and foo'",
+                &["6:18: unknown attribute `foo`"],
+            ),
+        ],
+    );
+    check(
+        "version = 1\n[templates.t]\nb = 'c'\n[events.go]\n[journeys.'a.b']\nenter = { event = 'go', where = 'foo = 1' }\n",
+        &[
+            ("step = []", &["5:11: a journey needs a step", "6:34: unknown property `foo`"]),
+            (
+                "audience = 'bar'\nexit = [{ event = 'go', where = 'baz' }]\nstep = [{ id = 'x', wait = '1h' }]",
+                &[
+                    "6:34: unknown property `foo`",
+                    "7:13: unknown attribute `bar`",
+                    "8:34: unknown property `baz`",
+                ],
+            ),
+            (
+                "step = [{ id = 'x', send = { channel = 'push', template = 'tt' } }, { id = 'x', goto = 'y' }]",
+                &[
+                    "6:34: unknown property `foo`",
+                    "7:59: unknown template `tt`",
+                    "7:76: two steps are called `x`",
+                    "7:88: unknown step `y`",
+                ],
+            ),
+            (
+                "step = [{ id = 'x', branch = [{ when = 'bar', to = 'x' }] }]",
+                &[
+                    "6:34: unknown property `foo`",
+                    "7:16: a loop through the step `x` without a wait",
+                    "7:41: unknown attribute `bar`",
+                ],
             ),
         ],
     );

@@ -1,4 +1,5 @@
 mod errors;
+mod journey_errors;
 mod mutated;
 mod places;
 mod valid;

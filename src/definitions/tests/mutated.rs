@@ -5,7 +5,7 @@ use proptest::prelude::*;
 const PIECES: [&str; 14] =
     ["'", "\"", "\"\"\"", "[", "]", "{", "}", "=", "\n", "\\", "🦀", "\r", " = 3\n", "[journeys.x]\n"];
 
-/// One change: where (in thousandths of the text), how much goes, what comes.
+/// One change: where (in ten-thousandths of the text), how much goes, what comes.
 type Change = (usize, usize, Option<usize>);
 
 fn mutated(changes: &[Change]) -> String {
@@ -27,16 +27,38 @@ proptest! {
         changes in prop::collection::vec(
             (0..10_000_usize, 0..8_usize, prop::option::of(0..PIECES.len())), 1..4)
     ) {
-        let text = mutated(&changes);
-        if let Err(errors) = Definitions::from_toml(&text) {
-            prop_assert!(errors.count() > 0);
-            for error in &errors {
-                prop_assert!(text.get(error.span().range()).is_some());
-                let shown = format!("{error:#}");
-                prop_assert!(!error.message().is_empty() && shown.contains(error.message()));
-            }
+        judge(&mutated(&changes));
+    }
+
+    #[test]
+    fn no_order_of_lines_makes_it_panic(
+        changes in prop::collection::vec((0..1_000_usize, prop::option::of(0..1_000_usize)), 1..5)
+    ) {
+        judge(&shuffled(&changes));
+    }
+}
+
+fn judge(text: &str) {
+    if let Err(errors) = Definitions::from_toml(text) {
+        assert!(errors.count() > 0);
+        for error in &errors {
+            assert!(text.get(error.span().range()).is_some());
+            assert!(!error.message().is_empty() && format!("{error:#}").contains(error.message()));
         }
     }
+}
+
+/// The text with some lines left out, or a line in the place of another: nearly always well-formed.
+fn shuffled(changes: &[(usize, Option<usize>)]) -> String {
+    let mut lines: Vec<&str> = SHOP.lines().collect();
+    for (place, other) in changes {
+        let count = lines.len();
+        match other {
+            Some(other) => lines[place % count] = lines[other % count],
+            None => drop(lines.remove(place % count)),
+        }
+    }
+    lines.join("\n")
 }
 
 #[test]
