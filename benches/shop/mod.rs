@@ -2,7 +2,9 @@
 //! test that counts the bytes of a profile.
 
 use bespoke::definitions::Definitions;
-use bespoke::model::{Instant, Message};
+use bespoke::engine::Partition;
+use bespoke::journey::Delivery;
+use bespoke::model::{Duration, Instant, Message};
 
 const DEFINITIONS: &str = r#"
 version = 1
@@ -60,6 +62,22 @@ send = { channel = "email", template = "note" }
 
 pub(crate) fn definitions() -> Definitions {
     Definitions::from_toml(DEFINITIONS).expect("the bundled definitions are right")
+}
+
+/// Takes the messages in, and delivers now and then as a host does. Gives how many actions there were.
+pub(crate) fn run(partition: &mut Partition, messages: &[Message]) -> usize {
+    let mut actions = 0;
+    for (i, message) in messages.iter().enumerate() {
+        let now = message.timestamp.unwrap_or_default();
+        std::hint::black_box(partition.ingest(message, now)).expect("these messages are sound");
+        if i % 256 == 0 {
+            for action in partition.outbox(usize::MAX, Duration::minutes(1), now) {
+                partition.acknowledge(&action.id, Delivery::Sent, now);
+                actions += 1;
+            }
+        }
+    }
+    actions
 }
 
 /// Twenty messages for each user on average, over thirty days, in order.

@@ -1,12 +1,12 @@
 //! What only the rooms below can say: whether expressions, templates and steps are right. What they make of the
 //! definitions is kept, because an engine runs on it.
 
-use crate::decision::DecisionPlan;
+use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
 use crate::segment::Plan;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Definitions as the rooms run them.
@@ -22,9 +22,11 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     let mut builder = definitions.plan_builder();
     loose.iter().for_each(|expression| expression.add_to(&mut builder));
     let Definitions { journeys, delivery, placements, templates, .. } = definitions;
-    let names: HashSet<&str, ahash::RandomState> = templates.iter().map(|template| &*template.name).collect();
+    let reads_event = |template: &Template| template.fields.values().any(|text| text.contains("event"));
+    let known: HashMap<&str, bool, ahash::RandomState> =
+        templates.iter().map(|template| (&*template.name, reads_event(template))).collect();
     let (mut journey_plan, mut problems) =
-        JourneyPlan::compile(journeys, delivery, &|name| names.contains(name), &mut builder);
+        JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
     let mut errors = Vec::new();

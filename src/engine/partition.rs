@@ -59,13 +59,24 @@ pub struct Partition {
 }
 
 /// What hangs on a profile.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
+    /// The earliest instant at which a journey goes on.
+    journey_due: Instant,
     /// The earliest instant at which time alone changes something: the truth.
-    deadline: Option<Instant>,
+    deadline: Instant,
     /// The earliest hint in the wheel.
-    hinted: Option<Instant>,
+    hinted: Instant,
+}
+
+/// Stands for no instant in a row that every user has.
+const NEVER: Instant = Instant::MAX;
+
+impl Default for UserRow {
+    fn default() -> UserRow {
+        UserRow { memberships: Memberships::default(), journey_due: NEVER, deadline: NEVER, hinted: NEVER }
+    }
 }
 
 impl Partition {
@@ -294,6 +305,7 @@ impl Partition {
             self.end_memberships(absorbed, &name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
             self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             self.models.forget(absorbed);
         }
         let mut applied = std::mem::take(&mut self.applied);
@@ -348,7 +360,7 @@ impl Partition {
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
             row.hinted = row.deadline;
-            row.deadline
+            (row.deadline != NEVER).then_some(row.deadline)
         };
         timers.next_batch(until, deadline, due)
     }
@@ -416,14 +428,12 @@ impl Partition {
             decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
         };
         let context = Context { plan, store, now, render: &render };
-        if let Some(event) = event {
-            self.journeys.on_event(&context, user, event, &mut outcome.notes);
-        }
-        if !changes.is_empty() {
-            self.journeys.on_changes(&context, user, changes, &mut outcome.notes);
-        }
-        if self.journeys.deadline(user).is_some_and(|due| due <= now) {
-            self.journeys.on_time(&context, user, &mut outcome.notes);
+        let notes = &mut outcome.notes;
+        let by_event = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
+        let by_changes = !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
+        if by_event || by_changes || row.journey_due <= now {
+            self.journeys.on_time(&context, user, notes);
+            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
         self.schedule(user, now);
     }
@@ -431,18 +441,13 @@ impl Partition {
     /// Puts a hint into the wheel where none comes up in time.
     fn schedule(&mut self, user: UserKey, now: Instant) {
         let row = &mut self.users[user.0 as usize];
-        let deadlines = [row.memberships.deadline(), self.journeys.deadline(user)];
-        row.deadline = deadlines.into_iter().flatten().min();
+        row.deadline = row.memberships.deadline().unwrap_or(NEVER).min(row.journey_due);
         // A hint that has come up is gone.
-        let hinted = row.hinted.filter(|hinted| *hinted > now);
-        row.hinted = match (row.deadline, hinted) {
-            (Some(deadline), Some(hint)) if hint <= deadline => Some(hint),
-            (Some(deadline), _) => {
-                self.timers.schedule(deadline, user);
-                Some(deadline)
-            }
-            (None, hinted) => hinted,
-        };
+        let hinted = if row.hinted > now { row.hinted } else { NEVER };
+        row.hinted = hinted.min(row.deadline);
+        if row.hinted != hinted {
+            self.timers.schedule(row.deadline, user);
+        }
     }
 }
 

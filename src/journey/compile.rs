@@ -41,6 +41,8 @@ pub(crate) struct CompiledJourney {
     pub(crate) reentry: Reentry,
     pub(crate) audience: Option<ConditionId>,
     pub(crate) steps: Vec<CompiledStep>,
+    /// Whether an instance keeps the event that began it, because a template reads it.
+    pub(crate) keeps_event: bool,
 }
 
 #[derive(Debug)]
@@ -91,17 +93,18 @@ impl At<'_> {
 }
 
 impl JourneyPlan {
-    /// Registers conditions with the builder and reports what is wrong with the structure.
+    /// Registers conditions with the builder and reports what is wrong with the structure. `reads_event` tells
+    /// whether a template reads the event that began the journey; nothing where there is no such template.
     pub(crate) fn compile(
         journeys: &[Journey],
         policy: &DeliveryPolicy,
-        has_template: &dyn Fn(&str) -> bool,
+        reads_event: &dyn Fn(&str) -> Option<bool>,
         builder: &mut PlanBuilder,
     ) -> (JourneyPlan, Vec<Problem>) {
         let mut plan = JourneyPlan { policy: policy.clone(), ..JourneyPlan::default() };
         let mut problems = Vec::new();
         for journey in journeys.iter().take(usize::from(END)) {
-            plan.add(journey, has_template, builder, &mut problems);
+            plan.add(journey, reads_event, builder, &mut problems);
         }
         for uses in plan.by_event.values_mut() {
             uses.sort_by_key(|event| !event.is_exit);
@@ -112,7 +115,7 @@ impl JourneyPlan {
     fn add(
         &mut self,
         journey: &Journey,
-        has_template: &dyn Fn(&str) -> bool,
+        reads_event: &dyn Fn(&str) -> Option<bool>,
         builder: &mut PlanBuilder,
         problems: &mut Vec<Problem>,
     ) {
@@ -136,6 +139,7 @@ impl JourneyPlan {
             );
         }
         let labels: Vec<&str> = journey.steps.iter().map(|step| &*step.id).collect();
+        let mut keeps_event = false;
         let mut steps = Vec::with_capacity(journey.steps.len());
         for (i, step) in journey.steps.iter().enumerate() {
             let at = At(&journey.name, vec!["step".into(), i.to_string()]);
@@ -167,7 +171,8 @@ impl JourneyPlan {
                     CompiledAction::Branch(arms.collect())
                 }
                 StepAction::Send { channel, template, expires } => {
-                    if !has_template(template) {
+                    keeps_event |= reads_event(template).unwrap_or(false);
+                    if reads_event(template).is_none() {
                         let problem = at
                             .problem(&["send", "template"], format!("unknown template {}", Quoted(template)));
                         problems.push(problem.help(format!("define it as [templates.{template}]")));
@@ -191,6 +196,7 @@ impl JourneyPlan {
             reentry: journey.enter.reentry,
             audience,
             steps,
+            keeps_event,
         });
     }
 

@@ -59,6 +59,18 @@ impl UserJourneys {
         self.exits.iter().find(|exit| exit.journey == journey && exit.key == *key)
     }
 
+    /// Adds an instance. Most users are in one journey, so room is made for one at a time.
+    pub(crate) fn add(&mut self, instance: Instance) {
+        self.instances.reserve_exact(1);
+        self.instances.push(instance);
+    }
+
+    /// Gives back room that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.instances.shrink_to_fit();
+        self.sends.shrink_to_fit();
+    }
+
     /// Notes that an instance ended.
     pub(crate) fn note_exit(&mut self, instance: &Instance, at: Instant) {
         let known = self.exits.iter_mut().find(|e| e.journey == instance.journey && e.key == instance.key);
@@ -66,6 +78,7 @@ impl UserJourneys {
             Some(exit) => (exit.at, exit.entries) = (exit.at.max(at), instance.entry),
             None => {
                 let (journey, key, entries) = (instance.journey, instance.key.clone(), instance.entry);
+                self.exits.reserve_exact(1);
                 self.exits.push(Exit { journey, key, at, entries });
             }
         }

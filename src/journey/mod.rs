@@ -27,4 +27,5 @@ pub use note::{Note, What};
 pub use outbox::{Acknowledged, Action, Delivery};
 
 pub(crate) use compile::JourneyPlan;
+pub(crate) use note::Reason;
 pub(crate) use runtime::{Context, EventOccurrence, Journeys, RenderRequest};

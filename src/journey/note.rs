@@ -70,21 +70,53 @@ pub enum What {
     Completed,
 }
 
-impl What {
-    /// The word that counters use.
-    pub(crate) fn reason(&self) -> String {
-        match self {
-            What::Entered => "entered".into(),
-            What::Restarted => "restarted".into(),
-            What::Waiting { .. } => "waited".into(),
-            What::Branched { to } => format!("branched to {to}"),
-            What::Sent { channel } => format!("sent by {channel}"),
-            What::Deferred { .. } => "deferred: quiet hours".into(),
-            What::Skipped(reason) => format!("not sent: {reason}"),
-            What::Refused(reason) => format!("not entered: {reason}"),
-            What::Exited(reason) => format!("exited: {reason}"),
-            What::Completed => "completed".into(),
+/// What counters count by: a word, and what it is about. Ordered as it reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub(crate) struct Reason {
+    pub(crate) word: &'static str,
+    about: Option<About>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+enum About {
+    Reason(&'static str),
+    Name(Arc<str>),
+}
+
+impl Reason {
+    /// A message that was not sent, and why.
+    pub(crate) fn not_sent(why: &'static str) -> Reason {
+        Reason { word: "not sent:", about: Some(About::Reason(why)) }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.about {
+            None => f.write_str(self.word),
+            Some(About::Reason(why)) => write!(f, "{} {why}", self.word),
+            Some(About::Name(name)) => write!(f, "{} {name}", self.word),
         }
+    }
+}
+
+impl What {
+    /// What counters count it by. Allocates nothing.
+    pub(crate) fn reason(&self) -> Reason {
+        let (word, about) = match self {
+            What::Entered => ("entered", None),
+            What::Restarted => ("restarted", None),
+            What::Waiting { .. } => ("waited", None),
+            What::Branched { to } => ("branched to", Some(About::Name(to.clone()))),
+            What::Sent { channel } => ("sent by", Some(About::Name(channel.clone()))),
+            What::Deferred { .. } => ("deferred:", Some(About::Reason("quiet hours"))),
+            What::Skipped(why) => return Reason::not_sent(why),
+            What::Refused(why) => ("not entered:", Some(About::Reason(why))),
+            What::Exited(why) => ("exited:", Some(About::Reason(why))),
+            What::Completed => ("completed", None),
+        };
+        Reason { word, about }
     }
 }
 

@@ -65,6 +65,18 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Delivery::Sent => "sent",
+            Delivery::Delivered => "delivered",
+            Delivery::Opened => "opened",
+            Delivery::Clicked => "clicked",
+            Delivery::Failed => "failed",
+            Delivery::Unreachable => "unreachable",
+            Delivery::Suppressed => "suppressed",
+        }
+    }
+
     /// Whether nothing reached the user, so that no cap should count it.
     pub(crate) fn is_lost(self) -> bool {
         matches!(self, Delivery::Failed | Delivery::Unreachable | Delivery::Suppressed)
@@ -94,8 +106,8 @@ pub(crate) struct Outbox {
     numbers: HashMap<u128, u64, ahash::RandomState>,
     next: u64,
     /// What was said of which action; two generations, as long as answers are kept.
-    answers: HashSet<(u128, Delivery), ahash::RandomState>,
-    old_answers: HashSet<(u128, Delivery), ahash::RandomState>,
+    answers: HashSet<u128, ahash::RandomState>,
+    old_answers: HashSet<u128, ahash::RandomState>,
     answers_since: Instant,
 }
 
@@ -185,12 +197,13 @@ impl Outbox {
         if settled.is_none() && !before.into_iter().any(|delivery| self.said(id, delivery)) {
             return (Acknowledged::Unknown, None);
         }
-        self.answers.insert((id, delivery));
+        self.answers.insert(answer(id, delivery));
         (Acknowledged::Accepted, settled)
     }
 
     fn said(&self, id: u128, delivery: Delivery) -> bool {
-        self.answers.contains(&(id, delivery)) || self.old_answers.contains(&(id, delivery))
+        let answer = answer(id, delivery);
+        self.answers.contains(&answer) || self.old_answers.contains(&answer)
     }
 
     /// Takes out what a predicate names and the host does not hold.
@@ -223,11 +236,15 @@ impl Outbox {
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let waiting: Vec<_> = self.waiting.values().map(|w| (&w.action, w.leased, w.expires)).collect();
         let answers = self.answers.iter().chain(&self.old_answers);
-        let mut answers: Vec<String> =
-            answers.map(|(id, delivery)| format!("{id:032x} {delivery:?}")).collect();
+        let mut answers: Vec<String> = answers.map(|answer| format!("{answer:032x}")).collect();
         answers.sort_unstable();
         (waiting, answers)
     }
+}
+
+/// An answer in as many bytes as an id has: ids are hashes, so neighbours of one are no ids.
+fn answer(id: u128, delivery: Delivery) -> u128 {
+    id.wrapping_add(delivery as u128)
 }
 
 fn is_null(value: &Value) -> bool {

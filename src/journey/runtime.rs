@@ -2,7 +2,7 @@ use crate::journey::compile::{CompiledAction, END, EventUse, JourneyNo, JourneyP
 use crate::journey::gate::{Candidate, Verdict, judge, memory};
 use crate::journey::instance::{Instance, Send, UserJourneys};
 use crate::journey::outbox::{Outbox, Waiting};
-use crate::journey::{Acknowledged, Action, Class, Delivery, Note, Reentry, What};
+use crate::journey::{Acknowledged, Action, Class, Delivery, Note, Reason, Reentry, What};
 use crate::model::{Duration, Instant, Object, Value, stable_hash};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::{Change, Evaluation, EventView, Plan};
@@ -48,14 +48,14 @@ pub(crate) struct Journeys {
     plan: Arc<JourneyPlan>,
     users: HashMap<UserKey, Box<UserJourneys>, ahash::RandomState>,
     outbox: Outbox,
-    counts: BTreeMap<(JourneyNo, String), u64>,
+    counts: BTreeMap<(JourneyNo, Reason), u64>,
     memory: Duration,
 }
 
 /// A note on its way out: written down, and counted.
 struct Log<'a> {
     plan: &'a JourneyPlan,
-    counts: &'a mut BTreeMap<(JourneyNo, String), u64>,
+    counts: &'a mut BTreeMap<(JourneyNo, Reason), u64>,
     notes: &'a mut Vec<Note>,
     user: &'a Arc<str>,
     now: Instant,
@@ -82,16 +82,17 @@ impl Journeys {
         Journeys { plan, users: HashMap::default(), outbox: Outbox::new(), counts: BTreeMap::new(), memory }
     }
 
-    /// Ends and begins instances as an event says. One look into a table where no journey names the event.
+    /// Ends and begins instances as an event says, and tells whether any journey names the event. One look into a
+    /// table where none does.
     pub(crate) fn on_event(
         &mut self,
         cx: &Context<'_>,
         user: UserKey,
         event: &EventOccurrence<'_>,
         notes: &mut Vec<Note>,
-    ) {
+    ) -> bool {
         let plan = self.plan.clone();
-        let Some(uses) = plan.by_event.get(event.name) else { return };
+        let Some(uses) = plan.by_event.get(event.name) else { return false };
         let evaluation = Evaluation::new(cx.plan, cx.store, user, cx.now);
         for EventUse { journey, is_exit, filter, key } in uses {
             if *is_exit && !self.users.contains_key(&user) || !evaluation.filter(*filter, event.view) {
@@ -112,19 +113,22 @@ impl Journeys {
                 self.enter(cx, user, *journey, value, event.at, Some(event.properties), notes);
             }
         }
+        true
     }
 
-    /// Ends and begins instances as changes of segments say.
+    /// Ends and begins instances as changes of segments say, and tells whether any journey names one of them.
     pub(crate) fn on_changes(
         &mut self,
         cx: &Context<'_>,
         user: UserKey,
         changes: &[Change],
         notes: &mut Vec<Note>,
-    ) {
+    ) -> bool {
         let plan = self.plan.clone();
+        let mut any = false;
         for change in changes {
             let Some(uses) = plan.by_segment.get(&(change.id, change.transition)) else { continue };
+            any = true;
             for segment in uses {
                 let key = change.key.clone().unwrap_or_default();
                 if segment.is_exit {
@@ -134,6 +138,7 @@ impl Journeys {
                 }
             }
         }
+        any
     }
 
     #[allow(clippy::too_many_arguments)] // what an entry is made of
@@ -154,7 +159,7 @@ impl Journeys {
         let running = known.and_then(|known| known.find(journey, &key).map(|i| &known.instances[i]));
         let last = known.and_then(|known| known.last_exit(journey, &key));
         let entries = running.map(|i| i.entry).max(last.map(|e| e.entries)).unwrap_or(0);
-        let event = event.map(|event| Box::new(event.clone()));
+        let event = event.filter(|_| compiled.keeps_event).map(|event| Box::new(event.clone()));
         let entry = entries + 1;
         let instance = Instance { journey, step: 0, entry, entered: at, due: at, wanted: None, key, event };
         let refused = if compiled
@@ -188,7 +193,7 @@ impl Journeys {
             }
             None => {
                 log.note(&instance, None, What::Entered);
-                known.instances.push(instance);
+                known.add(instance);
             }
         }
     }
@@ -215,6 +220,7 @@ impl Journeys {
             known.note_exit(&instance, cx.now);
             withdraw(outbox, known, user, &instance);
         }
+        known.shrink();
     }
 
     /// The earliest instant at which an instance of a user goes on.
@@ -254,6 +260,7 @@ impl Journeys {
             }
         }
         known.sends.retain(|send| cx.now - send.at <= *memory);
+        known.shrink();
     }
 
     pub(crate) fn forget(&mut self, user: UserKey) {
@@ -283,7 +290,8 @@ impl Journeys {
     ) -> Vec<Action> {
         let (actions, expired) = self.outbox.lease(limit, until, now, store);
         for waiting in expired {
-            *self.counts.entry((waiting.journey, "not sent: expired in the outbox".into())).or_default() += 1;
+            *self.counts.entry((waiting.journey, Reason::not_sent("expired in the outbox"))).or_default() +=
+                1;
             self.give_back(&waiting);
         }
         actions
@@ -292,8 +300,7 @@ impl Journeys {
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Acknowledged {
         let (acknowledged, settled) = self.outbox.acknowledge(id, delivery, now);
         if let Some(waiting) = settled.filter(|_| delivery.is_lost()) {
-            let reason = format!("not sent: {}", format!("{delivery:?}").to_lowercase());
-            *self.counts.entry((waiting.journey, reason)).or_default() += 1;
+            *self.counts.entry((waiting.journey, Reason::not_sent(delivery.word()))).or_default() += 1;
             self.give_back(&waiting);
         }
         acknowledged
@@ -309,7 +316,7 @@ impl Journeys {
     /// How often each journey did what.
     pub(crate) fn counts(&self) -> BTreeMap<(String, String), u64> {
         let name = |journey: JourneyNo| self.plan.journeys[usize::from(journey)].name.to_string();
-        self.counts.iter().map(|((journey, reason), n)| ((name(*journey), reason.clone()), *n)).collect()
+        self.counts.iter().map(|((journey, reason), n)| ((name(*journey), reason.to_string()), *n)).collect()
     }
 
     /// Everything, users in order of their ids, for a digest of the state.
@@ -360,7 +367,7 @@ fn walk(
                 instance.step += 1;
                 if instance.due > cx.now {
                     log.note(&instance, Some(number), What::Waiting { until: instance.due });
-                    known.instances.push(instance);
+                    known.add(instance);
                     return None;
                 }
             }
@@ -409,7 +416,7 @@ fn send(
             log.note(&instance, Some(number), What::Deferred { until });
             instance.wanted = Some(wanted);
             instance.due = until;
-            known.instances.push(instance);
+            known.add(instance);
             return None;
         }
         Verdict::Skip(reason) => log.note(&instance, Some(number), What::Skipped(reason)),
@@ -421,7 +428,14 @@ fn send(
                 Ok(content) => {
                     let id = action_id(&journey.name, profile.bucketing_id(), &instance, &step.id, channel);
                     log.note(&instance, Some(number), What::Sent { channel: channel.clone() });
-                    known.sends.push(Send { at: cx.now, id, channel: channel.clone(), class: journey.class });
+                    if !plan.policy.caps.is_empty() {
+                        known.sends.push(Send {
+                            at: cx.now,
+                            id,
+                            channel: channel.clone(),
+                            class: journey.class,
+                        });
+                    }
                     let action = Action {
                         at: cx.now,
                         id: format!("{id:032x}"),

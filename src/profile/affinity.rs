@@ -27,7 +27,8 @@ impl AffinityRule {
 /// Decayed weights of the values of properties, by forward decay (Cormode et al., ICDE 2009): a weight is stored
 /// as it would be at the landmark, so that time alone changes nothing and shares are ratios of stored weights.
 ///
-/// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`.
+/// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`. 3. of values that
+/// were seen last at one instant, the one whose event arrived last stands last.
 #[derive(Debug, Default)]
 pub(crate) struct Affinities {
     landmark: Instant,
@@ -38,11 +39,18 @@ pub(crate) struct Affinities {
 struct Weighed {
     value: Packed,
     weight: f64,
-    /// When it was seen last, by instant and arrival.
-    seen: Instant,
-    arrival: u32,
-    /// Number of its rule.
-    rule: u32,
+    /// When it was seen last, above 15 bits for the number of its rule, as in a row of the history.
+    seen_and_rule: i64,
+}
+
+impl Weighed {
+    fn seen(&self) -> Instant {
+        Instant::from_millis(self.seen_and_rule >> 15)
+    }
+
+    fn rule(&self) -> u32 {
+        (self.seen_and_rule & 0x7FFF) as u32
+    }
 }
 
 /// Half-lives between an event and the landmark beyond which the landmark moves: 2^60 leaves a float room enough.
@@ -56,12 +64,11 @@ pub(crate) struct Touch {
     pub(crate) value: Packed,
     pub(crate) weight: f64,
     pub(crate) at: Instant,
-    pub(crate) arrival: u32,
 }
 
 impl Affinities {
     pub(crate) fn add(&mut self, touch: Touch, rules: &[AffinityRule], symbols: &mut Symbols) {
-        let Touch { rule, value, weight, at, arrival } = touch;
+        let Touch { rule, value, weight, at } = touch;
         if self.values.is_empty() {
             self.landmark = at;
         }
@@ -70,27 +77,30 @@ impl Affinities {
             self.move_landmark(at, rules);
         }
         let weight = weight * own.factor(at, self.landmark);
+        let seen_and_rule = at.as_millis() << 15 | i64::from(rule);
         let known =
-            self.values.iter_mut().find(|known| known.rule == rule && symbols.same(known.value, value));
-        if let Some(known) = known {
-            known.weight += weight;
-            (known.seen, known.arrival) = (known.seen, known.arrival).max((at, arrival));
-            symbols.release(value);
-        } else {
+            self.values.iter().position(|known| known.rule() == rule && symbols.same(known.value, value));
+        let Some(place) = known else {
             self.values.reserve_exact(1);
-            self.values.push(Weighed { value, weight, seen: at, arrival, rule });
+            return self.values.push(Weighed { value, weight, seen_and_rule });
+        };
+        symbols.release(value);
+        self.values[place].weight += weight;
+        if seen_and_rule >= self.values[place].seen_and_rule {
+            self.values[place].seen_and_rule = seen_and_rule;
+            self.values[place..].rotate_left(1);
         }
     }
 
     fn move_landmark(&mut self, at: Instant, rules: &[AffinityRule]) {
         for known in &mut self.values {
-            known.weight /= rules[known.rule as usize].factor(at, self.landmark);
+            known.weight /= rules[known.rule() as usize].factor(at, self.landmark);
         }
         self.landmark = at;
     }
 
     fn of_rule(&self, rule: u32) -> impl Iterator<Item = &Weighed> {
-        self.values.iter().filter(move |known| known.rule == rule)
+        self.values.iter().filter(move |known| known.rule() == rule)
     }
 
     /// The share of a value in all interactions of a rule, in [0, 1]; 0 where there are none.
@@ -102,18 +112,19 @@ impl Affinities {
 
     /// The value with the largest share; of equals the one seen last.
     pub(crate) fn top(&self, rule: u32) -> Packed {
-        let seen = |known: &Weighed| (known.seen, known.arrival);
-        let largest =
-            self.of_rule(rule).max_by(|a, b| a.weight.total_cmp(&b.weight).then(seen(a).cmp(&seen(b))));
+        // Of equals `max_by` gives the last one.
+        let seen_last =
+            |a: &&Weighed, b: &&Weighed| a.weight.total_cmp(&b.weight).then(a.seen().cmp(&b.seen()));
+        let largest = self.of_rule(rule).max_by(seen_last);
         largest.filter(|known| known.weight > 0.0).map_or(Packed::MISSING, |known| known.value)
     }
 
     pub(crate) fn absorb(&mut self, other: Affinities, rules: &[AffinityRule], symbols: &mut Symbols) {
         for theirs in other.values {
-            let Weighed { value, weight, seen: at, arrival, rule } = theirs;
+            let (rule, at) = (theirs.rule(), theirs.seen());
             // As if all of it had come at its last instant.
-            let weight = weight / rules[rule as usize].factor(at, other.landmark);
-            self.add(Touch { rule, value, weight, at, arrival }, rules, symbols);
+            let weight = theirs.weight / rules[rule as usize].factor(at, other.landmark);
+            self.add(Touch { rule, value: theirs.value, weight, at }, rules, symbols);
         }
     }
 
@@ -123,7 +134,7 @@ impl Affinities {
 
     /// Rule, value, stored weight and last sight of everything, for a digest of the state.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Packed, f64, Instant)> {
-        self.values.iter().map(|known| (known.rule, known.value, known.weight, known.seen))
+        self.values.iter().map(|known| (known.rule(), known.value, known.weight, known.seen()))
     }
 
     pub(crate) fn landmark(&self) -> Instant {

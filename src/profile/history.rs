@@ -119,10 +119,10 @@ impl History {
     }
 }
 
-/// Makes room by a few elements or an eighth: most users have few events, and doubling would waste a third of
+/// Makes room by two elements or an eighth: most users have few events, and doubling would waste a third of
 /// all memory on them.
 fn grow<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
-        list.reserve_exact(more.max(4).max(list.len() / 8));
+        list.reserve_exact(more.max(2).max(list.len() / 8));
     }
 }

@@ -1,4 +1,4 @@
-use crate::model::Quoted;
+use crate::model::{Pages, Quoted};
 use crate::profile::UserKey;
 use hashbrown::HashTable;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub enum IdentityError {
 /// Which profile owns which id. Each id has one owner and one entry.
 #[derive(Debug, Default)]
 pub(crate) struct IdTable {
-    entries: Vec<Option<Id>>,
+    entries: Pages<Option<Id>>,
     numbers: HashTable<u32>,
     free: Vec<u32>,
     hasher: ahash::RandomState,

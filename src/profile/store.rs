@@ -260,7 +260,7 @@ impl ProfileStore {
             }
             for (kind, start) in &out.events {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
-                feed_affinities(profile, rules, keep, *kind, values, (at, arrival), symbols);
+                feed_affinities(profile, rules, keep, *kind, values, at, symbols);
                 if keep.kind(*kind).horizon == Horizon::None && !keep.kind(*kind).session {
                     continue;
                 }
@@ -317,7 +317,7 @@ fn feed_affinities(
     keep: &Keep,
     kind: EventKind,
     values: &[Packed],
-    (at, arrival): (Instant, u32),
+    at: Instant,
     symbols: &mut Symbols,
 ) {
     for (number, rule) in rules.iter().enumerate() {
@@ -328,6 +328,6 @@ fn feed_affinities(
             continue;
         }
         symbols.share(value);
-        profile.affinities.add(Touch { rule: number as u32, value, weight, at, arrival }, rules, symbols);
+        profile.affinities.add(Touch { rule: number as u32, value, weight, at }, rules, symbols);
     }
 }

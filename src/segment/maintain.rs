@@ -96,7 +96,9 @@ impl SegmentStats {
 #[derive(Debug, Default)]
 pub(crate) struct Memberships {
     whole: Vec<Whole>,
-    parts: Vec<Part>,
+    /// Behind a pointer, because most users have none.
+    #[allow(clippy::box_collection)]
+    keyed: Option<Box<Vec<Part>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,10 +149,19 @@ pub(crate) enum Touch<'a> {
 }
 
 impl Memberships {
+    fn parts(&self) -> &[Part] {
+        self.keyed.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    fn parts_mut(&mut self) -> &mut Vec<Part> {
+        self.keyed.get_or_insert_default()
+    }
+
     /// The earliest instant at which time alone can change something.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let whole = self.whole.iter().map(|row| row.until);
-        let deadline = whole.chain(self.parts.iter().map(|row| row.until)).min().filter(|at| *at != NEVER)?;
+        let deadline =
+            whole.chain(self.parts().iter().map(|row| row.until)).min().filter(|at| *at != NEVER)?;
         Some(Instant::from_millis(deadline))
     }
 
@@ -158,7 +169,7 @@ impl Memberships {
     /// one, of the longest.
     pub(crate) fn stays(&self) -> Vec<(SegmentId, Instant)> {
         let whole = self.whole.iter().map(|row| (row.segment, row.entered));
-        let parts = self.parts.iter().map(|row| (row.segment, row.entered));
+        let parts = self.parts().iter().map(|row| (row.segment, row.entered));
         let mut stays: Vec<_> =
             whole.chain(parts).filter_map(|(id, stay)| Some((id, stay?.instant()))).collect();
         stays.sort_unstable();
@@ -170,7 +181,7 @@ impl Memberships {
     pub(crate) fn contains(&self, segment: SegmentId) -> bool {
         let whole = self.whole.binary_search_by_key(&segment, |row| row.segment);
         whole.is_ok_and(|place| self.whole[place].entered.is_some())
-            || self.parts.iter().any(|row| row.segment == segment && row.entered.is_some())
+            || self.parts().iter().any(|row| row.segment == segment && row.entered.is_some())
     }
 
     /// Looks at what may have changed, and reports what did, in order of segment and key.
@@ -224,7 +235,7 @@ impl Memberships {
         }
         let now = now.as_millis();
         candidates.extend(self.whole.iter().filter(|row| row.until <= now).map(|row| row.segment));
-        candidates.extend(self.parts.iter().filter(|row| row.until <= now).map(|row| row.segment));
+        candidates.extend(self.parts().iter().filter(|row| row.until <= now).map(|row| row.segment));
         candidates.sort_unstable();
         candidates.dedup();
         candidates
@@ -288,22 +299,22 @@ impl Memberships {
         for (key, truth, latest) in outcomes {
             let is_over = truth.until == i64::MIN;
             let found = self.place(segment, key, &store.symbols);
-            let entered = found.ok().and_then(|place| self.parts[place].entered);
+            let entered = found.ok().and_then(|place| self.parts()[place].entered);
             let stay = stay(entered, truth.holds, now);
             report(plan, store, user, segment, Some(key), entered, stay, now, changes);
             match found {
                 Ok(place) if is_over => {
-                    let part = self.parts.remove(place);
+                    let part = self.parts_mut().remove(place);
                     store.symbols.release(part.key);
                 }
                 Ok(place) => {
-                    let part = &mut self.parts[place];
+                    let part = &mut self.parts_mut()[place];
                     (part.entered, part.until, part.latest) = (stay, truth.until, latest);
                 }
                 Err(_) if is_over => {}
                 Err(place) => {
                     let key = store.symbols.share(key);
-                    self.parts
+                    self.parts_mut()
                         .insert(place, Part { segment, key, entered: stay, until: truth.until, latest });
                 }
             }
@@ -347,7 +358,7 @@ impl Memberships {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
             keys.extend(Evaluation::new(plan, store, user, now).keys(parts));
         }
-        let of_segment = self.parts.iter().filter(|part| part.segment == segment);
+        let of_segment = self.parts().iter().filter(|part| part.segment == segment);
         keys.extend(of_segment.filter(|part| all || part.until <= now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
@@ -355,7 +366,7 @@ impl Memberships {
     }
 
     fn place(&self, segment: SegmentId, key: Packed, symbols: &Symbols) -> Result<usize, usize> {
-        self.parts.binary_search_by(|part| {
+        self.parts().binary_search_by(|part| {
             part.segment.cmp(&segment).then_with(|| key_order(part.key, key, symbols))
         })
     }
@@ -373,12 +384,12 @@ impl Memberships {
         changes: &mut Vec<Change>,
     ) {
         loop {
-            let of_segment = self.parts.iter().enumerate().filter(|(_, part)| part.segment == segment);
+            let of_segment = self.parts().iter().enumerate().filter(|(_, part)| part.segment == segment);
             if of_segment.clone().count() <= plan.parts_max {
                 return;
             }
             let Some((place, _)) = of_segment.min_by_key(|(_, part)| part.latest) else { return };
-            let part = self.parts.remove(place);
+            let part = self.parts_mut().remove(place);
             report(plan, store, user, segment, Some(part.key), part.entered, None, now, changes);
             store.symbols.release(part.key);
             *dropped += 1;
@@ -396,7 +407,7 @@ impl Memberships {
     ) {
         let whole = self.whole.iter().filter(|row| row.entered.is_some()).map(|row| (row.segment, None));
         let parts =
-            self.parts.iter().filter(|row| row.entered.is_some()).map(|row| (row.segment, Some(row.key)));
+            self.parts().iter().filter(|row| row.entered.is_some()).map(|row| (row.segment, Some(row.key)));
         let mut ended: Vec<_> = whole.chain(parts).collect();
         ended.sort_by_key(|(segment, _)| *segment);
         for (segment, key) in ended {
@@ -409,7 +420,7 @@ impl Memberships {
                 transition: Transition::Left,
             });
         }
-        self.parts.into_iter().for_each(|part| symbols.release(part.key));
+        self.keyed.into_iter().flat_map(|parts| *parts).for_each(|part| symbols.release(part.key));
     }
 
     /// Everything, for a digest of the state: segment, key, beginning of the stay, next look.
@@ -419,7 +430,7 @@ impl Memberships {
     ) -> impl Iterator<Item = (SegmentId, Value, Option<Instant>, i64)> + 'a {
         let whole = self.whole.iter().map(|row| (row.segment, Value::Null, row.entered, row.until));
         let parts =
-            self.parts.iter().map(|row| (row.segment, symbols.value(row.key), row.entered, row.until));
+            self.parts().iter().map(|row| (row.segment, symbols.value(row.key), row.entered, row.until));
         whole.chain(parts).map(|(segment, key, stay, until)| (segment, key, stay.map(Stay::instant), until))
     }
 }
