@@ -41,6 +41,8 @@ fn a_profile_with_twenty_events_takes_less_than_a_kibibyte() {
     assert!(bytes < 1_024, "{bytes} bytes a profile");
 
     let (bytes, events) = cost(&shop::definitions());
-    println!("{bytes} bytes a user with {events:.1} events, ten segments, affinities, two journeys, outbox and timers");
+    println!(
+        "{bytes} bytes a user with {events:.1} events, ten segments, affinities, two journeys, outbox and timers"
+    );
     assert!(bytes < 1_280, "{bytes} bytes a user");
 }
