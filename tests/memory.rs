@@ -1,4 +1,5 @@
 //! What a user costs: counted at the allocator, everything included.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 #[path = "../benches/shop/mod.rs"]
 mod shop;

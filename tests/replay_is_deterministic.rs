@@ -1,4 +1,5 @@
 //! The same inputs give the same outputs and the same state, byte for byte.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Outcome, Partition};
