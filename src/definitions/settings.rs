@@ -16,8 +16,6 @@ pub(crate) struct Settings {
     pub(crate) dedup_window: Duration,
     /// Most live parts of a keyed segment, per user.
     pub(crate) parts_max: usize,
-    /// What every draw of lots is derived from.
-    pub(crate) seed: u64,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
 }
@@ -30,7 +28,6 @@ impl Default for Settings {
             allowed_skew: Duration::minutes(5),
             dedup_window: Duration::days(7),
             parts_max: 256,
-            seed: 0,
             strict: true,
         }
     }
@@ -84,9 +81,6 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     }
     if let Some(most) = table.get("parts_max").and_then(|node| node.integer_in(1, PARTS_MAX)) {
         settings.parts_max = most as usize;
-    }
-    if let Some(seed) = table.get("seed").and_then(|node| node.integer_in(0, i64::MAX)) {
-        settings.seed = seed as u64;
     }
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {

@@ -93,7 +93,7 @@ fn check(
     let candidates = (0..12).filter(|item| !left_out.contains(item));
     let scores: BTreeMap<u32, (f64, u32)> = candidates
         .map(|j| (j, naive.score(session, g, j)))
-        .filter(|(_, (score, _))| *score > 1e-30)
+        .filter(|(_, (score, _))| *score > 1e-12)
         .collect();
     let mut expected: Vec<f64> = scores.values().map(|(score, _)| *score).collect();
     expected.sort_by(|a, b| b.total_cmp(a));

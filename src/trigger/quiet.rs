@@ -83,7 +83,7 @@ pub struct QuietHours {
 /// Quiet hours that begin when they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "quiet hours from {0} to {0} would be no time or all day; write a channel's `cap` of 0 to silence it"
+    "quiet hours from {0} to {0} would be no time, or all day; write two different times"
 )]
 pub struct QuietHoursError(LocalTime);
 

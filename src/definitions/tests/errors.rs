@@ -58,11 +58,11 @@ fn settings() {
             ("schema = 'none'", &["3:10: unknown schema `none` (it is one of `strict`, `lenient`)"]),
             ("parts_max = 0", &["3:13: 0 is out of range: at least 1 and at most 65536"]),
             ("parts_max = 1.5", &["3:13: an integer is wanted, this is a float"]),
-            ("seed = 99999999999999999999", &["3:8: the number is too large"]),
+            ("parts_max = 99999999999999999999", &["3:13: the number is too large"]),
             (
-                "seed = true\ntimezon = 1979-05-27",
+                "parts_max = true\ntimezon = 1979-05-27",
                 &[
-                    "3:8: an integer is wanted, this is a boolean",
+                    "3:13: an integer is wanted, this is a boolean",
                     "4:1: unknown key `timezon` (did you mean `timezone`?)",
                 ],
             ),

@@ -113,18 +113,18 @@ branch = [{ when = 'true', to = 'end' }, { when = 'true and true', to = 'end' }]
 
 #[test]
 fn all_errors_are_shown() {
-    let text = "version = 1\n[settings]\nseed = -1\nparts_max = 'x'\n";
+    let text = "version = 1\n[settings]\nparts_max = -1\nschema = 7\n";
     let errors = Definitions::from_toml_named("d.toml", text).unwrap_err();
     let shown = "\
-error: -1 is out of range: at least 0 and at most 9223372036854775807
-  --> d.toml:3:8
-  3 | seed = -1
-    |        ^^
+error: -1 is out of range: at least 1 and at most 65536
+  --> d.toml:3:13
+  3 | parts_max = -1
+    |             ^^
 
-error: an integer is wanted, this is a string
-  --> d.toml:4:13
-  4 | parts_max = 'x'
-    |             ^^^";
+error: a string is wanted, this is an integer
+  --> d.toml:4:10
+  4 | schema = 7
+    |          ^";
     assert_eq!(format!("{errors:#}"), shown);
     assert_eq!(format!("{errors:?}"), format!("definitions refused\n{shown}"));
     assert_eq!((errors.count(), errors.into_iter().count()), (2, 2));
