@@ -14,6 +14,7 @@ mod ast;
 mod build;
 mod check;
 mod check_calls;
+mod check_names;
 mod error;
 #[cfg(test)]
 mod error_test;
@@ -22,6 +23,7 @@ mod lex;
 mod maintain;
 mod parse;
 mod parse_events;
+mod parse_operand;
 mod plan;
 mod schema;
 mod sequence;

@@ -82,9 +82,7 @@ pub struct QuietHours {
 
 /// Quiet hours that begin when they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "quiet hours from {0} to {0} would be no time, or all day; write two different times"
-)]
+#[error("quiet hours from {0} to {0} would be no time, or all day; write two different times")]
 pub struct QuietHoursError(LocalTime);
 
 impl QuietHours {

@@ -1,0 +1,191 @@
+//! Names to nodes: attributes, what is built in, and behind `where` the properties of events.
+
+use crate::model::{Quoted, nearest};
+use crate::profile::PropertyId;
+use crate::segment::ast::Path;
+use crate::segment::check::{Checked, Checker, EventScope, Scope, Type, Typed};
+use crate::segment::plan::{Node, NodeId};
+use crate::segment::schema::EventSchema;
+use crate::segment::{Error, ErrorKind, Schema, Span};
+
+impl Checker<'_> {
+    pub(crate) fn name(&mut self, path: &Path, scope: &Scope) -> Checked {
+        let dotted = path.dotted();
+        if dotted == "key" && scope.by.is_some() {
+            return self.still(Node::Key, Type::Any);
+        }
+        if let Some(events) = &scope.events {
+            return match &*dotted {
+                "at" => self.still(Node::At, Type::Instant),
+                "at.hour" => {
+                    self.reads.zone = true;
+                    self.still(Node::AtHour, Type::Number)
+                }
+                "at.weekday" => {
+                    self.reads.zone = true;
+                    self.still(Node::AtWeekday, Type::Text)
+                }
+                _ if dotted.starts_with("user.") => self.attribute(&dotted["user.".len()..], path.span),
+                _ => self.property_in_where(&dotted, path.span, &events.clone()),
+            };
+        }
+        // Keywords may be written in any case; an attribute that is declared by that name is still found.
+        let is_now = dotted.eq_ignore_ascii_case("now") && self.schema.attribute_kind(&dotted).is_none();
+        let dotted = if is_now { "now".to_owned() } else { dotted };
+        let moving = |node: NodeId, kind| Some(Typed { node, kind, moves: true });
+        match &*dotted {
+            "now" => {
+                let node = self.push(Node::Now);
+                moving(node, Type::Instant)
+            }
+            "local_time" => {
+                self.reads.zone = true;
+                let node = self.push(Node::LocalTime);
+                moving(node, Type::Time)
+            }
+            "local_hour" => {
+                self.reads.zone = true;
+                self.still(Node::LocalHour, Type::Number)
+            }
+            "weekday" => {
+                self.reads.zone = true;
+                self.still(Node::Weekday, Type::Text)
+            }
+            "session.number" | "session.started" | "session.duration" | "session.events" => {
+                self.reads.session = true;
+                match &*dotted {
+                    "session.number" => self.still(Node::SessionNumber, Type::Number),
+                    "session.started" => self.still(Node::SessionStarted, Type::Instant),
+                    "session.duration" => self.still(Node::SessionDuration, Type::Duration),
+                    _ => self.still(Node::SessionEvents, Type::Number),
+                }
+            }
+            _ => self.attribute(dotted.strip_prefix("user.").unwrap_or(&dotted), path.span),
+        }
+    }
+
+    fn attribute(&mut self, name: &str, span: Span) -> Checked {
+        let kind = match self.schema.attribute_kind(name) {
+            Some(kind) => kind.into(),
+            None if !self.schema.strict => Type::Any,
+            None => {
+                let built_in = [
+                    "now",
+                    "local_time",
+                    "local_hour",
+                    "weekday",
+                    "session.number",
+                    "session.started",
+                    "session.duration",
+                    "session.events",
+                ];
+                let names = self.schema.attributes.keys().map(|name| &**name).chain(built_in);
+                let near = nearest(name, names).map(str::to_owned);
+                let error =
+                    Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);
+                if near.is_none() && self.schema.events.contains_key(name) {
+                    return self.error(
+                        error.help(format!("`{name}` is an event; ask `did({name})` or `count({name})`")),
+                    );
+                }
+                if near.is_none() {
+                    return self.error(error.help("declare it under [attributes]"));
+                }
+                return self.error(error.suggest(near.as_deref()));
+            }
+        };
+        let symbol = self.symbols.intern(name);
+        self.reads.attributes.push(symbol);
+        self.still(Node::Attribute(symbol), kind)
+    }
+
+    fn property_in_where(&mut self, name: &str, span: Span, events: &EventScope) -> Checked {
+        let unknown_in_where =
+            ["now", "local_time", "local_hour", "weekday"].contains(&name) || name.starts_with("session.");
+        let known = self.property_type(name, events).is_some();
+        if unknown_in_where && !known {
+            let error =
+                Error::new(ErrorKind::NotInWhere, format!("`{name}` is not known inside `where`"), span);
+            return self
+                .error(error.help(
+                    "say when by a window: `count(view where … in 7d)`, `in session`, or by `at.hour`",
+                ));
+        }
+        let (property, kind) = self.property(name, span, events)?;
+        self.still(Node::Property(property), kind)
+    }
+
+    /// Resolves a property of the events in scope, and sees to it that it is kept with them.
+    pub(crate) fn property(
+        &mut self,
+        name: &str,
+        span: Span,
+        events: &EventScope,
+    ) -> Option<(PropertyId, Type)> {
+        let kind = match self.property_type(name, events) {
+            Some(kind) => kind,
+            None if !self.schema.strict || name.starts_with("context.") => Type::Any,
+            None => return self.unknown_property(name, span, events),
+        };
+        let Some(id) = self.keep.add_property(name) else {
+            return self.refuse(ErrorKind::Limit, "the definitions read too many properties", span);
+        };
+        self.columns.push((events.kinds.clone(), id, kind == Type::Instant));
+        Some((id, kind))
+    }
+
+    fn unknown_property<T>(&mut self, name: &str, span: Span, events: &EventScope) -> Option<T> {
+        let schemas = events_of(self.schema, events);
+        let names = schemas.iter().flat_map(|e| match &events.list {
+            Some(list) => {
+                e.lists.get(list).map(|fields| fields.keys()).into_iter().flatten().collect::<Vec<_>>()
+            }
+            None => e.properties.keys().chain(e.lists.keys()).collect(),
+        });
+        let near = nearest(name, names.map(|name| &**name));
+        let of = match (&events.names, &events.list) {
+            (Some(names), Some(list)) => format!(" of `{}.{list}`", names.join(", ")),
+            (Some(names), None) => format!(" of `{}`", names.join(", ")),
+            (None, _) => " of any event".to_owned(),
+        };
+        let error =
+            Error::new(ErrorKind::UnknownName, format!("unknown property {}{of}", Quoted(name)), span);
+        let is_attribute = self.schema.attribute_kind(name).is_some();
+        let error = match near {
+            Some(near) => error.suggest(Some(near)),
+            None if is_attribute => error.help(format!("the user's attribute is `user.{name}` here")),
+            None => error.help("declare it in the event's table"),
+        };
+        self.error(error)
+    }
+
+    /// The kind of a declared property; `Any` where events differ.
+    fn property_type(&self, name: &str, events: &EventScope) -> Option<Type> {
+        let mut found: Option<Type> = None;
+        for event in events_of(self.schema, events) {
+            let kind = match (&events.list, name.strip_prefix("event.")) {
+                (Some(_), Some(outer)) => event.properties.get(outer),
+                (Some(list), None) => event.lists.get(list).and_then(|fields| fields.get(name)),
+                (None, _) => event.properties.get(name),
+            };
+            let kind = match kind {
+                Some(kind) => (*kind).into(),
+                None if events.list.is_none() && event.lists.contains_key(name) => Type::List,
+                None => continue,
+            };
+            found = Some(match found {
+                Some(other) if other != kind => Type::Any,
+                _ => kind,
+            });
+        }
+        found
+    }
+}
+
+/// The schemas of the events in scope.
+fn events_of<'s>(schema: &'s Schema, events: &EventScope) -> Vec<&'s EventSchema> {
+    match &events.names {
+        Some(names) => names.iter().filter_map(|name| schema.events.get(name)).collect(),
+        None => schema.events.values().collect(),
+    }
+}
