@@ -1,7 +1,7 @@
 use crate::decision::Decision;
 use crate::definitions::Definitions;
 use crate::engine::{Error, Outcome, Partition, Recommended};
-use crate::journey::{Acknowledged, Action, Delivery};
+use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
@@ -161,5 +161,11 @@ impl Engine {
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.partition.read().journey_counts()
+    }
+
+    /// How full the outbox is, and how often the host said something of an action in vain.
+    #[must_use]
+    pub fn outbox_stats(&self) -> OutboxStats {
+        self.partition.read().outbox_stats()
     }
 }

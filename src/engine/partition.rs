@@ -3,7 +3,9 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Outcome};
-use crate::journey::{Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, RenderRequest};
+use crate::journey::{
+    Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, OutboxStats, RenderRequest,
+};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
@@ -285,6 +287,12 @@ impl Partition {
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.journeys.counts()
+    }
+
+    /// How full the outbox is, and how often the host said something of an action in vain.
+    #[must_use]
+    pub fn outbox_stats(&self) -> OutboxStats {
+        self.journeys.outbox_stats()
     }
 
     // --- inputs

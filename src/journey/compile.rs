@@ -1,6 +1,7 @@
 //! Definitions to a plan: labels become numbers, texts become conditions, and what cannot work is refused.
 
-use crate::journey::{Branch, Class, DeliveryPolicy, Journey, Reentry, StepAction, Trigger};
+use crate::journey::flow::check_flow;
+use crate::journey::{Branch, Class, DeliveryPolicy, Journey, Reentry, Step, StepAction, Trigger};
 use crate::model::{Duration, Problem, Quoted};
 use crate::segment::{ConditionId, EventFilterId, Plan, PlanBuilder, SegmentId, Transition};
 use hashbrown::HashMap;
@@ -11,6 +12,11 @@ pub(crate) type JourneyNo = u16;
 
 /// The step behind the last one of any journey.
 pub(crate) const END: u16 = u16::MAX;
+
+/// Most journeys of a set of definitions.
+const JOURNEYS_MAX: usize = 10_000;
+/// Most steps of a journey.
+const STEPS_MAX: usize = 1_000;
 
 /// Journeys and the policy of delivery, compiled.
 #[derive(Debug, Default)]
@@ -40,9 +46,18 @@ pub(crate) struct CompiledJourney {
     pub(crate) priority: i64,
     pub(crate) reentry: Reentry,
     pub(crate) audience: Option<ConditionId>,
-    pub(crate) steps: Vec<CompiledStep>,
+    /// Whether an event begins it: only then can an entry be late.
+    pub(crate) by_event: bool,
     /// Whether an instance keeps the event that began it, because a template reads it.
     pub(crate) keeps_event: bool,
+    pub(crate) steps: Vec<CompiledStep>,
+}
+
+impl CompiledJourney {
+    /// The label of a step, or `end`.
+    pub(crate) fn label(&self, step: u16) -> Arc<str> {
+        self.steps.get(usize::from(step)).map_or_else(|| "end".into(), |step| step.id.clone())
+    }
 }
 
 #[derive(Debug)]
@@ -75,10 +90,14 @@ pub(crate) struct SegmentUse {
 }
 
 /// Where in the definitions something is.
-struct At<'a>(&'a str, Vec<String>);
+pub(super) struct At<'a>(&'a str, Vec<String>);
 
-impl At<'_> {
-    fn problem(&self, more: &[&str], message: String) -> Problem {
+impl<'a> At<'a> {
+    pub(super) fn step(journey: &'a str, step: usize) -> At<'a> {
+        At(journey, vec!["step".into(), step.to_string()])
+    }
+
+    pub(super) fn problem(&self, more: &[&str], message: String) -> Problem {
         let path = ["journeys", self.0]
             .into_iter()
             .chain(self.1.iter().map(String::as_str))
@@ -103,7 +122,12 @@ impl JourneyPlan {
     ) -> (JourneyPlan, Vec<Problem>) {
         let mut plan = JourneyPlan { policy: policy.clone(), ..JourneyPlan::default() };
         let mut problems = Vec::new();
-        for journey in journeys.iter().take(usize::from(END)) {
+        if let Some(first) = journeys.get(JOURNEYS_MAX) {
+            let message =
+                format!("there are {} journeys, at most {JOURNEYS_MAX} are allowed", journeys.len());
+            problems.push(Problem::new(["journeys", &first.name], message));
+        }
+        for journey in journeys.iter().take(JOURNEYS_MAX) {
             plan.add(journey, reads_event, builder, &mut problems);
         }
         for uses in plan.by_event.values_mut() {
@@ -134,70 +158,90 @@ impl JourneyPlan {
             self.trigger(number, true, exit, &At(&journey.name, vec!["exit".into(), i.to_string()]), builder);
         }
         if journey.steps.is_empty() {
-            problems.push(
-                here.problem(&[], "a journey needs a step".into()).help("add `[[journeys.NAME.step]]`"),
-            );
+            let help = format!("add `[[journeys.{}.step]]`", journey.name);
+            problems.push(here.problem(&[], "a journey needs a step".into()).help(help));
         }
-        let labels: Vec<&str> = journey.steps.iter().map(|step| &*step.id).collect();
-        let mut keeps_event = false;
-        let mut steps = Vec::with_capacity(journey.steps.len());
-        for (i, step) in journey.steps.iter().enumerate() {
-            let at = At(&journey.name, vec!["step".into(), i.to_string()]);
+        if journey.steps.len() > STEPS_MAX {
+            let message = format!("it has {} steps, at most {STEPS_MAX} are allowed", journey.steps.len());
+            problems.push(here.problem(&["step"], message).help("part it into several journeys"));
+        }
+        let steps = &journey.steps[..journey.steps.len().min(STEPS_MAX)];
+        let mut labels: HashMap<&str, u16, ahash::RandomState> = HashMap::default();
+        for (i, step) in steps.iter().enumerate() {
+            let at = At::step(&journey.name, i);
             if &*step.id == "end" {
-                problems
-                    .push(at.problem(&["id"], "`end` is where every journey ends, so no step can be".into()));
-            } else if labels[..i].contains(&&*step.id) {
+                let message = "`end` is where every journey ends, so no step can be called so".into();
+                problems.push(at.problem(&["id"], message));
+            } else if labels.contains_key(&*step.id) {
                 problems.push(at.problem(&["id"], format!("two steps are called {}", Quoted(&step.id))));
+            } else {
+                labels.insert(&step.id, i as u16);
             }
-            let mut target =
-                |label: &str, keys: &[&str]| match labels.iter().position(|known| *known == label) {
-                    Some(step) => step as u16,
-                    None if label == "end" => END,
-                    None => {
-                        let problem = at.problem(keys, format!("unknown step {}", Quoted(label)));
-                        problems.push(problem.suggest(label, labels.iter().copied().chain(["end"])));
-                        END
-                    }
-                };
-            let action = match &step.action {
-                StepAction::Wait(duration) => CompiledAction::Wait(*duration),
-                StepAction::Goto(label) => CompiledAction::Goto(target(label, &["goto"])),
-                StepAction::Branch(arms) => {
-                    let arms = arms.iter().enumerate().map(|(arm, Branch { when, to })| {
-                        let arm = arm.to_string();
-                        let condition = builder.condition(&at.dotted(&format!("branch.{arm}.when")), when);
-                        (condition, target(to, &["branch", &arm, "to"]))
-                    });
-                    CompiledAction::Branch(arms.collect())
-                }
-                StepAction::Send { channel, template, expires } => {
-                    keeps_event |= reads_event(template).unwrap_or(false);
-                    if reads_event(template).is_none() {
-                        let problem = at
-                            .problem(&["send", "template"], format!("unknown template {}", Quoted(template)));
-                        problems.push(problem.help(format!("define it as [templates.{template}]")));
-                    }
-                    CompiledAction::Send {
-                        channel: (&**channel).into(),
-                        template: template.clone(),
-                        expires: *expires,
-                    }
-                }
-            };
-            steps.push(CompiledStep { id: (&*step.id).into(), action });
         }
+        let steps: Vec<CompiledStep> = steps
+            .iter()
+            .enumerate()
+            .map(|(i, step)| {
+                let at = At::step(&journey.name, i);
+                self.step(step, &at, &labels, reads_event, builder, problems)
+            })
+            .collect();
         check_flow(&journey.name, &steps, problems);
-        let Journey { class, priority, .. } = *journey;
-        let name = (&*journey.name).into();
         self.journeys.push(CompiledJourney {
-            name,
-            class,
-            priority,
+            name: (&*journey.name).into(),
+            class: journey.class,
+            priority: journey.priority,
             reentry: journey.enter.reentry,
             audience,
+            by_event: matches!(journey.enter.trigger, Trigger::Event { .. }),
+            keeps_event: steps.iter().any(|step| match &step.action {
+                CompiledAction::Send { template, .. } => reads_event(template) == Some(true),
+                _ => false,
+            }),
             steps,
-            keeps_event,
         });
+    }
+
+    fn step(
+        &self,
+        step: &Step,
+        at: &At<'_>,
+        labels: &HashMap<&str, u16, ahash::RandomState>,
+        reads_event: &dyn Fn(&str) -> Option<bool>,
+        builder: &mut PlanBuilder,
+        problems: &mut Vec<Problem>,
+    ) -> CompiledStep {
+        let mut target = |label: &str, keys: &[&str]| match labels.get(label) {
+            Some(step) => *step,
+            None if label == "end" => END,
+            None => {
+                let problem = at.problem(keys, format!("unknown step {}", Quoted(label)));
+                problems.push(problem.suggest(label, labels.keys().copied().chain(["end"])));
+                END
+            }
+        };
+        let action = match &step.action {
+            StepAction::Wait(duration) => CompiledAction::Wait(*duration),
+            StepAction::Goto(label) => CompiledAction::Goto(target(label, &["goto"])),
+            StepAction::Branch(arms) => {
+                let arms = arms.iter().enumerate().map(|(arm, Branch { when, to })| {
+                    let arm = arm.to_string();
+                    let condition = builder.condition(&at.dotted(&format!("branch.{arm}.when")), when);
+                    (condition, target(to, &["branch", &arm, "to"]))
+                });
+                CompiledAction::Branch(arms.collect())
+            }
+            StepAction::Send { channel, template, expires } => {
+                if reads_event(template).is_none() {
+                    let message = format!("unknown template {}", Quoted(template));
+                    let problem = at.problem(&["send", "template"], message);
+                    problems.push(problem.help(format!("define it as [templates.{template}]")));
+                }
+                let (channel, template) = ((&**channel).into(), template.clone());
+                CompiledAction::Send { channel, template, expires: *expires }
+            }
+        };
+        CompiledStep { id: (&*step.id).into(), action }
     }
 
     fn trigger(
@@ -223,13 +267,9 @@ impl JourneyPlan {
                     Trigger::SegmentLeft(_) => ("segment_left", Transition::Left),
                     _ => ("segment_entered", Transition::Entered),
                 };
+                let (path, segment) = (path(key), segment.clone());
                 let segment_use = SegmentUse { journey, is_exit };
-                self.unresolved.push(Unresolved {
-                    path: path(key),
-                    segment: segment.clone(),
-                    transition,
-                    segment_use,
-                });
+                self.unresolved.push(Unresolved { path, segment, transition, segment_use });
             }
         }
     }
@@ -253,51 +293,5 @@ impl JourneyPlan {
             uses.sort_by_key(|segment| !segment.is_exit);
         }
         problems
-    }
-}
-
-/// Refuses steps that nothing leads to, and loops in which no time passes.
-fn check_flow(journey: &str, steps: &[CompiledStep], problems: &mut Vec<Problem>) {
-    let next = |i: usize| -> Vec<usize> {
-        let fall = i + 1;
-        let targets: Vec<usize> = match &steps[i].action {
-            CompiledAction::Goto(to) => vec![usize::from(*to)],
-            CompiledAction::Branch(arms) => {
-                arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect()
-            }
-            CompiledAction::Wait(_) | CompiledAction::Send { .. } => vec![fall],
-        };
-        targets.into_iter().filter(|to| *to < steps.len()).collect()
-    };
-    let mut reached = vec![false; steps.len()];
-    let mut open: Vec<usize> = (0..steps.len().min(1)).collect();
-    while let Some(i) = open.pop() {
-        if !std::mem::replace(&mut reached[i], true) {
-            open.extend(next(i));
-        }
-    }
-    let at = |i: usize| At(journey, vec!["step".into(), i.to_string()]);
-    for (i, step) in steps.iter().enumerate() {
-        if !reached[i] {
-            let problem = at(i).problem(&["id"], format!("nothing leads to the step {}", Quoted(&step.id)));
-            problems.push(problem.help("the step before it jumps away; name it in a `branch` or `goto`"));
-            continue;
-        }
-        // From here, by steps that take no time, back to here.
-        let mut seen = vec![false; steps.len()];
-        let takes_time =
-            |i: usize| matches!(&steps[i].action, CompiledAction::Wait(d) if *d > Duration::ZERO);
-        let mut open = if takes_time(i) { Vec::new() } else { next(i) };
-        while let Some(j) = open.pop() {
-            if j == i {
-                let problem = at(i)
-                    .problem(&["id"], format!("a loop through the step {} without a wait", Quoted(&step.id)));
-                problems.push(problem.help("put a `wait` into the loop"));
-                break;
-            }
-            if !takes_time(j) && !std::mem::replace(&mut seen[j], true) {
-                open.extend(next(j));
-            }
-        }
     }
 }

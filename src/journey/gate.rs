@@ -1,8 +1,8 @@
 //! The delivery gate: whether a send that is due may go out now. The first rule that fails gives the reason.
 
-use crate::journey::instance::UserJourneys;
-use crate::journey::{Cap, CapPeriod, Class, DeliveryPolicy};
-use crate::model::{Duration, Instant, Period, Zone};
+use crate::journey::caps::Send;
+use crate::journey::{Class, DeliveryPolicy, Reason};
+use crate::model::{Duration, Instant, Zone};
 
 /// What the gate says.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -10,7 +10,7 @@ pub(crate) enum Verdict {
     Pass,
     /// Quiet hours: try again then.
     Defer(Instant),
-    Skip(&'static str),
+    Skip(Reason),
 }
 
 /// A send that is due.
@@ -23,53 +23,27 @@ pub(crate) struct Candidate<'a> {
     pub(crate) expires: Option<Duration>,
 }
 
+/// Expiry, quiet hours, caps: in this order, because what waits for the end of quiet hours takes no slot yet.
 pub(crate) fn judge(
     candidate: Candidate<'_>,
-    user: &UserJourneys,
+    sends: &[Send],
     policy: &DeliveryPolicy,
     zone: &Zone,
     now: Instant,
 ) -> Verdict {
-    if candidate.expires.is_some_and(|expires| now - candidate.wanted >= expires) {
-        return Verdict::Skip("expired");
+    let Candidate { class, channel, wanted, expires } = candidate;
+    if expires.is_some_and(|expires| now - wanted >= expires) {
+        return Verdict::Skip(Reason::Expired);
     }
-    if candidate.class == Class::Transactional {
+    if class == Class::Transactional {
         return Verdict::Pass;
     }
-    if let Some(end) = policy.quiet.get(candidate.channel).and_then(|quiet| quiet.ends(now, zone)) {
-        let too_late = candidate.expires.is_some_and(|expires| end - candidate.wanted >= expires);
-        return if too_late { Verdict::Skip("expires in quiet hours") } else { Verdict::Defer(end) };
+    if let Some(end) = policy.quiet.get(channel).and_then(|quiet| quiet.ends(now, zone)) {
+        let too_late = expires.is_some_and(|expires| end - wanted >= expires);
+        return if too_late { Verdict::Skip(Reason::ExpiresInQuietHours) } else { Verdict::Defer(end) };
     }
-    if policy.caps.iter().any(|cap| is_full(cap, candidate, user, zone, now)) {
-        return Verdict::Skip("cap");
+    if policy.caps.iter().any(|cap| cap.is_full(channel, class, sends, zone, now)) {
+        return Verdict::Skip(Reason::Cap);
     }
     Verdict::Pass
-}
-
-fn is_full(cap: &Cap, candidate: Candidate<'_>, user: &UserJourneys, zone: &Zone, now: Instant) -> bool {
-    let of_channel = |channel: &str| cap.channel.as_deref().is_none_or(|own| own == channel);
-    if !of_channel(candidate.channel) || !cap.counts.contains(&candidate.class) {
-        return false;
-    }
-    let since = match cap.per {
-        CapPeriod::Day => zone.period_start(Period::Day, now, 0),
-        CapPeriod::Week => zone.period_start(Period::Week, now, 0),
-        // What was sent exactly a window ago is out of it.
-        CapPeriod::Window(window) => now - window + Duration::from_millis(1),
-    };
-    let sent = user
-        .sends
-        .iter()
-        .filter(|send| send.at >= since && of_channel(&send.channel) && cap.counts.contains(&send.class));
-    sent.count() >= cap.max as usize
-}
-
-/// How long sends must be remembered for the caps, at most.
-pub(crate) fn memory(policy: &DeliveryPolicy) -> Duration {
-    let span = |cap: &Cap| match cap.per {
-        CapPeriod::Day => Duration::days(2),
-        CapPeriod::Week => Duration::days(8),
-        CapPeriod::Window(window) => window,
-    };
-    policy.caps.iter().map(span).max().unwrap_or(Duration::ZERO)
 }

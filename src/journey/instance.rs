@@ -1,62 +1,61 @@
-use crate::journey::Class;
+use crate::journey::caps::Send;
 use crate::journey::compile::JourneyNo;
-use crate::model::{Instant, Object, Value};
+use crate::journey::key::InstanceKey;
+use crate::model::{Duration, Instant, Object};
 use serde::Serialize;
-use std::sync::Arc;
 
-/// One run of a journey for a user, and for a key where it has one.
+/// One run of a journey for a user, and for a key where it has one. At most 64 bytes; a key and an event are apart.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Instance {
-    pub(crate) journey: JourneyNo,
-    /// The step that comes next.
-    pub(crate) step: u16,
-    /// How often the user has entered with this key.
-    pub(crate) entry: u32,
+    pub(crate) key: InstanceKey,
+    /// The event that began it, for templates.
+    pub(crate) event: Option<Box<Object>>,
+    /// The instant of what began it.
     pub(crate) entered: Instant,
     /// When the next step runs.
     pub(crate) due: Instant,
-    /// When a send that is deferred was due at first.
-    pub(crate) wanted: Option<Instant>,
-    pub(crate) key: Value,
-    /// The event that began it, for templates.
-    pub(crate) event: Option<Box<Object>>,
+    /// When the next step was due at first: earlier than `due` while quiet hours defer it.
+    pub(crate) wanted: Instant,
+    /// How often the user has entered the journey, this time included.
+    pub(crate) entry: u32,
+    /// How often it has gone back to an earlier step: with it, a step that sends again sends another action.
+    pub(crate) round: u32,
+    pub(crate) journey: JourneyNo,
+    /// The step that comes next.
+    pub(crate) step: u16,
 }
 
-/// All that journeys know of one user. Users whom none concerns have none of this.
+impl Instance {
+    /// One that begins at an instant.
+    pub(crate) fn new(journey: JourneyNo, key: InstanceKey, entry: u32, at: Instant) -> Instance {
+        Instance { key, event: None, entered: at, due: at, wanted: at, entry, round: 0, journey, step: 0 }
+    }
+
+    /// Goes on to a step.
+    pub(crate) fn go_to(&mut self, step: u16) {
+        self.round = self.round.saturating_add(u32::from(step <= self.step));
+        self.step = step;
+    }
+
+    /// The order in which instances of one user run at one instant.
+    pub(crate) fn order(&self) -> (Instant, JourneyNo, &InstanceKey, u32) {
+        (self.due, self.journey, &self.key, self.entry)
+    }
+}
+
+/// What journeys know of one user at this time. A user who is in none and whom no cap counts has none of this.
+///
+/// Invariant: there is at most one instance of a journey and key.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
-    /// The last exit by journey and key, for re-entry.
-    pub(crate) exits: Vec<Exit>,
-    /// What caps count.
+    /// What caps count, by instant.
     pub(crate) sends: Vec<Send>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Exit {
-    pub(crate) journey: JourneyNo,
-    pub(crate) key: Value,
-    pub(crate) at: Instant,
-    /// How often the user had entered by then.
-    pub(crate) entries: u32,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Send {
-    pub(crate) at: Instant,
-    pub(crate) id: u128,
-    pub(crate) channel: Arc<str>,
-    #[serde(skip)]
-    pub(crate) class: Class,
-}
-
 impl UserJourneys {
-    pub(crate) fn find(&self, journey: JourneyNo, key: &Value) -> Option<usize> {
+    pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
         self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
-    }
-
-    pub(crate) fn last_exit(&self, journey: JourneyNo, key: &Value) -> Option<&Exit> {
-        self.exits.iter().find(|exit| exit.journey == journey && exit.key == *key)
     }
 
     /// Adds an instance. Most users are in one journey, so room is made for one at a time.
@@ -65,31 +64,21 @@ impl UserJourneys {
         self.instances.push(instance);
     }
 
-    /// Gives back room that is not used.
-    pub(crate) fn shrink(&mut self) {
-        self.instances.shrink_to_fit();
-        self.sends.shrink_to_fit();
-    }
-
-    /// Notes that an instance ended.
-    pub(crate) fn note_exit(&mut self, instance: &Instance, at: Instant) {
-        let known = self.exits.iter_mut().find(|e| e.journey == instance.journey && e.key == instance.key);
-        match known {
-            Some(exit) => (exit.at, exit.entries) = (exit.at.max(at), instance.entry),
-            None => {
-                let (journey, key, entries) = (instance.journey, instance.key.clone(), instance.entry);
-                self.exits.reserve_exact(1);
-                self.exits.push(Exit { journey, key, at, entries });
-            }
-        }
-    }
-
+    /// The earliest instant at which an instance goes on.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.instances.iter().map(|instance| instance.due).min()
     }
 
-    /// Takes over what is known of the same user under another name. Gives the instances that the merge ends: of two
-    /// of the same journey and key the earlier one goes on.
+    /// Drops sends that no cap counts any more, and room that is not used; whether nothing is left.
+    pub(crate) fn prune(&mut self, memory: Duration, now: Instant) -> bool {
+        self.sends.retain(|send| now - send.at <= memory);
+        self.instances.shrink_to_fit();
+        self.sends.shrink_to_fit();
+        self.instances.is_empty() && self.sends.is_empty()
+    }
+
+    /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of
+    /// one journey and key the earlier goes on.
     pub(crate) fn absorb(&mut self, other: UserJourneys) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
@@ -101,14 +90,18 @@ impl UserJourneys {
                 None => self.instances.push(theirs),
             }
         }
-        for theirs in other.exits {
-            match self.exits.iter_mut().find(|own| own.journey == theirs.journey && own.key == theirs.key) {
-                Some(own) => (own.at, own.entries) = (own.at.max(theirs.at), own.entries.max(theirs.entries)),
-                None => self.exits.push(theirs),
-            }
-        }
         self.sends.extend(other.sends);
-        self.sends.sort_by_key(|send| send.at);
+        self.sends.sort_by_key(|send| (send.at, send.id));
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_instance_takes_at_most_64_bytes() {
+        assert!(size_of::<Instance>() <= 64, "{}", size_of::<Instance>());
     }
 }

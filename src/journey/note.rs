@@ -1,3 +1,4 @@
+use crate::journey::Reason;
 use crate::model::{Instant, Value};
 use serde::Serialize;
 use std::fmt;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 /// ```
 /// # fn show(notes: &[bespoke::journey::Note]) {
 /// for note in notes {
-///     println!("{} {note}", note.at); // … cart, step push: sent by push
+///     println!("{} {note}", note.at); // … cart, step push (c7): sent by push
 /// }
 /// # }
 /// ```
@@ -24,15 +25,15 @@ pub struct Note {
     /// At which step, where it stands on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Arc<str>>,
-    /// What keys the instance, where something does.
-    #[serde(skip_serializing_if = "is_null")]
-    pub key: Value,
+    /// What keys the instance, where something does: a text or a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
     /// What it did.
     pub what: What,
 }
 
 /// What a journey did, or why it did not.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum What {
@@ -40,6 +41,11 @@ pub enum What {
     Entered,
     /// The running instance starts over.
     Restarted,
+    /// The user did not enter.
+    Refused {
+        /// Why not.
+        reason: Reason,
+    },
     /// Goes on at that instant.
     Waiting {
         /// When it goes on.
@@ -55,68 +61,46 @@ pub enum What {
         /// By which channel.
         channel: Arc<str>,
     },
-    /// The user is left alone now; it is sent later.
+    /// Not sent now but later.
     Deferred {
         /// When it is tried again.
         until: Instant,
+        /// Why not now.
+        reason: Reason,
     },
-    /// It is not sent at all: the reason.
-    Skipped(&'static str),
-    /// The user did not enter: the reason.
-    Refused(&'static str),
-    /// The user left before the end: the reason.
-    Exited(&'static str),
+    /// Not sent at all; the journey goes on.
+    Skipped {
+        /// Why not.
+        reason: Reason,
+    },
+    /// Taken back from the outbox before the host had it.
+    Withdrawn {
+        /// Why.
+        reason: Reason,
+    },
+    /// The user left before the end.
+    Exited {
+        /// Why.
+        reason: Reason,
+    },
     /// The last step is done.
     Completed,
 }
 
-/// What counters count by: a word, and what it is about. Ordered as it reads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub(crate) struct Reason {
-    pub(crate) word: &'static str,
-    about: Option<About>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(untagged)]
-enum About {
-    Reason(&'static str),
-    Name(Arc<str>),
-}
-
-impl Reason {
-    /// A message that was not sent, and why.
-    pub(crate) fn not_sent(why: &'static str) -> Reason {
-        Reason { word: "not sent:", about: Some(About::Reason(why)) }
-    }
-}
-
-impl fmt::Display for Reason {
+impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.about {
-            None => f.write_str(self.word),
-            Some(About::Reason(why)) => write!(f, "{} {why}", self.word),
-            Some(About::Name(name)) => write!(f, "{} {name}", self.word),
+        match self {
+            What::Entered => f.write_str("entered"),
+            What::Restarted => f.write_str("restarted"),
+            What::Refused { reason } => write!(f, "not entered: {reason}"),
+            What::Waiting { until } => write!(f, "waits until {until}"),
+            What::Branched { to } => write!(f, "branched to {to}"),
+            What::Sent { channel } => write!(f, "sent by {channel}"),
+            What::Deferred { until, reason } => write!(f, "{reason}, deferred until {until}"),
+            What::Skipped { reason } | What::Withdrawn { reason } => write!(f, "not sent: {reason}"),
+            What::Exited { reason } => write!(f, "exited: {reason}"),
+            What::Completed => f.write_str("completed"),
         }
-    }
-}
-
-impl What {
-    /// What counters count it by. Allocates nothing.
-    pub(crate) fn reason(&self) -> Reason {
-        let (word, about) = match self {
-            What::Entered => ("entered", None),
-            What::Restarted => ("restarted", None),
-            What::Waiting { .. } => ("waited", None),
-            What::Branched { to } => ("branched to", Some(About::Name(to.clone()))),
-            What::Sent { channel } => ("sent by", Some(About::Name(channel.clone()))),
-            What::Deferred { .. } => ("deferred:", Some(About::Reason("quiet hours"))),
-            What::Skipped(why) => return Reason::not_sent(why),
-            What::Refused(why) => ("not entered:", Some(About::Reason(why))),
-            What::Exited(why) => ("exited:", Some(About::Reason(why))),
-            What::Completed => ("completed", None),
-        };
-        Reason { word, about }
     }
 }
 
@@ -127,19 +111,36 @@ impl fmt::Display for Note {
             write!(f, ", step {step}")?;
         }
         match &self.key {
-            Value::String(key) => write!(f, " ({key})")?,
-            Value::Int(key) => write!(f, " ({key})")?,
-            Value::Float(key) => write!(f, " ({key})")?,
+            Some(Value::String(key)) => write!(f, " ({key})")?,
+            Some(Value::Int(key)) => write!(f, " ({key})")?,
+            Some(Value::Float(key)) => write!(f, " ({key})")?,
             _ => {}
         }
-        match &self.what {
-            What::Waiting { until } => write!(f, ": waits until {until}"),
-            What::Deferred { until } => write!(f, ": quiet hours, deferred until {until}"),
-            what => write!(f, ": {}", what.reason()),
-        }
+        write!(f, ": {}", self.what)
     }
 }
 
-fn is_null(value: &Value) -> bool {
-    *value == Value::Null
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_as_a_sentence_and_as_json() {
+        let mut note = Note {
+            at: Instant::from_millis(0),
+            user: "ada".into(),
+            journey: "cart".into(),
+            step: Some("push".into()),
+            key: Some("c7".into()),
+            what: What::Deferred { until: Instant::from_millis(3_600_000), reason: Reason::QuietHours },
+        };
+        assert_eq!(
+            note.to_string(),
+            "cart, step push (c7): quiet hours, deferred until 1970-01-01T01:00:00Z"
+        );
+        (note.step, note.key, note.what) = (None, None, What::Exited { reason: Reason::Event });
+        assert_eq!(note.to_string(), "cart: exited: event");
+        let json = r#"{"at":0,"user":"ada","journey":"cart","what":{"exited":{"reason":"event"}}}"#;
+        assert_eq!(serde_json::to_string(&note).unwrap(), json);
+    }
 }

@@ -1,252 +1,276 @@
-use crate::model::{Duration, Instant, Object, Value};
+use crate::journey::compile::JourneyNo;
+use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
+use crate::model::{Duration, Instant};
 use crate::profile::{ProfileStore, UserKey};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, VecDeque};
 
-/// Something for the host to deliver.
-///
-/// The `id` is the same after any replay: give it to a provider as the idempotency key.
-///
-/// ```
-/// # fn deliver(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) {
-/// use bespoke::journey::Delivery;
-/// for action in engine.outbox(100, now) {
-///     println!("{} for {} by {}", action.template, action.user, action.channel);
-///     engine.acknowledge(&action.id, Delivery::Sent, now);
-/// }
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Action {
-    /// When it was put into the outbox.
-    pub at: Instant,
-    /// A stable id, as 32 hexadecimal digits.
-    pub id: String,
-    /// For whom.
-    pub user: Arc<str>,
-    /// From which journey.
-    pub journey: Arc<str>,
-    /// From which step.
-    pub step: Arc<str>,
-    /// By which channel.
-    pub channel: Arc<str>,
-    /// The template that its content was made from.
-    pub template: Box<str>,
-    /// What keys the journey's instance, where something does.
-    #[serde(skip_serializing_if = "is_null")]
-    pub key: Value,
-    /// The rendered content by field.
-    pub content: Object,
-    /// How often it has been handed out, this time included.
-    pub attempt: u32,
-}
-
-/// What became of an action. A host handles every case, so more cases would be a new version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Delivery {
-    /// The provider took it.
-    Sent,
-    /// It reached the user.
-    Delivered,
-    /// The user opened it.
-    Opened,
-    /// The user clicked on it.
-    Clicked,
-    /// It could not be sent.
-    Failed,
-    /// The user cannot be reached by this channel.
-    Unreachable,
-    /// The host chose not to send it.
-    Suppressed,
-}
-
-impl Delivery {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Delivery::Sent => "sent",
-            Delivery::Delivered => "delivered",
-            Delivery::Opened => "opened",
-            Delivery::Clicked => "clicked",
-            Delivery::Failed => "failed",
-            Delivery::Unreachable => "unreachable",
-            Delivery::Suppressed => "suppressed",
-        }
-    }
-
-    /// Whether nothing reached the user, so that no cap should count it.
-    pub(crate) fn is_lost(self) -> bool {
-        matches!(self, Delivery::Failed | Delivery::Unreachable | Delivery::Suppressed)
-    }
-}
-
-/// What an acknowledgement did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Acknowledged {
-    /// The action is done, or is known to have come further.
-    Accepted,
-    /// The same was said before; nothing changed.
-    Repeated,
-    /// No action of that id is known, or no longer; nothing changed.
-    Unknown,
-}
-
-/// How long answers are remembered, so that a second one is known as such.
+/// How long answers are remembered, so that a second one is known as such and a bounce gives its slot back.
 const ANSWERS_KEPT: Duration = Duration::days(7);
 
-/// Actions on their way to the host. States: pending → leased until an instant → answered.
-#[derive(Debug)]
+/// Actions on their way to the host, and what the host said of them. States: pending → leased until an instant →
+/// answered.
+///
+/// Invariants: 1. an action is in `pending`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
+/// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
+#[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    actions: HashMap<u128, Entry, ahash::RandomState>,
+    by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
     /// By order of arrival.
-    waiting: BTreeMap<u64, Waiting>,
-    numbers: HashMap<u128, u64, ahash::RandomState>,
-    next: u64,
-    /// What was said of which action; two generations, as long as answers are kept.
-    answers: HashSet<u128, ahash::RandomState>,
-    old_answers: HashSet<u128, ahash::RandomState>,
-    answers_since: Instant,
+    pending: BTreeMap<u64, u128>,
+    /// By the end of the lease.
+    leases: BTreeMap<(Instant, u64), u128>,
+    answered: VecDeque<(Instant, u128)>,
+    arrivals: u64,
+    repeated: u64,
+    unknown: u64,
 }
 
-/// An action with whose it is and what it belongs to.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+struct Entry {
+    user: UserKey,
+    journey: JourneyNo,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting(Box<Waiting>),
+    /// What was said, a bit for each kind of delivery, and when at first.
+    Answered(u8, Instant),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    action: Action,
+    expires: Option<Instant>,
+    number: u64,
+    leased: Option<Instant>,
+}
+
+/// An action that will not reach its user.
+#[derive(Debug)]
+pub(crate) struct Lost {
     pub(crate) id: u128,
     pub(crate) user: UserKey,
-    pub(crate) journey: u16,
-    pub(crate) expires: Option<Instant>,
-    pub(crate) action: Action,
-    pub(crate) leased: Option<Instant>,
+    pub(crate) journey: JourneyNo,
+    /// As it was, where it had not been answered yet.
+    pub(crate) action: Option<Action>,
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Outbox {
-        Outbox {
-            waiting: BTreeMap::new(),
-            numbers: HashMap::default(),
-            next: 0,
-            answers: HashSet::default(),
-            old_answers: HashSet::default(),
-            answers_since: Instant::MIN,
+    pub(crate) fn put(
+        &mut self,
+        id: u128,
+        user: UserKey,
+        journey: JourneyNo,
+        expires: Option<Instant>,
+        action: Action,
+    ) {
+        // Of a user who was erased and came back the ids may begin anew; of others they never do.
+        self.remove(id);
+        let number = self.arrivals;
+        self.arrivals += 1;
+        self.pending.insert(number, id);
+        self.by_user.entry(user).or_default().push(id);
+        let waiting = Box::new(Waiting { action, expires, number, leased: None });
+        self.actions.insert(id, Entry { user, journey, state: State::Waiting(waiting) });
+    }
+
+    /// Takes an action out of everything but `answered`.
+    fn remove(&mut self, id: u128) -> Option<Lost> {
+        let Entry { user, journey, state } = self.actions.remove(&id)?;
+        if let Some(ids) = self.by_user.get_mut(&user) {
+            ids.retain(|own| *own != id);
+            if ids.is_empty() {
+                self.by_user.remove(&user);
+            }
         }
+        let action = match state {
+            State::Waiting(waiting) => {
+                self.unlist(&waiting);
+                Some(waiting.action)
+            }
+            State::Answered(..) => None,
+        };
+        Some(Lost { id, user, journey, action })
     }
 
-    pub(crate) fn put(&mut self, waiting: Waiting) {
-        self.numbers.insert(waiting.id, self.next);
-        self.waiting.insert(self.next, waiting);
-        self.next += 1;
+    fn unlist(&mut self, waiting: &Waiting) {
+        match waiting.leased {
+            None => self.pending.remove(&waiting.number),
+            Some(until) => self.leases.remove(&(until, waiting.number)),
+        };
     }
 
-    /// Hands out what is pending, and what was leased too long ago, oldest first. Gives what has expired instead of
-    /// handing it out.
+    /// Hands out what is pending, and what was leased until now or before, in order of arrival. Gives, instead of
+    /// handing it out, what has expired. O(handed out · log waiting).
     pub(crate) fn lease(
         &mut self,
         limit: usize,
         until: Instant,
         now: Instant,
         store: &ProfileStore,
-    ) -> (Vec<Action>, Vec<Waiting>) {
-        let mut actions = Vec::new();
-        let mut expired = Vec::new();
-        for (number, waiting) in &mut self.waiting {
-            if actions.len() >= limit {
-                break;
+    ) -> (Vec<Action>, Vec<Lost>) {
+        while let Some(lease) = self.leases.first_entry().filter(|lease| lease.key().0 <= now) {
+            let number = lease.key().1;
+            let id = lease.remove();
+            self.pending.insert(number, id);
+            if let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state) {
+                waiting.leased = None;
             }
-            if waiting.leased.is_some_and(|leased| leased > now) {
+        }
+        let (mut actions, mut expired) = (Vec::new(), Vec::new());
+        while actions.len() < limit {
+            let Some((number, id)) = self.pending.pop_first() else { break };
+            let Some(Entry { user, state: State::Waiting(waiting), .. }) = self.actions.get_mut(&id) else {
                 continue;
-            }
+            };
             if waiting.expires.is_some_and(|expires| expires <= now) {
-                expired.push(*number);
+                expired.extend(self.remove(id));
                 continue;
             }
             waiting.leased = Some(until);
-            waiting.action.attempt += 1;
-            waiting.action.user = store.get(waiting.user).name.clone();
+            waiting.action.attempt = waiting.action.attempt.saturating_add(1);
+            // The name may be another one since: a visitor who signed in.
+            waiting.action.user = store.get(*user).name.clone();
             actions.push(waiting.action.clone());
+            self.leases.insert((until, number), id);
         }
-        let expired = expired.into_iter().filter_map(|number| self.take(number)).collect();
         (actions, expired)
     }
 
-    fn take(&mut self, number: u64) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&number)?;
-        self.numbers.remove(&waiting.id);
-        Some(waiting)
-    }
-
-    /// Takes an answer; gives the action that it settles, if it settles one.
+    /// Takes an answer. Gives the action where it turns out to be lost.
     pub(crate) fn acknowledge(
         &mut self,
         id: &str,
         delivery: Delivery,
         now: Instant,
-    ) -> (Acknowledged, Option<Waiting>) {
-        if now - self.answers_since >= ANSWERS_KEPT {
-            self.old_answers = std::mem::take(&mut self.answers);
-            self.answers_since = now;
-        }
-        let Ok(id) = u128::from_str_radix(id, 16) else { return (Acknowledged::Unknown, None) };
-        if self.said(id, delivery) {
+    ) -> (Acknowledged, Option<Lost>) {
+        self.forget_answers(now);
+        let Some((id, entry)) = parse_id(id).and_then(|id| Some((id, self.actions.get_mut(&id)?))) else {
+            self.unknown += 1;
+            return (Acknowledged::Unknown, None);
+        };
+        let bit = 1 << delivery as u8;
+        let said = match &entry.state {
+            State::Waiting(_) => 0,
+            State::Answered(said, _) => *said,
+        };
+        if said & bit != 0 {
+            self.repeated += 1;
             return (Acknowledged::Repeated, None);
         }
-        let settled = self.numbers.get(&id).copied().and_then(|number| self.take(number));
-        let before = [Delivery::Sent, Delivery::Delivered, Delivery::Opened, Delivery::Clicked];
-        if settled.is_none() && !before.into_iter().any(|delivery| self.said(id, delivery)) {
-            return (Acknowledged::Unknown, None);
+        let first = match &entry.state {
+            State::Answered(_, first) => *first,
+            State::Waiting(_) => {
+                self.answered.push_back((now, id));
+                now
+            }
+        };
+        let before = std::mem::replace(&mut entry.state, State::Answered(said | bit, first));
+        let is_lost = |said: u8| said & LOST != 0;
+        let (user, journey) = (entry.user, entry.journey);
+        let lost = is_lost(bit) && !is_lost(said);
+        let action = match before {
+            State::Waiting(waiting) => {
+                self.unlist(&waiting);
+                Some(waiting.action)
+            }
+            State::Answered(..) => None,
+        };
+        (Acknowledged::Accepted, lost.then_some(Lost { id, user, journey, action }))
+    }
+
+    fn forget_answers(&mut self, now: Instant) {
+        while let Some((at, id)) = self.answered.front().copied().filter(|(at, _)| now - *at > ANSWERS_KEPT) {
+            self.answered.pop_front();
+            // It may be stale: the user is no more, or came back and has an action of the same id.
+            let is_this = |entry: &Entry| matches!(entry.state, State::Answered(_, first) if first == at);
+            if self.actions.get(&id).is_some_and(is_this) {
+                self.remove(id);
+            }
         }
-        self.answers.insert(answer(id, delivery));
-        (Acknowledged::Accepted, settled)
     }
 
-    fn said(&self, id: u128, delivery: Delivery) -> bool {
-        let answer = answer(id, delivery);
-        self.answers.contains(&answer) || self.old_answers.contains(&answer)
+    /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
+    pub(crate) fn withdraw(
+        &mut self,
+        user: UserKey,
+        wanted: impl Fn(JourneyNo, &Action) -> bool,
+    ) -> Vec<Lost> {
+        let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
+        let number = |id: &u128| match self.actions.get(id) {
+            Some(Entry { journey, state: State::Waiting(waiting), .. })
+                if waiting.leased.is_none() && wanted(*journey, &waiting.action) =>
+            {
+                Some((waiting.number, *id))
+            }
+            _ => None,
+        };
+        let mut ids: SmallVec<[(u64, u128); 2]> = ids.iter().filter_map(number).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
-    /// Takes out what a predicate names and the host does not hold.
-    pub(crate) fn withdraw(&mut self, wanted: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
-        let free = |waiting: &&Waiting| waiting.leased.is_none() && wanted(waiting);
-        let ids: Vec<u128> = self.waiting.values().filter(free).map(|waiting| waiting.id).collect();
-        ids.iter()
-            .filter_map(|id| self.numbers.get(id).copied())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .filter_map(|n| self.take(n))
-            .collect()
+    /// Whether anything of a user waits or was answered lately.
+    pub(crate) fn has(&self, user: UserKey) -> bool {
+        self.by_user.contains_key(&user)
     }
 
     /// Drops everything of a user, also what the host holds.
     pub(crate) fn forget(&mut self, user: UserKey) {
-        let numbers: Vec<u64> =
-            self.waiting.iter().filter(|(_, w)| w.user == user).map(|(number, _)| *number).collect();
-        numbers.into_iter().for_each(|number| drop(self.take(number)));
+        for id in self.by_user.remove(&user).unwrap_or_default() {
+            self.remove(id);
+        }
     }
 
     pub(crate) fn readdress(&mut self, from: UserKey, into: UserKey) {
-        self.waiting
-            .values_mut()
-            .filter(|waiting| waiting.user == from)
-            .for_each(|waiting| waiting.user = into);
+        let Some(ids) = self.by_user.remove(&from) else { return };
+        for id in &ids {
+            if let Some(entry) = self.actions.get_mut(id) {
+                entry.user = into;
+            }
+        }
+        self.by_user.entry(into).or_default().extend(ids);
     }
 
-    /// Everything, for a digest of the state.
+    pub(crate) fn stats(&self) -> OutboxStats {
+        OutboxStats {
+            pending: self.pending.len(),
+            leased: self.leases.len(),
+            repeated: self.repeated,
+            unknown: self.unknown,
+        }
+    }
+
+    /// Everything, for a digest of the state: what waits in order of arrival, answers in order of their ids.
     pub(crate) fn state(&self) -> impl Serialize + '_ {
-        let waiting: Vec<_> = self.waiting.values().map(|w| (&w.action, w.leased, w.expires)).collect();
-        let answers = self.answers.iter().chain(&self.old_answers);
-        let mut answers: Vec<String> = answers.map(|answer| format!("{answer:032x}")).collect();
+        let mut waiting = Vec::new();
+        let mut answers = Vec::new();
+        for (id, Entry { state, .. }) in &self.actions {
+            match state {
+                State::Waiting(w) => {
+                    waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires))
+                }
+                State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),
+            }
+        }
+        waiting.sort_by_key(|(number, ..)| *number);
         answers.sort_unstable();
-        (waiting, answers)
+        (waiting, answers, self.arrivals, self.repeated, self.unknown)
     }
 }
 
-/// An answer in as many bytes as an id has: ids are hashes, so neighbours of one are no ids.
-fn answer(id: u128, delivery: Delivery) -> u128 {
-    id.wrapping_add(delivery as u128)
-}
+/// What says that nothing reached the user, so that no cap should count it.
+const LOST: u8 =
+    1 << Delivery::Failed as u8 | 1 << Delivery::Unreachable as u8 | 1 << Delivery::Suppressed as u8;
 
-fn is_null(value: &Value) -> bool {
-    *value == Value::Null
+/// 32 hexadecimal digits, as they are handed out.
+fn parse_id(id: &str) -> Option<u128> {
+    let is_ours = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_ours.then(|| u128::from_str_radix(id, 16).ok()).flatten()
 }

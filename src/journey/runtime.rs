@@ -1,89 +1,118 @@
-use crate::journey::compile::{CompiledAction, END, EventUse, JourneyNo, JourneyPlan};
-use crate::journey::gate::{Candidate, Verdict, judge, memory};
-use crate::journey::instance::{Instance, Send, UserJourneys};
-use crate::journey::outbox::{Outbox, Waiting};
-use crate::journey::{Acknowledged, Action, Class, Delivery, Note, Reason, Reentry, What};
-use crate::model::{Duration, Instant, Object, Value, stable_hash};
+use crate::journey::compile::{EventUse, JourneyNo, JourneyPlan};
+use crate::journey::context::{Context, EventOccurrence};
+use crate::journey::counts::Counts;
+use crate::journey::instance::{Instance, UserJourneys};
+use crate::journey::key::InstanceKey;
+use crate::journey::outbox::{Lost, Outbox};
+use crate::journey::past::Past;
+use crate::journey::run::{Ready, Run, Stop};
+use crate::journey::{Acknowledged, Action, Delivery, LATE_MAX, Note, OutboxStats, Reason, Reentry, What};
+use crate::model::{Duration, Instant, Object, Value};
 use crate::profile::{ProfileStore, UserKey};
-use crate::segment::{Change, Evaluation, EventView, Plan};
+use crate::segment::Change;
 use hashbrown::HashMap;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-/// Most steps of one instance at one instant.
-const STEPS_MAX: usize = 64;
-/// How late an event may be and still begin a journey.
-const LATE_MAX: Duration = Duration::hours(1);
-
-/// What a journey may look at.
-pub(crate) struct Context<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) store: &'a ProfileStore,
-    pub(crate) now: Instant,
-    /// Makes content from a template; the room that can lies above this one.
-    pub(crate) render: &'a dyn Fn(&RenderRequest<'_>) -> Result<Object, String>,
-}
-
-/// What content is made for.
-pub(crate) struct RenderRequest<'a> {
-    pub(crate) user: UserKey,
-    pub(crate) template: &'a str,
-    pub(crate) key: Option<&'a Value>,
-    pub(crate) event: Option<&'a Object>,
-}
-
-/// An event that has just happened.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EventOccurrence<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) view: EventView<'a>,
-    pub(crate) properties: &'a Object,
-    pub(crate) at: Instant,
-}
+/// Most instances of one user at a time: keys come from messages, and memory is the host's.
+const INSTANCES_MAX: usize = 256;
 
 /// The journeys of all users of a partition, and their outbox.
+///
+/// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
+/// while its action is in the outbox or was answered as not lost.
 #[derive(Debug)]
 pub(crate) struct Journeys {
     plan: Arc<JourneyPlan>,
-    users: HashMap<UserKey, Box<UserJourneys>, ahash::RandomState>,
+    users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
+    past: Past,
     outbox: Outbox,
-    counts: BTreeMap<(JourneyNo, Reason), u64>,
+    counts: Counts,
+    /// How long caps look back.
     memory: Duration,
 }
 
-/// A note on its way out: written down, and counted.
-struct Log<'a> {
+/// Where notes go: written down, and counted.
+pub(super) struct Log<'a> {
     plan: &'a JourneyPlan,
-    counts: &'a mut BTreeMap<(JourneyNo, Reason), u64>,
+    counts: &'a mut Counts,
     notes: &'a mut Vec<Note>,
     user: &'a Arc<str>,
     now: Instant,
 }
 
 impl Log<'_> {
-    fn note(&mut self, instance: &Instance, step: Option<u16>, what: What) {
-        let journey = &self.plan.journeys[usize::from(instance.journey)];
-        *self.counts.entry((instance.journey, what.reason())).or_default() += 1;
+    pub(super) fn note(&mut self, journey: JourneyNo, key: &InstanceKey, step: Option<u16>, what: What) {
+        self.counts.add(journey, &what);
+        let compiled = &self.plan.journeys[usize::from(journey)];
+        let step = step.and_then(|step| compiled.steps.get(usize::from(step)));
         self.notes.push(Note {
             at: self.now,
             user: self.user.clone(),
-            journey: journey.name.clone(),
-            step: step.and_then(|step| journey.steps.get(usize::from(step))).map(|step| step.id.clone()),
-            key: instance.key.clone(),
+            journey: compiled.name.clone(),
+            step: step.map(|step| step.id.clone()),
+            key: key.value().cloned(),
             what,
         });
+    }
+
+    /// Notes actions that were taken back, and gives their slots back.
+    fn withdrawn(&mut self, lost: Vec<Lost>, user: Option<&mut UserJourneys>, reason: Reason) {
+        if let Some(user) = user.filter(|_| !lost.is_empty()) {
+            user.sends.retain(|send| lost.iter().all(|lost| lost.id != send.id));
+        }
+        for (journey, action) in lost.into_iter().filter_map(|lost| Some((lost.journey, lost.action?))) {
+            let steps = &self.plan.journeys[usize::from(journey)].steps;
+            let step = steps.iter().position(|step| step.id == action.step).map(|step| step as u16);
+            let key = action.key.as_ref().and_then(InstanceKey::of).unwrap_or_default();
+            self.note(journey, &key, step, What::Withdrawn { reason });
+        }
+    }
+}
+
+/// What may begin an instance.
+struct Entry<'a> {
+    journey: JourneyNo,
+    key: InstanceKey,
+    at: Instant,
+    event: Option<&'a Object>,
+}
+
+/// What may end instances.
+struct Exit<'a> {
+    journey: JourneyNo,
+    /// None for instances of any key.
+    key: Option<&'a InstanceKey>,
+    at: Instant,
+    reason: Reason,
+}
+
+impl Exit<'_> {
+    /// Whether it ends an instance of a key. One without a key it ends whatever its own.
+    fn ends(&self, journey: JourneyNo, key: Option<&Value>) -> bool {
+        let own = self.key.and_then(InstanceKey::value);
+        journey == self.journey && (own.is_none() || key.is_none() || own == key)
     }
 }
 
 impl Journeys {
     pub(crate) fn new(plan: Arc<JourneyPlan>) -> Journeys {
-        let memory = memory(&plan.policy);
-        Journeys { plan, users: HashMap::default(), outbox: Outbox::new(), counts: BTreeMap::new(), memory }
+        let memory = plan.policy.memory();
+        Journeys {
+            plan,
+            users: HashMap::default(),
+            past: Past::default(),
+            outbox: Outbox::default(),
+            counts: Counts::default(),
+            memory,
+        }
     }
 
-    /// Ends and begins instances as an event says, and tells whether any journey names the event. One look into a
-    /// table where none does.
+    /// Ends instances, then begins them, as an event says, and tells whether any journey names the event. One look
+    /// into a table where none does.
+    ///
+    /// Nothing runs yet: what is due is for [`on_time`](Journeys::on_time).
     pub(crate) fn on_event(
         &mut self,
         cx: &Context<'_>,
@@ -91,32 +120,48 @@ impl Journeys {
         event: &EventOccurrence<'_>,
         notes: &mut Vec<Note>,
     ) -> bool {
+        if !self.plan.by_event.contains_key(event.name) {
+            return false;
+        }
         let plan = self.plan.clone();
-        let Some(uses) = plan.by_event.get(event.name) else { return false };
-        let evaluation = Evaluation::new(cx.plan, cx.store, user, cx.now);
-        for EventUse { journey, is_exit, filter, key } in uses {
-            if *is_exit && !self.users.contains_key(&user) || !evaluation.filter(*filter, event.view) {
+        let evaluation = cx.evaluation(user);
+        for EventUse { journey, is_exit, filter, key: property } in
+            plan.by_event.get(event.name).into_iter().flatten()
+        {
+            let journey = *journey;
+            // Where the user is in nothing and no entry can come late, an exit has nothing to say.
+            let is_idle = || {
+                let is_known = self.users.contains_key(&user) || self.outbox.has(user);
+                !is_known && !plan.journeys[usize::from(journey)].by_event
+            };
+            if *is_exit && is_idle() || !evaluation.filter(*filter, event.view) {
                 continue;
             }
-            let value = match key {
-                None => Value::Null,
-                // Without its key an event belongs to no instance.
-                Some(key) => match event.properties.get_path(key) {
-                    Some(value @ (Value::String(_) | Value::Int(_) | Value::Float(_))) => value.clone(),
-                    _ => continue,
-                },
+            let key = match property {
+                None => Some(InstanceKey::default()),
+                Some(property) => event.properties.get_path(property).and_then(InstanceKey::of),
             };
-            if *is_exit {
-                let value = key.as_ref().map(|_| &value);
-                self.exit(cx, user, *journey, value, "event", notes);
-            } else {
-                self.enter(cx, user, *journey, value, event.at, Some(event.properties), notes);
+            let at = event.at;
+            match key {
+                Some(key) if *is_exit => {
+                    let key = property.as_ref().map(|_| &key);
+                    self.exit(cx, user, Exit { journey, key, at, reason: Reason::Event }, notes);
+                }
+                Some(key) => {
+                    self.enter(cx, user, Entry { journey, key, at, event: Some(event.properties) }, notes)
+                }
+                // Without its key an event ends nothing.
+                None if *is_exit => {}
+                None => {
+                    let what = What::Refused { reason: Reason::NoKey };
+                    self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
+                }
             }
         }
         true
     }
 
-    /// Ends and begins instances as changes of segments say, and tells whether any journey names one of them.
+    /// Ends instances, then begins them, as changes of segments say, and tells whether any journey names one of them.
     pub(crate) fn on_changes(
         &mut self,
         cx: &Context<'_>,
@@ -124,163 +169,173 @@ impl Journeys {
         changes: &[Change],
         notes: &mut Vec<Note>,
     ) -> bool {
+        let is_named = |change: &Change| self.plan.by_segment.contains_key(&(change.id, change.transition));
+        if self.plan.by_segment.is_empty() || !changes.iter().any(is_named) {
+            return false;
+        }
         let plan = self.plan.clone();
-        let mut any = false;
-        for change in changes {
-            let Some(uses) = plan.by_segment.get(&(change.id, change.transition)) else { continue };
-            any = true;
-            for segment in uses {
-                let key = change.key.clone().unwrap_or_default();
-                if segment.is_exit {
-                    self.exit(cx, user, segment.journey, change.key.as_ref(), "segment", notes);
-                } else {
-                    self.enter(cx, user, segment.journey, key, change.at, None, notes);
+        for exits in [true, false] {
+            for change in changes {
+                let uses = plan.by_segment.get(&(change.id, change.transition)).into_iter().flatten();
+                for used in uses.filter(|used| used.is_exit == exits) {
+                    let (journey, at) = (used.journey, change.at);
+                    let key = change.key.as_ref().and_then(InstanceKey::of);
+                    if exits {
+                        let (key, reason) = (key.as_ref(), Reason::Segment);
+                        self.exit(cx, user, Exit { journey, key, at, reason }, notes);
+                    } else {
+                        let key = key.unwrap_or_default();
+                        self.enter(cx, user, Entry { journey, key, at, event: None }, notes);
+                    }
                 }
             }
         }
-        any
+        true
     }
 
-    #[allow(clippy::too_many_arguments)] // what an entry is made of
-    fn enter(
-        &mut self,
-        cx: &Context<'_>,
-        user: UserKey,
-        journey: JourneyNo,
-        key: Value,
-        at: Instant,
-        event: Option<&Object>,
-        notes: &mut Vec<Note>,
-    ) {
-        let Journeys { plan, users, outbox, counts, .. } = self;
-        let compiled = &plan.journeys[usize::from(journey)];
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
-        let known = users.get(&user);
-        let running = known.and_then(|known| known.find(journey, &key).map(|i| &known.instances[i]));
-        let last = known.and_then(|known| known.last_exit(journey, &key));
-        let entries = running.map(|i| i.entry).max(last.map(|e| e.entries)).unwrap_or(0);
-        let event = event.filter(|_| compiled.keeps_event).map(|event| Box::new(event.clone()));
-        let entry = entries + 1;
-        let instance = Instance { journey, step: 0, entry, entered: at, due: at, wanted: None, key, event };
-        let refused = if compiled
-            .audience
-            .is_some_and(|c| !Evaluation::new(cx.plan, cx.store, user, cx.now).condition(c))
-        {
-            Some("not in the audience")
-        } else if cx.now - at > LATE_MAX {
-            Some("late")
-        } else if last.is_some_and(|exit| at < exit.at) || running.is_some_and(|running| at < running.entered)
-        {
-            Some("older than what is known")
-        } else {
-            match (compiled.reentry, running, last) {
-                (Reentry::Restart, Some(_), _) => None,
-                (_, Some(_), _) => Some("in it already"),
-                (Reentry::Once, None, Some(_)) => Some("once only"),
-                (Reentry::After(pause), None, Some(exit)) if at - exit.at < pause => Some("too soon"),
-                _ => None,
+    fn log<'a>(&'a mut self, cx: &'a Context<'_>, user: UserKey, notes: &'a mut Vec<Note>) -> Log<'a> {
+        let Journeys { plan, counts, .. } = self;
+        Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now }
+    }
+
+    /// Why a user may not enter, if so. What costs most comes last.
+    fn refuses(&self, cx: &Context<'_>, user: UserKey, entry: &Entry<'_>) -> Option<Reason> {
+        let compiled = &self.plan.journeys[usize::from(entry.journey)];
+        if cx.now - entry.at > LATE_MAX {
+            return Some(Reason::Late);
+        }
+        let known = self.users.get(&user);
+        if let Some(known) = known {
+            match known.find(entry.journey, &entry.key).map(|place| &known.instances[place]) {
+                Some(_) if compiled.reentry != Reentry::Restart => return Some(Reason::InIt),
+                Some(running) if entry.at < running.entered => return Some(Reason::OlderThanExit),
+                Some(_) => {}
+                None if known.instances.len() >= INSTANCES_MAX => return Some(Reason::TooMany),
+                None => {}
             }
-        };
+        }
+        self.past.refuses(user, entry.journey, &entry.key, entry.at, compiled.reentry).or_else(|| {
+            let is_outside = |audience| !cx.evaluation(user).condition(audience);
+            compiled.audience.is_some_and(is_outside).then_some(Reason::NotInAudience)
+        })
+    }
+
+    fn enter(&mut self, cx: &Context<'_>, user: UserKey, entry: Entry<'_>, notes: &mut Vec<Note>) {
+        let refused = self.refuses(cx, user, &entry);
+        let Journeys { plan, users, past, outbox, counts, .. } = self;
+        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let Entry { journey, key, at, event } = entry;
         if let Some(reason) = refused {
-            return log.note(&instance, None, What::Refused(reason));
+            return log.note(journey, &key, None, What::Refused { reason });
+        }
+        let mut instance = Instance::new(journey, key, past.enter(user, journey), at);
+        if plan.journeys[usize::from(journey)].keeps_event {
+            instance.event = event.map(|event| Box::new(event.clone()));
         }
         let known = users.entry(user).or_default();
         match known.find(journey, &instance.key) {
             Some(place) => {
-                withdraw(outbox, known, user, &known.instances[place].clone());
-                log.note(&instance, None, What::Restarted);
+                let key = instance.key.value();
+                let is_own = |of: JourneyNo, action: &Action| of == journey && action.key.as_ref() == key;
+                log.withdrawn(outbox.withdraw(user, is_own), Some(known), Reason::StartedOver);
+                log.note(journey, &instance.key, None, What::Restarted);
                 known.instances[place] = instance;
             }
             None => {
-                log.note(&instance, None, What::Entered);
+                log.note(journey, &instance.key, None, What::Entered);
                 known.add(instance);
             }
         }
     }
 
-    fn exit(
-        &mut self,
-        cx: &Context<'_>,
-        user: UserKey,
-        journey: JourneyNo,
-        key: Option<&Value>,
-        reason: &'static str,
-        notes: &mut Vec<Note>,
-    ) {
-        let Journeys { plan, users, outbox, counts, .. } = self;
-        let Some(known) = users.get_mut(&user) else { return };
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
-        let leaves = |instance: &Instance| {
-            instance.journey == journey
-                && (instance.key == Value::Null || key.is_none_or(|key| *key == instance.key))
-        };
-        let ended: Vec<Instance> = known.instances.extract_if(.., |instance| leaves(instance)).collect();
-        for instance in ended {
-            log.note(&instance, None, What::Exited(reason));
-            known.note_exit(&instance, cx.now);
-            withdraw(outbox, known, user, &instance);
+    /// Ends what an exit ends, and takes back what waits in the outbox, also of instances that are over.
+    fn exit(&mut self, cx: &Context<'_>, user: UserKey, exit: Exit<'_>, notes: &mut Vec<Note>) {
+        let Journeys { plan, users, past, outbox, counts, memory } = self;
+        let Exit { journey, key, at, reason } = exit;
+        if plan.journeys[usize::from(journey)].by_event && cx.now - at <= LATE_MAX {
+            let key = key.cloned().unwrap_or_default();
+            past.exit(user, journey, &key, (at, false), cx.now, plan);
         }
-        known.shrink();
+        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let mut known = users.get_mut(&user);
+        if let Some(known) = &mut known {
+            let leaves = |instance: &mut Instance| exit.ends(instance.journey, instance.key.value());
+            let mut ended: Vec<Instance> = known.instances.extract_if(.., leaves).collect();
+            ended.sort_by(|a, b| a.key.cmp(&b.key));
+            for instance in &ended {
+                log.note(journey, &instance.key, None, What::Exited { reason });
+                past.exit(user, journey, &instance.key, (at.max(instance.entered), true), cx.now, plan);
+            }
+        }
+        let lost = outbox.withdraw(user, |journey, action| exit.ends(journey, action.key.as_ref()));
+        log.withdrawn(lost, known.as_deref_mut(), Reason::Left);
+        if known.is_some_and(|known| known.prune(*memory, cx.now)) {
+            users.remove(&user);
+        }
     }
 
-    /// The earliest instant at which an instance of a user goes on.
+    /// The earliest instant at which an instance of a user goes on. O(instances of the user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
         self.users.get(&user)?.deadline()
     }
 
-    /// Runs what is due: each instance up to its next send, and then the sends in order of class, priority, journey,
-    /// key and entry, because each may use up what a cap leaves for the next.
+    /// Runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
+    /// sends, in order of class, priority, journey, key and entry, because each may use up what a cap leaves for the
+    /// next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, outbox, counts, memory, .. } = self;
+        let Journeys { plan, users, past, outbox, counts, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
         let mut due: Vec<Instance> =
             known.instances.extract_if(.., |instance| instance.due <= cx.now).collect();
-        due.sort_by(|a, b| {
-            (a.due, a.journey, a.entry)
-                .cmp(&(b.due, b.journey, b.entry))
-                .then_with(|| key_order(&a.key, &b.key))
-        });
-        let mut ready: Vec<(Instance, usize)> = Vec::new();
+        due.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut run = Run { cx, plan, user, known, past, outbox, log };
+        let mut ready: BinaryHeap<Ready> = BinaryHeap::new();
         for instance in due {
-            ready.extend(walk(cx, plan, known, user, instance, 0, &mut log));
-        }
-        while !ready.is_empty() {
-            ready.sort_by(|(a, _), (b, _)| {
-                let rank = |instance: &Instance| {
-                    let journey = &plan.journeys[usize::from(instance.journey)];
-                    (std::cmp::Reverse(journey.class), std::cmp::Reverse(journey.priority), instance.journey)
-                };
-                rank(a).cmp(&rank(b)).then_with(|| key_order(&a.key, &b.key)).then(a.entry.cmp(&b.entry))
-            });
-            let (instance, steps) = ready.remove(0);
-            if let Some((instance, steps)) = send(cx, plan, known, user, instance, steps, outbox, &mut log) {
-                ready.extend(walk(cx, plan, known, user, instance, steps, &mut log));
+            if let Stop::AtSend(at_send) = run.walk(instance, 0) {
+                ready.push(at_send);
             }
         }
-        known.sends.retain(|send| cx.now - send.at <= *memory);
-        known.shrink();
+        while let Some(next) = ready.pop() {
+            if let Some((instance, steps)) = run.send(next)
+                && let Stop::AtSend(at_send) = run.walk(instance, steps)
+            {
+                ready.push(at_send);
+            }
+        }
+        if known.prune(*memory, cx.now) {
+            users.remove(&user);
+        }
     }
 
+    /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);
+        self.past.forget(user, self.plan.journeys.len());
         self.outbox.forget(user);
     }
 
-    /// Takes over the journeys of an absorbed profile: both go on, the same one with the same key once.
+    /// Takes over the journeys of an absorbed profile: both go on, the same one with the same key once, the earlier.
+    /// What was sent counts together, and pending actions keep their ids.
     pub(crate) fn absorb(&mut self, cx: &Context<'_>, from: UserKey, into: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, outbox, counts, .. } = self;
+        let Journeys { plan, users, past, outbox, counts, .. } = self;
         outbox.readdress(from, into);
-        let Some(other) = users.remove(&from) else { return };
-        let known = users.entry(into).or_default();
+        let moved = past.absorb(from, into, cx.now, plan);
+        let Some(mut other) = users.remove(&from) else { return };
+        for instance in &mut other.instances {
+            // Else two entries of one user could have one number, and their actions one id.
+            let by = moved.get(usize::from(instance.journey)).copied().unwrap_or(0);
+            instance.entry = instance.entry.saturating_add(by);
+        }
         let mut log = Log { plan, counts, notes, user: &cx.store.get(into).name, now: cx.now };
-        for ended in known.absorb(*other) {
-            log.note(&ended, None, What::Exited("merged"));
+        for ended in users.entry(into).or_default().absorb(other) {
+            log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
         }
     }
 
-    /// Hands out actions. What has expired meanwhile is dropped, and no cap counts it.
+    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and no cap
+    /// counts it.
     pub(crate) fn lease(
         &mut self,
         limit: usize,
@@ -289,204 +344,56 @@ impl Journeys {
         store: &ProfileStore,
     ) -> Vec<Action> {
         let (actions, expired) = self.outbox.lease(limit, until, now, store);
-        for waiting in expired {
-            *self.counts.entry((waiting.journey, Reason::not_sent("expired in the outbox"))).or_default() +=
-                1;
-            self.give_back(&waiting);
+        for lost in expired {
+            self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox);
+            self.give_back(&lost);
         }
         actions
     }
 
+    /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Acknowledged {
-        let (acknowledged, settled) = self.outbox.acknowledge(id, delivery, now);
-        if let Some(waiting) = settled.filter(|_| delivery.is_lost()) {
-            *self.counts.entry((waiting.journey, Reason::not_sent(delivery.word()))).or_default() += 1;
-            self.give_back(&waiting);
+        let (acknowledged, lost) = self.outbox.acknowledge(id, delivery, now);
+        if let Some(lost) = lost {
+            let reason = match delivery {
+                Delivery::Unreachable => Reason::Unreachable,
+                Delivery::Suppressed => Reason::Suppressed,
+                _ => Reason::Failed,
+            };
+            self.counts.not_sent(lost.journey, reason);
+            self.give_back(&lost);
         }
         acknowledged
     }
 
     /// A message that did not reach the user is not counted by caps.
-    fn give_back(&mut self, waiting: &Waiting) {
-        if let Some(known) = self.users.get_mut(&waiting.user) {
-            known.sends.retain(|send| send.id != waiting.id);
+    fn give_back(&mut self, lost: &Lost) {
+        if let Some(known) = self.users.get_mut(&lost.user) {
+            known.sends.retain(|send| send.id != lost.id);
+            if known.instances.is_empty() && known.sends.is_empty() {
+                self.users.remove(&lost.user);
+            }
         }
     }
 
-    /// How often each journey did what.
+    /// How often each journey did what, and how often not and why: by journey and reason.
     pub(crate) fn counts(&self) -> BTreeMap<(String, String), u64> {
-        let name = |journey: JourneyNo| self.plan.journeys[usize::from(journey)].name.to_string();
-        self.counts.iter().map(|((journey, reason), n)| ((name(*journey), reason.to_string()), *n)).collect()
+        self.counts.named(&self.plan)
     }
 
-    /// Everything, users in order of their ids, for a digest of the state.
+    pub(crate) fn outbox_stats(&self) -> OutboxStats {
+        self.outbox.stats()
+    }
+
+    /// Everything, users in order of their ids, for a digest of the state. O(state).
     pub(crate) fn state<'a>(&'a self, store: &'a ProfileStore) -> impl Serialize + 'a {
-        let users: BTreeMap<&str, &UserJourneys> =
-            self.users.iter().map(|(user, journeys)| (&*store.get(*user).name, &**journeys)).collect();
-        (users, self.outbox.state(), self.counts.iter().collect::<Vec<_>>())
-    }
-}
-
-/// Takes back what an instance has put into the outbox and the host does not hold yet.
-fn withdraw(outbox: &mut Outbox, known: &mut UserJourneys, user: UserKey, instance: &Instance) {
-    let own = |w: &Waiting| w.user == user && w.journey == instance.journey && w.action.key == instance.key;
-    for waiting in outbox.withdraw(own) {
-        known.sends.retain(|send| send.id != waiting.id);
-    }
-}
-
-/// Runs steps until a send, a wait or the end. Gives the instance back where it stands on a send.
-fn walk(
-    cx: &Context<'_>,
-    plan: &JourneyPlan,
-    known: &mut UserJourneys,
-    user: UserKey,
-    mut instance: Instance,
-    mut steps: usize,
-    log: &mut Log<'_>,
-) -> Option<(Instance, usize)> {
-    let journey = &plan.journeys[usize::from(instance.journey)];
-    loop {
-        let Some(step) = journey.steps.get(usize::from(instance.step)) else {
-            log.note(&instance, None, What::Completed);
-            known.note_exit(&instance, cx.now);
-            return None;
+        // A user and a visitor may have the same id.
+        let name = |user: UserKey| {
+            let profile = store.get(user);
+            (profile.name.clone(), profile.has_user_id)
         };
-        if steps >= STEPS_MAX {
-            log.note(&instance, Some(instance.step), What::Exited("loop_guard"));
-            known.note_exit(&instance, cx.now);
-            return None;
-        }
-        let number = instance.step;
-        match &step.action {
-            CompiledAction::Send { .. } => return Some((instance, steps)),
-            CompiledAction::Goto(to) => instance.step = *to,
-            CompiledAction::Wait(duration) => {
-                // A late entry waits from its event's own instant.
-                instance.due = instance.due + *duration;
-                instance.step += 1;
-                if instance.due > cx.now {
-                    log.note(&instance, Some(number), What::Waiting { until: instance.due });
-                    known.add(instance);
-                    return None;
-                }
-            }
-            CompiledAction::Branch(arms) => {
-                let evaluation = Evaluation::new(cx.plan, cx.store, user, cx.now);
-                match arms.iter().find(|(condition, _)| evaluation.condition(*condition)) {
-                    Some((_, to)) => {
-                        instance.step = *to;
-                        let label =
-                            journey.steps.get(usize::from(*to)).map_or("end".into(), |step| step.id.clone());
-                        log.note(&instance, Some(number), What::Branched { to: label });
-                    }
-                    None => instance.step += 1,
-                }
-            }
-        }
-        debug_assert!(instance.step == END || usize::from(instance.step) <= journey.steps.len());
-        steps += 1;
+        let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
+        users.sort_by(|a, b| a.0.cmp(&b.0));
+        (users, self.past.state(name), self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
     }
 }
-
-/// Puts a send through the gate. Gives the instance back where it goes on at once.
-#[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
-fn send(
-    cx: &Context<'_>,
-    plan: &JourneyPlan,
-    known: &mut UserJourneys,
-    user: UserKey,
-    mut instance: Instance,
-    steps: usize,
-    outbox: &mut Outbox,
-    log: &mut Log<'_>,
-) -> Option<(Instance, usize)> {
-    let journey = &plan.journeys[usize::from(instance.journey)];
-    let step = journey.steps.get(usize::from(instance.step))?;
-    let CompiledAction::Send { channel, template, expires } = &step.action else {
-        return Some((instance, steps));
-    };
-    let profile = cx.store.get(user);
-    let wanted = instance.wanted.take().unwrap_or(instance.due);
-    let candidate = Candidate { class: journey.class, channel, wanted, expires: *expires };
-    let verdict = judge(candidate, known, &plan.policy, cx.store.zone(profile), cx.now);
-    let number = instance.step;
-    match verdict {
-        Verdict::Defer(until) => {
-            log.note(&instance, Some(number), What::Deferred { until });
-            instance.wanted = Some(wanted);
-            instance.due = until;
-            known.add(instance);
-            return None;
-        }
-        Verdict::Skip(reason) => log.note(&instance, Some(number), What::Skipped(reason)),
-        Verdict::Pass => {
-            let request =
-                RenderRequest { user, template, key: Some(&instance.key), event: instance.event.as_deref() };
-            match (cx.render)(&request) {
-                Err(_) => log.note(&instance, Some(number), What::Skipped("its template cannot be rendered")),
-                Ok(content) => {
-                    let id = action_id(&journey.name, profile.bucketing_id(), &instance, &step.id, channel);
-                    log.note(&instance, Some(number), What::Sent { channel: channel.clone() });
-                    if !plan.policy.caps.is_empty() {
-                        known.sends.push(Send {
-                            at: cx.now,
-                            id,
-                            channel: channel.clone(),
-                            class: journey.class,
-                        });
-                    }
-                    let action = Action {
-                        at: cx.now,
-                        id: format!("{id:032x}"),
-                        user: profile.name.clone(),
-                        journey: journey.name.clone(),
-                        step: step.id.clone(),
-                        channel: channel.clone(),
-                        template: template.clone(),
-                        key: instance.key.clone(),
-                        content,
-                        attempt: 0,
-                    };
-                    let expires = expires.map(|expires| wanted + expires);
-                    outbox.put(Waiting {
-                        id,
-                        user,
-                        journey: instance.journey,
-                        expires,
-                        action,
-                        leased: None,
-                    });
-                }
-            }
-        }
-    }
-    instance.step += 1;
-    Some((instance, steps + 1))
-}
-
-/// The same after any replay.
-fn action_id(journey: &str, user: &str, instance: &Instance, step: &str, channel: &str) -> u128 {
-    let key = match &instance.key {
-        Value::String(text) => format!("s{text}"),
-        Value::Int(n) => format!("n{n}"),
-        Value::Float(x) => format!("n{x}"),
-        _ => String::new(),
-    };
-    let entry = instance.entry.to_le_bytes();
-    let parts: [&[u8]; 6] =
-        [journey.as_bytes(), user.as_bytes(), key.as_bytes(), &entry, step.as_bytes(), channel.as_bytes()];
-    stable_hash(&parts)
-}
-
-fn key_order(a: &Value, b: &Value) -> std::cmp::Ordering {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(x), Some(y)) => x.total_cmp(&y),
-        (Some(_), None) => std::cmp::Ordering::Less,
-        (None, Some(_)) => std::cmp::Ordering::Greater,
-        (None, None) => a.as_str().cmp(&b.as_str()),
-    }
-}
-
-/// Classes in the order in which they go: what the user expects first.
-const _: () = assert!((Class::Marketing as u8) < Class::Transactional as u8);

@@ -1,0 +1,80 @@
+//! Where steps lead: what nothing leads to, and loops in which no time passes.
+
+use crate::journey::compile::{At, CompiledAction, CompiledStep};
+use crate::model::{Duration, Problem, Quoted};
+
+/// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
+pub(super) fn check_flow(journey: &str, steps: &[CompiledStep], problems: &mut Vec<Problem>) {
+    let reached = reached(steps);
+    let loops = timeless_loops(steps);
+    for (i, step) in steps.iter().enumerate() {
+        let at = At::step(journey, i);
+        if !reached[i] {
+            let problem = at.problem(&["id"], format!("nothing leads to the step {}", Quoted(&step.id)));
+            problems.push(problem.help("the step before it jumps away; name it in a `branch` or `goto`"));
+        } else if loops[i] {
+            let message = format!("a loop through the step {} without a wait", Quoted(&step.id));
+            problems.push(at.problem(&["id"], message).help("put a `wait` into the loop"));
+        }
+    }
+}
+
+/// The steps that can come behind one.
+fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
+    let fall = i + 1;
+    let targets: Vec<usize> = match &steps[i].action {
+        CompiledAction::Goto(to) => vec![usize::from(*to)],
+        CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
+        CompiledAction::Wait(_) | CompiledAction::Send { .. } => vec![fall],
+    };
+    targets.into_iter().filter(|to| *to < steps.len()).collect()
+}
+
+fn reached(steps: &[CompiledStep]) -> Vec<bool> {
+    let mut reached = vec![false; steps.len()];
+    let mut open: Vec<usize> = (0..steps.len().min(1)).collect();
+    while let Some(i) = open.pop() {
+        if !std::mem::replace(&mut reached[i], true) {
+            open.extend(next(steps, i));
+        }
+    }
+    reached
+}
+
+/// The steps at which a loop closes that has no wait in it.
+fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Color {
+        New,
+        Open,
+        Done,
+    }
+    let takes_time = |i: usize| matches!(&steps[i].action, CompiledAction::Wait(d) if *d > Duration::ZERO);
+    let mut colors = vec![Color::New; steps.len()];
+    let mut loops = vec![false; steps.len()];
+    for root in 0..steps.len() {
+        if takes_time(root) || colors[root] != Color::New {
+            continue;
+        }
+        // Depth-first by hand: a thousand steps must not end the stack.
+        colors[root] = Color::Open;
+        let mut path = vec![(root, next(steps, root))];
+        while let Some((i, open)) = path.last_mut() {
+            let Some(j) = open.pop() else {
+                colors[*i] = Color::Done;
+                path.pop();
+                continue;
+            };
+            match colors[j] {
+                _ if takes_time(j) => {}
+                Color::Open => loops[j] = true,
+                Color::New => {
+                    colors[j] = Color::Open;
+                    path.push((j, next(steps, j)));
+                }
+                Color::Done => {}
+            }
+        }
+    }
+    loops
+}

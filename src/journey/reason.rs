@@ -1,0 +1,97 @@
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// Why a journey did not do something: the word that notes and counters show.
+///
+/// ```
+/// use bespoke::journey::Reason;
+/// assert_eq!(Reason::Cap.to_string(), "cap");
+/// assert_eq!(serde_json::to_string(&Reason::ExpiresInQuietHours)?, r#""expires in quiet hours""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Not entered: the event lies too far before the clock.
+    Late,
+    /// Not entered: the event is older than what ended the journey last, or than the entry that is running.
+    OlderThanExit,
+    /// Not entered: the user is in the journey.
+    InIt,
+    /// Not entered: the user was in the journey, and it is entered once.
+    OnceOnly,
+    /// Not entered: the last exit is too recent.
+    TooSoon,
+    /// Not entered: the audience does not hold for the user.
+    NotInAudience,
+    /// Not entered: the event lacks the property that keys the journey, or it is neither text nor number.
+    NoKey,
+    /// Not entered: the user is in too many journeys at once.
+    TooMany,
+    /// Not sent: it would come later than it makes sense.
+    Expired,
+    /// Not sent: quiet hours last longer than it makes sense.
+    ExpiresInQuietHours,
+    /// Not sent: the user has had as many messages as a cap allows.
+    Cap,
+    /// Not sent: its template cannot be rendered for this user.
+    Template,
+    /// Not sent: the journey was left while the action waited in the outbox.
+    Left,
+    /// Not sent: the journey started over while the action waited in the outbox.
+    StartedOver,
+    /// Not sent: it expired while it waited in the outbox.
+    ExpiredInOutbox,
+    /// Not sent: the host reports that it failed.
+    Failed,
+    /// Not sent: the host reports that the user cannot be reached.
+    Unreachable,
+    /// Not sent: the host chose not to.
+    Suppressed,
+    /// Sent later: quiet hours.
+    QuietHours,
+    /// Left by an event.
+    Event,
+    /// Left because a segment was entered or left.
+    Segment,
+    /// Left because too many steps came at one instant.
+    LoopGuard,
+    /// Left because two profiles turned out to be one user's, and both were in it.
+    Merged,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Late => "late",
+            Reason::OlderThanExit => "older than what is known",
+            Reason::InIt => "in it already",
+            Reason::OnceOnly => "once only",
+            Reason::TooSoon => "too soon",
+            Reason::NotInAudience => "not in the audience",
+            Reason::NoKey => "no key",
+            Reason::TooMany => "in too many at once",
+            Reason::Expired => "expired",
+            Reason::ExpiresInQuietHours => "expires in quiet hours",
+            Reason::Cap => "cap",
+            Reason::Template => "its template cannot be rendered",
+            Reason::Left => "left before",
+            Reason::StartedOver => "started over before",
+            Reason::ExpiredInOutbox => "expired in the outbox",
+            Reason::Failed => "failed",
+            Reason::Unreachable => "unreachable",
+            Reason::Suppressed => "suppressed",
+            Reason::QuietHours => "quiet hours",
+            Reason::Event => "event",
+            Reason::Segment => "segment",
+            Reason::LoopGuard => "loop_guard",
+            Reason::Merged => "merged",
+        })
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
