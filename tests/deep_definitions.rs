@@ -6,7 +6,9 @@ use bespoke::engine::Partition;
 use bespoke::model::{Instant, Message};
 
 fn run(segments: &str) {
-    let text = format!("version = 1\n[attributes]\nn = \"number\"\n[events.view]\nsku = \"string\"\n[segments]\n{segments}");
+    let text = format!(
+        "version = 1\n[attributes]\nn = \"number\"\n[events.view]\nsku = \"string\"\n[segments]\n{segments}"
+    );
     let definitions = Definitions::from_toml(&text).unwrap();
     let mut partition = Partition::new(&definitions);
     let now = Instant::from_millis(1_790_000_000_000);
@@ -36,7 +38,9 @@ fn deep_expressions() {
 #[test]
 fn long_chains_of_segments() {
     let links = |inner: &dyn Fn(usize) -> String| -> String {
-        (0..60).map(|i| format!("s{i} = '{}'\n", if i == 0 { "n = 5".to_owned() } else { inner(i - 1) })).collect()
+        (0..60)
+            .map(|i| format!("s{i} = '{}'\n", if i == 0 { "n = 5".to_owned() } else { inner(i - 1) }))
+            .collect()
     };
     run(&links(&|i| format!("not segment(\"s{i}\")")));
     run(&links(&|i| format!("segment(\"s{i}\") or segment(\"s{i}\") and segment(\"s{i}\")")));

@@ -85,10 +85,10 @@ fn main() -> ExitCode {
 fn read_definitions(path: Option<&str>) -> Result<Definitions, (u8, String)> {
     let Some(path) = path else {
         return Definitions::from_toml_named("shop.toml", DEFINITIONS)
-            .map_err(|errors| (1, errors.to_string()));
+            .map_err(|errors| (1, format!("{errors:#}")));
     };
     let text = std::fs::read_to_string(path).map_err(|e| (2, format!("replay: {path}: {e}\n{USAGE}")))?;
-    Definitions::from_toml_named(path, &text).map_err(|errors| (1, errors.to_string()))
+    Definitions::from_toml_named(path, &text).map_err(|errors| (1, format!("{errors:#}")))
 }
 
 fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
