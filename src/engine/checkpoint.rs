@@ -11,6 +11,10 @@ use std::sync::Arc;
 #[derive(Serialize)]
 struct User {
     profile: UserProfile,
+    /// Name and instant of the last write of every attribute, of those that were unset too.
+    written: BTreeMap<String, Instant>,
+    /// Order of arrival of every kept event.
+    arrivals: Vec<u32>,
     /// Rule, value, weight as at the landmark, last sight.
     affinities: Vec<(u32, Value, f64, Instant)>,
     landmark: Instant,
@@ -25,7 +29,8 @@ impl Partition {
     /// # Errors
     /// None that state can bring about; the type is that of the encoder.
     pub fn checkpoint(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let users: BTreeMap<Arc<str>, User> = self
+        // A user and a device may have the same id, and are two profiles then.
+        let users: BTreeMap<(Arc<str>, bool), User> = self
             .store
             .iter()
             .map(|(key, profile)| {
@@ -34,6 +39,12 @@ impl Partition {
                 let affinities = profile.affinities.iter();
                 let user = User {
                     profile: self.store.user_profile(key),
+                    written: profile
+                        .attributes
+                        .iter()
+                        .map(|a| (self.store.symbols.text(a.name).to_owned(), a.written))
+                        .collect(),
+                    arrivals: profile.history.rows().iter().map(|row| row.order().1).collect(),
                     affinities: affinities
                         .map(|(rule, v, w, at)| (rule, self.store.symbols.value(v), w, at))
                         .collect(),
@@ -42,9 +53,10 @@ impl Partition {
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),
                 };
-                (profile.name.clone(), user)
+                ((profile.name.clone(), profile.has_user_id), user)
             })
             .collect();
+        let users: Vec<User> = users.into_values().collect();
         let seen: Vec<String> = self.seen.sorted().iter().map(|hash| format!("{hash:032x}")).collect();
         let journeys = self.journeys.state(&self.store);
         serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state()))
