@@ -129,7 +129,11 @@ fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
     deliver(&mut partition, &outcome, until, &mut summary, &mut outputs)?;
     outputs.profiles(&partition).map_err(|e| e.to_string())?;
     lines.finish();
-    summary.print(&partition);
+    match summary.print(&partition, &mut std::io::stdout().lock()) {
+        // Whoever reads the summary may have read enough, as `head` has.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.to_string()),
+        _ => {}
+    }
 
     // Every membership that began has ended or is there now, as the profiles say.
     for (segment, stats) in partition.segment_stats() {

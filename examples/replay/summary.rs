@@ -5,6 +5,7 @@ use bespoke::journey::Action;
 use bespoke::model::{Body, Instant, Message, Value};
 use bespoke::recommend::Query;
 use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
 use std::time::Instant as Clock;
 
 /// Stories are kept of so many users, and of each so many lines.
@@ -89,76 +90,78 @@ impl Summary {
         }
     }
 
-    pub(crate) fn print(&self, partition: &Partition) {
+    pub(crate) fn print(&self, partition: &Partition, out: &mut dyn Write) -> io::Result<()> {
         let seconds = self.began.elapsed().as_secs_f64();
         let days = self.first.map_or(0, |first| (partition.clock() - first).as_millis() / 86_400_000);
-        println!("{} messages of {} users over {days} days", self.messages, partition.user_count());
+        writeln!(out, "{} messages of {} users over {days} days", self.messages, partition.user_count())?;
         let mut by_event: Vec<_> = self.by_event.iter().collect();
         by_event.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), *name));
         let counts: Vec<String> = by_event.iter().take(12).map(|(name, n)| format!("{name} {n}")).collect();
-        println!("  {}", counts.join(" · "));
-        println!("  {} duplicates ignored, {} refused", self.duplicates, self.rejected_count);
+        writeln!(out, "  {}", counts.join(" · "))?;
+        writeln!(out, "  {} duplicates ignored, {} refused", self.duplicates, self.rejected_count)?;
         for (line, problem) in &self.rejected {
-            println!("    line {line}: {problem}");
+            writeln!(out, "    line {line}: {problem}")?;
         }
 
-        println!("\nSegments                        entered      left       now");
+        writeln!(out, "\nSegments                        entered      left       now")?;
         for (name, stats) in partition.segment_stats() {
             let bar = "▇".repeat(share(stats.size(), partition.user_count() as u64, 20));
-            println!("  {name:<27} {:>9} {:>9} {:>9}  {bar}", stats.entries, stats.exits, stats.size());
+            writeln!(out, "  {name:<27} {:>9} {:>9} {:>9}  {bar}", stats.entries, stats.exits, stats.size())?;
         }
 
         if !self.actions.is_empty() {
-            println!("\nActions sent");
+            writeln!(out, "\nActions sent")?;
             for ((journey, channel), n) in &self.actions {
-                println!("  {journey:<27} {channel:<10} {n:>7}");
+                writeln!(out, "  {journey:<27} {channel:<10} {n:>7}")?;
             }
         }
         let counts = partition.journey_counts();
         if !counts.is_empty() {
-            println!("\nJourneys, by what happened");
+            writeln!(out, "\nJourneys, by what happened")?;
             for ((journey, reason), n) in &counts {
-                println!("  {journey:<27} {reason:<38} {n:>7}");
+                writeln!(out, "  {journey:<27} {reason:<38} {n:>7}")?;
             }
         }
 
         if let Ok(best) = partition.recommend("", &Query::trending().limit(10), partition.clock())
             && !best.is_empty()
         {
-            println!("\nBest items now");
+            writeln!(out, "\nBest items now")?;
             for (i, item) in best.iter().enumerate() {
-                println!("  {:>2}. {:<28} {:>9.2}  {}", i + 1, item.item, item.score, item.reason);
+                writeln!(out, "  {:>2}. {:<28} {:>9.2}  {}", i + 1, item.item, item.score, item.reason)?;
             }
         }
-        self.print_story(partition);
-        println!(
+        self.print_story(partition, out)?;
+        writeln!(
+            out,
             "\n{:.0} messages a second ({seconds:.2} s with reading)",
             self.messages as f64 / seconds.max(1e-9)
-        );
+        )
     }
 
     /// The story with most turns: who is chosen does not depend on the order of a hash map.
-    fn print_story(&self, partition: &Partition) {
+    fn print_story(&self, partition: &Partition, out: &mut dyn Write) -> io::Result<()> {
         let turns = |story: &[(Instant, String)]| {
             let told = |mark: &str| story.iter().filter(|(_, words)| words.starts_with(mark)).count();
             told("    ").min(12) * 3 + told("  →").min(12) + story.len().min(30)
         };
         let story = self.stories.iter().max_by_key(|(user, story)| (turns(story), std::cmp::Reverse(*user)));
-        let Some((user, story)) = story else { return };
-        println!("\nThe story of {user}");
+        let Some((user, story)) = story else { return Ok(()) };
+        writeln!(out, "\nThe story of {user}")?;
         let mut lines = story.clone();
         lines.sort_by_key(|(at, _)| *at);
         for (at, words) in lines.iter().take(40) {
-            println!("  {}  {words}", at.to_string().replace('T', " ").trim_end_matches('Z'));
+            writeln!(out, "  {}  {words}", at.to_string().replace('T', " ").trim_end_matches('Z'))?;
         }
         if lines.len() > 40 {
-            println!("  … and {} more", lines.len() - 40);
+            writeln!(out, "  … and {} more", lines.len() - 40)?;
         }
         if let Ok(items) = partition.recommend(user, &Query::for_user().limit(3), partition.clock()) {
             for item in items {
-                println!("  next for {user}: {} ({})", item.item, item.reason);
+                writeln!(out, "  next for {user}: {} ({})", item.item, item.reason)?;
             }
         }
+        Ok(())
     }
 }
 
