@@ -1,6 +1,6 @@
 use crate::model::{Duration, Instant};
-use jiff::civil::Date;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, AmbiguousTimestamp, TimeZone, TimeZoneDatabase};
 use jiff::{Span, ToSpan};
 use std::fmt;
 
@@ -94,24 +94,33 @@ impl Zone {
     /// by as much as they do; of a time that they show twice, the first.
     #[must_use]
     pub fn instant(&self, day: i32, millis: i32) -> Instant {
-        let midnight = date(day).to_datetime(jiff::civil::Time::midnight());
-        let local = midnight.saturating_add(Span::new().milliseconds(millis));
-        self.0.to_ambiguous_timestamp(local).compatible().map_or(Instant::MAX, Instant::from_jiff)
+        let local = self.0.to_ambiguous_timestamp(local(day, millis));
+        local.compatible().map_or(Instant::MAX, Instant::from_jiff)
     }
 
-    /// The instant at which a local time of day is reached as the boundary of an interval: a time that the clocks
-    /// skip is the end of the gap, and of a time that they show twice it is the first, or the `last`.
-    pub(crate) fn boundary(&self, day: i32, millis: i32, last: bool) -> Instant {
-        let midnight = date(day).to_datetime(jiff::civil::Time::midnight());
-        let ambiguous =
-            self.0.to_ambiguous_timestamp(midnight.saturating_add(Span::new().milliseconds(millis)));
-        if let jiff::tz::AmbiguousOffset::Gap { .. } = ambiguous.offset() {
-            let behind = self.instant(day, millis);
-            let gap = self.0.preceding((behind + Duration::from_millis(1)).to_jiff()).next();
-            return gap.map_or(behind, |transition| Instant::from_jiff(transition.timestamp()));
-        }
-        let chosen = if last { ambiguous.later() } else { ambiguous.earlier() };
-        chosen.map_or(Instant::MAX, Instant::from_jiff)
+    /// The instant at which a day's clock reaches `millis` after 00:00. Of a time that it shows twice, the first;
+    /// for a time that it skips, the end of the gap, where [`instant`](Zone::instant) would move on into the hour.
+    #[must_use]
+    pub fn reaches_first(&self, day: i32, millis: i32) -> Instant {
+        let local = self.0.to_ambiguous_timestamp(local(day, millis));
+        self.gap_end(&local).or_else(|| local.earlier().ok().map(Instant::from_jiff)).unwrap_or(Instant::MAX)
+    }
+
+    /// The same, but of a time that the clock shows twice, the second.
+    #[must_use]
+    pub fn reaches_last(&self, day: i32, millis: i32) -> Instant {
+        let local = self.0.to_ambiguous_timestamp(local(day, millis));
+        self.gap_end(&local).or_else(|| local.later().ok().map(Instant::from_jiff)).unwrap_or(Instant::MAX)
+    }
+
+    /// Where the clocks skip a local time, the instant at which they do.
+    fn gap_end(&self, local: &AmbiguousTimestamp) -> Option<Instant> {
+        let AmbiguousOffset::Gap { after, .. } = local.offset() else { return None };
+        // By the offset after the gap the time lies before it, by less than the gap is long.
+        let before = local.earlier().ok()?;
+        // A transition may change no more than the zone's abbreviation, so a few are looked at.
+        let mut transitions = self.0.following(before).take(4);
+        transitions.find(|next| next.offset() == after).map(|next| Instant::from_jiff(next.timestamp()))
     }
 
     /// The first instant of a local day.
@@ -201,6 +210,10 @@ fn date(day: i32) -> Date {
     Date::constant(1970, 1, 1).saturating_add(Span::new().days(day.clamp(-4_371_587, 2_932_896)))
 }
 
+fn local(day: i32, millis: i32) -> DateTime {
+    date(day).to_datetime(Time::midnight()).saturating_add(Span::new().milliseconds(millis))
+}
+
 fn day_number(date: Date) -> i32 {
     date.since(Date::constant(1970, 1, 1)).map_or(i32::MAX, |span| span.get_days())
 }
@@ -259,6 +272,10 @@ mod tests {
         let half_past_two = 2 * 3_600_000 + 1_800_000;
         assert_eq!(paris.instant(spring, half_past_two), at("2026-03-29T01:30:00Z"));
         assert_eq!(paris.instant(autumn, half_past_two), at("2026-10-25T00:30:00Z"));
+        assert_eq!(paris.reaches_first(spring, half_past_two), at("2026-03-29T01:00:00Z"));
+        assert_eq!(paris.reaches_last(spring, half_past_two), at("2026-03-29T01:00:00Z"));
+        assert_eq!(paris.reaches_first(autumn, half_past_two), at("2026-10-25T00:30:00Z"));
+        assert_eq!(paris.reaches_last(autumn, half_past_two), at("2026-10-25T01:30:00Z"));
     }
 
     #[test]

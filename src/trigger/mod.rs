@@ -1,9 +1,19 @@
 //! # trigger: when something is due
-//! In: deadlines and keys, local times and zones. Out: what is due up to an instant, in `(due, key)` order; when
-//! quiet hours end.
-//! Knows nothing of users, journeys or storage; imports only `model`. Reads no clock.
-//! Invariant: the owner's deadline is the truth; an entry in the wheel is only a hint to look.
+//! In: deadlines and keys; quiet hours in a user's [`Zone`](crate::model::Zone). Out: what is due up to an
+//! instant, in `(due, key)` order; when a quiet time ends.
+//! Knows nothing of users, journeys or storage; imports only [`model`](crate::model). Reads no clock, starts
+//! no thread, keeps no file: an index that its owner can build again from its own rows.
+//!
+//! Invariants
+//! 1. The owner's deadline is the truth; an entry in the wheel is only a hint to look.
+//! 2. For each deadline there is a hint at or before it. So moving later and cancelling need no call; setting
+//!    a deadline where there was none, or an earlier one, is one [`schedule`](TimingWheel::schedule).
+//! 3. What comes out depends on deadlines alone, never on how the time up to `until` was cut into calls.
+//!
+//! Absent on purpose: cancelling (see 2), callbacks, recurrence (the owner schedules again), limits per call
+//! ([`TimingWheel::next_batch`] lets the owner stop between instants), persistence.
 
+mod bucket;
 mod quiet;
 mod wheel;
 

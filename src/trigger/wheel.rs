@@ -1,291 +1,425 @@
+use super::bucket::Bucket;
 use crate::model::Instant;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::mem::{replace, size_of, take};
 
-/// A hierarchical timing wheel of hints (Varghese and Lauck, SOSP 1987, scheme 7).
+#[cfg(test)]
+mod test;
+
+/// Bits of a tick that one level decides, and so 64 slots per level: one word tells which are occupied.
+const BITS: usize = 6;
+const SLOTS: usize = 1 << BITS;
+/// From `Instant::MIN` to `Instant::MAX` are less than 2^49 ms; the last level is what others call overflow.
+const LEVELS: usize = 49_usize.div_ceil(BITS);
+/// A bucket with at most so many hints is sorted as it is; a fuller one is first dealt out to lower levels.
+const RUN_MAX: usize = if cfg!(test) { 6 } else { 512 };
+
+/// A hierarchical timing wheel of hints; the deadlines themselves are kept by the owner.
 ///
-/// Level 0 has a slot for each of 64 milliseconds, level 1 for each of 64 times as long, and so on to the end of
-/// time. An entry lies at the level of the highest digit (base 64) in which its instant differs from the clock, so
-/// all entries of a level come before those of the next one, and the earliest slot is two bit scans away.
+/// The owner has a row per key with its deadline, or none. The wheel only knows instants at which to look: when
+/// a hint surfaces, the owner is asked for the deadline, and the hint is given out (due), queued again (moved
+/// later) or dropped (cancelled). Hence what the owner must do:
 ///
-/// The owner's deadline is the truth: moving a timer later, or cancelling it, is a store in the owner's row and no
-/// call here. When its hint comes up the owner is asked, and the hint is put where the deadline is now, or dropped.
-/// Moving earlier is one more [`schedule`](TimingWheel::schedule).
-///
-/// `schedule` is O(1); a hint is moved at most once a level until it comes up; an empty poll is one comparison.
+/// - sets a deadline where there was none, or an earlier one: [`schedule`](Self::schedule);
+/// - moves one later, or cancels it: nothing but to change its row;
+/// - was given a key: clear or move its deadline before the next call.
 ///
 /// ```
 /// use bespoke::model::{Duration, Instant};
 /// use bespoke::trigger::TimingWheel;
 ///
-/// let start: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
-/// let mut deadlines = [start + Duration::hours(1), start + Duration::minutes(1)];
+/// let start: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// let minute = |n| start + Duration::minutes(n);
+/// let mut deadlines = vec![Some(minute(30)), Some(minute(30)), Some(minute(45))];
 /// let mut wheel = TimingWheel::new(start);
-/// for (key, due) in deadlines.iter().enumerate() {
-///     wheel.schedule(*due, key);
+/// for (key, deadline) in (0_u32..).zip(&deadlines) {
+///     wheel.schedule(deadline.unwrap(), key);
 /// }
-/// deadlines[1] = start + Duration::hours(2); // moved: no call
 ///
+/// deadlines[0] = Some(minute(60));                              // moved later: a store, no call
+/// deadlines[2] = None;                                          // cancelled: the same
 /// let mut due = Vec::new();
-/// let at = wheel.next_batch(start + Duration::days(1), |key| Some(deadlines[key]), &mut due);
-/// assert_eq!((at, due), (Some(deadlines[0]), vec![0]));
+/// let at = wheel.next_batch(minute(90), |key: u32| deadlines[key as usize], &mut due);
+/// assert_eq!((at, &due[..]), (Some(minute(30)), &[1][..]));
+/// deadlines[1] = None;
+/// let at = wheel.next_batch(minute(90), |key: u32| deadlines[key as usize], &mut due);
+/// assert_eq!((at, &due[..]), (Some(minute(60)), &[0][..]));
+/// # Ok::<(), bespoke::model::ParseInstantError>(())
 /// ```
-// Invariants: 1. no entry lies before `now`, which is not before the clock; the clock moves only to the beginning of
-// a slot that is emptied, or where no slot begins on the way. 2. an entry lies at the level of the highest digit in which it
-// differs from the clock, in the slot of that digit. 3. a bit of `occupied` is set if and only if its slot holds
-// something. 4. `earliest` is not later than any entry.
-#[derive(Debug)]
+///
+/// # Cost
+/// `schedule` is O(1). A hint sinks through at most nine levels (two or three for deadlines of days) by
+/// sequential copies, then is sorted among at most 512; a clock that jumps over years without timers skips
+/// them by one word per level. The owner is asked once for a whole bucket, where the processor can have many
+/// rows in flight, and again when the hint is due. About 14 bytes per hint with keys of four bytes, and 18 KB
+/// for the slots. The one slow call is the one that deals out a full bucket of a high level: some
+/// 10 ns for each of its hints.
+///
+/// # Source
+/// G. Varghese, T. Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987 (scheme 7), anchored like a radix
+/// heap (R. Ahuja et al., J. ACM 37, 1990): a hint's level is the highest digit in which it differs from an
+/// anchor that jumps to the earliest hint, so that empty slots are never walked over.
+///
+/// | level | a slot is | the level reaches |
+/// |---|---|---|
+/// | 0 | 1 ms | 64 ms |
+/// | 1 | 64 ms | 4 s |
+/// | 2 | 4 s | 4 min 22 s |
+/// | 3 | 4 min 22 s | 4 h 40 min |
+/// | 4 | 4 h 40 min | 12 d 10 h |
+/// | 5 | 12 d 10 h | 2 years 2 months |
+/// | 6–8 | 2, 139, 8 900 years | to [`Instant::MAX`] |
+#[derive(Clone)]
 pub struct TimingWheel<K> {
+    // Ticks are milliseconds since `Instant::MIN`.
+    //
+    // Invariants:
+    // 1. `anchor` < `front_end`, and `anchor` ≤ `clock`.
+    // 2. hints before `front_end` are in the front (`run` and `inbox`), the others in a bucket.
+    // 3. a bucket's hints have the level and slot of their tick against `anchor`; levels below that of the
+    //    front are empty unless the front is a single tick.
+    // 4. a bit of `occupied` is set exactly where the bucket has hints.
+    // 5. `run` descends strictly, so the earliest hint is popped from its end and none is there twice.
+    // 6. `next` is the earliest tick of all, and `len` counts them.
+    // 7. `later` is empty between calls.
     clock: u64,
-    now: u64,
-    earliest: u64,
-    occupied: [u64; LEVELS],
-    slots: Vec<Vec<(u64, K)>>,
+    anchor: u64,
+    front_end: u64,
+    next: u64,
     len: usize,
-}
-
-const DIGIT_BITS: u32 = 6;
-const SLOTS: usize = 1 << DIGIT_BITS;
-/// Milliseconds from `Instant::MIN` to `Instant::MAX` have 49 bits.
-const LEVELS: usize = 9;
-const NEVER: u64 = u64::MAX;
-
-fn ticks(at: Instant) -> u64 {
-    (at.as_millis() - Instant::MIN.as_millis()).unsigned_abs()
-}
-
-fn instant(ticks: u64) -> Instant {
-    Instant::from_millis(i64::try_from(ticks).unwrap_or(i64::MAX).saturating_add(Instant::MIN.as_millis()))
+    run: Vec<(u64, K)>,
+    /// What was scheduled before `front_end` after the front had been sorted.
+    inbox: BinaryHeap<Reverse<(u64, K)>>,
+    /// Surfaced in this call and due after it.
+    later: Vec<(u64, K)>,
+    occupied: [u64; LEVELS],
+    buckets: Vec<Bucket<K>>,
 }
 
 impl<K: Copy + Ord> TimingWheel<K> {
-    /// A wheel whose clock begins at an instant.
+    /// An empty wheel. Deadlines are expected after `clock`; earlier ones are just as right, only slower.
     #[must_use]
     pub fn new(clock: Instant) -> TimingWheel<K> {
+        let clock = to_tick(clock);
         TimingWheel {
-            clock: ticks(clock),
-            now: ticks(clock),
-            earliest: NEVER,
-            occupied: [0; LEVELS],
-            slots: std::iter::repeat_with(Vec::new).take(LEVELS * SLOTS).collect(),
+            clock,
+            anchor: clock,
+            front_end: clock + 1,
+            next: u64::MAX,
             len: 0,
+            run: Vec::new(),
+            inbox: BinaryHeap::new(),
+            later: Vec::new(),
+            occupied: [0; LEVELS],
+            buckets: vec![Bucket::EMPTY; LEVELS * SLOTS],
         }
     }
 
-    /// Puts a hint to look at `key` when `due` has come; what is due already comes up at once.
+    /// Adds a hint to look at `key` at `due`. O(1). What is due already surfaces at the next call.
+    ///
+    /// Needed where the owner sets a deadline and there was none, or a later one. More hints than needed do no
+    /// harm: those of one key that are queued again in one call become one.
+    #[inline]
     pub fn schedule(&mut self, due: Instant, key: K) {
-        self.put(ticks(due), key);
+        let tick = to_tick(due);
+        self.next = self.next.min(tick);
+        self.place(tick, key);
+        if self.inbox.len() > RUN_MAX {
+            self.narrow();
+        }
     }
 
-    fn put(&mut self, due: u64, key: K) {
-        let due = due.max(self.now);
-        let level = ((due ^ self.clock) | 1).ilog2() / DIGIT_BITS;
-        let slot = (due >> (level * DIGIT_BITS)) as usize % SLOTS;
-        self.slots[level as usize * SLOTS + slot].push((due, key));
-        self.occupied[level as usize] |= 1 << slot;
-        self.earliest = self.earliest.min(due);
-        self.len += 1;
+    /// The instant of the earliest hint: no deadline is earlier, and a call before it does nothing. O(1).
+    ///
+    /// The deadline may have moved later or be gone, so a host that sleeps until then may wake in vain.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        (self.next != u64::MAX).then(|| to_instant(self.next))
     }
 
-    /// How many hints there are; of a key that was moved earlier, more than one.
+    /// Puts into `out`, which is cleared first, every key whose deadline is at or before `until`, once, in
+    /// order of `(deadline, key)`. Where nothing is due, one comparison.
+    ///
+    /// ```
+    /// use bespoke::model::Instant;
+    /// use bespoke::trigger::TimingWheel;
+    /// let at = Instant::from_millis;
+    /// let mut wheel = TimingWheel::new(at(0));
+    /// for (due, key) in [(20, 'b'), (10, 'c'), (20, 'a'), (30, 'd')] {
+    ///     wheel.schedule(at(due), key);
+    /// }
+    /// let deadline = |key| match key { 'a' | 'b' => Some(at(20)), 'c' => Some(at(10)), _ => Some(at(99)) };
+    /// let mut due = Vec::new();
+    /// wheel.poll(at(50), deadline, &mut due);
+    /// assert_eq!(due, [(at(10), 'c'), (at(20), 'a'), (at(20), 'b')]);
+    /// assert_eq!(wheel.next_due(), Some(at(99)));
+    /// ```
+    #[inline]
+    pub fn poll(
+        &mut self,
+        until: Instant,
+        deadline: impl FnMut(K) -> Option<Instant>,
+        out: &mut Vec<(Instant, K)>,
+    ) {
+        out.clear();
+        let until = to_tick(until);
+        if until >= self.next {
+            self.poll_due(until, deadline, out);
+        }
+        self.clock = self.clock.max(until);
+    }
+
+    /// Puts into `out`, which is cleared first, the keys of the earliest deadline at or before `until`, in
+    /// order, and gives that deadline; nothing where there is none. Where nothing is due, one comparison.
+    ///
+    /// Deadlines that the owner sets while it handles one batch, also for the same instant, come in the next.
+    /// A deadline that became earlier without a [`schedule`](Self::schedule) is found with its old hint, and
+    /// counts as due at that one's instant.
+    #[inline]
+    pub fn next_batch(
+        &mut self,
+        until: Instant,
+        deadline: impl FnMut(K) -> Option<Instant>,
+        out: &mut Vec<K>,
+    ) -> Option<Instant> {
+        out.clear();
+        let until = to_tick(until);
+        let due = if until < self.next { None } else { self.earliest_batch(until, deadline, out) };
+        self.clock = self.clock.max(due.unwrap_or(until));
+        due.map(to_instant)
+    }
+
+    /// Hints in the wheel: one per deadline, and those that deadlines moved earlier or gone have left behind.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no hints.
+    /// Whether there is no hint.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// An instant up to which nothing is due: the host may sleep until then. Not later than the earliest hint.
+    /// Bytes in use, unused room included. O(hints / 32): for a report, not for every tick.
     #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
-        (self.earliest != NEVER).then(|| instant(self.earliest))
+    pub fn bytes(&self) -> usize {
+        let front = self.run.capacity() + self.inbox.capacity() + self.later.capacity();
+        size_of::<Self>()
+            + front * size_of::<(u64, K)>()
+            + self.buckets.capacity() * size_of::<Bucket<K>>()
+            + self.buckets.iter().map(Bucket::heap_bytes).sum::<usize>()
     }
 
-    /// The first instant of the earliest slot that holds something, with its level and place.
-    fn first_slot(&self) -> Option<(u64, usize, usize)> {
-        let level = self.occupied.iter().position(|bits| *bits != 0)?;
-        let slot = self.occupied[level].trailing_zeros() as usize;
-        let shift = level as u32 * DIGIT_BITS;
-        let above = self.clock >> (shift + DIGIT_BITS) << (shift + DIGIT_BITS);
-        Some((above | (slot as u64) << shift, level, slot))
-    }
-
-    /// Takes all keys that are due at the earliest instant up to `until` at which any is, in order, each once, and
-    /// gives that instant. `deadline` tells when the owner of a key wants to be looked at, if at all: a hint that
-    /// comes up too early moves there.
-    ///
-    /// Moves the clock to that instant, or to `until` where nothing is due.
-    pub fn next_batch(
+    fn poll_due(
         &mut self,
-        until: Instant,
+        until: u64,
+        mut deadline: impl FnMut(K) -> Option<Instant>,
+        out: &mut Vec<(Instant, K)>,
+    ) {
+        let mut ascending = true;
+        while let Some((_, due, key)) = self.surface(until, &mut deadline) {
+            ascending &= out.last().is_none_or(|last| *last < (due, key));
+            out.push((due, key));
+        }
+        if !ascending {
+            // A key had two hints up to `until`, and its owner cannot have cleared the deadline in between.
+            out.sort_unstable();
+            out.dedup();
+        }
+        self.requeue();
+    }
+
+    fn earliest_batch(
+        &mut self,
+        until: u64,
         mut deadline: impl FnMut(K) -> Option<Instant>,
         out: &mut Vec<K>,
-    ) -> Option<Instant> {
-        let until = ticks(until);
-        if self.earliest > until {
-            self.now = self.now.max(until);
-            return None;
+    ) -> Option<u64> {
+        let first = self.surface(until, &mut deadline);
+        if let Some((tick, _, key)) = first {
+            out.push(key);
+            while let Some((_, _, key)) = self.surface(tick, &mut deadline) {
+                if out.last() != Some(&key) {
+                    out.push(key);
+                }
+            }
         }
-        let from = out.len();
+        self.requeue();
+        first.map(|(tick, ..)| tick)
+    }
+
+    /// Removes the earliest hint that is at or before `until` and whose deadline has come; gives its tick, the
+    /// deadline and the key. A hint only ever moves later, so this ends whatever the owner answers.
+    fn surface(
+        &mut self,
+        until: u64,
+        deadline: &mut impl FnMut(K) -> Option<Instant>,
+    ) -> Option<(u64, Instant, K)> {
         loop {
-            let first = self.first_slot();
-            let Some((start, level, slot)) = first.filter(|(start, ..)| *start <= until) else {
-                self.earliest = first.map_or(NEVER, |(start, ..)| start);
-                self.now = self.now.max(until);
-                self.clock = self.now;
-                return None;
-            };
-            self.clock = start.max(self.clock);
-            self.now = self.now.max(self.clock);
-            self.earliest = self.now;
-            self.occupied[level] &= !(1 << slot);
-            let mut entries = std::mem::take(&mut self.slots[level * SLOTS + slot]);
-            self.len -= entries.len();
-            for (_, key) in entries.drain(..) {
-                match deadline(key).map(ticks) {
-                    Some(due) if due <= self.now => out.push(key),
-                    Some(due) => self.put(due, key),
-                    None => {}
-                }
+            match self.front() {
+                Some(tick) if tick > until => return None,
+                Some(_) => {}
+                None if self.open(until, deadline) => continue,
+                None => return None,
             }
-            // Low slots come round again and again: they keep a little room.
-            if entries.capacity() <= SLOTS {
-                self.slots[level * SLOTS + slot] = entries;
-            }
-            out[from..].sort_unstable();
-            if out.len() > from {
-                let mut kept = from + 1;
-                for i in from + 1..out.len() {
-                    if out[i] != out[kept - 1] {
-                        out[kept] = out[i];
-                        kept += 1;
-                    }
+            let (tick, key) = self.pop().expect("the front is not empty");
+            if let Some(due) = deadline(key) {
+                if to_tick(due) <= tick {
+                    return Some((tick, due, key));
                 }
-                out.truncate(kept);
-                return Some(instant(self.now));
+                self.put_off(to_tick(due), key, until);
             }
         }
     }
 
-    /// Names the invariant that is broken, if one is.
-    #[cfg(test)]
-    fn validate(&self) -> Result<(), &'static str> {
-        for level in 0..LEVELS {
-            for slot in 0..SLOTS {
-                let entries = &self.slots[level * SLOTS + slot];
-                if entries.is_empty() == (self.occupied[level] >> slot & 1 == 1) {
-                    return Err("3: a bit does not tell whether its slot holds something");
-                }
-                for (due, _) in entries {
-                    let digit = (due >> (level as u32 * DIGIT_BITS)) as usize % SLOTS;
-                    if *due < self.clock {
-                        return Err("1: an entry lies before the clock");
-                    }
-                    if ((due ^ self.clock) | 1).ilog2() / DIGIT_BITS != level as u32 || digit != slot {
-                        return Err("2: an entry lies in the wrong slot");
-                    }
-                    if *due < self.earliest {
-                        return Err("4: an entry lies before `earliest`");
-                    }
-                }
-            }
+    /// Keeps a hint that surfaced too early: at hand if this call may still need it, else for its end.
+    #[inline]
+    fn put_off(&mut self, due: u64, key: K, until: u64) {
+        if due <= until { self.place(due, key) } else { self.later.push((due, key)) }
+    }
+
+    /// Queues again, once for each deadline and key, what a call found to be due after it.
+    #[inline]
+    fn requeue(&mut self) {
+        if !self.later.is_empty() {
+            let mut later = take(&mut self.later);
+            later.sort_unstable();
+            later.dedup();
+            later.drain(..).for_each(|(due, key)| self.place(due, key));
+            // One instant with a million hints shall not keep its memory for ever.
+            later.shrink_to(RUN_MAX);
+            self.later = later;
         }
-        Ok(())
+        self.next = self.earliest();
+    }
+
+    /// Makes the earliest bucket the new front, or deals it out where it is too full to sort. False where no
+    /// bucket has a hint up to `until`. The front must be empty.
+    fn open(&mut self, until: u64, deadline: &mut impl FnMut(K) -> Option<Instant>) -> bool {
+        let Some((level, slot)) = self.first_bucket().filter(|at| self.bucket(*at).min() <= until) else {
+            return false;
+        };
+        let bucket = replace(&mut self.buckets[level * SLOTS + slot], Bucket::EMPTY);
+        self.occupied[level] &= !(1 << slot);
+        self.anchor = bucket.min();
+        self.len -= bucket.len();
+        if level > 0 && bucket.len() > RUN_MAX {
+            // The earliest hints sink to level 0, which is not dealt out again.
+            self.front_end = self.anchor;
+            bucket.into_hints().for_each(|(tick, key)| self.append(tick, key));
+            return true;
+        }
+        self.front_end = ((self.anchor >> (level * BITS)) + 1) << (level * BITS);
+        let mut run = take(&mut self.run);
+        run.reserve_exact(bucket.len());
+        for (tick, key) in bucket.into_hints() {
+            let Some(due) = deadline(key) else { continue };
+            let due = to_tick(due).max(tick);
+            if due < self.front_end { run.push((due, key)) } else { self.put_off(due, key, until) }
+        }
+        run.sort_unstable_by(|a, b| b.cmp(a));
+        run.dedup();
+        run.shrink_to(RUN_MAX.max(2 * run.len()));
+        self.len += run.len();
+        self.run = run;
+        true
+    }
+
+    /// Ends the front at the clock and gives the rest of it to the buckets, because more was scheduled into it
+    /// than a heap takes cheaply. Amortised O(1), for it is done once per front.
+    #[cold]
+    fn narrow(&mut self) {
+        let anchor = self.anchor.max(self.clock);
+        if anchor + 1 >= self.front_end {
+            return;
+        }
+        (self.anchor, self.front_end) = (anchor, anchor + 1);
+        let mut run = take(&mut self.run);
+        let inbox = take(&mut self.inbox);
+        self.len -= run.len() + inbox.len();
+        let kept = run.partition_point(|(tick, _)| *tick > anchor);
+        run.drain(..kept).for_each(|(tick, key)| self.append(tick, key));
+        self.len += run.len();
+        self.run = run;
+        inbox.into_iter().for_each(|Reverse((tick, key))| self.place(tick, key));
+    }
+
+    #[inline]
+    fn place(&mut self, tick: u64, key: K) {
+        if tick < self.front_end {
+            self.len += 1;
+            self.inbox.push(Reverse((tick, key)));
+        } else {
+            self.append(tick, key);
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, tick: u64, key: K) {
+        self.len += 1;
+        let (level, slot) = place_of(tick, self.anchor);
+        self.occupied[level] |= 1 << slot;
+        self.buckets[level * SLOTS + slot].push(tick, key);
+    }
+
+    /// The tick of the earliest hint in the front.
+    #[inline]
+    fn front(&self) -> Option<u64> {
+        let run = self.run.last().map(|(tick, _)| *tick);
+        let inbox = self.inbox.peek().map(|Reverse((tick, _))| *tick);
+        run.into_iter().chain(inbox).min()
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<(u64, K)> {
+        let from_inbox = match (self.run.last(), self.inbox.peek()) {
+            (Some(run), Some(Reverse(inbox))) => inbox < run,
+            (run, _) => run.is_none(),
+        };
+        let hint = if from_inbox { self.inbox.pop().map(|hint| hint.0) } else { self.run.pop() };
+        self.len -= usize::from(hint.is_some());
+        hint
+    }
+
+    /// All hints of a level are before those of the next, and slots ascend within it.
+    fn first_bucket(&self) -> Option<(usize, usize)> {
+        let level = self.occupied.iter().position(|slots| *slots != 0)?;
+        Some((level, self.occupied[level].trailing_zeros() as usize))
+    }
+
+    fn bucket(&self, (level, slot): (usize, usize)) -> &Bucket<K> {
+        &self.buckets[level * SLOTS + slot]
+    }
+
+    fn earliest(&self) -> u64 {
+        let bucket = || self.first_bucket().map(|at| self.bucket(at).min());
+        self.front().or_else(bucket).unwrap_or(u64::MAX)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Set(u32, i64),
-        Cancel(u32),
-        Advance(i64),
+impl<K: Copy + Ord> fmt::Debug for TimingWheel<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("TimingWheel");
+        shown.field("len", &self.len).field("next_due", &self.next_due()).finish_non_exhaustive()
     }
+}
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let after = prop_oneof![0_i64..5, 0_i64..5_000, 0_i64..100_000_000, Just(i64::MAX / 4)];
-        let step = prop_oneof![
-            4 => (0_u32..20, after.clone()).prop_map(|(key, after)| Step::Set(key, after)),
-            1 => (0_u32..20).prop_map(Step::Cancel),
-            3 => prop_oneof![0_i64..5, 0_i64..200, 0_i64..10_000_000].prop_map(Step::Advance),
-        ];
-        proptest::collection::vec(step, 1..120)
-    }
+/// Level: the highest digit in which `tick` differs from the anchor. Slot: that digit.
+#[inline]
+fn place_of(tick: u64, anchor: u64) -> (usize, usize) {
+    let level = ((tick ^ anchor) | 1).ilog2() as usize / BITS;
+    (level, (tick >> (level * BITS)) as usize % SLOTS)
+}
 
-    proptest! {
-        #[test]
-        fn wheel_equals_sorted_list(steps in steps()) {
-            let mut clock = Instant::from_millis(1_790_000_000_123);
-            let mut wheel = TimingWheel::new(clock);
-            let mut deadlines: std::collections::BTreeMap<u32, Instant> = Default::default();
-            let mut hints: std::collections::BTreeMap<u32, Instant> = Default::default();
-            for step in steps {
-                match step {
-                    Step::Set(key, after) => {
-                        let due = Instant::from_millis(clock.as_millis().saturating_add(after));
-                        deadlines.insert(key, due);
-                        // As an owner does: a hint is put only where none comes up in time.
-                        if hints.get(&key).is_none_or(|hint| due < *hint) {
-                            hints.insert(key, due);
-                            wheel.schedule(due, key);
-                        }
-                    }
-                    Step::Cancel(key) => { deadlines.remove(&key); }
-                    Step::Advance(by) => {
-                        let until = Instant::from_millis(clock.as_millis() + by);
-                        let mut got = Vec::new();
-                        let mut batch = Vec::new();
-                        loop {
-                            let ask = |key: u32| {
-                                let deadline = deadlines.get(&key).copied();
-                                match deadline { Some(due) => hints.insert(key, due), None => hints.remove(&key) };
-                                deadline
-                            };
-                            let Some(at) = wheel.next_batch(until, ask, &mut batch) else { break };
-                            for key in batch.drain(..) {
-                                got.push((at.max(deadlines[&key]), key));
-                                deadlines.remove(&key);
-                                hints.remove(&key);
-                            }
-                            prop_assert_eq!(wheel.validate(), Ok(()));
-                        }
-                        let mut due: Vec<(Instant, u32)> = deadlines.iter().filter(|(_, d)| **d <= until).map(|(k, d)| (*d, *k)).collect();
-                        due.sort_unstable();
-                        prop_assert!(due.is_empty(), "left behind: {:?}", due);
-                        let mut sorted = got.clone();
-                        sorted.sort_unstable();
-                        prop_assert_eq!(&got, &sorted);
-                        prop_assert!(got.iter().all(|(at, _)| *at >= clock && *at <= until));
-                        clock = until;
-                        if let Some(next) = wheel.next_due() {
-                            prop_assert!(deadlines.values().all(|d| *d >= next));
-                        }
-                    }
-                }
-                prop_assert_eq!(wheel.validate(), Ok(()));
-            }
-        }
-    }
+#[inline]
+fn to_tick(instant: Instant) -> u64 {
+    (instant.as_millis() - Instant::MIN.as_millis()) as u64
+}
 
-    #[test]
-    fn each_comes_up_at_its_own_instant() {
-        let start = Instant::from_millis(1_000);
-        let dues: Vec<Instant> = (0..500).map(|i: i64| Instant::from_millis(1_000 + i * i * 37)).collect();
-        let mut wheel = TimingWheel::new(start);
-        dues.iter().enumerate().rev().for_each(|(i, due)| wheel.schedule(*due, i));
-        let mut seen = Vec::new();
-        let mut batch = Vec::new();
-        while let Some(at) = wheel.next_batch(Instant::MAX, |i| Some(dues[i]), &mut batch) {
-            batch.drain(..).for_each(|i| seen.push((at, i)));
-        }
-        let expected: Vec<_> = dues.iter().copied().zip(0..).collect();
-        assert_eq!(seen, expected);
-        assert!(wheel.is_empty());
-    }
+#[inline]
+fn to_instant(tick: u64) -> Instant {
+    Instant::from_millis(Instant::MIN.as_millis().saturating_add_unsigned(tick))
 }
