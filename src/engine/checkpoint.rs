@@ -35,7 +35,7 @@ impl Partition {
             .iter()
             .map(|(key, profile)| {
                 let memberships: &Memberships = &self.users[key.0 as usize].memberships;
-                let rows = memberships.rows(&self.store.symbols);
+                let rows = memberships.rows(&self.compiled.plan, &self.store.symbols);
                 let affinities = profile.affinities.iter();
                 let user = User {
                     profile: self.store.user_profile(key),

@@ -9,7 +9,7 @@ use crate::journey::{
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, Memberships, SegmentStats, Touch};
+use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Partition {
-    compiled: Arc<Compiled>,
+    pub(super) compiled: Arc<Compiled>,
     settings: Settings,
     pub(super) store: ProfileStore,
     pub(super) users: Pages<UserRow>,
@@ -57,6 +57,7 @@ pub struct Partition {
     parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     applied: Applied,
+    scratch: Scratch,
     due: Vec<UserKey>,
 }
 
@@ -107,6 +108,7 @@ impl Partition {
             stats: vec![SegmentStats::default(); plan.segments.len()],
             parts_dropped: 0,
             applied: Applied::default(),
+            scratch: Scratch::default(),
             due: Vec::new(),
             compiled,
             settings,
@@ -200,7 +202,7 @@ impl Partition {
     #[must_use]
     pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
         let Some(user) = self.store.find(user) else { return BTreeMap::new() };
-        let stays = self.users[user.0 as usize].memberships.stays();
+        let stays = self.users[user.0 as usize].memberships.stays(&self.compiled.plan);
         let name = |id: crate::segment::SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
         stays.into_iter().map(|(id, since)| (name(id), since)).collect()
     }
@@ -209,7 +211,9 @@ impl Partition {
     #[must_use]
     pub fn is_member(&self, user: &str, segment: &str) -> bool {
         match (self.store.find(user), self.compiled.plan.segment(segment)) {
-            (Some(user), Some(segment)) => self.users[user.0 as usize].memberships.contains(segment),
+            (Some(user), Some(segment)) => {
+                self.users[user.0 as usize].memberships.contains(&self.compiled.plan, segment)
+            }
             _ => false,
         }
     }
@@ -308,7 +312,10 @@ impl Partition {
         while self.users.len() <= user.0 as usize {
             self.users.push(UserRow::default());
         }
-        let everything = is_new || absorbed.is_some();
+        if is_new {
+            self.users[user.0 as usize].memberships = Memberships::begin(now);
+        }
+        let everything = absorbed.is_some();
         if let Some((absorbed, name)) = absorbed {
             self.end_memberships(absorbed, &name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
@@ -319,7 +326,11 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
-        let touch = if everything { Touch::Everything } else { Touch::Message(&applied) };
+        let touch = match (everything, is_new) {
+            (true, _) => Touch::Everything,
+            (false, true) => Touch::First(&applied),
+            (false, false) => Touch::Message(&applied),
+        };
         let event = message.event().zip(applied.events.first()).map(|((name, properties), (kind, start))| {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
@@ -412,13 +423,16 @@ impl Partition {
         let plan = &self.compiled.plan;
         let row = &mut self.users[user.0 as usize];
         row.memberships.refresh(
-            plan,
-            &mut self.store,
-            user,
+            &mut Look {
+                plan,
+                store: &mut self.store,
+                scratch: &mut self.scratch,
+                user,
+                now,
+                dropped: &mut self.parts_dropped,
+                changes: &mut outcome.changes,
+            },
             touch,
-            now,
-            &mut self.parts_dropped,
-            &mut outcome.changes,
         );
         let changes = &outcome.changes[from..];
         for change in changes {

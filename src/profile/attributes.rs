@@ -29,7 +29,7 @@ impl Attributes {
     }
 
     /// Writes traits, with nested objects as dotted names below `prefix`; `changed` gets each name whose value is
-    /// another one now.
+    /// another one now, with the value it had: whatever that referred to may be gone.
     pub(crate) fn write(
         &mut self,
         prefix: &str,
@@ -37,7 +37,7 @@ impl Attributes {
         at: Instant,
         keep: &Keep,
         symbols: &mut Symbols,
-        changed: &mut Vec<Symbol>,
+        changed: &mut Vec<(Symbol, Packed)>,
     ) {
         for (name, value) in traits.iter() {
             let dotted;
@@ -72,7 +72,7 @@ impl Attributes {
         at: Instant,
         keep: &Keep,
         symbols: &mut Symbols,
-        changed: &mut Vec<Symbol>,
+        changed: &mut Vec<(Symbol, Packed)>,
     ) {
         let value = pack_declared(value, keep.instants.contains(name), symbols);
         let name = symbols.intern(name);
@@ -80,7 +80,7 @@ impl Attributes {
     }
 
     /// Takes over a written attribute with its shares.
-    fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<Symbol>) {
+    fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<(Symbol, Packed)>) {
         match self.0.binary_search_by_key(&new.name, |a| a.name) {
             Ok(place) => {
                 symbols.release(new.name.packed());
@@ -90,14 +90,14 @@ impl Attributes {
                     return;
                 }
                 if !symbols.same(old.value, new.value) {
-                    changed.push(new.name);
+                    changed.push((new.name, old.value));
                 }
                 symbols.release(std::mem::replace(&mut old.value, new.value));
                 old.written = new.written;
             }
             Err(place) => {
                 if !new.value.is_missing() {
-                    changed.push(new.name);
+                    changed.push((new.name, Packed::MISSING));
                 }
                 self.0.reserve_exact(1);
                 self.0.insert(place, new);

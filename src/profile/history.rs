@@ -1,4 +1,5 @@
 use crate::model::Instant;
+use crate::profile::rings::Rings;
 use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
 
 /// One kept event: 16 bytes, and eight for each property that is kept with it.
@@ -40,6 +41,7 @@ impl Row {
 pub(crate) struct History {
     rows: Vec<Row>,
     values: Vec<Packed>,
+    rings: Option<Box<Rings>>,
 }
 
 impl History {
@@ -66,9 +68,24 @@ impl History {
             Some(last) if last.order() > row.order() => {
                 let place = self.rows.partition_point(|r| r.order() <= row.order());
                 self.rows.insert(place, row);
+                self.rings = None;
             }
             _ => self.rows.push(row),
         }
+    }
+
+    /// Which rows belong to which source, where that is worked out.
+    pub(crate) fn rings(&self) -> Option<&Rings> {
+        self.rings.as_deref().filter(|rings| rings.rows() == self.rows.len())
+    }
+
+    pub(crate) fn set_rings(&mut self, rings: Option<Box<Rings>>) {
+        self.rings = rings;
+    }
+
+    /// The rings as they were before events came in at the end; nothing if anything else happened.
+    pub(crate) fn take_rings(&mut self) -> Option<Box<Rings>> {
+        self.rings.take()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -90,6 +107,7 @@ impl History {
         if !self.rows.iter().any(|row| expired(*row)) {
             return;
         }
+        self.rings = None;
         let mut values = Vec::with_capacity(self.values.len());
         self.rows.retain_mut(|row| {
             let width = keep.kind(row.kind()).columns.len();

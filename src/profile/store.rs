@@ -32,8 +32,12 @@ pub(crate) struct Applied {
     /// Kinds of the events it reports, with the values that are kept of each, one after the other.
     pub(crate) events: Vec<(EventKind, usize)>,
     pub(crate) values: Vec<Packed>,
-    /// Attributes that have another value now.
-    pub(crate) attributes: Vec<Symbol>,
+    /// Attributes that have another value now, each with the one before: what that referred to may be gone.
+    pub(crate) attributes: Vec<(Symbol, Packed)>,
+    /// The instant of the events.
+    pub(crate) at: i64,
+    /// Order of arrival of what was kept.
+    pub(crate) arrival: u32,
 }
 
 impl Applied {
@@ -90,7 +94,7 @@ impl ProfileStore {
         self.profiles[user.0 as usize].as_ref().expect("a user key is dropped with its profile")
     }
 
-    fn get_mut(&mut self, user: UserKey) -> &mut Profile {
+    pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
         self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile")
     }
 
@@ -142,6 +146,11 @@ impl ProfileStore {
                 self.of_one_id(IdKind::Anonymous, anonymous.as_deref().unwrap_or_default(), now)
             }
         }
+    }
+
+    /// A user of whom nothing is known.
+    pub(crate) fn nobody(&mut self) -> UserKey {
+        self.of_one_id(IdKind::Anonymous, "", Instant::MIN).user
     }
 
     fn of_one_id(&mut self, kind: IdKind, id: &str, now: Instant) -> Resolved {
@@ -235,6 +244,8 @@ impl ProfileStore {
     ) {
         self.arrivals += 1;
         let arrival = self.arrivals as u32;
+        out.arrival = arrival;
+        out.at = at.as_millis();
         let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
         let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
         profile.first_seen = profile.first_seen.min(at);
@@ -285,7 +296,7 @@ impl ProfileStore {
             }
             _ => {}
         }
-        if out.attributes.contains(&self.timezone) {
+        if out.attributes.iter().any(|(name, _)| *name == self.timezone) {
             self.refresh_zone(user);
         }
     }

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 /// more is the number of an entry in [`Symbols`].
 ///
 /// Equal texts have equal bits; for other values ask [`Symbols::same`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Packed(u64);
 
 const NAN_BASE: u64 = 0xFFF8_0000_0000_0000;
@@ -34,6 +34,19 @@ impl Packed {
 
     pub(crate) fn is_missing(self) -> bool {
         self == Packed::MISSING
+    }
+
+    /// The number it is, if it is one that needs no entry; as a float it is exact.
+    pub(crate) fn small_number(self) -> Option<f64> {
+        if self.0 < NAN_BASE {
+            return Some(f64::from_bits(self.0));
+        }
+        (self.0 >> 48 & 7 == TAG_INT).then(|| (((self.0 << 16) as i64) >> 16) as f64)
+    }
+
+    /// Whether it is a whole number that is too large for eight bytes, or anything else that is kept apart.
+    pub(crate) fn is_boxed(self) -> bool {
+        self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_BOXED
     }
 
     /// Whether it can be the key of a part: a text or a number.

@@ -2,23 +2,24 @@
 
 use crate::model::Instant;
 use crate::profile::Packed;
+use crate::segment::ast::Comparison;
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::plan::{Aggregate, AggregateOp, Node, NodeId};
 use crate::segment::value::{NEVER, Signal, Val, add};
 use crate::segment::window::Motion;
+use smallvec::SmallVec;
 use std::cmp::Ordering;
 
 impl Evaluation<'_> {
     /// Whether there is an event at all. It stays until the newest one leaves.
     pub(crate) fn did(&self, aggregate: &Aggregate) -> Truth {
         let span = self.span(&aggregate.window);
-        if let Motion::Leave(ms) = span.motion {
-            let newest = self.events_in(&aggregate.source, &span).next_back();
-            return newest
-                .map_or(Truth::new(false, NEVER), |event| Truth::new(true, event.at.saturating_add(ms)));
+        let newest = self.events_in(aggregate.source, &span).next_back();
+        match (newest, span.motion) {
+            (Some(event), Motion::Leave(ms)) => Truth::new(true, event.at.saturating_add(ms)),
+            (None, Motion::Leave(_)) => Truth::new(false, NEVER),
+            (newest, _) => Truth::new(newest.is_some(), self.until(aggregate.source, &span)),
         }
-        let there = self.events_in(&aggregate.source, &span).next_back().is_some();
-        Truth::new(there, self.until(&aggregate.source, &span))
     }
 
     /// Whether a count is at least `least`: it stops being so when the `least`-th newest event leaves.
@@ -26,19 +27,79 @@ impl Evaluation<'_> {
         let Node::Aggregate(aggregate) = self.plan.node(node) else {
             return Truth::new(false, NEVER);
         };
-        let Ok(rank) = usize::try_from(least.saturating_sub(1)) else {
-            return Truth::new(true, NEVER);
-        };
         if least <= 0 {
             return Truth::new(true, NEVER);
         }
         let span = self.span(&aggregate.window);
-        let decisive = self.events_in(&aggregate.source, &span).rev().nth(rank);
+        let rank = usize::try_from(least - 1).unwrap_or(usize::MAX);
+        let decisive = self.events_in(aggregate.source, &span).nth_back(rank);
         match (decisive, span.motion) {
             (None, _) => Truth::new(false, NEVER),
             (Some(event), Motion::Leave(ms)) => Truth::new(true, event.at.saturating_add(ms)),
             (Some(_), _) => Truth::new(true, span.until),
         }
+    }
+
+    /// An aggregate beside a constant.
+    ///
+    /// Where events only leave, most aggregates move in one direction, and so does what the comparison says, up to
+    /// the instant at which nothing is left: its one flip is found by halving over the departures.
+    pub(crate) fn threshold(
+        &self,
+        aggregate: &Aggregate,
+        comparison: Comparison,
+        constant: &Val<'_>,
+    ) -> Truth {
+        let Aggregate { op, source, window, .. } = aggregate;
+        let span = self.span(window);
+        let Motion::Leave(ms) = span.motion else {
+            let signal = self.aggregate(aggregate);
+            return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
+        };
+        let places: SmallVec<[usize; 64]> = self.places(*source, span.rows.clone()).collect();
+        let holds = |left: usize| {
+            let value = self.fold(aggregate, places[left..].iter().copied());
+            value.compare(comparison, constant, self.symbols)
+        };
+        let (now, count) = (holds(0), places.len());
+        let departure = |left: usize| self.rows()[places[left - 1]].at().saturating_add(ms).min(span.until);
+        if count == 0 {
+            return Truth::new(now, span.until);
+        }
+        let in_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            && match op {
+                AggregateOp::Count
+                | AggregateOp::Least
+                | AggregateOp::Greatest
+                | AggregateOp::Distinct
+                | AggregateOp::ActiveDays => true,
+                AggregateOp::First | AggregateOp::Last => aggregate.property.is_none(),
+                AggregateOp::Sum => places.iter().all(|place| self.adds(aggregate, *place)),
+                _ => false,
+            };
+        if !in_order {
+            let until =
+                if *op == AggregateOp::Streak { self.aggregate(aggregate).until } else { departure(1) };
+            return Truth::new(now, until);
+        }
+        if holds(count - 1) != now {
+            let (mut same, mut other) = (0, count - 1);
+            while other - same > 1 {
+                let middle = same + (other - same) / 2;
+                if holds(middle) == now { same = middle } else { other = middle }
+            }
+            return Truth::new(now, departure(other));
+        }
+        let until = if holds(count) == now { span.until } else { departure(count) };
+        Truth::new(now, until)
+    }
+
+    /// Whether an event adds nothing below zero to a sum.
+    pub(crate) fn adds(&self, aggregate: &Aggregate, place: usize) -> bool {
+        let property =
+            aggregate.property.map(|property| self.view_at(place).value(&self.plan.keep, property));
+        let number = property.and_then(|value| Val::unpack(value, self.symbols).number());
+        number.is_none_or(|number| number >= 0.0)
     }
 
     pub(crate) fn aggregate(&self, aggregate: &Aggregate) -> Signal<'_> {
@@ -48,8 +109,27 @@ impl Evaluation<'_> {
             return Signal::still(Val::Bool(truth.holds), truth.until);
         }
         let span = self.span(window);
-        let until = self.until(source, &span);
-        let events = || self.events_in(source, &span);
+        let places = self.places(*source, span.rows.clone());
+        let until = match (op, span.motion) {
+            // It stays until the newest event leaves.
+            (AggregateOp::Last, Motion::Leave(ms)) if property.is_none() => {
+                let newest = places.clone().next_back().map(|place| self.rows()[place].at());
+                newest.map_or(NEVER, |at| at.saturating_add(ms)).min(span.until)
+            }
+            (AggregateOp::Streak, _) => self.until(*source, &span).min(self.streak_end(places.clone())),
+            _ => self.until(*source, &span),
+        };
+        Signal::still(self.fold(aggregate, places), until)
+    }
+
+    /// The value over events at places, oldest first.
+    pub(crate) fn fold(
+        &self,
+        aggregate: &Aggregate,
+        places: impl DoubleEndedIterator<Item = usize> + Clone,
+    ) -> Val<'_> {
+        let Aggregate { op, property, .. } = aggregate;
+        let events = || places.clone().map(|place| self.view_at(place));
         // The values that are there, oldest first.
         let values = || {
             events().filter_map(|event| {
@@ -58,10 +138,9 @@ impl Evaluation<'_> {
             })
         };
         let numbers = || values().filter_map(|value| Val::unpack(value, self.symbols).number());
-        let mut until = until;
-        let value = match op {
-            AggregateOp::Did => Val::Missing,
-            AggregateOp::Count => Val::Int(events().count() as i64),
+        match op {
+            AggregateOp::Did => Val::Bool(places.clone().next().is_some()),
+            AggregateOp::Count => Val::Int(places.count() as i64),
             AggregateOp::Sum => values()
                 .map(|value| Val::unpack(value, self.symbols))
                 .filter(|value| value.number().is_some())
@@ -79,12 +158,16 @@ impl Evaluation<'_> {
                 if n < 2 { Val::Missing } else { Val::float(libm::sqrt(squares / (n - 1) as f64)) }
             }
             AggregateOp::Percentile(percent) => {
-                let mut sorted: Vec<Packed> =
+                let mut values: Vec<Packed> =
                     values().filter(|v| Val::unpack(*v, self.symbols).number().is_some()).collect();
-                sorted.sort_by(|a, b| self.number_order(*a, *b));
                 // In this order the product is exact for whole percentages.
-                let rank = (percent * sorted.len() as f64 / 100.0).ceil() as usize;
-                sorted.get(rank.max(1) - 1).map_or(Val::Missing, |value| Val::unpack(*value, self.symbols))
+                let rank = (percent.0 * values.len() as f64 / 100.0).ceil() as usize;
+                if values.is_empty() {
+                    return Val::Missing;
+                }
+                let (_, ranked, _) =
+                    values.select_nth_unstable_by(rank.max(1) - 1, |a, b| self.number_order(*a, *b));
+                Val::unpack(*ranked, self.symbols)
             }
             AggregateOp::Distinct => Val::Int(self.tally(values()).len() as i64),
             AggregateOp::Mode => {
@@ -106,33 +189,37 @@ impl Evaluation<'_> {
                 days.dedup();
                 Val::Int(days.len() as i64)
             }
-            AggregateOp::Streak => {
-                let today = self.day(self.now);
-                let mut streak = 0;
-                let mut newest = None;
-                for event in events().rev() {
-                    let day = self.day(event.at);
-                    let newest_day = *newest.get_or_insert(day);
-                    if newest_day < today - 1 {
-                        break;
-                    }
-                    if day == newest_day - streak {
-                        streak += 1;
-                    } else if day < newest_day - streak {
-                        break;
-                    }
-                }
-                if let Some(newest) = newest.filter(|_| streak > 0) {
-                    // It ends when the day after the day behind its last one begins.
-                    let end = self.zone.start_of_day(newest + 2).as_millis();
-                    let end =
-                        if end > self.now { end } else { self.zone.next_day(self.instant()).as_millis() };
-                    until = until.min(end);
-                }
-                Val::Int(streak.into())
+            AggregateOp::Streak => Val::Int(self.streak(places).1.into()),
+        }
+    }
+
+    /// The newest day with an event, and how many days in a row, if the streak is on.
+    fn streak(&self, places: impl DoubleEndedIterator<Item = usize>) -> (i32, i32) {
+        let today = self.day(self.now);
+        let (mut streak, mut newest) = (0, None);
+        for place in places.rev() {
+            let day = self.day(self.rows()[place].at());
+            let newest_day = *newest.get_or_insert(day);
+            if newest_day < today - 1 {
+                break;
             }
-        };
-        Signal::still(value, until)
+            if day == newest_day - streak {
+                streak += 1;
+            } else if day < newest_day - streak {
+                break;
+            }
+        }
+        (newest.unwrap_or(today), streak)
+    }
+
+    /// When a streak ends that nothing continues: as the day after the day behind its last one begins.
+    fn streak_end(&self, places: impl DoubleEndedIterator<Item = usize>) -> i64 {
+        let (newest, streak) = self.streak(places);
+        if streak == 0 {
+            return NEVER;
+        }
+        let end = self.zone.start_of_day(newest + 2).as_millis();
+        if end > self.now { end } else { self.zone.next_day(self.instant()).as_millis() }
     }
 
     fn day(&self, at: i64) -> i32 {

@@ -1,15 +1,19 @@
 //! Texts to a plan: all are parsed and checked, then what they read is turned into what is kept and what is
 //! touched.
 
-use crate::model::{Duration, Period, Quoted};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbol, Symbols};
+use crate::model::{Duration, Instant, Period, Quoted};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, ProfileStore, Symbols};
+use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
+use crate::segment::evaluate::Evaluation;
+use crate::segment::index::index;
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
 use crate::segment::plan::{
-    Filter, Kinds, Plan, PlanBuilder, Segment, SegmentId, SegmentText, Source, Window,
+    Filter, Kinds, Node, Plan, PlanBuilder, Segment, SegmentId, SegmentText, SlotId, Source, SourceId, Window,
 };
 use crate::segment::schema::AffinitySchema;
+use crate::segment::value::NEVER;
 use crate::segment::{Error, ErrorKind, Span};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -30,7 +34,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     }
     let mut checker = Checker {
         schema: &schema,
-        nodes: Vec::new(),
+        arena: Arena::default(),
         keep: Keep::default(),
         symbols: Symbols::default(),
         columns: Vec::new(),
@@ -71,7 +75,13 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         if let Some(root) = root {
             let parts = by.flatten().map(|by| part_of(by, &reads));
             let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
-            compiled.push(Segment { name: segment.name.clone(), root, parts, parts_linked });
+            compiled.push(Segment {
+                name: segment.name.clone(),
+                root,
+                parts,
+                parts_linked,
+                is_default: false,
+            });
         }
         all_reads.push(reads);
         depths.push(tree.map_or(0, |tree| tree.depth));
@@ -91,10 +101,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         }
         condition_nodes.extend(root);
     }
-    let mut sources = Vec::new();
+    let mut filter_sources = Vec::new();
     for filter in &filters {
         let known = errors.len();
-        sources.extend(event_filter(&mut checker, &filter.event, &filter.text, &mut errors));
+        filter_sources.extend(event_filter(&mut checker, &filter.event, &filter.text, &mut errors));
         errors.append(&mut checker.errors);
         checker.reads = Reads::default();
         for error in &mut errors[known..] {
@@ -105,7 +115,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         return Err(errors);
     }
 
-    let Checker { nodes, mut keep, mut symbols, columns, affinities, .. } = checker;
+    let Checker {
+        arena: Arena { nodes, sources, slots, .. },
+        mut keep,
+        mut symbols,
+        columns,
+        affinities,
+        ..
+    } = checker;
     let timezone = symbols.intern("timezone");
     let rules = affinity_rules(&affinities, &schema, &mut keep);
     for (kinds, property, instant) in columns {
@@ -135,23 +152,61 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
             .map(|(n, _)| n.clone()),
     );
-    let (by_kind, by_attribute, by_prefix) = touched(&all_reads, &keep, &rules, timezone);
-    Ok(Plan {
+    let index = index(&nodes, &sources, &compiled, slots.len(), &keep, rules.len());
+    let mut plan = Plan {
         nodes,
+        sources,
+        slot_of: slots.iter().enumerate().map(|(i, name)| (*name, SlotId(i as u32))).collect(),
+        slots,
         segments: compiled,
         segment_ids,
         conditions: condition_nodes,
-        filters: sources,
-        by_kind,
-        by_attribute,
-        by_prefix,
+        filters: filter_sources,
+        index,
+        fresh: Vec::new(),
+        defaults: Vec::new(),
+        timezone,
         keep: Arc::new(keep),
         rules: rules.into(),
         symbols,
         session_gap,
         zone,
         parts_max,
-    })
+    };
+    find_defaults(&mut plan);
+    Ok(plan)
+}
+
+/// Looks at every segment for a user of whom nothing is known.
+fn find_defaults(plan: &mut Plan) {
+    let mut store = ProfileStore::new(
+        plan.keep.clone(),
+        plan.rules.clone(),
+        plan.symbols.clone(),
+        plan.zone.clone(),
+        plan.session_gap,
+    );
+    let nobody = store.nobody();
+    let evaluation = Evaluation::new(plan, &store, nobody, Instant::MIN);
+    let differs = plan.nodes.iter().any(|node| matches!(node, Node::Bucket(_)));
+    let (mut fresh, mut defaults) = (Vec::new(), Vec::new());
+    for (number, segment) in plan.segments.iter().enumerate() {
+        let id = SegmentId(number as u32);
+        if segment.parts.is_some() {
+            continue;
+        }
+        let truth = evaluation.truth(segment.root);
+        // Nobody's bucket is not everybody's.
+        let differs = differs && plan.reads_bucket(segment.root);
+        if truth.holds || truth.until != NEVER || differs {
+            fresh.push(id);
+        }
+        if truth.holds && truth.until == NEVER && !differs {
+            defaults.push(id);
+        }
+    }
+    defaults.iter().for_each(|id| plan.segments[id.0 as usize].is_default = true);
+    (plan.fresh, plan.defaults) = (fresh, defaults);
 }
 
 fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
@@ -166,16 +221,17 @@ fn event_filter(
     event: &str,
     text: &str,
     errors: &mut Vec<Error>,
-) -> Option<Source> {
+) -> Option<SourceId> {
     let kind = checker.keep.add_kind(event)?;
     let kinds = Kinds::These(smallvec::smallvec![kind]);
     if text.trim().is_empty() {
-        return Some(Source { kinds, filter: Filter::None });
+        return Some(checker.arena.source(Source { kinds, filter: Filter::None }));
     }
     let tree = parsed(text, errors)?;
     let scope = Scope { events: Some(EventScope::of_kind(event, kind)), by: None };
     let node = checker.condition(&tree.root, &scope)?;
-    Some(Source { kinds, filter: checker.filter(node) })
+    let filter = checker.filter(node);
+    Some(checker.arena.source(Source { kinds, filter }))
 }
 
 /// The kinds of a set, as far as definitions name them; `OTHER` stands for all that they do not name.
@@ -270,46 +326,4 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
             }
         }
     }
-}
-
-type Touched =
-    (Vec<Vec<SegmentId>>, HashMap<Symbol, Vec<SegmentId>, ahash::RandomState>, Vec<(Box<str>, SegmentId)>);
-
-/// For every kind of event and every attribute, the segments that it can change.
-fn touched(reads: &[Reads], keep: &Keep, rules: &[AffinityRule], timezone: Symbol) -> Touched {
-    let mut by_kind = vec![Vec::new(); keep.kinds().count()];
-    let mut by_attribute: HashMap<Symbol, Vec<SegmentId>, ahash::RandomState> = HashMap::default();
-    let mut by_prefix = Vec::new();
-    for i in 0..reads.len() {
-        let id = SegmentId(i as u32);
-        let mut whole = Reads::default();
-        let mut open = vec![i];
-        let mut seen = vec![false; reads.len()];
-        while let Some(segment) = open.pop() {
-            if !std::mem::replace(&mut seen[segment], true) {
-                whole.absorb(reads[segment].clone());
-                open.extend(reads[segment].segments.iter().map(|s| s.0 as usize));
-            }
-        }
-        for (kind, touched) in by_kind.iter_mut().enumerate() {
-            let kind = EventKind(kind as u16);
-            let is_line = keep.kind(kind).is_line;
-            let by_events = whole.events.iter().any(|(kinds, _)| kinds.contains(kind, keep));
-            let by_affinity =
-                whole.affinities.iter().any(|rule| rules[*rule as usize].weight(kind) > 0.0) && !is_line;
-            if by_events || by_affinity || whole.session && !is_line {
-                touched.push(id);
-            }
-        }
-        whole.attributes.extend(whole.zone.then_some(timezone));
-        whole.attributes.sort_unstable();
-        whole.attributes.dedup();
-        for attribute in whole.attributes {
-            by_attribute.entry(attribute).or_default().push(id);
-        }
-        whole.prefixes.sort_unstable();
-        whole.prefixes.dedup();
-        by_prefix.extend(whole.prefixes.into_iter().map(|prefix| (prefix, id)));
-    }
-    (by_kind, by_attribute, by_prefix)
 }

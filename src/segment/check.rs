@@ -1,9 +1,12 @@
 //! Trees to nodes: names are resolved, kinds are checked, and what is read is noted.
 
-use crate::model::Quoted;
-use crate::profile::{EventKind, PropertyId, Symbol, Symbols};
+use crate::model::{Quoted, Value};
+use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
+use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
-use crate::segment::plan::{AggregateOp, Constant, Kinds, Node, NodeId, Parts, SegmentId, Window};
+use crate::segment::plan::{
+    AggregateOp, Bits, Constant, Kinds, Node, NodeId, Parts, Pattern, SegmentId, Window,
+};
 use crate::segment::{Error, ErrorKind, Kind, Schema, Span};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -114,7 +117,7 @@ pub(crate) struct EventScope {
 
 pub(crate) struct Checker<'a> {
     pub(crate) schema: &'a Schema,
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) arena: Arena,
     pub(crate) keep: crate::profile::Keep,
     pub(crate) symbols: Symbols,
     /// Properties to keep with events; done at the end, when all kinds are known.
@@ -130,13 +133,30 @@ pub(crate) type Checked = Option<Typed>;
 
 impl Checker<'_> {
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
-        self.nodes.push(node);
-        NodeId(self.nodes.len() as u32 - 1)
+        self.arena.push(node)
     }
 
     /// A node that stays as it is while nothing happens.
     pub(crate) fn still(&mut self, node: Node, kind: Type) -> Checked {
         Some(Typed { node: self.push(node), kind, moves: false })
+    }
+
+    /// The members of a conjunction or disjunction, those first that look at one attribute: they often decide it.
+    fn cheap_first(&self, mut nodes: Vec<NodeId>) -> Box<[NodeId]> {
+        nodes.sort_by_key(|node| match self.arena.node(*node) {
+            Node::TestIs(..) | Node::TestIn(..) => 0,
+            Node::TestNumber(..) => 1,
+            Node::Not(inner) if matches!(self.arena.node(*inner), Node::TestIs(..) | Node::TestIn(..)) => 1,
+            Node::AtLeast(..) | Node::Aggregate(_) => 3,
+            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Matches(..) => 4,
+            _ => 2,
+        });
+        nodes.into()
+    }
+
+    fn negated(&mut self, node: NodeId, negated: bool) -> Checked {
+        let node = if negated { self.push(Node::Not(node)) } else { node };
+        Some(Typed { node, kind: Type::Bool, moves: false })
     }
 
     pub(crate) fn error<T>(&mut self, error: Error) -> Option<T> {
@@ -175,7 +195,7 @@ impl Checker<'_> {
             }
             ExprKind::List(items) => {
                 let items = items.iter().map(|(literal, _)| self.constant(literal).0).collect();
-                self.still(Node::Constant(Constant::List(items)), Type::List)
+                self.still(Node::Constant(Constant::List(Box::new(items))), Type::List)
             }
             ExprKind::Name(path) => self.name(path, scope),
             ExprKind::KeyedName(path) => {
@@ -213,6 +233,7 @@ impl Checker<'_> {
                 // All are checked before any failure counts, so that every error is reported.
                 let nodes: Vec<_> = all.iter().map(|each| self.condition(each, scope)).collect();
                 let nodes: Vec<NodeId> = nodes.into_iter().collect::<Option<_>>()?;
+                let nodes = self.cheap_first(nodes);
                 let node =
                     if matches!(expr.kind, ExprKind::And(_)) { Node::And(nodes) } else { Node::Or(nodes) };
                 self.still(node, Type::Bool)
@@ -236,11 +257,12 @@ impl Checker<'_> {
                         );
                     }
                 }
-                let node = self.push(Node::In(item_typed.node, list_typed.node));
-                self.still(
-                    if *negated { Node::Not(node) } else { self.nodes[node.0 as usize].clone() },
-                    Type::Bool,
-                )
+                let node = match self.test_in(item_typed.node, list_typed.node) {
+                    Some(test) => test,
+                    None => Node::In(item_typed.node, list_typed.node),
+                };
+                let node = self.push(node);
+                self.negated(node, *negated)
             }
             ExprKind::Between(x, low, high) => {
                 let (typed, low_typed, high_typed) =
@@ -248,13 +270,13 @@ impl Checker<'_> {
                 let (typed, low_typed, high_typed) = (typed?, low_typed?, high_typed?);
                 let above = self.compare_typed(Comparison::GreaterOrEqual, typed, low_typed, x, low, span)?;
                 let below = self.compare_typed(Comparison::LessOrEqual, typed, high_typed, x, high, span)?;
-                self.still(Node::And(vec![above.node, below.node]), Type::Bool)
+                self.still(Node::And(Box::new([above.node, below.node])), Type::Bool)
             }
             ExprKind::Text(test, text, pattern) => self.text_test(*test, text, pattern, scope),
             ExprKind::IsMissing(inner, negated) => {
                 let inner = self.expr(inner, scope)?;
                 let node = self.push(Node::IsMissing(inner.node));
-                self.still(if *negated { Node::Not(node) } else { Node::IsMissing(inner.node) }, Type::Bool)
+                self.negated(node, *negated)
             }
             ExprKind::Chain(first, rest) => self.chain(first, rest, scope),
             ExprKind::Negative(inner) => {
@@ -278,7 +300,7 @@ impl Checker<'_> {
         let constant = match literal {
             Literal::Bool(b) => Constant::Bool(*b),
             Literal::Int(n) => Constant::Int(*n),
-            Literal::Float(x) | Literal::Metres(x) => Constant::Float(*x),
+            Literal::Float(x) | Literal::Metres(x) => Constant::Float(Bits(*x)),
             Literal::Text(text) => Constant::Text(self.symbols.intern(text)),
             Literal::Duration(ms) => Constant::Duration(*ms),
             Literal::Instant(at) => Constant::Instant(*at),
@@ -376,16 +398,70 @@ impl Checker<'_> {
             let message = format!("{} has no order, so nothing is less or greater", unordered.words());
             return self.refuse(ErrorKind::Kind, message, span);
         }
+        // A constant stands behind, so that the same rule is the same node.
+        let is_constant = |typed: Typed| matches!(self.arena.node(typed.node), Node::Constant(_));
+        let (comparison, left, right) = if is_constant(left) && !is_constant(right) {
+            (comparison.mirrored(), right, left)
+        } else {
+            (comparison, left, right)
+        };
         if let Some(node) = self.at_least(comparison, left, right) {
+            return self.still(node, Type::Bool);
+        }
+        if let Some(node) = self.test(comparison, left.node, right.node) {
             return self.still(node, Type::Bool);
         }
         self.still(Node::Compare(comparison, left.node, right.node), Type::Bool)
     }
 
+    /// An attribute among texts.
+    fn test_in(&self, item: NodeId, list: NodeId) -> Option<Node> {
+        let (Node::Attribute(slot), Node::Constant(Constant::List(list))) =
+            (self.arena.node(item), self.arena.node(list))
+        else {
+            return None;
+        };
+        let text = |constant: &Constant| match constant {
+            Constant::Text(text) => Some(text.packed()),
+            _ => None,
+        };
+        let mut texts: Vec<Packed> = list.iter().map(text).collect::<Option<_>>()?;
+        texts.sort_unstable();
+        texts.dedup();
+        Some(Node::TestIn(*slot, texts.into()))
+    }
+
+    /// An attribute beside a number, a text or a bool.
+    fn test(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Option<Node> {
+        let (Node::Attribute(slot), Node::Constant(constant)) =
+            (self.arena.node(left), self.arena.node(right))
+        else {
+            return None;
+        };
+        let (slot, constant) = (*slot, constant.clone());
+        let (comparison, negated) = match comparison {
+            Comparison::NotEqual => (Comparison::Equal, true),
+            other => (other, false),
+        };
+        let node = match constant {
+            // Up to here floats hold integers exactly.
+            Constant::Int(n) if n.unsigned_abs() <= 1 << 53 => {
+                Node::TestNumber(comparison, slot, Bits(n as f64))
+            }
+            Constant::Float(x) if !x.0.is_nan() => Node::TestNumber(comparison, slot, x),
+            Constant::Text(text) if comparison == Comparison::Equal => Node::TestIs(slot, text.packed()),
+            Constant::Bool(b) if comparison == Comparison::Equal => {
+                Node::TestIs(slot, self.symbols.pack(&Value::Bool(b)))
+            }
+            _ => return None,
+        };
+        Some(if negated { Node::Not(self.push(node)) } else { node })
+    }
+
     /// `count(…) >= 3` and its like know the one instant at which they flip.
     fn at_least(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Option<Node> {
         let (Node::Aggregate(aggregate), Node::Constant(Constant::Int(n))) =
-            (&self.nodes[left.node.0 as usize], &self.nodes[right.node.0 as usize])
+            (self.arena.node(left.node), self.arena.node(right.node))
         else {
             return None;
         };
@@ -432,7 +508,7 @@ impl Checker<'_> {
                 };
                 let regex = regex::RegexBuilder::new(source).size_limit(REGEX_BYTES_MAX).build();
                 match regex {
-                    Ok(regex) => Node::Matches(typed.node, Box::new(regex)),
+                    Ok(regex) => Node::Matches(typed.node, Pattern(Box::new(regex))),
                     Err(regex::Error::CompiledTooBig(_)) => {
                         let error = Error::new(
                             ErrorKind::Limit,
@@ -468,7 +544,7 @@ impl Checker<'_> {
             whole = self.operate(*operator, whole, term, span)?;
             nodes.push((*operator, term.node));
         }
-        Some(Typed { node: self.push(Node::Chain(node, nodes)), ..whole })
+        Some(Typed { node: self.push(Node::Chain(node, nodes.into())), ..whole })
     }
 
     fn operate(&mut self, operator: Operator, left: Typed, right: Typed, span: Span) -> Checked {

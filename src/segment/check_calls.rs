@@ -5,7 +5,8 @@ use crate::segment::ast::{self, EventName, Events, Expr, ExprKind, Literal, Path
 use crate::segment::check::{Checked, Checker, EventScope, Reads, Scope, Type, Typed, part_of};
 use crate::segment::parse::AGGREGATES;
 use crate::segment::plan::{
-    Aggregate, AggregateOp, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source, Window,
+    Aggregate, AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source,
+    SourceId, Window,
 };
 use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
@@ -32,7 +33,7 @@ const FUNCTIONS: [&str; 16] = [
 
 /// Events with the property that is looked at.
 struct ResolvedEvents {
-    source: Source,
+    source: SourceId,
     property: Option<(crate::profile::PropertyId, Type)>,
     window: Window,
 }
@@ -152,7 +153,7 @@ impl Checker<'_> {
                     }
                     wants(self, i, kinds, first.words())?;
                 }
-                let nodes = typed.iter().map(|t| t.node).collect();
+                let nodes: Box<[NodeId]> = typed.iter().map(|t| t.node).collect();
                 let node =
                     self.push(if name == "min_of" { Node::LeastOf(nodes) } else { Node::GreatestOf(nodes) });
                 Some(Typed { node, kind: first, moves: typed.iter().any(|t| t.moves) })
@@ -344,13 +345,14 @@ impl Checker<'_> {
             Some(property) => Some(property?),
             None => None,
         };
-        Some(ResolvedEvents { source: Source { kinds, filter }, property, window })
+        let source = self.arena.source(Source { kinds, filter });
+        Some(ResolvedEvents { source, property, window })
     }
 
     pub(crate) fn filter(&self, node: NodeId) -> Filter {
-        if let Node::Compare(ast::Comparison::Equal, left, right) = self.nodes[node.0 as usize]
+        if let Node::Compare(ast::Comparison::Equal, left, right) = self.arena.node(node)
             && let (Node::Property(property), Node::Constant(Constant::Text(text))) =
-                (&self.nodes[left.0 as usize], &self.nodes[right.0 as usize])
+                (self.arena.node(*left), self.arena.node(*right))
         {
             return Filter::Text(*property, *text);
         }
@@ -416,11 +418,11 @@ impl Checker<'_> {
             "min" => AggregateOp::Least,
             "max" => AggregateOp::Greatest,
             "stddev" => AggregateOp::Deviation,
-            "median" => AggregateOp::Percentile(50.0),
+            "median" => AggregateOp::Percentile(Bits(50.0)),
             "percentile" => match args[0].kind {
-                ExprKind::Literal(Literal::Int(p @ 0..=100)) => AggregateOp::Percentile(p as f64),
+                ExprKind::Literal(Literal::Int(p @ 0..=100)) => AggregateOp::Percentile(Bits(p as f64)),
                 ExprKind::Literal(Literal::Float(p)) if (0.0..=100.0).contains(&p) => {
-                    AggregateOp::Percentile(p)
+                    AggregateOp::Percentile(Bits(p))
                 }
                 _ => {
                     return self.refuse(

@@ -96,7 +96,8 @@ impl Checker<'_> {
         };
         let symbol = self.symbols.intern(name);
         self.reads.attributes.push(symbol);
-        self.still(Node::Attribute(symbol), kind)
+        let slot = self.arena.slot(symbol);
+        self.still(Node::Attribute(slot), kind)
     }
 
     fn property_in_where(&mut self, name: &str, span: Span, events: &EventScope) -> Checked {

@@ -3,7 +3,8 @@
 use crate::model::{Duration, Instant, Zone};
 use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Symbols, UserKey};
 use crate::segment::ast::Comparison;
-use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, Source};
+use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
+use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -51,6 +52,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) now: i64,
     /// The part: a property and its value.
     pub(crate) part: Option<(PropertyId, Packed)>,
+    pub(crate) scratch: Option<&'a Scratch>,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
     known: RefCell<Vec<(SegmentId, Option<Packed>, Truth)>>,
 }
@@ -71,7 +73,32 @@ impl<'a> Evaluation<'a> {
             gap: store.session_gap(),
             now: now.as_millis(),
             part: None,
+            scratch: None,
             known: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The same, with what is worked out once for several expressions.
+    pub(crate) fn with(self, scratch: &'a Scratch) -> Evaluation<'a> {
+        Evaluation { scratch: Some(scratch), ..self }
+    }
+
+    fn attribute(&self, slot: SlotId) -> Packed {
+        match self.scratch {
+            Some(scratch) => scratch.fact(slot),
+            None => self.profile.attributes.get(self.plan.slots[slot.0 as usize]),
+        }
+    }
+
+    fn test_number(&self, comparison: Comparison, slot: SlotId, number: f64) -> bool {
+        let value = self.attribute(slot);
+        match value.small_number() {
+            Some(x) => comparison.of(x, number),
+            // Whole numbers that no float holds.
+            None if value.is_boxed() => {
+                Val::unpack(value, self.symbols).compare(comparison, &Val::Float(number), self.symbols)
+            }
+            None => false,
         }
     }
 
@@ -95,21 +122,19 @@ impl<'a> Evaluation<'a> {
 
     /// Whether an event meets a condition of its own.
     pub(crate) fn filter(&self, filter: EventFilterId, event: EventView<'_>) -> bool {
-        let source = &self.plan.filters[filter.0 as usize];
+        let source = self.plan.source(self.plan.filters[filter.0 as usize]);
         source.kinds.contains(event.kind, &self.plan.keep) && self.meets(source.filter, event)
     }
 
-    /// Whether an event belongs to a source, and to the part.
-    pub(crate) fn belongs(&self, source: &Source, event: EventView<'_>) -> bool {
-        source.kinds.contains(event.kind, &self.plan.keep)
-            && self.part.is_none_or(|(by, key)| {
-                let value = event.value(&self.plan.keep, by);
-                value == key || self.symbols.same(value, key)
-            })
-            && self.meets(source.filter, event)
+    /// Whether an event is of the part that is looked at, if any is.
+    pub(crate) fn is_of_part(&self, event: EventView<'_>) -> bool {
+        self.part.is_none_or(|(by, key)| {
+            let value = event.value(&self.plan.keep, by);
+            value == key || self.symbols.same(value, key)
+        })
     }
 
-    fn meets(&self, filter: Filter, event: EventView<'_>) -> bool {
+    pub(crate) fn meets(&self, filter: Filter, event: EventView<'_>) -> bool {
         match filter {
             Filter::None => true,
             Filter::Text(property, text) => event.value(&self.plan.keep, property) == text.packed(),
@@ -123,6 +148,19 @@ impl<'a> Evaluation<'a> {
 
     fn truth_of(&self, node: NodeId, event: Option<EventView<'_>>) -> Truth {
         match self.plan.node(node) {
+            Node::TestNumber(comparison, slot, number) => {
+                Truth::new(self.test_number(*comparison, *slot, number.0), NEVER)
+            }
+            Node::TestIs(slot, wanted) => Truth::new(self.attribute(*slot) == *wanted, NEVER),
+            Node::TestIn(slot, wanted) => {
+                let value = self.attribute(*slot);
+                let is_in = if wanted.len() <= 8 {
+                    wanted.contains(&value)
+                } else {
+                    wanted.binary_search(&value).is_ok()
+                };
+                Truth::new(is_in, NEVER)
+            }
             Node::Not(inner) => {
                 let inner = self.truth_of(*inner, event);
                 Truth::new(!inner.holds, inner.until)
@@ -152,7 +190,7 @@ impl<'a> Evaluation<'a> {
             Node::Matches(text, regex) => {
                 let signal = self.value(*text, event);
                 Truth::new(
-                    signal.value.text(self.symbols).is_some_and(|text| regex.is_match(text)),
+                    signal.value.text(self.symbols).is_some_and(|text| regex.0.is_match(text)),
                     signal.until,
                 )
             }
@@ -232,6 +270,11 @@ impl<'a> Evaluation<'a> {
         right: NodeId,
         event: Option<EventView<'_>>,
     ) -> Truth {
+        if let (Node::Aggregate(aggregate), Node::Constant(constant)) =
+            (self.plan.node(left), self.plan.node(right))
+        {
+            return self.threshold(aggregate, comparison, &Val::constant(constant));
+        }
         let (a, b) = (self.value(left, event), self.value(right, event));
         let until = a.until.min(b.until);
         let holds = a.value.compare(comparison, &b.value, self.symbols);
@@ -325,7 +368,7 @@ impl<'a> Evaluation<'a> {
         let moving = |value, until| Signal { value, slope: Slope::Exact(1), until };
         match self.plan.node(node) {
             Node::Constant(constant) => still(Val::constant(constant)),
-            Node::Attribute(name) => still(Val::unpack(self.profile.attributes.get(*name), self.symbols)),
+            Node::Attribute(slot) => still(Val::unpack(self.attribute(*slot), self.symbols)),
             Node::KeyedAttribute(prefix) => still(self.keyed_attribute(prefix)),
             Node::Now => moving(Val::Instant(self.now), NEVER),
             Node::SessionNumber => still(match self.profile.session.number {
@@ -416,7 +459,10 @@ impl<'a> Evaluation<'a> {
                 still(Val::float(self.profile.affinities.share(*rule, is_wanted)))
             }
             Node::AffinityTop(rule) => still(Val::unpack(self.profile.affinities.top(*rule), self.symbols)),
-            Node::Not(_)
+            Node::TestNumber(..)
+            | Node::TestIs(..)
+            | Node::TestIn(..)
+            | Node::Not(_)
             | Node::And(_)
             | Node::Or(_)
             | Node::Compare(..)

@@ -1,154 +1,93 @@
 use crate::model::{Instant, Value};
-use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
+use crate::profile::{Packed, ProfileStore, Symbols, UserKey};
+use crate::segment::candidates::Touch;
+use crate::segment::change::{Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::plan::{Parts, Plan, SegmentId};
-use crate::segment::value::NEVER;
-use serde::Serialize;
+use crate::segment::scratch::Scratch;
+use crate::segment::value::{NEVER, Val};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
-use std::fmt;
 use std::sync::Arc;
-
-/// A membership that began or ended.
-///
-/// ```
-/// # fn show(changes: &[bespoke::segment::Change]) {
-/// for change in changes {
-///     println!("{change}"); // u42 entered sneakerhead
-/// }
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Change {
-    /// The segment's number.
-    #[serde(skip)]
-    pub(crate) id: SegmentId,
-    /// The instant at which it happened, to the millisecond.
-    pub at: Instant,
-    /// The user's id.
-    pub user: Arc<str>,
-    /// The segment's name.
-    pub segment: Arc<str>,
-    /// Which way.
-    #[serde(rename = "change")]
-    pub transition: Transition,
-    /// The part, where the segment is keyed: a string or a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Value>,
-}
-
-/// Which way a membership changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transition {
-    /// It began.
-    Entered,
-    /// It ended.
-    Left,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.transition {
-            Transition::Entered => "entered",
-            Transition::Left => "left",
-        };
-        write!(f, "{} {verb} {}", self.user, self.segment)?;
-        match &self.key {
-            Some(Value::String(key)) => write!(f, " ({key})"),
-            Some(Value::Int(key)) => write!(f, " ({key})"),
-            Some(Value::Float(key)) => write!(f, " ({key})"),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How often a segment was entered and left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SegmentStats {
-    /// Memberships that began.
-    pub entries: u64,
-    /// Memberships that ended.
-    pub exits: u64,
-}
-
-impl SegmentStats {
-    /// Memberships now; in a keyed segment each part of a user is one.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.entries - self.exits
-    }
-
-    pub(crate) fn note(&mut self, transition: Transition) {
-        match transition {
-            Transition::Entered => self.entries += 1,
-            Transition::Left => self.exits += 1,
-        }
-    }
-}
 
 /// The memberships of one user, and when each can next change by time alone.
 ///
-/// Invariants: 1. what is not listed is no member, and time alone does not make it one. 2. sorted by segment, and
-/// by key within it. 3. keys hold shares in `Symbols`. 4. `until` is never later than the next change.
+/// Only what differs from a user of whom nothing is known takes memory: of a segment that such a user is in, that
+/// this one is not; of all others, that this one is.
+///
+/// Invariants: 1. a segment that is not listed is as it is for a user of whom nothing is known, entered as the
+/// profile began. 2. lists are sorted by segment, and by key within it. 3. keys hold shares in `Symbols`. 4. time
+/// alone changes nothing before the least `until`.
 #[derive(Debug, Default)]
 pub(crate) struct Memberships {
-    whole: Vec<Whole>,
+    began: Moment,
+    stays: Vec<Stay>,
+    due: Vec<Due>,
     /// Behind a pointer, because most users have none.
     #[allow(clippy::box_collection)]
     keyed: Option<Box<Vec<Part>>>,
 }
 
+/// An instant that need not be aligned, so that a row of it takes twelve bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Moment([u32; 2]);
+
+impl Moment {
+    fn new(at: i64) -> Moment {
+        Moment([(at as u64 >> 32) as u32, at as u32])
+    }
+
+    fn get(self) -> i64 {
+        (u64::from(self.0[0]) << 32 | u64::from(self.0[1])) as i64
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
-struct Whole {
+struct Stay {
     segment: SegmentId,
-    /// Since when it is a member.
-    entered: Option<Stay>,
-    until: i64,
+    /// Since when it is a member; [`OUT`] where it is none.
+    since: Moment,
+}
+
+/// Stands for no stay.
+const OUT: i64 = i64::MIN;
+
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    segment: SegmentId,
+    until: Moment,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Part {
     segment: SegmentId,
     key: Packed,
-    entered: Option<Stay>,
+    /// Since when it is a member; [`OUT`] where it is none.
+    since: i64,
     until: i64,
     /// Its latest event: the part that has been idle longest goes when there are too many.
     latest: i64,
 }
 
-/// The beginning of a stay. One more than the least number stands for none, so that a row stays small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stay(std::num::NonZeroI64);
-
-impl Stay {
-    fn since(at: Instant) -> Stay {
-        // Instants lie far from the least number, so the shifted one is never zero.
-        Stay(
-            std::num::NonZeroI64::new(at.as_millis() - Instant::MIN.as_millis() + 1)
-                .expect("instants start at MIN"),
-        )
-    }
-
-    fn instant(self) -> Instant {
-        Instant::from_millis(self.0.get() - 1 + Instant::MIN.as_millis())
-    }
-}
-
-/// What happened to a user, so that only what it can change is looked at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Touch<'a> {
-    /// Time alone.
-    Time,
-    /// What a message said.
-    Message(&'a Applied),
-    /// The profile is new, or another one now.
-    Everything,
+/// What a look at a user works with.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) store: &'a mut ProfileStore,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) user: UserKey,
+    pub(crate) now: Instant,
+    /// Counts parts that went because there were too many.
+    pub(crate) dropped: &'a mut u64,
+    pub(crate) changes: &'a mut Vec<Change>,
 }
 
 impl Memberships {
+    /// Those of a user of whom nothing is known.
+    pub(crate) fn begin(now: Instant) -> Memberships {
+        Memberships { began: Moment::new(now.as_millis()), ..Memberships::default() }
+    }
+
     fn parts(&self) -> &[Part] {
         self.keyed.as_deref().map_or(&[], Vec::as_slice)
     }
@@ -159,187 +98,135 @@ impl Memberships {
 
     /// The earliest instant at which time alone can change something.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let whole = self.whole.iter().map(|row| row.until);
-        let deadline =
-            whole.chain(self.parts().iter().map(|row| row.until)).min().filter(|at| *at != NEVER)?;
-        Some(Instant::from_millis(deadline))
+        let whole = self.due.iter().map(|due| due.until.get());
+        let deadline = whole.chain(self.parts().iter().map(|part| part.until)).min();
+        deadline.filter(|at| *at != NEVER).map(Instant::from_millis)
+    }
+
+    /// The segments that can change by time alone at `now` or before.
+    pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = SegmentId> {
+        let whole = self.due.iter().filter(move |due| due.until.get() <= now).map(|due| due.segment);
+        whole.chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
+    }
+
+    /// Since when the user is in a segment that is not keyed.
+    fn since(&self, plan: &Plan, segment: SegmentId) -> Option<i64> {
+        match self.stays.binary_search_by_key(&segment, |stay| stay.segment) {
+            Ok(place) => Some(self.stays[place].since.get()).filter(|since| *since != OUT),
+            Err(_) => plan.is_default(segment).then(|| self.began.get()),
+        }
+    }
+
+    /// The segments that are not keyed and that the user is in, in order, each with the beginning of the stay.
+    fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
+        let listed =
+            |segment: &SegmentId| self.stays.binary_search_by_key(segment, |stay| stay.segment).is_ok();
+        let defaults = plan.defaults.iter().filter(move |segment| !listed(segment));
+        let defaults = defaults.map(|segment| (*segment, self.began.get()));
+        let stays = self.stays.iter().map(|stay| (stay.segment, stay.since.get()));
+        defaults.chain(stays.filter(|(_, since)| *since != OUT))
     }
 
     /// The segments that the user is in, in order of definition, each with the beginning of the stay: for a keyed
     /// one, of the longest.
-    pub(crate) fn stays(&self) -> Vec<(SegmentId, Instant)> {
-        let whole = self.whole.iter().map(|row| (row.segment, row.entered));
-        let parts = self.parts().iter().map(|row| (row.segment, row.entered));
-        let mut stays: Vec<_> =
-            whole.chain(parts).filter_map(|(id, stay)| Some((id, stay?.instant()))).collect();
+    pub(crate) fn stays(&self, plan: &Plan) -> Vec<(SegmentId, Instant)> {
+        let parts =
+            self.parts().iter().filter(|part| part.since != OUT).map(|part| (part.segment, part.since));
+        let mut stays: Vec<_> = self.whole(plan).chain(parts).collect();
         stays.sort_unstable();
         stays.dedup_by_key(|(id, _)| *id);
-        stays
+        stays.into_iter().map(|(id, since)| (id, Instant::from_millis(since))).collect()
     }
 
     /// Whether the user is in a segment; in one that is keyed, in any part of it.
-    pub(crate) fn contains(&self, segment: SegmentId) -> bool {
-        let whole = self.whole.binary_search_by_key(&segment, |row| row.segment);
-        whole.is_ok_and(|place| self.whole[place].entered.is_some())
-            || self.parts().iter().any(|row| row.segment == segment && row.entered.is_some())
+    pub(crate) fn contains(&self, plan: &Plan, segment: SegmentId) -> bool {
+        self.since(plan, segment).is_some()
+            || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
     }
 
     /// Looks at what may have changed, and reports what did, in order of segment and key.
-    #[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
-    pub(crate) fn refresh(
-        &mut self,
-        plan: &Plan,
-        store: &mut ProfileStore,
-        user: UserKey,
-        touch: Touch<'_>,
-        now: Instant,
-        dropped: &mut u64,
-        changes: &mut Vec<Change>,
-    ) {
-        let from = changes.len();
-        let candidates = self.candidates(plan, store, touch, now);
-        for segment in candidates {
-            match &plan.segments[segment.0 as usize].parts {
-                None => self.refresh_whole(plan, store, user, segment, now, changes),
-                Some(parts) => {
-                    self.refresh_parts(plan, store, user, segment, parts, touch, now, dropped, changes)
-                }
+    pub(crate) fn refresh(&mut self, look: &mut Look<'_>, touch: Touch<'_>) {
+        look.find_candidates(self, touch);
+        let candidates = look.scratch.take_candidates();
+        for segment in &candidates {
+            match &look.plan.segments[segment.0 as usize].parts {
+                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_))),
+                Some(parts) => self.refresh_parts(look, *segment, parts, touch),
             }
         }
-        debug_assert!(changes[from..].iter().all(|change| change.at == now));
+        look.scratch.give_back(candidates);
     }
 
-    /// The segments to look at, in order.
-    fn candidates(
-        &self,
-        plan: &Plan,
-        store: &ProfileStore,
-        touch: Touch<'_>,
-        now: Instant,
-    ) -> SmallVec<[SegmentId; 16]> {
-        let mut candidates: SmallVec<[SegmentId; 16]> = SmallVec::new();
-        match touch {
-            Touch::Everything => return (0..plan.segments.len() as u32).map(SegmentId).collect(),
-            Touch::Time => {}
-            Touch::Message(applied) => {
-                for (kind, _) in &applied.events {
-                    candidates.extend_from_slice(&plan.by_kind[kind.0 as usize]);
-                }
-                for attribute in &applied.attributes {
-                    candidates.extend(plan.by_attribute.get(attribute).into_iter().flatten().copied());
-                    let name = store.symbols.text(*attribute);
-                    let below = plan.by_prefix.iter().filter(|(prefix, _)| name.starts_with(&**prefix));
-                    candidates.extend(below.map(|(_, segment)| *segment));
-                }
-            }
-        }
-        let now = now.as_millis();
-        candidates.extend(self.whole.iter().filter(|row| row.until <= now).map(|row| row.segment));
-        candidates.extend(self.parts().iter().filter(|row| row.until <= now).map(|row| row.segment));
-        candidates.sort_unstable();
-        candidates.dedup();
-        candidates
+    fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool) {
+        let truth = look.evaluation().truth(look.plan.segments[segment.0 as usize].root);
+        // Before its first message a user was nobody, and in nothing.
+        let before = if is_first { None } else { self.since(look.plan, segment) };
+        let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
+        look.report(segment, None, before, after);
+        let is_listed =
+            if look.plan.is_default(segment) { after != Some(self.began.get()) } else { after.is_some() };
+        let stay = Stay { segment, since: Moment::new(after.unwrap_or(OUT)) };
+        put(&mut self.stays, stay, |stay| stay.segment, is_listed);
+        let due = Due { segment, until: Moment::new(truth.until) };
+        put(&mut self.due, due, |due| due.segment, truth.until != NEVER);
     }
 
-    fn refresh_whole(
-        &mut self,
-        plan: &Plan,
-        store: &ProfileStore,
-        user: UserKey,
-        segment: SegmentId,
-        now: Instant,
-        changes: &mut Vec<Change>,
-    ) {
-        let truth = Evaluation::new(plan, store, user, now).truth(plan.segments[segment.0 as usize].root);
-        let found = self.whole.binary_search_by_key(&segment, |row| row.segment);
-        let entered = found.ok().and_then(|place| self.whole[place].entered);
-        let stay = stay(entered, truth.holds, now);
-        report(plan, store, user, segment, None, entered, stay, now, changes);
-        let row = Whole { segment, entered: stay, until: truth.until };
-        let is_default = stay.is_none() && truth.until == NEVER;
-        match found {
-            Ok(place) if is_default => {
-                self.whole.remove(place);
-            }
-            Ok(place) => self.whole[place] = row,
-            Err(_) if is_default => {}
-            Err(place) => {
-                self.whole.reserve_exact(1);
-                self.whole.insert(place, row);
-            }
-        }
-    }
-
-    #[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
-    fn refresh_parts(
-        &mut self,
-        plan: &Plan,
-        store: &mut ProfileStore,
-        user: UserKey,
-        segment: SegmentId,
-        parts: &Parts,
-        touch: Touch<'_>,
-        now: Instant,
-        dropped: &mut u64,
-        changes: &mut Vec<Change>,
-    ) {
-        let root = plan.segments[segment.0 as usize].root;
-        let keys = self.touched_keys(plan, store, user, segment, parts, touch, now);
+    fn refresh_parts(&mut self, look: &mut Look<'_>, segment: SegmentId, parts: &Parts, touch: Touch<'_>) {
+        let root = look.plan.segments[segment.0 as usize].root;
+        let keys = self.touched_keys(look, segment, parts, touch);
         let mut outcomes: SmallVec<[(Packed, Truth, i64); 4]> = SmallVec::new();
         {
-            let evaluation = Evaluation::new(plan, store, user, now);
+            let evaluation = look.evaluation();
             for key in keys {
                 let (end, latest) = evaluation.part_end(parts, key);
                 let truth = evaluation.part_truth(parts, root, key);
                 // A part that is over keeps nothing, not even a deadline.
-                let until = if end <= now.as_millis() { None } else { Some(truth.until) };
-                outcomes.push((key, Truth::new(truth.holds, until.unwrap_or(i64::MIN)), latest));
+                let until = if end <= look.now.as_millis() { OUT } else { truth.until };
+                outcomes.push((key, Truth::new(truth.holds, until), latest));
             }
         }
         for (key, truth, latest) in outcomes {
-            let is_over = truth.until == i64::MIN;
-            let found = self.place(segment, key, &store.symbols);
-            let entered = found.ok().and_then(|place| self.parts()[place].entered);
-            let stay = stay(entered, truth.holds, now);
-            report(plan, store, user, segment, Some(key), entered, stay, now, changes);
+            let is_over = truth.until == OUT;
+            let found = self.place(segment, key, &look.store.symbols);
+            let before = found.ok().map(|place| self.parts()[place].since).filter(|since| *since != OUT);
+            let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
+            look.report(segment, Some(key), before, after);
+            let since = after.unwrap_or(OUT);
             match found {
                 Ok(place) if is_over => {
                     let part = self.parts_mut().remove(place);
-                    store.symbols.release(part.key);
+                    look.store.symbols.release(part.key);
                 }
                 Ok(place) => {
                     let part = &mut self.parts_mut()[place];
-                    (part.entered, part.until, part.latest) = (stay, truth.until, latest);
+                    (part.since, part.until, part.latest) = (since, truth.until, latest);
                 }
                 Err(_) if is_over => {}
                 Err(place) => {
-                    let key = store.symbols.share(key);
-                    self.parts_mut()
-                        .insert(place, Part { segment, key, entered: stay, until: truth.until, latest });
+                    let key = look.store.symbols.share(key);
+                    let part = Part { segment, key, since, until: truth.until, latest };
+                    self.parts_mut().insert(place, part);
                 }
             }
         }
-        self.drop_idle(plan, store, user, segment, now, dropped, changes);
+        self.drop_idle(look, segment);
     }
 
     /// The keys of the parts to look at, in order.
-    #[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
     fn touched_keys(
         &self,
-        plan: &Plan,
-        store: &ProfileStore,
-        user: UserKey,
+        look: &Look<'_>,
         segment: SegmentId,
         parts: &Parts,
         touch: Touch<'_>,
-        now: Instant,
     ) -> SmallVec<[Packed; 8]> {
+        let Look { plan, store, .. } = look;
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
             Touch::Everything => true,
             Touch::Time => false,
-            Touch::Message(applied) => {
+            Touch::Message(applied) | Touch::First(applied) => {
                 for (kind, start) in &applied.events {
                     if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
                         let place = plan.keep.place(*kind, parts.by);
@@ -356,10 +243,10 @@ impl Memberships {
         all |= plan.segments[segment.0 as usize].parts_linked;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
-            keys.extend(Evaluation::new(plan, store, user, now).keys(parts));
+            keys.extend(look.evaluation().keys(parts));
         }
         let of_segment = self.parts().iter().filter(|part| part.segment == segment);
-        keys.extend(of_segment.filter(|part| all || part.until <= now.as_millis()).map(|part| part.key));
+        keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
         keys
@@ -372,27 +259,17 @@ impl Memberships {
     }
 
     /// Keeps a segment's parts within their number: the one idle longest goes.
-    #[allow(clippy::too_many_arguments)] // takes apart what its caller holds together
-    fn drop_idle(
-        &mut self,
-        plan: &Plan,
-        store: &mut ProfileStore,
-        user: UserKey,
-        segment: SegmentId,
-        now: Instant,
-        dropped: &mut u64,
-        changes: &mut Vec<Change>,
-    ) {
+    fn drop_idle(&mut self, look: &mut Look<'_>, segment: SegmentId) {
         loop {
             let of_segment = self.parts().iter().enumerate().filter(|(_, part)| part.segment == segment);
-            if of_segment.clone().count() <= plan.parts_max {
+            if of_segment.clone().count() <= look.plan.parts_max {
                 return;
             }
             let Some((place, _)) = of_segment.min_by_key(|(_, part)| part.latest) else { return };
             let part = self.parts_mut().remove(place);
-            report(plan, store, user, segment, Some(part.key), part.entered, None, now, changes);
-            store.symbols.release(part.key);
-            *dropped += 1;
+            look.report(segment, Some(part.key), Some(part.since).filter(|since| *since != OUT), None);
+            look.store.symbols.release(part.key);
+            *look.dropped += 1;
         }
     }
 
@@ -405,9 +282,9 @@ impl Memberships {
         now: Instant,
         changes: &mut Vec<Change>,
     ) {
-        let whole = self.whole.iter().filter(|row| row.entered.is_some()).map(|row| (row.segment, None));
+        let whole = self.whole(plan).map(|(segment, _)| (segment, None));
         let parts =
-            self.parts().iter().filter(|row| row.entered.is_some()).map(|row| (row.segment, Some(row.key)));
+            self.parts().iter().filter(|part| part.since != OUT).map(|part| (part.segment, Some(part.key)));
         let mut ended: Vec<_> = whole.chain(parts).collect();
         ended.sort_by_key(|(segment, _)| *segment);
         for (segment, key) in ended {
@@ -426,49 +303,63 @@ impl Memberships {
     /// Everything, for a digest of the state: segment, key, beginning of the stay, next look.
     pub(crate) fn rows<'a>(
         &'a self,
+        plan: &'a Plan,
         symbols: &'a Symbols,
     ) -> impl Iterator<Item = (SegmentId, Value, Option<Instant>, i64)> + 'a {
-        let whole = self.whole.iter().map(|row| (row.segment, Value::Null, row.entered, row.until));
-        let parts =
-            self.parts().iter().map(|row| (row.segment, symbols.value(row.key), row.entered, row.until));
-        whole.chain(parts).map(|(segment, key, stay, until)| (segment, key, stay.map(Stay::instant), until))
+        let instant = |since: i64| (since != OUT).then(|| Instant::from_millis(since));
+        let whole =
+            self.whole(plan).map(move |(segment, since)| (segment, Value::Null, instant(since), NEVER));
+        let due = self.due.iter().map(|due| (due.segment, Value::Null, None, due.until.get()));
+        let parts = self
+            .parts()
+            .iter()
+            .map(move |part| (part.segment, symbols.value(part.key), instant(part.since), part.until));
+        whole.chain(due).chain(parts)
     }
 }
 
-fn stay(entered: Option<Stay>, holds: bool, now: Instant) -> Option<Stay> {
-    holds.then(|| entered.unwrap_or_else(|| Stay::since(now)))
+/// Puts a row in its place, or takes it away.
+fn put<T>(rows: &mut Vec<T>, row: T, segment: impl Fn(&T) -> SegmentId, is_listed: bool) {
+    match rows.binary_search_by_key(&segment(&row), segment) {
+        Ok(place) if is_listed => rows[place] = row,
+        Ok(place) => {
+            rows.remove(place);
+        }
+        Err(_) if !is_listed => {}
+        Err(place) => {
+            // Few users have many, so room is made by few.
+            if rows.len() == rows.capacity() {
+                rows.reserve_exact(2.max(rows.len() / 8));
+            }
+            rows.insert(place, row);
+        }
+    }
 }
 
-#[allow(clippy::too_many_arguments)] // a leaf that builds one value of many parts
-fn report(
-    plan: &Plan,
-    store: &ProfileStore,
-    user: UserKey,
-    segment: SegmentId,
-    key: Option<Packed>,
-    before: Option<Stay>,
-    after: Option<Stay>,
-    now: Instant,
-    changes: &mut Vec<Change>,
-) {
-    let transition = match (before, after) {
-        (None, Some(_)) => Transition::Entered,
-        (Some(_), None) => Transition::Left,
-        _ => return,
-    };
-    changes.push(Change {
-        id: segment,
-        at: now,
-        user: store.get(user).name.clone(),
-        segment: plan.segments[segment.0 as usize].name.clone(),
-        key: key.map(|key| store.symbols.value(key)),
-        transition,
-    });
+impl Look<'_> {
+    pub(crate) fn evaluation(&self) -> Evaluation<'_> {
+        Evaluation::new(self.plan, self.store, self.user, self.now).with(self.scratch)
+    }
+
+    fn report(&mut self, segment: SegmentId, key: Option<Packed>, before: Option<i64>, after: Option<i64>) {
+        let transition = match (before, after) {
+            (None, Some(_)) => Transition::Entered,
+            (Some(_), None) => Transition::Left,
+            _ => return,
+        };
+        self.changes.push(Change {
+            id: segment,
+            at: self.now,
+            user: self.store.get(self.user).name.clone(),
+            segment: self.plan.segments[segment.0 as usize].name.clone(),
+            key: key.map(|key| self.store.symbols.value(key)),
+            transition,
+        });
+    }
 }
 
 /// Numbers before texts, each in their own order.
 fn key_order(a: Packed, b: Packed, symbols: &Symbols) -> Ordering {
-    use crate::segment::value::Val;
     let (a, b) = (Val::unpack(a, symbols), Val::unpack(b, symbols));
     a.order(&b, symbols).unwrap_or_else(|| b.number().is_some().cmp(&a.number().is_some()))
 }

@@ -10,8 +10,11 @@
 //! asked, because all of them are nodes of one plan.
 
 mod aggregate;
+mod arena;
 mod ast;
 mod build;
+mod candidates;
+mod change;
 mod check;
 mod check_calls;
 mod check_names;
@@ -19,24 +22,29 @@ mod error;
 #[cfg(test)]
 mod error_test;
 mod evaluate;
+mod index;
 mod lex;
 mod maintain;
 mod parse;
 mod parse_events;
 mod parse_operand;
+mod places;
 mod plan;
 mod schema;
+mod scratch;
 mod sequence;
 mod value;
 mod window;
 
+pub use change::{Change, SegmentStats, Transition};
 pub use error::{Error, ErrorKind, Span};
-pub use maintain::{Change, SegmentStats, Transition};
 pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
 
+pub(crate) use candidates::Touch;
 pub(crate) use error::show_place;
 pub(crate) use evaluate::{Evaluation, EventView};
-pub(crate) use maintain::{Memberships, Touch};
+pub(crate) use maintain::{Look, Memberships};
 pub(crate) use plan::EventFilterId;
+pub(crate) use scratch::Scratch;

@@ -1,9 +1,11 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, PropertyId, Symbol, Symbols};
+use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::ast::{Comparison, Operator};
+use crate::segment::index::Index;
 use crate::segment::{Error, Schema, build};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Dense number of a segment, in order of definition; never stored (the name is).
@@ -20,9 +22,53 @@ impl SegmentId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConditionId(pub(crate) u32);
 
-/// Number of a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Number of a node. Equal nodes of a plan have equal numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct NodeId(pub(crate) u32);
+
+/// Number of a source. Equal sources of a plan have equal numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct SourceId(pub(crate) u32);
+
+/// Number of an attribute among those that a plan reads.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct SlotId(pub(crate) u32);
+
+/// A float that is equal to itself bit by bit, so that what holds it can be found again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bits(pub(crate) f64);
+
+impl PartialEq for Bits {
+    fn eq(&self, other: &Bits) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Bits {}
+
+impl Hash for Bits {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
+/// A compiled pattern, known by its text.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern(pub(crate) Box<regex::Regex>);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
 
 /// All expressions of a set of definitions, compiled together: what to evaluate, what each reads, and what
 /// profiles must keep for it.
@@ -42,16 +88,20 @@ pub(crate) struct NodeId(pub(crate) u32);
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) sources: Vec<Source>,
+    /// The names of the attributes that are read, by slot.
+    pub(crate) slots: Vec<Symbol>,
+    pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) segment_ids: HashMap<Arc<str>, SegmentId, ahash::RandomState>,
     pub(crate) conditions: Vec<NodeId>,
-    pub(crate) filters: Vec<Source>,
-    /// Segments that an event of a kind can touch, by kind, in order.
-    pub(crate) by_kind: Vec<Vec<SegmentId>>,
-    /// Segments that an attribute can touch, in order.
-    pub(crate) by_attribute: HashMap<Symbol, Vec<SegmentId>, ahash::RandomState>,
-    /// Segments that every attribute below a prefix can touch.
-    pub(crate) by_prefix: Vec<(Box<str>, SegmentId)>,
+    pub(crate) filters: Vec<SourceId>,
+    pub(crate) index: Index,
+    /// Segments that a user of whom nothing is known may be in, or may enter by time alone.
+    pub(crate) fresh: Vec<SegmentId>,
+    /// Those that such a user is in for certain and for ever; in order.
+    pub(crate) defaults: Vec<SegmentId>,
+    pub(crate) timezone: Symbol,
     pub(crate) keep: Arc<Keep>,
     pub(crate) rules: Arc<[AffinityRule]>,
     /// The texts of the expressions; every store begins with a copy.
@@ -68,12 +118,14 @@ pub(crate) struct Segment {
     pub(crate) root: NodeId,
     /// The parts it is evaluated in, where it is keyed.
     pub(crate) parts: Option<Parts>,
+    /// Whether a user of whom nothing is known is in it, for ever.
+    pub(crate) is_default: bool,
     /// Whether an event of one part can change others too: it reads the session, or other segments.
     pub(crate) parts_linked: bool,
 }
 
 /// How a user's events are parted by a property.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Parts {
     pub(crate) by: PropertyId,
     /// The events that the definition reads, each with the window it reads them in. A part exists while one of
@@ -82,7 +134,7 @@ pub(crate) struct Parts {
 }
 
 /// A set of kinds of events.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Kinds {
     /// All events of the host; not the elements of their lists.
     Any,
@@ -99,14 +151,14 @@ impl Kinds {
 }
 
 /// Events of some kinds that meet a condition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Source {
     pub(crate) kinds: Kinds,
     pub(crate) filter: Filter,
 }
 
 /// What must hold of an event.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Filter {
     None,
     /// The most frequent one, `property = "text"`, compares eight bytes.
@@ -114,21 +166,21 @@ pub(crate) enum Filter {
     Node(NodeId),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Window {
     All,
     Sliding(i64),
     FromTo(i64, i64),
     Calendar(Period, u32),
     /// Behind the last event of a source, which itself is looked for in a window.
-    SinceLast(Box<(Source, Window)>),
+    SinceLast(Box<(SourceId, Window)>),
     Since(i64),
     Before(i64),
     Between(i64, i64),
     Session,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum AggregateOp {
     Did,
     Count,
@@ -138,7 +190,7 @@ pub(crate) enum AggregateOp {
     Greatest,
     Deviation,
     /// Nearest rank, in percent.
-    Percentile(f64),
+    Percentile(Bits),
     Distinct,
     Mode,
     /// The instant of the first event, or the first value of a property.
@@ -148,50 +200,58 @@ pub(crate) enum AggregateOp {
     Streak,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
-    pub(crate) source: Source,
+    pub(crate) source: SourceId,
     pub(crate) property: Option<PropertyId>,
     pub(crate) window: Window,
 }
 
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Sequence {
     pub(crate) steps: Vec<PositiveStep>,
     /// Each with the time for which none may come; without it, none ever.
-    pub(crate) after: Vec<(Source, Option<i64>)>,
+    pub(crate) after: Vec<(SourceId, Option<i64>)>,
     pub(crate) window: Window,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PositiveStep {
-    pub(crate) source: Source,
+    pub(crate) source: SourceId,
     /// Longest time behind the step before.
     pub(crate) within: Option<i64>,
     /// None of these strictly between the step before and this one, or not within so long behind the former.
-    pub(crate) without: Vec<(Source, Option<i64>)>,
+    pub(crate) without: Vec<(SourceId, Option<i64>)>,
 }
 
 /// A constant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Constant {
     Bool(bool),
     Int(i64),
-    Float(f64),
+    Float(Bits),
     Text(Symbol),
     Instant(i64),
     Duration(i64),
     Time(i32),
-    List(Vec<Constant>),
+    /// Behind a pointer, so that all others are small.
+    #[allow(clippy::box_collection)]
+    List(Box<Vec<Constant>>),
 }
 
 /// One operation. Chains and conjunctions are flat, so evaluating goes no deeper than the text was nested.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
     Constant(Constant),
-    Attribute(Symbol),
+    Attribute(SlotId),
+    /// Compares an attribute with a number: the most frequent predicate, with the next one.
+    TestNumber(Comparison, SlotId, Bits),
+    /// Whether an attribute is this text or bool.
+    TestIs(SlotId, Packed),
+    /// Whether an attribute is one of these texts; they are sorted by their bits.
+    TestIn(SlotId, Box<[Packed]>),
     /// The attribute whose name is this prefix and the key.
     KeyedAttribute(Box<str>),
     Now,
@@ -210,8 +270,8 @@ pub(crate) enum Node {
     AtHour,
     AtWeekday,
     Not(NodeId),
-    And(Vec<NodeId>),
-    Or(Vec<NodeId>),
+    And(Box<[NodeId]>),
+    Or(Box<[NodeId]>),
     Compare(Comparison, NodeId, NodeId),
     /// Whether an aggregate counts at least so many, which flips at an instant that is known ahead.
     AtLeast(u32, i64),
@@ -219,17 +279,17 @@ pub(crate) enum Node {
     Contains(NodeId, NodeId),
     StartsWith(NodeId, NodeId),
     EndsWith(NodeId, NodeId),
-    Matches(NodeId, Box<regex::Regex>),
+    Matches(NodeId, Pattern),
     AnyIn(NodeId, NodeId),
     AllIn(NodeId, NodeId),
     IsMissing(NodeId),
-    Chain(NodeId, Vec<(Operator, NodeId)>),
+    Chain(NodeId, Box<[(Operator, NodeId)]>),
     Negative(NodeId),
     Lower(NodeId),
     Length(NodeId),
     Abs(NodeId),
-    LeastOf(Vec<NodeId>),
-    GreatestOf(Vec<NodeId>),
+    LeastOf(Box<[NodeId]>),
+    GreatestOf(Box<[NodeId]>),
     Distance(NodeId, NodeId),
     Geo(NodeId, NodeId),
     Age(NodeId),
@@ -241,6 +301,70 @@ pub(crate) enum Node {
     AffinityTop(u32),
     Segment(SegmentId),
     Some(Box<Parts>, NodeId),
+}
+
+impl Node {
+    /// Calls `f` with the nodes it is made of. What the filters of its sources look at, and other segments, are not
+    /// among them.
+    pub(crate) fn children(&self, mut f: impl FnMut(NodeId)) {
+        match self {
+            Node::Not(inner)
+            | Node::IsMissing(inner)
+            | Node::Negative(inner)
+            | Node::Lower(inner)
+            | Node::Length(inner)
+            | Node::Abs(inner)
+            | Node::Matches(inner, _)
+            | Node::Age(inner)
+            | Node::IsAnniversary(inner)
+            | Node::Some(_, inner) => f(*inner),
+            Node::AtLeast(aggregate, _) => f(NodeId(*aggregate)),
+            Node::And(all) | Node::Or(all) | Node::LeastOf(all) | Node::GreatestOf(all) => {
+                all.iter().for_each(|each| f(*each));
+            }
+            Node::Compare(_, a, b)
+            | Node::In(a, b)
+            | Node::Contains(a, b)
+            | Node::StartsWith(a, b)
+            | Node::EndsWith(a, b)
+            | Node::AnyIn(a, b)
+            | Node::AllIn(a, b)
+            | Node::Distance(a, b)
+            | Node::Geo(a, b) => {
+                f(*a);
+                f(*b);
+            }
+            Node::Chain(first, rest) => {
+                f(*first);
+                rest.iter().for_each(|(_, term)| f(*term));
+            }
+            Node::Constant(_)
+            | Node::Attribute(_)
+            | Node::TestNumber(..)
+            | Node::TestIs(..)
+            | Node::TestIn(..)
+            | Node::KeyedAttribute(_)
+            | Node::Now
+            | Node::SessionNumber
+            | Node::SessionStarted
+            | Node::SessionDuration
+            | Node::SessionEvents
+            | Node::LocalTime
+            | Node::LocalHour
+            | Node::Weekday
+            | Node::Bucket(_)
+            | Node::Key
+            | Node::Property(_)
+            | Node::At
+            | Node::AtHour
+            | Node::AtWeekday
+            | Node::Aggregate(_)
+            | Node::Sequence(_)
+            | Node::AffinityShare(..)
+            | Node::AffinityTop(_)
+            | Node::Segment(_) => {}
+        }
+    }
 }
 
 impl Plan {
@@ -270,6 +394,28 @@ impl Plan {
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// Whether a condition looks at the number that is drawn for each user.
+    pub(crate) fn reads_bucket(&self, node: NodeId) -> bool {
+        match self.node(node) {
+            Node::Bucket(_) => true,
+            Node::Segment(inner) => self.reads_bucket(self.segments[inner.0 as usize].root),
+            other => {
+                let mut found = false;
+                other.children(|child| found = found || self.reads_bucket(child));
+                found
+            }
+        }
+    }
+
+    /// Whether a user of whom nothing is known is in a segment, for ever.
+    pub(crate) fn is_default(&self, segment: SegmentId) -> bool {
+        self.segments[segment.0 as usize].is_default
+    }
+
+    pub(crate) fn source(&self, id: SourceId) -> &Source {
+        &self.sources[id.0 as usize]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::profile::Row;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::plan::{Sequence, Source};
+use crate::segment::plan::{Sequence, SourceId};
 use crate::segment::value::NEVER;
 use crate::segment::window::{Motion, Span};
 
@@ -12,20 +12,20 @@ impl Evaluation<'_> {
     pub(crate) fn sequence(&self, sequence: &Sequence) -> Truth {
         let span = self.span(&sequence.window);
         let rows = self.rows();
-        let places = |source: &Source, range: std::ops::Range<usize>| -> Vec<usize> {
-            range.filter(|i| self.belongs(source, self.view(rows[*i]))).collect()
+        let places = |source: SourceId, range: std::ops::Range<usize>| -> Vec<usize> {
+            self.places(source, range).collect()
         };
         let everywhere = span.rows.start..rows.len();
         let mut ends: Vec<usize> = Vec::new();
         for (number, step) in sequence.steps.iter().enumerate() {
-            let candidates = places(&step.source, span.rows.clone());
+            let candidates = places(step.source, span.rows.clone());
             if number == 0 {
                 ends = candidates;
             } else {
                 let without: Vec<(Vec<usize>, Option<i64>)> = step
                     .without
                     .iter()
-                    .map(|(source, within)| (places(source, span.rows.clone()), *within))
+                    .map(|(source, within)| (places(*source, span.rows.clone()), *within))
                     .collect();
                 ends = candidates
                     .into_iter()
@@ -42,7 +42,7 @@ impl Evaluation<'_> {
         let after: Vec<(Vec<usize>, Option<i64>)> = sequence
             .after
             .iter()
-            .map(|(source, within)| (places(source, everywhere.clone()), *within))
+            .map(|(source, within)| (places(*source, everywhere.clone()), *within))
             .collect();
         let (mut holds, mut pending) = (false, NEVER);
         for end in ends {
@@ -74,7 +74,7 @@ impl Evaluation<'_> {
 
     /// When time alone changes which of the positive steps' events the window holds.
     fn window_until(&self, sequence: &Sequence, span: &Span) -> i64 {
-        let steps = sequence.steps.iter().map(|step| self.until(&step.source, span));
+        let steps = sequence.steps.iter().map(|step| self.until(step.source, span));
         steps.min().unwrap_or(NEVER).min(if span.motion == Motion::Still { span.until } else { NEVER })
     }
 }

@@ -107,7 +107,7 @@ impl<'a> Val<'a> {
         match constant {
             Constant::Bool(b) => Val::Bool(*b),
             Constant::Int(n) => Val::Int(*n),
-            Constant::Float(x) => Val::float(*x),
+            Constant::Float(x) => Val::float(x.0),
             Constant::Text(symbol) => Val::Symbol(*symbol),
             Constant::Instant(at) => Val::Instant(*at),
             Constant::Duration(ms) => Val::Duration(*ms),
@@ -192,6 +192,29 @@ impl<'a> Val<'a> {
 }
 
 impl Comparison {
+    /// The comparison that says the same of its sides exchanged.
+    pub(crate) fn mirrored(self) -> Comparison {
+        match self {
+            Comparison::Equal | Comparison::NotEqual => self,
+            Comparison::Less => Comparison::Greater,
+            Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+            Comparison::Greater => Comparison::Less,
+            Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+        }
+    }
+
+    /// What it says of two floats.
+    pub(crate) fn of(self, a: f64, b: f64) -> bool {
+        match self {
+            Comparison::Equal => a == b,
+            Comparison::NotEqual => a != b,
+            Comparison::Less => a < b,
+            Comparison::LessOrEqual => a <= b,
+            Comparison::Greater => a > b,
+            Comparison::GreaterOrEqual => a >= b,
+        }
+    }
+
     pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Comparison::Equal => order.is_eq(),

@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Row};
 use crate::segment::evaluate::{Evaluation, EventView, Truth};
-use crate::segment::plan::{NodeId, Parts, Source, Window};
+use crate::segment::plan::{NodeId, Parts, SourceId, Window};
 use crate::segment::value::NEVER;
 use std::ops::Range;
 
@@ -70,9 +70,8 @@ impl<'a> Evaluation<'a> {
             Window::SinceLast(events) => {
                 let (source, inner) = &**events;
                 let inner = self.span(inner);
-                let last =
-                    inner.rows.clone().rev().find(|i| self.belongs(source, self.view(self.rows()[*i])));
-                let until = self.until(source, &inner);
+                let last = self.places(*source, inner.rows.clone()).next_back();
+                let until = self.until(*source, &inner);
                 let behind = last.map_or(self.rows().len(), |last| {
                     let last = self.rows()[last].order();
                     self.rows().partition_point(|row| row.order() <= last)
@@ -94,20 +93,8 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The events of a source within a span, oldest first.
-    pub(crate) fn events_in<'s>(
-        &'s self,
-        source: &'s Source,
-        span: &Span,
-    ) -> impl DoubleEndedIterator<Item = EventView<'a>> + 's {
-        self.rows()[span.rows.clone()]
-            .iter()
-            .map(|row| self.view(*row))
-            .filter(|event| self.belongs(source, *event))
-    }
-
     /// The first instant at which time alone can change which events of a source a span holds.
-    pub(crate) fn until(&self, source: &Source, span: &Span) -> i64 {
+    pub(crate) fn until(&self, source: SourceId, span: &Span) -> i64 {
         let first = || self.events_in(source, span).next();
         match span.motion {
             Motion::Still => span.until,

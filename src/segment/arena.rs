@@ -1,0 +1,56 @@
+use crate::profile::Symbol;
+use crate::segment::plan::{Node, NodeId, SlotId, Source, SourceId};
+use hashbrown::{HashMap, HashTable};
+use std::hash::Hash;
+
+/// The nodes, sources and attribute slots of a plan while it is made, each kept once.
+///
+/// A node names its children by number, so equal expressions are equal nodes and share everything below them.
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) slots: Vec<Symbol>,
+    node_numbers: HashTable<u32>,
+    source_numbers: HashTable<u32>,
+    slot_numbers: HashMap<Symbol, SlotId, ahash::RandomState>,
+    hasher: ahash::RandomState,
+}
+
+impl Arena {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub(crate) fn push(&mut self, node: Node) -> NodeId {
+        NodeId(once(node, &mut self.nodes, &mut self.node_numbers, &self.hasher))
+    }
+
+    pub(crate) fn source(&mut self, source: Source) -> SourceId {
+        SourceId(once(source, &mut self.sources, &mut self.source_numbers, &self.hasher))
+    }
+
+    pub(crate) fn slot(&mut self, attribute: Symbol) -> SlotId {
+        *self.slot_numbers.entry(attribute).or_insert_with(|| {
+            self.slots.push(attribute);
+            SlotId(self.slots.len() as u32 - 1)
+        })
+    }
+}
+
+/// The number of an equal value that is there, or of this one, which then is.
+fn once<T: Hash + Eq>(
+    value: T,
+    all: &mut Vec<T>,
+    numbers: &mut HashTable<u32>,
+    hasher: &ahash::RandomState,
+) -> u32 {
+    let hash = hasher.hash_one(&value);
+    if let Some(known) = numbers.find(hash, |known| all[*known as usize] == value) {
+        return *known;
+    }
+    let number = u32::try_from(all.len()).expect("texts of 64 KiB make no more nodes than memory holds");
+    all.push(value);
+    numbers.insert_unique(hash, number, |known| hasher.hash_one(&all[*known as usize]));
+    number
+}

@@ -1,0 +1,85 @@
+use crate::model::{Instant, Value};
+use crate::segment::SegmentId;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// A membership that began or ended.
+///
+/// ```
+/// # fn show(changes: &[bespoke::segment::Change]) {
+/// for change in changes {
+///     println!("{change}"); // u42 entered sneakerhead
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// The segment's number.
+    #[serde(skip)]
+    pub(crate) id: SegmentId,
+    /// The instant at which it happened, to the millisecond.
+    pub at: Instant,
+    /// The user's id.
+    pub user: Arc<str>,
+    /// The segment's name.
+    pub segment: Arc<str>,
+    /// Which way.
+    #[serde(rename = "change")]
+    pub transition: Transition,
+    /// The part, where the segment is keyed: a string or a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
+}
+
+/// Which way a membership changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transition {
+    /// It began.
+    Entered,
+    /// It ended.
+    Left,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.transition {
+            Transition::Entered => "entered",
+            Transition::Left => "left",
+        };
+        write!(f, "{} {verb} {}", self.user, self.segment)?;
+        match &self.key {
+            Some(Value::String(key)) => write!(f, " ({key})"),
+            Some(Value::Int(key)) => write!(f, " ({key})"),
+            Some(Value::Float(key)) => write!(f, " ({key})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How often a segment was entered and left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// Memberships that began.
+    pub entries: u64,
+    /// Memberships that ended.
+    pub exits: u64,
+}
+
+impl SegmentStats {
+    /// Memberships now; in a keyed segment each part of a user is one.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.entries - self.exits
+    }
+
+    pub(crate) fn note(&mut self, transition: Transition) {
+        match transition {
+            Transition::Entered => self.entries += 1,
+            Transition::Left => self.exits += 1,
+        }
+    }
+}

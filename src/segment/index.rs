@@ -1,0 +1,652 @@
+//! From what happens to the segments that it can change.
+
+use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol};
+use crate::segment::ast::{Comparison, Operator};
+use crate::segment::plan::{
+    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
+    Window,
+};
+use crate::segment::value::Val;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+type Map<K, V> = HashMap<K, V, ahash::RandomState>;
+
+/// What each input of a plan can change.
+///
+/// The leaves of a segment's conjunctions, disjunctions and negations are its *atoms*; equal atoms of different
+/// segments are one node. A segment can change, or can be due earlier than it was, only when one of its atoms does;
+/// so atoms are found by what they read: attributes by the old and the new value, aggregates by the old and the new
+/// number. An atom of which that cannot be told is found whenever something that it reads is touched.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// The segments of each atom.
+    segments: Lists<SegmentId>,
+    slots: Vec<SlotIndex>,
+    /// By kind of event: the sources that its events may belong to.
+    kinds: Vec<KindIndex>,
+    /// By source: what looks at it.
+    uses: Vec<Uses>,
+    /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
+    parts: Vec<Vec<NodeId>>,
+    /// Atoms that look at attributes below a prefix.
+    prefixes: Vec<(Box<str>, NodeId)>,
+    /// Atoms that look at the session, the zone, and the affinities of a rule.
+    session: Vec<NodeId>,
+    zone: Vec<NodeId>,
+    rules: Vec<Vec<NodeId>>,
+    /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
+    fixed: Vec<bool>,
+}
+
+/// Atoms that look at one attribute.
+#[derive(Debug, Default)]
+struct SlotIndex {
+    /// Equality with a text or a bool.
+    is: Map<Packed, Vec<NodeId>>,
+    /// Sorted by the number that is compared with: true above it, below it, at it.
+    above: Vec<(f64, NodeId)>,
+    below: Vec<(f64, NodeId)>,
+    at: Vec<(f64, NodeId)>,
+    missing: Vec<NodeId>,
+    /// Everything else.
+    other: Vec<NodeId>,
+}
+
+/// The sources that events of one kind may belong to.
+#[derive(Debug, Default)]
+struct KindIndex {
+    /// All events.
+    always: Vec<SourceId>,
+    /// Those with a text in a property; whether the filter asks for more has to be looked at.
+    texts: Vec<(PropertyId, Map<Packed, Vec<SourceId>>)>,
+    /// Each has to be looked at.
+    others: Vec<SourceId>,
+}
+
+/// What looks at the events of a source.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    pub(crate) thresholds: Vec<Thresholds>,
+    /// Atoms that may change with any event of it.
+    pub(crate) others: Vec<NodeId>,
+}
+
+/// An aggregate with the numbers it is compared with.
+#[derive(Debug)]
+pub(crate) struct Thresholds {
+    pub(crate) aggregate: NodeId,
+    pub(crate) measure: Measure,
+    /// Sorted.
+    numbers: Vec<(f64, NodeId)>,
+}
+
+/// What of an aggregate is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// How many events; `did` is one.
+    Count,
+    /// A number that events only raise.
+    Rising,
+    /// A number that events only lower.
+    Falling,
+    /// A sum, which events raise where their values are not negative.
+    Sum,
+    /// How long ago the last event was.
+    Age,
+}
+
+/// Lists one behind the other.
+#[derive(Debug)]
+struct Lists<T> {
+    starts: Vec<u32>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Lists<T> {
+        Lists { starts: vec![0], items: Vec::new() }
+    }
+}
+
+impl<T: Copy> Lists<T> {
+    /// Of pairs that are sorted by the list's number.
+    fn of(count: usize, pairs: &[(u32, T)]) -> Lists<T> {
+        let mut starts = Vec::with_capacity(count + 1);
+        let mut items = Vec::with_capacity(pairs.len());
+        let mut pairs = pairs.iter().peekable();
+        for list in 0..count as u32 {
+            starts.push(items.len() as u32);
+            while let Some((_, item)) = pairs.next_if(|(own, _)| *own == list) {
+                items.push(*item);
+            }
+        }
+        starts.push(items.len() as u32);
+        Lists { starts, items }
+    }
+
+    fn get(&self, list: usize) -> &[T] {
+        &self.items[self.starts[list] as usize..self.starts[list + 1] as usize]
+    }
+}
+
+impl Index {
+    pub(crate) fn segments(&self, atom: NodeId) -> &[SegmentId] {
+        self.segments.get(atom.0 as usize)
+    }
+
+    /// Whether what belongs to a source is decided once, when the event comes.
+    pub(crate) fn is_fixed(&self, source: SourceId) -> bool {
+        self.fixed[source.0 as usize]
+    }
+
+    pub(crate) fn uses(&self, source: SourceId) -> &Uses {
+        &self.uses[source.0 as usize]
+    }
+
+    /// The sources of which an event may be, by its kind and texts.
+    pub(crate) fn sources(
+        &self,
+        kind: EventKind,
+        value: impl Fn(PropertyId) -> Packed,
+        mut f: impl FnMut(SourceId),
+    ) {
+        let Some(index) = self.kinds.get(kind.0 as usize) else { return };
+        index.always.iter().for_each(|source| f(*source));
+        for (property, sources) in &index.texts {
+            sources.get(&value(*property)).into_iter().flatten().for_each(|source| f(*source));
+        }
+        index.others.iter().for_each(|source| f(*source));
+    }
+
+    /// Atoms that any host event touches, by its kind.
+    pub(crate) fn by_event<'i>(
+        &'i self,
+        kind: EventKind,
+        is_line: bool,
+        rules: &'i [AffinityRule],
+    ) -> impl Iterator<Item = NodeId> + 'i {
+        let parts = self.parts.get(kind.0 as usize).into_iter().flatten();
+        let session = self.session.iter().filter(move |_| !is_line);
+        let feeds = move |rule: &AffinityRule| !is_line && rule.weight(kind) > 0.0;
+        let rules = rules.iter().zip(&self.rules).filter(move |(rule, _)| feeds(rule));
+        parts.chain(session).chain(rules.flat_map(|(_, atoms)| atoms)).copied()
+    }
+
+    /// Atoms whose truth may differ between two values of an attribute.
+    pub(crate) fn by_slot(&self, slot: SlotId, old: Packed, new: Packed, mut f: impl FnMut(NodeId)) {
+        let index = &self.slots[slot.0 as usize];
+        for value in [old, new] {
+            index.is.get(&value).into_iter().flatten().for_each(|atom| f(*atom));
+        }
+        if old.is_missing() != new.is_missing() {
+            index.missing.iter().for_each(|atom| f(*atom));
+        }
+        let mut range = |list: &[(f64, NodeId)], from: f64, to: f64| {
+            let start = list.partition_point(|(number, _)| *number < from);
+            list[start..].iter().take_while(|(number, _)| *number <= to).for_each(|(_, atom)| f(*atom));
+        };
+        const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+        // Where one side is no number, its comparisons are false: the other side says which are true.
+        let (above, below, at) = match (old.small_number(), new.small_number()) {
+            (Some(a), Some(b)) => {
+                let between = (a.min(b), a.max(b));
+                (between, between, between)
+            }
+            (Some(x), None) | (None, Some(x)) if !old.is_boxed() && !new.is_boxed() => {
+                ((ALL.0, x), (x, ALL.1), (x, x))
+            }
+            (None, None) if !old.is_boxed() && !new.is_boxed() => return index.others(&mut f),
+            _ => (ALL, ALL, ALL),
+        };
+        range(&index.above, above.0, above.1);
+        range(&index.below, below.0, below.1);
+        range(&index.at, at.0, at.1);
+        index.others(&mut f);
+    }
+
+    /// Atoms that look at an attribute by the key of a part.
+    pub(crate) fn by_prefix<'i>(&'i self, name: &'i str) -> impl Iterator<Item = NodeId> + 'i {
+        self.prefixes.iter().filter(move |(prefix, _)| name.starts_with(&**prefix)).map(|(_, atom)| *atom)
+    }
+
+    /// Atoms that another zone may change.
+    pub(crate) fn by_zone(&self) -> &[NodeId] {
+        &self.zone
+    }
+}
+
+impl SlotIndex {
+    fn others(&self, f: &mut impl FnMut(NodeId)) {
+        self.other.iter().for_each(|atom| f(*atom));
+    }
+}
+
+impl Thresholds {
+    /// Atoms that compare with a number in a range, its ends included.
+    pub(crate) fn between(&self, from: f64, to: f64) -> impl Iterator<Item = NodeId> + '_ {
+        let start = self.numbers.partition_point(|(number, _)| *number < from);
+        self.numbers[start..].iter().take_while(move |(number, _)| *number <= to).map(|(_, atom)| *atom)
+    }
+}
+
+/// Makes the index of a plan's segments. Linear in nodes, and in atoms and segments.
+pub(crate) fn index(
+    nodes: &[Node],
+    sources: &[Source],
+    segments: &[Segment],
+    slots: usize,
+    keep: &Keep,
+    rules: usize,
+) -> Index {
+    let kinds = keep.kinds().count();
+    let mut maker = Maker {
+        nodes,
+        sources,
+        segments,
+        seen: vec![0; nodes.len()],
+        open: 0,
+        pairs: Vec::new(),
+        uses_of: Map::default(),
+        index: Index {
+            slots: (0..slots).map(|_| SlotIndex::default()).collect(),
+            kinds: (0..kinds).map(|_| KindIndex::default()).collect(),
+            uses: sources.iter().map(|_| Uses::default()).collect(),
+            parts: vec![Vec::new(); kinds],
+            rules: vec![Vec::new(); rules],
+            fixed: vec![false; sources.len()],
+            ..Index::default()
+        },
+        noted: vec![false; nodes.len()],
+        used: vec![false; sources.len()],
+        keep,
+    };
+    for (number, segment) in segments.iter().enumerate() {
+        maker.open += 1;
+        maker.segment(SegmentId(number as u32), segment);
+    }
+    maker.finish()
+}
+
+struct Maker<'a> {
+    nodes: &'a [Node],
+    sources: &'a [Source],
+    segments: &'a [Segment],
+    /// By node: the last segment, counted from 1, in which it was met.
+    seen: Vec<u32>,
+    open: u32,
+    /// Atoms with their segments.
+    pairs: Vec<(u32, SegmentId)>,
+    /// Where the thresholds of an aggregate are among its source's.
+    uses_of: Map<(NodeId, bool), usize>,
+    index: Index,
+    /// By node: whether what it reads as an atom was noted.
+    noted: Vec<bool>,
+    used: Vec<bool>,
+    keep: &'a Keep,
+}
+
+/// Everything that an atom reads, where its old and new value are not compared.
+#[derive(Debug, Default)]
+struct Reads {
+    slots: Vec<SlotId>,
+    sources: Vec<SourceId>,
+    parts: Vec<Kinds>,
+    prefixes: Vec<Box<str>>,
+    rules: Vec<u32>,
+    session: bool,
+    zone: bool,
+}
+
+impl<'a> Maker<'a> {
+    fn node(&self, id: NodeId) -> &'a Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    fn segment(&mut self, id: SegmentId, segment: &Segment) {
+        match &segment.parts {
+            None => self.atoms(id, segment.root),
+            Some(parts) => {
+                // Which part an event changes is found by its key.
+                self.pairs.push((segment.root.0, id));
+                let mut reads = Reads::default();
+                self.parts(parts, segment.root, &mut reads);
+                self.note(segment.root, reads);
+            }
+        }
+    }
+
+    /// Goes down to the atoms of a condition.
+    fn atoms(&mut self, id: SegmentId, node: NodeId) {
+        if std::mem::replace(&mut self.seen[node.0 as usize], self.open) == self.open {
+            return;
+        }
+        match self.node(node) {
+            Node::Not(inner) => self.atoms(id, *inner),
+            Node::And(all) | Node::Or(all) => all.iter().for_each(|each| self.atoms(id, *each)),
+            Node::Segment(inner) if self.segments[inner.0 as usize].parts.is_none() => {
+                self.atoms(id, self.segments[inner.0 as usize].root);
+            }
+            Node::Constant(_) => {}
+            _ => {
+                self.pairs.push((node.0, id));
+                if !std::mem::replace(&mut self.noted[node.0 as usize], true) {
+                    self.atom(node);
+                }
+            }
+        }
+    }
+
+    fn atom(&mut self, node: NodeId) {
+        match self.node(node) {
+            Node::TestNumber(comparison, of, number) => {
+                let (comparison, of, number) = (*comparison, *of, number.0);
+                let index = &mut self.index.slots[of.0 as usize];
+                match comparison {
+                    Comparison::Greater | Comparison::GreaterOrEqual => index.above.push((number, node)),
+                    Comparison::Less | Comparison::LessOrEqual => index.below.push((number, node)),
+                    Comparison::Equal | Comparison::NotEqual => index.at.push((number, node)),
+                }
+            }
+            Node::TestIs(of, value) => {
+                let (of, value) = (*of, *value);
+                self.index.slots[of.0 as usize].is.entry(value).or_default().push(node);
+            }
+            Node::TestIn(of, values) => {
+                for value in values {
+                    self.index.slots[of.0 as usize].is.entry(*value).or_default().push(node);
+                }
+            }
+            Node::IsMissing(inner) if matches!(self.node(*inner), Node::Attribute(_)) => {
+                if let Node::Attribute(of) = self.node(*inner) {
+                    let of = *of;
+                    self.index.slots[of.0 as usize].missing.push(node);
+                }
+            }
+            _ => match self.measured(node) {
+                Some((aggregate, measure, number)) => self.threshold(node, aggregate, measure, number),
+                None => {
+                    let mut reads = Reads::default();
+                    self.reads(node, &mut reads);
+                    self.note(node, reads);
+                }
+            },
+        }
+    }
+
+    fn threshold(&mut self, atom: NodeId, aggregate: NodeId, measure: Measure, number: f64) {
+        let Node::Aggregate(own) = self.node(aggregate) else { return };
+        let source = own.source;
+        self.used[source.0 as usize] = true;
+        let thresholds = &mut self.index.uses[source.0 as usize].thresholds;
+        let place = *self.uses_of.entry((aggregate, measure == Measure::Age)).or_insert_with(|| {
+            thresholds.push(Thresholds { aggregate, measure, numbers: Vec::new() });
+            thresholds.len() - 1
+        });
+        thresholds[place].numbers.push((number, atom));
+        // What a filter reads of the user, or a calendar window of the zone, changes it as well.
+        let mut reads = Reads::default();
+        self.reads(aggregate, &mut reads);
+        reads.sources.clear();
+        self.note(atom, reads);
+    }
+
+    /// An aggregate beside a number, where more events can move it one way only, and what the comparison says of the
+    /// future is then no nearer. All others are looked at whenever an event of theirs comes.
+    fn measured(&self, node: NodeId) -> Option<(NodeId, Measure, f64)> {
+        let number = |id: NodeId| match self.node(id) {
+            Node::Constant(Constant::Int(n)) => Some(*n as f64),
+            Node::Constant(Constant::Float(x)) => Some(x.0),
+            Node::Constant(Constant::Duration(ms)) => Some(*ms as f64),
+            _ => None,
+        };
+        let (aggregate, measure, number) = match self.node(node) {
+            Node::Aggregate(_) => (node, Measure::Count, 1.0),
+            Node::AtLeast(aggregate, least) => (NodeId(*aggregate), Measure::Count, *least as f64),
+            Node::Compare(comparison, left, right) => {
+                let number = number(*right)?;
+                let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+                if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+                    return None;
+                }
+                match self.node(*left) {
+                    Node::Aggregate(aggregate) => {
+                        let measure = match aggregate.op {
+                            AggregateOp::Count | AggregateOp::Distinct | AggregateOp::ActiveDays => {
+                                Measure::Rising
+                            }
+                            AggregateOp::Greatest if upwards => Measure::Rising,
+                            AggregateOp::Least if !upwards => Measure::Falling,
+                            AggregateOp::Sum => Measure::Sum,
+                            _ => return None,
+                        };
+                        (*left, measure, number)
+                    }
+                    Node::Chain(first, rest) => match (self.node(*first), &rest[..]) {
+                        (Node::Now, [(Operator::Subtract, last)]) => (*last, Measure::Age, number),
+                        _ => return None,
+                    },
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let Node::Aggregate(own) = self.node(aggregate) else { return None };
+        let sound = match measure {
+            Measure::Age => own.op == AggregateOp::Last && own.property.is_none(),
+            Measure::Count => matches!(own.op, AggregateOp::Did | AggregateOp::Count),
+            _ => true,
+        };
+        // In these windows events enter as they come, and otherwise only leave.
+        let leaves_only = match own.window {
+            Window::All | Window::Sliding(_) => true,
+            Window::Calendar(_, 0) => measure != Measure::Age,
+            _ => false,
+        };
+        (sound && leaves_only).then_some((aggregate, measure, number))
+    }
+
+    /// What a keyed condition reads: also the events by which its parts exist.
+    fn parts(&self, parts: &Parts, condition: NodeId, reads: &mut Reads) {
+        reads.parts.extend(parts.reads.iter().map(|(kinds, _)| kinds.clone()));
+        for (_, window) in &parts.reads {
+            self.window(window, reads);
+        }
+        self.reads(condition, reads);
+    }
+
+    fn window(&self, window: &Window, reads: &mut Reads) {
+        match window {
+            Window::Calendar(..) => reads.zone = true,
+            Window::Session => reads.session = true,
+            Window::SinceLast(inner) => {
+                self.source(inner.0, reads);
+                self.window(&inner.1, reads);
+            }
+            _ => {}
+        }
+    }
+
+    fn source(&self, source: SourceId, reads: &mut Reads) {
+        reads.sources.push(source);
+        if let Filter::Node(filter) = self.sources[source.0 as usize].filter {
+            self.reads(filter, reads);
+        }
+    }
+
+    /// Everything below a node.
+    fn reads(&self, node: NodeId, reads: &mut Reads) {
+        match self.node(node) {
+            Node::Attribute(slot)
+            | Node::TestNumber(_, slot, _)
+            | Node::TestIs(slot, _)
+            | Node::TestIn(slot, _) => {
+                reads.slots.push(*slot);
+            }
+            Node::KeyedAttribute(prefix) => reads.prefixes.push(prefix.clone()),
+            Node::SessionNumber | Node::SessionStarted | Node::SessionDuration | Node::SessionEvents => {
+                reads.session = true;
+            }
+            Node::LocalTime | Node::LocalHour | Node::Weekday | Node::AtHour | Node::AtWeekday => {
+                reads.zone = true
+            }
+            Node::Age(inner) | Node::IsAnniversary(inner) => {
+                reads.zone = true;
+                self.reads(*inner, reads);
+            }
+            Node::Aggregate(aggregate) => {
+                reads.zone |= matches!(aggregate.op, AggregateOp::ActiveDays | AggregateOp::Streak);
+                self.source(aggregate.source, reads);
+                self.window(&aggregate.window, reads);
+            }
+            Node::Sequence(sequence) => {
+                for step in &sequence.steps {
+                    self.source(step.source, reads);
+                    step.without.iter().for_each(|(source, _)| self.source(*source, reads));
+                }
+                sequence.after.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&sequence.window, reads);
+            }
+            Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => reads.rules.push(*rule),
+            Node::Segment(id) => {
+                let segment = &self.segments[id.0 as usize];
+                match &segment.parts {
+                    Some(parts) => self.parts(parts, segment.root, reads),
+                    None => self.reads(segment.root, reads),
+                }
+            }
+            Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            other => other.children(|child| self.reads(child, reads)),
+        }
+    }
+
+    /// Enters an atom wherever it reads something.
+    fn note(&mut self, atom: NodeId, mut reads: Reads) {
+        reads.slots.sort_unstable();
+        reads.slots.dedup();
+        reads.sources.sort_unstable();
+        reads.sources.dedup();
+        let index = &mut self.index;
+        reads.slots.iter().for_each(|slot| index.slots[slot.0 as usize].other.push(atom));
+        for source in &reads.sources {
+            self.used[source.0 as usize] = true;
+            index.uses[source.0 as usize].others.push(atom);
+        }
+        if !reads.parts.is_empty() {
+            for (kind, _) in self.keep.kinds() {
+                if reads.parts.iter().any(|kinds| kinds.contains(kind, self.keep)) {
+                    index.parts[kind.0 as usize].push(atom);
+                }
+            }
+        }
+        index.prefixes.extend(reads.prefixes.into_iter().map(|prefix| (prefix, atom)));
+        for rule in reads.rules {
+            index.rules[rule as usize].push(atom);
+        }
+        if reads.session {
+            index.session.push(atom);
+        }
+        if reads.zone {
+            index.zone.push(atom);
+        }
+    }
+
+    fn finish(mut self) -> Index {
+        for number in 0..self.sources.len() {
+            if self.used[number] {
+                let mut reads = Reads::default();
+                self.source(SourceId(number as u32), &mut reads);
+                self.index.fixed[number] = reads.slots.is_empty() && !reads.zone && !reads.session;
+                self.enter_source(SourceId(number as u32));
+            }
+        }
+        let Maker { mut index, mut pairs, nodes, .. } = self;
+        pairs.sort_unstable();
+        pairs.dedup();
+        index.segments = Lists::of(nodes.len(), &pairs);
+        let sort = |list: &mut Vec<(f64, NodeId)>| list.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for slot in &mut index.slots {
+            sort(&mut slot.above);
+            sort(&mut slot.below);
+            sort(&mut slot.at);
+            slot.above.shrink_to_fit();
+            slot.below.shrink_to_fit();
+            slot.at.shrink_to_fit();
+        }
+        for uses in &mut index.uses {
+            uses.thresholds.iter_mut().for_each(|thresholds| sort(&mut thresholds.numbers));
+        }
+        index
+    }
+
+    fn enter_source(&mut self, id: SourceId) {
+        let source = &self.sources[id.0 as usize];
+        let mut access: Option<(PropertyId, Vec<Symbol>)> = None;
+        match source.filter {
+            Filter::None => {}
+            Filter::Text(property, text) => access = Some((property, vec![text])),
+            Filter::Node(node) => access = self.access(node),
+        }
+        let kinds: SmallVec<[EventKind; 4]> = match &source.kinds {
+            Kinds::These(kinds) => kinds.clone(),
+            any => self
+                .keep
+                .kinds()
+                .map(|(kind, _)| kind)
+                .filter(|kind| any.contains(*kind, self.keep))
+                .collect(),
+        };
+        for kind in kinds {
+            let index = &mut self.index.kinds[kind.0 as usize];
+            match (&access, source.filter) {
+                (_, Filter::None) => index.always.push(id),
+                (None, _) => index.others.push(id),
+                (Some((property, texts)), _) => {
+                    let place =
+                        index.texts.iter().position(|(known, _)| known == property).unwrap_or_else(|| {
+                            index.texts.push((*property, Map::default()));
+                            index.texts.len() - 1
+                        });
+                    for text in texts {
+                        index.texts[place].1.entry(text.packed()).or_default().push(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A property with the texts of which it must have one for a filter to hold.
+    fn access(&self, node: NodeId) -> Option<(PropertyId, Vec<Symbol>)> {
+        match self.node(node) {
+            Node::Compare(Comparison::Equal, left, right) => match (self.node(*left), self.node(*right)) {
+                (Node::Property(property), Node::Constant(Constant::Text(text))) => {
+                    Some((*property, vec![*text]))
+                }
+                _ => None,
+            },
+            Node::In(item, list) => match (self.node(*item), self.node(*list)) {
+                (Node::Property(property), Node::Constant(Constant::List(list))) => {
+                    let text = |constant: &Constant| match constant {
+                        Constant::Text(text) => Some(*text),
+                        _ => None,
+                    };
+                    let mut texts: Vec<Symbol> = list.iter().map(text).collect::<Option<_>>()?;
+                    texts.sort_unstable();
+                    texts.dedup();
+                    Some((*property, texts))
+                }
+                _ => None,
+            },
+            Node::And(all) => all.iter().find_map(|each| self.access(*each)),
+            _ => None,
+        }
+    }
+}
+
+/// A value as a number that thresholds are compared with.
+pub(crate) fn measure(value: &Val<'_>) -> Option<f64> {
+    match value {
+        Val::Instant(at) => Some(*at as f64),
+        other => other.number(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Which of a user's kept events belong to a source.
+
+use crate::segment::evaluate::{Evaluation, EventView};
+use crate::segment::plan::SourceId;
+use crate::segment::window::Span;
+use std::ops::Range;
+
+/// Up to so many rows, those of a source are the bits of one word, worked out once for all that ask.
+pub(crate) const MASK_ROWS: usize = u64::BITS as usize;
+
+/// The places of a source's events within a range of rows, oldest first.
+#[derive(Debug, Clone)]
+pub(crate) struct Places<'e, 'a> {
+    evaluation: &'e Evaluation<'a>,
+    source: SourceId,
+    rest: Rest<'e>,
+}
+
+#[derive(Debug, Clone)]
+enum Rest<'e> {
+    Mask(u64),
+    Ring(&'e [u32]),
+    Scan(Range<usize>),
+}
+
+impl Iterator for Places<'_, '_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let place = match &mut self.rest {
+                Rest::Mask(0) => return None,
+                Rest::Mask(mask) => {
+                    let place = mask.trailing_zeros();
+                    *mask &= *mask - 1;
+                    place as usize
+                }
+                Rest::Ring(ring) => {
+                    let (first, rest) = ring.split_first()?;
+                    *ring = rest;
+                    *first as usize
+                }
+                Rest::Scan(range) => {
+                    let place = range.next()?;
+                    if !self.evaluation.belongs(self.source, place) {
+                        continue;
+                    }
+                    place
+                }
+            };
+            if self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+                return Some(place);
+            }
+        }
+    }
+}
+
+impl DoubleEndedIterator for Places<'_, '_> {
+    fn next_back(&mut self) -> Option<usize> {
+        loop {
+            let place = match &mut self.rest {
+                Rest::Mask(0) => return None,
+                Rest::Mask(mask) => {
+                    let place = u64::BITS - 1 - mask.leading_zeros();
+                    *mask &= !(1 << place);
+                    place as usize
+                }
+                Rest::Ring(ring) => {
+                    let (last, rest) = ring.split_last()?;
+                    *ring = rest;
+                    *last as usize
+                }
+                Rest::Scan(range) => {
+                    let place = range.next_back()?;
+                    if !self.evaluation.belongs(self.source, place) {
+                        continue;
+                    }
+                    place
+                }
+            };
+            if self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+                return Some(place);
+            }
+        }
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    /// Whether the row at a place belongs to a source, whatever the part.
+    fn belongs(&self, source: SourceId, place: usize) -> bool {
+        let (source, event) = (self.plan.source(source), self.view_at(place));
+        source.kinds.contains(event.kind, &self.plan.keep) && self.meets(source.filter, event)
+    }
+
+    /// Whether the row at a place is one of a source, and of the part.
+    pub(crate) fn has(&self, source: SourceId, place: usize) -> bool {
+        self.places(source, place..place + 1).next().is_some()
+    }
+
+    pub(crate) fn view_at(&self, place: usize) -> EventView<'a> {
+        self.view(self.rows()[place])
+    }
+
+    /// The places of the events of a source, and of the part, within a range of rows.
+    pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
+        let rest = match self.scratch {
+            Some(scratch) if self.rows().len() <= MASK_ROWS => {
+                let mask = scratch.mask(source, || {
+                    let bit = |place: usize| u64::from(self.belongs(source, place)) << place;
+                    (0..self.rows().len()).fold(0, |mask, place| mask | bit(place))
+                });
+                Rest::Mask(mask & bits(&range))
+            }
+            _ => match self.profile.history.rings() {
+                Some(rings) if self.plan.index.is_fixed(source) => {
+                    Rest::Ring(within(rings.of(source.0), &range))
+                }
+                _ => Rest::Scan(range),
+            },
+        };
+        Places { evaluation: self, source, rest }
+    }
+
+    /// How many events of a source lie within a range of rows.
+    pub(crate) fn count(&self, source: SourceId, range: Range<usize>) -> usize {
+        let places = self.places(source, range);
+        match (&places.rest, self.part) {
+            (Rest::Mask(mask), None) => mask.count_ones() as usize,
+            (Rest::Ring(ring), None) => ring.len(),
+            _ => places.count(),
+        }
+    }
+
+    /// The events of a source within a span, oldest first.
+    pub(crate) fn events_in(
+        &self,
+        source: SourceId,
+        span: &Span,
+    ) -> impl DoubleEndedIterator<Item = EventView<'a>> + Clone {
+        self.places(source, span.rows.clone()).map(|place| self.view_at(place))
+    }
+}
+
+/// The bits of a range.
+fn bits(range: &Range<usize>) -> u64 {
+    let below = |end: usize| if end >= MASK_ROWS { u64::MAX } else { (1 << end) - 1 };
+    below(range.end) & !below(range.start)
+}
+
+/// The part of a ring that lies in a range.
+fn within<'r>(ring: &'r [u32], range: &Range<usize>) -> &'r [u32] {
+    let start = ring.partition_point(|place| (*place as usize) < range.start);
+    let end = ring.partition_point(|place| (*place as usize) < range.end);
+    &ring[start..end]
+}

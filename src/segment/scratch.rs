@@ -1,0 +1,130 @@
+use crate::profile::{Packed, Profile};
+use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
+use std::cell::Cell;
+
+/// What one look at a user works out once and many expressions ask for: the attributes by slot, and which kept
+/// events belong to a source. Room that is used again for the next user; no part of the state.
+///
+/// Invariant: what stands beside an older `stamp` than the present one says nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    facts: Vec<Packed>,
+    /// The slots that are not missing.
+    filled: Vec<SlotId>,
+    masks: Vec<Cell<(u32, u64)>>,
+    stamp: u32,
+    marks: Marks,
+    candidates: Vec<SegmentId>,
+}
+
+/// A set of segments that gives them in order.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    words: Vec<u64>,
+    /// Which words are not zero.
+    summary: Vec<u64>,
+}
+
+impl Marks {
+    pub(crate) fn begin(&mut self, segments: usize) {
+        let words = segments.div_ceil(64);
+        if self.words.len() != words {
+            self.words = vec![0; words];
+            self.summary = vec![0; words.div_ceil(64)];
+        }
+    }
+
+    pub(crate) fn mark(&mut self, segment: SegmentId) {
+        let word = segment.0 as usize / 64;
+        self.words[word] |= 1 << (segment.0 % 64);
+        self.summary[word / 64] |= 1 << (word % 64);
+    }
+
+    /// Takes them out, in order.
+    fn drain_into(&mut self, out: &mut Vec<SegmentId>) {
+        for (i, summary) in self.summary.iter_mut().enumerate() {
+            let mut rest = std::mem::take(summary);
+            while rest != 0 {
+                let word = i * 64 + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                let mut bits = std::mem::take(&mut self.words[word]);
+                while bits != 0 {
+                    out.push(SegmentId(word as u32 * 64 + bits.trailing_zeros()));
+                    bits &= bits - 1;
+                }
+            }
+        }
+    }
+}
+
+impl Scratch {
+    /// Begins a look at a user, or another one after something happened.
+    pub(crate) fn begin(&mut self, plan: &Plan, profile: &Profile) {
+        if self.facts.len() != plan.slots.len() || self.masks.len() != plan.sources.len() {
+            *self = Scratch {
+                marks: std::mem::take(&mut self.marks),
+                candidates: std::mem::take(&mut self.candidates),
+                facts: vec![Packed::MISSING; plan.slots.len()],
+                masks: vec![Cell::new((0, 0)); plan.sources.len()],
+                ..Scratch::default()
+            };
+        }
+        for slot in self.filled.drain(..) {
+            self.facts[slot.0 as usize] = Packed::MISSING;
+        }
+        for attribute in profile.attributes.iter() {
+            if let Some(slot) = plan.slot_of.get(&attribute.name) {
+                self.facts[slot.0 as usize] = attribute.value;
+                self.filled.push(*slot);
+            }
+        }
+        self.forget_events();
+    }
+
+    /// Forgets which events belong to what: there are other ones now.
+    pub(crate) fn forget_events(&mut self) {
+        match self.stamp.checked_add(1) {
+            Some(next) => self.stamp = next,
+            None => {
+                self.masks.iter().for_each(|mask| mask.set((0, 0)));
+                self.stamp = 1;
+            }
+        }
+    }
+
+    pub(crate) fn take_marks(&mut self) -> Marks {
+        std::mem::take(&mut self.marks)
+    }
+
+    pub(crate) fn put_marks(&mut self, marks: Marks) {
+        self.marks = marks;
+    }
+
+    /// The segments that were marked, in order; the room is given back.
+    pub(crate) fn take_candidates(&mut self) -> Vec<SegmentId> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        self.marks.drain_into(&mut candidates);
+        candidates
+    }
+
+    pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>) {
+        candidates.clear();
+        self.candidates = candidates;
+    }
+
+    pub(crate) fn fact(&self, slot: SlotId) -> Packed {
+        self.facts[slot.0 as usize]
+    }
+
+    /// The rows of a source as bits, worked out at most once.
+    pub(crate) fn mask(&self, source: SourceId, work_out: impl FnOnce() -> u64) -> u64 {
+        let cell = &self.masks[source.0 as usize];
+        let (stamp, mask) = cell.get();
+        if stamp == self.stamp {
+            return mask;
+        }
+        let mask = work_out();
+        cell.set((self.stamp, mask));
+        mask
+    }
+}
