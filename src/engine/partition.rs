@@ -11,6 +11,7 @@ use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,7 +58,8 @@ pub struct Partition {
     parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     applied: Applied,
-    scratch: Scratch,
+    /// Behind a lock that is never taken, because readers of a partition must not see it.
+    scratch: Mutex<Scratch>,
     due: Vec<UserKey>,
 }
 
@@ -108,7 +110,7 @@ impl Partition {
             stats: vec![SegmentStats::default(); plan.segments.len()],
             parts_dropped: 0,
             applied: Applied::default(),
-            scratch: Scratch::default(),
+            scratch: Mutex::default(),
             due: Vec::new(),
             compiled,
             settings,
@@ -313,7 +315,7 @@ impl Partition {
             self.users.push(UserRow::default());
         }
         if is_new {
-            self.users[user.0 as usize].memberships = Memberships::begin(now);
+            self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
         }
         let everything = absorbed.is_some();
         if let Some((absorbed, name)) = absorbed {
@@ -426,7 +428,7 @@ impl Partition {
             &mut Look {
                 plan,
                 store: &mut self.store,
-                scratch: &mut self.scratch,
+                scratch: self.scratch.get_mut(),
                 user,
                 now,
                 dropped: &mut self.parts_dropped,

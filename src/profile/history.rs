@@ -1,5 +1,4 @@
 use crate::model::Instant;
-use crate::profile::rings::Rings;
 use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
 
 /// One kept event: 16 bytes, and eight for each property that is kept with it.
@@ -41,7 +40,6 @@ impl Row {
 pub(crate) struct History {
     rows: Vec<Row>,
     values: Vec<Packed>,
-    rings: Option<Box<Rings>>,
 }
 
 impl History {
@@ -58,8 +56,9 @@ impl History {
         &self.values[row.start as usize..]
     }
 
-    /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history.
-    pub(crate) fn insert(&mut self, at: Instant, kind: EventKind, arrival: u32, values: &[Packed]) {
+    /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history. Gives
+    /// whether other rows had to move.
+    pub(crate) fn insert(&mut self, at: Instant, kind: EventKind, arrival: u32, values: &[Packed]) -> bool {
         let row = Row::new(at, kind, arrival, self.values.len() as u32);
         grow(&mut self.values, values.len());
         self.values.extend_from_slice(values);
@@ -68,32 +67,27 @@ impl History {
             Some(last) if last.order() > row.order() => {
                 let place = self.rows.partition_point(|r| r.order() <= row.order());
                 self.rows.insert(place, row);
-                self.rings = None;
+                true
             }
-            _ => self.rows.push(row),
+            _ => {
+                self.rows.push(row);
+                false
+            }
         }
-    }
-
-    /// Which rows belong to which source, where that is worked out.
-    pub(crate) fn rings(&self) -> Option<&Rings> {
-        self.rings.as_deref().filter(|rings| rings.rows() == self.rows.len())
-    }
-
-    pub(crate) fn set_rings(&mut self, rings: Option<Box<Rings>>) {
-        self.rings = rings;
-    }
-
-    /// The rings as they were before events came in at the end; nothing if anything else happened.
-    pub(crate) fn take_rings(&mut self) -> Option<Box<Rings>> {
-        self.rings.take()
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.rows.len() == self.rows.capacity() && !self.rows.is_empty()
     }
 
-    /// Drops what no definition can see any more. O(rows).
-    pub(crate) fn prune(&mut self, now: Instant, session: &Session, keep: &Keep, symbols: &mut Symbols) {
+    /// Drops what no definition can see any more, and gives whether there was anything. O(rows).
+    pub(crate) fn prune(
+        &mut self,
+        now: Instant,
+        session: &Session,
+        keep: &Keep,
+        symbols: &mut Symbols,
+    ) -> bool {
         let expired = |row: Row| {
             let kind = keep.kind(row.kind());
             let in_session = kind.session && row.at() >= session.first.as_millis();
@@ -105,9 +99,8 @@ impl History {
                 }
         };
         if !self.rows.iter().any(|row| expired(*row)) {
-            return;
+            return false;
         }
-        self.rings = None;
         let mut values = Vec::with_capacity(self.values.len());
         self.rows.retain_mut(|row| {
             let width = keep.kind(row.kind()).columns.len();
@@ -121,6 +114,7 @@ impl History {
             true
         });
         self.values = values;
+        true
     }
 
     /// Takes over the events of another history.

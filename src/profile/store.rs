@@ -3,7 +3,8 @@ use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Symbol, Symbols};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Rings, Symbol, Symbols};
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -22,6 +23,8 @@ pub(crate) struct ProfileStore {
     profiles: Pages<Option<Profile>>,
     free: Vec<u32>,
     ids: IdTable,
+    /// Of users with long histories.
+    rings: HashMap<UserKey, Rings, ahash::RandomState>,
     /// Counts messages; its low half orders events of one instant.
     arrivals: u64,
 }
@@ -78,6 +81,7 @@ impl ProfileStore {
             profiles: Pages::default(),
             free: Vec::new(),
             ids: IdTable::default(),
+            rings: HashMap::default(),
             arrivals: 0,
         }
     }
@@ -96,6 +100,19 @@ impl ProfileStore {
 
     pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
         self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile")
+    }
+
+    /// Which rows of a user's history belong to which source, where that is worked out.
+    pub(crate) fn rings(&self, user: UserKey) -> Option<&Rings> {
+        self.rings.get(&user)
+    }
+
+    pub(crate) fn take_rings(&mut self, user: UserKey) -> Option<Rings> {
+        self.rings.remove(&user)
+    }
+
+    pub(crate) fn put_rings(&mut self, user: UserKey, rings: Rings) {
+        self.rings.insert(user, rings);
     }
 
     pub(crate) fn zone(&self, profile: &Profile) -> &Zone {
@@ -205,6 +222,8 @@ impl ProfileStore {
                 let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
                 let profile =
                     self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+                self.rings.remove(&weak);
+                self.rings.remove(&user);
                 profile.absorb(absorbed, &keep, &rules, gap, &mut self.symbols);
                 profile.ids.extend_from_slice(&numbers);
                 numbers.iter().for_each(|number| self.ids.set_owner(*number, user));
@@ -246,7 +265,7 @@ impl ProfileStore {
         let arrival = self.arrivals as u32;
         out.arrival = arrival;
         out.at = at.as_millis();
-        let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
+        let Self { keep, rules, symbols, profiles, session_gap, rings, .. } = self;
         let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
         profile.first_seen = profile.first_seen.min(at);
         profile.last_seen = profile.last_seen.max(at);
@@ -269,6 +288,7 @@ impl ProfileStore {
                     }
                 }
             }
+            let mut moved = false;
             for (kind, start) in &out.events {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
@@ -276,12 +296,15 @@ impl ProfileStore {
                     continue;
                 }
                 if profile.history.is_full() {
-                    profile.history.prune(now, &profile.session, keep, symbols);
+                    moved |= profile.history.prune(now, &profile.session, keep, symbols);
                 }
                 values.iter().for_each(|value| {
                     symbols.share(*value);
                 });
-                profile.history.insert(at, *kind, arrival, values);
+                moved |= profile.history.insert(at, *kind, arrival, values);
+            }
+            if moved {
+                rings.remove(&user);
             }
             return;
         }
@@ -314,6 +337,7 @@ impl ProfileStore {
     pub(crate) fn forget(&mut self, user: UserKey) -> Arc<str> {
         let profile = self.profiles[user.0 as usize].take().expect("a user key is dropped with its profile");
         self.free.push(user.0);
+        self.rings.remove(&user);
         profile.ids.iter().for_each(|number| self.ids.remove(*number));
         let name = profile.name.clone();
         profile.release(&mut self.symbols);

@@ -1,6 +1,6 @@
 //! Which segments a look at a user has to evaluate.
 
-use crate::profile::{Applied, Rings};
+use crate::profile::Applied;
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::{Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
@@ -85,7 +85,7 @@ impl Look<'_> {
         if rows <= MASK_ROWS {
             return;
         }
-        let known = self.store.get_mut(self.user).history.take_rings();
+        let known = self.store.take_rings(self.user);
         let mut rings = known.filter(|rings| rings.rows() <= rows).unwrap_or_default();
         {
             let evaluation = self.evaluation();
@@ -97,10 +97,10 @@ impl Look<'_> {
                         sources.push(source.0);
                     }
                 });
-                Rings::push(&mut rings, sources.iter().copied());
+                rings.push(sources.iter().copied());
             }
         }
-        self.store.get_mut(self.user).history.set_rings(Some(rings));
+        self.store.put_rings(self.user, rings);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Nodes to values, each with the instant until which it holds.
 
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Symbols, UserKey};
+use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
+use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
@@ -53,6 +54,8 @@ pub(crate) struct Evaluation<'a> {
     /// The part: a property and its value.
     pub(crate) part: Option<(PropertyId, Packed)>,
     pub(crate) scratch: Option<&'a Scratch>,
+    /// Where the history is long: which rows belong to which source.
+    pub(crate) rings: Option<&'a Rings>,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
     known: RefCell<Vec<(SegmentId, Option<Packed>, Truth)>>,
 }
@@ -65,6 +68,8 @@ impl<'a> Evaluation<'a> {
         now: Instant,
     ) -> Evaluation<'a> {
         let profile = store.get(user);
+        let rows = profile.history.rows().len();
+        let rings = if rows > MASK_ROWS { store.rings(user) } else { None };
         Evaluation {
             plan,
             profile,
@@ -74,6 +79,7 @@ impl<'a> Evaluation<'a> {
             now: now.as_millis(),
             part: None,
             scratch: None,
+            rings: rings.filter(|rings| rings.rows() == rows),
             known: RefCell::new(Vec::new()),
         }
     }

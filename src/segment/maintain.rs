@@ -16,47 +16,63 @@ use std::sync::Arc;
 /// this one is not; of all others, that this one is.
 ///
 /// Invariants: 1. a segment that is not listed is as it is for a user of whom nothing is known, entered as the
-/// profile began. 2. lists are sorted by segment, and by key within it. 3. keys hold shares in `Symbols`. 4. time
-/// alone changes nothing before the least `until`.
+/// profile began. 2. rows are sorted by tag, parts by segment and key. 3. keys hold shares in `Symbols`. 4. time
+/// alone changes nothing before the least instant of what is due.
 #[derive(Debug, Default)]
 pub(crate) struct Memberships {
-    began: Moment,
-    stays: Vec<Stay>,
-    due: Vec<Due>,
+    rows: Vec<Row>,
     /// Behind a pointer, because most users have none.
     #[allow(clippy::box_collection)]
     keyed: Option<Box<Vec<Part>>>,
 }
 
-/// An instant that need not be aligned, so that a row of it takes twelve bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Moment([u32; 2]);
+/// An instant that is known of a segment, in twelve bytes.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    tag: Tag,
+    /// Halves, so that the row need not be aligned to eight bytes.
+    at: [u32; 2],
+}
 
-impl Moment {
-    fn new(at: i64) -> Moment {
-        Moment([(at as u64 >> 32) as u32, at as u32])
+/// A segment's number above one bit of what its row tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Tag(u32);
+
+impl Tag {
+    /// When the profile began.
+    const BEGAN: Tag = Tag(u32::MAX - 1);
+
+    /// Since when the user is in it; [`OUT`] for one that is not in it.
+    fn stay(segment: SegmentId) -> Tag {
+        Tag(segment.0 << 1)
     }
 
-    fn get(self) -> i64 {
-        (u64::from(self.0[0]) << 32 | u64::from(self.0[1])) as i64
+    /// When time alone can change it next.
+    fn due(segment: SegmentId) -> Tag {
+        Tag(segment.0 << 1 | 1)
+    }
+
+    fn segment(self) -> SegmentId {
+        SegmentId(self.0 >> 1)
+    }
+
+    fn is_due(self) -> bool {
+        self.0 & 1 == 1
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Stay {
-    segment: SegmentId,
-    /// Since when it is a member; [`OUT`] where it is none.
-    since: Moment,
+impl Row {
+    fn new(tag: Tag, at: i64) -> Row {
+        Row { tag, at: [(at as u64 >> 32) as u32, at as u32] }
+    }
+
+    fn at(self) -> i64 {
+        (u64::from(self.at[0]) << 32 | u64::from(self.at[1])) as i64
+    }
 }
 
 /// Stands for no stay.
 const OUT: i64 = i64::MIN;
-
-#[derive(Debug, Clone, Copy)]
-struct Due {
-    segment: SegmentId,
-    until: Moment,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Part {
@@ -84,8 +100,32 @@ pub(crate) struct Look<'a> {
 
 impl Memberships {
     /// Those of a user of whom nothing is known.
-    pub(crate) fn begin(now: Instant) -> Memberships {
-        Memberships { began: Moment::new(now.as_millis()), ..Memberships::default() }
+    pub(crate) fn begin(plan: &Plan, now: Instant) -> Memberships {
+        let began = Row::new(Tag::BEGAN, now.as_millis());
+        let rows = if plan.defaults.is_empty() { Vec::new() } else { vec![began] };
+        Memberships { rows, keyed: None }
+    }
+
+    fn get(&self, tag: Tag) -> Option<i64> {
+        self.rows.binary_search_by_key(&tag, |row| row.tag).ok().map(|place| self.rows[place].at())
+    }
+
+    /// Puts a row in its place, or takes it away.
+    fn put(&mut self, tag: Tag, at: Option<i64>) {
+        match (self.rows.binary_search_by_key(&tag, |row| row.tag), at) {
+            (Ok(place), Some(at)) => self.rows[place] = Row::new(tag, at),
+            (Ok(place), None) => {
+                self.rows.remove(place);
+            }
+            (Err(_), None) => {}
+            (Err(place), Some(at)) => {
+                // Most users have few, so room is made by few.
+                if self.rows.len() == self.rows.capacity() {
+                    self.rows.reserve_exact(2.max(self.rows.len() / 8));
+                }
+                self.rows.insert(place, Row::new(tag, at));
+            }
+        }
     }
 
     fn parts(&self) -> &[Part] {
@@ -96,35 +136,39 @@ impl Memberships {
         self.keyed.get_or_insert_default()
     }
 
+    fn dues(&self) -> impl Iterator<Item = (SegmentId, i64)> {
+        self.rows.iter().filter(|row| row.tag.is_due()).map(|row| (row.tag.segment(), row.at()))
+    }
+
     /// The earliest instant at which time alone can change something.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let whole = self.due.iter().map(|due| due.until.get());
+        let whole = self.dues().map(|(_, until)| until);
         let deadline = whole.chain(self.parts().iter().map(|part| part.until)).min();
         deadline.filter(|at| *at != NEVER).map(Instant::from_millis)
     }
 
     /// The segments that can change by time alone at `now` or before.
     pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = SegmentId> {
-        let whole = self.due.iter().filter(move |due| due.until.get() <= now).map(|due| due.segment);
+        let whole = self.dues().filter(move |(_, until)| *until <= now).map(|(segment, _)| segment);
         whole.chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
     }
 
     /// Since when the user is in a segment that is not keyed.
     fn since(&self, plan: &Plan, segment: SegmentId) -> Option<i64> {
-        match self.stays.binary_search_by_key(&segment, |stay| stay.segment) {
-            Ok(place) => Some(self.stays[place].since.get()).filter(|since| *since != OUT),
-            Err(_) => plan.is_default(segment).then(|| self.began.get()),
+        match self.get(Tag::stay(segment)) {
+            Some(since) => Some(since).filter(|since| *since != OUT),
+            None if plan.is_default(segment) => self.get(Tag::BEGAN),
+            None => None,
         }
     }
 
-    /// The segments that are not keyed and that the user is in, in order, each with the beginning of the stay.
+    /// The segments that are not keyed and that the user is in, each with the beginning of the stay.
     fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
-        let listed =
-            |segment: &SegmentId| self.stays.binary_search_by_key(segment, |stay| stay.segment).is_ok();
-        let defaults = plan.defaults.iter().filter(move |segment| !listed(segment));
-        let defaults = defaults.map(|segment| (*segment, self.began.get()));
-        let stays = self.stays.iter().map(|stay| (stay.segment, stay.since.get()));
-        defaults.chain(stays.filter(|(_, since)| *since != OUT))
+        let unlisted = plan.defaults.iter().filter(|segment| self.get(Tag::stay(**segment)).is_none());
+        let began = self.get(Tag::BEGAN);
+        let unlisted = unlisted.filter_map(move |segment| Some((*segment, began?)));
+        let stays = self.rows.iter().filter(|row| !row.tag.is_due() && row.tag != Tag::BEGAN);
+        unlisted.chain(stays.map(|row| (row.tag.segment(), row.at())).filter(|(_, since)| *since != OUT))
     }
 
     /// The segments that the user is in, in order of definition, each with the beginning of the stay: for a keyed
@@ -163,12 +207,9 @@ impl Memberships {
         let before = if is_first { None } else { self.since(look.plan, segment) };
         let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
         look.report(segment, None, before, after);
-        let is_listed =
-            if look.plan.is_default(segment) { after != Some(self.began.get()) } else { after.is_some() };
-        let stay = Stay { segment, since: Moment::new(after.unwrap_or(OUT)) };
-        put(&mut self.stays, stay, |stay| stay.segment, is_listed);
-        let due = Due { segment, until: Moment::new(truth.until) };
-        put(&mut self.due, due, |due| due.segment, truth.until != NEVER);
+        let unlisted = if look.plan.is_default(segment) { self.get(Tag::BEGAN) } else { None };
+        self.put(Tag::stay(segment), (after != unlisted).then(|| after.unwrap_or(OUT)));
+        self.put(Tag::due(segment), (truth.until != NEVER).then_some(truth.until));
     }
 
     fn refresh_parts(&mut self, look: &mut Look<'_>, segment: SegmentId, parts: &Parts, touch: Touch<'_>) {
@@ -309,30 +350,12 @@ impl Memberships {
         let instant = |since: i64| (since != OUT).then(|| Instant::from_millis(since));
         let whole =
             self.whole(plan).map(move |(segment, since)| (segment, Value::Null, instant(since), NEVER));
-        let due = self.due.iter().map(|due| (due.segment, Value::Null, None, due.until.get()));
+        let due = self.dues().map(|(segment, until)| (segment, Value::Null, None, until));
         let parts = self
             .parts()
             .iter()
             .map(move |part| (part.segment, symbols.value(part.key), instant(part.since), part.until));
         whole.chain(due).chain(parts)
-    }
-}
-
-/// Puts a row in its place, or takes it away.
-fn put<T>(rows: &mut Vec<T>, row: T, segment: impl Fn(&T) -> SegmentId, is_listed: bool) {
-    match rows.binary_search_by_key(&segment(&row), segment) {
-        Ok(place) if is_listed => rows[place] = row,
-        Ok(place) => {
-            rows.remove(place);
-        }
-        Err(_) if !is_listed => {}
-        Err(place) => {
-            // Few users have many, so room is made by few.
-            if rows.len() == rows.capacity() {
-                rows.reserve_exact(2.max(rows.len() / 8));
-            }
-            rows.insert(place, row);
-        }
     }
 }
 

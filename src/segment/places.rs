@@ -111,7 +111,7 @@ impl<'a> Evaluation<'a> {
                 });
                 Rest::Mask(mask & bits(&range))
             }
-            _ => match self.profile.history.rings() {
+            _ => match self.rings {
                 Some(rings) if self.plan.index.is_fixed(source) => {
                     Rest::Ring(within(rings.of(source.0), &range))
                 }

@@ -4,7 +4,7 @@ use crate::journey::{
 };
 use crate::model::{Duration, Ids, Instant, Message, Object, Problem, Value};
 use crate::profile::{Applied, ProfileStore, UserKey};
-use crate::segment::{EventView, Memberships, Plan, Schema, Touch};
+use crate::segment::{EventView, Look, Memberships, Plan, Schema, Scratch, Touch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -284,7 +284,10 @@ impl Shop {
         }
         let resolved = self.store.resolve(&message, now);
         let user = resolved.user;
-        let mut touch_all = resolved.is_new;
+        if resolved.is_new {
+            self.memberships.insert(user, Memberships::begin(&self.plan, now));
+        }
+        let mut touch_all = false;
         if let Some((from, _)) = resolved.absorbed {
             self.memberships.remove(&from);
             let render = |_: &RenderRequest<'_>| Ok(Object::new());
@@ -294,7 +297,11 @@ impl Shop {
         }
         let mut applied = Applied::default();
         self.store.apply(user, &message, when, now, &mut applied);
-        let touch = if touch_all { Touch::Everything } else { Touch::Message(&applied) };
+        let touch = match (touch_all, resolved.is_new) {
+            (true, _) => Touch::Everything,
+            (false, true) => Touch::First(&applied),
+            (false, false) => Touch::Message(&applied),
+        };
         let event = message.event().zip(applied.events.first()).map(|((name, properties), (kind, start))| {
             let view = EventView { at: when.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at: when }
@@ -307,7 +314,17 @@ impl Shop {
         let Shop { plan, store, journeys, memberships, now, notes, .. } = self;
         let mut changes = Vec::new();
         let row = memberships.entry(user).or_default();
-        row.refresh(plan, store, user, touch, *now, &mut 0, &mut changes);
+        let (mut scratch, mut dropped, now) = (Scratch::default(), 0, *now);
+        let look = Look {
+            plan,
+            store,
+            scratch: &mut scratch,
+            user,
+            now,
+            dropped: &mut dropped,
+            changes: &mut changes,
+        };
+        row.refresh(&mut { look }, touch);
         let render = |request: &RenderRequest<'_>| {
             if request.event.is_some_and(|event| event.get("broken").is_some()) {
                 return Err("broken".into());
@@ -322,12 +339,12 @@ impl Shop {
             }
             Ok(content)
         };
-        let cx = Context { plan, store, now: *now, render: &render };
+        let cx = Context { plan, store, now, render: &render };
         if let Some(event) = &event {
             journeys.on_event(&cx, user, event, notes);
         }
         journeys.on_changes(&cx, user, &changes, notes);
-        if journeys.deadline(user).is_some_and(|due| due <= *now) {
+        if journeys.deadline(user).is_some_and(|due| due <= now) {
             journeys.on_time(&cx, user, notes);
         }
     }
