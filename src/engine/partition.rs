@@ -69,8 +69,6 @@ pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.
     journey_due: Instant,
-    /// The earliest instant at which time alone changes something: the truth.
-    deadline: Instant,
     /// The earliest hint in the wheel.
     hinted: Instant,
 }
@@ -80,7 +78,14 @@ const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
-        UserRow { memberships: Memberships::default(), journey_due: NEVER, deadline: NEVER, hinted: NEVER }
+        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER }
+    }
+}
+
+impl UserRow {
+    /// The earliest instant at which time alone changes something.
+    fn deadline(&self) -> Instant {
+        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
     }
 }
 
@@ -380,8 +385,8 @@ impl Partition {
         let Partition { timers, users, due, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
-            row.hinted = row.deadline;
-            (row.deadline != NEVER).then_some(row.deadline)
+            row.hinted = row.deadline();
+            (row.hinted != NEVER).then_some(row.hinted)
         };
         timers.next_batch(until, deadline, due)
     }
@@ -465,12 +470,12 @@ impl Partition {
     /// Puts a hint into the wheel where none comes up in time.
     fn schedule(&mut self, user: UserKey, now: Instant) {
         let row = &mut self.users[user.0 as usize];
-        row.deadline = row.memberships.deadline().unwrap_or(NEVER).min(row.journey_due);
+        let deadline = row.deadline();
         // A hint that has come up is gone.
         let hinted = if row.hinted > now { row.hinted } else { NEVER };
-        row.hinted = hinted.min(row.deadline);
+        row.hinted = hinted.min(deadline);
         if row.hinted != hinted {
-            self.timers.schedule(row.deadline, user);
+            self.timers.schedule(deadline, user);
         }
     }
 }

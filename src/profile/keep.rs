@@ -109,7 +109,7 @@ impl Keep {
         &self.kinds[kind.0 as usize]
     }
 
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = (EventKind, &KindKeep)> {
+    pub(crate) fn kinds(&self) -> impl ExactSizeIterator<Item = (EventKind, &KindKeep)> {
         self.kinds.iter().enumerate().map(|(i, keep)| (EventKind(i as u16), keep))
     }
 

@@ -82,6 +82,12 @@ impl Evaluation<'_> {
                 if *op == AggregateOp::Streak { self.aggregate(aggregate).until } else { departure(1) };
             return Truth::new(now, until);
         }
+        // What events only raise falls only as they leave.
+        let rises = !matches!(op, AggregateOp::Least | AggregateOp::First | AggregateOp::Last);
+        let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+        if rises && upwards && !now {
+            return Truth::new(false, span.until);
+        }
         if holds(count - 1) != now {
             let (mut same, mut other) = (0, count - 1);
             while other - same > 1 {

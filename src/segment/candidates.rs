@@ -4,10 +4,13 @@ use crate::profile::Applied;
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::{Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::places::MASK_ROWS;
+use crate::segment::places::{MASK_ROWS, bits};
 use crate::segment::plan::{Node, NodeId, SegmentId, SourceId};
 use crate::segment::scratch::Marks;
 use smallvec::SmallVec;
+
+/// Thresholds of an aggregate that are looked through before it is.
+const FEW: usize = 8;
 
 /// What happened to a user, so that only what it can change is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +31,9 @@ impl Look<'_> {
         self.scratch.begin(self.plan, self.store.get(self.user));
         let mut marks = self.scratch.take_marks();
         marks.begin(self.plan.segments.len());
-        memberships.due(self.now.as_millis()).for_each(|segment| marks.mark(segment));
+        if memberships.deadline().is_some_and(|due| due <= self.now) {
+            memberships.due(self.now.as_millis()).for_each(|segment| marks.mark(segment));
+        }
         match touch {
             Touch::Time => {}
             Touch::Everything => (0..self.plan.segments.len() as u32).for_each(|n| marks.mark(SegmentId(n))),
@@ -56,7 +61,7 @@ impl Look<'_> {
         if applied.events.is_empty() {
             return;
         }
-        let mut sources: SmallVec<[SourceId; 32]> = SmallVec::new();
+        let mut sources: SmallVec<[SourceId; 64]> = SmallVec::new();
         {
             let evaluation = self.evaluation();
             for (kind, start) in &applied.events {
@@ -65,16 +70,24 @@ impl Look<'_> {
                 evaluation.sources_of(event, |source| sources.push(source));
             }
         }
-        sources.sort_unstable();
-        sources.dedup();
+        if applied.events.len() > 1 {
+            sources.sort_unstable();
+            sources.dedup();
+        }
         self.bring_rings_up();
         let evaluation = self.evaluation();
+        let passes = |segment: &&SegmentId| evaluation.passes(index.gate(**segment));
+        let mut mark = |atom: NodeId| index.segments(atom).iter().filter(passes).for_each(|s| marks.mark(*s));
         let added = evaluation.added(applied.arrival);
         for source in &sources {
             let uses = index.uses(*source);
             uses.others.iter().for_each(|atom| mark(*atom));
             for thresholds in &uses.thresholds {
-                evaluation.crossed(*source, thresholds, &added, &mut mark);
+                // Few segments are asked whether it matters to them before anything is worked out.
+                let matters = |atom: NodeId| index.segments(atom).iter().any(|segment| passes(&segment));
+                if thresholds.atoms().len() > FEW || thresholds.atoms().any(matters) {
+                    evaluation.crossed(*source, thresholds, added, &mut mark);
+                }
             }
         }
     }
@@ -115,16 +128,11 @@ impl Evaluation<'_> {
         });
     }
 
-    /// The places of the rows that came in with one message.
-    fn added(&self, arrival: u32) -> SmallVec<[usize; 4]> {
+    /// Where the rows begin that came in with a message at the end of the history; nothing where it was late.
+    fn added(&self, arrival: u32) -> Option<usize> {
         let rows = self.rows();
-        let newest = rows.len().saturating_sub(1);
-        if rows.last().is_some_and(|row| row.order().1 == arrival) {
-            let start = rows.iter().rposition(|row| row.order().1 != arrival).map_or(0, |place| place + 1);
-            return (start..=newest).collect();
-        }
-        // It was late.
-        (0..rows.len()).filter(|place| rows[*place].order().1 == arrival).collect()
+        let before = rows.iter().rposition(|row| row.order().1 != arrival).map_or(0, |place| place + 1);
+        (before < rows.len()).then_some(before)
     }
 
     /// The atoms whose number lies between what an aggregate was without the rows that came in, and what it is.
@@ -132,37 +140,49 @@ impl Evaluation<'_> {
         &self,
         source: SourceId,
         thresholds: &Thresholds,
-        added: &[usize],
+        added: Option<usize>,
         mark: &mut impl FnMut(NodeId),
     ) {
         let Node::Aggregate(aggregate) = self.plan.node(thresholds.aggregate) else { return };
-        let span = self.span(&aggregate.window);
-        let own = self.places(source, span.rows.clone());
-        let is_new = |place: &usize| added.contains(place);
-        let fresh = added.iter().filter(|place| span.rows.contains(place) && self.has(source, **place));
-        let fresh: SmallVec<[usize; 4]> = fresh.copied().collect();
-        if fresh.is_empty() {
-            return;
-        }
         const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+        let Some(added) = added else {
+            return thresholds.between(ALL.0, ALL.1).for_each(mark);
+        };
+        let span = self.span(&aggregate.window);
+        let added = added.clamp(span.rows.start, span.rows.end);
+        if let (Some(mask), Measure::Count | Measure::Age) = (self.mask(source), thresholds.measure) {
+            let new = mask & bits(&(added..span.rows.end));
+            let old = mask & bits(&(span.rows.start..added));
+            let age = |place: u32| (self.now - self.rows()[place as usize].at()) as f64;
+            let (from, to) = match thresholds.measure {
+                _ if new == 0 => return,
+                Measure::Age if old == 0 => ALL,
+                Measure::Age => (age(new.trailing_zeros()), age(u64::BITS - 1 - old.leading_zeros())),
+                // Reached with these, and not without them.
+                _ => (f64::from(old.count_ones()) + 0.5, f64::from(old.count_ones() + new.count_ones())),
+            };
+            return thresholds.between(from, to).for_each(mark);
+        }
+        let new = self.places(source, added..span.rows.end);
+        let Some(first) = new.clone().next() else { return };
+        let old = || self.places(source, span.rows.start..added);
         let (from, to) = match thresholds.measure {
             Measure::Count => {
-                let now = self.count(source, span.rows) as f64;
+                let before = self.count(source, span.rows.start..added) as f64;
                 // Reached with these, and not without them.
-                (now - fresh.len() as f64 + 0.5, now)
+                (before + 0.5, before + new.count() as f64)
             }
             Measure::Age => {
                 let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
-                let before = own.clone().rfind(|place| !is_new(place)).map(age);
-                match (own.clone().next_back().map(age), before) {
-                    (Some(now), Some(before)) => (now, before),
-                    _ => ALL,
+                match old().next_back() {
+                    Some(before) => (age(first), age(before)),
+                    None => ALL,
                 }
             }
-            Measure::Sum if fresh.iter().any(|place| !self.adds(aggregate, *place)) => ALL,
+            Measure::Sum if new.clone().any(|place| !self.adds(aggregate, place)) => ALL,
             Measure::Sum | Measure::Rising | Measure::Falling => {
-                let now = measure(&self.fold(aggregate, own.clone()));
-                let before = measure(&self.fold(aggregate, own.filter(|place| !is_new(place))));
+                let before = measure(&self.fold(aggregate, old()));
+                let now = measure(&self.fold(aggregate, self.places(source, span.rows.clone())));
                 match (now, before, thresholds.measure) {
                     (None, _, _) => return,
                     (Some(now), None, Measure::Falling) => (now, ALL.1),

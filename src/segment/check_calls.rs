@@ -350,11 +350,25 @@ impl Checker<'_> {
     }
 
     pub(crate) fn filter(&self, node: NodeId) -> Filter {
-        if let Node::Compare(ast::Comparison::Equal, left, right) = self.arena.node(node)
-            && let (Node::Property(property), Node::Constant(Constant::Text(text))) =
+        if let Node::Compare(comparison, left, right) = self.arena.node(node)
+            && let (Node::Property(property), Node::Constant(constant)) =
                 (self.arena.node(*left), self.arena.node(*right))
         {
-            return Filter::Text(*property, *text);
+            match constant {
+                Constant::Text(text) if *comparison == ast::Comparison::Equal => {
+                    return Filter::Text(*property, *text);
+                }
+                // Up to here floats hold integers exactly; a property that is missing differs from every number.
+                Constant::Int(n)
+                    if n.unsigned_abs() <= 1 << 53 && *comparison != ast::Comparison::NotEqual =>
+                {
+                    return Filter::Number(*property, *comparison, Bits(*n as f64));
+                }
+                Constant::Float(x) if !x.0.is_nan() && *comparison != ast::Comparison::NotEqual => {
+                    return Filter::Number(*property, *comparison, *x);
+                }
+                _ => {}
+            }
         }
         Filter::Node(node)
     }

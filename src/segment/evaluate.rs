@@ -3,6 +3,7 @@
 use crate::model::{Duration, Instant, Zone};
 use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
+use crate::segment::index::Gate;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
 use crate::segment::scratch::Scratch;
@@ -96,8 +97,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn test_number(&self, comparison: Comparison, slot: SlotId, number: f64) -> bool {
-        let value = self.attribute(slot);
+    fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
         match value.small_number() {
             Some(x) => comparison.of(x, number),
             // Whole numbers that no float holds.
@@ -105,6 +105,17 @@ impl<'a> Evaluation<'a> {
                 Val::unpack(value, self.symbols).compare(comparison, &Val::Float(number), self.symbols)
             }
             None => false,
+        }
+    }
+
+    /// Whether a gate stands open.
+    pub(crate) fn passes(&self, gate: Gate) -> bool {
+        match gate {
+            Gate::Open => true,
+            Gate::Is(slot, value) => self.attribute(slot) == value,
+            Gate::Number(comparison, slot, number) => {
+                self.test_number(comparison, self.attribute(slot), number.0)
+            }
         }
     }
 
@@ -144,6 +155,9 @@ impl<'a> Evaluation<'a> {
         match filter {
             Filter::None => true,
             Filter::Text(property, text) => event.value(&self.plan.keep, property) == text.packed(),
+            Filter::Number(property, comparison, number) => {
+                self.test_number(comparison, event.value(&self.plan.keep, property), number.0)
+            }
             Filter::Node(node) => self.truth_of(node, Some(event)).holds,
         }
     }
@@ -155,7 +169,7 @@ impl<'a> Evaluation<'a> {
     fn truth_of(&self, node: NodeId, event: Option<EventView<'_>>) -> Truth {
         match self.plan.node(node) {
             Node::TestNumber(comparison, slot, number) => {
-                Truth::new(self.test_number(*comparison, *slot, number.0), NEVER)
+                Truth::new(self.test_number(*comparison, self.attribute(*slot), number.0), NEVER)
             }
             Node::TestIs(slot, wanted) => Truth::new(self.attribute(*slot) == *wanted, NEVER),
             Node::TestIn(slot, wanted) => {

@@ -3,8 +3,8 @@
 use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::plan::{
-    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
-    Window,
+    AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source,
+    SourceId, Window,
 };
 use crate::segment::value::Val;
 use hashbrown::HashMap;
@@ -35,8 +35,19 @@ pub(crate) struct Index {
     session: Vec<NodeId>,
     zone: Vec<NodeId>,
     rules: Vec<Vec<NodeId>>,
+    /// By segment: what must hold of the user for anything else to matter.
+    gates: Vec<Gate>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
+}
+
+/// A test of an attribute without which a segment cannot hold. Where it fails, and has failed before, events change
+/// nothing: sixteen bytes are looked at instead of the segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gate {
+    Open,
+    Is(SlotId, Packed),
+    Number(Comparison, SlotId, Bits),
 }
 
 /// Atoms that look at one attribute.
@@ -60,6 +71,8 @@ struct KindIndex {
     always: Vec<SourceId>,
     /// Those with a text in a property; whether the filter asks for more has to be looked at.
     texts: Vec<(PropertyId, Map<Packed, Vec<SourceId>>)>,
+    /// Those with a number in a property: above others, below others.
+    numbers: Vec<(PropertyId, [Vec<(f64, SourceId)>; 2])>,
     /// Each has to be looked at.
     others: Vec<SourceId>,
 }
@@ -135,6 +148,10 @@ impl Index {
         self.segments.get(atom.0 as usize)
     }
 
+    pub(crate) fn gate(&self, segment: SegmentId) -> Gate {
+        self.gates[segment.0 as usize]
+    }
+
     /// Whether what belongs to a source is decided once, when the event comes.
     pub(crate) fn is_fixed(&self, source: SourceId) -> bool {
         self.fixed[source.0 as usize]
@@ -155,6 +172,17 @@ impl Index {
         index.always.iter().for_each(|source| f(*source));
         for (property, sources) in &index.texts {
             sources.get(&value(*property)).into_iter().flatten().for_each(|source| f(*source));
+        }
+        for (property, [above, below]) in &index.numbers {
+            match value(*property) {
+                number if number.is_boxed() => above.iter().chain(below).for_each(|(_, source)| f(*source)),
+                number => {
+                    let Some(number) = number.small_number() else { continue };
+                    above.iter().take_while(|(least, _)| *least <= number).for_each(|(_, source)| f(*source));
+                    let most = below.partition_point(|(most, _)| *most < number);
+                    below[most..].iter().for_each(|(_, source)| f(*source));
+                }
+            }
         }
         index.others.iter().for_each(|source| f(*source));
     }
@@ -223,6 +251,11 @@ impl SlotIndex {
 }
 
 impl Thresholds {
+    /// Atoms that compare with any number.
+    pub(crate) fn atoms(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
+        self.numbers.iter().map(|(_, atom)| *atom)
+    }
+
     /// Atoms that compare with a number in a range, its ends included.
     pub(crate) fn between(&self, from: f64, to: f64) -> impl Iterator<Item = NodeId> + '_ {
         let start = self.numbers.partition_point(|(number, _)| *number < from);
@@ -264,6 +297,8 @@ pub(crate) fn index(
     for (number, segment) in segments.iter().enumerate() {
         maker.open += 1;
         maker.segment(SegmentId(number as u32), segment);
+        let gate = maker.gate(segment);
+        maker.index.gates.push(gate);
     }
     maker.finish()
 }
@@ -314,6 +349,25 @@ impl<'a> Maker<'a> {
                 self.note(segment.root, reads);
             }
         }
+    }
+
+    /// The most telling test among the members of a conjunction.
+    fn gate(&self, segment: &Segment) -> Gate {
+        let Node::And(all) = self.node(segment.root) else { return Gate::Open };
+        if segment.parts.is_some() {
+            return Gate::Open;
+        }
+        let equality = all.iter().find_map(|node| match self.node(*node) {
+            Node::TestIs(slot, value) => Some(Gate::Is(*slot, *value)),
+            _ => None,
+        });
+        let number = || {
+            all.iter().find_map(|node| match self.node(*node) {
+                Node::TestNumber(comparison, slot, number) => Some(Gate::Number(*comparison, *slot, *number)),
+                _ => None,
+            })
+        };
+        equality.or_else(number).unwrap_or(Gate::Open)
     }
 
     /// Goes down to the atoms of a condition.
@@ -565,6 +619,9 @@ impl<'a> Maker<'a> {
         pairs.dedup();
         index.segments = Lists::of(nodes.len(), &pairs);
         let sort = |list: &mut Vec<(f64, NodeId)>| list.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, lists) in index.kinds.iter_mut().flat_map(|kind| &mut kind.numbers) {
+            lists.iter_mut().for_each(|list| list.sort_by(|a, b| a.0.total_cmp(&b.0)));
+        }
         for slot in &mut index.slots {
             sort(&mut slot.above);
             sort(&mut slot.below);
@@ -583,7 +640,7 @@ impl<'a> Maker<'a> {
         let source = &self.sources[id.0 as usize];
         let mut access: Option<(PropertyId, Vec<Symbol>)> = None;
         match source.filter {
-            Filter::None => {}
+            Filter::None | Filter::Number(..) => {}
             Filter::Text(property, text) => access = Some((property, vec![text])),
             Filter::Node(node) => access = self.access(node),
         }
@@ -600,6 +657,15 @@ impl<'a> Maker<'a> {
             let index = &mut self.index.kinds[kind.0 as usize];
             match (&access, source.filter) {
                 (_, Filter::None) => index.always.push(id),
+                (_, Filter::Number(property, comparison, number)) if comparison != Comparison::Equal => {
+                    let place =
+                        index.numbers.iter().position(|(known, _)| *known == property).unwrap_or_else(|| {
+                            index.numbers.push((property, [Vec::new(), Vec::new()]));
+                            index.numbers.len() - 1
+                        });
+                    let is_above = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+                    index.numbers[place].1[usize::from(!is_above)].push((number.0, id));
+                }
                 (None, _) => index.others.push(id),
                 (Some((property, texts)), _) => {
                     let place =

@@ -17,10 +17,12 @@ use std::sync::Arc;
 ///
 /// Invariants: 1. a segment that is not listed is as it is for a user of whom nothing is known, entered as the
 /// profile began. 2. rows are sorted by tag, parts by segment and key. 3. keys hold shares in `Symbols`. 4. time
-/// alone changes nothing before the least instant of what is due.
-#[derive(Debug, Default)]
+/// alone changes nothing before `least`.
+#[derive(Debug)]
 pub(crate) struct Memberships {
     rows: Vec<Row>,
+    /// The earliest instant of what is due.
+    least: i64,
     /// Behind a pointer, because most users have none.
     #[allow(clippy::box_collection)]
     keyed: Option<Box<Vec<Part>>>,
@@ -34,30 +36,27 @@ struct Row {
     at: [u32; 2],
 }
 
-/// A segment's number above one bit of what its row tells.
+/// A segment's number below one bit of what its row tells: all stays come before all that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Tag(u32);
 
 impl Tag {
     /// When the profile began.
-    const BEGAN: Tag = Tag(u32::MAX - 1);
+    const BEGAN: Tag = Tag(Tag::DUE - 1);
+    const DUE: u32 = 1 << 31;
 
     /// Since when the user is in it; [`OUT`] for one that is not in it.
     fn stay(segment: SegmentId) -> Tag {
-        Tag(segment.0 << 1)
+        Tag(segment.0)
     }
 
     /// When time alone can change it next.
     fn due(segment: SegmentId) -> Tag {
-        Tag(segment.0 << 1 | 1)
+        Tag(segment.0 | Tag::DUE)
     }
 
     fn segment(self) -> SegmentId {
-        SegmentId(self.0 >> 1)
-    }
-
-    fn is_due(self) -> bool {
-        self.0 & 1 == 1
+        SegmentId(self.0 & !Tag::DUE)
     }
 }
 
@@ -98,12 +97,18 @@ pub(crate) struct Look<'a> {
     pub(crate) changes: &'a mut Vec<Change>,
 }
 
+impl Default for Memberships {
+    fn default() -> Memberships {
+        Memberships { rows: Vec::new(), least: NEVER, keyed: None }
+    }
+}
+
 impl Memberships {
     /// Those of a user of whom nothing is known.
     pub(crate) fn begin(plan: &Plan, now: Instant) -> Memberships {
         let began = Row::new(Tag::BEGAN, now.as_millis());
         let rows = if plan.defaults.is_empty() { Vec::new() } else { vec![began] };
-        Memberships { rows, keyed: None }
+        Memberships { rows, ..Memberships::default() }
     }
 
     fn get(&self, tag: Tag) -> Option<i64> {
@@ -137,14 +142,19 @@ impl Memberships {
     }
 
     fn dues(&self) -> impl Iterator<Item = (SegmentId, i64)> {
-        self.rows.iter().filter(|row| row.tag.is_due()).map(|row| (row.tag.segment(), row.at()))
+        let start = self.rows.partition_point(|row| row.tag.0 < Tag::DUE);
+        self.rows[start..].iter().map(|row| (row.tag.segment(), row.at()))
     }
 
     /// The earliest instant at which time alone can change something.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        (self.least != NEVER).then(|| Instant::from_millis(self.least))
+    }
+
+    /// The same, looked for. O(rows).
+    fn find_least(&self) -> i64 {
         let whole = self.dues().map(|(_, until)| until);
-        let deadline = whole.chain(self.parts().iter().map(|part| part.until)).min();
-        deadline.filter(|at| *at != NEVER).map(Instant::from_millis)
+        whole.chain(self.parts().iter().map(|part| part.until)).min().unwrap_or(NEVER)
     }
 
     /// The segments that can change by time alone at `now` or before.
@@ -153,21 +163,12 @@ impl Memberships {
         whole.chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
     }
 
-    /// Since when the user is in a segment that is not keyed.
-    fn since(&self, plan: &Plan, segment: SegmentId) -> Option<i64> {
-        match self.get(Tag::stay(segment)) {
-            Some(since) => Some(since).filter(|since| *since != OUT),
-            None if plan.is_default(segment) => self.get(Tag::BEGAN),
-            None => None,
-        }
-    }
-
     /// The segments that are not keyed and that the user is in, each with the beginning of the stay.
     fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
         let unlisted = plan.defaults.iter().filter(|segment| self.get(Tag::stay(**segment)).is_none());
         let began = self.get(Tag::BEGAN);
         let unlisted = unlisted.filter_map(move |segment| Some((*segment, began?)));
-        let stays = self.rows.iter().filter(|row| !row.tag.is_due() && row.tag != Tag::BEGAN);
+        let stays = self.rows.iter().take_while(|row| row.tag < Tag::BEGAN);
         unlisted.chain(stays.map(|row| (row.tag.segment(), row.at())).filter(|(_, since)| *since != OUT))
     }
 
@@ -184,35 +185,56 @@ impl Memberships {
 
     /// Whether the user is in a segment; in one that is keyed, in any part of it.
     pub(crate) fn contains(&self, plan: &Plan, segment: SegmentId) -> bool {
-        self.since(plan, segment).is_some()
-            || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
+        let since = match self.get(Tag::stay(segment)) {
+            Some(since) => Some(since).filter(|since| *since != OUT),
+            None if plan.is_default(segment) => self.get(Tag::BEGAN),
+            None => None,
+        };
+        since.is_some() || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
     }
 
     /// Looks at what may have changed, and reports what did, in order of segment and key.
     pub(crate) fn refresh(&mut self, look: &mut Look<'_>, touch: Touch<'_>) {
         look.find_candidates(self, touch);
         let candidates = look.scratch.take_candidates();
+        let mut least = Least { before: self.least, is_gone: false, new: NEVER };
         for segment in &candidates {
             match &look.plan.segments[segment.0 as usize].parts {
-                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_))),
-                Some(parts) => self.refresh_parts(look, *segment, parts, touch),
+                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_)), &mut least),
+                Some(parts) => self.refresh_parts(look, *segment, parts, touch, &mut least),
             }
         }
+        self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
         look.scratch.give_back(candidates);
     }
 
-    fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool) {
+    fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool, least: &mut Least) {
         let truth = look.evaluation().truth(look.plan.segments[segment.0 as usize].root);
+        let unlisted = if look.plan.is_default(segment) { self.get(Tag::BEGAN) } else { None };
+        let (listed, due) = (self.get(Tag::stay(segment)), self.get(Tag::due(segment)));
+        let until = (truth.until != NEVER).then_some(truth.until);
         // Before its first message a user was nobody, and in nothing.
-        let before = if is_first { None } else { self.since(look.plan, segment) };
+        let before = if is_first { None } else { listed.or(unlisted).filter(|since| *since != OUT) };
         let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
         look.report(segment, None, before, after);
-        let unlisted = if look.plan.is_default(segment) { self.get(Tag::BEGAN) } else { None };
-        self.put(Tag::stay(segment), (after != unlisted).then(|| after.unwrap_or(OUT)));
-        self.put(Tag::due(segment), (truth.until != NEVER).then_some(truth.until));
+        if due != until {
+            least.change(due.unwrap_or(NEVER), truth.until);
+            self.put(Tag::due(segment), until);
+        }
+        let stay = (after != unlisted).then(|| after.unwrap_or(OUT));
+        if listed != stay {
+            self.put(Tag::stay(segment), stay);
+        }
     }
 
-    fn refresh_parts(&mut self, look: &mut Look<'_>, segment: SegmentId, parts: &Parts, touch: Touch<'_>) {
+    fn refresh_parts(
+        &mut self,
+        look: &mut Look<'_>,
+        segment: SegmentId,
+        parts: &Parts,
+        touch: Touch<'_>,
+        least: &mut Least,
+    ) {
         let root = look.plan.segments[segment.0 as usize].root;
         let keys = self.touched_keys(look, segment, parts, touch);
         let mut outcomes: SmallVec<[(Packed, Truth, i64); 4]> = SmallVec::new();
@@ -233,6 +255,8 @@ impl Memberships {
             let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
             look.report(segment, Some(key), before, after);
             let since = after.unwrap_or(OUT);
+            let due = found.map_or(NEVER, |place| self.parts()[place].until);
+            least.change(due, if is_over { NEVER } else { truth.until });
             match found {
                 Ok(place) if is_over => {
                     let part = self.parts_mut().remove(place);
@@ -250,7 +274,7 @@ impl Memberships {
                 }
             }
         }
-        self.drop_idle(look, segment);
+        self.drop_idle(look, segment, least);
     }
 
     /// The keys of the parts to look at, in order.
@@ -300,7 +324,7 @@ impl Memberships {
     }
 
     /// Keeps a segment's parts within their number: the one idle longest goes.
-    fn drop_idle(&mut self, look: &mut Look<'_>, segment: SegmentId) {
+    fn drop_idle(&mut self, look: &mut Look<'_>, segment: SegmentId, least: &mut Least) {
         loop {
             let of_segment = self.parts().iter().enumerate().filter(|(_, part)| part.segment == segment);
             if of_segment.clone().count() <= look.plan.parts_max {
@@ -308,6 +332,7 @@ impl Memberships {
             }
             let Some((place, _)) = of_segment.min_by_key(|(_, part)| part.latest) else { return };
             let part = self.parts_mut().remove(place);
+            least.change(part.until, NEVER);
             look.report(segment, Some(part.key), Some(part.since).filter(|since| *since != OUT), None);
             look.store.symbols.release(part.key);
             *look.dropped += 1;
@@ -356,6 +381,23 @@ impl Memberships {
             .iter()
             .map(move |part| (part.segment, symbols.value(part.key), instant(part.since), part.until));
         whole.chain(due).chain(parts)
+    }
+}
+
+/// How the least of many instants moves while some of them change.
+#[derive(Debug)]
+struct Least {
+    before: i64,
+    /// Whether one that was the least is another one now.
+    is_gone: bool,
+    /// The least of the new ones.
+    new: i64,
+}
+
+impl Least {
+    fn change(&mut self, from: i64, to: i64) {
+        self.is_gone |= from == self.before && from != to && from != NEVER;
+        self.new = self.new.min(to);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which of a user's kept events belong to a source.
 
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::plan::SourceId;
+use crate::segment::plan::{Filter, Kinds, SourceId};
+use crate::segment::scratch::Scratch;
 use crate::segment::window::Span;
 use std::ops::Range;
 
@@ -48,7 +49,8 @@ impl Iterator for Places<'_, '_> {
                     place
                 }
             };
-            if self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+            let all = self.evaluation.part.is_none();
+            if all || self.evaluation.is_of_part(self.evaluation.view_at(place)) {
                 return Some(place);
             }
         }
@@ -78,7 +80,8 @@ impl DoubleEndedIterator for Places<'_, '_> {
                     place
                 }
             };
-            if self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+            let all = self.evaluation.part.is_none();
+            if all || self.evaluation.is_of_part(self.evaluation.view_at(place)) {
                 return Some(place);
             }
         }
@@ -92,26 +95,15 @@ impl<'a> Evaluation<'a> {
         source.kinds.contains(event.kind, &self.plan.keep) && self.meets(source.filter, event)
     }
 
-    /// Whether the row at a place is one of a source, and of the part.
-    pub(crate) fn has(&self, source: SourceId, place: usize) -> bool {
-        self.places(source, place..place + 1).next().is_some()
-    }
-
     pub(crate) fn view_at(&self, place: usize) -> EventView<'a> {
         self.view(self.rows()[place])
     }
 
     /// The places of the events of a source, and of the part, within a range of rows.
     pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
-        let rest = match self.scratch {
-            Some(scratch) if self.rows().len() <= MASK_ROWS => {
-                let mask = scratch.mask(source, || {
-                    let bit = |place: usize| u64::from(self.belongs(source, place)) << place;
-                    (0..self.rows().len()).fold(0, |mask, place| mask | bit(place))
-                });
-                Rest::Mask(mask & bits(&range))
-            }
-            _ => match self.rings {
+        let rest = match self.mask(source) {
+            Some(mask) => Rest::Mask(mask & bits(&range)),
+            None => match self.rings {
                 Some(rings) if self.plan.index.is_fixed(source) => {
                     Rest::Ring(within(rings.of(source.0), &range))
                 }
@@ -119,6 +111,31 @@ impl<'a> Evaluation<'a> {
             },
         };
         Places { evaluation: self, source, rest }
+    }
+
+    /// The rows of a source, whatever the part, as bits; where there are not too many of them.
+    pub(crate) fn mask(&self, source: SourceId) -> Option<u64> {
+        let scratch = self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)?;
+        Some(scratch.mask(source, || self.work_out(source, scratch)))
+    }
+
+    fn work_out(&self, source: SourceId, scratch: &Scratch) -> u64 {
+        let rows = self.rows();
+        let own = self.plan.source(source);
+        let mut rest = match &own.kinds {
+            Kinds::These(kinds) => kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows)),
+            Kinds::Any => bits(&(0..rows.len())),
+        };
+        if matches!((&own.kinds, own.filter), (Kinds::These(_), Filter::None)) {
+            return rest;
+        }
+        let mut mask = 0;
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            rest &= rest - 1;
+            mask |= u64::from(self.belongs(source, place as usize)) << place;
+        }
+        mask
     }
 
     /// How many events of a source lie within a range of rows.
@@ -142,7 +159,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// The bits of a range.
-fn bits(range: &Range<usize>) -> u64 {
+pub(crate) fn bits(range: &Range<usize>) -> u64 {
     let below = |end: usize| if end >= MASK_ROWS { u64::MAX } else { (1 << end) - 1 };
     below(range.end) & !below(range.start)
 }

@@ -163,6 +163,8 @@ pub(crate) enum Filter {
     None,
     /// The most frequent one, `property = "text"`, compares eight bytes.
     Text(PropertyId, Symbol),
+    /// A property beside a number.
+    Number(PropertyId, Comparison, Bits),
     Node(NodeId),
 }
 

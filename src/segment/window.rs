@@ -51,7 +51,9 @@ impl<'a> Evaluation<'a> {
         match window {
             Window::All => span(0..self.rows().len(), Motion::Still, NEVER),
             Window::Sliding(ms) => {
-                span(self.between(self.now.saturating_sub(*ms) + 1, NEVER), Motion::Leave(*ms), NEVER)
+                let from = || self.rows().partition_point(|row| row.at() <= self.now.saturating_sub(*ms));
+                let start = self.scratch.map_or_else(from, |scratch| scratch.start(*ms, self.now, from));
+                span(start..self.rows().len(), Motion::Leave(*ms), NEVER)
             }
             Window::FromTo(from, to) => {
                 let rows = self.between(self.now.saturating_sub(*from) + 1, self.now.saturating_sub(*to) + 1);
