@@ -4,6 +4,7 @@ use crate::segment::candidates::Touch;
 use crate::segment::change::{Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::plan::{Parts, Plan, SegmentId};
+use crate::segment::rows::{Rows, Tag};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
 use smallvec::SmallVec;
@@ -16,58 +17,16 @@ use std::sync::Arc;
 /// this one is not; of all others, that this one is.
 ///
 /// Invariants: 1. a segment that is not listed is as it is for a user of whom nothing is known, entered as the
-/// profile began. 2. rows are sorted by tag, parts by segment and key. 3. keys hold shares in `Symbols`. 4. time
+/// profile began. 2. parts are sorted by segment and key. 3. keys hold shares in `Symbols`. 4. time
 /// alone changes nothing before `least`.
 #[derive(Debug)]
 pub(crate) struct Memberships {
-    rows: Vec<Row>,
+    rows: Rows,
     /// The earliest instant of what is due.
     least: i64,
     /// Behind a pointer, because most users have none.
     #[allow(clippy::box_collection)]
     keyed: Option<Box<Vec<Part>>>,
-}
-
-/// An instant that is known of a segment, in twelve bytes.
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    tag: Tag,
-    /// Halves, so that the row need not be aligned to eight bytes.
-    at: [u32; 2],
-}
-
-/// A segment's number below one bit of what its row tells: all stays come before all that is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Tag(u32);
-
-impl Tag {
-    /// When the profile began.
-    const BEGAN: Tag = Tag(Tag::DUE - 1);
-    const DUE: u32 = 1 << 31;
-
-    /// Since when the user is in it; [`OUT`] for one that is not in it.
-    fn stay(segment: SegmentId) -> Tag {
-        Tag(segment.0)
-    }
-
-    /// When time alone can change it next.
-    fn due(segment: SegmentId) -> Tag {
-        Tag(segment.0 | Tag::DUE)
-    }
-
-    fn segment(self) -> SegmentId {
-        SegmentId(self.0 & !Tag::DUE)
-    }
-}
-
-impl Row {
-    fn new(tag: Tag, at: i64) -> Row {
-        Row { tag, at: [(at as u64 >> 32) as u32, at as u32] }
-    }
-
-    fn at(self) -> i64 {
-        (u64::from(self.at[0]) << 32 | u64::from(self.at[1])) as i64
-    }
 }
 
 /// Stands for no stay.
@@ -99,38 +58,18 @@ pub(crate) struct Look<'a> {
 
 impl Default for Memberships {
     fn default() -> Memberships {
-        Memberships { rows: Vec::new(), least: NEVER, keyed: None }
+        Memberships { rows: Rows::default(), least: NEVER, keyed: None }
     }
 }
 
 impl Memberships {
     /// Those of a user of whom nothing is known.
     pub(crate) fn begin(plan: &Plan, now: Instant) -> Memberships {
-        let began = Row::new(Tag::BEGAN, now.as_millis());
-        let rows = if plan.defaults.is_empty() { Vec::new() } else { vec![began] };
-        Memberships { rows, ..Memberships::default() }
-    }
-
-    fn get(&self, tag: Tag) -> Option<i64> {
-        self.rows.binary_search_by_key(&tag, |row| row.tag).ok().map(|place| self.rows[place].at())
-    }
-
-    /// Puts a row in its place, or takes it away.
-    fn put(&mut self, tag: Tag, at: Option<i64>) {
-        match (self.rows.binary_search_by_key(&tag, |row| row.tag), at) {
-            (Ok(place), Some(at)) => self.rows[place] = Row::new(tag, at),
-            (Ok(place), None) => {
-                self.rows.remove(place);
-            }
-            (Err(_), None) => {}
-            (Err(place), Some(at)) => {
-                // Most users have few, so room is made by few.
-                if self.rows.len() == self.rows.capacity() {
-                    self.rows.reserve_exact(2.max(self.rows.len() / 8));
-                }
-                self.rows.insert(place, Row::new(tag, at));
-            }
+        let mut memberships = Memberships::default();
+        if !plan.defaults.is_empty() {
+            memberships.rows.put(Tag::BEGAN, Some(now.as_millis()));
         }
+        memberships
     }
 
     fn parts(&self) -> &[Part] {
@@ -141,11 +80,6 @@ impl Memberships {
         self.keyed.get_or_insert_default()
     }
 
-    fn dues(&self) -> impl Iterator<Item = (SegmentId, i64)> {
-        let start = self.rows.partition_point(|row| row.tag.0 < Tag::DUE);
-        self.rows[start..].iter().map(|row| (row.tag.segment(), row.at()))
-    }
-
     /// The earliest instant at which time alone can change something.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         (self.least != NEVER).then(|| Instant::from_millis(self.least))
@@ -153,23 +87,22 @@ impl Memberships {
 
     /// The same, looked for. O(rows).
     fn find_least(&self) -> i64 {
-        let whole = self.dues().map(|(_, until)| until);
+        let whole = self.rows.dues().map(|(_, until)| until);
         whole.chain(self.parts().iter().map(|part| part.until)).min().unwrap_or(NEVER)
     }
 
     /// The segments that can change by time alone at `now` or before.
     pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = SegmentId> {
-        let whole = self.dues().filter(move |(_, until)| *until <= now).map(|(segment, _)| segment);
+        let whole = self.rows.dues().filter(move |(_, until)| *until <= now).map(|(segment, _)| segment);
         whole.chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
     }
 
     /// The segments that are not keyed and that the user is in, each with the beginning of the stay.
     fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
-        let unlisted = plan.defaults.iter().filter(|segment| self.get(Tag::stay(**segment)).is_none());
-        let began = self.get(Tag::BEGAN);
+        let unlisted = plan.defaults.iter().filter(|segment| self.rows.get(Tag::stay(**segment)).is_none());
+        let began = self.rows.began();
         let unlisted = unlisted.filter_map(move |segment| Some((*segment, began?)));
-        let stays = self.rows.iter().take_while(|row| row.tag < Tag::BEGAN);
-        unlisted.chain(stays.map(|row| (row.tag.segment(), row.at())).filter(|(_, since)| *since != OUT))
+        unlisted.chain(self.rows.stays().filter(|(_, since)| *since != OUT))
     }
 
     /// The segments that the user is in, in order of definition, each with the beginning of the stay: for a keyed
@@ -185,9 +118,9 @@ impl Memberships {
 
     /// Whether the user is in a segment; in one that is keyed, in any part of it.
     pub(crate) fn contains(&self, plan: &Plan, segment: SegmentId) -> bool {
-        let since = match self.get(Tag::stay(segment)) {
+        let since = match self.rows.get(Tag::stay(segment)) {
             Some(since) => Some(since).filter(|since| *since != OUT),
-            None if plan.is_default(segment) => self.get(Tag::BEGAN),
+            None if plan.is_default(segment) => self.rows.began(),
             None => None,
         };
         since.is_some() || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
@@ -210,8 +143,8 @@ impl Memberships {
 
     fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool, least: &mut Least) {
         let truth = look.evaluation().truth(look.plan.segments[segment.0 as usize].root);
-        let unlisted = if look.plan.is_default(segment) { self.get(Tag::BEGAN) } else { None };
-        let (listed, due) = (self.get(Tag::stay(segment)), self.get(Tag::due(segment)));
+        let unlisted = if look.plan.is_default(segment) { self.rows.began() } else { None };
+        let (listed, due) = (self.rows.get(Tag::stay(segment)), self.rows.get(Tag::due(segment)));
         let until = (truth.until != NEVER).then_some(truth.until);
         // Before its first message a user was nobody, and in nothing.
         let before = if is_first { None } else { listed.or(unlisted).filter(|since| *since != OUT) };
@@ -219,11 +152,11 @@ impl Memberships {
         look.report(segment, None, before, after);
         if due != until {
             least.change(due.unwrap_or(NEVER), truth.until);
-            self.put(Tag::due(segment), until);
+            self.rows.put(Tag::due(segment), until);
         }
         let stay = (after != unlisted).then(|| after.unwrap_or(OUT));
         if listed != stay {
-            self.put(Tag::stay(segment), stay);
+            self.rows.put(Tag::stay(segment), stay);
         }
     }
 
@@ -375,7 +308,7 @@ impl Memberships {
         let instant = |since: i64| (since != OUT).then(|| Instant::from_millis(since));
         let whole =
             self.whole(plan).map(move |(segment, since)| (segment, Value::Null, instant(since), NEVER));
-        let due = self.dues().map(|(segment, until)| (segment, Value::Null, None, until));
+        let due = self.rows.dues().map(|(segment, until)| (segment, Value::Null, None, until));
         let parts = self
             .parts()
             .iter()

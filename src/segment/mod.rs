@@ -30,6 +30,7 @@ mod parse_events;
 mod parse_operand;
 mod places;
 mod plan;
+mod rows;
 mod schema;
 mod scratch;
 mod sequence;
