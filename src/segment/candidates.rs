@@ -4,13 +4,17 @@ use crate::profile::Applied;
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::{Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::places::{MASK_ROWS, bits};
+use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{Node, NodeId, SegmentId, SourceId};
 use crate::segment::scratch::Marks;
 use smallvec::SmallVec;
 
 /// Thresholds of an aggregate that are looked through before it is.
 const FEW: usize = 8;
+
+/// All numbers, and none.
+const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+const NOTHING: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 /// What happened to a user, so that only what it can change is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -76,18 +80,29 @@ impl Look<'_> {
         }
         self.bring_rings_up();
         let evaluation = self.evaluation();
-        let passes = |segment: &&SegmentId| evaluation.passes(index.gate(**segment));
-        let mut mark = |atom: NodeId| index.segments(atom).iter().filter(passes).for_each(|s| marks.mark(*s));
+        let passes = |segment: SegmentId| evaluation.passes(index.gate(segment));
+        let mut mark = |segment: SegmentId| {
+            if passes(segment) {
+                marks.mark(segment);
+            }
+        };
         let added = evaluation.added(applied.arrival);
-        for source in &sources {
-            let uses = index.uses(*source);
-            uses.others.iter().for_each(|atom| mark(*atom));
-            for thresholds in &uses.thresholds {
+        for source in sources {
+            index.others(source).iter().for_each(|segment| mark(*segment));
+            for thresholds in index.thresholds(source) {
+                let numbers = index.numbers(thresholds);
                 // Few segments are asked whether it matters to them before anything is worked out.
-                let matters = |atom: NodeId| index.segments(atom).iter().any(|segment| passes(&segment));
-                if thresholds.atoms().len() > FEW || thresholds.atoms().any(matters) {
-                    evaluation.crossed(*source, thresholds, added, &mut mark);
+                if numbers.len() <= FEW && !numbers.iter().any(|(_, segment)| passes(*segment)) {
+                    continue;
                 }
+                let (from, to) = match added {
+                    Some(added) => evaluation.crossed(source, thresholds, added),
+                    // It was late.
+                    None => EVERYTHING,
+                };
+                let start = numbers.partition_point(|(number, _)| *number < from);
+                let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
+                crossed.for_each(|(_, segment)| mark(*segment));
             }
         }
     }
@@ -135,62 +150,48 @@ impl Evaluation<'_> {
         (before < rows.len()).then_some(before)
     }
 
-    /// The atoms whose number lies between what an aggregate was without the rows that came in, and what it is.
-    fn crossed(
-        &self,
-        source: SourceId,
-        thresholds: &Thresholds,
-        added: Option<usize>,
-        mark: &mut impl FnMut(NodeId),
-    ) {
-        let Node::Aggregate(aggregate) = self.plan.node(thresholds.aggregate) else { return };
-        const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
-        let Some(added) = added else {
-            return thresholds.between(ALL.0, ALL.1).for_each(mark);
+    /// The numbers between what an aggregate was without the rows that came in, from `added` on, and what it is.
+    fn crossed(&self, source: SourceId, thresholds: &Thresholds, added: usize) -> (f64, f64) {
+        let rows = self.rows().len();
+        let start = match thresholds.reach {
+            Some(i64::MAX) => 0,
+            Some(ms) => self.start(ms),
+            None => match self.plan.node(thresholds.aggregate) {
+                Node::Aggregate(aggregate) => self.span(&aggregate.window).rows.start,
+                _ => 0,
+            },
         };
-        let span = self.span(&aggregate.window);
-        let added = added.clamp(span.rows.start, span.rows.end);
-        if let (Some(mask), Measure::Count | Measure::Age) = (self.mask(source), thresholds.measure) {
-            let new = mask & bits(&(added..span.rows.end));
-            let old = mask & bits(&(span.rows.start..added));
-            let age = |place: u32| (self.now - self.rows()[place as usize].at()) as f64;
-            let (from, to) = match thresholds.measure {
-                _ if new == 0 => return,
-                Measure::Age if old == 0 => ALL,
-                Measure::Age => (age(new.trailing_zeros()), age(u64::BITS - 1 - old.leading_zeros())),
-                // Reached with these, and not without them.
-                _ => (f64::from(old.count_ones()) + 0.5, f64::from(old.count_ones() + new.count_ones())),
-            };
-            return thresholds.between(from, to).for_each(mark);
-        }
-        let new = self.places(source, added..span.rows.end);
-        let Some(first) = new.clone().next() else { return };
-        let old = || self.places(source, span.rows.start..added);
-        let (from, to) = match thresholds.measure {
-            Measure::Count => {
-                let before = self.count(source, span.rows.start..added) as f64;
-                // Reached with these, and not without them.
-                (before + 0.5, before + new.count() as f64)
-            }
-            Measure::Age => {
-                let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
-                match old().next_back() {
-                    Some(before) => (age(first), age(before)),
-                    None => ALL,
+        let added = added.max(start);
+        let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
+        match thresholds.measure {
+            Measure::Count | Measure::Age => {
+                let (new, old) = (self.places(source, added..rows), self.places(source, start..added));
+                let Some(first) = new.clone().next() else { return NOTHING };
+                if thresholds.measure == Measure::Count {
+                    let before = self.count(source, start..added) as f64;
+                    // Reached with these, and not without them.
+                    return (before + 0.5, before + self.count(source, added..rows) as f64);
                 }
+                { old }.next_back().map_or(EVERYTHING, |before| (age(first), age(before)))
             }
-            Measure::Sum if new.clone().any(|place| !self.adds(aggregate, place)) => ALL,
             Measure::Sum | Measure::Rising | Measure::Falling => {
-                let before = measure(&self.fold(aggregate, old()));
-                let now = measure(&self.fold(aggregate, self.places(source, span.rows.clone())));
+                let Node::Aggregate(aggregate) = self.plan.node(thresholds.aggregate) else { return NOTHING };
+                let mut new = self.places(source, added..rows);
+                if new.clone().next().is_none() {
+                    return NOTHING;
+                }
+                if thresholds.measure == Measure::Sum && new.any(|place| !self.adds(aggregate, place)) {
+                    return EVERYTHING;
+                }
+                let before = measure(&self.fold(aggregate, self.places(source, start..added)));
+                let now = measure(&self.fold(aggregate, self.places(source, start..rows)));
                 match (now, before, thresholds.measure) {
-                    (None, _, _) => return,
-                    (Some(now), None, Measure::Falling) => (now, ALL.1),
-                    (Some(now), None, _) => (ALL.0, now),
+                    (None, _, _) => NOTHING,
+                    (Some(now), None, Measure::Falling) => (now, EVERYTHING.1),
+                    (Some(now), None, _) => (EVERYTHING.0, now),
                     (Some(now), Some(before), _) => (now.min(before), now.max(before)),
                 }
             }
-        };
-        thresholds.between(from, to).for_each(mark);
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::segment::plan::{
 use crate::segment::value::Val;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 type Map<K, V> = HashMap<K, V, ahash::RandomState>;
 
@@ -25,8 +26,13 @@ pub(crate) struct Index {
     slots: Vec<SlotIndex>,
     /// By kind of event: the sources that its events may belong to.
     kinds: Vec<KindIndex>,
-    /// By source: what looks at it.
+    /// By source: where what looks at it is among the three lists that follow.
     uses: Vec<Uses>,
+    thresholds: Vec<Thresholds>,
+    /// What aggregates are compared with, sorted for each of them, and the segments that ask.
+    numbers: Vec<(f64, SegmentId)>,
+    /// Segments that any event of a source may change.
+    others: Vec<SegmentId>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -79,10 +85,9 @@ struct KindIndex {
 
 /// What looks at the events of a source.
 #[derive(Debug, Default)]
-pub(crate) struct Uses {
-    pub(crate) thresholds: Vec<Thresholds>,
-    /// Atoms that may change with any event of it.
-    pub(crate) others: Vec<NodeId>,
+struct Uses {
+    thresholds: Range<u32>,
+    others: Range<u32>,
 }
 
 /// An aggregate with the numbers it is compared with.
@@ -90,8 +95,9 @@ pub(crate) struct Uses {
 pub(crate) struct Thresholds {
     pub(crate) aggregate: NodeId,
     pub(crate) measure: Measure,
-    /// Sorted.
-    numbers: Vec<(f64, NodeId)>,
+    /// How far its window reaches back; `None` where it is none that slides.
+    pub(crate) reach: Option<i64>,
+    numbers: Range<u32>,
 }
 
 /// What of an aggregate is compared.
@@ -157,8 +163,22 @@ impl Index {
         self.fixed[source.0 as usize]
     }
 
-    pub(crate) fn uses(&self, source: SourceId) -> &Uses {
-        &self.uses[source.0 as usize]
+    /// The aggregates over a source whose old and new value are compared.
+    pub(crate) fn thresholds(&self, source: SourceId) -> &[Thresholds] {
+        let Range { start, end } = self.uses[source.0 as usize].thresholds;
+        &self.thresholds[start as usize..end as usize]
+    }
+
+    /// The segments that any event of a source may change.
+    pub(crate) fn others(&self, source: SourceId) -> &[SegmentId] {
+        let Range { start, end } = self.uses[source.0 as usize].others;
+        &self.others[start as usize..end as usize]
+    }
+
+    /// The numbers that an aggregate is compared with, sorted, and the segments that ask.
+    pub(crate) fn numbers(&self, thresholds: &Thresholds) -> &[(f64, SegmentId)] {
+        let Range { start, end } = thresholds.numbers;
+        &self.numbers[start as usize..end as usize]
     }
 
     /// The sources of which an event may be, by its kind and texts.
@@ -250,19 +270,6 @@ impl SlotIndex {
     }
 }
 
-impl Thresholds {
-    /// Atoms that compare with any number.
-    pub(crate) fn atoms(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
-        self.numbers.iter().map(|(_, atom)| *atom)
-    }
-
-    /// Atoms that compare with a number in a range, its ends included.
-    pub(crate) fn between(&self, from: f64, to: f64) -> impl Iterator<Item = NodeId> + '_ {
-        let start = self.numbers.partition_point(|(number, _)| *number < from);
-        self.numbers[start..].iter().take_while(move |(number, _)| *number <= to).map(|(_, atom)| *atom)
-    }
-}
-
 /// Makes the index of a plan's segments. Linear in nodes, and in atoms and segments.
 pub(crate) fn index(
     nodes: &[Node],
@@ -280,11 +287,11 @@ pub(crate) fn index(
         seen: vec![0; nodes.len()],
         open: 0,
         pairs: Vec::new(),
-        uses_of: Map::default(),
+        compared: Map::default(),
+        touched: Vec::new(),
         index: Index {
             slots: (0..slots).map(|_| SlotIndex::default()).collect(),
             kinds: (0..kinds).map(|_| KindIndex::default()).collect(),
-            uses: sources.iter().map(|_| Uses::default()).collect(),
             parts: vec![Vec::new(); kinds],
             rules: vec![Vec::new(); rules],
             fixed: vec![false; sources.len()],
@@ -312,8 +319,10 @@ struct Maker<'a> {
     open: u32,
     /// Atoms with their segments.
     pairs: Vec<(u32, SegmentId)>,
-    /// Where the thresholds of an aggregate are among its source's.
-    uses_of: Map<(NodeId, bool), usize>,
+    /// By aggregate, and whether its age is meant: what it is compared with.
+    compared: Compared,
+    /// Sources with atoms that any event of theirs may change.
+    touched: Vec<(u32, NodeId)>,
     index: Index,
     /// By node: whether what it reads as an atom was noted.
     noted: Vec<bool>,
@@ -432,12 +441,8 @@ impl<'a> Maker<'a> {
         let Node::Aggregate(own) = self.node(aggregate) else { return };
         let source = own.source;
         self.used[source.0 as usize] = true;
-        let thresholds = &mut self.index.uses[source.0 as usize].thresholds;
-        let place = *self.uses_of.entry((aggregate, measure == Measure::Age)).or_insert_with(|| {
-            thresholds.push(Thresholds { aggregate, measure, numbers: Vec::new() });
-            thresholds.len() - 1
-        });
-        thresholds[place].numbers.push((number, atom));
+        let compared = self.compared.entry((aggregate, measure == Measure::Age));
+        compared.or_insert_with(|| (measure, Vec::new())).1.push((number, atom));
         // What a filter reads of the user, or a calendar window of the zone, changes it as well.
         let mut reads = Reads::default();
         self.reads(aggregate, &mut reads);
@@ -584,7 +589,7 @@ impl<'a> Maker<'a> {
         reads.slots.iter().for_each(|slot| index.slots[slot.0 as usize].other.push(atom));
         for source in &reads.sources {
             self.used[source.0 as usize] = true;
-            index.uses[source.0 as usize].others.push(atom);
+            self.touched.push((source.0, atom));
         }
         if !reads.parts.is_empty() {
             for (kind, _) in self.keep.kinds() {
@@ -614,7 +619,7 @@ impl<'a> Maker<'a> {
                 self.enter_source(SourceId(number as u32));
             }
         }
-        let Maker { mut index, mut pairs, nodes, .. } = self;
+        let Maker { mut index, mut pairs, nodes, compared, touched, sources, .. } = self;
         pairs.sort_unstable();
         pairs.dedup();
         index.segments = Lists::of(nodes.len(), &pairs);
@@ -630,9 +635,7 @@ impl<'a> Maker<'a> {
             slot.below.shrink_to_fit();
             slot.at.shrink_to_fit();
         }
-        for uses in &mut index.uses {
-            uses.thresholds.iter_mut().for_each(|thresholds| sort(&mut thresholds.numbers));
-        }
+        enter_uses(&mut index, nodes, sources.len(), compared, touched);
         index
     }
 
@@ -706,6 +709,56 @@ impl<'a> Maker<'a> {
             Node::And(all) => all.iter().find_map(|each| self.access(*each)),
             _ => None,
         }
+    }
+}
+
+type Compared = Map<(NodeId, bool), (Measure, Vec<(f64, NodeId)>)>;
+
+/// Lays what looks at sources into lists, so that what one event finds lies close together.
+fn enter_uses(
+    index: &mut Index,
+    nodes: &[Node],
+    sources: usize,
+    compared: Compared,
+    mut touched: Vec<(u32, NodeId)>,
+) {
+    let aggregate = |node: NodeId| match &nodes[node.0 as usize] {
+        Node::Aggregate(aggregate) => Some(aggregate),
+        _ => None,
+    };
+    let mut compared: Vec<_> = compared
+        .into_iter()
+        .filter_map(|((node, is_age), rest)| Some((aggregate(node)?.source, node, is_age, rest)))
+        .collect();
+    compared.sort_unstable_by_key(|(source, node, is_age, _)| (*source, *node, *is_age));
+    touched.sort_unstable();
+    let (mut compared, mut touched) = (compared.into_iter().peekable(), touched.into_iter().peekable());
+    for source in 0..sources as u32 {
+        let starts = (index.thresholds.len() as u32, index.others.len() as u32);
+        while let Some((_, node, _, (measure, numbers))) = compared.next_if(|(own, ..)| own.0 == source) {
+            let start = index.numbers.len();
+            for (number, atom) in numbers {
+                let segments = index.segments.get(atom.0 as usize);
+                index.numbers.extend(segments.iter().map(|segment| (number, *segment)));
+            }
+            index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
+                Some(Window::All) => Some(i64::MAX),
+                Some(Window::Sliding(ms)) => Some(*ms),
+                _ => None,
+            };
+            let numbers = start as u32..index.numbers.len() as u32;
+            index.thresholds.push(Thresholds { aggregate: node, measure, reach, numbers });
+        }
+        while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
+            index.others.extend_from_slice(index.segments.get(atom.0 as usize));
+        }
+        let others = &mut index.others;
+        others[starts.1 as usize..].sort_unstable();
+        index.uses.push(Uses {
+            thresholds: starts.0..index.thresholds.len() as u32,
+            others: starts.1..others.len() as u32,
+        });
     }
 }
 

@@ -114,7 +114,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The rows of a source, whatever the part, as bits; where there are not too many of them.
-    pub(crate) fn mask(&self, source: SourceId) -> Option<u64> {
+    fn mask(&self, source: SourceId) -> Option<u64> {
         let scratch = self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)?;
         Some(scratch.mask(source, || self.work_out(source, scratch)))
     }
@@ -159,7 +159,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// The bits of a range.
-pub(crate) fn bits(range: &Range<usize>) -> u64 {
+fn bits(range: &Range<usize>) -> u64 {
     let below = |end: usize| if end >= MASK_ROWS { u64::MAX } else { (1 << end) - 1 };
     below(range.end) & !below(range.start)
 }

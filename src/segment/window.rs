@@ -46,13 +46,18 @@ impl<'a> Evaluation<'a> {
         start..end.max(start)
     }
 
+    /// Where a sliding window begins.
+    pub(crate) fn start(&self, ms: i64) -> usize {
+        let from = || self.rows().partition_point(|row| row.at() <= self.now.saturating_sub(ms));
+        self.scratch.map_or_else(from, |scratch| scratch.start(ms, self.now, from))
+    }
+
     pub(crate) fn span(&self, window: &Window) -> Span {
         let span = |rows, motion, until| Span { rows, motion, until };
         match window {
             Window::All => span(0..self.rows().len(), Motion::Still, NEVER),
             Window::Sliding(ms) => {
-                let from = || self.rows().partition_point(|row| row.at() <= self.now.saturating_sub(*ms));
-                let start = self.scratch.map_or_else(from, |scratch| scratch.start(*ms, self.now, from));
+                let start = self.start(*ms);
                 span(start..self.rows().len(), Motion::Leave(*ms), NEVER)
             }
             Window::FromTo(from, to) => {
