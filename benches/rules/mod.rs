@@ -16,7 +16,7 @@ pub(crate) fn now() -> Instant {
     Instant::from_millis(1_767_225_600_000)
 }
 
-fn attribute_rule(rng: &mut Rng) -> String {
+pub(crate) fn attribute_rule(rng: &mut Rng) -> String {
     match rng.u32(0..8) {
         0 => format!("country = \"{}\"", rng.choice(COUNTRIES).unwrap_or("FR")),
         1 => format!("country in [\"{}\", \"{}\"]", COUNTRIES[rng.usize(0..6)], COUNTRIES[rng.usize(6..12)]),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 /// Longest text of definitions, in bytes.
-pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Everything that a host defines, read and checked: attributes, events, segments, templates, journeys, placements.
 ///

@@ -10,12 +10,12 @@ use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
 use crate::segment::plan::{
-    Filter, Kinds, Node, Plan, PlanBuilder, Segment, SegmentId, SegmentText, SlotId, Source, SourceId, Window,
+    Filter, Kinds, Names, Node, Plan, PlanBuilder, Segment, SegmentId, SegmentText, SlotId, Source, SourceId,
+    Window,
 };
 use crate::segment::schema::AffinitySchema;
 use crate::segment::value::NEVER;
 use crate::segment::{Error, ErrorKind, Span};
-use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
@@ -24,9 +24,10 @@ const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let PlanBuilder { schema, segments, conditions, filters, session_gap, zone, parts_max } = builder;
     let mut errors = Vec::new();
-    let mut segment_ids: HashMap<Arc<str>, SegmentId, ahash::RandomState> = HashMap::default();
+    let mut names = Names::default();
+    let name_of = |id: SegmentId| &*segments[id.0 as usize].name;
     for (i, segment) in segments.iter().enumerate() {
-        if segment_ids.insert(segment.name.clone(), SegmentId(i as u32)).is_some() {
+        if !names.insert(SegmentId(i as u32), name_of) {
             let message = format!("the segment {} is defined twice", Quoted(&segment.name));
             let error = Error::new(ErrorKind::UnknownName, message, Span::default());
             errors.push(error.in_text(Some(&segment.name), &segment.text));
@@ -38,7 +39,8 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         keep: Keep::default(),
         symbols: Symbols::default(),
         columns: Vec::new(),
-        segment_ids: &segment_ids,
+        names: &names,
+        segments: &segments,
         affinities: Vec::new(),
         reads: Reads::default(),
         errors: Vec::new(),
@@ -73,7 +75,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             *error = error.clone().in_text(Some(&segment.name), &segment.text);
         }
         if let Some(root) = root {
-            let parts = by.flatten().map(|by| part_of(by, &reads));
+            let parts = by.flatten().map(|by| Box::new(part_of(by, &reads)));
             let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
             compiled.push(Segment {
                 name: segment.name.clone(),
@@ -116,13 +118,17 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     }
 
     let Checker {
-        arena: Arena { nodes, sources, slots, .. },
+        arena: Arena { mut nodes, mut sources, slots, .. },
         mut keep,
         mut symbols,
         columns,
         affinities,
         ..
     } = checker;
+    nodes.shrink_to_fit();
+    sources.shrink_to_fit();
+    compiled.shrink_to_fit();
+    names.shrink(name_of);
     let timezone = symbols.intern("timezone");
     let rules = affinity_rules(&affinities, &schema, &mut keep);
     for (kinds, property, instant) in columns {
@@ -159,7 +165,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         slot_of: slots.iter().enumerate().map(|(i, name)| (*name, SlotId(i as u32))).collect(),
         slots,
         segments: compiled,
-        segment_ids,
+        names,
         conditions: condition_nodes,
         filters: filter_sources,
         index,

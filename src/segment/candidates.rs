@@ -80,7 +80,7 @@ impl Look<'_> {
         }
         self.bring_rings_up();
         let evaluation = self.evaluation();
-        let passes = |segment: SegmentId| evaluation.passes(index.gate(segment));
+        let passes = |segment: SegmentId| index.gate(segment).is_none_or(|gate| evaluation.truth(gate).holds);
         let mut mark = |segment: SegmentId| {
             if passes(segment) {
                 marks.mark(segment);

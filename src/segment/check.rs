@@ -5,11 +5,9 @@ use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
 use crate::segment::plan::{
-    AggregateOp, Bits, Constant, Kinds, Node, NodeId, Parts, Pattern, SegmentId, Window,
+    AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
 };
 use crate::segment::{Error, ErrorKind, Kind, Schema, Span};
-use hashbrown::HashMap;
-use std::sync::Arc;
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -122,7 +120,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) symbols: Symbols,
     /// Properties to keep with events; done at the end, when all kinds are known.
     pub(crate) columns: Vec<(Kinds, PropertyId, bool)>,
-    pub(crate) segment_ids: &'a HashMap<Arc<str>, SegmentId, ahash::RandomState>,
+    pub(crate) names: &'a Names,
+    pub(crate) segments: &'a [SegmentText],
     /// Names of the affinities that are read, in order of first use.
     pub(crate) affinities: Vec<Box<str>>,
     pub(crate) reads: Reads,
@@ -139,6 +138,19 @@ impl Checker<'_> {
     /// A node that stays as it is while nothing happens.
     pub(crate) fn still(&mut self, node: Node, kind: Type) -> Checked {
         Some(Typed { node: self.push(node), kind, moves: false })
+    }
+
+    /// The members of a conjunction or disjunction, with those of members that are the same.
+    fn flat(&self, nodes: Vec<NodeId>, is_and: bool) -> Vec<NodeId> {
+        let mut flat = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match self.arena.node(node) {
+                Node::And(inner) if is_and => flat.extend_from_slice(inner),
+                Node::Or(inner) if !is_and => flat.extend_from_slice(inner),
+                _ => flat.push(node),
+            }
+        }
+        flat
     }
 
     /// The members of a conjunction or disjunction, those first that look at one attribute: they often decide it.
@@ -233,9 +245,9 @@ impl Checker<'_> {
                 // All are checked before any failure counts, so that every error is reported.
                 let nodes: Vec<_> = all.iter().map(|each| self.condition(each, scope)).collect();
                 let nodes: Vec<NodeId> = nodes.into_iter().collect::<Option<_>>()?;
-                let nodes = self.cheap_first(nodes);
-                let node =
-                    if matches!(expr.kind, ExprKind::And(_)) { Node::And(nodes) } else { Node::Or(nodes) };
+                let is_and = matches!(expr.kind, ExprKind::And(_));
+                let nodes = self.cheap_first(self.flat(nodes, is_and));
+                let node = if is_and { Node::And(nodes) } else { Node::Or(nodes) };
                 self.still(node, Type::Bool)
             }
             ExprKind::Compare(comparison, left, right) => self.compare(*comparison, left, right, span, scope),

@@ -204,8 +204,8 @@ impl Checker<'_> {
     fn segment_reference(&mut self, arg: &Expr) -> Checked {
         let name =
             self.literal_text(arg, "`segment` takes the name of a segment in quotes: `segment(\"vip\")`")?;
-        let Some(id) = self.segment_ids.get(&*name).copied() else {
-            let near = nearest(&name, self.segment_ids.keys().map(|name| &**name)).map(str::to_owned);
+        let Some(id) = self.names.find(&name, |id| &self.segments[id.0 as usize].name) else {
+            let near = nearest(&name, self.segments.iter().map(|segment| &*segment.name)).map(str::to_owned);
             let error =
                 Error::new(ErrorKind::UnknownName, format!("unknown segment {}", Quoted(&name)), arg.span);
             return self.error(error.suggest(near.as_deref()));
@@ -246,7 +246,7 @@ impl Checker<'_> {
         match &args[1].kind {
             ExprKind::Literal(literal) => {
                 let value = self.constant(literal).0;
-                self.still(Node::AffinityShare(rule, value), Type::Number)
+                self.still(Node::AffinityShare(rule, Box::new(value)), Type::Number)
             }
             _ => self.refuse(
                 ErrorKind::Arguments,

@@ -3,7 +3,6 @@
 use crate::model::{Duration, Instant, Zone};
 use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
-use crate::segment::index::Gate;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
 use crate::segment::scratch::Scratch;
@@ -105,17 +104,6 @@ impl<'a> Evaluation<'a> {
                 Val::unpack(value, self.symbols).compare(comparison, &Val::Float(number), self.symbols)
             }
             None => false,
-        }
-    }
-
-    /// Whether a gate stands open.
-    pub(crate) fn passes(&self, gate: Gate) -> bool {
-        match gate {
-            Gate::Open => true,
-            Gate::Is(slot, value) => self.attribute(slot) == value,
-            Gate::Number(comparison, slot, number) => {
-                self.test_number(comparison, self.attribute(slot), number.0)
-            }
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::plan::{
-    AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source,
-    SourceId, Window,
+    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
+    Window,
 };
 use crate::segment::value::Val;
 use hashbrown::HashMap;
@@ -41,20 +41,15 @@ pub(crate) struct Index {
     session: Vec<NodeId>,
     zone: Vec<NodeId>,
     rules: Vec<Vec<NodeId>>,
-    /// By segment: what must hold of the user for anything else to matter.
-    gates: Vec<Gate>,
+    /// By segment: a test of an attribute without which it cannot hold, or [`OPEN`]. Where it fails, and has failed
+    /// before, events change nothing: so much is looked at instead of the segment.
+    gates: Vec<NodeId>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
 }
 
-/// A test of an attribute without which a segment cannot hold. Where it fails, and has failed before, events change
-/// nothing: sixteen bytes are looked at instead of the segment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Gate {
-    Open,
-    Is(SlotId, Packed),
-    Number(Comparison, SlotId, Bits),
-}
+/// Stands for no gate.
+const OPEN: NodeId = NodeId(u32::MAX);
 
 /// Atoms that look at one attribute.
 #[derive(Debug, Default)]
@@ -154,8 +149,9 @@ impl Index {
         self.segments.get(atom.0 as usize)
     }
 
-    pub(crate) fn gate(&self, segment: SegmentId) -> Gate {
-        self.gates[segment.0 as usize]
+    /// A test of an attribute without which a segment cannot hold.
+    pub(crate) fn gate(&self, segment: SegmentId) -> Option<NodeId> {
+        Some(self.gates[segment.0 as usize]).filter(|gate| *gate != OPEN)
     }
 
     /// Whether what belongs to a source is decided once, when the event comes.
@@ -361,22 +357,12 @@ impl<'a> Maker<'a> {
     }
 
     /// The most telling test among the members of a conjunction.
-    fn gate(&self, segment: &Segment) -> Gate {
-        let Node::And(all) = self.node(segment.root) else { return Gate::Open };
-        if segment.parts.is_some() {
-            return Gate::Open;
-        }
-        let equality = all.iter().find_map(|node| match self.node(*node) {
-            Node::TestIs(slot, value) => Some(Gate::Is(*slot, *value)),
-            _ => None,
-        });
-        let number = || {
-            all.iter().find_map(|node| match self.node(*node) {
-                Node::TestNumber(comparison, slot, number) => Some(Gate::Number(*comparison, *slot, *number)),
-                _ => None,
-            })
-        };
-        equality.or_else(number).unwrap_or(Gate::Open)
+    fn gate(&self, segment: &Segment) -> NodeId {
+        let Node::And(all) = self.node(segment.root) else { return OPEN };
+        let is_text = |node: &&NodeId| matches!(self.node(**node), Node::TestIs(..) | Node::TestIn(..));
+        let is_test = |node: &&NodeId| matches!(self.node(**node), Node::TestNumber(..));
+        let found = all.iter().find(is_text).or_else(|| all.iter().find(is_test));
+        found.copied().filter(|_| segment.parts.is_none()).unwrap_or(OPEN)
     }
 
     /// Goes down to the atoms of a condition.
@@ -634,8 +620,16 @@ impl<'a> Maker<'a> {
             slot.above.shrink_to_fit();
             slot.below.shrink_to_fit();
             slot.at.shrink_to_fit();
+            slot.other.shrink_to_fit();
+            slot.is.values_mut().for_each(Vec::shrink_to_fit);
         }
         enter_uses(&mut index, nodes, sources.len(), compared, touched);
+        for list in
+            [&mut index.session, &mut index.zone].into_iter().chain(&mut index.rules).chain(&mut index.parts)
+        {
+            list.shrink_to_fit();
+        }
+        index.gates.shrink_to_fit();
         index
     }
 
@@ -760,6 +754,10 @@ fn enter_uses(
             others: starts.1..others.len() as u32,
         });
     }
+    index.uses.shrink_to_fit();
+    index.thresholds.shrink_to_fit();
+    index.numbers.shrink_to_fit();
+    index.others.shrink_to_fit();
 }
 
 /// A value as a number that thresholds are compared with.

@@ -3,7 +3,7 @@ use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol, 
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
 use crate::segment::{Error, Schema, build};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct Plan {
     pub(crate) slots: Vec<Symbol>,
     pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,
     pub(crate) segments: Vec<Segment>,
-    pub(crate) segment_ids: HashMap<Arc<str>, SegmentId, ahash::RandomState>,
+    pub(crate) names: Names,
     pub(crate) conditions: Vec<NodeId>,
     pub(crate) filters: Vec<SourceId>,
     pub(crate) index: Index,
@@ -111,13 +111,43 @@ pub struct Plan {
     pub(crate) parts_max: usize,
 }
 
+/// The numbers of segments by their names, which are kept with the segments.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    numbers: HashTable<u32>,
+    hasher: ahash::RandomState,
+}
+
+impl Names {
+    /// Enters the next segment; false where its name is there already.
+    pub(crate) fn insert<'n>(&mut self, id: SegmentId, name: impl Fn(SegmentId) -> &'n str) -> bool {
+        if self.find(name(id), &name).is_some() {
+            return false;
+        }
+        let hasher = &self.hasher;
+        let hash = |number: &u32| hasher.hash_one(name(SegmentId(*number)));
+        self.numbers.insert_unique(hash(&id.0), id.0, hash);
+        true
+    }
+
+    pub(crate) fn find<'n>(&self, wanted: &str, name: impl Fn(SegmentId) -> &'n str) -> Option<SegmentId> {
+        let hash = self.hasher.hash_one(wanted);
+        self.numbers.find(hash, |number| name(SegmentId(*number)) == wanted).map(|number| SegmentId(*number))
+    }
+
+    pub(crate) fn shrink<'n>(&mut self, name: impl Fn(SegmentId) -> &'n str) {
+        let hasher = &self.hasher;
+        self.numbers.shrink_to_fit(|number| hasher.hash_one(name(SegmentId(*number))));
+    }
+}
+
 /// One segment of a plan.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) name: Arc<str>,
     pub(crate) root: NodeId,
     /// The parts it is evaluated in, where it is keyed.
-    pub(crate) parts: Option<Parts>,
+    pub(crate) parts: Option<Box<Parts>>,
     /// Whether a user of whom nothing is known is in it, for ever.
     pub(crate) is_default: bool,
     /// Whether an event of one part can change others too: it reads the session, or other segments.
@@ -299,7 +329,7 @@ pub(crate) enum Node {
     Aggregate(Box<Aggregate>),
     Sequence(Box<Sequence>),
     /// Rule and value.
-    AffinityShare(u32, Constant),
+    AffinityShare(u32, Box<Constant>),
     AffinityTop(u32),
     Segment(SegmentId),
     Some(Box<Parts>, NodeId),
@@ -391,7 +421,7 @@ impl Plan {
     /// The number of a segment.
     #[must_use]
     pub fn segment(&self, name: &str) -> Option<SegmentId> {
-        self.segment_ids.get(name).copied()
+        self.names.find(name, |id| &self.segments[id.0 as usize].name)
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -498,3 +528,16 @@ impl PlanBuilder {
 /// Number of a condition on the events of one name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct EventFilterId(pub(crate) u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of many segments is mostly nodes and rows of segments.
+    #[test]
+    fn small_parts() {
+        assert_eq!(size_of::<Node>(), 24);
+        assert_eq!(size_of::<Constant>(), 16);
+        assert!(size_of::<Segment>() <= 32);
+    }
+}
