@@ -96,13 +96,7 @@ impl Partition {
         let compiled = definitions.compiled().clone();
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
-        let store = ProfileStore::new(
-            plan.keep.clone(),
-            plan.rules.clone(),
-            plan.symbols.clone(),
-            plan.zone.clone(),
-            plan.session_gap,
-        );
+        let store = plan.empty_store();
         Partition {
             store,
             users: Pages::default(),

@@ -324,6 +324,24 @@ impl ProfileStore {
         }
     }
 
+    /// Writes one attribute of a user, and gives its name and value where that is another one now.
+    pub(crate) fn set_attribute(
+        &mut self,
+        user: UserKey,
+        name: &str,
+        value: &Value,
+    ) -> Option<(Symbol, Packed)> {
+        let mut changed = Vec::new();
+        let Self { keep, symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        profile.attributes.set(name, value, profile.last_seen, keep, symbols, &mut changed);
+        let (name, _) = changed.pop()?;
+        if name == self.timezone {
+            self.refresh_zone(user);
+        }
+        Some((name, self.get(user).attributes.get(name)))
+    }
+
     fn refresh_zone(&mut self, user: UserKey) {
         let packed = self.get(user).attributes.get(self.timezone);
         let number = match self.symbols.value(packed) {

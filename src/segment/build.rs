@@ -2,7 +2,7 @@
 //! touched.
 
 use crate::model::{Duration, Instant, Period, Quoted};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, ProfileStore, Symbols};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
@@ -185,13 +185,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
 
 /// Looks at every segment for a user of whom nothing is known.
 fn find_defaults(plan: &mut Plan) {
-    let mut store = ProfileStore::new(
-        plan.keep.clone(),
-        plan.rules.clone(),
-        plan.symbols.clone(),
-        plan.zone.clone(),
-        plan.session_gap,
-    );
+    let mut store = plan.empty_store();
     let nobody = store.nobody();
     let evaluation = Evaluation::new(plan, &store, nobody, Instant::MIN);
     let differs = plan.nodes.iter().any(|node| matches!(node, Node::Bucket(_)));

@@ -40,7 +40,12 @@ impl Look<'_> {
         }
         match touch {
             Touch::Time => {}
-            Touch::Everything => (0..self.plan.segments.len() as u32).for_each(|n| marks.mark(SegmentId(n))),
+            Touch::Everything => {
+                memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
+                let evaluation = self.evaluation();
+                let holds = |gate| evaluation.truth(gate).holds;
+                self.plan.index.open(holds, |segment| marks.mark(segment));
+            }
             Touch::First(applied) => {
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
                 self.by_message(applied, &mut marks);

@@ -44,6 +44,9 @@ pub(crate) struct Index {
     /// By segment: a test of an attribute without which it cannot hold, or [`OPEN`]. Where it fails, and has failed
     /// before, events change nothing: so much is looked at instead of the segment.
     gates: Vec<NodeId>,
+    /// The segments of each gate; those without one are last, behind [`OPEN`].
+    by_gate: Vec<(NodeId, Range<u32>)>,
+    gated: Vec<SegmentId>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
 }
@@ -147,6 +150,17 @@ impl<T: Copy> Lists<T> {
 impl Index {
     pub(crate) fn segments(&self, atom: NodeId) -> &[SegmentId] {
         self.segments.get(atom.0 as usize)
+    }
+
+    /// The segments of which no test of an attribute tells that they cannot hold.
+    pub(crate) fn open(&self, holds: impl Fn(NodeId) -> bool, mut f: impl FnMut(SegmentId)) {
+        for (gate, segments) in &self.by_gate {
+            if *gate == OPEN || holds(*gate) {
+                self.gated[segments.start as usize..segments.end as usize]
+                    .iter()
+                    .for_each(|segment| f(*segment));
+            }
+        }
     }
 
     /// A test of an attribute without which a segment cannot hold.
@@ -630,6 +644,16 @@ impl<'a> Maker<'a> {
             list.shrink_to_fit();
         }
         index.gates.shrink_to_fit();
+        index.gated = (0..index.gates.len() as u32).map(SegmentId).collect();
+        index.gated.sort_by_key(|segment| index.gates[segment.0 as usize]);
+        for (place, segment) in index.gated.iter().enumerate() {
+            let gate = index.gates[segment.0 as usize];
+            match index.by_gate.last_mut() {
+                Some((last, segments)) if *last == gate => segments.end += 1,
+                _ => index.by_gate.push((gate, place as u32..place as u32 + 1)),
+            }
+        }
+        index.by_gate.shrink_to_fit();
         index
     }
 

@@ -105,6 +105,12 @@ impl Memberships {
         unlisted.chain(self.rows.stays().filter(|(_, since)| *since != OUT))
     }
 
+    /// Every segment that the user is in or of which anything is known; some more than once.
+    pub(crate) fn listed(&self, plan: &Plan) -> impl Iterator<Item = SegmentId> {
+        let rows = self.rows.stays().chain(self.rows.dues()).map(|(segment, _)| segment);
+        rows.chain(plan.defaults.iter().copied()).chain(self.parts().iter().map(|part| part.segment))
+    }
+
     /// The segments that the user is in, in order of definition, each with the beginning of the stay: for a keyed
     /// one, of the longest.
     pub(crate) fn stays(&self, plan: &Plan) -> Vec<(SegmentId, Instant)> {

@@ -34,6 +34,7 @@ mod rows;
 mod schema;
 mod scratch;
 mod sequence;
+mod subject;
 mod value;
 mod window;
 
@@ -42,6 +43,7 @@ pub use error::{Error, ErrorKind, Span};
 pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
+pub use subject::Subject;
 
 pub(crate) use candidates::Touch;
 pub(crate) use error::show_place;

@@ -1,5 +1,5 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol, Symbols};
+use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
 use crate::segment::{Error, Schema, build};
@@ -422,6 +422,17 @@ impl Plan {
     #[must_use]
     pub fn segment(&self, name: &str) -> Option<SegmentId> {
         self.names.find(name, |id| &self.segments[id.0 as usize].name)
+    }
+
+    /// A store without users that speaks the plan's numbers.
+    pub(crate) fn empty_store(&self) -> ProfileStore {
+        ProfileStore::new(
+            self.keep.clone(),
+            self.rules.clone(),
+            self.symbols.clone(),
+            self.zone.clone(),
+            self.session_gap,
+        )
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {

@@ -47,7 +47,7 @@ impl Marks {
     }
 
     /// Takes them out, in order.
-    fn drain_into(&mut self, out: &mut Vec<SegmentId>) {
+    pub(crate) fn drain_into(&mut self, out: &mut Vec<SegmentId>) {
         for (i, summary) in self.summary.iter_mut().enumerate() {
             let mut rest = std::mem::take(summary);
             while rest != 0 {
@@ -131,6 +131,14 @@ impl Scratch {
             starts.push((length, now, start));
         }
         start
+    }
+
+    /// Patches one attribute of the user who is looked at.
+    pub(crate) fn set_fact(&mut self, slot: SlotId, value: Packed) {
+        let fact = std::mem::replace(&mut self.facts[slot.0 as usize], value);
+        if fact.is_missing() {
+            self.filled.push(slot);
+        }
     }
 
     pub(crate) fn take_marks(&mut self) -> Marks {
