@@ -32,6 +32,11 @@ impl Packed {
         (self.0 >= NAN_BASE && (tag == TAG_TEXT || tag == TAG_BOXED)).then_some(self.0 as u32)
     }
 
+    /// The number of the text it is.
+    pub(crate) fn text_symbol(self) -> Option<Symbol> {
+        (self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_TEXT).then_some(Symbol(self.0 as u32))
+    }
+
     pub(crate) fn is_missing(self) -> bool {
         self == Packed::MISSING
     }

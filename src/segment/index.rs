@@ -19,7 +19,7 @@ type Map<K, V> = HashMap<K, V, ahash::RandomState>;
 /// segments are one node. A segment can change, or can be due earlier than it was, only when one of its atoms does;
 /// so atoms are found by what they read: attributes by the old and the new value, aggregates by the old and the new
 /// number. An atom of which that cannot be told is found whenever something that it reads is touched.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// The segments of each atom.
     segments: Lists<SegmentId>,
@@ -55,7 +55,7 @@ pub(crate) struct Index {
 const OPEN: NodeId = NodeId(u32::MAX);
 
 /// Atoms that look at one attribute.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct SlotIndex {
     /// Equality with a text or a bool.
     is: Map<Packed, Vec<NodeId>>,
@@ -69,7 +69,7 @@ struct SlotIndex {
 }
 
 /// The sources that events of one kind may belong to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct KindIndex {
     /// All events.
     always: Vec<SourceId>,
@@ -82,14 +82,14 @@ struct KindIndex {
 }
 
 /// What looks at the events of a source.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Uses {
     thresholds: Range<u32>,
     others: Range<u32>,
 }
 
 /// An aggregate with the numbers it is compared with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Thresholds {
     pub(crate) aggregate: NodeId,
     pub(crate) measure: Measure,
@@ -114,7 +114,7 @@ pub(crate) enum Measure {
 }
 
 /// Lists one behind the other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lists<T> {
     starts: Vec<u32>,
     items: Vec<T>,

@@ -30,6 +30,7 @@ mod parse_events;
 mod parse_operand;
 mod places;
 mod plan;
+mod relocate;
 mod rows;
 mod schema;
 mod scratch;

@@ -85,7 +85,7 @@ impl Hash for Pattern {
 /// assert_eq!(plan.segment_names().collect::<Vec<_>>(), ["sneakerhead"]);
 /// # Ok::<(), Vec<bespoke::segment::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<Source>,
@@ -112,7 +112,7 @@ pub struct Plan {
 }
 
 /// The numbers of segments by their names, which are kept with the segments.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     numbers: HashTable<u32>,
     hasher: ahash::RandomState,
@@ -142,7 +142,7 @@ impl Names {
 }
 
 /// One segment of a plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) name: Arc<str>,
     pub(crate) root: NodeId,
