@@ -46,7 +46,7 @@ impl Packed {
         if self.0 < NAN_BASE {
             return Some(f64::from_bits(self.0));
         }
-        (self.0 >> 48 & 7 == TAG_INT).then(|| (((self.0 << 16) as i64) >> 16) as f64)
+        (self.0 >> 48 & 7 == TAG_INT).then_some((((self.0 << 16) as i64) >> 16) as f64)
     }
 
     /// Whether it is a whole number that is too large for eight bytes, or anything else that is kept apart.

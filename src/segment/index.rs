@@ -76,10 +76,13 @@ struct KindIndex {
     /// Those with a text in a property; whether the filter asks for more has to be looked at.
     texts: Vec<(PropertyId, Map<Packed, Vec<SourceId>>)>,
     /// Those with a number in a property: above others, below others.
-    numbers: Vec<(PropertyId, [Vec<(f64, SourceId)>; 2])>,
+    numbers: Vec<(PropertyId, [Bounds; 2])>,
     /// Each has to be looked at.
     others: Vec<SourceId>,
 }
+
+/// Sources by the number that a property is compared with, sorted.
+type Bounds = Vec<(f64, SourceId)>;
 
 /// What looks at the events of a source.
 #[derive(Clone, Debug, Default)]
