@@ -124,6 +124,13 @@ impl ProfileStore {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
     }
 
+    /// The profiles from a key on, in the order of their keys.
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
+        (first.0..self.profiles.len() as u32)
+            .map(UserKey)
+            .filter(|user| self.profiles[user.0 as usize].is_some())
+    }
+
     /// All profiles, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (UserKey, &Profile)> {
         self.profiles.iter().enumerate().filter_map(|(i, p)| Some((UserKey(i as u32), p.as_ref()?)))
