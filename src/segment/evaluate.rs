@@ -1,7 +1,7 @@
 //! Nodes to values, each with the instant until which it holds.
 
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
+use crate::profile::{Applied, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
@@ -36,7 +36,17 @@ pub(crate) struct EventView<'a> {
     pub(crate) values: &'a [Packed],
 }
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
+    /// Those of a message.
+    pub(crate) fn all(applied: &'a Applied) -> impl Iterator<Item = EventView<'a>> {
+        let view = |(kind, start): &(EventKind, usize)| EventView {
+            at: applied.at,
+            kind: *kind,
+            values: &applied.values[*start..],
+        };
+        applied.events.iter().map(view)
+    }
+
     pub(crate) fn value(&self, keep: &Keep, property: PropertyId) -> Packed {
         keep.place(self.kind, property).map_or(Packed::MISSING, |place| self.values[place])
     }

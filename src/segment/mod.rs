@@ -36,6 +36,7 @@ mod schema;
 mod scratch;
 mod sequence;
 mod subject;
+mod totals;
 mod value;
 mod window;
 
