@@ -3,7 +3,9 @@ use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId};
+use crate::profile::{
+    AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
+};
 use hashbrown::HashMap;
 use std::sync::Arc;
 

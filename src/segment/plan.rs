@@ -1,5 +1,7 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId};
+use crate::profile::{
+    AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
+};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
 use crate::segment::totals::Total;

@@ -163,7 +163,8 @@ impl Look<'_> {
         let mut notes = Notes::new();
         let evaluation = self.evaluation();
         for event in EventView::all(applied) {
-            evaluation.sources_of(event, |source| evaluation.note(source, event, applied.arrival, &mut notes));
+            evaluation
+                .sources_of(event, |source| evaluation.note(source, event, applied.arrival, &mut notes));
         }
         self.add_up(&notes);
     }
@@ -190,7 +191,8 @@ impl Look<'_> {
         let source = self.plan.totals[id.0 as usize].source;
         let rows = evaluation.rows();
         let events = evaluation.places(source, 0..rows.len());
-        let occurrence = |place: usize| evaluation.occurrence(id, evaluation.view_at(place), rows[place].order().1);
+        let occurrence =
+            |place: usize| evaluation.occurrence(id, evaluation.view_at(place), rows[place].order().1);
         let notes: Notes = events.filter_map(|place| Some((id, occurrence(place)?))).collect();
         self.store.note_totals(self.user, &notes);
     }
