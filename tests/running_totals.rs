@@ -3,7 +3,7 @@
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::Partition;
-use bespoke::model::{Duration, Ids, Instant, Message, Value};
+use bespoke::model::{Duration, Ids, Instant, Message, Object, Value};
 
 fn start() -> Instant {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -92,6 +92,48 @@ fn what_no_running_value_can_tell_keeps_events() {
     }
 }
 
+/// No segment reads these events: a placement and a journey alone.
+#[test]
+fn placements_and_journeys_read_running_values_too() {
+    let definitions = Definitions::from_toml(
+        r#"
+        version = 1
+        [events.purchase]
+        amount = "number"
+        [events.leave]
+        [placements.hero]
+        [[placements.hero.variant]]
+        name = "thanks"
+        when = "count(purchase where amount > 5) >= 2"
+        priority = 1
+        content = {}
+        [[placements.hero.variant]]
+        name = "hello"
+        content = {}
+        [templates.letter]
+        text = "Thank you"
+        [journeys.goodbye]
+        enter = { event = "leave" }
+        [[journeys.goodbye.step]]
+        id = "choose"
+        branch = [{ when = "sum(purchase.amount) > 32", to = "end" }]
+        [[journeys.goodbye.step]]
+        id = "write"
+        send = { channel = "email", template = "letter" }
+        "#,
+    );
+    let mut partition = Partition::new(&definitions.unwrap());
+    for (n, amount, shown) in [(0, 10, "hello"), (1, 3, "hello"), (2, 20, "thanks")] {
+        partition.ingest(&purchase("ada", amount), minute(n)).unwrap();
+        let decision = partition.decide("ada", "hero", &Object::new(), minute(n)).unwrap();
+        assert_eq!(&*decision.variant.unwrap(), shown);
+        partition.ingest(&Message::track("ada", "leave"), minute(n)).unwrap();
+        // Ten and thirteen are not enough.
+        assert_eq!(partition.outbox(10, Duration::days(1), minute(n)).len(), usize::from(n < 2));
+    }
+    assert!(partition.profile("ada").unwrap().events.is_empty());
+}
+
 #[test]
 fn duplicates_and_refused_messages_add_nothing() {
     let mut partition =
@@ -103,6 +145,18 @@ fn duplicates_and_refused_messages_add_nothing() {
     assert!(partition.segments("ada").is_empty());
     let changes = partition.ingest(&purchase("ada", 1).id("m2"), minute(3)).unwrap().changes;
     assert_eq!(changes.len(), 2);
+}
+
+#[test]
+fn a_property_that_is_a_bool_is_a_condition() {
+    let text = "version = 1\n[events.view]\ngift = \"bool\"\n[segments]\nlatest = 'last(view.gift)'\nlately = 'last(view.gift in 1h)'\n";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    for (n, gift) in [(0, false), (1, true), (2, false), (3, true)] {
+        partition.ingest(&Message::track("ada", "view").with("gift", gift), minute(n)).unwrap();
+        assert_eq!([partition.is_member("ada", "latest"), partition.is_member("ada", "lately")], [gift; 2]);
+    }
+    partition.advance(minute(63));
+    assert_eq!([partition.is_member("ada", "latest"), partition.is_member("ada", "lately")], [true, false]);
 }
 
 #[test]

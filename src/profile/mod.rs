@@ -34,4 +34,6 @@ pub(crate) use rings::Rings;
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
+#[cfg(test)]
+pub(crate) use totals::TotalRow;
 pub(crate) use totals::{Occurrence, TotalId, TotalOp, Totals};

@@ -87,7 +87,7 @@ impl Look<'_> {
                 });
             }
         }
-        let before = self.add_up(&notes);
+        let before = self.add_up(notes);
         if applied.events.len() > 1 {
             sources.sort_unstable();
             sources.dedup();

@@ -6,7 +6,9 @@ use crate::profile::{
 };
 use crate::segment::ast::Comparison;
 use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
+use crate::segment::plan::{
+    AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
+};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use smallvec::SmallVec;
@@ -189,7 +191,7 @@ impl<'a> Evaluation<'a> {
             Node::Or(all) => self.all(all, event, true),
             Node::Compare(comparison, left, right) => self.compare(*comparison, *left, *right, event),
             Node::AtLeast(aggregate, least) => self.at_least(NodeId(*aggregate), *least),
-            Node::Aggregate(aggregate) => self.did(aggregate),
+            Node::Aggregate(aggregate) if aggregate.op == AggregateOp::Did => self.did(aggregate),
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),

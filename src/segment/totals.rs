@@ -166,20 +166,24 @@ impl Look<'_> {
             evaluation
                 .sources_of(event, |source| evaluation.note(source, event, applied.arrival, &mut notes));
         }
-        self.add_up(&notes);
+        self.add_up(notes);
     }
 
     /// Adds what was noted to the totals, in order, and gives what they were before.
-    pub(crate) fn add_up(&mut self, notes: &Notes) -> Before {
+    pub(crate) fn add_up(&mut self, mut notes: Notes) -> Before {
         let mut before = Before::default();
         if notes.is_empty() {
             return before;
         }
+        // By number, new rows go behind those that are there; of one total, events stay in order.
+        notes.sort_by_key(|(id, _)| *id);
         let evaluation = self.evaluation();
-        before.0.extend(notes.iter().map(|(id, _)| (*id, evaluation.level(*id))));
-        before.0.sort_unstable_by_key(|(id, _)| *id);
-        before.0.dedup_by_key(|(id, _)| *id);
-        self.store.note_totals(self.user, notes);
+        for (id, _) in &notes {
+            if before.0.last().is_none_or(|(last, _)| last != id) {
+                before.0.push((*id, evaluation.level(*id)));
+            }
+        }
+        self.store.note_totals(self.user, &notes);
         before
     }
 
@@ -187,6 +191,7 @@ impl Look<'_> {
     /// more cannot be known.
     #[allow(dead_code)] // for redefinition
     pub(crate) fn work_out_total(&mut self, id: TotalId) {
+        self.scratch.begin(self.plan, self.store.get(self.user));
         let evaluation = self.evaluation();
         let source = self.plan.totals[id.0 as usize].source;
         let rows = evaluation.rows();
@@ -195,5 +200,113 @@ impl Look<'_> {
             |place: usize| evaluation.occurrence(id, evaluation.view_at(place), rows[place].order().1);
         let notes: Notes = events.filter_map(|place| Some((id, occurrence(place)?))).collect();
         self.store.note_totals(self.user, &notes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Duration, Instant, Message, Object, Value};
+    use crate::profile::Symbols;
+    use crate::segment::{Memberships, Plan, Schema, Scratch, Touch};
+
+    const RULES: [&str; 7] = [
+        "count(order where at > @1970-01-01) > 1",
+        "sum(order.amount) > 1 and avg(order.amount) > 1",
+        "min(order.amount) > 1 and max(order.amount) > 1",
+        "first(order.sku) = last(order.sku)",
+        "now - last(order) > 1h",
+        "count(order.lines where price > 1) > 2",
+        "last(order.lines.price) > 1",
+    ];
+
+    fn plan(kept: &str) -> Plan {
+        let mut schema = Schema::lenient();
+        schema.line("order", "lines", "price", crate::segment::Kind::Number);
+        let mut builder = Plan::builder(schema).segment("kept", None, kept);
+        for (number, rule) in RULES.iter().enumerate() {
+            builder = builder.segment(&format!("s{number}"), None, rule);
+        }
+        builder.build().unwrap()
+    }
+
+    fn order(n: i64) -> Message {
+        let line = |price: i64| {
+            let mut line = Object::new();
+            line.set("price", price);
+            Value::Object(line)
+        };
+        let lines = (0..n % 4).map(|i| line(n + i)).collect::<Vec<_>>();
+        let message = Message::track("ada", "order").with("lines", Value::List(lines.into()));
+        match n % 5 {
+            0 => message.with("sku", "a"),
+            1 => message.with("sku", "b").with("amount", n),
+            _ => message.with("amount", n as f64 / 2.0),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_says_what_running_values_say() {
+        // Up to 64 rows are looked at in another way than more.
+        for count in [20, 200] {
+            let plan = plan("did(order in 9d) and did(order.lines in 9d)");
+            assert_eq!(plan.totals.len(), 10);
+            let mut store = plan.empty_store();
+            let user = store.nobody();
+            let (mut scratch, mut memberships) = (Scratch::default(), Memberships::default());
+            let (mut dropped, mut changes, mut applied) = (0, Vec::new(), Applied::default());
+            let start = Instant::from_millis(1_790_000_000_000);
+            for n in 0..count {
+                let now = start + Duration::minutes(n);
+                let late = now - Duration::minutes(n * n % 17);
+                store.apply(user, &order(n), late, now, &mut applied);
+                let mut look = Look {
+                    plan: &plan,
+                    store: &mut store,
+                    scratch: &mut scratch,
+                    user,
+                    now,
+                    dropped: &mut dropped,
+                    changes: &mut changes,
+                };
+                memberships.refresh(&mut look, Touch::Message(&applied));
+                applied.clear(&mut store.symbols);
+            }
+            let rows = |store: &crate::profile::ProfileStore| {
+                let row = |row: &crate::profile::TotalRow| {
+                    (row.id(), row.order(), store.symbols.value(row.value()))
+                };
+                store.get(user).totals.iter().map(row).collect::<Vec<_>>()
+            };
+            let expected = rows(&store);
+            assert_eq!(expected.len(), plan.totals.len(), "all have seen an event");
+
+            let mut symbols: Symbols = std::mem::take(&mut store.symbols);
+            store.get_mut(user).totals.renumber(|_| None, &mut symbols);
+            store.symbols = symbols;
+            let now = start + Duration::minutes(count);
+            let mut look = Look {
+                plan: &plan,
+                store: &mut store,
+                scratch: &mut scratch,
+                user,
+                now,
+                dropped: &mut dropped,
+                changes: &mut changes,
+            };
+            (0..plan.totals.len() as u32).for_each(|id| look.work_out_total(TotalId(id)));
+            assert_eq!(rows(&store), expected);
+        }
+    }
+
+    #[test]
+    fn equal_aggregates_have_one_total() {
+        let plan = Plan::builder(Schema::lenient())
+            .segment("a", None, "did(view) and count(view) >= 3")
+            .segment("b", None, "count(view) < 9 and count(view where sku = \"x\") > 1")
+            .segment("c", Some("sku"), "count(view) >= 3")
+            .build()
+            .unwrap();
+        assert_eq!(plan.totals.len(), 2, "one of all views, one of those of `x`; parts have none");
     }
 }
