@@ -237,7 +237,7 @@ mod tests {
             Value::Object(line)
         };
         let lines = (0..n % 4).map(|i| line(n + i)).collect::<Vec<_>>();
-        let message = Message::track("ada", "order").with("lines", Value::List(lines.into()));
+        let message = Message::track("ada", "order").with("lines", Value::List(lines));
         match n % 5 {
             0 => message.with("sku", "a"),
             1 => message.with("sku", "b").with("amount", n),
