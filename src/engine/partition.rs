@@ -330,7 +330,7 @@ impl Partition {
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
         let touch = match (everything, is_new) {
-            (true, _) => Touch::Everything,
+            (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };

@@ -259,7 +259,7 @@ impl Memberships {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
-            Touch::Everything => true,
+            Touch::Everything(_) => true,
             Touch::Time => false,
             Touch::Message(applied) | Touch::First(applied) => {
                 for (kind, start) in &applied.events {

@@ -37,6 +37,7 @@ mod schema;
 mod scratch;
 mod sequence;
 mod subject;
+mod totals;
 mod value;
 mod window;
 
