@@ -188,6 +188,7 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
         false => {
             let mut lenient = definitions.clone();
             lenient.schema.strict = false;
+            lenient.schema.is_partial = true;
             check(&lenient, &loose)
         }
     };

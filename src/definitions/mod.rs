@@ -18,7 +18,7 @@
 //! | --- | --- |
 //! | | `version = 1`, required |
 //! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536) |
-//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.` |
+//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |

@@ -48,6 +48,8 @@ pub(crate) struct Keep {
     property_ids: HashMap<Box<str>, PropertyId, ahash::RandomState>,
     /// Attributes whose strings the schema declares to be instants.
     pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
+    /// Attributes that the schema declares to be lists of objects: their fields, and whether those are instants.
+    pub(crate) lists: HashMap<Box<str>, Vec<(Box<str>, bool)>, ahash::RandomState>,
 }
 
 /// What is kept of one kind of event.
@@ -95,6 +97,7 @@ impl Default for Keep {
             properties: Vec::new(),
             property_ids: HashMap::default(),
             instants: hashbrown::HashSet::default(),
+            lists: HashMap::default(),
         }
     }
 }
@@ -239,4 +242,31 @@ pub(crate) fn pack_declared(value: &Value, instant: bool, symbols: &mut Symbols)
         },
         _ => symbols.pack(value),
     }
+}
+
+/// Packs a list of objects: of each the declared fields stay, of everything else in the list nothing.
+pub(crate) fn pack_objects(list: &[Value], fields: &[(Box<str>, bool)], symbols: &mut Symbols) -> Packed {
+    let is_kept = |value: &Value| !matches!(value, Value::Null | Value::List(_) | Value::Object(_));
+    let field = |value: &Value, instant: bool| match value {
+        Value::String(text) if instant => text.parse().map_or_else(|_| value.clone(), Value::Instant),
+        Value::List(list) => Value::List(list.iter().filter(|value| is_kept(value)).cloned().collect()),
+        Value::Object(_) => value.as_geo().map_or(Value::Null, Value::Geo),
+        _ => value.clone(),
+    };
+    let object = |object: &Object| {
+        let mut kept = Object::new();
+        for (name, instant) in fields {
+            match object.get_path(name).map(|value| field(value, *instant)) {
+                None | Some(Value::Null) => {}
+                Some(value) => kept.set(name.clone(), value),
+            }
+        }
+        Value::Object(kept)
+    };
+    let objects = list.iter().filter_map(|element| match element {
+        Value::Object(inner) => Some(object(inner)),
+        _ => None,
+    });
+    let objects = objects.collect();
+    symbols.pack_objects(objects)
 }

@@ -57,7 +57,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         let root = match (&tree, by) {
             (Some(tree), None) => checker.condition(&tree.root, &Scope::default()),
             (Some(tree), Some(Some(by))) => {
-                checker.condition(&tree.root, &Scope { events: None, by: Some(by) })
+                checker.condition(&tree.root, &Scope { by: Some(by), ..Scope::default() })
             }
             _ => None,
         };
@@ -158,6 +158,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
             .map(|(n, _)| n.clone()),
     );
+    keep.lists.extend(schema.lists.iter().map(|(name, fields)| {
+        let is_instant = |kind: &crate::segment::Kind| *kind == crate::segment::Kind::Instant;
+        (name.clone(), fields.iter().map(|(field, kind)| (field.clone(), is_instant(kind))).collect())
+    }));
     let index = index(&nodes, &sources, &compiled, slots.len(), &keep, rules.len());
     let mut plan = Plan {
         nodes,
@@ -228,7 +232,7 @@ fn event_filter(
         return Some(checker.arena.source(Source { kinds, filter: Filter::None }));
     }
     let tree = parsed(text, errors)?;
-    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), by: None };
+    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), ..Scope::default() };
     let node = checker.condition(&tree.root, &scope)?;
     let filter = checker.filter(node);
     Some(checker.arena.source(Source { kinds, filter }))

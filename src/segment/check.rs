@@ -101,6 +101,8 @@ pub(crate) struct Scope {
     pub(crate) events: Option<EventScope>,
     /// The property that parts are keyed by.
     pub(crate) by: Option<PropertyId>,
+    /// The list attribute whose objects' fields are looked at.
+    pub(crate) list: Option<Box<str>>,
 }
 
 /// The events that a name may belong to.
@@ -160,7 +162,7 @@ impl Checker<'_> {
             Node::TestNumber(..) => 1,
             Node::Not(inner) if matches!(self.arena.node(*inner), Node::TestIs(..) | Node::TestIn(..)) => 1,
             Node::AtLeast(..) | Node::Aggregate(_) => 3,
-            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Matches(..) => 4,
+            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Has(..) | Node::Matches(..) => 4,
             _ => 2,
         });
         nodes.into()
@@ -305,6 +307,7 @@ impl Checker<'_> {
             }
             ExprKind::Sequence { steps, window } => self.sequence(steps, window.as_ref(), span, scope),
             ExprKind::Some { property, condition } => self.some(property, condition, span, scope),
+            ExprKind::Has { list, condition } => self.has(list, condition, span, scope),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
 
 /// Functions of values.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     "lower",
     "length",
     "abs",
@@ -29,6 +29,7 @@ const FUNCTIONS: [&str; 16] = [
     "affinity",
     "top",
     "sequence",
+    "has",
 ];
 
 /// Events with the property that is looked at.
@@ -40,7 +41,7 @@ struct ResolvedEvents {
 
 impl Checker<'_> {
     /// Refuses what depends on `now` inside `where`.
-    fn outside_where(&mut self, what: &str, span: Span, scope: &Scope) -> Option<()> {
+    pub(crate) fn outside_where(&mut self, what: &str, span: Span, scope: &Scope) -> Option<()> {
         if scope.events.is_none() {
             return Some(());
         }
@@ -334,7 +335,7 @@ impl Checker<'_> {
         let filter = match &events.condition {
             None => Filter::None,
             Some(condition) => {
-                let scope = Scope { events: Some(inner), by: scope.by };
+                let scope = Scope { events: Some(inner), list: None, ..scope.clone() };
                 let node = self.condition(condition, &scope)?;
                 self.filter(node)
             }
@@ -560,7 +561,7 @@ impl Checker<'_> {
         let by = self.part_property(&property.dotted(), property.span)?;
         // What is read inside is noted apart, for the parts, and then added to what is read in all.
         let outer = std::mem::take(&mut self.reads);
-        let node = self.condition(condition, &Scope { events: None, by: Some(by) });
+        let node = self.condition(condition, &Scope { by: Some(by), list: None, ..scope.clone() });
         let inner = std::mem::replace(&mut self.reads, outer);
         let parts = part_of(by, &inner);
         self.reads.absorb(inner);

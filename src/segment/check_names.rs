@@ -8,9 +8,26 @@ use crate::segment::plan::{Node, NodeId};
 use crate::segment::schema::EventSchema;
 use crate::segment::{Error, ErrorKind, Schema, Span};
 
+/// Names that the engine itself knows.
+pub(crate) const BUILT_IN: [&str; 8] = [
+    "now",
+    "local_time",
+    "local_hour",
+    "weekday",
+    "session.number",
+    "session.started",
+    "session.duration",
+    "session.events",
+];
+
 impl Checker<'_> {
     pub(crate) fn name(&mut self, path: &Path, scope: &Scope) -> Checked {
         let dotted = path.dotted();
+        if let Some(list) = &scope.list
+            && let Some(found) = self.field(&dotted, list, path.span)
+        {
+            return found;
+        }
         if dotted == "key" && scope.by.is_some() {
             return self.still(Node::Key, Type::Any);
         }
@@ -69,17 +86,7 @@ impl Checker<'_> {
             Some(kind) => kind.into(),
             None if !self.schema.strict => Type::Any,
             None => {
-                let built_in = [
-                    "now",
-                    "local_time",
-                    "local_hour",
-                    "weekday",
-                    "session.number",
-                    "session.started",
-                    "session.duration",
-                    "session.events",
-                ];
-                let names = self.schema.attributes.keys().map(|name| &**name).chain(built_in);
+                let names = self.schema.attributes.keys().map(|name| &**name).chain(BUILT_IN);
                 let near = nearest(name, names).map(str::to_owned);
                 let error =
                     Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);

@@ -17,6 +17,7 @@ fn schema() -> Schema {
         schema.property(event, "sku", Kind::String).property(event, "category", Kind::String);
         schema.property(event, "amount", Kind::Number);
     }
+    schema.object("devices", "os", Kind::String).object("devices", "last_seen", Kind::Instant);
     schema.line("order", "products", "price", Kind::Number).line(
         "order",
         "products",
@@ -123,6 +124,22 @@ fn refused_texts() {
         ("and vip", Syntax, "and", "in backquotes"),
         ("country in \"FR\"", Syntax, "\"FR\"", "a list such as"),
         ("country is", Syntax, "", "`missing` or `present`"),
+        ("has(devices)", Syntax, ")", "`where` and what one object must meet"),
+        ("has(device where os = \"ios\")", UnknownName, "device", "did you mean `devices`?"),
+        ("has(phones where os = \"ios\")", UnknownName, "phones", "declare what its objects have"),
+        ("has(tags where os = \"ios\")", Kind, "tags", "a list of objects is wanted, `tags` is a list"),
+        ("has(country where os = \"ios\")", Kind, "country", "`country` is a string"),
+        ("has(devices where oss = \"ios\")", UnknownName, "oss", "did you mean `os`?"),
+        ("has(devices where country = \"FR\")", UnknownName, "country", "`user.country` here"),
+        ("has(devices where os > 5)", Kind, "os > 5", "a string cannot be compared with a number"),
+        ("has(devices where now - last_seen < 30)", Kind, "now - last_seen < 30", "as in `7d`"),
+        ("has(devices where os)", Kind, "os", "a condition is wanted"),
+        (
+            "did(view where has(devices where os = \"ios\"))",
+            NotInWhere,
+            "has(devices where os = \"ios\")",
+            "user",
+        ),
         ("vip vip", Syntax, "vip", "expected an operator or the end"),
     ] {
         let errors = errors(text);
@@ -171,6 +188,9 @@ fn accepted_texts() {
         "lower(country) starts with \"f\" and country ends with \"r\" and country matches \"^f.$\"",
         "max(purchase.amount in last 6 months) - min(purchase.amount in last week) > -5",
         "country = \"\\u{1F600}\\n\" or `country` = 'x'",
+        "has(devices where os = \"ios\" and NOW - last_seen < 30d and user.country = \"FR\") or length(devices) > 1",
+        "has(user.devices where did(view where sku = \"x\") and session.number = 1 and weekday = \"mon\")",
+        "some category: (has(devices where os = key))",
         "(now - last(view)) / 1d > 3 and min_of(now, birthday) = now",
     ] {
         if text.is_empty() {
@@ -222,6 +242,7 @@ fn deep_long_and_wide_texts_end_at_a_limit() {
         "abs(".repeat(15_000),
         "did(view where ".repeat(3_000),
         "some sku: (".repeat(5_000),
+        "has(devices where ".repeat(3_000),
         "did(view since last(".repeat(3_000),
         "[".repeat(60_000),
         "x".repeat(70_000),

@@ -1,6 +1,6 @@
 //! Nodes to values, each with the instant until which it holds.
 
-use crate::model::{Duration, Instant, Zone};
+use crate::model::{Duration, Instant, Object, Zone};
 use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
 use crate::segment::places::MASK_ROWS;
@@ -53,6 +53,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) now: i64,
     /// The part: a property and its value.
     pub(crate) part: Option<(PropertyId, Packed)>,
+    /// The object of a list attribute that is looked at.
+    pub(crate) object: Option<&'a Object>,
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
@@ -78,6 +80,7 @@ impl<'a> Evaluation<'a> {
             gap: store.session_gap(),
             now: now.as_millis(),
             part: None,
+            object: None,
             scratch: None,
             rings: rings.filter(|rings| rings.rows() == rows),
             known: RefCell::new(Vec::new()),
@@ -89,7 +92,7 @@ impl<'a> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }
     }
 
-    fn attribute(&self, slot: SlotId) -> Packed {
+    pub(crate) fn attribute(&self, slot: SlotId) -> Packed {
         match self.scratch {
             Some(scratch) => scratch.fact(slot),
             None => self.profile.attributes.get(self.plan.slots[slot.0 as usize]),
@@ -110,6 +113,11 @@ impl<'a> Evaluation<'a> {
     /// The same at another instant, at which nothing but time has passed.
     fn at(&self, now: i64) -> Evaluation<'a> {
         Evaluation { now, known: RefCell::new(Vec::new()), ..*self }
+    }
+
+    /// The same, looking at an object of a list.
+    pub(crate) fn of_object(&self, object: &'a Object) -> Evaluation<'a> {
+        Evaluation { object: Some(object), known: RefCell::new(Vec::new()), ..*self }
     }
 
     pub(crate) fn in_part(&self, part: Option<(PropertyId, Packed)>) -> Evaluation<'a> {
@@ -181,6 +189,7 @@ impl<'a> Evaluation<'a> {
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),
+            Node::Has(slot, condition) => self.has(*slot, *condition),
             Node::In(item, list) => self.is_in(*item, *list, event),
             Node::IsMissing(inner) => {
                 let signal = self.value(*inner, event);
@@ -406,6 +415,7 @@ impl<'a> Evaluation<'a> {
             Node::Property(property) => still(event.map_or(Val::Missing, |event| {
                 Val::unpack(event.value(&self.plan.keep, *property), self.symbols)
             })),
+            Node::Field(name) => still(self.field(name)),
             Node::At => still(event.map_or(Val::Missing, |event| Val::Instant(event.at))),
             Node::AtHour => still(event.map_or(Val::Missing, |event| {
                 Val::Int(self.zone.civil(Instant::from_millis(event.at)).hour().into())
@@ -486,7 +496,8 @@ impl<'a> Evaluation<'a> {
             | Node::IsAnniversary(_)
             | Node::Sequence(_)
             | Node::Segment(_)
-            | Node::Some(..) => {
+            | Node::Some(..)
+            | Node::Has(..) => {
                 let truth = self.truth_of(node, event);
                 Signal::still(Val::Bool(truth.holds), truth.until)
             }

@@ -578,6 +578,10 @@ impl<'a> Maker<'a> {
                 }
             }
             Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            Node::Has(slot, condition) => {
+                reads.slots.push(*slot);
+                self.reads(*condition, reads);
+            }
             other => other.children(|child| self.reads(child, reads)),
         }
     }

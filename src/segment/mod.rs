@@ -25,6 +25,7 @@ mod evaluate;
 mod index;
 mod lex;
 mod maintain;
+mod objects;
 mod parse;
 mod parse_events;
 mod parse_operand;

@@ -333,6 +333,10 @@ pub(crate) enum Node {
     AffinityTop(u32),
     Segment(SegmentId),
     Some(Box<Parts>, NodeId),
+    /// Whether one object of a list attribute meets a condition.
+    Has(SlotId, NodeId),
+    /// A field of the object that `Has` looks at.
+    Field(Box<str>),
 }
 
 impl Node {
@@ -349,7 +353,8 @@ impl Node {
             | Node::Matches(inner, _)
             | Node::Age(inner)
             | Node::IsAnniversary(inner)
-            | Node::Some(_, inner) => f(*inner),
+            | Node::Some(_, inner)
+            | Node::Has(_, inner) => f(*inner),
             Node::AtLeast(aggregate, _) => f(NodeId(*aggregate)),
             Node::And(all) | Node::Or(all) | Node::LeastOf(all) | Node::GreatestOf(all) => {
                 all.iter().for_each(|each| f(*each));
@@ -394,7 +399,8 @@ impl Node {
             | Node::Sequence(_)
             | Node::AffinityShare(..)
             | Node::AffinityTop(_)
-            | Node::Segment(_) => {}
+            | Node::Segment(_)
+            | Node::Field(_) => {}
         }
     }
 }

@@ -128,6 +128,15 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// A value as it stands in an object.
+    pub(crate) fn of(value: &'a Value) -> Val<'a> {
+        match value {
+            Value::List(list) => Val::List(List::Values(list)),
+            Value::Object(_) => value.as_geo().map_or(Val::Missing, Val::Geo),
+            _ => Val::element(value),
+        }
+    }
+
     /// A float; one that is no number is missing.
     pub(crate) fn float(x: f64) -> Val<'a> {
         if x.is_nan() { Val::Missing } else { Val::Float(x) }
