@@ -105,3 +105,156 @@ none_recent = 'devices is present and not has(devices where now - last_seen <= 1
     let kept = object(&[("last_seen", start().into()), ("os", "ios".into())]);
     assert_eq!(partition.profile("ada").unwrap().attributes["devices"], Value::List(vec![kept]));
 }
+
+#[test]
+fn versions_are_ordered_by_their_numbers() {
+    const DEFINITIONS: &str = r#"
+version = 1
+[attributes]
+app_version = "string"
+[events.open]
+build = "string"
+[segments]
+current = 'app_version >= version("4.10.2")'
+beta = 'version(app_version) between "5-alpha" and "5"'
+not_current = 'not app_version >= version("4.10.2")'
+known = 'version(app_version) is present'
+exact = 'version("4.10.2") = app_version'
+opened_new = 'count(open where version(build) >= "4.10" in 1d) >= 2'
+context_new = 'did(open where version(context.app.version) > "4.9.9")'
+"#;
+    let set = |version: &str| Message::identify("ada").with("app_version", version);
+    let open = |build: &str| Message::track("ada", "open").with("build", build);
+    let app = |version: &str| {
+        let mut message = open("0");
+        message.context.set("app", object(&[("version", version.into())]));
+        message
+    };
+    let changes = run(
+        DEFINITIONS,
+        vec![
+            (0, set("4.9.12")),
+            (1, set("4.10.2+77")),
+            (2, set("5.0.0-rc.1")),
+            (3, set("four")),
+            (4, open("4.9")),
+            (5, open("4.10.0")),
+            (6, open("4.10-rc")),
+            (7, open("11")),
+            (8, app("4.9.9-x")),
+            (9, app("4.9.10")),
+        ],
+        2 * DAY,
+    );
+    let expected = [
+        "+0 ada entered not_current",
+        "+0 ada entered known",
+        "+1 ada entered current",
+        "+1 ada left not_current",
+        "+1 ada entered exact",
+        "+2 ada entered beta",
+        "+2 ada left exact",
+        "+3 ada left current",
+        "+3 ada left beta",
+        "+3 ada entered not_current",
+        "+3 ada left known",
+        "+7 ada entered opened_new",
+        "+9 ada entered context_new",
+        &format!("+{} ada left opened_new", DAY + 5),
+    ];
+    assert_eq!(changes, expected);
+}
+
+#[test]
+fn the_lifecycle_is_the_first_segment_that_holds() {
+    const DEFINITIONS: &str = r#"
+version = 1
+[attributes]
+vip = "bool"
+[events.buy]
+sku = "string"
+[lifecycle]
+order = ["lost", "lapsing", "hoarding", "active"]
+[segments]
+lost = 'now - last(buy) > 10d'
+lapsing = 'now - last(buy) > 3d'
+hoarding = { by = "sku", when = 'count(buy in 1d) >= 2' }
+active = 'did(buy)'
+is_active = 'lifecycle = "active"'
+is_hoarding = 'lifecycle = "hoarding"'
+is_lapsing = 'lifecycle = "lapsing"'
+is_lost = 'lifecycle in ["lost"]'
+none = 'lifecycle is missing'
+vip_lapsing = 'vip and lifecycle = "lapsing"'
+"#;
+    let buy = |sku: &str| Message::track("ada", "buy").with("sku", sku);
+    let changes = run(
+        DEFINITIONS,
+        vec![(0, Message::identify("ada").with("vip", true)), (1, buy("a")), (2, buy("b")), (3, buy("a"))],
+        20 * DAY,
+    );
+    let derived =
+        changes.iter().filter(|change| ["is_", "none", "vip_"].iter().any(|name| change.contains(name)));
+    let (lapsing, lost) = (3 + 3 * DAY + 1, 3 + 10 * DAY + 1);
+    let expected = [
+        "+0 ada entered none".to_owned(),
+        "+1 ada entered is_active".into(),
+        "+1 ada left none".into(),
+        "+3 ada left is_active".into(),
+        "+3 ada entered is_hoarding".into(),
+        // The first of the two leaves the window of the part.
+        format!("+{} ada entered is_active", DAY + 1),
+        format!("+{} ada left is_hoarding", DAY + 1),
+        format!("+{lapsing} ada left is_active"),
+        format!("+{lapsing} ada entered is_lapsing"),
+        format!("+{lapsing} ada entered vip_lapsing"),
+        format!("+{lost} ada left is_lapsing"),
+        format!("+{lost} ada entered is_lost"),
+        format!("+{lost} ada left vip_lapsing"),
+    ];
+    assert_eq!(derived.cloned().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn placements_know_what_the_host_asks_with() {
+    let mut partition = partition(
+        r#"
+version = 1
+[attributes]
+country = "string"
+devices = [{ os = "string" }]
+[events.view]
+sku = "string"
+[placements.hero]
+variant = [
+    { name = "seen", when = 'did(view where sku = request.sku)', priority = 4 },
+    { name = "mobile", when = 'request.device.type in ["phone", "tablet"] and request.visits + 1 > 3', priority = 3 },
+    { name = "known_device", when = 'has(devices where os = request.os)', priority = 2 },
+    { name = "home", when = 'request.country = user.country and request.tags contains "a"', priority = 1 },
+    { name = "other" },
+]
+"#,
+    );
+    let devices = Value::List(vec![object(&[("os", "ios".into())])]);
+    let ada = Message::identify("ada").with("country", "FR").with("devices", devices);
+    partition.ingest(&ada.at(start()), start()).unwrap();
+    partition.ingest(&Message::track("ada", "view").with("sku", "boot").at(start()), start()).unwrap();
+    let phone =
+        |kind: &str, visits: i64| [("device", object(&[("type", kind.into())])), ("visits", visits.into())];
+    for (fields, wanted) in [
+        (vec![("sku", "boot".into())], "seen"),
+        (vec![("sku", "shoe".into())], "other"),
+        (phone("phone", 3).to_vec(), "mobile"),
+        (phone("phone", 2).to_vec(), "other"),
+        (phone("desktop", 3).to_vec(), "other"),
+        (vec![("os", "ios".into())], "known_device"),
+        (vec![("os", "android".into())], "other"),
+        (vec![("country", "FR".into()), ("tags", vec!["b", "a"].into())], "home"),
+        (vec![("country", "FR".into())], "other"),
+        (vec![], "other"),
+    ] {
+        let Value::Object(request) = object(&fields) else { panic!() };
+        let decision = partition.decide("ada", "hero", &request, start()).unwrap();
+        assert_eq!(decision.variant.as_deref(), Some(wanted), "{fields:?}");
+    }
+}

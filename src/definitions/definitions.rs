@@ -47,6 +47,8 @@ pub struct Definitions {
     pub(crate) schema: Schema,
     /// In the order of the text, which numbers them.
     pub(crate) segments: Vec<SegmentDefinition>,
+    /// Names of segments.
+    pub(crate) lifecycle: Vec<Box<str>>,
     pub(crate) templates: Vec<Template>,
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) journeys: Vec<Journey>,
@@ -110,6 +112,7 @@ impl Definitions {
         let mut builder = Plan::builder(self.schema.clone())
             .session_gap(self.settings.session_gap)
             .default_zone(self.settings.zone.clone());
+        builder.lifecycle.clone_from(&self.lifecycle);
         builder.parts_max = self.settings.parts_max;
         for SegmentDefinition { name, by, text } in &self.segments {
             builder = builder.segment(name, by.as_deref(), text);
@@ -203,7 +206,7 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
 
 struct Read {
     definitions: Definitions,
-    /// Whether the schema is.
+    /// Whether all that expressions may name could be read.
     is_sound: bool,
     loose: Vec<LooseExpression>,
 }
@@ -218,13 +221,16 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let settings = settings::read(&mut root);
     let names = schema::read(&mut root, &settings);
     let segments = segments::read(&mut root);
+    let known = report.count();
+    let lifecycle = segments::read_lifecycle(&mut root);
+    let facts_are_sound = report.count() == known;
     let templates = content::read_templates(&mut root);
     let delivery = delivery::read(&mut root);
     let segment_names = segments.iter().map(|segment| &*segment.name).collect();
     let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
     let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
-    root.not_yet(&["experiments", "lifecycle", "scores", "lists", "policies", "predict", "privacy", "world"]);
+    root.not_yet(&["experiments", "scores", "lists", "policies", "predict", "privacy", "world"]);
     root.finish();
     let schema::Names { schema, is_sound } = names;
     let places = Place::root(document);
@@ -234,6 +240,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         settings,
         schema,
         segments,
+        lifecycle,
         templates,
         delivery,
         journeys,
@@ -241,7 +248,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         recommend,
         compiled: None,
     };
-    Some(Read { definitions, is_sound, loose })
+    Some(Read { definitions, is_sound: is_sound && facts_are_sound, loose })
 }
 
 /// All errors of both passes; of two about one place, the first pass has it.

@@ -22,13 +22,14 @@
 //! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
+//! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
 //! | `[templates.NAME]` | field = 'text' |
 //! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` |
 //! | `[[delivery.cap]]` | `scope` ("global" or "channel:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]) |
 //! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]` |
 //! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
 //! | `[placements.NAME]` | `salt` (the name) |
-//! | `[[placements.NAME.variant]]` | `name`, `when` (everybody), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
+//! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
 //! | `[recommend]` | `interactions`, `popularity`, `covisitation` |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.

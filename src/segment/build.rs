@@ -22,7 +22,8 @@ use std::sync::Arc;
 const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
-    let PlanBuilder { schema, segments, conditions, filters, session_gap, zone, parts_max } = builder;
+    let PlanBuilder { schema, segments, lifecycle, conditions, filters, session_gap, zone, parts_max } =
+        builder;
     let mut errors = Vec::new();
     let mut names = Names::default();
     let name_of = |id: SegmentId| &*segments[id.0 as usize].name;
@@ -42,9 +43,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         names: &names,
         segments: &segments,
         affinities: Vec::new(),
+        lifecycle_names: &lifecycle,
+        lifecycle: Vec::new(),
         reads: Reads::default(),
         errors: Vec::new(),
     };
+
+    checker.resolve_lifecycle();
+    errors.append(&mut checker.errors);
 
     let mut compiled = Vec::with_capacity(segments.len());
     let mut all_reads = Vec::with_capacity(segments.len());
@@ -94,8 +100,9 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let mut other_reads = Vec::new();
     for condition in &conditions {
         let known = errors.len();
-        let root = parsed(&condition.text, &mut errors)
-            .and_then(|tree| checker.condition(&tree.root, &Scope::default()));
+        let scope = Scope { in_placement: condition.in_placement, ..Scope::default() };
+        let root =
+            parsed(&condition.text, &mut errors).and_then(|tree| checker.condition(&tree.root, &scope));
         other_reads.push(std::mem::take(&mut checker.reads));
         errors.append(&mut checker.errors);
         for error in &mut errors[known..] {
@@ -321,8 +328,10 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
                     let message =
                         format!("segments in a circle: {} → {}", names.join(" → "), segments[inner].name);
                     let needle = format!("{:?}", segments[inner].name);
-                    let at = text.find(&needle).unwrap_or(0);
-                    let span = Span { start: at, end: (at + needle.len()).min(text.len()) };
+                    // It may be referred to by way of the lifecycle or a score, whose names stand there then.
+                    let whole = Span { start: 0, end: text.len() };
+                    let span =
+                        text.find(&needle).map_or(whole, |at| Span { start: at, end: at + needle.len() });
                     errors.push(Error::new(ErrorKind::Circle, message, span).in_text(Some(name), text));
                 }
                 State::New => path.push((inner, 0)),

@@ -29,6 +29,7 @@ pub(crate) enum Type {
     Time,
     Geo,
     List,
+    Version,
 }
 
 impl From<Kind> for Type {
@@ -57,6 +58,7 @@ impl Type {
             Type::Time => "a time of day",
             Type::Geo => "a geo point",
             Type::List => "a list",
+            Type::Version => "a version",
         }
     }
 
@@ -65,10 +67,11 @@ impl Type {
     }
 
     fn comparable(self, other: Type) -> bool {
-        use Type::{Any, Distance, Metres, Number};
+        use Type::{Any, Distance, Metres, Number, Text, Version};
         self == other
             || matches!((self, other), (Any, _) | (_, Any))
             || matches!((self, other), (Distance, Number | Metres) | (Number | Metres, Distance))
+            || matches!((self, other), (Version, Text) | (Text, Version))
     }
 }
 
@@ -103,6 +106,8 @@ pub(crate) struct Scope {
     pub(crate) by: Option<PropertyId>,
     /// The list attribute whose objects' fields are looked at.
     pub(crate) list: Option<Box<str>>,
+    /// Whether it is the condition of a placement, which knows the host's request.
+    pub(crate) in_placement: bool,
 }
 
 /// The events that a name may belong to.
@@ -126,6 +131,9 @@ pub(crate) struct Checker<'a> {
     pub(crate) segments: &'a [SegmentText],
     /// Names of the affinities that are read, in order of first use.
     pub(crate) affinities: Vec<Box<str>>,
+    /// The names of the lifecycle's segments as they are given, and those of them that there are.
+    pub(crate) lifecycle_names: &'a [Box<str>],
+    pub(crate) lifecycle: Vec<SegmentId>,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
 }
@@ -259,6 +267,10 @@ impl Checker<'_> {
                 if !matches!(list_typed.kind, Type::List | Type::Any) {
                     return self.wrong_kind("a list", list_typed.kind, list.span);
                 }
+                self.check_stages(item_typed, list)?;
+                if item_typed.kind == Type::Version {
+                    self.versions_written_out(list)?;
+                }
                 if let ExprKind::List(items) = &list.kind {
                     let strange = items.iter().find(|(l, _)| !literal_type(l).comparable(item_typed.kind));
                     if let Some((literal, place)) = strange {
@@ -341,6 +353,9 @@ impl Checker<'_> {
             (Type::Instant, Type::Duration) | (Type::Duration, Type::Instant) => {
                 Some("how long ago an instant is: `now - last(view) > 14d`")
             }
+            (Type::Version, Type::Number) | (Type::Number, Type::Version) => {
+                Some("a version is written in quotes: `version(\"4.10\")`")
+            }
             (Type::Instant, Type::Text) | (Type::Text, Type::Instant) => {
                 Some("an instant is written `@2026-11-23`")
             }
@@ -413,8 +428,16 @@ impl Checker<'_> {
             let message = format!("{} has no order, so nothing is less or greater", unordered.words());
             return self.refuse(ErrorKind::Kind, message, span);
         }
+        self.check_stages(left, b).and(self.check_stages(right, a))?;
+        if left.kind == Type::Version || right.kind == Type::Version {
+            let (left, right) = (self.versions_written_out(a), self.versions_written_out(b));
+            left.and(right)?;
+        }
         // A constant stands behind, so that the same rule is the same node.
-        let is_constant = |typed: Typed| matches!(self.arena.node(typed.node), Node::Constant(_));
+        let is_constant = |typed: Typed| match self.arena.node(typed.node) {
+            Node::Version(text) => matches!(self.arena.node(*text), Node::Constant(_)),
+            node => matches!(node, Node::Constant(_)),
+        };
         let (comparison, left, right) = if is_constant(left) && !is_constant(right) {
             (comparison.mirrored(), right, left)
         } else {

@@ -8,11 +8,12 @@ use crate::segment::plan::{
     Aggregate, AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source,
     SourceId, Window,
 };
+use crate::segment::version::is_version;
 use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
 
 /// Functions of values.
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 18] = [
     "lower",
     "length",
     "abs",
@@ -30,6 +31,7 @@ const FUNCTIONS: [&str; 17] = [
     "top",
     "sequence",
     "has",
+    "version",
 ];
 
 /// Events with the property that is looked at.
@@ -61,7 +63,8 @@ impl Checker<'_> {
     ) -> Checked {
         let count = |wanted: usize| (args.len() == wanted).then_some(());
         let arity = match name {
-            "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top" => count(1),
+            "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top"
+            | "version" => count(1),
             "distance" | "geo" | "any_in" | "all_in" | "affinity" => count(2),
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
@@ -127,6 +130,11 @@ impl Checker<'_> {
                 wants(self, 0, &[Type::Text], "a string")?;
                 self.still(Node::Lower(node(0)), Type::Text)
             }
+            "version" => {
+                wants(self, 0, &[Type::Text], "a string")?;
+                self.versions_written_out(&args[0])?;
+                self.still(Node::Version(node(0)), Type::Version)
+            }
             "length" => {
                 wants(self, 0, &[Type::Text, Type::List], "a string or a list")?;
                 self.still(Node::Length(node(0)), Type::Number)
@@ -148,6 +156,7 @@ impl Checker<'_> {
                         Type::Duration,
                         Type::Text,
                         Type::Time,
+                        Type::Version,
                     ];
                     if !ordered.contains(&typed[i].kind) {
                         return self.wrong_kind("something with an order", typed[i].kind, args[i].span);
@@ -195,7 +204,26 @@ impl Checker<'_> {
         }
     }
 
-    fn literal_text(&mut self, expr: &Expr, wanted: &str) -> Option<Box<str>> {
+    /// Checks the versions that are written out as texts, so that a slip is told and not just missing.
+    pub(crate) fn versions_written_out(&mut self, expr: &Expr) -> Option<()> {
+        let texts = match &expr.kind {
+            ExprKind::Literal(literal) => &[(literal.clone(), expr.span)][..],
+            ExprKind::List(items) => items,
+            _ => return Some(()),
+        };
+        let strange = texts.iter().find_map(|(literal, span)| match literal {
+            Literal::Text(text) if !is_version(text) => Some((text.clone(), *span)),
+            _ => None,
+        });
+        let Some((text, span)) = strange else { return Some(()) };
+        let error = Error::new(ErrorKind::Lexical, format!("{} is not a version", Quoted(&text)), span);
+        self.error(error.help(match text.strip_prefix(['v', 'V']).filter(|rest| is_version(rest)) {
+            Some(rest) => format!("write it without the letter: `\"{rest}\"`"),
+            None => "write numbers joined by dots: `\"4.10.2\"`, `\"5.0.0-beta.1\"`".to_owned(),
+        }))
+    }
+
+    pub(crate) fn literal_text(&mut self, expr: &Expr, wanted: &str) -> Option<Box<str>> {
         match &expr.kind {
             ExprKind::Literal(Literal::Text(text)) => Some(text.clone()),
             _ => self.refuse(ErrorKind::Arguments, wanted, expr.span),

@@ -140,6 +140,22 @@ fn refused_texts() {
             "has(devices where os = \"ios\")",
             "user",
         ),
+        ("country >= version(\"4.x\")", Lexical, "\"4.x\"", "`4.x` is not a version"),
+        ("version(country) < \"v4.10\"", Lexical, "\"v4.10\"", "without the letter: `\"4.10\"`"),
+        ("version(country) in [\"4\", \"4,1\"]", Lexical, "\"4,1\"", "numbers joined by dots"),
+        ("version(country) >= 4.10", Kind, "version(country) >= 4.10", "in quotes: `version(\"4.10\")`"),
+        ("version(age_years) >= \"4\"", Kind, "age_years", "a string is wanted"),
+        ("version(country) contains \"4\"", Kind, "version(country)", "this is a version"),
+        ("version() = \"4\"", Arguments, "version()", "takes one argument"),
+        ("versoin(country) = \"4\"", UnknownName, "versoin", "did you mean `version`?"),
+        ("lifecycle = \"new\"", UnknownName, "lifecycle", "no lifecycle is defined"),
+        ("did(view where lifecycle = \"new\")", NotInWhere, "lifecycle", "not known inside `where`"),
+        (
+            "request.page = \"home\"",
+            OutOfPlace,
+            "request.page",
+            "an attribute of that name is `user.request.page`",
+        ),
         ("vip vip", Syntax, "vip", "expected an operator or the end"),
     ] {
         let errors = errors(text);
@@ -190,6 +206,9 @@ fn accepted_texts() {
         "country = \"\\u{1F600}\\n\" or `country` = 'x'",
         "has(devices where os = \"ios\" and NOW - last_seen < 30d and user.country = \"FR\") or length(devices) > 1",
         "has(user.devices where did(view where sku = \"x\") and session.number = 1 and weekday = \"mon\")",
+        "version(country) between \"1\" and \"2\" or country > version('4.10.2-rc.1+7') or version(country) is missing",
+        "did(view where version(sku) >= \"4.10\") and max_of(version(country), version(\"1\")) in ['2', '3']",
+        "version(lower(country)) != version(last(view.context.app.version))",
         "some category: (has(devices where os = key))",
         "(now - last(view)) / 1d > 3 and min_of(now, birthday) = now",
     ] {
@@ -258,4 +277,65 @@ fn deep_long_and_wide_texts_end_at_a_limit() {
     for fine in [format!("{}vip{}", "(".repeat(100), ")".repeat(100)), vec!["vip"; 2_000].join(" and ")] {
         assert!(errors(&fine).is_empty());
     }
+}
+
+#[test]
+fn lifecycles_and_requests() {
+    let build = |order: &[&str], segments: &[(&str, &str)]| {
+        let builder = Plan::builder(schema()).lifecycle(order.iter().copied());
+        segments.iter().fold(builder, |builder, (name, text)| builder.segment(name, None, text)).build()
+    };
+    let stages = [("churned", "vip"), ("active", "not vip")];
+    let with = |text| [stages[0], stages[1], ("s", text)];
+    for fine in [
+        "lifecycle = \"active\"",
+        "lifecycle not in [\"active\", \"churned\"]",
+        "lower(lifecycle) is missing",
+    ] {
+        build(&["churned", "active"], &with(fine)).unwrap();
+    }
+    // Order, text, where it is told, the marked part, words.
+    for (order, text, name, marked, words) in [
+        (
+            ["churned", "actve"],
+            "lifecycle = \"active\"",
+            "lifecycle.order.1",
+            "actve",
+            "did you mean `active`?",
+        ),
+        (["churned", "churned"], "vip", "lifecycle.order.1", "churned", "in the order twice"),
+        (["churned", "xyzzy"], "vip", "lifecycle.order.1", "xyzzy", "under [segments]"),
+        (["churned", "active"], "lifecycle = \"actve\"", "s", "\"actve\"", "did you mean `active`?"),
+        (["churned", "active"], "\"xyzzy\" != lifecycle", "s", "\"xyzzy\"", "stages are `churned`, `active`"),
+        (["churned", "active"], "lifecycle in [\"active\", \"lapsd\"]", "s", "\"lapsd\"", "no stage `lapsd`"),
+        (["churned", "active"], "lifecycle = active", "s", "active", "put quotes around a text"),
+        (
+            ["churned", "active"],
+            "lifecycle > 5",
+            "s",
+            "lifecycle > 5",
+            "a string cannot be compared with a number",
+        ),
+        (["churned", "s"], "lifecycle = \"churned\"", "s", "lifecycle = \"churned\"", "in a circle: s → s"),
+    ] {
+        let errors = build(&order, &with(text)).unwrap_err();
+        let shown = format!("{errors:#?}");
+        assert_eq!(errors.len(), 1, "{shown}");
+        let whole = if name == "s" { text } else { order[1] };
+        assert_eq!((errors[0].name(), &whole[errors[0].span().range()]), (Some(name), marked), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+    // The condition of a placement knows the request; nothing else does.
+    let mut builder = Plan::builder(schema());
+    builder.placement_condition("p", "request.page = \"home\" and did(view where sku = request.sku in 7d)");
+    builder.placement_condition("q", "has(devices where os = request.os) and request.count + 1 > 2");
+    builder.build().unwrap();
+    let mut builder = Plan::builder(schema());
+    builder.condition("c", "request.page = \"home\"");
+    builder.condition("d", "did(view where sku = request.sku)");
+    let errors = builder.build().unwrap_err();
+    assert_eq!(
+        errors.iter().map(Error::kind).collect::<Vec<_>>(),
+        [ErrorKind::OutOfPlace, ErrorKind::UnknownName]
+    );
 }

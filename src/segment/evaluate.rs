@@ -7,6 +7,7 @@ use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
+use crate::segment::version;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -55,6 +56,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) part: Option<(PropertyId, Packed)>,
     /// The object of a list attribute that is looked at.
     pub(crate) object: Option<&'a Object>,
+    /// What the host passes with the decision it asks for.
+    pub(crate) request: Option<&'a Object>,
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
@@ -81,6 +84,7 @@ impl<'a> Evaluation<'a> {
             now: now.as_millis(),
             part: None,
             object: None,
+            request: None,
             scratch: None,
             rings: rings.filter(|rings| rings.rows() == rows),
             known: RefCell::new(Vec::new()),
@@ -90,6 +94,11 @@ impl<'a> Evaluation<'a> {
     /// The same, with what is worked out once for several expressions.
     pub(crate) fn with(self, scratch: &'a Scratch) -> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }
+    }
+
+    /// The same, for a decision that is asked for with a request.
+    pub(crate) fn for_request(self, request: &'a Object) -> Evaluation<'a> {
+        Evaluation { request: Some(request), ..self }
     }
 
     pub(crate) fn attribute(&self, slot: SlotId) -> Packed {
@@ -359,7 +368,7 @@ impl<'a> Evaluation<'a> {
         Truth::new(holds, until)
     }
 
-    fn segment(&self, id: SegmentId) -> Truth {
+    pub(crate) fn segment(&self, id: SegmentId) -> Truth {
         let segment = &self.plan.segments[id.0 as usize];
         let key = self.part.map(|(_, key)| key);
         let known =
@@ -415,6 +424,8 @@ impl<'a> Evaluation<'a> {
             Node::Property(property) => still(event.map_or(Val::Missing, |event| {
                 Val::unpack(event.value(&self.plan.keep, *property), self.symbols)
             })),
+            Node::Lifecycle(stages) => self.lifecycle(stages),
+            Node::Request(path) => still(self.request(path)),
             Node::Field(name) => still(self.field(name)),
             Node::At => still(event.map_or(Val::Missing, |event| Val::Instant(event.at))),
             Node::AtHour => still(event.map_or(Val::Missing, |event| {
@@ -439,6 +450,17 @@ impl<'a> Evaluation<'a> {
                 let signal = self.value(*inner, event);
                 let text = signal.value.text(self.symbols).map(|text| Rc::from(text.to_lowercase()));
                 Signal::still(text.map_or(Val::Missing, Val::Owned), signal.until)
+            }
+            Node::Version(inner) => {
+                let Signal { value, until, .. } = self.value(*inner, event);
+                let version = match value {
+                    Val::Symbol(symbol) => Val::Version(self.symbols.text(symbol)),
+                    Val::Text(text) => Val::Version(text),
+                    Val::Owned(text) => Val::OwnedVersion(text),
+                    _ => Val::Missing,
+                };
+                let is_version = version.version().is_some_and(version::is_version);
+                Signal::still(if is_version { version } else { Val::Missing }, until)
             }
             Node::Length(inner) => {
                 let signal = self.value(*inner, event);

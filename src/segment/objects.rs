@@ -57,7 +57,8 @@ impl Checker<'_> {
             return Some(self.still(Node::Field(name.into()), kind));
         }
         let is_now = name.eq_ignore_ascii_case("now");
-        if is_now || name.starts_with("user.") || name == "key" || BUILT_IN.contains(&name) {
+        let is_request = name.starts_with("request.");
+        if is_now || is_request || name.starts_with("user.") || name == "key" || BUILT_IN.contains(&name) {
             return None;
         }
         if self.schema.is_partial {
