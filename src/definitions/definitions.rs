@@ -5,11 +5,11 @@ use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
     Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, journeys, recommend,
-    schema, segments, settings,
+    schema, scores, segments, settings,
 };
 use crate::journey::{DeliveryPolicy, Journey};
 use crate::model::{Problem, Quoted};
-use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Span};
+use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Score, Span};
 use hashbrown::HashSet;
 use std::sync::Arc;
 use toml::de::DeTable;
@@ -49,6 +49,7 @@ pub struct Definitions {
     pub(crate) segments: Vec<SegmentDefinition>,
     /// Names of segments.
     pub(crate) lifecycle: Vec<Box<str>>,
+    pub(crate) scores: Vec<Score>,
     pub(crate) templates: Vec<Template>,
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) journeys: Vec<Journey>,
@@ -113,6 +114,7 @@ impl Definitions {
             .session_gap(self.settings.session_gap)
             .default_zone(self.settings.zone.clone());
         builder.lifecycle.clone_from(&self.lifecycle);
+        builder.scores.clone_from(&self.scores);
         builder.parts_max = self.settings.parts_max;
         for SegmentDefinition { name, by, text } in &self.segments {
             builder = builder.segment(name, by.as_deref(), text);
@@ -223,6 +225,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let segments = segments::read(&mut root);
     let known = report.count();
     let lifecycle = segments::read_lifecycle(&mut root);
+    let scores = scores::read(&mut root);
     let facts_are_sound = report.count() == known;
     let templates = content::read_templates(&mut root);
     let delivery = delivery::read(&mut root);
@@ -230,7 +233,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
     let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
-    root.not_yet(&["experiments", "scores", "lists", "policies", "predict", "privacy", "world"]);
+    root.not_yet(&["experiments", "lists", "policies", "predict", "privacy", "world"]);
     root.finish();
     let schema::Names { schema, is_sound } = names;
     let places = Place::root(document);
@@ -241,6 +244,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         schema,
         segments,
         lifecycle,
+        scores,
         templates,
         delivery,
         journeys,

@@ -22,8 +22,17 @@ use std::sync::Arc;
 const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
-    let PlanBuilder { schema, segments, lifecycle, conditions, filters, session_gap, zone, parts_max } =
-        builder;
+    let PlanBuilder {
+        schema,
+        segments,
+        lifecycle,
+        scores,
+        conditions,
+        filters,
+        session_gap,
+        zone,
+        parts_max,
+    } = builder;
     let mut errors = Vec::new();
     let mut names = Names::default();
     let name_of = |id: SegmentId| &*segments[id.0 as usize].name;
@@ -45,11 +54,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         affinities: Vec::new(),
         lifecycle_names: &lifecycle,
         lifecycle: Vec::new(),
+        scores: &scores,
+        checked_scores: Vec::with_capacity(scores.len()),
         reads: Reads::default(),
         errors: Vec::new(),
     };
 
     checker.resolve_lifecycle();
+    checker.check_scores();
     errors.append(&mut checker.errors);
 
     let mut compiled = Vec::with_capacity(segments.len());
@@ -82,7 +94,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         }
         if let Some(root) = root {
             let parts = by.flatten().map(|by| Box::new(part_of(by, &reads)));
-            let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
+            let parts_linked = reads.session
+                || !reads.segments.is_empty()
+                || !reads.affinities.is_empty()
+                || reads.score_depth > 0;
             compiled.push(Segment {
                 name: segment.name.clone(),
                 root,
@@ -91,8 +106,8 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
                 is_default: false,
             });
         }
+        depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);
         all_reads.push(reads);
-        depths.push(tree.map_or(0, |tree| tree.depth));
     }
     find_circles(&segments, &all_reads, &depths, &mut errors);
 
@@ -110,6 +125,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         }
         condition_nodes.extend(root);
     }
+    other_reads.extend(checker.reads_of_scores());
     let mut filter_sources = Vec::new();
     for filter in &filters {
         let known = errors.len();
@@ -220,7 +236,7 @@ fn find_defaults(plan: &mut Plan) {
     (plan.fresh, plan.defaults) = (fresh, defaults);
 }
 
-fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
+pub(crate) fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
     let (tree, mut found) = parse(text);
     let sound = found.is_empty();
     errors.append(&mut found);

@@ -7,7 +7,8 @@ use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTes
 use crate::segment::plan::{
     AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
 };
-use crate::segment::{Error, ErrorKind, Kind, Schema, Span};
+use crate::segment::score::CheckedScore;
+use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -95,6 +96,8 @@ pub(crate) struct Reads {
     pub(crate) session: bool,
     pub(crate) zone: bool,
     pub(crate) segments: Vec<SegmentId>,
+    /// How deep the conditions of its scores are nested; 0 where it asks for none.
+    pub(crate) score_depth: usize,
 }
 
 /// What stands around an expression.
@@ -134,6 +137,9 @@ pub(crate) struct Checker<'a> {
     /// The names of the lifecycle's segments as they are given, and those of them that there are.
     pub(crate) lifecycle_names: &'a [Box<str>],
     pub(crate) lifecycle: Vec<SegmentId>,
+    pub(crate) scores: &'a [Score],
+    /// As many as there are once expressions may ask for them; nothing for those that are wrong.
+    pub(crate) checked_scores: Vec<Option<CheckedScore>>,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
 }
@@ -433,6 +439,7 @@ impl Checker<'_> {
             let (left, right) = (self.versions_written_out(a), self.versions_written_out(b));
             left.and(right)?;
         }
+        self.fade_alone(&[left, right], span)?;
         // A constant stands behind, so that the same rule is the same node.
         let is_constant = |typed: Typed| match self.arena.node(typed.node) {
             Node::Version(text) => matches!(self.arena.node(*text), Node::Constant(_)),
@@ -532,6 +539,11 @@ impl Checker<'_> {
         if !of_list && !matches!(pattern_typed.kind, Type::Text | Type::Any) {
             return self.wrong_kind("a string", pattern_typed.kind, pattern.span);
         }
+        if pattern_typed.moves {
+            let message = "when time alone changes this cannot be told";
+            let error = Error::new(ErrorKind::TimeNotTold, message, pattern.span);
+            return self.error(error.help("a list contains what stands still"));
+        }
         let node = match test {
             TextTest::Contains => Node::Contains(typed.node, pattern_typed.node),
             TextTest::StartsWith => Node::StartsWith(typed.node, pattern_typed.node),
@@ -576,6 +588,8 @@ impl Checker<'_> {
         let mut whole = left?;
         let node = whole.node;
         let mut nodes = Vec::with_capacity(rest.len());
+        let all: Vec<Typed> = terms.iter().flatten().copied().chain([whole]).collect();
+        self.fade_alone(&all, first.span.to(rest.last().map_or(first.span, |(_, last)| last.span)))?;
         for ((operator, expr), term) in rest.iter().zip(terms) {
             let term = term?;
             let span = first.span.to(expr.span);

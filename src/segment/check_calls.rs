@@ -13,7 +13,7 @@ use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
 
 /// Functions of values.
-const FUNCTIONS: [&str; 18] = [
+const FUNCTIONS: [&str; 19] = [
     "lower",
     "length",
     "abs",
@@ -32,6 +32,7 @@ const FUNCTIONS: [&str; 18] = [
     "sequence",
     "has",
     "version",
+    "score",
 ];
 
 /// Events with the property that is looked at.
@@ -64,7 +65,7 @@ impl Checker<'_> {
         let count = |wanted: usize| (args.len() == wanted).then_some(());
         let arity = match name {
             "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top"
-            | "version" => count(1),
+            | "version" | "score" => count(1),
             "distance" | "geo" | "any_in" | "all_in" | "affinity" => count(2),
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
@@ -96,6 +97,7 @@ impl Checker<'_> {
                     self.literal_text(&args[0], "`bucket` takes a salt in quotes: `bucket(\"spring\")`")?;
                 return self.still(Node::Bucket(salt), Type::Number);
             }
+            "score" => return self.score(&args[0], span, scope),
             "affinity" | "top" => {
                 self.outside_where("an affinity", span, scope)?;
                 return self.affinity(name, args);
@@ -163,6 +165,7 @@ impl Checker<'_> {
                     }
                     wants(self, i, kinds, first.words())?;
                 }
+                self.fade_alone(&typed, span)?;
                 let nodes: Box<[NodeId]> = typed.iter().map(|t| t.node).collect();
                 let node =
                     self.push(if name == "min_of" { Node::LeastOf(nodes) } else { Node::GreatestOf(nodes) });
@@ -287,7 +290,7 @@ impl Checker<'_> {
 
     // --- events
 
-    fn event_scope(&mut self, names: &[(EventName, Span)]) -> Option<EventScope> {
+    pub(crate) fn event_scope(&mut self, names: &[(EventName, Span)]) -> Option<EventScope> {
         let mut known: Option<Vec<Box<str>>> = Some(Vec::new());
         let mut kinds: SmallVec<[crate::profile::EventKind; 4]> = SmallVec::new();
         let mut sound = true;
@@ -627,5 +630,6 @@ impl Reads {
         self.segments.extend(other.segments);
         self.session |= other.session;
         self.zone |= other.zone;
+        self.score_depth = self.score_depth.max(other.score_depth);
     }
 }

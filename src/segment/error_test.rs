@@ -1,6 +1,7 @@
 //! Every refused text says what is wrong, where, and what to do.
 
-use crate::segment::{Error, ErrorKind, Kind, Plan, Schema};
+use crate::model::Duration;
+use crate::segment::{Error, ErrorKind, Kind, Plan, Schema, Score};
 
 fn schema() -> Schema {
     let mut schema = Schema::strict();
@@ -338,4 +339,79 @@ fn lifecycles_and_requests() {
         errors.iter().map(Error::kind).collect::<Vec<_>>(),
         [ErrorKind::OutOfPlace, ErrorKind::UnknownName]
     );
+}
+
+#[test]
+fn scores() {
+    use ErrorKind::*;
+    let build = |text: &str| {
+        let fading = Score::new("fading").half_life(Duration::days(1)).event("view", None, 1.0);
+        let steady = Score::new("steady").within(Duration::days(1));
+        let steady = steady.event("view", None, 1.0).event("purchase", Some("amount > 5"), -1.0);
+        let held = Score::new("held").half_life(Duration::days(1)).condition("vip", -1.0);
+        let builder = Plan::builder(schema()).score(fading).score(steady).score(held);
+        builder.segment("s", None, text).build().map_err(|mut errors| errors.remove(0))
+    };
+    for fine in [
+        "score(\"fading\") * 2 - 1 > 5 and 5 - score('fading') / 3 between 1 and 4",
+        "score(\"steady\") + score(\"held\") + score(\"fading\") > 3",
+        "abs(score(\"fading\") - 3) < 1 or max_of(score(\"fading\"), 3, score(\"steady\")) in [3, 4]",
+        "(now - birthday) / 1d * score(\"steady\") > 1 and 1d * score(\"fading\") > 3h",
+        "some category: (did(view) and score(\"fading\") > age_years)",
+        "score(\"steady\") = score(\"held\") or score(\"fading\") = score(\"held\")",
+    ] {
+        if let Err(error) = build(fine) {
+            panic!("`{fine}`: {error:#}");
+        }
+    }
+    for (text, kind, marked, words) in [
+        ("score(\"fadin\") > 1", UnknownName, "\"fadin\"", "did you mean `fading`?"),
+        ("score(\"xyzzy\") > 1", UnknownName, "\"xyzzy\"", "[scores.xyzzy]"),
+        ("score(fading) > 1", Arguments, "fading", "in quotes"),
+        ("score(\"fading\")", Kind, "score(\"fading\")", "a condition is wanted"),
+        (
+            "score(\"fading\") = \"x\"",
+            Kind,
+            "score(\"fading\") = \"x\"",
+            "a number cannot be compared with a string",
+        ),
+        ("did(view where score(\"fading\") > 1)", NotInWhere, "score(\"fading\")", "inside `where`"),
+        (
+            "score(\"fading\") > score(\"fading\") / 2",
+            TimeNotTold,
+            "score(\"fading\") > score(\"fading\") / 2",
+            "join the two",
+        ),
+        (
+            "score(\"fading\") - (now - birthday) / 1d > 1",
+            TimeNotTold,
+            "score(\"fading\") - (now - birthday) / 1d",
+            "cannot be told",
+        ),
+        (
+            "score(\"fading\") * score(\"fading\") > 1",
+            TimeNotTold,
+            "score(\"fading\") * score(\"fading\")",
+            "cannot be told",
+        ),
+        ("10 / score(\"fading\") > 1", TimeNotTold, "10 / score(\"fading\")", "cannot be told"),
+        (
+            "min_of(score(\"fading\"), abs(score(\"fading\")))= 1",
+            TimeNotTold,
+            "min_of(score(\"fading\"), abs(score(\"fading\")))",
+            "cannot be told",
+        ),
+        ("tags contains score(\"fading\")", TimeNotTold, "score(\"fading\")", "what stands still"),
+        (
+            "(now - birthday) / 1d < score(\"fading\")",
+            TimeNotTold,
+            "(now - birthday) / 1d < score(\"fading\")",
+            "cannot be told",
+        ),
+    ] {
+        let Err(error) = build(text) else { panic!("`{text}` was accepted") };
+        let shown = format!("{error:#}");
+        assert_eq!((error.kind(), &text[error.span().range()]), (kind, marked), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
 }

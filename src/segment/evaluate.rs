@@ -61,6 +61,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
+    /// Whether only values are asked for, and not how long they stay.
+    is_probe: bool,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
     known: RefCell<Vec<(SegmentId, Option<Packed>, Truth)>>,
 }
@@ -87,6 +89,7 @@ impl<'a> Evaluation<'a> {
             request: None,
             scratch: None,
             rings: rings.filter(|rings| rings.rows() == rows),
+            is_probe: false,
             known: RefCell::new(Vec::new()),
         }
     }
@@ -119,9 +122,10 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The same at another instant, at which nothing but time has passed.
+    /// The same at another instant, at which nothing but time has passed. Of its values it does not look for how long
+    /// they stay: whoever looks for a flip asks many times, and within one flip there may be others.
     fn at(&self, now: i64) -> Evaluation<'a> {
-        Evaluation { now, known: RefCell::new(Vec::new()), ..*self }
+        Evaluation { now, is_probe: true, known: RefCell::new(Vec::new()), ..*self }
     }
 
     /// The same, looking at an object of a list.
@@ -324,6 +328,7 @@ impl<'a> Evaluation<'a> {
         let slope = a.slope.minus(b.slope);
         let order = match (slope, a.value.order(&b.value, self.symbols)) {
             (Slope::Still, _) | (_, None) => return until,
+            _ if self.is_probe => return until,
             (_, Some(order)) => order,
         };
         if let (Slope::Exact(slope), Some(difference)) = (slope, exact_difference(&a.value, &b.value)) {
@@ -424,6 +429,7 @@ impl<'a> Evaluation<'a> {
             Node::Property(property) => still(event.map_or(Val::Missing, |event| {
                 Val::unpack(event.value(&self.plan.keep, *property), self.symbols)
             })),
+            Node::Score(score) => self.score(score),
             Node::Lifecycle(stages) => self.lifecycle(stages),
             Node::Request(path) => still(self.request(path)),
             Node::Field(name) => still(self.field(name)),

@@ -581,6 +581,11 @@ impl<'a> Maker<'a> {
             Node::Segment(id) => self.reads_of_segment(*id, reads),
             Node::Lifecycle(stages) => stages.iter().for_each(|(id, _)| self.reads_of_segment(*id, reads)),
             Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            Node::Score(score) => {
+                score.events.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&score.window, reads);
+                score.conditions.iter().for_each(|(condition, _)| self.reads(*condition, reads));
+            }
             Node::Has(slot, condition) => {
                 reads.slots.push(*slot);
                 self.reads(*condition, reads);

@@ -36,6 +36,7 @@ mod relocate;
 mod request;
 mod rows;
 mod schema;
+mod score;
 mod scratch;
 mod sequence;
 mod subject;
@@ -48,6 +49,7 @@ pub use error::{Error, ErrorKind, Span};
 pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
+pub use score::Score;
 pub use subject::Subject;
 
 pub(crate) use candidates::Touch;

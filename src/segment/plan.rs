@@ -2,7 +2,8 @@ use crate::model::{Duration, Period, Zone};
 use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
-use crate::segment::{Error, Schema, build};
+use crate::segment::score::ScoreNode;
+use crate::segment::{Error, Schema, Score, build};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
@@ -341,6 +342,7 @@ pub(crate) enum Node {
     Field(Box<str>),
     /// The name of the first of these segments that holds.
     Lifecycle(Box<[(SegmentId, Symbol)]>),
+    Score(Box<ScoreNode>),
     /// What the host's request has at a path.
     Request(Box<str>),
 }
@@ -378,6 +380,7 @@ impl Node {
                 f(*a);
                 f(*b);
             }
+            Node::Score(score) => score.conditions.iter().for_each(|(condition, _)| f(*condition)),
             Node::Chain(first, rest) => {
                 f(*first);
                 rest.iter().for_each(|(_, term)| f(*term));
@@ -421,6 +424,7 @@ impl Plan {
             schema,
             segments: Vec::new(),
             lifecycle: Vec::new(),
+            scores: Vec::new(),
             conditions: Vec::new(),
             filters: Vec::new(),
             session_gap: Duration::minutes(30),
@@ -488,6 +492,7 @@ pub struct PlanBuilder {
     pub(crate) schema: Schema,
     pub(crate) segments: Vec<SegmentText>,
     pub(crate) lifecycle: Vec<Box<str>>,
+    pub(crate) scores: Vec<Score>,
     pub(crate) conditions: Vec<ConditionText>,
     pub(crate) filters: Vec<FilterText>,
     pub(crate) session_gap: Duration,
@@ -568,6 +573,12 @@ impl PlanBuilder {
     pub(crate) fn event_filter(&mut self, name: &str, event: &str, text: &str) -> EventFilterId {
         self.filters.push(FilterText { name: name.into(), event: event.into(), text: text.into() });
         EventFilterId(self.filters.len() as u32 - 1)
+    }
+
+    /// Adds a score, which expressions ask for by its name.
+    pub fn score(mut self, score: Score) -> PlanBuilder {
+        self.scores.push(score);
+        self
     }
 
     /// How long a session lasts without an event; 30 minutes unless set.
