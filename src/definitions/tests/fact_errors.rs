@@ -57,7 +57,10 @@ fn lifecycle() {
             ),
             ("[lifecycle]\norder = ['nwe']", &["6:11: unknown segment `nwe`"]),
             ("[lifecycle]\norder = 'new'", &["6:9: a list is wanted"]),
-            ("[lifecycle]\norder = ['new', 'old']", &["4:20: the lifecycle has no stage `nw`"]),
+            (
+                "[lifecycle]\norder = ['new', 'old']",
+                &["4:8: segments in a circle: old → old", "4:20: the lifecycle has no stage"],
+            ),
         ],
     );
 }
@@ -114,8 +117,11 @@ fn scores() {
                 &["7:72: with a half-life, events that give points and events that take them fade"],
             ),
             (
-                "points = [{ event = 'view', points = 1 }]\n[segments]\na = 'score(\"z\") > 1 and score(\"ss\") > 1'",
-                &["8:12: unknown score `z`", "8:32: unknown score `ss` (did you mean `s`?)"],
+                "points = [{ event = 'view', points = 1 }]\n[segments]\na = 'score(\"zebra\") > 1 and score(\"ss\") > 1'",
+                &[
+                    "8:12: unknown score `zebra` (define it as [scores.zebra])",
+                    "8:35: unknown score `ss` (did you mean `s`?)",
+                ],
             ),
             // What follows from a score that could not be read is not told.
             (
