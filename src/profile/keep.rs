@@ -48,8 +48,16 @@ pub(crate) struct Keep {
     property_ids: HashMap<Box<str>, PropertyId, ahash::RandomState>,
     /// Attributes whose strings the schema declares to be instants.
     pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
-    /// Attributes that the schema declares to be lists of objects: their fields, and whether those are instants.
-    pub(crate) lists: HashMap<Box<str>, Vec<(Box<str>, bool)>, ahash::RandomState>,
+    /// Attributes that the schema declares to be lists of objects, with what is kept of those.
+    pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
+}
+
+/// A field that is kept of the objects of a list.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    /// Whether the schema declares its strings to be instants.
+    pub(crate) instant: bool,
 }
 
 /// What is kept of one kind of event.
@@ -245,7 +253,7 @@ pub(crate) fn pack_declared(value: &Value, instant: bool, symbols: &mut Symbols)
 }
 
 /// Packs a list of objects: of each the declared fields stay, of everything else in the list nothing.
-pub(crate) fn pack_objects(list: &[Value], fields: &[(Box<str>, bool)], symbols: &mut Symbols) -> Packed {
+pub(crate) fn pack_objects(list: &[Value], fields: &[Field], symbols: &mut Symbols) -> Packed {
     let is_kept = |value: &Value| !matches!(value, Value::Null | Value::List(_) | Value::Object(_));
     let field = |value: &Value, instant: bool| match value {
         Value::String(text) if instant => text.parse().map_or_else(|_| value.clone(), Value::Instant),
@@ -255,7 +263,7 @@ pub(crate) fn pack_objects(list: &[Value], fields: &[(Box<str>, bool)], symbols:
     };
     let object = |object: &Object| {
         let mut kept = Object::new();
-        for (name, instant) in fields {
+        for Field { name, instant } in fields {
             match object.get_path(name).map(|value| field(value, *instant)) {
                 None | Some(Value::Null) => {}
                 Some(value) => kept.set(name.clone(), value),

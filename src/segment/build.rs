@@ -2,7 +2,7 @@
 //! touched.
 
 use crate::model::{Duration, Instant, Period, Quoted};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbols};
+use crate::profile::{AffinityRule, EventKind, Field, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
@@ -15,7 +15,7 @@ use crate::segment::plan::{
 };
 use crate::segment::schema::AffinitySchema;
 use crate::segment::value::NEVER;
-use crate::segment::{Error, ErrorKind, Span};
+use crate::segment::{Error, ErrorKind, Kind, Span};
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
@@ -174,16 +174,12 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             keep_for(&mut keep, kind, window);
         }
     }
-    keep.instants.extend(
-        schema
-            .attributes
-            .iter()
-            .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
-            .map(|(n, _)| n.clone()),
-    );
-    keep.lists.extend(schema.lists.iter().map(|(name, fields)| {
-        let is_instant = |kind: &crate::segment::Kind| *kind == crate::segment::Kind::Instant;
-        (name.clone(), fields.iter().map(|(field, kind)| (field.clone(), is_instant(kind))).collect())
+    keep.instants
+        .extend(schema.attributes.iter().filter(|(_, kind)| **kind == Kind::Instant).map(|(n, _)| n.clone()));
+    keep.lists.extend(schema.lists.iter().map(|(list, fields)| {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, kind)| Field { name: name.clone(), instant: *kind == Kind::Instant });
+        (list.clone(), fields.collect())
     }));
     let index = index(&nodes, &sources, &compiled, slots.len(), &keep, rules.len());
     let mut plan = Plan {
