@@ -414,4 +414,29 @@ fn scores() {
         assert_eq!((error.kind(), &text[error.span().range()]), (kind, marked), "{shown}");
         assert!(shown.contains(words), "{shown}");
     }
+    // What is wrong with a score itself.
+    let view = |points| Score::new("x").event("view", None, points);
+    let day = Duration::days(1);
+    for (score, place, kind, words) in [
+        (Score::new("x"), "scores.x.points", Arguments, "gives no points"),
+        (view(f64::NAN), "scores.x.points.0.points", Limit, "out of range"),
+        (view(1.0).half_life(Duration::ZERO), "scores.x.half_life", EmptyWindow, "more than 0"),
+        (view(1.0).half_life(Duration::days(36_501)), "scores.x.half_life", Limit, "at most `36500d`"),
+        (view(1.0).half_life(day).within(day), "scores.x.in", Arguments, "60 half-lives"),
+        (
+            view(1.0).half_life(day).event("purchase", None, -1.0),
+            "scores.x.points.1.points",
+            TimeNotTold,
+            "cannot be told",
+        ),
+    ] {
+        let errors = Plan::builder(schema()).score(score).build().unwrap_err();
+        let shown = format!("{:#}", errors[0]);
+        assert_eq!((errors.len(), errors[0].name(), errors[0].kind()), (1, Some(place), kind), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+    let twice = Plan::builder(schema()).score(view(1.0)).score(view(2.0)).build().unwrap_err();
+    assert!(twice[0].message().contains("defined twice"));
+    let mixed = view(1.0).within(day).event("purchase", None, -1.0);
+    assert!(Plan::builder(schema()).score(mixed).build().is_ok());
 }

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// After so many half-lives an event counts no more, and is not kept.
 const HALF_LIVES: i64 = 60;
+/// Longest half-life and window. Much slower points would move by less than they are rounded by.
+const DURATION_MAX: Duration = Duration::days(36_500);
 /// The most points, and the least, that a rule may give.
 const POINTS_MAX: f64 = 1e9;
 
@@ -73,7 +75,7 @@ impl Score {
         Score { name: name.into(), half_life: None, window: None, rules: Vec::new() }
     }
 
-    /// Points of events are worth half after so long, and none after 60 times as long.
+    /// Points of events are worth half after so long, and none after 60 times as long. At most 36500 days.
     pub fn half_life(mut self, half_life: Duration) -> Score {
         self.half_life = Some(half_life);
         self
@@ -113,6 +115,10 @@ impl Score {
             if duration.is_some_and(|duration| duration <= Duration::ZERO) {
                 let error = error(ErrorKind::EmptyWindow, "the duration must be more than 0");
                 mistakes.push((key.into(), error));
+            }
+            if duration.is_some_and(|duration| duration > DURATION_MAX) {
+                let message = format!("the duration must be at most `{DURATION_MAX}`");
+                mistakes.push((key.into(), error(ErrorKind::Limit, &message)));
             }
         }
         if self.half_life.is_some() && self.window.is_some() {

@@ -137,7 +137,7 @@ fn scores_and_segments_that_ask_for_one_another_end_at_a_limit() {
             }
         }
     }
-    let nested = format!("{}os = 1{}", "has(devices where ".repeat(100), ")".repeat(100));
+    let nested = format!("{}os = 1{}", "has(devices where ".repeat(60), ")".repeat(60));
     let errors = Definitions::from_toml(&format!("version = 1\n[segments]\ns = '{nested}'")).unwrap_err();
     assert!(errors.iter().all(|error| error.message().contains("unknown attribute `devices`")), "{errors:#}");
     let text =
