@@ -25,7 +25,7 @@ mod reason;
 mod split;
 mod template;
 
-pub use decision::{Decision, DecisionId};
+pub use decision::{Decision, DecisionId, Feedback};
 pub use definition::{Placement, Template, Variant};
 pub use error::Error;
 pub use plan::WEIGHT_MAX;

@@ -20,6 +20,10 @@
 //! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536) |
 //! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.` |
 //! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
+//! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
+//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")` |
+//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")` |
+//! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
 //! | `[templates.NAME]` | field = 'text' |
@@ -72,6 +76,7 @@ mod content;
 mod definitions;
 mod delivery;
 mod error;
+mod facts;
 mod journeys;
 mod loose;
 mod reader;

@@ -10,12 +10,13 @@ mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod facts;
 mod models;
 mod outcome;
 mod partition;
 mod seen;
 
 pub use engine::{Engine, EngineBuilder};
-pub use error::Error;
-pub use outcome::Outcome;
+pub use error::{Error, Unknown};
+pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};

@@ -1,4 +1,4 @@
-use crate::journey::Note;
+use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
 
 /// What an input brought about, in the order in which it happened.
@@ -13,4 +13,14 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+}
+
+/// What an answer to an action did, and what followed from it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Acknowledgement {
+    /// Whether it was news.
+    pub acknowledged: Acknowledged,
+    /// What it brought about, where definitions read what becomes of messages.
+    pub outcome: Outcome,
 }

@@ -3,13 +3,11 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Outcome};
-use crate::journey::{
-    Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, OutboxStats, RenderRequest,
-};
-use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
+use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
+use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages, Value};
+use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentStats, Touch};
+use crate::segment::{Change, EventView, FactNames, Look, Memberships, Plan, Scratch, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -45,7 +43,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// What messages and other inputs may name.
+    pub(super) names: FactNames,
     pub(super) store: ProfileStore,
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
@@ -57,7 +57,12 @@ pub struct Partition {
     stats: Vec<SegmentStats>,
     parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
-    applied: Applied,
+    pub(super) applied: Applied,
+    /// The same for what segments are told of one another.
+    recorded: Vec<Applied>,
+    /// Journeys of which segments ask who is in them, each with the fact that says so.
+    journey_facts: Vec<(JourneyNo, Symbol)>,
+    loops_cut: u64,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     scratch: Mutex<Scratch>,
     due: Vec<UserKey>,
@@ -101,6 +106,7 @@ impl Partition {
             store,
             users: Pages::default(),
             journeys: Journeys::new(compiled.journeys.clone()),
+            journey_facts: journey_facts(&compiled),
             models: Models::new(&definitions.recommend),
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
@@ -109,10 +115,13 @@ impl Partition {
             stats: vec![SegmentStats::default(); plan.segments.len()],
             parts_dropped: 0,
             applied: Applied::default(),
+            recorded: Vec::new(),
+            loops_cut: 0,
             scratch: Mutex::default(),
             due: Vec::new(),
             compiled,
             settings,
+            names: definitions.schema.facts.clone(),
         }
     }
 
@@ -131,6 +140,7 @@ impl Partition {
     /// even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
+        self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);
         let at = message.timestamp.unwrap_or(now);
@@ -146,10 +156,10 @@ impl Partition {
             return Ok(outcome);
         }
         let from = outcome.changes.len();
-        if let Body::Forget = message.body {
-            self.forget(message, now, &mut outcome);
-        } else {
-            self.apply(message, at.min(now), now, &mut outcome);
+        match &message.body {
+            Body::Forget => self.forget(message, now, &mut outcome),
+            Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
+            _ => self.apply(message, at.min(now), now, &mut outcome),
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
@@ -230,6 +240,12 @@ impl Partition {
         self.parts_dropped
     }
 
+    /// How often segments and journeys followed from one another at one instant without an end, and were cut off.
+    #[must_use]
+    pub fn loops_cut(&self) -> u64 {
+        self.loops_cut
+    }
+
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
     /// A user who is not known sees what everybody may see.
     ///
@@ -280,14 +296,6 @@ impl Partition {
         self.journeys.lease(limit, now + lease, now, &self.store)
     }
 
-    /// Reports what became of an action. Twice, or for an unknown one, it is counted and changes nothing.
-    pub fn acknowledge(&mut self, action: &str, delivery: Delivery, now: Instant) -> Acknowledged {
-        let now = now.max(self.clock);
-        self.sequence += 1;
-        self.clock = now;
-        self.journeys.acknowledge(action, delivery, now)
-    }
-
     /// How often each journey did what, by journey and reason.
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
@@ -302,14 +310,14 @@ impl Partition {
 
     // --- inputs
 
-    fn begin(&mut self, now: Instant) -> Outcome {
+    pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
     fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
-        let Resolved { user, is_new, absorbed } = self.store.resolve(message, at);
+        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
         while self.users.len() <= user.0 as usize {
             self.users.push(UserRow::default());
         }
@@ -327,6 +335,12 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
+        let mut before = Applied::default();
+        if let Some(owner) = switched {
+            self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
+            self.store.begin(at, &mut before);
+            self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
+        }
         let touch = match (everything, is_new) {
             (true, _) => Touch::Everything,
             (false, true) => Touch::First(&applied),
@@ -336,7 +350,16 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        self.settle(Some((user, touch, event)), now, outcome);
+        let touched = Touched { user, touch, event, own: &applied };
+        match switched {
+            None => self.settle(&[touched], now, outcome),
+            Some(owner) => {
+                let touch = Touch::Message(&before);
+                let other = Touched { user: owner, touch, event: None, own: &before };
+                self.settle(&[touched, other], now, outcome);
+            }
+        }
+        before.clear(&mut self.store.symbols);
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
     }
@@ -368,9 +391,9 @@ impl Partition {
 
     // --- time
 
-    fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+    pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
         while let Some(due) = self.next_batch(until) {
-            self.settle(None, due, outcome);
+            self.settle(&[], due, outcome);
         }
     }
 
@@ -385,60 +408,107 @@ impl Partition {
         timers.next_batch(until, deadline, due)
     }
 
-    /// Looks at the user whom a message touched and at everybody who is due, in order of their ids.
-    fn settle(
-        &mut self,
-        touched: Option<(UserKey, Touch<'_>, Option<EventOccurrence<'_>>)>,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
-        if touched.is_some() {
+    /// Looks at the users who were touched and at everybody who is due, in order of their ids.
+    pub(super) fn settle(&mut self, touched: &[Touched<'_>], now: Instant, outcome: &mut Outcome) {
+        if !touched.is_empty() {
             self.next_batch(now);
         }
         let mut due = std::mem::take(&mut self.due);
-        due.extend(touched.as_ref().map(|(user, ..)| *user).filter(|user| !due.contains(user)));
+        for touched in touched {
+            if !due.contains(&touched.user) {
+                due.push(touched.user);
+            }
+        }
         if due.len() > 1 {
             due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
         }
         for user in due.drain(..) {
-            match &touched {
-                Some((known, touch, event)) if *known == user => {
-                    self.look(user, *touch, event.as_ref(), now, outcome)
-                }
-                _ => self.look(user, Touch::Time, None, now, outcome),
+            match touched.iter().find(|touched| touched.user == user) {
+                Some(touched) => self.look(touched, now, outcome),
+                None => self.look(&Touched::by_time(user), now, outcome),
             }
         }
         self.due = due;
     }
 
-    /// Segments first, then the journeys that follow from the event and from the changes, then what is due.
-    fn look(
+    /// Looks at every user, in order of their ids: something is another thing for everyone now. O(users · log users).
+    pub(super) fn settle_all(&mut self, touch: Touch<'_>, now: Instant, outcome: &mut Outcome) {
+        self.next_batch(now);
+        self.due.clear();
+        let mut users: Vec<UserKey> = self.store.iter().map(|(user, _)| user).collect();
+        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        for user in users {
+            self.look(&Touched { touch, ..Touched::by_time(user) }, now, outcome);
+        }
+    }
+
+    /// Segments first, then the journeys that follow from the events and from the changes, then what is due; and
+    /// again, where segments ask who is in a journey and somebody else is in it now.
+    fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
+        let user = touched.user;
+        let from = outcome.changes.len();
+        let mut recorded = std::mem::take(&mut self.recorded);
+        self.refresh(user, touched.touch, now, outcome, &mut recorded);
+        self.follow(user, touched.event.as_ref(), Some(touched.own), (&recorded, from), now, outcome);
+        let mut is_moved = false;
+        for round in 1..=ROUNDS_MAX {
+            let Some(mut moved) = self.moved_in_journeys(user, now) else { break };
+            let (told, from) = (recorded.len(), outcome.changes.len());
+            self.refresh(user, Touch::Message(&moved), now, outcome, &mut recorded);
+            if round < ROUNDS_MAX {
+                self.follow(user, None, None, (&recorded[told..], from), now, outcome);
+            } else {
+                self.loops_cut += 1;
+            }
+            moved.clear(&mut self.store.symbols);
+            is_moved = true;
+        }
+        if !recorded.is_empty() || is_moved {
+            recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
+            self.store.drop_ended_facts(user);
+        }
+        self.recorded = recorded;
+        self.schedule(user, now);
+    }
+
+    /// Looks at what may have changed of a user's memberships.
+    fn refresh(
         &mut self,
         user: UserKey,
         touch: Touch<'_>,
-        event: Option<&EventOccurrence<'_>>,
         now: Instant,
         outcome: &mut Outcome,
+        recorded: &mut Vec<Applied>,
     ) {
         let from = outcome.changes.len();
-        let plan = &self.compiled.plan;
-        let row = &mut self.users[user.0 as usize];
-        row.memberships.refresh(
+        self.users[user.0 as usize].memberships.refresh(
             &mut Look {
-                plan,
+                plan: &self.compiled.plan,
                 store: &mut self.store,
                 scratch: self.scratch.get_mut(),
                 user,
                 now,
                 dropped: &mut self.parts_dropped,
                 changes: &mut outcome.changes,
+                recorded,
             },
             touch,
         );
-        let changes = &outcome.changes[from..];
-        for change in changes {
-            self.stats[change.id.0 as usize].note(change.transition);
-        }
+        self.count(&outcome.changes[from..]);
+    }
+
+    /// Lets journeys follow from an event of the host, from what the engine recorded, from the changes behind a place,
+    /// and from time.
+    fn follow(
+        &mut self,
+        user: UserKey,
+        event: Option<&EventOccurrence<'_>>,
+        own: Option<&Applied>,
+        (recorded, from): (&[Applied], usize),
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
+        let plan = &self.compiled.plan;
         let decisions = &self.compiled.decisions;
         let store = &self.store;
         let render = |request: &RenderRequest<'_>| {
@@ -451,14 +521,33 @@ impl Partition {
             decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
         };
         let context = Context { plan, store, now, render: &render };
-        let notes = &mut outcome.notes;
-        let by_event = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
-        let by_changes = !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        if by_event || by_changes || row.journey_due <= now {
+        let Outcome { changes, notes, .. } = outcome;
+        let changes = &changes[from..];
+        let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
+        for event in own.into_iter().chain(recorded).flat_map(|applied| own_events(plan, applied)) {
+            is_followed |= self.journeys.on_event(&context, user, &event, notes);
+        }
+        is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
+        let row = &mut self.users[user.0 as usize];
+        if is_followed || row.journey_due <= now {
             self.journeys.on_time(&context, user, notes);
             row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
-        self.schedule(user, now);
+    }
+
+    /// Writes down who is in which journey now, where segments ask; nothing where that is as it was.
+    fn moved_in_journeys(&mut self, user: UserKey, now: Instant) -> Option<Applied> {
+        let mut moved = None;
+        for (journey, fact) in &self.journey_facts {
+            let is_in = self.journeys.is_in(user, *journey);
+            if is_in == !self.store.fact(user, *fact).is_missing() {
+                continue;
+            }
+            let moved = moved.get_or_insert_with(Applied::default);
+            let name = self.store.symbols.text(*fact).to_owned();
+            self.store.set_fact(user, &name, &Value::from(is_in.then_some(true)), now, moved);
+        }
+        moved
     }
 
     /// Puts a hint into the wheel where none comes up in time.
@@ -472,6 +561,48 @@ impl Partition {
             self.timers.schedule(deadline, user);
         }
     }
+}
+
+/// A user to whom something happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touched<'a> {
+    pub(super) user: UserKey,
+    pub(super) touch: Touch<'a>,
+    /// The event that the host reported.
+    pub(super) event: Option<EventOccurrence<'a>>,
+    /// With the events that the engine recorded itself.
+    pub(super) own: &'a Applied,
+}
+
+impl Touched<'_> {
+    /// A user for whom only time has passed.
+    fn by_time(user: UserKey) -> Touched<'static> {
+        static NOTHING: Applied = Applied::new();
+        Touched { user, touch: Touch::Time, event: None, own: &NOTHING }
+    }
+}
+
+/// Most rounds of segments and journeys that follow from one another at one instant.
+const ROUNDS_MAX: usize = 16;
+
+const SWITCHED: &str = "identity.switched";
+
+/// The events of what was noted that the engine recorded itself.
+fn own_events<'a>(plan: &'a Plan, applied: &'a Applied) -> impl Iterator<Item = EventOccurrence<'a>> {
+    let events = &applied.events[applied.events.len() - applied.own.len()..];
+    events.iter().zip(&applied.own).map(|((kind, start), properties)| EventOccurrence {
+        name: &plan.keep.kind(*kind).name,
+        view: EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] },
+        properties,
+        at: Instant::from_millis(applied.at),
+    })
+}
+
+fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
+    let number = |name: &str| compiled.journeys.journeys.iter().position(|journey| &*journey.name == name);
+    let plan = &compiled.plan;
+    let facts = plan.echoes.journeys.iter();
+    facts.filter_map(|(name, slot)| Some((number(name)? as JourneyNo, plan.slots[slot.0 as usize]))).collect()
 }
 
 /// Stands where nothing is sent.

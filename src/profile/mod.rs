@@ -7,11 +7,13 @@
 
 mod affinity;
 mod attributes;
+mod facts;
 mod history;
 mod identity;
 mod keep;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod record;
 mod rings;
 mod session;
 mod store;
@@ -19,10 +21,11 @@ mod symbols;
 mod user_profile;
 
 pub use identity::IdentityError;
-pub use user_profile::{Event, SessionSummary, UserProfile};
+pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
+pub(crate) use facts::{Fact, kept_consent};
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};

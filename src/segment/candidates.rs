@@ -32,7 +32,7 @@ pub(crate) enum Touch<'a> {
 impl Look<'_> {
     /// Marks the segments that may have changed, or may be due earlier than they were.
     pub(crate) fn find_candidates(&mut self, memberships: &Memberships, touch: Touch<'_>) {
-        self.scratch.begin(self.plan, self.store.get(self.user));
+        self.scratch.begin(self.plan, self.store, self.user);
         let mut marks = self.scratch.take_marks();
         marks.begin(self.plan.segments.len());
         if memberships.deadline().is_some_and(|due| due <= self.now) {
@@ -74,7 +74,7 @@ impl Look<'_> {
         {
             let evaluation = self.evaluation();
             for (kind, start) in &applied.events {
-                index.by_event(*kind, plan.keep.kind(*kind).is_line, &plan.rules).for_each(&mut mark);
+                index.by_event(*kind, plan.keep.kind(*kind).is_of_host(), &plan.rules).for_each(&mut mark);
                 let event = EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] };
                 evaluation.sources_of(event, |source| sources.push(source));
             }

@@ -4,6 +4,7 @@ use crate::model::{Quoted, Value};
 use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
+use crate::segment::echo::Echoes;
 use crate::segment::plan::{
     AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
 };
@@ -92,6 +93,12 @@ pub(crate) struct Reads {
     pub(crate) session: bool,
     pub(crate) zone: bool,
     pub(crate) segments: Vec<SegmentId>,
+    /// Segments whose stays or changes are asked for.
+    pub(crate) stays: Vec<SegmentId>,
+    /// Those of them whose changes are asked for as events.
+    pub(crate) told: Vec<(SegmentId, Span)>,
+    /// Whether the changes of all segments are.
+    pub(crate) all_stays: bool,
 }
 
 /// What stands around an expression.
@@ -124,6 +131,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) segments: &'a [SegmentText],
     /// Names of the affinities that are read, in order of first use.
     pub(crate) affinities: Vec<Box<str>>,
+    /// What is asked beside attributes and events, by any of the expressions.
+    pub(crate) echoes: Echoes,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
 }

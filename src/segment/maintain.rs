@@ -1,5 +1,5 @@
 use crate::model::{Instant, Value};
-use crate::profile::{Packed, ProfileStore, Symbols, UserKey};
+use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
 use crate::segment::candidates::Touch;
 use crate::segment::change::{Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
@@ -54,6 +54,8 @@ pub(crate) struct Look<'a> {
     /// Counts parts that went because there were too many.
     pub(crate) dropped: &'a mut u64,
     pub(crate) changes: &'a mut Vec<Change>,
+    /// What the changes were told as to the segments that ask for them. Its shares have to be given back.
+    pub(crate) recorded: &'a mut Vec<Applied>,
 }
 
 impl Default for Memberships {
@@ -124,27 +126,70 @@ impl Memberships {
 
     /// Whether the user is in a segment; in one that is keyed, in any part of it.
     pub(crate) fn contains(&self, plan: &Plan, segment: SegmentId) -> bool {
-        let since = match self.rows.get(Tag::stay(segment)) {
+        self.since(plan, segment).is_some()
+    }
+
+    /// The beginning of the stay in a segment; in one that is keyed, of the longest.
+    pub(crate) fn since(&self, plan: &Plan, segment: SegmentId) -> Option<Instant> {
+        let whole = match self.rows.get(Tag::stay(segment)) {
             Some(since) => Some(since).filter(|since| *since != OUT),
             None if plan.is_default(segment) => self.rows.began(),
             None => None,
         };
-        since.is_some() || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
+        let parts = self.parts().iter().filter(|part| part.segment == segment && part.since != OUT);
+        whole.or_else(|| parts.map(|part| part.since).min()).map(Instant::from_millis)
     }
 
     /// Looks at what may have changed, and reports what did, in order of segment and key.
+    ///
+    /// Segments that ask what others do are looked at behind those, each once: what is found is what all of them say
+    /// together, whatever they were before.
     pub(crate) fn refresh(&mut self, look: &mut Look<'_>, touch: Touch<'_>) {
         look.find_candidates(self, touch);
-        let candidates = look.scratch.take_candidates();
+        let mut candidates = look.scratch.take_candidates();
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
-        for segment in &candidates {
-            match &look.plan.segments[segment.0 as usize].parts {
-                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_)), &mut least),
-                Some(parts) => self.refresh_parts(look, *segment, parts, touch, &mut least),
+        let from = look.changes.len();
+        let strata = &look.plan.echoes;
+        if strata.strata.is_empty() {
+            self.refresh_all(look, &candidates, touch, &mut least);
+            look.echo(self, from);
+        } else {
+            while let Some(stratum) = candidates.iter().map(|segment| strata.stratum(*segment)).min() {
+                let told = look.changes.len();
+                let is_later = |segment: &mut SegmentId| strata.stratum(*segment) > stratum;
+                let mut later: Vec<SegmentId> = candidates.extract_if(.., is_later).collect();
+                self.refresh_all(look, &candidates, touch, &mut least);
+                candidates.clear();
+                if look.echo(self, told) {
+                    let recorded = look.recorded.pop().expect("an echo was recorded");
+                    look.find_candidates(self, Touch::Message(&recorded));
+                    look.recorded.push(recorded);
+                    look.scratch.take_candidates_into(&mut candidates);
+                    candidates.retain(|segment| strata.stratum(*segment) > stratum);
+                }
+                candidates.append(&mut later);
+                candidates.sort_unstable();
+                candidates.dedup();
             }
+            look.changes[from..].sort_by_key(|change| change.id);
         }
         self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
         look.scratch.give_back(candidates);
+    }
+
+    fn refresh_all(
+        &mut self,
+        look: &mut Look<'_>,
+        candidates: &[SegmentId],
+        touch: Touch<'_>,
+        least: &mut Least,
+    ) {
+        for segment in candidates {
+            match &look.plan.segments[segment.0 as usize].parts {
+                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_)), least),
+                Some(parts) => self.refresh_parts(look, *segment, parts, touch, least),
+            }
+        }
     }
 
     fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool, least: &mut Least) {
@@ -227,23 +272,24 @@ impl Memberships {
         let Look { plan, store, .. } = look;
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
-        let mut all = match touch {
-            Touch::Everything => true,
-            Touch::Time => false,
-            Touch::Message(applied) | Touch::First(applied) => {
-                for (kind, start) in &applied.events {
-                    if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
-                        let place = plan.keep.place(*kind, parts.by);
-                        keys.extend(
-                            place
-                                .map(|place| applied.values[start + place])
-                                .filter(|key| key.is_key(symbols)),
-                        );
-                    }
-                }
-                !applied.attributes.is_empty()
-            }
+        let mut all = matches!(touch, Touch::Everything);
+        let by_touch = match touch {
+            Touch::Everything | Touch::Time => None,
+            Touch::Message(applied) | Touch::First(applied) => Some(applied),
         };
+        for applied in by_touch.into_iter().chain(look.recorded.iter()) {
+            for (kind, start) in &applied.events {
+                if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
+                    let place = plan.keep.place(*kind, parts.by);
+                    keys.extend(
+                        place
+                            .map(|place| applied.values[start + place])
+                            .filter(|key| key.is_key(symbols)),
+                    );
+                }
+            }
+            all |= !applied.attributes.is_empty();
+        }
         all |= plan.segments[segment.0 as usize].parts_linked;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.

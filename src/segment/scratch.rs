@@ -1,4 +1,4 @@
-use crate::profile::{EventKind, Packed, Profile, Row};
+use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
 use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -65,7 +65,7 @@ impl Marks {
 
 impl Scratch {
     /// Begins a look at a user, or another one after something happened.
-    pub(crate) fn begin(&mut self, plan: &Plan, profile: &Profile) {
+    pub(crate) fn begin(&mut self, plan: &Plan, store: &ProfileStore, user: UserKey) {
         let kinds = plan.keep.kinds().len();
         if self.facts.len() != plan.slots.len()
             || self.masks.len() != plan.sources.len()
@@ -83,7 +83,7 @@ impl Scratch {
         for slot in self.filled.drain(..) {
             self.facts[slot.0 as usize] = Packed::MISSING;
         }
-        for attribute in profile.attributes.iter() {
+        for attribute in store.get(user).attributes.iter().chain(store.world.iter()) {
             if let Some(slot) = plan.slot_of.get(&attribute.name) {
                 self.facts[slot.0 as usize] = attribute.value;
                 self.filled.push(*slot);
@@ -154,6 +154,11 @@ impl Scratch {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.marks.drain_into(&mut candidates);
         candidates
+    }
+
+    /// Adds the segments that were marked to a list, in order.
+    pub(crate) fn take_candidates_into(&mut self, candidates: &mut Vec<SegmentId>) {
+        self.marks.drain_into(candidates);
     }
 
     pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>) {

@@ -254,7 +254,7 @@ impl Shop {
             "suppressed" => Delivery::Suppressed,
             _ => panic!("{delivery}"),
         };
-        self.journeys.acknowledge(id, delivery, self.now)
+        self.journeys.acknowledge(id, delivery, self.now).acknowledged
     }
 
     fn input(&mut self, who: &str, what: &str, more: &[&str]) {
@@ -323,6 +323,7 @@ impl Shop {
             now,
             dropped: &mut dropped,
             changes: &mut changes,
+            recorded: &mut Vec::new(),
         };
         row.refresh(&mut { look }, touch);
         let render = |request: &RenderRequest<'_>| {

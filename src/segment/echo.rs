@@ -1,0 +1,111 @@
+//! What segments themselves do, told to the segments that ask for it at the same instant.
+
+use crate::model::{Object, Value};
+use crate::profile::{Applied, Fact};
+use crate::segment::maintain::{Look, Memberships};
+use crate::segment::plan::{Plan, SegmentId, SlotId};
+use crate::segment::Transition;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the expressions of a plan ask of segments, journeys and the host beside attributes and events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Echoes {
+    /// Segments whose stays are asked for.
+    pub(crate) stays: BTreeMap<SegmentId, StayReads>,
+    /// Journeys of which it is asked who is in them.
+    pub(crate) journeys: BTreeMap<Box<str>, SlotId>,
+    pub(crate) predictions: BTreeSet<Box<str>>,
+    /// Slots that are the same for all users.
+    pub(crate) world: BTreeSet<SlotId>,
+    /// By segment: behind how many others it is looked at. Empty where none asks for another's stay.
+    pub(crate) strata: Vec<u32>,
+    /// By segment: whether what it does is no event, because it follows from the events of all others.
+    pub(crate) silent: Vec<bool>,
+}
+
+/// How the stay in a segment is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StayReads {
+    /// As a whole: of a keyed one, the longest.
+    pub(crate) whole: bool,
+    /// By key: what the names of the facts begin with.
+    pub(crate) by_key: Option<Box<str>>,
+}
+
+impl Echoes {
+    fn is_silent(&self, segment: SegmentId) -> bool {
+        self.silent.get(segment.0 as usize).copied().unwrap_or(false)
+    }
+
+    pub(crate) fn stratum(&self, segment: SegmentId) -> u32 {
+        self.strata.get(segment.0 as usize).copied().unwrap_or(0)
+    }
+}
+
+/// What stands behind the name of a segment for the stay in a part. Texts and numbers never meet.
+pub(crate) fn part_name(prefix: &str, key: &Value) -> Option<String> {
+    Some(match key {
+        Value::Int(n) => format!("{prefix}n{n}"),
+        Value::Float(x) => format!("{prefix}n{x}"),
+        Value::String(text) => format!("{prefix}t{text}"),
+        _ => return None,
+    })
+}
+
+const ENTERED: &str = "segment.entered";
+const LEFT: &str = "segment.left";
+
+impl Plan {
+    /// Whether anything reads what segments do.
+    fn hears_segments(&self) -> bool {
+        let is_read = |event| self.keep.kind_of(event) != crate::profile::EventKind::OTHER;
+        !self.echoes.stays.is_empty() || is_read(ENTERED) || is_read(LEFT)
+    }
+}
+
+impl Look<'_> {
+    /// Writes down what changed from a place on, where an expression asks for it: as events, and as facts. Gives
+    /// whether there was anything.
+    pub(crate) fn echo(&mut self, memberships: &Memberships, from: usize) -> bool {
+        if self.changes.len() == from || !self.plan.hears_segments() {
+            return false;
+        }
+        let mut applied = Applied::default();
+        self.store.begin(self.now, &mut applied);
+        for place in from..self.changes.len() {
+            let change = &self.changes[place];
+            let (segment, key) = (change.id, change.key.clone());
+            let (event, is_in) = match change.transition {
+                Transition::Entered => (ENTERED, true),
+                Transition::Left => (LEFT, false),
+            };
+            let name = self.plan.segments[segment.0 as usize].name.clone();
+            if let Some(reads) = self.plan.echoes.stays.get(&segment) {
+                let mut set = |fact: &str, value: Value| {
+                    self.store.set_fact(self.user, fact, &value, self.now, &mut applied);
+                };
+                if reads.whole {
+                    let since = memberships.since(self.plan, segment);
+                    set(&Fact::Entered(&name).name(), since.into());
+                }
+                let part = reads.by_key.as_deref().zip(key.as_ref());
+                if let Some(fact) = part.and_then(|(prefix, key)| part_name(prefix, key)) {
+                    set(&fact, is_in.then_some(self.now).into());
+                }
+            }
+            if !self.plan.echoes.is_silent(segment) && self.store.is_read(event) {
+                let mut properties = Object::new();
+                properties.set("name", &*name);
+                if let Some(key) = key {
+                    properties.set("key", key);
+                }
+                self.store.record(self.user, event, properties, self.now, &mut applied);
+            }
+        }
+        let is_anything = !applied.events.is_empty() || !applied.attributes.is_empty();
+        if is_anything {
+            self.recorded.push(applied);
+        }
+        is_anything
+    }
+}
