@@ -11,6 +11,8 @@ mod checkpoint;
 mod engine;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fixed_point_test;
 mod models;
 mod outcome;
 mod partition;

@@ -61,7 +61,7 @@ pub struct Partition {
     /// The same for what segments are told of one another.
     recorded: Vec<Applied>,
     /// Journeys of which segments ask who is in them, each with the fact that says so.
-    journey_facts: Vec<(JourneyNo, Symbol)>,
+    pub(super) journey_facts: Vec<(JourneyNo, Symbol)>,
     loops_cut: u64,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     scratch: Mutex<Scratch>,
