@@ -49,7 +49,10 @@ step = [{ id = "hi", send = { channel = "push", template = "hello" } }, { id = "
 
 /// Definitions with a schema, and segments below it.
 fn partition(segments: &str) -> Partition {
-    Partition::new(&Definitions::from_toml(&format!("{SCHEMA}\n[segments]\n{segments}")).unwrap_or_else(|e| panic!("{e:#}")))
+    Partition::new(
+        &Definitions::from_toml(&format!("{SCHEMA}\n[segments]\n{segments}"))
+            .unwrap_or_else(|e| panic!("{e:#}")),
+    )
 }
 
 /// The changes as lines: minute, user, what.
@@ -66,8 +69,11 @@ fn view() -> Message {
     Message::track("ada", "view").with("sku", "boot-7")
 }
 
+/// Something that happens, and gives the changes that follow.
+type Step<'s> = &'s dyn Fn(&mut Partition) -> Vec<String>;
+
 /// What a user relies on, step by step: what happens, and the changes that follow.
-fn check(segments: &str, steps: &[(&dyn Fn(&mut Partition) -> Vec<String>, &[&str])]) {
+fn check(segments: &str, steps: &[(Step<'_>, &[&str])]) {
     let mut partition = partition(segments);
     for (number, (step, expected)) in steps.iter().enumerate() {
         assert_eq!(step(&mut partition), *expected, "step {number} of\n{segments}");
@@ -193,13 +199,14 @@ long_by_sku = { by = "sku", when = 'did(view) and now - entered("interested") >=
             (at!(21, view().with("sku", "sock")), &["21 ada entered interested (sock)"]),
             (
                 advance!(55),
-                &["31 ada entered long", "31 ada entered long_by_sku (boot-7)", "51 ada entered long_by_sku (sock)"],
+                &[
+                    "31 ada entered long",
+                    "31 ada entered long_by_sku (boot-7)",
+                    "51 ada entered long_by_sku (sock)",
+                ],
             ),
             // Of the parts that are left the longest stay counts.
-            (
-                advance!(62),
-                &["60 ada left interested (boot-7)", "60 ada left long_by_sku (boot-7)"],
-            ),
+            (advance!(62), &["60 ada left interested (boot-7)", "60 ada left long_by_sku (boot-7)"]),
         ],
     );
 }
@@ -247,9 +254,15 @@ push = 'subscribed("push")'
 personal = 'consent("personalize")'
 "#,
         &[
-            (at!(0, say(granted().until(minute(30)))), &[
-                "0 ada entered asked", "0 ada entered mail", "0 ada entered push", "0 ada entered personal",
-            ]),
+            (
+                at!(0, say(granted().until(minute(30)))),
+                &[
+                    "0 ada entered asked",
+                    "0 ada entered mail",
+                    "0 ada entered push",
+                    "0 ada entered personal",
+                ],
+            ),
             (at!(5, say(denied().channel("email"))), &["5 ada left mail"]),
             // Of one instant the denial holds, in whichever order.
             (at!(5, say(granted().channel("email"))), &[]),
@@ -257,9 +270,10 @@ personal = 'consent("personalize")'
             (at!(4, say(granted().channel("email"))), &[]),
             (at!(6, say(granted().channel("email").until(minute(20)))), &["6 ada entered mail"]),
             (at!(7, say(Consent::withdrawn("personalize").until(minute(40)))), &["7 ada left personal"]),
-            (advance!(50), &[
-                "30 ada left asked", "30 ada left mail", "30 ada left push", "40 ada entered personal",
-            ]),
+            (
+                advance!(50),
+                &["30 ada left asked", "30 ada left mail", "30 ada left push", "40 ada entered personal"],
+            ),
         ],
     );
 }
@@ -292,17 +306,20 @@ dear = 'world.rate > 1.5'
         &[
             (at!(0, view()), &[]),
             (at!(1, Message::track("bob", "buy")), &[]),
-            (at!(2, sale(true)), &[
-                "2 ada entered bargain", "2 ada entered on_sale", "2 bob entered on_sale",
-            ]),
+            (
+                at!(2, sale(true)),
+                &["2 ada entered bargain", "2 ada entered on_sale", "2 bob entered on_sale"],
+            ),
             // Who comes later comes into the same world.
             (at!(3, Message::track("cyd", "buy")), &["3 cyd entered on_sale"]),
-            (&|p| lines(&p.set_world("rate", 2, minute(4)).unwrap()), &[
-                "4 ada entered dear", "4 bob entered dear", "4 cyd entered dear",
-            ]),
-            (at!(5, sale(false)), &[
-                "5 ada left bargain", "5 ada left on_sale", "5 bob left on_sale", "5 cyd left on_sale",
-            ]),
+            (
+                &|p| lines(&p.set_world("rate", 2, minute(4)).unwrap()),
+                &["4 ada entered dear", "4 bob entered dear", "4 cyd entered dear"],
+            ),
+            (
+                at!(5, sale(false)),
+                &["5 ada left bargain", "5 ada left on_sale", "5 bob left on_sale", "5 cyd left on_sale"],
+            ),
         ],
     );
 }
@@ -328,7 +345,11 @@ failed = 'did(message.failed)'
         (70, Delivery::Unreachable, Acknowledged::Accepted, &["63 ada left opener", "70 ada entered failed"]),
     ] {
         let answer = partition.acknowledge(id, delivery, minute(at));
-        assert_eq!((answer.acknowledged, &*lines(&answer.outcome)), (acknowledged, &expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..]), "{at}");
+        assert_eq!(
+            (answer.acknowledged, &*lines(&answer.outcome)),
+            (acknowledged, &expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..]),
+            "{at}"
+        );
     }
 }
 
@@ -340,8 +361,8 @@ new = 'did(view in 2h) and not in_journey("welcome")'
 welcomed = 'in_journey("welcome")'
 "#,
         &[
-            // The event brings the user in, before anything else is told of it.
-            (at!(0, view()), &["0 ada entered new", "0 ada left new", "0 ada entered welcomed"]),
+            // Who is in a journey is known before anything is said that follows from it.
+            (at!(0, view()), &["0 ada entered welcomed"]),
             (advance!(61), &["60 ada entered new", "60 ada left welcomed"]),
             (at!(62, view()), &["62 ada left new", "62 ada entered welcomed"]),
             (at!(63, Message::track("ada", "buy")), &["63 ada entered new", "63 ada left welcomed"]),
@@ -350,11 +371,30 @@ welcomed = 'in_journey("welcome")'
 }
 
 #[test]
+fn a_loop_of_segments_and_journeys_is_cut_off() {
+    let segments = r#"
+outside = 'did(view) and not in_journey("turn")'
+[journeys.turn]
+enter = { segment_entered = "outside" }
+exit = [{ segment_left = "outside" }]
+step = [{ id = "wait", wait = "1h" }]
+"#;
+    let mut partition = partition(segments);
+    let lines = ingest(&mut partition, 0, view());
+    assert_eq!(partition.loops_cut(), 1);
+    // Even so, what is said last is what holds.
+    assert_eq!(lines.last().unwrap().contains("entered"), partition.is_member("ada", "outside"));
+    let is_outside = partition.is_member("ada", "outside");
+    assert_eq!(partition.advance(minute(60)).notes.is_empty(), is_outside, "in the journey, or outside");
+}
+
+#[test]
 fn predictions_decisions_and_variants() {
     let shown = |variant: &'static str, feedback, at| {
         move |p: &mut Partition| lines(&p.feedback("ada", "hero", variant, feedback, minute(at)).unwrap())
     };
-    let churn = |x, at| move |p: &mut Partition| lines(&p.set_prediction("ada", "churn", x, minute(at)).unwrap());
+    let churn =
+        |x, at| move |p: &mut Partition| lines(&p.set_prediction("ada", "churn", x, minute(at)).unwrap());
     check(
         r#"
 risky = 'predict.churn > 0.5'
@@ -378,7 +418,10 @@ tired = 'count(decision.shown where placement = "hero" in 1h) >= 2 and not did(d
         partition.feedback(user, placement, variant, Feedback::Shown, minute(1)).unwrap_err().to_string()
     };
     assert_eq!(refused("ada", "hera", "a"), "unknown placement `hera` (did you mean `hero`?)");
-    assert_eq!(refused("ada", "hero", "c"), "unknown variant `c` of the placement `hero` (did you mean `a`?)");
+    assert_eq!(
+        refused("ada", "hero", "c"),
+        "unknown variant `c` of the placement `hero` (did you mean `a`?)"
+    );
     assert_eq!(refused("eve", "hero", "a"), "unknown user `eve`");
     let error = partition.set_prediction("ada", "chrun", Some(1.0), minute(1)).unwrap_err();
     assert_eq!(error.to_string(), "unknown prediction `chrun` (did you mean `churn`?)");

@@ -1,7 +1,7 @@
 //! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
 
-use crate::definitions::{Settings, facts};
 use crate::definitions::reader::{Node, Table, did_you_mean};
+use crate::definitions::{Settings, facts};
 use crate::model::{Duration, Quoted, own_event};
 use crate::segment::{Kind, Schema, Span};
 

@@ -63,7 +63,9 @@ impl Partition {
             .store
             .world
             .iter()
-            .map(|fact| (self.store.symbols.text(fact.name), (self.store.symbols.value(fact.value), fact.written)))
+            .map(|fact| {
+                (self.store.symbols.text(fact.name), (self.store.symbols.value(fact.value), fact.written))
+            })
             .collect();
         serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state(), world))
     }

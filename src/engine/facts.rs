@@ -62,7 +62,13 @@ impl Partition {
             about.set("variant", variant);
             let event = match feedback {
                 Feedback::Shown => {
-                    store.set_fact(user, &Fact::Variant(placement).name(), &Value::from(variant), now, applied);
+                    store.set_fact(
+                        user,
+                        &Fact::Variant(placement).name(),
+                        &Value::from(variant),
+                        now,
+                        applied,
+                    );
                     "decision.shown"
                 }
                 Feedback::Clicked => "decision.clicked",
@@ -102,12 +108,7 @@ impl Partition {
     ///
     /// # Errors
     /// A name that is not declared, or a value of another kind than is declared. It changes nothing.
-    pub fn set_world(
-        &mut self,
-        name: &str,
-        value: impl Into<Value>,
-        now: Instant,
-    ) -> Result<Outcome, Error> {
+    pub fn set_world(&mut self, name: &str, value: impl Into<Value>, now: Instant) -> Result<Outcome, Error> {
         let message = Message::world().with(name, value);
         message.check()?;
         self.check_names(&message)?;
@@ -117,13 +118,7 @@ impl Partition {
         Ok(outcome)
     }
 
-    pub(super) fn change_world(
-        &mut self,
-        values: &Object,
-        at: Instant,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
+    pub(super) fn change_world(&mut self, values: &Object, at: Instant, now: Instant, outcome: &mut Outcome) {
         let mut applied = Applied::default();
         self.store.begin(at, &mut applied);
         for (name, value) in values.iter() {
@@ -148,9 +143,7 @@ impl Partition {
         let strict = self.settings.strict;
         let names = &self.names;
         match &message.body {
-            Body::List { list, .. } => {
-                check("list", list, strict, names.lists.iter().map(|name| &**name))
-            }
+            Body::List { list, .. } => check("list", list, strict, names.lists.iter().map(|name| &**name)),
             Body::Consent(consent) => {
                 let purposes = names.purposes.keys().map(|name| &**name);
                 check("purpose", &consent.purpose, strict, purposes)?;
@@ -164,9 +157,11 @@ impl Partition {
             Body::World { values } => values.iter().try_for_each(|(name, value)| {
                 check("fact about the world", name, strict, names.world.keys().map(|name| &**name))?;
                 match names.world.get(name) {
-                    Some(kind) if strict && !fits(value, *kind) => {
-                        Err(Error::WrongKind { name: name.into(), wanted: words(*kind), found: value.kind_name() })
-                    }
+                    Some(kind) if strict && !fits(value, *kind) => Err(Error::WrongKind {
+                        name: name.into(),
+                        wanted: words(*kind),
+                        found: value.kind_name(),
+                    }),
                     _ => Ok(()),
                 }
             }),

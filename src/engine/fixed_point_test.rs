@@ -68,7 +68,11 @@ fn condition(rng: &mut fastrand::Rng, before: &[u32], keyed: &[u32]) -> String {
         2 => format!("entered(\"s{}\") is missing", one(rng, before)),
         3 => format!("segment(\"s{}\")", one(rng, before)),
         4 if !keyed.is_empty() => format!("now - entered(\"s{}\") < 4m", one(rng, keyed)),
-        _ => format!("count(segment.left where name in [\"s{}\", \"s{}\"]{window}) >= 2", one(rng, before), one(rng, before)),
+        _ => format!(
+            "count(segment.left where name in [\"s{}\", \"s{}\"]{window}) >= 2",
+            one(rng, before),
+            one(rng, before)
+        ),
     }
 }
 
@@ -76,8 +80,7 @@ fn condition(rng: &mut fastrand::Rng, before: &[u32], keyed: &[u32]) -> String {
 fn definitions(rng: &mut fastrand::Rng) -> String {
     let (mut before, mut keyed, mut lines): (Vec<u32>, Vec<u32>, Vec<String>) = Default::default();
     for number in 1..=rng.u32(5..12) {
-        let mut parts: Vec<String> =
-            (0..rng.u32(1..3)).map(|_| condition(rng, &before, &keyed)).collect();
+        let mut parts: Vec<String> = (0..rng.u32(1..3)).map(|_| condition(rng, &before, &keyed)).collect();
         if rng.u32(0..3) == 0 {
             parts[0] = format!("not ({})", parts[0]);
         }
@@ -85,9 +88,13 @@ fn definitions(rng: &mut fastrand::Rng) -> String {
         if rng.u32(0..4) == 0 {
             if !keyed.is_empty() && rng.bool() {
                 let other = keyed[rng.usize(..keyed.len())];
-                text = format!("{text} and (now - entered(\"s{other}\") >= 2m or entered(\"s{other}\") is missing)");
+                text = format!(
+                    "{text} and (now - entered(\"s{other}\") >= 2m or entered(\"s{other}\") is missing)"
+                );
             }
-            lines.push(format!("s{number} = {{ by = \"sku\", when = '''count(view in 10m) >= 1 and ({text})''' }}"));
+            lines.push(format!(
+                "s{number} = {{ by = \"sku\", when = '''count(view in 10m) >= 1 and ({text})''' }}"
+            ));
             keyed.push(number);
         } else {
             lines.push(format!("s{number} = '''{text}'''"));
@@ -116,7 +123,8 @@ fn step(rng: &mut fastrand::Rng, partition: &mut Partition, now: Instant) -> Vec
     };
     let say = |rng: &mut fastrand::Rng, purpose| {
         let consent = if rng.bool() { Consent::granted(purpose) } else { Consent::denied(purpose) };
-        let consent = if rng.bool() { consent.until(now + Duration::minutes(rng.i64(-2..9))) } else { consent };
+        let consent =
+            if rng.bool() { consent.until(now + Duration::minutes(rng.i64(-2..9))) } else { consent };
         if rng.bool() { consent.channel("email") } else { consent }
     };
     let sku = ["x", "y", "z"][rng.usize(..3)];

@@ -442,59 +442,72 @@ impl Partition {
         }
     }
 
-    /// Segments first, then the journeys that follow from the events and from the changes, then what is due; and
-    /// again, where segments ask who is in a journey and somebody else is in it now.
+    /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
+    /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
     fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
-        let user = touched.user;
+        let Touched { user, mut touch, ref event, own } = *touched;
         let from = outcome.changes.len();
         let mut recorded = std::mem::take(&mut self.recorded);
-        self.refresh(user, touched.touch, now, outcome, &mut recorded);
-        self.follow(user, touched.event.as_ref(), Some(touched.own), (&recorded, from), now, outcome);
-        let mut is_moved = false;
-        for round in 1..=ROUNDS_MAX {
-            let Some(mut moved) = self.moved_in_journeys(user, now) else { break };
-            let (told, from) = (recorded.len(), outcome.changes.len());
-            self.refresh(user, Touch::Message(&moved), now, outcome, &mut recorded);
-            if round < ROUNDS_MAX {
-                self.follow(user, None, None, (&recorded[told..], from), now, outcome);
-            } else {
-                self.loops_cut += 1;
+        let late = self.compiled.plan.echoes.strata.late();
+        let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
+        let mut candidates = memberships.candidates(&mut look, touch);
+        memberships.refresh_below(&mut look, touch, &mut candidates, late);
+        self.count(&outcome.changes[from..]);
+        self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
+        let mut rounds = 0;
+        while !self.journey_facts.is_empty() {
+            let told = recorded.len();
+            let is_moved = self.move_in_journeys(user, now, &mut recorded);
+            if !is_moved && candidates.is_empty() {
+                break;
             }
-            moved.clear(&mut self.store.symbols);
-            is_moved = true;
+            rounds += 1;
+            let place = outcome.changes.len();
+            let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
+            if is_moved {
+                memberships.hear(&mut look, &mut candidates, 0);
+            }
+            memberships.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
+            self.count(&outcome.changes[place..]);
+            if rounds > ROUNDS_MAX {
+                self.loops_cut += 1;
+                break;
+            }
+            self.follow(user, None, None, (&recorded[told..], place), now, outcome);
+            // Once all were looked at, what comes has been recorded.
+            touch = Touch::Time;
         }
-        if !recorded.is_empty() || is_moved {
+        if rounds > 0 {
+            outcome.changes[from..].sort_by_key(|change| change.id);
+        }
+        if !recorded.is_empty() {
             recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
             self.store.drop_ended_facts(user);
         }
         self.recorded = recorded;
+        self.scratch.get_mut().give_back(candidates);
         self.schedule(user, now);
     }
 
-    /// Looks at what may have changed of a user's memberships.
-    fn refresh(
-        &mut self,
+    /// What a look at a user's memberships works with.
+    fn look_at<'a>(
+        &'a mut self,
         user: UserKey,
-        touch: Touch<'_>,
         now: Instant,
-        outcome: &mut Outcome,
-        recorded: &mut Vec<Applied>,
-    ) {
-        let from = outcome.changes.len();
-        self.users[user.0 as usize].memberships.refresh(
-            &mut Look {
-                plan: &self.compiled.plan,
-                store: &mut self.store,
-                scratch: self.scratch.get_mut(),
-                user,
-                now,
-                dropped: &mut self.parts_dropped,
-                changes: &mut outcome.changes,
-                recorded,
-            },
-            touch,
-        );
-        self.count(&outcome.changes[from..]);
+        changes: &'a mut Vec<Change>,
+        recorded: &'a mut Vec<Applied>,
+    ) -> (&'a mut Memberships, Look<'a>) {
+        let look = Look {
+            plan: &self.compiled.plan,
+            store: &mut self.store,
+            scratch: self.scratch.get_mut(),
+            user,
+            now,
+            dropped: &mut self.parts_dropped,
+            changes,
+            recorded,
+        };
+        (&mut self.users[user.0 as usize].memberships, look)
     }
 
     /// Lets journeys follow from an event of the host, from what the engine recorded, from the changes behind a place,
@@ -535,19 +548,22 @@ impl Partition {
         }
     }
 
-    /// Writes down who is in which journey now, where segments ask; nothing where that is as it was.
-    fn moved_in_journeys(&mut self, user: UserKey, now: Instant) -> Option<Applied> {
-        let mut moved = None;
+    /// Writes down who is in which journey now, where segments ask. Gives whether somebody else is than before.
+    fn move_in_journeys(&mut self, user: UserKey, now: Instant, recorded: &mut Vec<Applied>) -> bool {
+        let mut moved = Applied::default();
         for (journey, fact) in &self.journey_facts {
             let is_in = self.journeys.is_in(user, *journey);
-            if is_in == !self.store.fact(user, *fact).is_missing() {
-                continue;
+            if is_in == self.store.fact(user, *fact).is_missing() {
+                let name = self.store.symbols.text(*fact).to_owned();
+                let value = Value::from(is_in.then_some(true));
+                self.store.set_fact(user, &name, &value, now, &mut moved);
             }
-            let moved = moved.get_or_insert_with(Applied::default);
-            let name = self.store.symbols.text(*fact).to_owned();
-            self.store.set_fact(user, &name, &Value::from(is_in.then_some(true)), now, moved);
         }
-        moved
+        let is_moved = !moved.attributes.is_empty();
+        if is_moved {
+            recorded.push(moved);
+        }
+        is_moved
     }
 
     /// Puts a hint into the wheel where none comes up in time.

@@ -343,7 +343,8 @@ fn check_string(text: &str, field: &str, bytes: &mut usize) -> Result<(), Messag
 /// Checks what names something that definitions declare.
 fn check_name(name: &str, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
     *bytes += name.len();
-    let is_name = !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
+    let is_name =
+        !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
     if is_name { Ok(()) } else { Err(MessageErrorKind::BadName.at(field)) }
 }
 

@@ -2,7 +2,8 @@
 //! that names it, and unknown fields cost nothing.
 
 use crate::model::{
-    BYTES_MAX, Body, Consent, ConsentStatus, Ids, Instant, Message, MessageError, MessageErrorKind as Kind, Object, Value,
+    BYTES_MAX, Body, Consent, ConsentStatus, Ids, Instant, Message, MessageError, MessageErrorKind as Kind,
+    Object, Value,
 };
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -242,7 +243,10 @@ mod tests {
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
             (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
-            (r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#, "`expires`"),
+            (
+                r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
+                "`expires`",
+            ),
             (r#"{"type":"track","userId":"u","event":"message.opened"}"#, "the engine records itself"),
             (r#"{"type":"identify","userId":"u","traits":{"\u0001list":1}}"#, "no control characters"),
             (

@@ -81,12 +81,7 @@ impl Attributes {
     }
 
     /// Takes over a written attribute with its shares.
-    pub(crate) fn put(
-        &mut self,
-        new: Attribute,
-        symbols: &mut Symbols,
-        changed: &mut Vec<(Symbol, Packed)>,
-    ) {
+    pub(crate) fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<(Symbol, Packed)>) {
         match self.0.binary_search_by_key(&new.name, |a| a.name) {
             Ok(place) => {
                 symbols.release(new.name.packed());

@@ -155,6 +155,9 @@ mod tests {
             assert_eq!(Fact::of(&fact.name()), Some(fact));
         }
         assert_eq!(Fact::of("country"), None);
-        assert!(matches!(Fact::of(&format!("{}t7", Fact::EnteredPart("cart").name())), Some(Fact::EnteredPart(_))));
+        assert!(matches!(
+            Fact::of(&format!("{}t7", Fact::EnteredPart("cart").name())),
+            Some(Fact::EnteredPart(_))
+        ));
     }
 }

@@ -80,7 +80,14 @@ impl ProfileStore {
     }
 
     /// Writes a fact of a user; null is none.
-    pub(crate) fn set_fact(&mut self, user: UserKey, name: &str, value: &Value, at: Instant, out: &mut Applied) {
+    pub(crate) fn set_fact(
+        &mut self,
+        user: UserKey,
+        name: &str,
+        value: &Value,
+        at: Instant,
+        out: &mut Applied,
+    ) {
         let Self { symbols, profiles, .. } = self;
         let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
         let new = Attribute { value: symbols.pack(value), name: symbols.intern(name), written: at };

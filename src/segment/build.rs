@@ -176,7 +176,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         conditions: condition_nodes,
         filters: filter_sources,
         index,
-        echoes: Echoes { strata: order.of, silent: order.silent, ..echoes },
+        echoes: Echoes { strata: order, ..echoes },
         fresh: Vec::new(),
         defaults: Vec::new(),
         timezone,
@@ -342,13 +342,14 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
 fn find_silent(segments: &[SegmentText], reads: &[Reads], order: &Strata, errors: &mut Vec<Error>) {
     for (segment, own) in segments.iter().zip(reads) {
         for (told, span) in &own.told {
-            if order.silent.get(told.0 as usize) == Some(&true) {
+            if order.is_silent(*told) {
                 let message = format!(
                     "what {} does is no event, because it asks what all segments do",
                     Quoted(&segments[told.0 as usize].name)
                 );
                 let error = Error::new(ErrorKind::Circle, message, *span);
-                let error = error.help("name the segments there: `where name = \"vip\"`, or ask `entered(\"…\")` here");
+                let error = error
+                    .help("name the segments there: `where name = \"vip\"`, or ask `entered(\"…\")` here");
                 errors.push(error.in_text(Some(&segment.name), &segment.text));
             }
         }

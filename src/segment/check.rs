@@ -99,6 +99,8 @@ pub(crate) struct Reads {
     pub(crate) told: Vec<(SegmentId, Span)>,
     /// Whether the changes of all segments are.
     pub(crate) all_stays: bool,
+    /// Whether it is asked who is in a journey.
+    pub(crate) journeys: bool,
 }
 
 /// What stands around an expression.

@@ -68,7 +68,8 @@ impl Checker<'_> {
             "distance" | "geo" | "any_in" | "all_in" | "affinity" => count(2),
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
-                let near = nearest(name, FUNCTIONS.into_iter().chain(FACTS).chain(AGGREGATES)).map(str::to_owned);
+                let near =
+                    nearest(name, FUNCTIONS.into_iter().chain(FACTS).chain(AGGREGATES)).map(str::to_owned);
                 let error = Error::new(
                     ErrorKind::UnknownName,
                     format!("unknown function {}", Quoted(name)),
@@ -600,6 +601,7 @@ impl Reads {
         self.stays.extend(other.stays);
         self.told.extend(other.told);
         self.all_stays |= other.all_stays;
+        self.journeys |= other.journeys;
         self.session |= other.session;
         self.zone |= other.zone;
     }

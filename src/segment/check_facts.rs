@@ -63,6 +63,7 @@ impl Checker<'_> {
                 let slot = self.slot(&Fact::Journey(name).name());
                 let inside = self.symbols.pack(&Value::Bool(true));
                 self.echoes.journeys.insert(name.clone(), slot);
+                self.reads.journeys = true;
                 self.still(Node::TestIs(slot, inside), Type::Bool)
             }
         }
@@ -117,9 +118,10 @@ impl Checker<'_> {
     fn entered(&mut self, name: &str, span: Span, scope: &Scope) -> Checked {
         let segment = self.segment_named(name, span)?;
         self.reads.stays.push(segment);
-        let same_parts = self.segments[segment.0 as usize].by.as_deref().is_some_and(|by| {
-            scope.by.is_some_and(|own| self.keep.property_name(own) == by)
-        });
+        let same_parts = self.segments[segment.0 as usize]
+            .by
+            .as_deref()
+            .is_some_and(|by| scope.by.is_some_and(|own| self.keep.property_name(own) == by));
         let stay = self.echoes.stays.entry(segment).or_default();
         if same_parts {
             let prefix: Box<str> = Fact::EnteredPart(name).name().into();

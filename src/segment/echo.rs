@@ -2,9 +2,10 @@
 
 use crate::model::{Object, Value};
 use crate::profile::{Applied, Fact};
+use crate::segment::Transition;
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::plan::{Plan, SegmentId, SlotId};
-use crate::segment::Transition;
+use crate::segment::strata::Strata;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the expressions of a plan ask of segments, journeys and the host beside attributes and events.
@@ -17,10 +18,8 @@ pub(crate) struct Echoes {
     pub(crate) predictions: BTreeSet<Box<str>>,
     /// Slots that are the same for all users.
     pub(crate) world: BTreeSet<SlotId>,
-    /// By segment: behind how many others it is looked at. Empty where none asks for another's stay.
-    pub(crate) strata: Vec<u32>,
-    /// By segment: whether what it does is no event, because it follows from the events of all others.
-    pub(crate) silent: Vec<bool>,
+    /// In which order segments are looked at.
+    pub(crate) strata: Strata,
 }
 
 /// How the stay in a segment is asked for.
@@ -30,16 +29,6 @@ pub(crate) struct StayReads {
     pub(crate) whole: bool,
     /// By key: what the names of the facts begin with.
     pub(crate) by_key: Option<Box<str>>,
-}
-
-impl Echoes {
-    fn is_silent(&self, segment: SegmentId) -> bool {
-        self.silent.get(segment.0 as usize).copied().unwrap_or(false)
-    }
-
-    pub(crate) fn stratum(&self, segment: SegmentId) -> u32 {
-        self.strata.get(segment.0 as usize).copied().unwrap_or(0)
-    }
 }
 
 /// What stands behind the name of a segment for the stay in a part. Texts and numbers never meet.
@@ -93,7 +82,7 @@ impl Look<'_> {
                     set(&fact, is_in.then_some(self.now).into());
                 }
             }
-            if !self.plan.echoes.is_silent(segment) && self.store.is_read(event) {
+            if !self.plan.echoes.strata.is_silent(segment) && self.store.is_read(event) {
                 let mut properties = Object::new();
                 properties.set("name", &*name);
                 if let Some(key) = key {

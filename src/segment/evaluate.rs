@@ -1,7 +1,9 @@
 //! Nodes to values, each with the instant until which it holds.
 
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{Attributes, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
+use crate::profile::{
+    Attributes, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+};
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
 use crate::segment::places::MASK_ROWS;

@@ -140,41 +140,58 @@ impl Memberships {
         whole.or_else(|| parts.map(|part| part.since).min()).map(Instant::from_millis)
     }
 
-    /// Looks at what may have changed, and reports what did, in order of segment and key.
+    /// The segments that may have changed, or may be due earlier than they were; in order.
+    pub(crate) fn candidates(&self, look: &mut Look<'_>, touch: Touch<'_>) -> Vec<SegmentId> {
+        look.find_candidates(self, touch);
+        look.scratch.take_candidates()
+    }
+
+    /// Looks at those of some segments, and of those that ask for what these do, that are below a stratum, and reports
+    /// what changed in order of segment and key. The others stay in the list.
     ///
     /// Segments that ask what others do are looked at behind those, each once: what is found is what all of them say
     /// together, whatever they were before.
-    pub(crate) fn refresh(&mut self, look: &mut Look<'_>, touch: Touch<'_>) {
-        look.find_candidates(self, touch);
-        let mut candidates = look.scratch.take_candidates();
+    pub(crate) fn refresh_below(
+        &mut self,
+        look: &mut Look<'_>,
+        touch: Touch<'_>,
+        candidates: &mut Vec<SegmentId>,
+        below: u32,
+    ) {
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
         let from = look.changes.len();
-        let strata = &look.plan.echoes;
-        if strata.strata.is_empty() {
-            self.refresh_all(look, &candidates, touch, &mut least);
+        let strata = &look.plan.echoes.strata;
+        if strata.is_flat() {
+            self.refresh_all(look, candidates, touch, &mut least);
+            candidates.clear();
             look.echo(self, from);
-        } else {
-            while let Some(stratum) = candidates.iter().map(|segment| strata.stratum(*segment)).min() {
-                let told = look.changes.len();
-                let is_later = |segment: &mut SegmentId| strata.stratum(*segment) > stratum;
-                let mut later: Vec<SegmentId> = candidates.extract_if(.., is_later).collect();
-                self.refresh_all(look, &candidates, touch, &mut least);
-                candidates.clear();
-                if look.echo(self, told) {
-                    let recorded = look.recorded.pop().expect("an echo was recorded");
-                    look.find_candidates(self, Touch::Message(&recorded));
-                    look.recorded.push(recorded);
-                    look.scratch.take_candidates_into(&mut candidates);
-                    candidates.retain(|segment| strata.stratum(*segment) > stratum);
-                }
-                candidates.append(&mut later);
-                candidates.sort_unstable();
-                candidates.dedup();
+        }
+        let lowest = |candidates: &[SegmentId]| candidates.iter().map(|segment| strata.of(*segment)).min();
+        while let Some(stratum) = lowest(candidates).filter(|stratum| *stratum < below) {
+            let told = look.changes.len();
+            let own: Vec<SegmentId> =
+                candidates.extract_if(.., |segment| strata.of(*segment) == stratum).collect();
+            self.refresh_all(look, &own, touch, &mut least);
+            if look.echo(self, told) {
+                self.hear(look, candidates, stratum + 1);
             }
+        }
+        if !strata.is_flat() {
             look.changes[from..].sort_by_key(|change| change.id);
         }
         self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
-        look.scratch.give_back(candidates);
+    }
+
+    /// Adds the segments from a stratum on that ask for what was recorded last.
+    pub(crate) fn hear(&self, look: &mut Look<'_>, candidates: &mut Vec<SegmentId>, least: u32) {
+        let Some(recorded) = look.recorded.pop() else { return };
+        let mut found = self.candidates(look, Touch::Message(&recorded));
+        look.recorded.push(recorded);
+        found.retain(|segment| look.plan.echoes.strata.of(*segment) >= least);
+        candidates.append(&mut found);
+        candidates.sort_unstable();
+        candidates.dedup();
+        look.scratch.give_back(found);
     }
 
     fn refresh_all(
@@ -282,9 +299,7 @@ impl Memberships {
                 if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
                     let place = plan.keep.place(*kind, parts.by);
                     keys.extend(
-                        place
-                            .map(|place| applied.values[start + place])
-                            .filter(|key| key.is_key(symbols)),
+                        place.map(|place| applied.values[start + place]).filter(|key| key.is_key(symbols)),
                     );
                 }
             }

@@ -53,8 +53,8 @@ pub use subject::Subject;
 
 pub(crate) use candidates::Touch;
 pub(crate) use error::show_place;
-pub(crate) use fact_names::FactNames;
 pub(crate) use evaluate::{Evaluation, EventView};
+pub(crate) use fact_names::FactNames;
 pub(crate) use maintain::{Look, Memberships};
 pub(crate) use plan::EventFilterId;
 pub(crate) use scratch::Scratch;

@@ -156,11 +156,6 @@ impl Scratch {
         candidates
     }
 
-    /// Adds the segments that were marked to a list, in order.
-    pub(crate) fn take_candidates_into(&mut self, candidates: &mut Vec<SegmentId>) {
-        self.marks.drain_into(candidates);
-    }
-
     pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>) {
         candidates.clear();
         self.candidates = candidates;

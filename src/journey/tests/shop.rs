@@ -315,7 +315,7 @@ impl Shop {
         let mut changes = Vec::new();
         let row = memberships.entry(user).or_default();
         let (mut scratch, mut dropped, now) = (Scratch::default(), 0, *now);
-        let look = Look {
+        let mut look = Look {
             plan,
             store,
             scratch: &mut scratch,
@@ -325,7 +325,8 @@ impl Shop {
             changes: &mut changes,
             recorded: &mut Vec::new(),
         };
-        row.refresh(&mut { look }, touch);
+        let mut candidates = row.candidates(&mut look, touch);
+        row.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
         let render = |request: &RenderRequest<'_>| {
             if request.event.is_some_and(|event| event.get("broken").is_some()) {
                 return Err("broken".into());
