@@ -354,6 +354,53 @@ failed = 'did(message.failed)'
 }
 
 #[test]
+fn own_events_have_parts_as_others_have() {
+    let mut partition = partition(
+        r#"
+ignored = { by = "journey", when = 'did(message.sent) and not did(message.opened)' }
+cold = 'some channel: (count([message.sent, message.delivered] in 1h) >= 2)'
+since = 'count(view since last(message.sent)) >= 1'
+in_order = 'sequence(message.sent, not message.clicked within 10m)'
+"#,
+    );
+    ingest(&mut partition, 0, view());
+    let id = partition.outbox(10, Duration::minutes(1), minute(1))[0].id.clone();
+    let mut acknowledge = |delivery, at| lines(&partition.acknowledge(&id, delivery, minute(at)).outcome);
+    assert_eq!(acknowledge(Delivery::Sent, 1), ["1 ada entered ignored (welcome)"]);
+    assert_eq!(acknowledge(Delivery::Delivered, 2), ["2 ada entered cold"]);
+    assert_eq!(acknowledge(Delivery::Opened, 3), ["3 ada left ignored (welcome)"]);
+    assert_eq!(lines(&partition.advance(minute(20))), ["11 ada entered in_order"]);
+    assert_eq!(ingest(&mut partition, 21, view()), ["21 ada entered since"]);
+}
+
+#[test]
+fn journeys_begin_and_end_by_own_events() {
+    let mut partition = partition(
+        r#"
+viewer = 'did(view in 30m)'
+[journeys.upgrade]
+enter = { event = "attribute.changed", where = 'name = "plan" and to = "pro"' }
+exit = [{ event = "segment.left", where = 'name = "viewer"' }]
+step = [{ id = "wait", wait = "10h" }]
+"#,
+    );
+    ingest(&mut partition, 0, view());
+    let mut notes = Vec::new();
+    let plan = Message::identify("ada").with("plan", "pro").at(minute(1));
+    notes.extend(partition.ingest(&plan, minute(1)).unwrap().notes);
+    notes.extend(partition.advance(minute(40)).notes);
+    let notes = notes.iter().filter(|note| &*note.journey == "upgrade").map(ToString::to_string);
+    assert_eq!(
+        notes.collect::<Vec<_>>(),
+        [
+            "upgrade: entered",
+            "upgrade, step wait: waits until 2026-11-23T20:01:00Z",
+            "upgrade: exited: event"
+        ]
+    );
+}
+
+#[test]
 fn who_is_in_a_journey() {
     check(
         r#"
@@ -385,7 +432,9 @@ step = [{ id = "wait", wait = "1h" }]
     // Even so, what is said last is what holds.
     assert_eq!(lines.last().unwrap().contains("entered"), partition.is_member("ada", "outside"));
     let is_outside = partition.is_member("ada", "outside");
-    assert_eq!(partition.advance(minute(60)).notes.is_empty(), is_outside, "in the journey, or outside");
+    let notes = partition.advance(minute(60)).notes;
+    let is_in = notes.iter().any(|note| &*note.journey == "turn");
+    assert_ne!(is_in, is_outside, "in the journey, or outside");
 }
 
 #[test]
@@ -548,6 +597,22 @@ fn misspelt_facts_are_refused_with_advice() {
         let definitions = format!("{SCHEMA}\n[segments]\nx = '''{text}'''");
         let error = Definitions::from_toml(&definitions).expect_err(text).to_string();
         assert!(error.contains(words), "{text}: {error}");
+    }
+    for (table, words) in [
+        (
+            "[affinity.sku]\nweights = { \"message.opened\" = 2 }",
+            "`message.opened` is an event of the engine",
+        ),
+        (
+            "[recommend]\ninteractions = { \"decision.clicked\" = { item = \"variant\" } }",
+            "`decision.clicked` is an event",
+        ),
+        ("[events.\"message.opened\"]", "is an event that the engine records itself"),
+        ("[channels.sms]", "unknown attribute `sms`"),
+    ] {
+        let text = SCHEMA.replace("[channels]\nemail = {}\npush = { address = \"push_token\" }", "");
+        let error = Definitions::from_toml(&format!("{text}\n{table}")).expect_err(table).to_string();
+        assert!(error.contains(words), "{table}: {error}");
     }
     let circle = "loud = 'did(segment.entered)'\nx = '''did(segment.entered where name = \"loud\")'''";
     let error = Definitions::from_toml(&format!("{SCHEMA}\n[segments]\n{circle}")).unwrap_err().to_string();

@@ -45,6 +45,37 @@
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
 //!
+//! # What the engine writes down itself
+//! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in
+//! `any`, and nothing learns from them.
+//!
+//! | event | when | properties |
+//! | --- | --- | --- |
+//! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
+//! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
+//! | `identity.switched` | a device goes to another user: for both | |
+//! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
+//! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
+//!
+//! Facts, which expressions ask for by name:
+//!
+//! | fact | value |
+//! | --- | --- |
+//! | `list("vip")` | whether a message put the user on the list |
+//! | `consent("purpose")` | whether the latest record that has not expired grants it; without one, the purpose's default |
+//! | `subscribed("email")` | the consent to `marketing` by the channel, or else in general |
+//! | `reachable("email")` | whether the user has an address in the channel |
+//! | `entered("segment")` | the beginning of the stay; of a keyed segment the longest, and where the same property keys the asking one, that of the same key |
+//! | `in_journey("name")` | whether the user is in the journey, for any key |
+//! | `variant("placement")` | the variant that was shown last |
+//! | `predict.NAME` | a number that the host set for the user |
+//! | `world.NAME` | what the host set for everyone |
+//!
+//! Segments that ask what other segments do (`entered`, `segment.entered`, `segment.left`) are looked at behind those, at
+//! the same instant, and so are those that ask for a journey behind the journeys. To ask in a circle is an error. A
+//! segment that asks for the changes of segments without naming them sees all but those of its like, and what it does
+//! itself is no event.
+//!
 //! ```
 //! use bespoke::definitions::Definitions;
 //! let definitions = Definitions::from_toml(r#"

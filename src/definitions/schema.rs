@@ -171,7 +171,7 @@ fn read_affinity(node: &Node<'_>, names: &mut Names) {
     let weights = weights.map(|weights| {
         let mut list = Vec::new();
         for weight in weights.nodes() {
-            names.check_event(weight, weight.key, weight.key_span);
+            names.check_host_event(weight, weight.key, weight.key_span);
             list.extend(weight.weight(AFFINITY_WEIGHT_MAX).map(|number| (weight.key, number)));
         }
         list
@@ -200,6 +200,16 @@ impl Names {
         let help = did_you_mean(event, self.schema.event_names())
             .unwrap_or_else(|| format!("declare it as `[events.{}]`", quoted_key(event)));
         node.report().add(place, format!("unknown event {}", Quoted(event)), Some(help));
+        false
+    }
+
+    /// The same where only events of the host are of use: what models and affinities learn from.
+    pub(super) fn check_host_event(&self, node: &Node<'_>, event: &str, place: Span) -> bool {
+        if own_event(event).is_none() {
+            return self.check_event(node, event, place);
+        }
+        let message = format!("{} is an event of the engine's own, from which nothing learns", Quoted(event));
+        node.report().add(place, message, Some("name an event of yours".into()));
         false
     }
 

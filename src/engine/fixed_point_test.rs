@@ -6,7 +6,7 @@ use crate::engine::Partition;
 use crate::journey::Delivery;
 use crate::model::{Consent, Duration, Ids, Instant, Message, Value};
 use crate::profile::{Fact, UserKey};
-use crate::segment::{Evaluation, SegmentId};
+use crate::segment::{Evaluation, SegmentId, part_name};
 
 const SCHEMA: &str = r#"
 version = 1
@@ -179,6 +179,21 @@ fn check(partition: &Partition) {
             if plan.echoes.stays.get(&id).is_some_and(|reads| reads.whole) {
                 let since = Value::from(memberships.since(plan, id));
                 assert_eq!(entered.unwrap_or_default(), since, "{name} since when in {}", segment.name);
+            }
+        }
+        for (segment, key, since, _) in memberships.rows(plan, &partition.store.symbols) {
+            let prefix = plan.echoes.stays.get(&segment).and_then(|reads| reads.by_key.as_deref());
+            if let Some(fact) = prefix.and_then(|prefix| part_name(prefix, &key)) {
+                let fact = partition.store.symbols.get(&fact);
+                let entered =
+                    fact.map(|fact| partition.store.symbols.value(partition.store.fact(user, fact)));
+                assert_eq!(entered.unwrap_or_default(), Value::from(since), "{name} {key:?}");
+            }
+        }
+        for attribute in partition.store.get(user).attributes.iter() {
+            let fact = Fact::of(partition.store.symbols.text(attribute.name));
+            if matches!(fact, Some(Fact::Entered(_) | Fact::EnteredPart(_) | Fact::Journey(_))) {
+                assert!(!attribute.value.is_missing(), "{name} keeps {fact:?}, which is over");
             }
         }
         for (journey, fact) in &partition.journey_facts {

@@ -455,7 +455,7 @@ impl Partition {
         self.count(&outcome.changes[from..]);
         self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
         let mut rounds = 0;
-        while !self.journey_facts.is_empty() {
+        while !self.journey_facts.is_empty() || !candidates.is_empty() {
             let told = recorded.len();
             let is_moved = self.move_in_journeys(user, now, &mut recorded);
             if !is_moved && candidates.is_empty() {

@@ -52,6 +52,8 @@ pub use schema::{Kind, Schema};
 pub use subject::Subject;
 
 pub(crate) use candidates::Touch;
+#[cfg(test)]
+pub(crate) use echo::part_name;
 pub(crate) use error::show_place;
 pub(crate) use evaluate::{Evaluation, EventView};
 pub(crate) use fact_names::FactNames;
