@@ -1,7 +1,7 @@
 //! Inputs that are no message of a user: what became of actions and decisions, what models say, and the world.
 
 use crate::decision::Feedback;
-use crate::engine::partition::Touched;
+use crate::engine::look::Touched;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
 use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};

@@ -13,6 +13,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod look;
 mod models;
 mod outcome;
 mod partition;

@@ -1,13 +1,14 @@
-use crate::decision::{Decision, RenderContext, Visitor};
+use crate::decision::{Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Outcome};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
-use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages, Value};
+use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, FactNames, Look, Memberships, Plan, Scratch, SegmentStats, Touch};
+use crate::segment::{Change, EventView, FactNames, Memberships, Scratch, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -55,17 +56,17 @@ pub struct Partition {
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     stats: Vec<SegmentStats>,
-    parts_dropped: u64,
+    pub(super) parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     pub(super) applied: Applied,
     /// The same for what segments are told of one another.
-    recorded: Vec<Applied>,
+    pub(super) recorded: Vec<Applied>,
     /// Journeys of which segments ask who is in them, each with the fact that says so.
     pub(super) journey_facts: Vec<(JourneyNo, Symbol)>,
-    loops_cut: u64,
+    pub(super) loops_cut: u64,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
-    scratch: Mutex<Scratch>,
-    due: Vec<UserKey>,
+    pub(super) scratch: Mutex<Scratch>,
+    pub(super) due: Vec<UserKey>,
 }
 
 /// What hangs on a profile.
@@ -73,13 +74,13 @@ pub struct Partition {
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.
-    journey_due: Instant,
+    pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     hinted: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
-const NEVER: Instant = Instant::MAX;
+pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
@@ -383,7 +384,7 @@ impl Partition {
         self.count(&outcome.changes[from..]);
     }
 
-    fn count(&mut self, changes: &[Change]) {
+    pub(super) fn count(&mut self, changes: &[Change]) {
         for change in changes {
             self.stats[change.id.0 as usize].note(change.transition);
         }
@@ -398,7 +399,7 @@ impl Partition {
     }
 
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
-    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+    pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
@@ -408,166 +409,8 @@ impl Partition {
         timers.next_batch(until, deadline, due)
     }
 
-    /// Looks at the users who were touched and at everybody who is due, in order of their ids.
-    pub(super) fn settle(&mut self, touched: &[Touched<'_>], now: Instant, outcome: &mut Outcome) {
-        if !touched.is_empty() {
-            self.next_batch(now);
-        }
-        let mut due = std::mem::take(&mut self.due);
-        for touched in touched {
-            if !due.contains(&touched.user) {
-                due.push(touched.user);
-            }
-        }
-        if due.len() > 1 {
-            due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
-        }
-        for user in due.drain(..) {
-            match touched.iter().find(|touched| touched.user == user) {
-                Some(touched) => self.look(touched, now, outcome),
-                None => self.look(&Touched::by_time(user), now, outcome),
-            }
-        }
-        self.due = due;
-    }
-
-    /// Looks at every user, in order of their ids: something is another thing for everyone now. O(users · log users).
-    pub(super) fn settle_all(&mut self, touch: Touch<'_>, now: Instant, outcome: &mut Outcome) {
-        self.next_batch(now);
-        self.due.clear();
-        let mut users: Vec<UserKey> = self.store.iter().map(|(user, _)| user).collect();
-        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
-        for user in users {
-            self.look(&Touched { touch, ..Touched::by_time(user) }, now, outcome);
-        }
-    }
-
-    /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
-    /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
-    fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
-        let Touched { user, mut touch, ref event, own } = *touched;
-        let from = outcome.changes.len();
-        let mut recorded = std::mem::take(&mut self.recorded);
-        let late = self.compiled.plan.echoes.strata.late();
-        let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
-        let mut candidates = memberships.candidates(&mut look, touch);
-        memberships.refresh_below(&mut look, touch, &mut candidates, late);
-        self.count(&outcome.changes[from..]);
-        self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
-        let mut rounds = 0;
-        while !self.journey_facts.is_empty() || !candidates.is_empty() {
-            let told = recorded.len();
-            let is_moved = self.move_in_journeys(user, now, &mut recorded);
-            if !is_moved && candidates.is_empty() {
-                break;
-            }
-            rounds += 1;
-            let place = outcome.changes.len();
-            let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
-            if is_moved {
-                memberships.hear(&mut look, &mut candidates, 0);
-            }
-            memberships.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
-            self.count(&outcome.changes[place..]);
-            if rounds > ROUNDS_MAX {
-                self.loops_cut += 1;
-                break;
-            }
-            self.follow(user, None, None, (&recorded[told..], place), now, outcome);
-            // Once all were looked at, what comes has been recorded.
-            touch = Touch::Time;
-        }
-        if rounds > 0 {
-            outcome.changes[from..].sort_by_key(|change| change.id);
-        }
-        if !recorded.is_empty() {
-            recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
-            self.store.drop_ended_facts(user);
-        }
-        self.recorded = recorded;
-        self.scratch.get_mut().give_back(candidates);
-        self.schedule(user, now);
-    }
-
-    /// What a look at a user's memberships works with.
-    fn look_at<'a>(
-        &'a mut self,
-        user: UserKey,
-        now: Instant,
-        changes: &'a mut Vec<Change>,
-        recorded: &'a mut Vec<Applied>,
-    ) -> (&'a mut Memberships, Look<'a>) {
-        let look = Look {
-            plan: &self.compiled.plan,
-            store: &mut self.store,
-            scratch: self.scratch.get_mut(),
-            user,
-            now,
-            dropped: &mut self.parts_dropped,
-            changes,
-            recorded,
-        };
-        (&mut self.users[user.0 as usize].memberships, look)
-    }
-
-    /// Lets journeys follow from an event of the host, from what the engine recorded, from the changes behind a place,
-    /// and from time.
-    fn follow(
-        &mut self,
-        user: UserKey,
-        event: Option<&EventOccurrence<'_>>,
-        own: Option<&Applied>,
-        (recorded, from): (&[Applied], usize),
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
-        let plan = &self.compiled.plan;
-        let decisions = &self.compiled.decisions;
-        let store = &self.store;
-        let render = |request: &RenderRequest<'_>| {
-            let context = RenderContext {
-                user: Some((store, request.user)),
-                key: request.key,
-                event: request.event,
-                request: None,
-            };
-            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
-        };
-        let context = Context { plan, store, now, render: &render };
-        let Outcome { changes, notes, .. } = outcome;
-        let changes = &changes[from..];
-        let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
-        for event in own.into_iter().chain(recorded).flat_map(|applied| own_events(plan, applied)) {
-            is_followed |= self.journeys.on_event(&context, user, &event, notes);
-        }
-        is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        let row = &mut self.users[user.0 as usize];
-        if is_followed || row.journey_due <= now {
-            self.journeys.on_time(&context, user, notes);
-            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-        }
-    }
-
-    /// Writes down who is in which journey now, where segments ask. Gives whether somebody else is than before.
-    fn move_in_journeys(&mut self, user: UserKey, now: Instant, recorded: &mut Vec<Applied>) -> bool {
-        let mut moved = Applied::default();
-        for (journey, fact) in &self.journey_facts {
-            let is_in = self.journeys.is_in(user, *journey);
-            if is_in == self.store.fact(user, *fact).is_missing() {
-                let name = self.store.symbols.text(*fact).to_owned();
-                let value = Value::from(is_in.then_some(true));
-                self.store.set_fact(user, &name, &value, now, &mut moved);
-            }
-        }
-        let is_moved = !moved.attributes.is_empty();
-        if is_moved {
-            recorded.push(moved);
-        }
-        is_moved
-    }
-
     /// Puts a hint into the wheel where none comes up in time.
-    fn schedule(&mut self, user: UserKey, now: Instant) {
+    pub(super) fn schedule(&mut self, user: UserKey, now: Instant) {
         let row = &mut self.users[user.0 as usize];
         let deadline = row.deadline();
         // A hint that has come up is gone.
@@ -579,40 +422,7 @@ impl Partition {
     }
 }
 
-/// A user to whom something happened.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Touched<'a> {
-    pub(super) user: UserKey,
-    pub(super) touch: Touch<'a>,
-    /// The event that the host reported.
-    pub(super) event: Option<EventOccurrence<'a>>,
-    /// With the events that the engine recorded itself.
-    pub(super) own: &'a Applied,
-}
-
-impl Touched<'_> {
-    /// A user for whom only time has passed.
-    fn by_time(user: UserKey) -> Touched<'static> {
-        static NOTHING: Applied = Applied::new();
-        Touched { user, touch: Touch::Time, event: None, own: &NOTHING }
-    }
-}
-
-/// Most rounds of segments and journeys that follow from one another at one instant.
-const ROUNDS_MAX: usize = 16;
-
 const SWITCHED: &str = "identity.switched";
-
-/// The events of what was noted that the engine recorded itself.
-fn own_events<'a>(plan: &'a Plan, applied: &'a Applied) -> impl Iterator<Item = EventOccurrence<'a>> {
-    let events = &applied.events[applied.events.len() - applied.own.len()..];
-    events.iter().zip(&applied.own).map(|((kind, start), properties)| EventOccurrence {
-        name: &plan.keep.kind(*kind).name,
-        view: EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] },
-        properties,
-        at: Instant::from_millis(applied.at),
-    })
-}
 
 fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
     let number = |name: &str| compiled.journeys.journeys.iter().position(|journey| &*journey.name == name);
