@@ -36,6 +36,14 @@ pub enum Error {
 }
 
 /// A name that nothing has.
+///
+/// ```
+/// # fn show(error: bespoke::engine::Error) {
+/// if let bespoke::engine::Error::Unknown(unknown) = error {
+///     println!("there is no {} `{}`", unknown.what, unknown.name);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
 #[non_exhaustive]

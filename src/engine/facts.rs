@@ -43,6 +43,29 @@ impl Partition {
     /// Reports that a user saw a variant of a placement, or clicked on it. What was shown last is the user's
     /// `variant("placement")`; both are events where a definition reads `decision.shown` or `decision.clicked`.
     ///
+    /// ```
+    /// use bespoke::decision::Feedback;
+    /// use bespoke::definitions::Definitions;
+    /// use bespoke::engine::Partition;
+    /// use bespoke::model::{Instant, Message};
+    ///
+    /// let definitions = Definitions::from_toml(r#"
+    ///     version = 1
+    ///     [events.open]
+    ///     [segments]
+    ///     weary = 'count(decision.shown where placement = "hero" in 1d) >= 2'
+    ///     [placements.hero]
+    ///     variant = [{ name = "boots", content = { title = "Boots" } }]
+    /// "#)?;
+    /// let mut partition = Partition::new(&definitions);
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// partition.ingest(&Message::track("ada", "open"), now)?;
+    /// partition.feedback("ada", "hero", "boots", Feedback::Shown, now)?;
+    /// let outcome = partition.feedback("ada", "hero", "boots", Feedback::Shown, now)?;
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered weary");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A placement or a variant that is not defined, or a user of whom nothing is known. It changes nothing.
     pub fn feedback(
@@ -80,6 +103,22 @@ impl Partition {
 
     /// Sets what a model says of a user, which expressions know as `predict.NAME`; `None` is nothing.
     ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+    /// let definitions = Definitions::from_toml(r#"
+    ///     version = 1
+    ///     [events.open]
+    ///     [segments]
+    ///     at_risk = 'predict.churn > 0.8 and did(open in 30d)'
+    /// "#)?;
+    /// let mut partition = Partition::new(&definitions);
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// partition.ingest(&Message::track("ada", "open"), now)?;
+    /// let outcome = partition.set_prediction("ada", "churn", Some(0.9), now)?;
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered at_risk");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A name that no expression reads, a number that is not finite, or a user of whom nothing is known. It changes
     /// nothing.
@@ -105,6 +144,24 @@ impl Partition {
 
     /// Sets a fact for everyone, which expressions know as `world.NAME`; null unsets it. The segments that read it
     /// are looked at for every user. O(users · log users).
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+    /// let definitions = Definitions::from_toml(r#"
+    ///     version = 1
+    ///     [world]
+    ///     sale = "bool"
+    ///     [events.open]
+    ///     [segments]
+    ///     bargain = 'world.sale and did(open in 30d)'
+    /// "#)?;
+    /// let mut partition = Partition::new(&definitions);
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// partition.ingest(&Message::track("ada", "open"), now)?;
+    /// let outcome = partition.set_world("sale", true, now)?;
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered bargain");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A name that is not declared, or a value of another kind than is declared. It changes nothing.

@@ -16,6 +16,16 @@ pub struct Outcome {
 }
 
 /// What an answer to an action did, and what followed from it.
+///
+/// ```
+/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) {
+/// use bespoke::journey::{Acknowledged, Delivery};
+/// let answer = engine.acknowledge(action, Delivery::Opened, now);
+/// if answer.acknowledged == Acknowledged::Accepted {
+///     answer.outcome.changes.iter().for_each(|change| println!("{change}")); // u42 left cold
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Acknowledgement {

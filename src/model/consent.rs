@@ -31,6 +31,11 @@ pub struct Consent {
 }
 
 /// What a user says to a purpose. The order is from the laxest to the strictest.
+///
+/// ```
+/// use bespoke::model::ConsentStatus;
+/// assert!(ConsentStatus::Granted < ConsentStatus::Denied);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentStatus {

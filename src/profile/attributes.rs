@@ -1,5 +1,5 @@
 use crate::model::{Instant, Object, Value};
-use crate::profile::facts::Merged;
+use crate::profile::facts::{outranks, theirs_holds};
 use crate::profile::keep::pack_declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
@@ -85,7 +85,7 @@ impl Attributes {
         match self.0.binary_search_by_key(&new.name, |a| a.name) {
             Ok(place) => {
                 symbols.release(new.name.packed());
-                if self.outranks(&self.0[place], &new, symbols) {
+                if outranks(&self.0[place], &new, symbols) {
                     symbols.release(new.value);
                     return;
                 }
@@ -116,11 +116,12 @@ impl Attributes {
             match self.0.binary_search_by_key(&theirs.name, |a| a.name) {
                 Ok(place) => {
                     let own = self.0[place];
-                    let lost = match self.merged(own, theirs, symbols) {
-                        Merged::Own => theirs,
-                        Merged::Theirs => std::mem::replace(&mut self.0[place], theirs),
+                    let lost = if theirs_holds(&own, &theirs, symbols) {
+                        std::mem::replace(&mut self.0[place], theirs)
+                    } else {
+                        theirs
                     };
-                    // A list that is left in one profile and not in the other keeps the later instant.
+                    // Who is on a list because of the earlier of two messages is on it since the later one.
                     self.0[place].written = own.written.max(theirs.written);
                     symbols.release(lost.name.packed());
                     symbols.release(lost.value);

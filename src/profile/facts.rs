@@ -94,32 +94,28 @@ fn strictness(value: Packed, symbols: &Symbols) -> Option<(ConsentStatus, i64)> 
     Some((status, if status == ConsentStatus::Granted { -lasts } else { lasts }))
 }
 
+/// Whether a fact that is there stays beside a new one, by the rule of its kind.
+pub(crate) fn outranks(old: &Attribute, new: &Attribute, symbols: &Symbols) -> bool {
+    match Fact::of(symbols.text(new.name)) {
+        Some(Fact::Consent(..)) => {
+            let rank = |a: &Attribute| (a.written, strictness(a.value, symbols));
+            rank(old) > rank(new)
+        }
+        _ => new.written < old.written,
+    }
+}
+
+/// Of what two profiles of one user say, whether theirs holds. Commutative but for attributes of one instant.
+pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, symbols: &Symbols) -> bool {
+    match Fact::of(symbols.text(theirs.name)) {
+        // On the list in either, on it in both.
+        Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => own.value.is_missing(),
+        Some(Fact::Consent(..)) => !outranks(own, theirs, symbols),
+        _ => theirs.written > own.written,
+    }
+}
+
 impl Attributes {
-    /// Whether a fact that is there stays beside a new one, by the rule of its kind.
-    pub(crate) fn outranks(&self, old: &Attribute, new: &Attribute, symbols: &Symbols) -> bool {
-        match Fact::of(symbols.text(new.name)) {
-            Some(Fact::Consent(..)) => {
-                let rank = |a: &Attribute| (a.written, strictness(a.value, symbols));
-                rank(old) > rank(new)
-            }
-            _ => new.written < old.written,
-        }
-    }
-
-    /// What two profiles of one user say, as one: commutative but for attributes of one instant.
-    pub(crate) fn merged(&self, own: Attribute, theirs: Attribute, symbols: &Symbols) -> Merged {
-        match Fact::of(symbols.text(theirs.name)) {
-            // On the list in either, on it in both.
-            Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => {
-                if own.value.is_missing() { Merged::Theirs } else { Merged::Own }
-            }
-            Some(Fact::Consent(..)) if !self.outranks(&own, &theirs, symbols) => Merged::Theirs,
-            Some(Fact::Consent(..)) => Merged::Own,
-            _ if theirs.written > own.written => Merged::Theirs,
-            _ => Merged::Own,
-        }
-    }
-
     /// Drops facts that follow from other state: all of them, or those that hold no longer.
     pub(crate) fn drop_derived(&mut self, all: bool, symbols: &mut Symbols) {
         self.retain(symbols, |attribute, symbols| {
@@ -127,13 +123,6 @@ impl Attributes {
             !(derived && (all || attribute.value.is_missing()))
         });
     }
-}
-
-/// Whose value a merge keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Merged {
-    Own,
-    Theirs,
 }
 
 #[cfg(test)]
@@ -159,5 +148,44 @@ mod tests {
             Fact::of(&format!("{}t7", Fact::EnteredPart("cart").name())),
             Some(Fact::EnteredPart(_))
         ));
+    }
+
+    #[test]
+    fn a_merge_is_the_same_in_either_order() {
+        let mut symbols = Symbols::default();
+        let until = |ms| Some(Value::Instant(Instant::from_millis(ms)));
+        let consent = |word: &str, expires: Option<Value>| {
+            Value::List([Some(word.into()), expires].into_iter().flatten().collect())
+        };
+        let marketing = [
+            consent("granted", None),
+            consent("granted", until(5)),
+            consent("granted", until(9)),
+            consent("denied", None),
+            consent("denied", until(5)),
+            consent("withdrawn", None),
+            Value::Null,
+        ];
+        let facts = [
+            (Fact::List("vip"), vec![Value::Bool(true), Value::Null]),
+            (Fact::Consent("marketing", Some("email")), marketing.into()),
+        ];
+        for (fact, values) in facts {
+            let name = symbols.intern(&fact.name());
+            let rows: Vec<Attribute> = values
+                .iter()
+                .flat_map(|value| [1, 2].map(|ms| (value, Instant::from_millis(ms))))
+                .map(|(value, written)| Attribute { name, written, value: symbols.pack(value) })
+                .collect();
+            let merged = |a: Attribute, b: Attribute| {
+                let value = if theirs_holds(&a, &b, &symbols) { b.value } else { a.value };
+                symbols.value(value)
+            };
+            for a in &rows {
+                for b in &rows {
+                    assert_eq!(merged(*a, *b), merged(*b, *a), "{a:?} {b:?}");
+                }
+            }
+        }
     }
 }

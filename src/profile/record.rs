@@ -3,7 +3,8 @@
 use crate::model::{Instant, Object, Value};
 use crate::profile::attributes::Attribute;
 use crate::profile::facts::Fact;
-use crate::profile::{Applied, EventKind, Horizon, ProfileStore, Symbol, UserKey};
+use crate::profile::keep::Source;
+use crate::profile::{Applied, EventKind, Horizon, Packed, ProfileStore, Symbol, UserKey};
 
 impl ProfileStore {
     /// Begins to note what happens at an instant.
@@ -56,8 +57,7 @@ impl ProfileStore {
         }
         let kind = self.keep.kind_of(event);
         let (from, start, context) = (out.events.len(), out.values.len(), Object::new());
-        let source =
-            crate::profile::keep::Source { own: &properties, outer: None, context: &context, name: None };
+        let source = Source { own: &properties, outer: None, context: &context, name: None };
         self.keep.kind(kind).pack(&source, &mut self.symbols, &mut out.values);
         out.events.push((kind, start));
         out.own.push(properties);
@@ -110,7 +110,7 @@ impl ProfileStore {
     }
 
     /// The value of a fact of a user.
-    pub(crate) fn fact(&self, user: UserKey, name: Symbol) -> crate::profile::Packed {
+    pub(crate) fn fact(&self, user: UserKey, name: Symbol) -> Packed {
         self.get(user).attributes.get(name)
     }
 }

@@ -42,6 +42,14 @@ pub struct UserProfile {
 }
 
 /// The consent that holds for a purpose and a channel.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// for record in &profile.consents {
+///     println!("{} {:?} since {}", record.consent.purpose, record.consent.status, record.at);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ConsentRecord {

@@ -1,10 +1,10 @@
 //! Facts that the engine keeps, and the events that it records itself (`spec/segments.md` §11).
 
 use crate::model::{OWN_EVENTS, Quoted, Value, nearest, own_event};
-use crate::profile::Fact;
+use crate::profile::{Fact, Symbol};
 use crate::segment::ast::{Comparison, EventName, Events, Expr, ExprKind, Literal};
 use crate::segment::check::{Checked, Checker, Scope, Type};
-use crate::segment::plan::{Constant, Filter, Kinds, Node, NodeId, SegmentId};
+use crate::segment::plan::{Constant, Filter, Kinds, Node, NodeId, SegmentId, SlotId};
 use crate::segment::{Error, ErrorKind, Span};
 
 /// Functions of facts; each takes a name in quotes.
@@ -99,7 +99,7 @@ impl Checker<'_> {
         self.declared("channel", name, span, channels.keys().map(|name| &**name), "channels")
     }
 
-    fn slot(&mut self, attribute: &str) -> crate::segment::plan::SlotId {
+    fn slot(&mut self, attribute: &str) -> SlotId {
         let symbol = self.symbols.intern(attribute);
         self.reads.attributes.push(symbol);
         self.arena.slot(symbol)
@@ -210,7 +210,7 @@ impl Checker<'_> {
     }
 
     /// The names of which an event must have one for a condition to hold.
-    fn names_of(&self, node: NodeId) -> Option<Vec<crate::profile::Symbol>> {
+    fn names_of(&self, node: NodeId) -> Option<Vec<Symbol>> {
         let is_name = |node: &NodeId| match self.arena.node(*node) {
             Node::Property(property) => self.keep.property_name(*property) == "name",
             _ => false,

@@ -1,7 +1,7 @@
 //! What segments themselves do, told to the segments that ask for it at the same instant.
 
 use crate::model::{Object, Value};
-use crate::profile::{Applied, Fact};
+use crate::profile::{Applied, EventKind, Fact};
 use crate::segment::Transition;
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::plan::{Plan, SegmentId, SlotId};
@@ -47,7 +47,7 @@ const LEFT: &str = "segment.left";
 impl Plan {
     /// Whether anything reads what segments do.
     fn hears_segments(&self) -> bool {
-        let is_read = |event| self.keep.kind_of(event) != crate::profile::EventKind::OTHER;
+        let is_read = |event| self.keep.kind_of(event) != EventKind::OTHER;
         !self.echoes.stays.is_empty() || is_read(ENTERED) || is_read(LEFT)
     }
 }
