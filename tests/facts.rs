@@ -572,6 +572,7 @@ content = { title = "{{ user }}" }
 fn misspelt_facts_are_refused_with_advice() {
     for (text, words) in [
         ("did(message.openned in 60d)", "unknown event `message.openned` (did you mean `message.opened`?)"),
+        ("did(message.openned.channel in 60d)", "`message.openned` (did you mean `message.opened`?)"),
         ("did(message.opened where chanel = \"email\")", "(did you mean `channel`?)"),
         ("did(message.opened where channel = 7)", "a string cannot be compared with a number"),
         ("did([message.opened, message.clickd])", "(did you mean `message.clicked`?)"),

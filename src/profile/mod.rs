@@ -3,7 +3,8 @@
 //! above evaluate.
 //! Knows nothing of segments or journeys; imports only `model`.
 //! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
-//! something holds it. 3. history is by (instant, arrival), attributes by last write.
+//! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among
+//! them under names that no host can write (`facts`).
 
 mod affinity;
 mod attributes;

@@ -6,7 +6,7 @@ use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
-use crate::segment::echo::Echoes;
+use crate::segment::echo::{Echoes, tells_of_segments};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
@@ -176,7 +176,11 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         conditions: condition_nodes,
         filters: filter_sources,
         index,
-        echoes: Echoes { strata: order, ..echoes },
+        echoes: Echoes {
+            is_on: tells_of_segments(&keep) || !echoes.stays.is_empty(),
+            strata: order,
+            ..echoes
+        },
         fresh: Vec::new(),
         defaults: Vec::new(),
         timezone,

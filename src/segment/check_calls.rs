@@ -317,7 +317,7 @@ impl Checker<'_> {
     }
 
     fn events(&mut self, events: &Events, scope: &Scope) -> Option<ResolvedEvents> {
-        let events = &self.own_events(events);
+        let events = &*self.own_events(events);
         let window = match &events.window {
             Some((window, span)) => self.window(window, *span, scope),
             None => Some(Window::All),

@@ -2,10 +2,11 @@
 
 use crate::model::{OWN_EVENTS, Quoted, Value, nearest, own_event};
 use crate::profile::{Fact, Symbol};
-use crate::segment::ast::{Comparison, EventName, Events, Expr, ExprKind, Literal};
+use crate::segment::ast::{Comparison, EventName, Events, Expr, ExprKind, Literal, Path};
 use crate::segment::check::{Checked, Checker, Scope, Type};
 use crate::segment::plan::{Constant, Filter, Kinds, Node, NodeId, SegmentId, SlotId};
 use crate::segment::{Error, ErrorKind, Span};
+use std::borrow::Cow;
 
 /// Functions of facts; each takes a name in quotes.
 pub(crate) const FACTS: [&str; 7] =
@@ -167,21 +168,19 @@ impl Checker<'_> {
 
     /// Reads `message.opened.channel` as the event `message.opened` and its property: a parser cannot know which
     /// events there are.
-    pub(crate) fn own_events(&self, events: &Events) -> Events {
-        let mut events = events.clone();
-        let ([(EventName::Named(first), _)], Some(path)) = (&mut events.names[..], &mut events.path) else {
-            return events;
+    pub(crate) fn own_events<'e>(&self, events: &'e Events) -> Cow<'e, Events> {
+        let ([(EventName::Named(first), span)], Some(path)) = (&events.names[..], &events.path) else {
+            return Cow::Borrowed(events);
         };
-        let Some((second, rest)) = path.names.split_first() else { return events };
+        let Some((second, rest)) = path.names.split_first() else { return Cow::Borrowed(events) };
         let name = format!("{first}.{second}");
         let is_near = || !self.schema.events.contains_key(first) && is_misspelt(&name);
-        if own_event(&name).is_some() || is_near() {
-            let rest = rest.to_vec();
-            *first = name.into();
-            events.names[0].1 = events.span;
-            if rest.is_empty() { events.path = None } else { path.names = rest }
+        if own_event(&name).is_none() && !is_near() {
+            return Cow::Borrowed(events);
         }
-        events
+        let names = vec![(EventName::Named(name.into()), span.to(path.span))];
+        let path = (!rest.is_empty()).then(|| Path { names: rest.to_vec(), span: path.span });
+        Cow::Owned(Events { names, path, ..events.clone() })
     }
 
     /// Notes which segments' memberships a condition on the engine's own events asks for.

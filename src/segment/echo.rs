@@ -1,16 +1,18 @@
 //! What segments themselves do, told to the segments that ask for it at the same instant.
 
 use crate::model::{Object, Value};
-use crate::profile::{Applied, EventKind, Fact};
+use crate::profile::{Applied, EventKind, Fact, Keep};
 use crate::segment::Transition;
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::plan::{Plan, SegmentId, SlotId};
+use crate::segment::plan::{SegmentId, SlotId};
 use crate::segment::strata::Strata;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the expressions of a plan ask of segments, journeys and the host beside attributes and events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Echoes {
+    /// Whether anything asks for what segments do.
+    pub(crate) is_on: bool,
     /// Segments whose stays are asked for.
     pub(crate) stays: BTreeMap<SegmentId, StayReads>,
     /// Journeys of which it is asked who is in them.
@@ -44,19 +46,16 @@ pub(crate) fn part_name(prefix: &str, key: &Value) -> Option<String> {
 const ENTERED: &str = "segment.entered";
 const LEFT: &str = "segment.left";
 
-impl Plan {
-    /// Whether anything reads what segments do.
-    fn hears_segments(&self) -> bool {
-        let is_read = |event| self.keep.kind_of(event) != EventKind::OTHER;
-        !self.echoes.stays.is_empty() || is_read(ENTERED) || is_read(LEFT)
-    }
+/// Whether the events of segments are kept or told to anybody.
+pub(crate) fn tells_of_segments(keep: &Keep) -> bool {
+    [ENTERED, LEFT].iter().any(|event| keep.kind_of(event) != EventKind::OTHER)
 }
 
 impl Look<'_> {
     /// Writes down what changed from a place on, where an expression asks for it: as events, and as facts. Gives
     /// whether there was anything.
     pub(crate) fn echo(&mut self, memberships: &Memberships, from: usize) -> bool {
-        if self.changes.len() == from || !self.plan.hears_segments() {
+        if self.changes.len() == from || !self.plan.echoes.is_on {
             return false;
         }
         let mut applied = Applied::default();

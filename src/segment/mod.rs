@@ -3,7 +3,8 @@
 //! for it, and for each user which memberships changed and at which instant the next can change by time alone.
 //! Knows nothing of journeys, storage or the host; imports `model` and `profile`. Reads no clock.
 //!
-//! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`)
+//! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`) → what
+//! segments ask of one another (`strata`, `echo`)
 //!
 //! Invariants: 1. a value that evaluation gives holds from `now` until the instant given with it, exclusive, unless
 //! a message comes; so time alone never has to be polled. 2. the same rule gives the same answer wherever it is
