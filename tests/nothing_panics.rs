@@ -7,7 +7,17 @@ use bespoke::engine::Partition;
 use bespoke::model::{Duration, Instant, Message, Object};
 use bespoke::segment::{Kind, Plan, Schema};
 
-const WORDS: [&str; 96] = [
+const WORDS: [&str; 106] = [
+    "message.opened",
+    "segment.entered",
+    "attribute.changed.from",
+    "consent(",
+    "list(",
+    "entered(",
+    "in_journey(",
+    "variant(",
+    "world.sale",
+    "predict.churn",
     "and",
     "or",
     "not",

@@ -174,6 +174,9 @@ fn kind(message: &Message) -> &'static str {
         Body::Identify { .. } => "identify",
         Body::Group { .. } => "group",
         Body::Alias { .. } => "alias",
+        Body::List { .. } => "list",
+        Body::Consent(_) => "consent",
+        Body::World { .. } => "world",
         Body::Forget => "forget",
         _ => "event",
     }

@@ -1,7 +1,7 @@
 //! What a template may name, turned into the template engine's values: only what the text can read, because
 //! copying a whole profile costs more than rendering.
 
-use crate::model::{Object, Value};
+use crate::model::{OWN_MARK, Object, Value};
 use crate::profile::{ProfileStore, UserKey};
 use minijinja::Value as Rendered;
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ impl Reads {
             let mut tree = Tree::default();
             for attribute in store.get(user).attributes.iter().filter(|a| !a.value.is_missing()) {
                 let name = store.symbols.text(attribute.name);
-                if self.user.wants(name) {
+                if self.user.wants(name) && !name.starts_with(OWN_MARK) {
                     tree.insert(name, &store.symbols.value(attribute.value), DEPTH_MAX);
                 }
             }

@@ -99,3 +99,20 @@ impl Serialize for DecisionId {
         serializer.collect_str(self)
     }
 }
+
+/// What became of a decision.
+///
+/// ```
+/// # fn show(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
+/// use bespoke::decision::Feedback;
+/// engine.feedback("u42", "hero", "sneakers", Feedback::Shown, now)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Feedback {
+    /// The user saw it.
+    Shown,
+    /// The user clicked on it.
+    Clicked,
+}

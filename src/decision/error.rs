@@ -12,6 +12,16 @@ pub enum Error {
         /// The name of a placement that is much like it.
         nearest: Option<Box<str>>,
     },
+    /// The placement has no variant of that name.
+    #[error("unknown variant {} of the placement `{placement}`{}", Quoted(.name), advice(.nearest.as_deref()))]
+    UnknownVariant {
+        /// The placement.
+        placement: Box<str>,
+        /// The name that was given.
+        name: Box<str>,
+        /// The name of a variant that is much like it.
+        nearest: Option<Box<str>>,
+    },
     /// No template has that name.
     #[error("unknown template {}{}", Quoted(.name), advice(.nearest.as_deref()))]
     UnknownTemplate {

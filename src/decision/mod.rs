@@ -10,7 +10,8 @@
 //! moves only the users whom it gains or loses. 3. no template, however written, panics, runs on or fills the
 //! memory: it ends at a limit that has a name.
 //!
-//! Absent on purpose: what was seen and clicked. A [`DecisionId`] is what exposure and feedback will refer to.
+//! Absent on purpose: what was seen and clicked. The engine takes that as [`Feedback`], as facts and events of the
+//! user.
 
 mod context;
 mod decide;
@@ -25,7 +26,7 @@ mod reason;
 mod split;
 mod template;
 
-pub use decision::{Decision, DecisionId};
+pub use decision::{Decision, DecisionId, Feedback};
 pub use definition::{Placement, Template, Variant};
 pub use error::Error;
 pub use plan::WEIGHT_MAX;

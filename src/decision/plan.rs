@@ -61,6 +61,19 @@ impl DecisionPlan {
         &self.templates
     }
 
+    /// Whether a placement has a variant.
+    pub(crate) fn check_variant(&self, placement: &str, variant: &str) -> Result<(), Error> {
+        let names = || self.placement(placement).map(|known| known.variants.iter().map(|v| &*v.name));
+        if names()?.any(|name| name == variant) {
+            return Ok(());
+        }
+        Err(Error::UnknownVariant {
+            placement: placement.into(),
+            name: variant.into(),
+            nearest: nearest(variant, names()?).map(Into::into),
+        })
+    }
+
     pub(super) fn placement(&self, name: &str) -> Result<&PlacementPlan, Error> {
         self.placements.get(name).ok_or_else(|| Error::UnknownPlacement {
             name: name.into(),

@@ -233,7 +233,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
     let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
-    root.not_yet(&["experiments", "lists", "policies", "predict", "privacy", "world"]);
+    root.not_yet(&["experiments", "policies", "predict", "privacy"]);
     root.finish();
     let schema::Names { schema, is_sound } = names;
     let places = Place::root(document);

@@ -20,6 +20,10 @@
 //! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536) |
 //! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
+//! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
+//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")` |
+//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")` |
+//! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
@@ -47,6 +51,37 @@
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
+//!
+//! # What the engine writes down itself
+//! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in
+//! `any`, and nothing learns from them.
+//!
+//! | event | when | properties |
+//! | --- | --- | --- |
+//! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
+//! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
+//! | `identity.switched` | a device goes to another user: for both | |
+//! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
+//! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
+//!
+//! Facts, which expressions ask for by name:
+//!
+//! | fact | value |
+//! | --- | --- |
+//! | `list("vip")` | whether a message put the user on the list |
+//! | `consent("purpose")` | whether the latest record that has not expired grants it; without one, the purpose's default |
+//! | `subscribed("email")` | the consent to `marketing` by the channel, or else in general |
+//! | `reachable("email")` | whether the user has an address in the channel |
+//! | `entered("segment")` | the beginning of the stay; of a keyed segment the longest, and where the same property keys the asking one, that of the same key |
+//! | `in_journey("name")` | whether the user is in the journey, for any key |
+//! | `variant("placement")` | the variant that was shown last |
+//! | `predict.NAME` | a number that the host set for the user |
+//! | `world.NAME` | what the host set for everyone |
+//!
+//! Segments that ask what other segments do (`entered`, `segment.entered`, `segment.left`) are looked at behind those, at
+//! the same instant, and so are those that ask for a journey behind the journeys. To ask in a circle is an error. A
+//! segment that asks for the changes of segments without naming them sees all but those of its like, and what it does
+//! itself is no event.
 //!
 //! ```
 //! use bespoke::definitions::Definitions;
@@ -79,6 +114,7 @@ mod content;
 mod definitions;
 mod delivery;
 mod error;
+mod facts;
 mod journeys;
 mod loose;
 mod reader;

@@ -314,7 +314,9 @@ impl<'d> Table<'d> {
 
     /// The value of a known key.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Node<'d>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.nodes.iter().find(|node| node.key == key).copied()
     }
 

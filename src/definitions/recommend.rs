@@ -77,7 +77,7 @@ fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinit
         return None;
     }
     let event = node.key;
-    let is_known = names.check_event(node, event, node.key_span);
+    let is_known = names.check_host_event(node, event, node.key_span);
     let mut table = node.table()?;
     let item = table.require("item").and_then(|item| {
         let path = item.name()?;

@@ -1,8 +1,8 @@
 //! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
 
-use crate::definitions::Settings;
 use crate::definitions::reader::{Node, Table, did_you_mean};
-use crate::model::{Duration, Quoted};
+use crate::definitions::{Settings, facts};
+use crate::model::{Duration, Quoted, own_event};
 use crate::segment::{Kind, Schema, Span};
 
 /// The kinds by the words that definitions have for them.
@@ -30,21 +30,6 @@ const OTHER_WORDS: [(&str, &str); 13] = [
     ("array", "list"),
     ("location", "geo"),
 ];
-/// Events that the engine records itself (`spec/segments.md` §11).
-const OWN_EVENTS: [&str; 12] = [
-    "message.sent",
-    "message.delivered",
-    "message.opened",
-    "message.clicked",
-    "message.failed",
-    "message.suppressed",
-    "decision.shown",
-    "decision.clicked",
-    "attribute.changed",
-    "segment.entered",
-    "segment.left",
-    "identity.switched",
-];
 const AFFINITY_WEIGHT_MAX: f64 = 1e9;
 
 /// The schema, and whether it is what the host meant. Where it is not, what was declared wrongly may be missing
@@ -68,6 +53,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
             read_event(node, &mut schema);
         }
     }
+    facts::read(root, &mut schema);
     let mut names = Names { schema, is_sound: root.count() == known };
     if let Some(table) = root.get("affinity").and_then(|node| node.table()) {
         for node in table.nodes() {
@@ -78,7 +64,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
 }
 
 /// `key = "kind"`
-fn read_kind(node: &Node<'_>) -> Option<Kind> {
+pub(super) fn read_kind(node: &Node<'_>) -> Option<Kind> {
     if node.is_table() {
         let help = format!("a name with dots goes in quotes: `\"{}.…\" = \"string\"`", node.key);
         node.error_help("a kind is wanted, this is a table", help);
@@ -135,7 +121,7 @@ fn read_event(node: &Node<'_>, schema: &mut Schema) {
         return;
     }
     let event = node.key;
-    if OWN_EVENTS.contains(&event) {
+    if own_event(event).is_some() {
         let help = "use another name; what the engine records need not be declared";
         let message = format!("{} is an event that the engine records itself", Quoted(event));
         node.report().add(node.key_span, message, Some(help.into()));
@@ -204,7 +190,7 @@ fn read_affinity(node: &Node<'_>, names: &mut Names) {
     let weights = weights.map(|weights| {
         let mut list = Vec::new();
         for weight in weights.nodes() {
-            names.check_event(weight, weight.key, weight.key_span);
+            names.check_host_event(weight, weight.key, weight.key_span);
             list.extend(weight.weight(AFFINITY_WEIGHT_MAX).map(|number| (weight.key, number)));
         }
         list
@@ -227,22 +213,32 @@ impl Names {
 
     /// Reports an event that is not declared, where it should be.
     pub(super) fn check_event(&self, node: &Node<'_>, event: &str, place: Span) -> bool {
-        if !self.checks() || self.schema.events.contains_key(event) || OWN_EVENTS.contains(&event) {
+        if !self.checks() || self.schema.event_schema(event).is_some() {
             return true;
         }
-        let names = self.schema.events.keys().map(|name| &**name);
-        let help = did_you_mean(event, names)
+        let help = did_you_mean(event, self.schema.event_names())
             .unwrap_or_else(|| format!("declare it as `[events.{}]`", quoted_key(event)));
         node.report().add(place, format!("unknown event {}", Quoted(event)), Some(help));
         false
     }
 
+    /// The same where only events of the host are of use: what models and affinities learn from.
+    pub(super) fn check_host_event(&self, node: &Node<'_>, event: &str, place: Span) -> bool {
+        if own_event(event).is_none() {
+            return self.check_event(node, event, place);
+        }
+        let message = format!("{} is an event of the engine's own, from which nothing learns", Quoted(event));
+        node.report().add(place, message, Some("name an event of yours".into()));
+        false
+    }
+
     /// Reports a property that an event does not have. Gives its kind where it is declared.
     pub(super) fn check_property(&self, node: &Node<'_>, event: &str, property: &str) -> Option<Kind> {
-        let known = self.schema.events.get(event);
+        let known = self.schema.event_schema(event);
         let kind = known.and_then(|event| event.properties.get(property).copied());
         if let Some(known) = known
             && kind.is_none()
+            && !known.any_kind.contains(&property)
             && self.checks()
             && !Names::is_context(property)
         {

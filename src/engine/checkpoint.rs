@@ -67,6 +67,14 @@ impl Partition {
         let users: Vec<User> = users.into_values().collect();
         let seen: Vec<String> = self.seen.sorted().iter().map(|hash| format!("{hash:032x}")).collect();
         let journeys = self.journeys.state(&self.store);
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state()))
+        let world: BTreeMap<&str, (Value, Instant)> = self
+            .store
+            .world
+            .iter()
+            .map(|fact| {
+                (self.store.symbols.text(fact.name), (self.store.symbols.value(fact.value), fact.written))
+            })
+            .collect();
+        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state(), world))
     }
 }

@@ -1,8 +1,8 @@
-use crate::decision::Decision;
+use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
-use crate::engine::{Error, Outcome, Partition, Recommended};
-use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
-use crate::model::{Duration, Instant, Message, Object};
+use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
+use crate::journey::{Action, Delivery, OutboxStats};
+use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
 use crate::segment::SegmentStats;
@@ -157,9 +157,46 @@ impl Engine {
         self.partition.write().outbox(limit, self.lease, now)
     }
 
-    /// Reports what became of an action.
-    pub fn acknowledge(&self, action: &str, delivery: Delivery, now: Instant) -> Acknowledged {
+    /// Reports what became of an action. See [`Partition::acknowledge`].
+    pub fn acknowledge(&self, action: &str, delivery: Delivery, now: Instant) -> Acknowledgement {
         self.partition.write().acknowledge(action, delivery, now)
+    }
+
+    /// Reports that a user saw a variant of a placement, or clicked on it. See [`Partition::feedback`].
+    ///
+    /// # Errors
+    /// A placement, variant or user that is not known. It changes nothing.
+    pub fn feedback(
+        &self,
+        user: &str,
+        placement: &str,
+        variant: &str,
+        feedback: Feedback,
+        now: Instant,
+    ) -> Result<Outcome, Error> {
+        self.partition.write().feedback(user, placement, variant, feedback, now)
+    }
+
+    /// Sets what a model says of a user. See [`Partition::set_prediction`].
+    ///
+    /// # Errors
+    /// A name that no expression reads, a number that is not finite, or an unknown user. It changes nothing.
+    pub fn set_prediction(
+        &self,
+        user: &str,
+        name: &str,
+        value: Option<f64>,
+        now: Instant,
+    ) -> Result<Outcome, Error> {
+        self.partition.write().set_prediction(user, name, value, now)
+    }
+
+    /// Sets a fact for everyone. See [`Partition::set_world`].
+    ///
+    /// # Errors
+    /// A name that is not declared, or a value of another kind. It changes nothing.
+    pub fn set_world(&self, name: &str, value: impl Into<Value>, now: Instant) -> Result<Outcome, Error> {
+        self.partition.write().set_world(name, value, now)
     }
 
     /// How often each journey did what, by journey and reason.

@@ -25,6 +25,43 @@ pub enum Error {
     /// A decision that cannot be made.
     #[error(transparent)]
     Decision(#[from] crate::decision::Error),
+    /// A name that nothing has.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// A fact about the world that is of another kind than is declared.
+    #[error("`world.{name}` is declared as {wanted}, not {found}")]
+    WrongKind {
+        /// The name of the fact.
+        name: Box<str>,
+        /// What would be right.
+        wanted: &'static str,
+        /// What was there.
+        found: &'static str,
+    },
+    /// A prediction that is infinite, or no number.
+    #[error("a prediction is a finite number; give none where there is none")]
+    NotFinite,
+}
+
+/// A name that nothing has.
+///
+/// ```
+/// # fn show(error: bespoke::engine::Error) {
+/// if let bespoke::engine::Error::Unknown(unknown) = error {
+///     println!("there is no {} `{}`", unknown.what, unknown.name);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
+#[non_exhaustive]
+pub struct Unknown {
+    /// What it would name, in words.
+    pub what: &'static str,
+    /// The name.
+    pub name: Box<str>,
+    /// A name that is much like it.
+    pub nearest: Option<Box<str>>,
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

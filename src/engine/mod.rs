@@ -10,6 +10,10 @@ mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod facts;
+#[cfg(test)]
+mod fixed_point_test;
+mod look;
 mod members;
 mod models;
 mod outcome;
@@ -17,7 +21,7 @@ mod partition;
 mod seen;
 
 pub use engine::{Engine, EngineBuilder};
-pub use error::Error;
+pub use error::{Error, Unknown};
 pub use members::Members;
-pub use outcome::Outcome;
+pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};

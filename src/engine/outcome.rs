@@ -1,4 +1,4 @@
-use crate::journey::Note;
+use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
 
 /// What an input brought about, in the order in which it happened.
@@ -13,4 +13,24 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+}
+
+/// What an answer to an action did, and what followed from it.
+///
+/// ```
+/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) {
+/// use bespoke::journey::{Acknowledged, Delivery};
+/// let answer = engine.acknowledge(action, Delivery::Opened, now);
+/// if answer.acknowledged == Acknowledged::Accepted {
+///     answer.outcome.changes.iter().for_each(|change| println!("{change}")); // u42 left cold
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Acknowledgement {
+    /// Whether it was news.
+    pub acknowledged: Acknowledged,
+    /// What it brought about, where definitions read what becomes of messages.
+    pub outcome: Outcome,
 }

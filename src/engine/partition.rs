@@ -1,15 +1,14 @@
-use crate::decision::{Decision, RenderContext, Visitor};
+use crate::decision::{Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Outcome};
-use crate::journey::{
-    Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, OutboxStats, RenderRequest,
-};
+use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
+use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{EventView, Look, Members, Memberships, Scratch, SegmentStats, Touch, Transition};
+use crate::segment::{Change, EventView, FactNames, Members, Memberships, Scratch, SegmentStats, Touch};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -45,7 +44,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// What messages and other inputs may name.
+    pub(super) names: FactNames,
     pub(super) store: ProfileStore,
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
@@ -56,12 +57,17 @@ pub struct Partition {
     pub(super) sequence: u64,
     stats: Vec<SegmentStats>,
     pub(super) members: Members,
-    parts_dropped: u64,
+    pub(super) parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
-    applied: Applied,
+    pub(super) applied: Applied,
+    /// The same for what segments are told of one another.
+    pub(super) recorded: Vec<Applied>,
+    /// Journeys of which segments ask who is in them, each with the fact that says so.
+    pub(super) journey_facts: Vec<(JourneyNo, Symbol)>,
+    pub(super) loops_cut: u64,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
-    scratch: Mutex<Scratch>,
-    due: Vec<UserKey>,
+    pub(super) scratch: Mutex<Scratch>,
+    pub(super) due: Vec<UserKey>,
 }
 
 /// What hangs on a profile.
@@ -69,13 +75,13 @@ pub struct Partition {
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.
-    journey_due: Instant,
+    pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     hinted: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
-const NEVER: Instant = Instant::MAX;
+pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
@@ -102,6 +108,7 @@ impl Partition {
             store,
             users: Pages::default(),
             journeys: Journeys::new(compiled.journeys.clone()),
+            journey_facts: journey_facts(&compiled),
             models: Models::new(&definitions.recommend),
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
@@ -111,10 +118,13 @@ impl Partition {
             members: Members::new(plan),
             parts_dropped: 0,
             applied: Applied::default(),
+            recorded: Vec::new(),
+            loops_cut: 0,
             scratch: Mutex::default(),
             due: Vec::new(),
             compiled,
             settings,
+            names: definitions.schema.facts.clone(),
         }
     }
 
@@ -133,6 +143,7 @@ impl Partition {
     /// even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
+        self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);
         let at = message.timestamp.unwrap_or(now);
@@ -148,10 +159,10 @@ impl Partition {
             return Ok(outcome);
         }
         let from = outcome.changes.len();
-        if let Body::Forget = message.body {
-            self.forget(message, now, &mut outcome);
-        } else {
-            self.apply(message, at.min(now), now, &mut outcome);
+        match &message.body {
+            Body::Forget => self.forget(message, now, &mut outcome),
+            Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
+            _ => self.apply(message, at.min(now), now, &mut outcome),
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
@@ -232,6 +243,12 @@ impl Partition {
         self.parts_dropped
     }
 
+    /// How often segments and journeys followed from one another at one instant without an end, and were cut off.
+    #[must_use]
+    pub fn loops_cut(&self) -> u64 {
+        self.loops_cut
+    }
+
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
     /// A user who is not known sees what everybody may see.
     ///
@@ -282,14 +299,6 @@ impl Partition {
         self.journeys.lease(limit, now + lease, now, &self.store)
     }
 
-    /// Reports what became of an action. Twice, or for an unknown one, it is counted and changes nothing.
-    pub fn acknowledge(&mut self, action: &str, delivery: Delivery, now: Instant) -> Acknowledged {
-        let now = now.max(self.clock);
-        self.sequence += 1;
-        self.clock = now;
-        self.journeys.acknowledge(action, delivery, now)
-    }
-
     /// How often each journey did what, by journey and reason.
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
@@ -304,14 +313,14 @@ impl Partition {
 
     // --- inputs
 
-    fn begin(&mut self, now: Instant) -> Outcome {
+    pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
     fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
-        let Resolved { user, is_new, absorbed } = self.store.resolve(message, at);
+        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
         while self.users.len() <= user.0 as usize {
             self.users.push(UserRow::default());
         }
@@ -329,6 +338,12 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
+        let mut before = Applied::default();
+        if let Some(owner) = switched {
+            self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
+            self.store.begin(at, &mut before);
+            self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
+        }
         let touch = match (everything, is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
@@ -338,7 +353,16 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        self.settle(Some((user, touch, event)), now, outcome);
+        let touched = Touched { user, touch, event, own: &applied };
+        match switched {
+            None => self.settle(&[touched], now, outcome),
+            Some(owner) => {
+                let touch = Touch::Message(&before);
+                let other = Touched { user: owner, touch, event: None, own: &before };
+                self.settle(&[touched, other], now, outcome);
+            }
+        }
+        before.clear(&mut self.store.symbols);
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
     }
@@ -359,22 +383,26 @@ impl Partition {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
-        for change in &outcome.changes[from..] {
+        self.count(&outcome.changes[from..]);
+        self.members.forget(user);
+    }
+
+    pub(super) fn count(&mut self, changes: &[Change]) {
+        for change in changes {
             self.stats[change.id.0 as usize].note(change.transition);
         }
-        self.members.forget(user);
     }
 
     // --- time
 
-    fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+    pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
         while let Some(due) = self.next_batch(until) {
-            self.settle(None, due, outcome);
+            self.settle(&[], due, outcome);
         }
     }
 
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
-    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+    pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
@@ -384,94 +412,8 @@ impl Partition {
         timers.next_batch(until, deadline, due)
     }
 
-    /// Looks at the user whom a message touched and at everybody who is due, in order of their ids.
-    fn settle(
-        &mut self,
-        touched: Option<(UserKey, Touch<'_>, Option<EventOccurrence<'_>>)>,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
-        if touched.is_some() {
-            self.next_batch(now);
-        }
-        let mut due = std::mem::take(&mut self.due);
-        due.extend(touched.as_ref().map(|(user, ..)| *user).filter(|user| !due.contains(user)));
-        if due.len() > 1 {
-            due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
-        }
-        for user in due.drain(..) {
-            match &touched {
-                Some((known, touch, event)) if *known == user => {
-                    self.look(user, *touch, event.as_ref(), now, outcome)
-                }
-                _ => self.look(user, Touch::Time, None, now, outcome),
-            }
-        }
-        self.due = due;
-    }
-
-    /// Segments first, then the journeys that follow from the event and from the changes, then what is due.
-    fn look(
-        &mut self,
-        user: UserKey,
-        touch: Touch<'_>,
-        event: Option<&EventOccurrence<'_>>,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
-        let from = outcome.changes.len();
-        let plan = &self.compiled.plan;
-        let row = &mut self.users[user.0 as usize];
-        row.memberships.refresh(
-            &mut Look {
-                plan,
-                store: &mut self.store,
-                scratch: self.scratch.get_mut(),
-                user,
-                now,
-                dropped: &mut self.parts_dropped,
-                changes: &mut outcome.changes,
-            },
-            touch,
-        );
-        let changes = &outcome.changes[from..];
-        for change in changes {
-            self.stats[change.id.0 as usize].note(change.transition);
-            // A user is in a keyed segment as long as any part is.
-            let is_member = match change.key {
-                None => change.transition == Transition::Entered,
-                Some(_) => row.memberships.contains(plan, change.id),
-            };
-            self.members.note(change.id, user, is_member);
-        }
-        if let Touch::First(_) = touch {
-            // What is default and did not even begin is no change.
-            row.memberships.outside().for_each(|segment| self.members.note(segment, user, false));
-        }
-        let decisions = &self.compiled.decisions;
-        let store = &self.store;
-        let render = |request: &RenderRequest<'_>| {
-            let context = RenderContext {
-                user: Some((store, request.user)),
-                key: request.key,
-                event: request.event,
-                request: None,
-            };
-            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
-        };
-        let context = Context { plan, store, now, render: &render };
-        let notes = &mut outcome.notes;
-        let by_event = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
-        let by_changes = !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        if by_event || by_changes || row.journey_due <= now {
-            self.journeys.on_time(&context, user, notes);
-            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-        }
-        self.schedule(user, now);
-    }
-
     /// Puts a hint into the wheel where none comes up in time.
-    fn schedule(&mut self, user: UserKey, now: Instant) {
+    pub(super) fn schedule(&mut self, user: UserKey, now: Instant) {
         let row = &mut self.users[user.0 as usize];
         let deadline = row.deadline();
         // A hint that has come up is gone.
@@ -481,6 +423,15 @@ impl Partition {
             self.timers.schedule(deadline, user);
         }
     }
+}
+
+const SWITCHED: &str = "identity.switched";
+
+fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
+    let number = |name: &str| compiled.journeys.journeys.iter().position(|journey| &*journey.name == name);
+    let plan = &compiled.plan;
+    let facts = plan.echoes.journeys.iter();
+    facts.filter_map(|(name, slot)| Some((number(name)? as JourneyNo, plan.slots[slot.0 as usize]))).collect()
 }
 
 /// Stands where nothing is sent.

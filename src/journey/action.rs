@@ -84,7 +84,8 @@ pub enum Delivery {
 /// use bespoke::journey::{Acknowledged, Delivery};
 /// let engine = Engine::builder(Definitions::from_toml("version = 1")?).open()?;
 /// let now = "2026-11-23T10:00:00Z".parse()?;
-/// assert_eq!(engine.acknowledge("no such action", Delivery::Sent, now), Acknowledged::Unknown);
+/// let answer = engine.acknowledge("no such action", Delivery::Sent, now);
+/// assert_eq!(answer.acknowledged, Acknowledged::Unknown);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

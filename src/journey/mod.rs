@@ -42,7 +42,7 @@ pub use definition::{
 pub use note::{Note, What};
 pub use reason::Reason;
 
-pub(crate) use compile::JourneyPlan;
+pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use runtime::Journeys;
 

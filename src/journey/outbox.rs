@@ -32,8 +32,15 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 struct Entry {
     user: UserKey,
-    journey: JourneyNo,
+    origin: Origin,
     state: State,
+}
+
+/// Where an action comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) journey: JourneyNo,
+    pub(crate) step: u16,
 }
 
 #[derive(Debug)]
@@ -51,6 +58,16 @@ struct Waiting {
     leased: Option<Instant>,
 }
 
+/// What an answer of the host did.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) acknowledged: Acknowledged,
+    /// Whose action it was, and where it came from, where the host said something new.
+    pub(crate) about: Option<(UserKey, Origin)>,
+    /// The action, where it turns out to be lost.
+    pub(crate) lost: Option<Lost>,
+}
+
 /// An action that will not reach its user.
 #[derive(Debug)]
 pub(crate) struct Lost {
@@ -66,7 +83,7 @@ impl Outbox {
         &mut self,
         id: u128,
         user: UserKey,
-        journey: JourneyNo,
+        origin: Origin,
         expires: Option<Instant>,
         action: Action,
     ) {
@@ -77,12 +94,12 @@ impl Outbox {
         self.pending.insert(number, id);
         self.by_user.entry(user).or_default().push(id);
         let waiting = Box::new(Waiting { action, expires, number, leased: None });
-        self.actions.insert(id, Entry { user, journey, state: State::Waiting(waiting) });
+        self.actions.insert(id, Entry { user, origin, state: State::Waiting(waiting) });
     }
 
     /// Takes an action out of everything but `answered`.
     fn remove(&mut self, id: u128) -> Option<Lost> {
-        let Entry { user, journey, state } = self.actions.remove(&id)?;
+        let Entry { user, origin: Origin { journey, .. }, state } = self.actions.remove(&id)?;
         if let Some(ids) = self.by_user.get_mut(&user) {
             ids.retain(|own| *own != id);
             if ids.is_empty() {
@@ -143,17 +160,13 @@ impl Outbox {
         (actions, expired)
     }
 
-    /// Takes an answer. Gives the action where it turns out to be lost.
-    pub(crate) fn acknowledge(
-        &mut self,
-        id: &str,
-        delivery: Delivery,
-        now: Instant,
-    ) -> (Acknowledged, Option<Lost>) {
+    /// Takes an answer.
+    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
         self.forget_answers(now);
+        let nothing = |acknowledged| Answer { acknowledged, about: None, lost: None };
         let Some((id, entry)) = parse_id(id).and_then(|id| Some((id, self.actions.get_mut(&id)?))) else {
             self.unknown += 1;
-            return (Acknowledged::Unknown, None);
+            return nothing(Acknowledged::Unknown);
         };
         let bit = 1 << delivery as u8;
         let said = match &entry.state {
@@ -162,7 +175,7 @@ impl Outbox {
         };
         if said & bit != 0 {
             self.repeated += 1;
-            return (Acknowledged::Repeated, None);
+            return nothing(Acknowledged::Repeated);
         }
         let first = match &entry.state {
             State::Answered(_, first) => *first,
@@ -173,7 +186,7 @@ impl Outbox {
         };
         let before = std::mem::replace(&mut entry.state, State::Answered(said | bit, first));
         let is_lost = |said: u8| said & LOST != 0;
-        let (user, journey) = (entry.user, entry.journey);
+        let (user, origin) = (entry.user, entry.origin);
         let lost = is_lost(bit) && !is_lost(said);
         let action = match before {
             State::Waiting(waiting) => {
@@ -182,7 +195,8 @@ impl Outbox {
             }
             State::Answered(..) => None,
         };
-        (Acknowledged::Accepted, lost.then_some(Lost { id, user, journey, action }))
+        let lost = lost.then_some(Lost { id, user, journey: origin.journey, action });
+        Answer { acknowledged: Acknowledged::Accepted, about: Some((user, origin)), lost }
     }
 
     fn forget_answers(&mut self, now: Instant) {
@@ -204,8 +218,8 @@ impl Outbox {
     ) -> Vec<Lost> {
         let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
         let number = |id: &u128| match self.actions.get(id) {
-            Some(Entry { journey, state: State::Waiting(waiting), .. })
-                if waiting.leased.is_none() && wanted(*journey, &waiting.action) =>
+            Some(Entry { origin, state: State::Waiting(waiting), .. })
+                if waiting.leased.is_none() && wanted(origin.journey, &waiting.action) =>
             {
                 Some((waiting.number, *id))
             }

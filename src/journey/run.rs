@@ -4,7 +4,7 @@ use crate::journey::compile::{CompiledAction, JourneyPlan};
 use crate::journey::context::{Context, RenderRequest};
 use crate::journey::gate::{Candidate, Verdict, judge};
 use crate::journey::instance::{Instance, UserJourneys};
-use crate::journey::outbox::Outbox;
+use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::runtime::Log;
 use crate::journey::{Action, Class, Reason, What, caps};
@@ -168,7 +168,8 @@ impl Run<'_, '_> {
                             attempt: 0,
                         };
                         let expires = expires.map(|expires| instance.wanted + expires);
-                        self.outbox.put(id, self.user, instance.journey, expires, action);
+                        let origin = Origin { journey: instance.journey, step: number };
+                        self.outbox.put(id, self.user, origin, expires, action);
                         What::Sent { channel: channel.clone() }
                     }
                 }

@@ -1,12 +1,12 @@
-use crate::journey::compile::{EventUse, JourneyNo, JourneyPlan};
+use crate::journey::compile::{CompiledAction, EventUse, JourneyNo, JourneyPlan};
 use crate::journey::context::{Context, EventOccurrence};
 use crate::journey::counts::Counts;
 use crate::journey::instance::{Instance, UserJourneys};
 use crate::journey::key::InstanceKey;
-use crate::journey::outbox::{Lost, Outbox};
+use crate::journey::outbox::{Answer, Lost, Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::run::{Ready, Run, Stop};
-use crate::journey::{Acknowledged, Action, Delivery, LATE_MAX, Note, OutboxStats, Reason, Reentry, What};
+use crate::journey::{Action, Delivery, LATE_MAX, Note, OutboxStats, Reason, Reentry, What};
 use crate::model::{Duration, Instant, Object, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::Change;
@@ -274,6 +274,12 @@ impl Journeys {
         }
     }
 
+    /// Whether a user is in a journey, for any key.
+    pub(crate) fn is_in(&self, user: UserKey, journey: JourneyNo) -> bool {
+        let known = self.users.get(&user);
+        known.is_some_and(|known| known.instances.iter().any(|instance| instance.journey == journey))
+    }
+
     /// The earliest instant at which an instance of a user goes on. O(instances of the user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
         self.users.get(&user)?.deadline()
@@ -352,18 +358,33 @@ impl Journeys {
     }
 
     /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
-    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Acknowledged {
-        let (acknowledged, lost) = self.outbox.acknowledge(id, delivery, now);
-        if let Some(lost) = lost {
+    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
+        let answer = self.outbox.acknowledge(id, delivery, now);
+        if let Some(lost) = &answer.lost {
             let reason = match delivery {
                 Delivery::Unreachable => Reason::Unreachable,
                 Delivery::Suppressed => Reason::Suppressed,
                 _ => Reason::Failed,
             };
             self.counts.not_sent(lost.journey, reason);
-            self.give_back(&lost);
+            self.give_back(lost);
         }
-        acknowledged
+        answer
+    }
+
+    /// What an action was about, for the event that records what became of it.
+    pub(crate) fn about(&self, origin: Origin) -> Object {
+        let mut about = Object::new();
+        let journey = &self.plan.journeys[usize::from(origin.journey)];
+        about.set("journey", &*journey.name);
+        if let Some(step) = journey.steps.get(usize::from(origin.step)) {
+            about.set("step", &*step.id);
+            if let CompiledAction::Send { channel, template, .. } = &step.action {
+                about.set("channel", &**channel);
+                about.set("template", &**template);
+            }
+        }
+        about
     }
 
     /// A message that did not reach the user is not counted by caps.

@@ -1,4 +1,6 @@
-use crate::model::{Duration, IdError, Instant, Object, Quoted, Value, check_id};
+use crate::model::{
+    Consent, Duration, IdError, Instant, OWN_MARK, Object, Quoted, Value, check_id, own_event,
+};
 use std::fmt;
 
 /// Most properties or traits, and most context fields, that a message may have, nested ones counted.
@@ -7,6 +9,8 @@ pub const PROPERTIES_MAX: usize = 255;
 pub const STRING_BYTES_MAX: usize = 8 * 1024;
 /// Largest message, in bytes of JSON.
 pub const BYTES_MAX: usize = 64 * 1024;
+/// Longest name of a list, a purpose or a channel, in bytes.
+const NAME_BYTES_MAX: usize = 200;
 /// Deepest nesting of objects and lists.
 const DEPTH_MAX: usize = 16;
 
@@ -23,7 +27,7 @@ const DEPTH_MAX: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who: at least one id.
+    /// Who: at least one id, but for facts about the world.
     pub ids: Ids,
     /// When; none means the host's `now`.
     pub timestamp: Option<Instant>,
@@ -92,6 +96,20 @@ pub enum Body {
     Alias {
         /// The earlier id.
         previous_id: Box<str>,
+    },
+    /// Puts the user on a list, or takes the user off it.
+    List {
+        /// The list's name.
+        list: Box<str>,
+        /// Whether the user is on it from now on.
+        member: bool,
+    },
+    /// Says what the user agrees to.
+    Consent(Consent),
+    /// Sets facts for everyone, about no user; null unsets.
+    World {
+        /// The facts by name.
+        values: Object,
     },
     /// Erases the user.
     Forget,
@@ -164,13 +182,31 @@ impl Message {
         Message::new(Ids::user(user), Body::Alias { previous_id: previous_id.into() })
     }
 
+    /// Puts the user on a list, or takes the user off it.
+    #[must_use]
+    pub fn list(ids: impl Into<Ids>, list: impl Into<Box<str>>, member: bool) -> Message {
+        Message::new(ids, Body::List { list: list.into(), member })
+    }
+
+    /// Says what the user agrees to.
+    #[must_use]
+    pub fn consent(ids: impl Into<Ids>, consent: Consent) -> Message {
+        Message::new(ids, Body::Consent(consent))
+    }
+
+    /// Sets facts for everyone, each by [`with`](Message::with): a sale, a rate, the weather.
+    #[must_use]
+    pub fn world() -> Message {
+        Message::new(Ids { user: None, anonymous: None }, Body::World { values: Object::new() })
+    }
+
     /// Erases the user.
     #[must_use]
     pub fn forget(ids: impl Into<Ids>) -> Message {
         Message::new(ids, Body::Forget)
     }
 
-    /// Sets a property or trait; an `alias` or `forget` has none and stays as it is.
+    /// Sets a property, a trait or a fact for everyone; a message of another type has none and stays as it is.
     #[must_use]
     pub fn with(mut self, name: impl Into<Box<str>>, value: impl Into<Value>) -> Message {
         match &mut self.body {
@@ -178,8 +214,9 @@ impl Message {
             | Body::Page { properties: fields, .. }
             | Body::Screen { properties: fields, .. }
             | Body::Identify { traits: fields }
-            | Body::Group { traits: fields, .. } => fields.set(name, value),
-            Body::Alias { .. } | Body::Forget => {}
+            | Body::Group { traits: fields, .. }
+            | Body::World { values: fields } => fields.set(name, value),
+            Body::Alias { .. } | Body::List { .. } | Body::Consent(_) | Body::Forget => {}
         }
         self
     }
@@ -230,7 +267,8 @@ impl Message {
     /// [`MessageError`] for whatever `spec/formats.md` §1 refuses: no id or a junk id, no event name, a number
     /// that is not finite, too many properties, a string or a message that is too large, nesting too deep.
     pub fn check(&self) -> Result<(), MessageError> {
-        if self.ids.user.is_none() && self.ids.anonymous.is_none() {
+        let is_of_nobody = self.ids.user.is_none() && self.ids.anonymous.is_none();
+        if is_of_nobody && !matches!(self.body, Body::World { .. }) {
             return Err(MessageErrorKind::NoId.at("userId"));
         }
         let mut bytes = 0;
@@ -246,13 +284,21 @@ impl Message {
                     return Err(MessageErrorKind::NoEventName.at("event"));
                 }
                 check_string(event, "event", &mut bytes)?;
+                if own_event(event).is_some() {
+                    return Err(MessageErrorKind::OwnEvent(event.clone()).at("event"));
+                }
                 (properties, "properties")
             }
             Body::Page { name, properties } | Body::Screen { name, properties } => {
                 check_string(name.as_deref().unwrap_or_default(), "name", &mut bytes)?;
                 (properties, "properties")
             }
-            Body::Identify { traits } => (traits, "traits"),
+            Body::Identify { traits } => {
+                if traits.iter().any(|(name, _)| name.starts_with(OWN_MARK)) {
+                    return Err(MessageErrorKind::BadName.at("traits"));
+                }
+                (traits, "traits")
+            }
             Body::Group { group_id, traits } => {
                 check(group_id, "groupId")?;
                 (traits, "traits")
@@ -264,6 +310,16 @@ impl Message {
                 }
                 (&self.context, "context")
             }
+            Body::List { list, .. } => {
+                check_name(list, "list", &mut bytes)?;
+                (&self.context, "context")
+            }
+            Body::Consent(Consent { purpose, channel, .. }) => {
+                check_name(purpose, "purpose", &mut bytes)?;
+                channel.as_deref().map_or(Ok(()), |channel| check_name(channel, "channel", &mut bytes))?;
+                (&self.context, "context")
+            }
+            Body::World { values } => (values, "values"),
             Body::Forget => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
@@ -282,6 +338,14 @@ fn check_string(text: &str, field: &str, bytes: &mut usize) -> Result<(), Messag
     } else {
         Ok(())
     }
+}
+
+/// Checks what names something that definitions declare.
+fn check_name(name: &str, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
+    *bytes += name.len();
+    let is_name =
+        !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control);
+    if is_name { Ok(()) } else { Err(MessageErrorKind::BadName.at(field)) }
 }
 
 fn check_object(object: &Object, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
@@ -369,8 +433,8 @@ pub enum MessageErrorKind {
         /// What was there.
         found: &'static str,
     },
-    /// The `type` is not one of the seven.
-    #[error("{} is no type of message; known are track, page, screen, identify, group, alias and forget{}",
+    /// The `type` is not one of the ten.
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, list, consent, world and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {
         /// What was there.
@@ -387,6 +451,15 @@ pub enum MessageErrorKind {
     /// A track message without the name of its event.
     #[error("a track message needs the name of its event")]
     NoEventName,
+    /// A track message with the name of an event that the engine records itself.
+    #[error("{} is an event that the engine records itself; give the event another name", Quoted(.0))]
+    OwnEvent(Box<str>),
+    /// The name of a list, purpose, channel or trait that cannot be one.
+    #[error("a name is not empty, has at most {NAME_BYTES_MAX} bytes and no control characters")]
+    BadName,
+    /// The status of a consent is not one.
+    #[error("{} is no status of a consent; known are granted, denied and withdrawn", Quoted(.0))]
+    UnknownStatus(Box<str>),
     /// An `alias` without a `userId` has nobody to give the earlier id to.
     #[error("an alias needs the `userId` that `previousId` is known by from now on")]
     AliasWithoutUser,

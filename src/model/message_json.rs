@@ -2,12 +2,14 @@
 //! that names it, and unknown fields cost nothing.
 
 use crate::model::{
-    BYTES_MAX, Body, Ids, Instant, Message, MessageError, MessageErrorKind as Kind, Object, Value,
+    BYTES_MAX, Body, Consent, ConsentStatus, Ids, Instant, Message, MessageError, MessageErrorKind as Kind,
+    Object, Value,
 };
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const TYPES: [&str; 7] = ["track", "page", "screen", "identify", "group", "alias", "forget"];
+const TYPES: [&str; 10] =
+    ["track", "page", "screen", "identify", "group", "alias", "list", "consent", "world", "forget"];
 
 impl Message {
     /// Reads one message from its JSON.
@@ -30,7 +32,7 @@ impl Message {
     fn from_object(mut fields: Object) -> Result<Message, MessageError> {
         let kind = text(&mut fields, "type")?.ok_or_else(|| Kind::Missing.at("type"))?;
         let ids = Ids { user: text(&mut fields, "userId")?, anonymous: text(&mut fields, "anonymousId")? };
-        if ids.user.is_none() && ids.anonymous.is_none() {
+        if ids.user.is_none() && ids.anonymous.is_none() && &*kind != "world" {
             return Err(Kind::NoId.at("userId"));
         }
         let body = match &*kind {
@@ -55,6 +57,29 @@ impl Message {
                 previous_id: text(&mut fields, "previousId")?
                     .ok_or_else(|| Kind::Missing.at("previousId"))?,
             },
+            "list" => Body::List {
+                list: text(&mut fields, "list")?.ok_or_else(|| Kind::Missing.at("list"))?,
+                member: match fields.take("member") {
+                    Some(Value::Bool(member)) => member,
+                    None | Some(Value::Null) => return Err(Kind::Missing.at("member")),
+                    Some(other) => {
+                        return Err(
+                            Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at("member")
+                        );
+                    }
+                },
+            },
+            "consent" => {
+                let status = text(&mut fields, "status")?.ok_or_else(|| Kind::Missing.at("status"))?;
+                Body::Consent(Consent {
+                    purpose: text(&mut fields, "purpose")?.ok_or_else(|| Kind::Missing.at("purpose"))?,
+                    channel: text(&mut fields, "channel")?,
+                    status: ConsentStatus::named(&status)
+                        .ok_or_else(|| Kind::UnknownStatus(status).at("status"))?,
+                    expires: instant(&mut fields, "expires")?,
+                })
+            }
+            "world" => Body::World { values: object(&mut fields, "values")? },
             "forget" => Body::Forget,
             other => {
                 let nearest = crate::model::nearest(other, TYPES);
@@ -63,7 +88,7 @@ impl Message {
         };
         let message = Message {
             ids,
-            timestamp: fields.take("timestamp").map(timestamp).transpose()?.flatten(),
+            timestamp: instant(&mut fields, "timestamp")?,
             message_id: text(&mut fields, "messageId")?,
             context: object(&mut fields, "context")?,
             body,
@@ -89,9 +114,9 @@ fn object(fields: &mut Object, name: &'static str) -> Result<Object, MessageErro
     }
 }
 
-fn timestamp(value: Value) -> Result<Option<Instant>, MessageError> {
-    let refused = |text: String| Kind::Timestamp(text).at("timestamp");
-    match value {
+fn instant(fields: &mut Object, name: &'static str) -> Result<Option<Instant>, MessageError> {
+    let refused = |text: String| Kind::Timestamp(text).at(name);
+    match fields.take(name).unwrap_or_default() {
         Value::Null => Ok(None),
         Value::Int(millis) => {
             Instant::checked_from_millis(millis).map(Some).ok_or_else(|| refused(millis.to_string()))
@@ -100,7 +125,7 @@ fn timestamp(value: Value) -> Result<Option<Instant>, MessageError> {
         Value::String(text) => text.parse().map(Some).map_err(|_| refused(text.into())),
         other => {
             Err(Kind::WrongKind { wanted: "a string or integer milliseconds", found: other.kind_name() }
-                .at("timestamp"))
+                .at(name))
         }
     }
 }
@@ -121,6 +146,9 @@ impl Serialize for Message {
             Body::Identify { .. } => "identify",
             Body::Group { .. } => "group",
             Body::Alias { .. } => "alias",
+            Body::List { .. } => "list",
+            Body::Consent(_) => "consent",
+            Body::World { .. } => "world",
             Body::Forget => "forget",
         };
         map.serialize_entry("type", kind)?;
@@ -153,6 +181,21 @@ impl Serialize for Message {
                 map.serialize_entry("traits", traits)?;
             }
             Body::Alias { previous_id } => map.serialize_entry("previousId", previous_id)?,
+            Body::List { list, member } => {
+                map.serialize_entry("list", list)?;
+                map.serialize_entry("member", member)?;
+            }
+            Body::Consent(Consent { purpose, channel, status, expires }) => {
+                map.serialize_entry("purpose", purpose)?;
+                if let Some(channel) = channel {
+                    map.serialize_entry("channel", channel)?;
+                }
+                map.serialize_entry("status", status)?;
+                if let Some(expires) = expires {
+                    map.serialize_entry("expires", &expires.to_string())?;
+                }
+            }
+            Body::World { values } => map.serialize_entry("values", values)?,
             Body::Forget => {}
         }
         if !self.context.is_empty() {
@@ -197,6 +240,15 @@ mod tests {
             (r#"{"type":"alias","userId":"u"}"#, "`previousId`: the field is missing"),
             (r#"{"type":"alias","anonymousId":"u","previousId":"v"}"#, "needs the `userId`"),
             (r#"{"type":"group","userId":"u"}"#, "`groupId`: the field is missing"),
+            (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
+            (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
+            (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
+            (
+                r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
+                "`expires`",
+            ),
+            (r#"{"type":"track","userId":"u","event":"message.opened"}"#, "the engine records itself"),
+            (r#"{"type":"identify","userId":"u","traits":{"\u0001list":1}}"#, "no control characters"),
             (
                 &format!(r#"{{"type":"track","userId":"u","event":"e","properties":{{"s":"{long}"}}}}"#),
                 "9000 bytes",
@@ -248,6 +300,9 @@ mod tests {
             Message::identify(Ids::both("u", "d1")).with("address", address).with("gone", Value::Null),
             Message::group("u", "g1").with("plan", "pro"),
             Message::alias("old", "u"),
+            Message::list("u", "vip-2026", false),
+            Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
+            Message::world().with("sale", true),
             Message::forget("u"),
         ] {
             let json = serde_json::to_string(&message).unwrap();

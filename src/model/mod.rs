@@ -4,18 +4,21 @@
 //! Invariants: a [`Float`](Value::Float) that passed [`Message::check`] is finite; an [`Instant`] is
 //! milliseconds in UTC; calendars exist only in [`Zone`].
 
+mod consent;
 mod duration;
 mod explanation;
 mod id;
 mod instant;
 mod message;
 mod message_json;
+mod own;
 mod pages;
 mod problem;
 mod text;
 mod value;
 mod zone;
 
+pub use consent::{Consent, ConsentStatus};
 pub use duration::{Duration, ParseDurationError};
 pub use explanation::Explanation;
 pub use id::{IdError, check_id};
@@ -25,6 +28,7 @@ pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
+pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;
 pub(crate) use problem::Problem;
 pub(crate) use text::{Quoted, nearest, stable_hash};

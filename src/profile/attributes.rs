@@ -1,4 +1,5 @@
 use crate::model::{Instant, Object, Value};
+use crate::profile::facts::{outranks, theirs_holds};
 use crate::profile::keep::{pack_declared, pack_objects};
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
@@ -29,7 +30,7 @@ impl Attributes {
     }
 
     /// Writes traits, with nested objects as dotted names below `prefix`; `changed` gets each name whose value is
-    /// another one now, with the value it had: whatever that referred to may be gone.
+    /// another one now, with the value it had and its share.
     pub(crate) fn write(
         &mut self,
         prefix: &str,
@@ -83,20 +84,22 @@ impl Attributes {
     }
 
     /// Takes over a written attribute with its shares.
-    fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<(Symbol, Packed)>) {
+    pub(crate) fn put(&mut self, new: Attribute, symbols: &mut Symbols, changed: &mut Vec<(Symbol, Packed)>) {
         match self.0.binary_search_by_key(&new.name, |a| a.name) {
             Ok(place) => {
                 symbols.release(new.name.packed());
-                let old = &mut self.0[place];
-                if new.written < old.written {
+                if outranks(&self.0[place], &new, symbols) {
                     symbols.release(new.value);
                     return;
                 }
-                if !symbols.same(old.value, new.value) {
-                    changed.push((new.name, old.value));
-                }
-                symbols.release(std::mem::replace(&mut old.value, new.value));
+                let old = &mut self.0[place];
+                let before = std::mem::replace(&mut old.value, new.value);
                 old.written = new.written;
+                if symbols.same(before, new.value) {
+                    symbols.release(before);
+                } else {
+                    changed.push((new.name, before));
+                }
             }
             Err(place) => {
                 if !new.value.is_missing() {
@@ -109,19 +112,45 @@ impl Attributes {
     }
 
     /// Takes over the attributes of another profile of the same user. Of two that were written at the same
-    /// instant the own one stays.
-    pub(crate) fn absorb(&mut self, other: Attributes, symbols: &mut Symbols) {
-        let mut changed = Vec::new();
+    /// instant the own one stays; facts of the engine's own have their own rules.
+    pub(crate) fn absorb(&mut self, mut other: Attributes, symbols: &mut Symbols) {
+        other.drop_derived(true, symbols);
         for theirs in other.0 {
-            let own =
-                self.0.binary_search_by_key(&theirs.name, |a| a.name).map(|place| self.0[place].written);
-            if own.is_ok_and(|written| written == theirs.written) {
-                symbols.release(theirs.name.packed());
-                symbols.release(theirs.value);
-            } else {
-                self.put(theirs, symbols, &mut changed);
+            match self.0.binary_search_by_key(&theirs.name, |a| a.name) {
+                Ok(place) => {
+                    let own = self.0[place];
+                    let lost = if theirs_holds(&own, &theirs, symbols) {
+                        std::mem::replace(&mut self.0[place], theirs)
+                    } else {
+                        theirs
+                    };
+                    // Who is on a list because of the earlier of two messages is on it since the later one.
+                    self.0[place].written = own.written.max(theirs.written);
+                    symbols.release(lost.name.packed());
+                    symbols.release(lost.value);
+                }
+                Err(place) => {
+                    self.0.reserve_exact(1);
+                    self.0.insert(place, theirs);
+                }
             }
         }
+    }
+
+    /// Keeps what is to be kept, and gives back the shares of the rest.
+    pub(crate) fn retain(
+        &mut self,
+        symbols: &mut Symbols,
+        mut keeps: impl FnMut(&Attribute, &Symbols) -> bool,
+    ) {
+        self.0.retain(|attribute| {
+            let is_kept = keeps(attribute, symbols);
+            if !is_kept {
+                symbols.release(attribute.name.packed());
+                symbols.release(attribute.value);
+            }
+            is_kept
+        });
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {

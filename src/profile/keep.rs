@@ -1,4 +1,4 @@
-use crate::model::{Duration, Object, Value};
+use crate::model::{Duration, Object, Value, own_event};
 use crate::profile::{Packed, Symbols, TotalOp};
 use hashbrown::HashMap;
 
@@ -76,6 +76,8 @@ pub(crate) struct KindKeep {
     pub(crate) lines: Vec<(Box<str>, EventKind)>,
     /// Whether its events are elements of a list of another event.
     pub(crate) is_line: bool,
+    /// Whether the engine records its events itself.
+    pub(crate) is_own: bool,
 }
 
 /// One property that is kept with each event of a kind.
@@ -146,7 +148,8 @@ impl Keep {
             return None;
         }
         let kind = EventKind(self.kinds.len() as u16);
-        self.kinds.push(KindKeep { name: name.into(), ..KindKeep::default() });
+        let is_own = own_event(name).is_some();
+        self.kinds.push(KindKeep { name: name.into(), is_own, ..KindKeep::default() });
         self.by_name.insert(name.into(), kind);
         Some(kind)
     }
@@ -214,6 +217,11 @@ impl Keep {
 }
 
 impl KindKeep {
+    /// Whether a host reports its events as such: only those make sessions, feed affinities and are in `any`.
+    pub(crate) fn is_of_host(&self) -> bool {
+        !self.is_line && !self.is_own
+    }
+
     /// Packs what is kept of an event, in the order of its columns.
     pub(crate) fn pack(&self, source: &Source<'_>, symbols: &mut Symbols, out: &mut Vec<Packed>) {
         for column in &self.columns {

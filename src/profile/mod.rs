@@ -3,16 +3,19 @@
 //! above evaluate.
 //! Knows nothing of segments or journeys; imports only `model`.
 //! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
-//! something holds it. 3. history is by (instant, arrival), attributes by last write.
+//! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among
+//! them under names that no host can write (`facts`).
 
 mod affinity;
 mod attributes;
+mod facts;
 mod history;
 mod identity;
 mod keep;
 mod number;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod record;
 mod rings;
 mod session;
 mod store;
@@ -21,10 +24,11 @@ mod totals;
 mod user_profile;
 
 pub use identity::IdentityError;
-pub use user_profile::{Event, SessionSummary, UserProfile};
+pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
+pub(crate) use facts::{Fact, kept_consent};
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};

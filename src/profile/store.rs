@@ -1,10 +1,11 @@
 use crate::model::{Body, Duration, Ids, Instant, Message, Object, Pages, Value, Zone};
 use crate::profile::affinity::Touch;
+use crate::profile::facts::{Fact, consent_value};
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
 use crate::profile::{
-    AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
+    AffinityRule, Attributes, EventKind, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
 };
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -22,13 +23,15 @@ pub(crate) struct ProfileStore {
     pub(crate) zones: Zones,
     session_gap: Duration,
     timezone: Symbol,
-    profiles: Pages<Option<Profile>>,
+    pub(super) profiles: Pages<Option<Profile>>,
     free: Vec<u32>,
     ids: IdTable,
     /// Of users with long histories.
-    rings: HashMap<UserKey, Rings, ahash::RandomState>,
-    /// Counts messages; its low half orders events of one instant.
-    arrivals: u64,
+    pub(super) rings: HashMap<UserKey, Rings, ahash::RandomState>,
+    /// Facts for everyone.
+    pub(crate) world: Attributes,
+    /// Counts what happens; its low half orders events of one instant.
+    pub(super) arrivals: u64,
 }
 
 /// What a message did to a profile.
@@ -37,7 +40,9 @@ pub(crate) struct Applied {
     /// Kinds of the events it reports, with the values that are kept of each, one after the other.
     pub(crate) events: Vec<(EventKind, usize)>,
     pub(crate) values: Vec<Packed>,
-    /// Attributes that have another value now, each with the one before: what that referred to may be gone.
+    /// What the events are about that the engine records itself: of the last of `events`, as many.
+    pub(crate) own: Vec<Object>,
+    /// Attributes that have another value now, each with the one before and its share.
     pub(crate) attributes: Vec<(Symbol, Packed)>,
     /// The instant of the events.
     pub(crate) at: i64,
@@ -46,11 +51,23 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    pub(crate) const fn new() -> Applied {
+        Applied {
+            events: Vec::new(),
+            values: Vec::new(),
+            own: Vec::new(),
+            attributes: Vec::new(),
+            at: 0,
+            arrival: 0,
+        }
+    }
+
     /// Forgets the last message and gives back the shares it held.
     pub(crate) fn clear(&mut self, symbols: &mut Symbols) {
         self.values.drain(..).for_each(|value| symbols.release(value));
+        self.attributes.drain(..).for_each(|(_, before)| symbols.release(before));
         self.events.clear();
-        self.attributes.clear();
+        self.own.clear();
     }
 }
 
@@ -62,6 +79,8 @@ pub(crate) struct Resolved {
     pub(crate) is_new: bool,
     /// The profile that this one took over, and the name it had.
     pub(crate) absorbed: Option<(UserKey, Arc<str>)>,
+    /// The profile that the device belonged to until now.
+    pub(crate) switched: Option<UserKey>,
 }
 
 impl ProfileStore {
@@ -84,6 +103,7 @@ impl ProfileStore {
             free: Vec::new(),
             ids: IdTable::default(),
             rings: HashMap::default(),
+            world: Attributes::default(),
             arrivals: 0,
         }
     }
@@ -181,7 +201,7 @@ impl ProfileStore {
 
     fn of_one_id(&mut self, kind: IdKind, id: &str, now: Instant) -> Resolved {
         if let Some(user) = self.ids.owner(kind, id) {
-            return Resolved { user, is_new: false, absorbed: None };
+            return Resolved { user, is_new: false, absorbed: None, switched: None };
         }
         let name: Arc<str> = id.into();
         let profile = Profile::new(name.clone(), kind == IdKind::User, now);
@@ -196,7 +216,7 @@ impl ProfileStore {
         };
         self.profiles[user.0 as usize] = Some(profile);
         self.own(user, kind, name);
-        Resolved { user, is_new: true, absorbed: None }
+        Resolved { user, is_new: true, absorbed: None, switched: None }
     }
 
     fn own(&mut self, user: UserKey, kind: IdKind, id: Arc<str>) {
@@ -214,11 +234,11 @@ impl ProfileStore {
                 profile.first_name.get_or_insert(std::mem::replace(&mut profile.name, name.clone()));
                 profile.has_user_id = true;
                 self.own(weak, IdKind::User, name);
-                return Resolved { user: weak, is_new: false, absorbed: None };
+                return Resolved { user: weak, is_new: false, absorbed: None, switched: None };
             }
             let resolved = self.of_one_id(IdKind::User, user_id, now);
-            self.own_or_move(resolved.user, weak_id);
-            return resolved;
+            let switched = self.own_or_move(resolved.user, weak_id);
+            return Resolved { switched, ..resolved };
         };
         match weak {
             // Rule 2: absorbed by the user's.
@@ -237,28 +257,30 @@ impl ProfileStore {
                 profile.ids.extend_from_slice(&numbers);
                 numbers.iter().for_each(|number| self.ids.set_owner(*number, user));
                 self.refresh_zone(user);
-                Resolved { user, is_new: false, absorbed: Some((weak, name)) }
+                Resolved { user, is_new: false, absorbed: Some((weak, name)), switched: None }
             }
             _ => {
-                self.own_or_move(user, weak_id);
-                Resolved { user, is_new: false, absorbed: None }
+                let switched = self.own_or_move(user, weak_id);
+                Resolved { user, is_new: false, absorbed: None, switched }
             }
         }
     }
 
-    /// Rule 3: a device that belonged to another user has a new owner from here on; nothing merges.
-    fn own_or_move(&mut self, user: UserKey, weak_id: &str) {
-        match self.ids.number(IdKind::Anonymous, weak_id) {
-            None => self.own(user, IdKind::Anonymous, weak_id.into()),
-            Some(number) => {
-                let before = self.ids.owner_of(number);
-                if before != user {
-                    self.get_mut(before).ids.retain(|id| *id != number);
-                    self.get_mut(user).ids.push(number);
-                    self.ids.set_owner(number, user);
-                }
-            }
+    /// Rule 3: a device that belonged to another user has a new owner from here on; nothing merges. Gives the
+    /// owner before.
+    fn own_or_move(&mut self, user: UserKey, weak_id: &str) -> Option<UserKey> {
+        let Some(number) = self.ids.number(IdKind::Anonymous, weak_id) else {
+            self.own(user, IdKind::Anonymous, weak_id.into());
+            return None;
+        };
+        let before = self.ids.owner_of(number);
+        if before == user {
+            return None;
         }
+        self.get_mut(before).ids.retain(|id| *id != number);
+        self.get_mut(user).ids.push(number);
+        self.ids.set_owner(number, user);
+        Some(before)
     }
 
     /// Applies what a message says to its user's profile. Aliases and erasure say nothing of the profile itself.
@@ -270,11 +292,8 @@ impl ProfileStore {
         now: Instant,
         out: &mut Applied,
     ) {
-        self.arrivals += 1;
-        let arrival = self.arrivals as u32;
-        out.arrival = arrival;
-        out.at = at.as_millis();
-        let Self { keep, rules, symbols, profiles, session_gap, rings, .. } = self;
+        self.begin(at, out);
+        let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
         let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
         profile.first_seen = profile.first_seen.min(at);
         profile.last_seen = profile.last_seen.max(at);
@@ -297,24 +316,11 @@ impl ProfileStore {
                     }
                 }
             }
-            let mut moved = false;
             for (kind, start) in &out.events {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
-                if keep.kind(*kind).horizon == Horizon::None && !keep.kind(*kind).session {
-                    continue;
-                }
-                if profile.history.is_full() {
-                    moved |= profile.history.prune(now, &profile.session, keep, symbols);
-                }
-                values.iter().for_each(|value| {
-                    symbols.share(*value);
-                });
-                moved |= profile.history.insert(at, *kind, arrival, values);
             }
-            if moved {
-                rings.remove(&user);
-            }
+            self.keep_events(user, 0, now, out);
             return;
         }
         match &message.body {
@@ -326,7 +332,20 @@ impl ProfileStore {
                 let id = Value::String(group_id.clone());
                 profile.attributes.set("group.id", &id, at, keep, symbols, &mut out.attributes);
             }
+            Body::List { list, member } => {
+                let member = if *member { Value::Bool(true) } else { Value::Null };
+                let fact = Fact::List(list).name();
+                profile.attributes.set(&fact, &member, at, keep, symbols, &mut out.attributes);
+            }
+            Body::Consent(consent) => {
+                let fact = Fact::Consent(&consent.purpose, consent.channel.as_deref()).name();
+                let value = consent_value(consent);
+                profile.attributes.set(&fact, &value, at, keep, symbols, &mut out.attributes);
+            }
             _ => {}
+        }
+        if matches!(message.body, Body::Identify { .. } | Body::Group { .. }) {
+            self.record_changes(user, now, out);
         }
         if out.attributes.iter().any(|(name, _)| *name == self.timezone) {
             self.refresh_zone(user);
@@ -353,7 +372,8 @@ impl ProfileStore {
         let Self { keep, symbols, profiles, .. } = self;
         let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
         profile.attributes.set(name, value, profile.last_seen, keep, symbols, &mut changed);
-        let (name, _) = changed.pop()?;
+        let (name, before) = changed.pop()?;
+        symbols.release(before);
         if name == self.timezone {
             self.refresh_zone(user);
         }
@@ -395,7 +415,7 @@ fn feed_affinities(
         let weight = rule.weight(kind);
         let Some(place) = keep.place(kind, rule.property) else { continue };
         let value = values[place];
-        if weight <= 0.0 || value.is_missing() || keep.kind(kind).is_line {
+        if weight <= 0.0 || value.is_missing() || !keep.kind(kind).is_of_host() {
             continue;
         }
         symbols.share(value);

@@ -1,5 +1,5 @@
-use crate::model::{Instant, Value};
-use crate::profile::{IdKind, Profile, ProfileStore, UserKey};
+use crate::model::{Consent, Instant, Value};
+use crate::profile::{Fact, IdKind, Profile, ProfileStore, UserKey, kept_consent};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -29,8 +29,34 @@ pub struct UserProfile {
     pub session: Option<SessionSummary>,
     /// What is known of it, by name.
     pub attributes: BTreeMap<String, Value>,
+    /// The lists it is on, in order of their names.
+    pub lists: Vec<String>,
+    /// What it agrees to, in order of purpose and channel; with what has expired.
+    pub consents: Vec<ConsentRecord>,
+    /// What models say of it, by name.
+    pub predictions: BTreeMap<String, Value>,
+    /// The variant that was shown last, by placement.
+    pub variants: BTreeMap<String, Value>,
     /// The events that definitions keep, oldest first.
     pub events: Vec<Event>,
+}
+
+/// The consent that holds for a purpose and a channel.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// for record in &profile.consents {
+///     println!("{} {:?} since {}", record.consent.purpose, record.consent.status, record.at);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ConsentRecord {
+    /// What was said.
+    pub consent: Consent,
+    /// When it was said.
+    pub at: Instant,
 }
 
 /// The latest session of a user.
@@ -67,7 +93,7 @@ impl ProfileStore {
             let ids = self.ids_of(profile).filter(move |(kind, _)| *kind == wanted);
             ids.map(|(_, text)| text.to_owned())
         };
-        UserProfile {
+        let mut user_profile = UserProfile {
             user: profile.name.to_string(),
             user_id: of_kind(IdKind::User).next(),
             anonymous_ids: of_kind(IdKind::Anonymous).collect(),
@@ -80,14 +106,43 @@ impl ProfileStore {
                 started: profile.session.first,
                 last_event: profile.session.last,
             }),
-            attributes: profile
-                .attributes
-                .iter()
-                .filter(|attribute| !attribute.value.is_missing())
-                .map(|a| (self.symbols.text(a.name).to_owned(), self.symbols.value(a.value)))
-                .collect(),
+            attributes: BTreeMap::new(),
+            lists: Vec::new(),
+            consents: Vec::new(),
+            predictions: BTreeMap::new(),
+            variants: BTreeMap::new(),
             events: profile.history.rows().iter().map(|row| self.event(profile, *row)).collect(),
+        };
+        for attribute in profile.attributes.iter().filter(|attribute| !attribute.value.is_missing()) {
+            let (name, value) = (self.symbols.text(attribute.name), self.symbols.value(attribute.value));
+            match Fact::of(name) {
+                None => drop(user_profile.attributes.insert(name.to_owned(), value)),
+                Some(Fact::List(list)) => user_profile.lists.push(list.to_owned()),
+                Some(Fact::Consent(purpose, channel)) => {
+                    let kept = kept_consent(attribute.value, &self.symbols);
+                    user_profile.consents.extend(kept.map(|(status, expires)| ConsentRecord {
+                        consent: Consent {
+                            purpose: purpose.into(),
+                            channel: channel.map(Into::into),
+                            status,
+                            expires,
+                        },
+                        at: attribute.written,
+                    }));
+                }
+                Some(Fact::Prediction(name)) => drop(user_profile.predictions.insert(name.to_owned(), value)),
+                Some(Fact::Variant(placement)) => {
+                    drop(user_profile.variants.insert(placement.to_owned(), value));
+                }
+                // What follows from other state is seen there.
+                Some(Fact::World(_) | Fact::Entered(_) | Fact::EnteredPart(_) | Fact::Journey(_)) => {}
+            }
         }
+        // Attributes lie in the order of their numbers, which no host should see.
+        user_profile.lists.sort_unstable();
+        let place = |record: &ConsentRecord| (record.consent.purpose.clone(), record.consent.channel.clone());
+        user_profile.consents.sort_by_key(place);
+        user_profile
     }
 
     fn event(&self, profile: &Profile, row: crate::profile::Row) -> Event {

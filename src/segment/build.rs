@@ -6,6 +6,7 @@ use crate::profile::{AffinityRule, EventKind, Field, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
+use crate::segment::echo::{Echoes, tells_of_segments};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
@@ -14,6 +15,7 @@ use crate::segment::plan::{
     Window,
 };
 use crate::segment::schema::AffinitySchema;
+use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;
 use crate::segment::{Error, ErrorKind, Kind, Span};
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         lifecycle: Vec::new(),
         scores: &scores,
         checked_scores: Vec::with_capacity(scores.len()),
+        echoes: Echoes::default(),
         reads: Reads::default(),
         errors: Vec::new(),
     };
@@ -111,7 +114,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);
         all_reads.push(reads);
     }
+    let known = errors.len();
     find_circles(&segments, &all_reads, &depths, &mut errors);
+    let order = if errors.len() == known { strata(&all_reads) } else { Strata::default() };
+    find_silent(&segments, &all_reads, &order, &mut errors);
 
     let mut condition_nodes = Vec::new();
     let mut other_reads = Vec::new();
@@ -148,6 +154,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         mut symbols,
         columns,
         affinities,
+        echoes,
         ..
     } = checker;
     nodes.shrink_to_fit();
@@ -197,6 +204,11 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         conditions: condition_nodes,
         filters: filter_sources,
         index,
+        echoes: Echoes {
+            is_on: tells_of_segments(&keep) || !echoes.stays.is_empty(),
+            strata: order,
+            ..echoes
+        },
         fresh: Vec::new(),
         defaults: Vec::new(),
         timezone,
@@ -216,7 +228,8 @@ fn find_defaults(plan: &mut Plan) {
     let mut store = plan.empty_store();
     let nobody = store.nobody();
     let evaluation = Evaluation::new(plan, &store, nobody, Instant::MIN);
-    let differs = plan.nodes.iter().any(|node| matches!(node, Node::Bucket(_)));
+    let differs =
+        !plan.echoes.world.is_empty() || plan.nodes.iter().any(|node| matches!(node, Node::Bucket(_)));
     let (mut fresh, mut defaults) = (Vec::new(), Vec::new());
     for (number, segment) in plan.segments.iter().enumerate() {
         let id = SegmentId(number as u32);
@@ -224,8 +237,8 @@ fn find_defaults(plan: &mut Plan) {
             continue;
         }
         let truth = evaluation.truth(segment.root);
-        // Nobody's bucket is not everybody's.
-        let differs = differs && plan.reads_bucket(segment.root);
+        // Nobody's bucket is not everybody's, and the world has not begun.
+        let differs = differs && plan.differs_for_nobody(segment.root);
         if truth.holds || truth.until != NEVER || differs {
             fresh.push(id);
         }
@@ -317,7 +330,8 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
                 }
                 states[segment] = State::Open;
             }
-            let Some(reference) = reads[segment].segments.get(next) else {
+            let own = &reads[segment];
+            let Some(reference) = own.segments.iter().chain(&own.stays).nth(next) else {
                 let below = reads[segment].segments.iter().map(|inner| match states[inner.0 as usize] {
                     State::Done(depth) => depth,
                     State::New | State::Open => 0,
@@ -353,6 +367,24 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
                 }
                 State::New => path.push((inner, 0)),
                 State::Done(_) => {}
+            }
+        }
+    }
+}
+
+/// Finds expressions that wait for an event that is never recorded.
+fn find_silent(segments: &[SegmentText], reads: &[Reads], order: &Strata, errors: &mut Vec<Error>) {
+    for (segment, own) in segments.iter().zip(reads) {
+        for (told, span) in &own.told {
+            if order.is_silent(*told) {
+                let message = format!(
+                    "what {} does is no event, because it asks what all segments do",
+                    Quoted(&segments[told.0 as usize].name)
+                );
+                let error = Error::new(ErrorKind::Circle, message, *span);
+                let error = error
+                    .help("name the segments there: `where name = \"vip\"`, or ask `entered(\"…\")` here");
+                errors.push(error.in_text(Some(&segment.name), &segment.text));
             }
         }
     }

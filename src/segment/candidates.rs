@@ -33,7 +33,7 @@ pub(crate) enum Touch<'a> {
 impl Look<'_> {
     /// Marks the segments that may have changed, or may be due earlier than they were.
     pub(crate) fn find_candidates(&mut self, memberships: &Memberships, touch: Touch<'_>) {
-        self.scratch.begin(self.plan, self.store.get(self.user));
+        self.scratch.begin(self.plan, self.store, self.user);
         let mut marks = self.scratch.take_marks();
         marks.begin(self.plan.segments.len());
         if memberships.deadline().is_some_and(|due| due <= self.now) {
@@ -78,8 +78,8 @@ impl Look<'_> {
         {
             let evaluation = self.evaluation();
             for event in EventView::all(applied) {
-                let is_line = plan.keep.kind(event.kind).is_line;
-                index.by_event(event.kind, is_line, &plan.rules).for_each(&mut mark);
+                let is_of_host = plan.keep.kind(event.kind).is_of_host();
+                index.by_event(event.kind, is_of_host, &plan.rules).for_each(&mut mark);
                 evaluation.sources_of(event, |source| {
                     sources.push(source);
                     evaluation.note(source, event, applied.arrival, &mut notes);

@@ -4,6 +4,7 @@ use crate::model::{Quoted, Value};
 use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
+use crate::segment::echo::Echoes;
 use crate::segment::plan::{
     AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
 };
@@ -98,6 +99,14 @@ pub(crate) struct Reads {
     pub(crate) segments: Vec<SegmentId>,
     /// How deep the conditions of its scores are nested; 0 where it asks for none.
     pub(crate) score_depth: usize,
+    /// Segments whose stays or changes are asked for.
+    pub(crate) stays: Vec<SegmentId>,
+    /// Those of them whose changes are asked for as events.
+    pub(crate) told: Vec<(SegmentId, Span)>,
+    /// Whether the changes of all segments are.
+    pub(crate) all_stays: bool,
+    /// Whether it is asked who is in a journey.
+    pub(crate) journeys: bool,
 }
 
 /// What stands around an expression.
@@ -140,6 +149,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) scores: &'a [Score],
     /// As many as there are once expressions may ask for them; nothing for those that are wrong.
     pub(crate) checked_scores: Vec<Option<CheckedScore>>,
+    /// What is asked beside attributes and events, by any of the expressions.
+    pub(crate) echoes: Echoes,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
 }

@@ -3,6 +3,7 @@
 use crate::model::{Quoted, nearest};
 use crate::segment::ast::{self, EventName, Events, Expr, ExprKind, Literal, Path, Step};
 use crate::segment::check::{Checked, Checker, EventScope, Reads, Scope, Type, Typed, part_of};
+use crate::segment::check_facts::FACTS;
 use crate::segment::parse::AGGREGATES;
 use crate::segment::plan::{
     Aggregate, AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source,
@@ -62,6 +63,9 @@ impl Checker<'_> {
         span: Span,
         scope: &Scope,
     ) -> Checked {
+        if FACTS.contains(&name) {
+            return self.fact(name, args, span, scope);
+        }
         let count = |wanted: usize| (args.len() == wanted).then_some(());
         let arity = match name {
             "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top"
@@ -69,7 +73,8 @@ impl Checker<'_> {
             "distance" | "geo" | "any_in" | "all_in" | "affinity" => count(2),
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
-                let near = nearest(name, FUNCTIONS.into_iter().chain(AGGREGATES)).map(str::to_owned);
+                let near =
+                    nearest(name, FUNCTIONS.into_iter().chain(FACTS).chain(AGGREGATES)).map(str::to_owned);
                 let error = Error::new(
                     ErrorKind::UnknownName,
                     format!("unknown function {}", Quoted(name)),
@@ -236,12 +241,7 @@ impl Checker<'_> {
     fn segment_reference(&mut self, arg: &Expr) -> Checked {
         let name =
             self.literal_text(arg, "`segment` takes the name of a segment in quotes: `segment(\"vip\")`")?;
-        let Some(id) = self.names.find(&name, |id| &self.segments[id.0 as usize].name) else {
-            let near = nearest(&name, self.segments.iter().map(|segment| &*segment.name)).map(str::to_owned);
-            let error =
-                Error::new(ErrorKind::UnknownName, format!("unknown segment {}", Quoted(&name)), arg.span);
-            return self.error(error.suggest(near.as_deref()));
-        };
+        let id = self.segment_named(&name, arg.span)?;
         self.reads.segments.push(id);
         self.still(Node::Segment(id), Type::Bool)
     }
@@ -299,8 +299,8 @@ impl Checker<'_> {
                 known = None;
                 continue;
             };
-            if self.schema.strict && !self.schema.events.contains_key(name) {
-                let near = nearest(name, self.schema.events.keys().map(|name| &**name)).map(str::to_owned);
+            if self.is_unknown_event(name) {
+                let near = nearest(name, self.schema.event_names()).map(str::to_owned);
                 let error =
                     Error::new(ErrorKind::UnknownName, format!("unknown event {}", Quoted(name)), *span);
                 self.errors.push(match near {
@@ -333,7 +333,7 @@ impl Checker<'_> {
         for length in (1..=path.names.len()).rev() {
             let list = path.names[..length].join(".");
             let has = |name: &str| {
-                self.schema.events.get(name).is_some_and(|event| event.lists.contains_key(&*list))
+                self.schema.event_schema(name).is_some_and(|event| event.lists.contains_key(&*list))
             };
             if !names.iter().all(|name| has(name)) {
                 continue;
@@ -349,6 +349,7 @@ impl Checker<'_> {
     }
 
     fn events(&mut self, events: &Events, scope: &Scope) -> Option<ResolvedEvents> {
+        let events = &*self.own_events(events);
         let window = match &events.window {
             Some((window, span)) => self.window(window, *span, scope),
             None => Some(Window::All),
@@ -371,6 +372,7 @@ impl Checker<'_> {
                 self.filter(node)
             }
         };
+        self.note_memberships(&kinds, filter, events.span)?;
         let window = window?;
         self.reads.events.push((kinds.clone(), window.clone()));
         let property = match property {
@@ -610,7 +612,7 @@ impl Checker<'_> {
     /// Resolves the property that events are parted by.
     pub(crate) fn part_property(&mut self, name: &str, span: Span) -> Option<crate::profile::PropertyId> {
         let any = |checker: &Self| {
-            checker.schema.events.values().any(|event| {
+            checker.schema.events.values().chain(checker.schema.own_events.values()).any(|event| {
                 event.properties.contains_key(name)
                     || event.lists.values().any(|fields| fields.contains_key(name))
             })
@@ -636,6 +638,10 @@ impl Reads {
         self.prefixes.extend(other.prefixes);
         self.affinities.extend(other.affinities);
         self.segments.extend(other.segments);
+        self.stays.extend(other.stays);
+        self.told.extend(other.told);
+        self.all_stays |= other.all_stays;
+        self.journeys |= other.journeys;
         self.session |= other.session;
         self.zone |= other.zone;
         self.score_depth = self.score_depth.max(other.score_depth);

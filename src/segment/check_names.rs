@@ -92,11 +92,14 @@ impl Checker<'_> {
                     _ => self.still(Node::SessionEvents, Type::Number),
                 }
             }
-            _ => self.attribute(dotted.strip_prefix("user.").unwrap_or(&dotted), path.span),
+            _ => match self.fact_name(&dotted, path.span) {
+                Some(fact) => fact,
+                None => self.attribute(dotted.strip_prefix("user.").unwrap_or(&dotted), path.span),
+            },
         }
     }
 
-    fn attribute(&mut self, name: &str, span: Span) -> Checked {
+    pub(crate) fn attribute(&mut self, name: &str, span: Span) -> Checked {
         let kind = match self.schema.attribute_kind(name) {
             Some(kind) => kind.into(),
             None if !self.schema.strict => Type::Any,
@@ -194,6 +197,7 @@ impl Checker<'_> {
             let kind = match kind {
                 Some(kind) => (*kind).into(),
                 None if events.list.is_none() && event.lists.contains_key(name) => Type::List,
+                None if event.any_kind.contains(&name) => Type::Any,
                 None => continue,
             };
             found = Some(match found {
@@ -208,7 +212,7 @@ impl Checker<'_> {
 /// The schemas of the events in scope.
 fn events_of<'s>(schema: &'s Schema, events: &EventScope) -> Vec<&'s EventSchema> {
     match &events.names {
-        Some(names) => names.iter().filter_map(|name| schema.events.get(name)).collect(),
+        Some(names) => names.iter().filter_map(|name| schema.event_schema(name)).collect(),
         None => schema.events.values().collect(),
     }
 }

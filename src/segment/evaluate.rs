@@ -2,9 +2,10 @@
 
 use crate::model::{Duration, Instant, Object, Zone};
 use crate::profile::{
-    Applied, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+    Applied, Attributes, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
 };
 use crate::segment::ast::Comparison;
+use crate::segment::echo::part_name;
 use crate::segment::index::GateId;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{
@@ -64,6 +65,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) profile: &'a Profile,
     pub(crate) symbols: &'a Symbols,
+    /// Facts for everyone.
+    world: &'a Attributes,
     pub(crate) zone: &'a Zone,
     pub(crate) gap: Duration,
     pub(crate) now: i64,
@@ -96,6 +99,7 @@ impl<'a> Evaluation<'a> {
             plan,
             profile,
             symbols: &store.symbols,
+            world: &store.world,
             zone: store.zone(profile),
             gap: store.session_gap(),
             now: now.as_millis(),
@@ -120,10 +124,12 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn attribute(&self, slot: SlotId) -> Packed {
-        match self.scratch {
-            Some(scratch) => scratch.fact(slot),
-            None => self.profile.attributes.get(self.plan.slots[slot.0 as usize]),
+        if let Some(scratch) = self.scratch {
+            return scratch.fact(slot);
         }
+        let name = self.plan.slots[slot.0 as usize];
+        let own = self.profile.attributes.get(name);
+        if own.is_missing() { self.world.get(name) } else { own }
     }
 
     pub(crate) fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
@@ -239,6 +245,7 @@ impl<'a> Evaluation<'a> {
             Node::Aggregate(aggregate) if aggregate.op == AggregateOp::Did => self.did(aggregate),
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
+            Node::Consent(general, own, granted) => self.consent(*general, *own, *granted),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),
             Node::Has(slot, condition) => self.has(*slot, *condition),
             Node::In(item, list) => self.is_in(*item, *list, event),
@@ -439,6 +446,7 @@ impl<'a> Evaluation<'a> {
             Node::Constant(constant) => still(Val::constant(constant)),
             Node::Attribute(slot) => still(Val::unpack(self.attribute(*slot), self.symbols)),
             Node::KeyedAttribute(prefix) => still(self.keyed_attribute(prefix)),
+            Node::EnteredPart(prefix) => still(self.entered_part(prefix)),
             Node::Now => moving(Val::Instant(self.now), NEVER),
             Node::SessionNumber => still(match self.profile.session.number {
                 0 => Val::Missing,
@@ -562,6 +570,7 @@ impl<'a> Evaluation<'a> {
             | Node::IsAnniversary(_)
             | Node::Sequence(_)
             | Node::Segment(_)
+            | Node::Consent(..)
             | Node::Some(..)
             | Node::Has(..) => {
                 let truth = self.truth_of(node, event);
@@ -588,8 +597,17 @@ impl<'a> Evaluation<'a> {
                 None => return Val::Missing,
             },
         };
+        self.attribute_named(&name)
+    }
+
+    fn entered_part(&self, prefix: &str) -> Val<'_> {
+        let name = self.part.and_then(|(_, key)| part_name(prefix, &self.symbols.value(key)));
+        name.map_or(Val::Missing, |name| self.attribute_named(&name))
+    }
+
+    fn attribute_named(&self, name: &str) -> Val<'_> {
         // A name that nobody holds is no attribute of this user either.
-        match self.symbols.get(&name) {
+        match self.symbols.get(name) {
             Some(symbol) => Val::unpack(self.profile.attributes.get(symbol), self.symbols),
             None => Val::Missing,
         }

@@ -249,16 +249,16 @@ impl Index {
         index.others.iter().for_each(|source| f(*source));
     }
 
-    /// Atoms that any host event touches, by its kind.
+    /// Atoms that any event of a kind touches.
     pub(crate) fn by_event<'i>(
         &'i self,
         kind: EventKind,
-        is_line: bool,
+        is_of_host: bool,
         rules: &'i [AffinityRule],
     ) -> impl Iterator<Item = NodeId> + 'i {
         let parts = self.parts.get(kind.0 as usize).into_iter().flatten();
-        let session = self.session.iter().filter(move |_| !is_line);
-        let feeds = move |rule: &AffinityRule| !is_line && rule.weight(kind) > 0.0;
+        let session = self.session.iter().filter(move |_| is_of_host);
+        let feeds = move |rule: &AffinityRule| is_of_host && rule.weight(kind) > 0.0;
         let rules = rules.iter().zip(&self.rules).filter(move |(rule, _)| feeds(rule));
         parts.chain(session).chain(rules.flat_map(|(_, atoms)| atoms)).copied()
     }
@@ -573,7 +573,11 @@ impl<'a> Maker<'a> {
             | Node::TestIn(slot, _) => {
                 reads.slots.push(*slot);
             }
-            Node::KeyedAttribute(prefix) => reads.prefixes.push(prefix.clone()),
+            Node::KeyedAttribute(prefix) | Node::EnteredPart(prefix) => reads.prefixes.push(prefix.clone()),
+            Node::Consent(general, own, _) => {
+                reads.slots.push(*general);
+                reads.slots.extend(own);
+            }
             Node::SessionNumber | Node::SessionStarted | Node::SessionDuration | Node::SessionEvents => {
                 reads.session = true;
             }

@@ -1,5 +1,5 @@
 use crate::model::{Instant, Value};
-use crate::profile::{Packed, ProfileStore, Symbols, UserKey};
+use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
 use crate::segment::candidates::Touch;
 use crate::segment::change::{Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
@@ -54,6 +54,8 @@ pub(crate) struct Look<'a> {
     /// Counts parts that went because there were too many.
     pub(crate) dropped: &'a mut u64,
     pub(crate) changes: &'a mut Vec<Change>,
+    /// What the changes were told as to the segments that ask for them. Its shares have to be given back.
+    pub(crate) recorded: &'a mut Vec<Applied>,
 }
 
 impl Default for Memberships {
@@ -129,30 +131,93 @@ impl Memberships {
 
     /// Whether the user is in a segment; in one that is keyed, in any part of it.
     pub(crate) fn contains(&self, plan: &Plan, segment: SegmentId) -> bool {
-        let since = match self.rows.get(Tag::stay(segment)) {
+        self.since(plan, segment).is_some()
+    }
+
+    /// The beginning of the stay in a segment; in one that is keyed, of the longest.
+    pub(crate) fn since(&self, plan: &Plan, segment: SegmentId) -> Option<Instant> {
+        let whole = match self.rows.get(Tag::stay(segment)) {
             Some(since) => Some(since).filter(|since| *since != OUT),
             None if plan.is_default(segment) => self.rows.began(),
             None => None,
         };
-        since.is_some() || self.parts().iter().any(|part| part.segment == segment && part.since != OUT)
+        let parts = self.parts().iter().filter(|part| part.segment == segment && part.since != OUT);
+        whole.or_else(|| parts.map(|part| part.since).min()).map(Instant::from_millis)
     }
 
-    /// Looks at what may have changed, and reports what did, in order of segment and key.
-    pub(crate) fn refresh(&mut self, look: &mut Look<'_>, touch: Touch<'_>) {
+    /// The segments that may have changed, or may be due earlier than they were; in order.
+    pub(crate) fn candidates(&self, look: &mut Look<'_>, touch: Touch<'_>) -> Vec<SegmentId> {
         look.find_candidates(self, touch);
-        let candidates = look.scratch.take_candidates();
+        look.scratch.take_candidates()
+    }
+
+    /// Looks at those of some segments, and of those that ask for what these do, that are below a stratum, and reports
+    /// what changed in order of segment and key. The others stay in the list.
+    ///
+    /// Segments that ask what others do are looked at behind those, each once: what is found is what all of them say
+    /// together, whatever they were before.
+    pub(crate) fn refresh_below(
+        &mut self,
+        look: &mut Look<'_>,
+        touch: Touch<'_>,
+        candidates: &mut Vec<SegmentId>,
+        below: u32,
+    ) {
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
+        let from = look.changes.len();
+        let strata = &look.plan.echoes.strata;
+        if strata.is_flat() {
+            self.refresh_all(look, candidates, touch, &mut least);
+            candidates.clear();
+            if look.echo(self, from) {
+                look.note_recorded();
+            }
+        }
+        let lowest = |candidates: &[SegmentId]| candidates.iter().map(|segment| strata.of(*segment)).min();
+        while let Some(stratum) = lowest(candidates).filter(|stratum| *stratum < below) {
+            let told = look.changes.len();
+            let own: Vec<SegmentId> =
+                candidates.extract_if(.., |segment| strata.of(*segment) == stratum).collect();
+            self.refresh_all(look, &own, touch, &mut least);
+            if look.echo(self, told) {
+                self.hear(look, candidates, stratum + 1);
+            }
+        }
+        if !strata.is_flat() {
+            look.changes[from..].sort_by_key(|change| change.id);
+        }
+        self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
+    }
+
+    /// Adds the segments from a stratum on that ask for what was recorded last.
+    pub(crate) fn hear(&self, look: &mut Look<'_>, candidates: &mut Vec<SegmentId>, least: u32) {
+        let Some(recorded) = look.recorded.pop() else { return };
+        let mut found = self.candidates(look, Touch::Message(&recorded));
+        look.recorded.push(recorded);
+        found.retain(|segment| look.plan.echoes.strata.of(*segment) >= least);
+        candidates.append(&mut found);
+        candidates.sort_unstable();
+        candidates.dedup();
+        look.scratch.give_back(found);
+    }
+
+    fn refresh_all(
+        &mut self,
+        look: &mut Look<'_>,
+        candidates: &[SegmentId],
+        touch: Touch<'_>,
+        least: &mut Least,
+    ) {
         let mut edits = look.scratch.take_edits();
         let is_keyed = |segment: &SegmentId| look.plan.segments[segment.0 as usize].parts.is_some();
         for run in candidates.chunk_by(|a, b| !is_keyed(a) && !is_keyed(b)) {
             match (&look.plan.segments[run[0].0 as usize].parts, run) {
-                (Some(parts), [segment]) => self.refresh_parts(look, *segment, parts, touch, &mut least),
-                _ => self.refresh_run(look, run, matches!(touch, Touch::First(_)), &mut least, &mut edits),
+                (Some(parts), [segment]) => self.refresh_parts(look, *segment, parts, touch, least),
+                _ => self.refresh_run(look, run, matches!(touch, Touch::First(_)), least, &mut edits),
             }
         }
         self.rows.apply(&mut edits);
-        self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
-        look.scratch.give_back(candidates, edits);
+        look.scratch.give_back_edits(edits);
     }
 
     /// Looks at segments that are not keyed, in order.
@@ -258,23 +323,22 @@ impl Memberships {
         let Look { plan, store, .. } = look;
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
-        let mut all = match touch {
-            Touch::Everything(_) => true,
-            Touch::Time => false,
-            Touch::Message(applied) | Touch::First(applied) => {
-                for (kind, start) in &applied.events {
-                    if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
-                        let place = plan.keep.place(*kind, parts.by);
-                        keys.extend(
-                            place
-                                .map(|place| applied.values[start + place])
-                                .filter(|key| key.is_key(symbols)),
-                        );
-                    }
-                }
-                !applied.attributes.is_empty()
-            }
+        let mut all = matches!(touch, Touch::Everything(_));
+        let by_touch = match touch {
+            Touch::Everything(_) | Touch::Time => None,
+            Touch::Message(applied) | Touch::First(applied) => Some(applied),
         };
+        for applied in by_touch.into_iter().chain(look.recorded.iter()) {
+            for (kind, start) in &applied.events {
+                if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {
+                    let place = plan.keep.place(*kind, parts.by);
+                    keys.extend(
+                        place.map(|place| applied.values[start + place]).filter(|key| key.is_key(symbols)),
+                    );
+                }
+            }
+            all |= !applied.attributes.is_empty();
+        }
         all |= plan.segments[segment.0 as usize].parts_linked;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.

@@ -3,7 +3,8 @@
 //! for it, and for each user which memberships changed and at which instant the next can change by time alone.
 //! Knows nothing of journeys, storage or the host; imports `model` and `profile`. Reads no clock.
 //!
-//! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`)
+//! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`) → what
+//! segments ask of one another (`strata`, `echo`)
 //!
 //! Invariants: 1. a value that evaluation gives holds from `now` until the instant given with it, exclusive, unless
 //! a message comes; so time alone never has to be polled. 2. the same rule gives the same answer wherever it is
@@ -17,11 +18,15 @@ mod candidates;
 mod change;
 mod check;
 mod check_calls;
+mod check_facts;
 mod check_names;
+mod consent;
+mod echo;
 mod error;
 #[cfg(test)]
 mod error_test;
 mod evaluate;
+mod fact_names;
 mod index;
 mod lex;
 mod lifecycle;
@@ -40,6 +45,7 @@ mod schema;
 mod score;
 mod scratch;
 mod sequence;
+mod strata;
 mod subject;
 mod totals;
 mod value;
@@ -55,8 +61,11 @@ pub use score::Score;
 pub use subject::Subject;
 
 pub(crate) use candidates::Touch;
+#[cfg(test)]
+pub(crate) use echo::part_name;
 pub(crate) use error::show_place;
 pub(crate) use evaluate::{Evaluation, EventView};
+pub(crate) use fact_names::FactNames;
 pub(crate) use maintain::{Look, Memberships};
 pub(crate) use members::Members;
 pub(crate) use plan::EventFilterId;

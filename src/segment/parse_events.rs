@@ -24,7 +24,7 @@ impl Parser {
         let mut names = Vec::new();
         if self.eat("[") {
             loop {
-                names.push(self.event_name()?);
+                names.push(self.listed_event_name()?);
                 if self.eat("]") {
                     break;
                 }
@@ -37,6 +37,17 @@ impl Parser {
         }
         let path = if self.eat(".") { Some(self.path()?) } else { None };
         Ok((start, names, path))
+    }
+
+    /// In a list no property follows, so that dots belong to the name: `[message.sent, message.opened]`.
+    fn listed_event_name(&mut self) -> Parsed<(EventName, Span)> {
+        match self.event_name()? {
+            (EventName::Named(name), span) if self.eat(".") => {
+                let rest = self.path()?;
+                Ok((EventName::Named(format!("{name}.{}", rest.dotted()).into()), span.to(rest.span)))
+            }
+            other => Ok(other),
+        }
     }
 
     fn event_name(&mut self) -> Parsed<(EventName, Span)> {

@@ -3,6 +3,7 @@ use crate::profile::{
     AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
 };
 use crate::segment::ast::{Comparison, Operator};
+use crate::segment::echo::Echoes;
 use crate::segment::index::Index;
 use crate::segment::score::ScoreNode;
 use crate::segment::totals::Total;
@@ -103,6 +104,7 @@ pub struct Plan {
     pub(crate) conditions: Vec<NodeId>,
     pub(crate) filters: Vec<SourceId>,
     pub(crate) index: Index,
+    pub(crate) echoes: Echoes,
     /// Segments that a user of whom nothing is known may be in, or may enter by time alone.
     pub(crate) fresh: Vec<SegmentId>,
     /// Those that such a user is in for certain and for ever; in order.
@@ -195,7 +197,7 @@ pub(crate) struct Parts {
 /// A set of kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Kinds {
-    /// All events of the host; not the elements of their lists.
+    /// All events of the host; not the elements of their lists, nor what the engine records itself.
     Any,
     These(SmallVec<[EventKind; 4]>),
 }
@@ -203,7 +205,7 @@ pub(crate) enum Kinds {
 impl Kinds {
     pub(crate) fn contains(&self, kind: EventKind, keep: &Keep) -> bool {
         match self {
-            Kinds::Any => !keep.kind(kind).is_line,
+            Kinds::Any => keep.kind(kind).is_of_host(),
             Kinds::These(kinds) => kinds.contains(&kind),
         }
     }
@@ -317,6 +319,10 @@ pub(crate) enum Node {
     TestIn(SlotId, Box<[Packed]>),
     /// The attribute whose name is this prefix and the key.
     KeyedAttribute(Box<str>),
+    /// The beginning of the stay in a segment for the key; what the names of such facts begin with.
+    EnteredPart(Box<str>),
+    /// Whether a purpose is agreed to: the record for all channels, that for one, and what holds without any.
+    Consent(SlotId, Option<SlotId>, bool),
     Now,
     SessionNumber,
     SessionStarted,
@@ -421,6 +427,8 @@ impl Node {
             | Node::TestIs(..)
             | Node::TestIn(..)
             | Node::KeyedAttribute(_)
+            | Node::EnteredPart(_)
+            | Node::Consent(..)
             | Node::Now
             | Node::SessionNumber
             | Node::SessionStarted
@@ -489,17 +497,22 @@ impl Plan {
         &self.nodes[id.0 as usize]
     }
 
-    /// Whether a condition looks at the number that is drawn for each user.
-    pub(crate) fn reads_bucket(&self, node: NodeId) -> bool {
+    /// Whether a condition looks at what a user of whom nothing is known has too: the number that is drawn for
+    /// each, or a fact for everyone.
+    pub(crate) fn differs_for_nobody(&self, node: NodeId) -> bool {
         match self.node(node) {
             Node::Bucket(_) => true,
-            Node::Segment(inner) => self.reads_bucket(self.segments[inner.0 as usize].root),
+            Node::Attribute(slot)
+            | Node::TestNumber(_, slot, _)
+            | Node::TestIs(slot, _)
+            | Node::TestIn(slot, _) => self.echoes.world.contains(slot),
+            Node::Segment(inner) => self.differs_for_nobody(self.segments[inner.0 as usize].root),
             Node::Lifecycle(stages) => {
-                stages.iter().any(|(id, _)| self.reads_bucket(self.segments[id.0 as usize].root))
+                stages.iter().any(|(id, _)| self.differs_for_nobody(self.segments[id.0 as usize].root))
             }
             other => {
                 let mut found = false;
-                other.children(|child| found = found || self.reads_bucket(child));
+                other.children(|child| found = found || self.differs_for_nobody(child));
                 found
             }
         }

@@ -1,4 +1,5 @@
-use crate::model::Duration;
+use crate::model::{Duration, OWN_EVENTS};
+use crate::segment::fact_names::FactNames;
 use std::collections::BTreeMap;
 
 /// The kind of an attribute or of a property.
@@ -38,11 +39,16 @@ pub struct Schema {
     pub(crate) prefixes: BTreeMap<Box<str>, Kind>,
     pub(crate) events: BTreeMap<Box<str>, EventSchema>,
     pub(crate) affinities: BTreeMap<Box<str>, AffinitySchema>,
+    pub(crate) facts: FactNames,
+    /// What the engine records itself; never declared, and never among the events of `any`.
+    pub(crate) own_events: BTreeMap<Box<str>, EventSchema>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventSchema {
     pub(crate) properties: BTreeMap<Box<str>, Kind>,
+    /// Properties whose values may be of any kind.
+    pub(crate) any_kind: Vec<&'static str>,
     /// Properties that are lists of objects, with the fields of those.
     pub(crate) lists: BTreeMap<Box<str>, BTreeMap<Box<str>, Kind>>,
 }
@@ -69,6 +75,8 @@ impl Schema {
             prefixes: BTreeMap::new(),
             events: BTreeMap::new(),
             affinities: BTreeMap::new(),
+            facts: FactNames::default(),
+            own_events: own_events(),
         };
         schema.attribute("timezone", Kind::String).attribute("group.id", Kind::String);
         schema.property("page", "name", Kind::String).property("screen", "name", Kind::String);
@@ -149,9 +157,30 @@ impl Schema {
         self
     }
 
+    /// What is known of an event, whoever records it.
+    pub(crate) fn event_schema(&self, name: &str) -> Option<&EventSchema> {
+        self.own_events.get(name).or_else(|| self.events.get(name))
+    }
+
+    /// The names of all events.
+    pub(crate) fn event_names(&self) -> impl Iterator<Item = &str> {
+        self.events.keys().chain(self.own_events.keys()).map(|name| &**name)
+    }
+
     pub(crate) fn attribute_kind(&self, name: &str) -> Option<Kind> {
         self.attributes.get(name).copied().or_else(|| {
             self.prefixes.iter().find(|(prefix, _)| name.starts_with(&***prefix)).map(|(_, kind)| *kind)
         })
     }
+}
+
+/// Texts are all that the engine notes itself, but for the values of attributes and the keys of segments.
+fn own_events() -> BTreeMap<Box<str>, EventSchema> {
+    let is_any_kind = |property: &&str| ["from", "to", "key"].contains(property);
+    let schema = |properties: &[&'static str]| {
+        let (any_kind, texts): (Vec<&str>, Vec<&str>) = properties.iter().copied().partition(is_any_kind);
+        let properties = texts.into_iter().map(|name| (name.into(), Kind::String)).collect();
+        EventSchema { properties, any_kind, ..EventSchema::default() }
+    };
+    OWN_EVENTS.iter().map(|(name, properties)| ((*name).into(), schema(properties))).collect()
 }

@@ -1,4 +1,4 @@
-use crate::profile::{EventKind, Packed, Profile, Row};
+use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
 use crate::segment::index::GateId;
 use crate::segment::places::Mask;
 use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
@@ -72,7 +72,7 @@ impl Marks {
 
 impl Scratch {
     /// Begins a look at a user, or another one after something happened.
-    pub(crate) fn begin(&mut self, plan: &Plan, profile: &Profile) {
+    pub(crate) fn begin(&mut self, plan: &Plan, store: &ProfileStore, user: UserKey) {
         let kinds = plan.keep.kinds().len();
         if self.facts.len() != plan.slots.len()
             || self.masks.len() != plan.sources.len()
@@ -93,7 +93,7 @@ impl Scratch {
         for slot in self.filled.drain(..) {
             self.facts[slot.0 as usize] = Packed::MISSING;
         }
-        for attribute in profile.attributes.iter() {
+        for attribute in store.get(user).attributes.iter().chain(store.world.iter()) {
             if let Some(slot) = plan.slot_of.get(&attribute.name) {
                 self.facts[slot.0 as usize] = attribute.value;
                 self.filled.push(*slot);
@@ -192,10 +192,14 @@ impl Scratch {
         std::mem::take(&mut self.edits)
     }
 
-    pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>, mut edits: Edits) {
+    pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>) {
         candidates.clear();
+        self.candidates = candidates;
+    }
+
+    pub(crate) fn give_back_edits(&mut self, mut edits: Edits) {
         edits.clear();
-        (self.candidates, self.edits) = (candidates, edits);
+        self.edits = edits;
     }
 
     pub(crate) fn fact(&self, slot: SlotId) -> Packed {

@@ -44,7 +44,7 @@ impl<'p> Subject<'p> {
         let mut store = plan.empty_store();
         let user = store.nobody();
         let mut subject = Subject { plan, store, user, scratch: Scratch::default(), marks: Marks::default() };
-        subject.scratch.begin(plan, subject.store.get(user));
+        subject.scratch.begin(plan, &subject.store, user);
         subject
     }
 

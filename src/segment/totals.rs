@@ -169,6 +169,14 @@ impl Look<'_> {
         self.add_up(notes);
     }
 
+    /// Adds what was recorded last to the totals, where no segment asks for it: a journey or a placement may.
+    pub(crate) fn note_recorded(&mut self) {
+        if let Some(recorded) = self.recorded.pop() {
+            self.note_events(&recorded);
+            self.recorded.push(recorded);
+        }
+    }
+
     /// Adds what was noted to the totals, in order, and gives what they were before.
     pub(crate) fn add_up(&mut self, mut notes: Notes) -> Before {
         let mut before = Before::default();
@@ -191,7 +199,7 @@ impl Look<'_> {
     /// more cannot be known.
     #[allow(dead_code)] // for redefinition
     pub(crate) fn work_out_total(&mut self, id: TotalId) {
-        self.scratch.begin(self.plan, self.store.get(self.user));
+        self.scratch.begin(self.plan, self.store, self.user);
         let evaluation = self.evaluation();
         let source = self.plan.totals[id.0 as usize].source;
         let rows = evaluation.rows();
@@ -255,6 +263,7 @@ mod tests {
             let user = store.nobody();
             let (mut scratch, mut memberships) = (Scratch::default(), Memberships::default());
             let (mut dropped, mut changes, mut applied) = (0, Vec::new(), Applied::default());
+            let mut recorded = Vec::new();
             let start = Instant::from_millis(1_790_000_000_000);
             for n in 0..count {
                 let now = start + Duration::minutes(n);
@@ -268,8 +277,10 @@ mod tests {
                     now,
                     dropped: &mut dropped,
                     changes: &mut changes,
+                    recorded: &mut recorded,
                 };
-                memberships.refresh(&mut look, Touch::Message(&applied));
+                let mut candidates = memberships.candidates(&mut look, Touch::Message(&applied));
+                memberships.refresh_below(&mut look, Touch::Message(&applied), &mut candidates, u32::MAX);
                 applied.clear(&mut store.symbols);
             }
             let rows = |store: &crate::profile::ProfileStore| {
@@ -293,6 +304,7 @@ mod tests {
                 now,
                 dropped: &mut dropped,
                 changes: &mut changes,
+                recorded: &mut recorded,
             };
             (0..plan.totals.len() as u32).for_each(|id| look.work_out_total(TotalId(id)));
             assert_eq!(rows(&store), expected);

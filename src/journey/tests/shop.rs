@@ -254,7 +254,7 @@ impl Shop {
             "suppressed" => Delivery::Suppressed,
             _ => panic!("{delivery}"),
         };
-        self.journeys.acknowledge(id, delivery, self.now)
+        self.journeys.acknowledge(id, delivery, self.now).acknowledged
     }
 
     fn input(&mut self, who: &str, what: &str, more: &[&str]) {
@@ -315,7 +315,7 @@ impl Shop {
         let mut changes = Vec::new();
         let row = memberships.entry(user).or_default();
         let (mut scratch, mut dropped, now) = (Scratch::default(), 0, *now);
-        let look = Look {
+        let mut look = Look {
             plan,
             store,
             scratch: &mut scratch,
@@ -323,8 +323,10 @@ impl Shop {
             now,
             dropped: &mut dropped,
             changes: &mut changes,
+            recorded: &mut Vec::new(),
         };
-        row.refresh(&mut { look }, touch);
+        let mut candidates = row.candidates(&mut look, touch);
+        row.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
         let render = |request: &RenderRequest<'_>| {
             if request.event.is_some_and(|event| event.get("broken").is_some()) {
                 return Err("broken".into());

@@ -1,0 +1,216 @@
+//! A look at users: what changed of their memberships, and what follows from that.
+
+use crate::decision::RenderContext;
+use crate::engine::partition::NEVER;
+use crate::engine::{Outcome, Partition};
+use crate::journey::{Context, EventOccurrence, RenderRequest};
+use crate::model::{Instant, Value};
+use crate::profile::{Applied, UserKey};
+use crate::segment::{Change, EventView, Look, Memberships, Plan, Touch};
+
+/// A user to whom something happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touched<'a> {
+    pub(super) user: UserKey,
+    pub(super) touch: Touch<'a>,
+    /// The event that the host reported.
+    pub(super) event: Option<EventOccurrence<'a>>,
+    /// With the events that the engine recorded itself.
+    pub(super) own: &'a Applied,
+}
+
+impl Touched<'_> {
+    /// A user for whom only time has passed.
+    fn by_time(user: UserKey) -> Touched<'static> {
+        static NOTHING: Applied = Applied::new();
+        Touched { user, touch: Touch::Time, event: None, own: &NOTHING }
+    }
+}
+
+/// Most rounds of segments and journeys that follow from one another at one instant.
+const ROUNDS_MAX: usize = 16;
+
+impl Partition {
+    /// Looks at the users who were touched and at everybody who is due, in order of their ids.
+    pub(super) fn settle(&mut self, touched: &[Touched<'_>], now: Instant, outcome: &mut Outcome) {
+        if !touched.is_empty() {
+            self.next_batch(now);
+        }
+        let mut due = std::mem::take(&mut self.due);
+        for touched in touched {
+            if !due.contains(&touched.user) {
+                due.push(touched.user);
+            }
+        }
+        if due.len() > 1 {
+            due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        }
+        for user in due.drain(..) {
+            match touched.iter().find(|touched| touched.user == user) {
+                Some(touched) => self.look(touched, now, outcome),
+                None => self.look(&Touched::by_time(user), now, outcome),
+            }
+        }
+        self.due = due;
+    }
+
+    /// Looks at every user, in order of their ids: something is another thing for everyone now. O(users · log users).
+    pub(super) fn settle_all(&mut self, touch: Touch<'_>, now: Instant, outcome: &mut Outcome) {
+        self.next_batch(now);
+        self.due.clear();
+        let mut users: Vec<UserKey> = self.store.iter().map(|(user, _)| user).collect();
+        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        for user in users {
+            self.look(&Touched { touch, ..Touched::by_time(user) }, now, outcome);
+        }
+    }
+
+    /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
+    /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
+    fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
+        let Touched { user, mut touch, ref event, own } = *touched;
+        let from = outcome.changes.len();
+        let mut recorded = std::mem::take(&mut self.recorded);
+        let late = self.compiled.plan.echoes.strata.late();
+        let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
+        let mut candidates = memberships.candidates(&mut look, touch);
+        memberships.refresh_below(&mut look, touch, &mut candidates, late);
+        self.count(&outcome.changes[from..]);
+        self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
+        let mut rounds = 0;
+        while !self.journey_facts.is_empty() || !candidates.is_empty() {
+            let told = recorded.len();
+            let is_moved = self.move_in_journeys(user, now, &mut recorded);
+            if !is_moved && candidates.is_empty() {
+                break;
+            }
+            rounds += 1;
+            let place = outcome.changes.len();
+            let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
+            if is_moved {
+                memberships.hear(&mut look, &mut candidates, 0);
+            }
+            memberships.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
+            self.count(&outcome.changes[place..]);
+            if rounds > ROUNDS_MAX {
+                self.loops_cut += 1;
+                break;
+            }
+            self.follow(user, None, None, (&recorded[told..], place), now, outcome);
+            // Once all were looked at, what comes has been recorded.
+            touch = Touch::Time;
+        }
+        if rounds > 0 {
+            outcome.changes[from..].sort_by_key(|change| change.id);
+        }
+        self.note_members(user, matches!(touched.touch, Touch::First(_)), &outcome.changes[from..]);
+        if !recorded.is_empty() {
+            recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
+            self.store.drop_ended_facts(user);
+        }
+        self.recorded = recorded;
+        self.scratch.get_mut().give_back(candidates);
+        self.schedule(user, now);
+    }
+
+    /// Keeps the sets of members as the memberships are.
+    fn note_members(&mut self, user: UserKey, is_first: bool, changes: &[Change]) {
+        let Partition { members, users, compiled, .. } = self;
+        let memberships = &users[user.0 as usize].memberships;
+        for change in changes {
+            members.note(change.id, user, memberships.contains(&compiled.plan, change.id));
+        }
+        if is_first {
+            // What is default and did not even begin is no change.
+            memberships.outside().for_each(|segment| members.note(segment, user, false));
+        }
+    }
+
+    /// What a look at a user's memberships works with.
+    fn look_at<'a>(
+        &'a mut self,
+        user: UserKey,
+        now: Instant,
+        changes: &'a mut Vec<Change>,
+        recorded: &'a mut Vec<Applied>,
+    ) -> (&'a mut Memberships, Look<'a>) {
+        let look = Look {
+            plan: &self.compiled.plan,
+            store: &mut self.store,
+            scratch: self.scratch.get_mut(),
+            user,
+            now,
+            dropped: &mut self.parts_dropped,
+            changes,
+            recorded,
+        };
+        (&mut self.users[user.0 as usize].memberships, look)
+    }
+
+    /// Lets journeys follow from an event of the host, from what the engine recorded, from the changes behind a place,
+    /// and from time.
+    fn follow(
+        &mut self,
+        user: UserKey,
+        event: Option<&EventOccurrence<'_>>,
+        own: Option<&Applied>,
+        (recorded, from): (&[Applied], usize),
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
+        let plan = &self.compiled.plan;
+        let decisions = &self.compiled.decisions;
+        let store = &self.store;
+        let render = |request: &RenderRequest<'_>| {
+            let context = RenderContext {
+                user: Some((store, request.user)),
+                key: request.key,
+                event: request.event,
+                request: None,
+            };
+            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
+        };
+        let context = Context { plan, store, now, render: &render };
+        let Outcome { changes, notes, .. } = outcome;
+        let changes = &changes[from..];
+        let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
+        for event in own.into_iter().chain(recorded).flat_map(|applied| own_events(plan, applied)) {
+            is_followed |= self.journeys.on_event(&context, user, &event, notes);
+        }
+        is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
+        let row = &mut self.users[user.0 as usize];
+        if is_followed || row.journey_due <= now {
+            self.journeys.on_time(&context, user, notes);
+            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+        }
+    }
+
+    /// Writes down who is in which journey now, where segments ask. Gives whether somebody else is than before.
+    fn move_in_journeys(&mut self, user: UserKey, now: Instant, recorded: &mut Vec<Applied>) -> bool {
+        let mut moved = Applied::default();
+        for (journey, fact) in &self.journey_facts {
+            let is_in = self.journeys.is_in(user, *journey);
+            if is_in == self.store.fact(user, *fact).is_missing() {
+                let name = self.store.symbols.text(*fact).to_owned();
+                let value = Value::from(is_in.then_some(true));
+                self.store.set_fact(user, &name, &value, now, &mut moved);
+            }
+        }
+        let is_moved = !moved.attributes.is_empty();
+        if is_moved {
+            recorded.push(moved);
+        }
+        is_moved
+    }
+}
+
+/// The events of what was noted that the engine recorded itself.
+fn own_events<'a>(plan: &'a Plan, applied: &'a Applied) -> impl Iterator<Item = EventOccurrence<'a>> {
+    let events = &applied.events[applied.events.len() - applied.own.len()..];
+    events.iter().zip(&applied.own).map(|((kind, start), properties)| EventOccurrence {
+        name: &plan.keep.kind(*kind).name,
+        view: EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] },
+        properties,
+        at: Instant::from_millis(applied.at),
+    })
+}

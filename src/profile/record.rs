@@ -1,0 +1,116 @@
+//! Events that the engine records itself, and facts that it writes.
+
+use crate::model::{Instant, Object, Value};
+use crate::profile::attributes::Attribute;
+use crate::profile::facts::Fact;
+use crate::profile::keep::Source;
+use crate::profile::{Applied, EventKind, Horizon, Packed, ProfileStore, Symbol, UserKey};
+
+impl ProfileStore {
+    /// Begins to note what happens at an instant.
+    pub(crate) fn begin(&mut self, at: Instant, out: &mut Applied) {
+        self.arrivals += 1;
+        out.arrival = self.arrivals as u32;
+        out.at = at.as_millis();
+    }
+
+    /// Keeps the events that were noted, from a place on, as far as definitions look back at them.
+    pub(super) fn keep_events(&mut self, user: UserKey, from: usize, now: Instant, out: &Applied) {
+        let Self { keep, symbols, profiles, rings, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let mut moved = false;
+        for (kind, start) in &out.events[from..] {
+            let keep_kind = keep.kind(*kind);
+            if keep_kind.horizon == Horizon::None && !keep_kind.session {
+                continue;
+            }
+            if profile.history.is_full() {
+                moved |= profile.history.prune(now, &profile.session, keep, symbols);
+            }
+            let values = &out.values[*start..][..keep_kind.columns.len()];
+            values.iter().for_each(|value| {
+                symbols.share(*value);
+            });
+            moved |= profile.history.insert(Instant::from_millis(out.at), *kind, out.arrival, values);
+        }
+        if moved {
+            rings.remove(&user);
+        }
+    }
+
+    /// Whether a definition reads an event that the engine would record.
+    pub(crate) fn is_read(&self, event: &str) -> bool {
+        self.keep.kind_of(event) != EventKind::OTHER
+    }
+
+    /// Records an event of the engine's own, if a definition reads it. It makes no session and feeds no affinity.
+    pub(crate) fn record(
+        &mut self,
+        user: UserKey,
+        event: &str,
+        properties: Object,
+        now: Instant,
+        out: &mut Applied,
+    ) {
+        if !self.is_read(event) {
+            return;
+        }
+        let kind = self.keep.kind_of(event);
+        let (from, start, context) = (out.events.len(), out.values.len(), Object::new());
+        let source = Source { own: &properties, outer: None, context: &context, name: None };
+        self.keep.kind(kind).pack(&source, &mut self.symbols, &mut out.values);
+        out.events.push((kind, start));
+        out.own.push(properties);
+        self.keep_events(user, from, now, out);
+    }
+
+    /// Records `attribute.changed` for what a message changed.
+    pub(super) fn record_changes(&mut self, user: UserKey, now: Instant, out: &mut Applied) {
+        if !self.is_read("attribute.changed") {
+            return;
+        }
+        for place in 0..out.attributes.len() {
+            let (name, before) = out.attributes[place];
+            let mut properties = Object::new();
+            properties.set("name", self.symbols.text(name));
+            properties.set("from", self.symbols.value(before));
+            properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
+            self.record(user, "attribute.changed", properties, now, out);
+        }
+    }
+
+    /// Writes a fact of a user; null is none.
+    pub(crate) fn set_fact(
+        &mut self,
+        user: UserKey,
+        name: &str,
+        value: &Value,
+        at: Instant,
+        out: &mut Applied,
+    ) {
+        let Self { symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let new = Attribute { value: symbols.pack(value), name: symbols.intern(name), written: at };
+        profile.attributes.put(new, symbols, &mut out.attributes);
+    }
+
+    /// Writes a fact for everyone; null is none.
+    pub(crate) fn set_world(&mut self, name: &str, value: &Value, at: Instant, out: &mut Applied) {
+        let symbols = &mut self.symbols;
+        let name = symbols.intern(&Fact::World(name).name());
+        let new = Attribute { value: symbols.pack(value), name, written: at };
+        self.world.put(new, symbols, &mut out.attributes);
+    }
+
+    /// Drops facts that hold no longer and follow from other state, so that their names cost nothing.
+    pub(crate) fn drop_ended_facts(&mut self, user: UserKey) {
+        let Self { symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        profile.attributes.drop_derived(false, symbols);
+    }
+
+    /// The value of a fact of a user.
+    pub(crate) fn fact(&self, user: UserKey, name: Symbol) -> Packed {
+        self.get(user).attributes.get(name)
+    }
+}
