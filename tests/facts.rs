@@ -119,7 +119,7 @@ seen = 'did(any)'
 fn own_events_make_no_session_and_feed_nothing() {
     let mut partition = partition(
         r#"
-changed = 'did(attribute.changed)'
+changed = 'did(attribute.changed in 1d)'
 session = 'session.number >= 1'
 liked = 'affinity("name", "plan") > 0'
 any = 'did(any)'
@@ -135,7 +135,7 @@ any = 'did(any)'
 
 #[test]
 fn what_is_not_read_is_not_recorded() {
-    let mut partition = partition("viewer = 'did(view)'");
+    let mut partition = partition("viewer = 'did(view in 1d)'");
     ingest(&mut partition, 0, Message::identify("ada").with("plan", "pro"));
     ingest(&mut partition, 0, view());
     let profile = partition.profile("ada").unwrap();
@@ -144,7 +144,7 @@ fn what_is_not_read_is_not_recorded() {
 
 #[test]
 fn hosts_cannot_use_the_engines_names() {
-    let mut partition = partition("viewer = 'did(view)'");
+    let mut partition = partition("viewer = 'did(view in 1d)'");
     for (message, words) in [
         (Message::track("ada", "message.opened"), "is an event that the engine records itself"),
         (Message::identify("ada").with("\u{1}list\u{1}vip-2026", true), "no control characters"),
