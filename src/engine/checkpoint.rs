@@ -59,6 +59,7 @@ impl Partition {
         let users: Vec<User> = users.into_values().collect();
         let seen: Vec<String> = self.seen.sorted().iter().map(|hash| format!("{hash:032x}")).collect();
         let journeys = self.journeys.state(&self.store);
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state()))
+        let covered = self.store.covered();
+        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state(), covered))
     }
 }

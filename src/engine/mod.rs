@@ -13,6 +13,7 @@ mod error;
 mod models;
 mod outcome;
 mod partition;
+mod redefine;
 mod seen;
 
 pub use engine::{Engine, EngineBuilder};

@@ -12,6 +12,7 @@ mod identity;
 mod keep;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod redefine;
 mod rings;
 mod session;
 mod store;
@@ -27,6 +28,7 @@ pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};
 pub(crate) use profile::Profile;
+pub(crate) use redefine::{NewKeep, follow};
 pub(crate) use rings::Rings;
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};

@@ -3,8 +3,10 @@ use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
+use crate::profile::redefine::{Moves, NewKeep};
 use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Rings, Symbol, Symbols};
 use hashbrown::HashMap;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -349,6 +351,57 @@ impl ProfileStore {
             _ => 0,
         };
         self.get_mut(user).zone = number;
+    }
+
+    /// Goes on under other definitions. O(all that is kept) where kinds or columns change, else O(users) at most.
+    pub(crate) fn redefine(&mut self, new: NewKeep, now: Instant) {
+        let moves = Moves::new((&self.keep, &self.rules), (&new.keep, &new.rules));
+        let prunes = !moves.is_same_shape || moves.asks_for_more;
+        let Self { keep, symbols, profiles, .. } = self;
+        let attributes: Vec<_> = moves
+            .attributes
+            .iter()
+            .filter_map(|(name, declared)| Some((symbols.get(name)?, *declared)))
+            .collect();
+        for profile in profiles.iter_mut().flatten() {
+            if prunes {
+                // What the old definitions see no longer goes, so that what stays does not depend on when that was
+                // looked at last.
+                profile.history.prune(now, &profile.session, keep, symbols);
+            }
+            if !moves.is_same_shape {
+                profile.history.relocate(&moves.kinds, symbols);
+            }
+            for (name, declared) in &attributes {
+                profile.attributes.redeclare(*name, *declared, symbols);
+            }
+            if !moves.are_rules_same {
+                profile.affinities.relocate(&moves.rules, &new.rules, now, symbols);
+            }
+        }
+        self.rings.clear();
+        self.zones.set_default(new.zone);
+        (self.keep, self.rules, self.session_gap) = (new.keep, new.rules, new.session_gap);
+    }
+
+    /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.
+    pub(crate) fn covered(&self) -> impl Serialize {
+        let mut covered: Vec<(EventKind, Option<&str>, Instant)> = Vec::new();
+        for (kind, keep) in self.keep.kinds() {
+            covered.extend(keep.since.map(|since| (kind, None, since)));
+            for column in &keep.columns {
+                let property = self.keep.property_name(column.property);
+                covered.extend(column.since.map(|since| (kind, Some(property), since)));
+            }
+        }
+        let rules = self.rules.iter();
+        let rules = rules.filter_map(|rule| Some((self.keep.property_name(rule.property), rule.since?)));
+        let name = |kind: EventKind| self.keep.kind(kind).name.to_string();
+        let covered: Vec<_> = covered
+            .into_iter()
+            .map(|(kind, property, since)| (name(kind), property.map(str::to_owned), since))
+            .collect();
+        (covered, rules.map(|(name, since)| (name.to_owned(), since)).collect::<Vec<_>>())
     }
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.

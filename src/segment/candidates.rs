@@ -6,6 +6,7 @@ use crate::segment::index::{Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{Node, NodeId, SegmentId, SourceId};
+use crate::segment::redefine::SegmentMoves;
 use crate::segment::scratch::Marks;
 use smallvec::SmallVec;
 
@@ -27,6 +28,8 @@ pub(crate) enum Touch<'a> {
     First(&'a Applied),
     /// The profile is another one now.
     Everything,
+    /// Other definitions hold now.
+    Redefined(&'a SegmentMoves),
 }
 
 impl Look<'_> {
@@ -40,6 +43,7 @@ impl Look<'_> {
         }
         match touch {
             Touch::Time => {}
+            Touch::Redefined(moves) => moves.changed().iter().for_each(|segment| marks.mark(*segment)),
             Touch::Everything => {
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 let evaluation = self.evaluation();

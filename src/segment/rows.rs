@@ -46,6 +46,16 @@ impl Rows {
         self.tags().binary_search(&tag.0).ok().map(|place| self.at(place))
     }
 
+    /// Rows in order of their tags, each once.
+    pub(crate) fn from_sorted(rows: &[(Tag, i64)]) -> Rows {
+        let tags = rows.iter().map(|(tag, _)| tag.0);
+        let words = |at: i64| [(at as u64 >> 32) as u32, at as u32];
+        let mut all = Vec::with_capacity(3 * rows.len());
+        all.extend(tags);
+        all.extend(rows.iter().flat_map(|(_, at)| words(*at)));
+        Rows(all)
+    }
+
     /// When all of it began.
     pub(crate) fn began(&self) -> Option<i64> {
         (self.tags().first() == Some(&Tag::BEGAN.0)).then(|| self.at(0))
@@ -122,6 +132,7 @@ mod tests {
                     expected.iter().filter(move |(tag, _)| **tag != Tag::BEGAN && (tag.0 >= Tag::DUE) == due);
                 all.map(|(tag, at)| (tag.segment(), *at)).collect::<Vec<_>>()
             };
+            assert_eq!(rows.0, Rows::from_sorted(&expected.clone().into_iter().collect::<Vec<_>>()).0);
             assert_eq!(rows.stays().collect::<Vec<_>>(), of(false));
             assert_eq!(rows.dues().collect::<Vec<_>>(), of(true));
         }
