@@ -15,32 +15,29 @@ use std::collections::BTreeSet;
 
 /// Segments that look at everything for ever, so that all of it is kept.
 fn keepers(of: &ast::Definitions) -> String {
-    let mut conditions = vec!["did(any)".to_owned(), "session.number > 0 and did(any in session)".to_owned()];
-    let mut context = |event: &str| {
-        for path in ["context.device.type", "context.campaign.source"] {
-            conditions.push(format!("did({event} where {path} is present)"));
-        }
-    };
-    let quoted = |event: &str| format!("`{event}`");
-    of.events.iter().for_each(|(event, _)| context(&quoted(event)));
-    context("any");
-    for (event, properties) in &of.events {
-        let event = quoted(event);
-        for (property, kind) in properties {
-            let Kind::Rows(fields) = kind else {
-                conditions.push(format!("last({event}.`{property}`) is present"));
-                conditions.push(format!("last(any.`{property}`) is present"));
-                continue;
-            };
-            let lines = format!("{event}.`{property}`");
-            let scalars = properties.iter().filter(|(_, kind)| !matches!(kind, Kind::Rows(_)));
-            conditions.extend(fields.iter().map(|(field, _)| format!("last({lines}.`{field}`) is present")));
-            conditions.extend(scalars.map(|(name, _)| format!("did({lines} where event.`{name}` is present)")));
-            conditions.push(format!("did({lines} where event.context.device.type is present)"));
-        }
-    }
+    let mut conditions = BTreeSet::from(["session.number > 0 and did(any in session)".to_owned()]);
     conditions.extend(["page", "screen"].map(|event| format!("did({event} where name is present)")));
     conditions.extend(["category", "city"].map(|name| format!("affinity(\"{name}\", \"none\") > 2")));
+    let mut all = vec!["any".to_owned()];
+    for (event, properties) in &of.events {
+        all.push(format!("`{event}`"));
+        for (property, kind) in properties {
+            let Kind::Rows(fields) = kind else {
+                conditions.insert(format!("last(`{event}`.`{property}`) is present"));
+                conditions.insert(format!("last(any.`{property}`) is present"));
+                continue;
+            };
+            let lines = format!("`{event}`.`{property}`");
+            let scalars = properties.iter().filter(|(_, kind)| !matches!(kind, Kind::Rows(_)));
+            conditions.extend(fields.iter().map(|(field, _)| format!("last({lines}.`{field}`) is present")));
+            conditions
+                .extend(scalars.map(|(name, _)| format!("did({lines} where event.`{name}` is present)")));
+            all.push(lines);
+        }
+    }
+    for path in ["context.device.type", "context.campaign.source"] {
+        conditions.extend(all.iter().map(|event| format!("did({event} where {path} is present)")));
+    }
     let line = |(number, condition): (usize, String)| format!("keep{number} = '{condition}'\n");
     conditions.into_iter().enumerate().map(line).collect()
 }
@@ -119,5 +116,8 @@ fn redefined_is_as_if_it_had_always_been_so() {
         let (found, wanted) = (shown(redefined.advance(until)), shown(fresh.advance(until)));
         assert!(found == wanted, "{found:?}, expected {wanted:?} at the end\n{}", context());
     }
-    assert!(carried as u64 > seeds / 4 && later as u64 > seeds, "{carried} carried and {later} later prove little");
+    assert!(
+        carried as u64 > seeds / 4 && later as u64 > seeds,
+        "{carried} carried and {later} later prove little"
+    );
 }

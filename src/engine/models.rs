@@ -2,7 +2,8 @@ use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::model::{Instant, Message, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
-    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recommendation, Recommender, Request,
+    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recommendation,
+    Recommender, Request,
 };
 use hashbrown::HashMap;
 use serde::Serialize;

@@ -112,15 +112,15 @@ impl Partition {
             session_gap: plan.session_gap,
         };
         self.store.redefine(new_keep, now);
-        let moves = SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
+        let moves =
+            SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
         self.models.redefine(&definitions.recommend);
         self.settings = definitions.settings.clone();
         self.seen.set_window(self.settings.dedup_window);
         *self.scratch.get_mut() = Scratch::default();
         self.compiled = Arc::new(compiled);
-        let ended =
-            self.journeys.redefine(&self.compiled.journeys, &self.store, now, &mut outcome.notes);
+        let ended = self.journeys.redefine(&self.compiled.journeys, &self.store, now, &mut outcome.notes);
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
@@ -174,5 +174,40 @@ impl Partition {
         let of = Move { old, new, moves, name, now };
         let memberships = &mut self.users[user.0 as usize].memberships;
         memberships.relocate(&of, &mut self.store.symbols, &mut outcome.changes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Message;
+
+    /// Texts that nothing holds any more are gone, however often definitions change.
+    #[test]
+    fn texts_of_old_definitions_go() {
+        let definitions = |country: &str, property: &str| {
+            let text = format!(
+                "version = 1\n[settings]\nschema = \"lenient\"\n[segments]\na = 'country in [\"{country}\", \"{country}{country}\"]'\n\
+                 b = 'did(view where {property} = \"{country}\")'"
+            );
+            Definitions::from_toml(&text).unwrap()
+        };
+        let (first, second) = (definitions("FR", "sku"), definitions("DE", "city"));
+        let mut partition = Partition::new(&first);
+        let now = Instant::from_millis(0);
+        let view = Message::track("ada", "view").with("sku", "boot").with("city", "Paris");
+        partition.ingest(&view, now).unwrap();
+        let count = |partition: &Partition| partition.store.symbols.texts().count();
+        let mut counts = Vec::new();
+        for definitions in [&second, &first].into_iter().cycle().take(6) {
+            partition.redefine(definitions, now);
+            counts.push(count(&partition));
+        }
+        // The value of a property that is kept no longer went with it.
+        assert_eq!(counts[2..4], counts[4..6]);
+        assert_eq!(counts[0], counts[2]);
+        let mut fresh = Partition::new(&first);
+        fresh.ingest(&Message::track("ada", "view"), now).unwrap();
+        assert_eq!(counts[1], count(&fresh));
     }
 }

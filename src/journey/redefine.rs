@@ -39,7 +39,9 @@ impl<'p> JourneyMoves<'p> {
     }
 
     /// The journeys that go on, each as it was and as it is.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
+    pub(super) fn pairs(
+        &self,
+    ) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
         let pairs = self.to.iter().zip(&self.old.journeys);
         pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
     }
@@ -125,7 +127,9 @@ impl Journeys {
             usize::from(journey) < moves.old.journeys.len() && moves.to(journey).is_none()
         };
         let mut touched: Vec<UserKey> = outbox.users_of(is_gone);
-        touched.extend(users.iter().filter(|(_, known)| known.instances.iter().any(leaves)).map(|(user, _)| *user));
+        touched.extend(
+            users.iter().filter(|(_, known)| known.instances.iter().any(leaves)).map(|(user, _)| *user),
+        );
         touched.sort_unstable();
         touched.dedup();
         // A user and a visitor may have the same id.

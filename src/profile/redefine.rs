@@ -115,8 +115,11 @@ impl Moves {
             })
             .collect();
         attributes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let by_property: HashMap<&str, u32, ahash::RandomState> =
-            new_rules.iter().zip(0..).map(|(rule, number)| (new.property_name(rule.property), number)).collect();
+        let by_property: HashMap<&str, u32, ahash::RandomState> = new_rules
+            .iter()
+            .zip(0..)
+            .map(|(rule, number)| (new.property_name(rule.property), number))
+            .collect();
         let rules: Vec<_> = old_rules
             .iter()
             .map(|rule| {
@@ -169,7 +172,8 @@ fn kind_move(kind: EventKind, numbers: &[Option<EventKind>], old: &Keep, new: &K
             ColumnMove { from, declared }
         })
         .collect();
-    let stays = |(column, place): (&ColumnMove, usize)| column.from == Some(place) && column.declared.is_none();
+    let stays =
+        |(column, place): (&ColumnMove, usize)| column.from == Some(place) && column.declared.is_none();
     let is_same = columns.len() == width && columns.iter().zip(0..).all(stays);
     let dropped =
         (0..width).filter(|place| columns.iter().all(|column| column.from != Some(*place))).collect();
@@ -223,5 +227,88 @@ fn since(old: &KindKeep, new: &KindKeep, now: Instant) -> Option<Instant> {
         Horizon::None => Some(now),
         Horizon::For(age) => old.since.max(Some(now - age)),
         Horizon::Forever => old.since,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1_700_000_000_000);
+
+    /// A kind with a horizon in days, or for the session, and its properties.
+    type Kind<'a> = (&'a str, Horizon, bool, &'a [&'a str]);
+
+    fn keep(kinds: &[Kind<'_>]) -> Arc<Keep> {
+        let mut keep = Keep::default();
+        for (name, horizon, session, properties) in kinds {
+            let kind = if name.is_empty() { EventKind::OTHER } else { keep.add_kind(name).unwrap() };
+            keep.extend_horizon(kind, *horizon);
+            if *session {
+                keep.keep_session(kind);
+            }
+            for property in *properties {
+                let property = keep.add_property(property).unwrap();
+                assert!(keep.add_column(kind, property, false));
+            }
+        }
+        Arc::new(keep)
+    }
+
+    fn after(old: &Keep, new: Arc<Keep>, now: Instant) -> Arc<Keep> {
+        follow((old, &[]), (&new, &Arc::from([])), now).0
+    }
+
+    fn days(n: i64) -> Horizon {
+        Horizon::For(Duration::days(n))
+    }
+
+    #[test]
+    fn covered_since_follows_from_what_was_kept() {
+        let ago = |n: i64| Some(NOW - Duration::days(n));
+        // Horizon and session before and after, and since when that is covered.
+        for (old, old_session, new, new_session, expected) in [
+            (days(7), false, days(7), false, None),
+            (days(7), false, days(3), false, None),
+            (days(7), false, days(30), false, ago(7)),
+            (days(7), false, Horizon::Forever, false, ago(7)),
+            (Horizon::Forever, false, Horizon::Forever, true, None),
+            (Horizon::None, false, days(1), false, ago(0)),
+            (Horizon::None, true, days(1), true, ago(0)),
+            (Horizon::None, true, Horizon::None, true, None),
+            (Horizon::None, false, Horizon::None, true, ago(0)),
+            (days(7), false, Horizon::None, true, ago(7)),
+            (days(7), true, Horizon::None, true, None),
+            (days(7), false, Horizon::None, false, None),
+        ] {
+            let before = keep(&[("view", old, old_session, &["sku"])]);
+            // Other numbers on the way.
+            let next =
+                keep(&[("open", days(1), false, &["city"]), ("view", new, new_session, &["sku", "price"])]);
+            let next = after(&before, next, NOW);
+            let view = next.kind_of("view");
+            let told = format!("{old:?} {old_session} to {new:?} {new_session}");
+            assert_eq!(next.covered_since(view, None), expected, "{told}");
+            assert_eq!(next.covered_since(view, next.property("sku")), expected, "{told}");
+            assert_eq!(next.covered_since(view, next.property("price")), Some(NOW), "{told}");
+            assert_eq!(next.covered_since(next.kind_of("open"), None), Some(NOW), "{told}");
+        }
+    }
+
+    #[test]
+    fn covered_since_stays_and_may_come_later() {
+        let day = |n: i64| NOW + Duration::days(n);
+        let mut known = keep(&[("view", days(1), false, &[])]);
+        for (at, horizon, expected) in [
+            (0, days(30), Some(day(-1))),
+            (5, days(30), Some(day(-1))),
+            (6, days(3), Some(day(-1))),
+            (100, days(90), Some(day(97))),
+            (101, Horizon::None, None),
+            (102, days(1), Some(day(102))),
+        ] {
+            known = after(&known, keep(&[("view", horizon, false, &[])]), day(at));
+            assert_eq!(known.covered_since(known.kind_of("view"), None), expected, "at {at}");
+        }
     }
 }

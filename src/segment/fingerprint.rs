@@ -73,7 +73,8 @@ impl Parted {
 
 /// Elements of a list are known by their event and the list's path.
 fn kind_hashes(keep: &Keep) -> Vec<u128> {
-    let mut hashes: Vec<u128> = keep.kinds().map(|(_, kind)| Parted::of(0).text(&kind.name).finish()).collect();
+    let mut hashes: Vec<u128> =
+        keep.kinds().map(|(_, kind)| Parted::of(0).text(&kind.name).finish()).collect();
     for (_, kind) in keep.kinds() {
         for (path, lines) in &kind.lines {
             hashes[lines.0 as usize] = Parted::of(1).text(&kind.name).text(path).finish();
@@ -112,9 +113,7 @@ impl Work<'_> {
     }
 
     fn parts(&mut self, parts: &Parts) -> u128 {
-        let mut hash = Parted::of(5)
-            .hash(self.property(parts.by))
-            .number(self.plan.parts_max as i64);
+        let mut hash = Parted::of(5).hash(self.property(parts.by)).number(self.plan.parts_max as i64);
         for (kinds, window) in &parts.reads {
             hash = hash.hash(self.kinds(kinds)).hash(self.window(window));
         }
@@ -151,7 +150,9 @@ impl Work<'_> {
         let hash = Parted::of(8).hash(self.kinds(&source.kinds));
         let hash = match source.filter {
             Filter::None => hash.number(0),
-            Filter::Text(property, text) => hash.number(1).hash(self.property(property)).text(self.text(text)),
+            Filter::Text(property, text) => {
+                hash.number(1).hash(self.property(property)).text(self.text(text))
+            }
             Filter::Number(property, comparison, bits) => hash
                 .number(2)
                 .hash(self.property(property))
@@ -170,9 +171,7 @@ impl Work<'_> {
             Window::Calendar(period, back) => {
                 Parted::of(12).number(*period as i64).number((*back).into()).text(self.plan.zone.name())
             }
-            Window::SinceLast(last) => {
-                Parted::of(13).hash(self.source(last.0)).hash(self.window(&last.1))
-            }
+            Window::SinceLast(last) => Parted::of(13).hash(self.source(last.0)).hash(self.window(&last.1)),
             Window::Since(at) => Parted::of(14).number(*at),
             Window::Before(at) => Parted::of(15).number(*at),
             Window::Between(from, to) => Parted::of(16).number(*from).number(*to),
@@ -325,9 +324,9 @@ impl Work<'_> {
             Node::AnyIn(..) => Parted::of(62),
             Node::AllIn(..) => Parted::of(63),
             Node::IsMissing(_) => Parted::of(64),
-            Node::Chain(_, rest) => rest
-                .iter()
-                .fold(Parted::of(65), |hash, (operator, _)| hash.number(*operator as i64)),
+            Node::Chain(_, rest) => {
+                rest.iter().fold(Parted::of(65), |hash, (operator, _)| hash.number(*operator as i64))
+            }
             Node::Negative(_) => Parted::of(66),
             Node::Lower(_) => Parted::of(67),
             Node::Length(_) => Parted::of(68),
