@@ -53,8 +53,8 @@ impl Models {
         let names = std::mem::replace(&mut self.contexts, popularity_contexts.clone());
         let mut known: HashMap<Box<str>, Popularity, ahash::RandomState> =
             names.into_iter().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
-        let model = |name: &Box<str>| known.remove(name).unwrap_or_else(|| of_context(popularity, name));
-        self.models = popularity_contexts.iter().map(model).collect();
+        let model = |name: &str| known.remove(name).unwrap_or_else(|| of_context(popularity, name));
+        self.models = popularity_contexts.iter().map(|name| &**name).map(model).collect();
     }
 
     pub(crate) fn items(&self) -> &Items {
