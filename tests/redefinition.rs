@@ -62,10 +62,12 @@ fn partition(definitions: &Definitions) -> Partition {
     partition
 }
 
-/// One row: segments before, segments after, what is reported at minute 10, and what comes until minute 100,000.
+/// Name, segments before and after, what is reported at minute 10, and what comes until minute 100,000.
+type Row<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn what_changes_is_reported_at_once_and_what_stays_goes_on() {
-    let table: &[(&str, &str, &str, &[&str], &[&str])] = &[
+    let table: &[Row<'_>] = &[
         (
             "nothing",
             "a = 'did(view in 1h)'",

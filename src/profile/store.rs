@@ -386,22 +386,17 @@ impl ProfileStore {
 
     /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.
     pub(crate) fn covered(&self) -> impl Serialize {
-        let mut covered: Vec<(EventKind, Option<&str>, Instant)> = Vec::new();
-        for (kind, keep) in self.keep.kinds() {
-            covered.extend(keep.since.map(|since| (kind, None, since)));
-            for column in &keep.columns {
-                let property = self.keep.property_name(column.property);
-                covered.extend(column.since.map(|since| (kind, Some(property), since)));
+        let property = |property| self.keep.property_name(property).to_owned();
+        let mut covered: Vec<(String, Option<String>, Instant)> = Vec::new();
+        for (_, kind) in self.keep.kinds() {
+            covered.extend(kind.since.map(|since| (kind.name.to_string(), None, since)));
+            for column in &kind.columns {
+                let name = || Some(property(column.property));
+                covered.extend(column.since.map(|since| (kind.name.to_string(), name(), since)));
             }
         }
-        let rules = self.rules.iter();
-        let rules = rules.filter_map(|rule| Some((self.keep.property_name(rule.property), rule.since?)));
-        let name = |kind: EventKind| self.keep.kind(kind).name.to_string();
-        let covered: Vec<_> = covered
-            .into_iter()
-            .map(|(kind, property, since)| (name(kind), property.map(str::to_owned), since))
-            .collect();
-        (covered, rules.map(|(name, since)| (name.to_owned(), since)).collect::<Vec<_>>())
+        let rules = self.rules.iter().filter_map(|rule| Some((property(rule.property), rule.since?)));
+        (covered, rules.collect::<Vec<_>>())
     }
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
