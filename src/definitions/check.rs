@@ -5,7 +5,7 @@ use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
-use crate::segment::{Plan, fingerprints};
+use crate::segment::{Fingerprints, Plan, fingerprints};
 use hashbrown::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -16,18 +16,18 @@ pub(crate) struct Compiled {
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: Arc<DecisionPlan>,
     /// Worked out when definitions take the place of others.
-    fingerprints: OnceLock<Box<[u128]>>,
+    fingerprints: OnceLock<Fingerprints>,
 }
 
 impl Compiled {
-    /// By segment: what it means, by names and values alone.
-    pub(crate) fn fingerprints(&self) -> &[u128] {
-        self.fingerprints.get_or_init(|| fingerprints(&self.plan).into())
+    /// What each segment and total means, by names and values alone.
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        self.fingerprints.get_or_init(|| fingerprints(&self.plan))
     }
 
     /// The same with another plan for the same texts, such as one that speaks the numbers of a store.
     pub(crate) fn with(&self, plan: Plan) -> Compiled {
-        let fingerprints = OnceLock::from(Box::from(self.fingerprints()));
+        let fingerprints = OnceLock::from(self.fingerprints().clone());
         Compiled { plan, journeys: self.journeys.clone(), decisions: self.decisions.clone(), fingerprints }
     }
 }

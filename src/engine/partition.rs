@@ -9,7 +9,9 @@ use crate::journey::{
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentId, SegmentStats, Touch};
+use crate::segment::{
+    EventView, Look, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch, Transition,
+};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -57,7 +59,8 @@ pub struct Partition {
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
-    parts_dropped: u64,
+    pub(super) members: Members,
+    pub(super) parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     applied: Applied,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
@@ -110,6 +113,7 @@ impl Partition {
             clock: Instant::MIN,
             sequence: 0,
             stats: vec![SegmentStats::default(); plan.segments.len()],
+            members: Members::new(plan),
             parts_dropped: 0,
             applied: Applied::default(),
             scratch: Mutex::default(),
@@ -331,7 +335,7 @@ impl Partition {
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
         let touch = match (everything, is_new) {
-            (true, _) => Touch::Everything,
+            (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };
@@ -360,13 +364,10 @@ impl Partition {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
-        self.count(&outcome.changes[from..]);
-    }
-
-    fn count(&mut self, changes: &[Change]) {
-        for change in changes {
+        for change in &outcome.changes[from..] {
             self.stats[change.id.0 as usize].note(change.transition);
         }
+        self.members.forget(user);
     }
 
     // --- time
@@ -453,6 +454,16 @@ impl Partition {
         let changes = &outcome.changes[from..];
         for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
             self.stats[change.id.0 as usize].note(change.transition);
+            // A user is in a keyed segment as long as any part is.
+            let is_member = match change.key {
+                None => change.transition == Transition::Entered,
+                Some(_) => row.memberships.contains(plan, change.id),
+            };
+            self.members.note(change.id, user, is_member);
+        }
+        if let Touch::First(_) = touch {
+            // What is default and did not even begin is no change.
+            row.memberships.outside().for_each(|segment| self.members.note(segment, user, false));
         }
         let decisions = &self.compiled.decisions;
         let store = &self.store;

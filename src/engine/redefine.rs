@@ -4,8 +4,8 @@ use crate::definitions::{Compiled, Definitions};
 use crate::engine::partition::NEVER;
 use crate::engine::{Outcome, Partition};
 use crate::model::{Duration, Instant};
-use crate::profile::{NewKeep, Symbol, UserKey, follow};
-use crate::segment::{Move, Scratch, SegmentMoves, Touch};
+use crate::profile::{NewKeep, Symbol, TotalId, UserKey, follow};
+use crate::segment::{Look, Move, Scratch, SegmentMoves, Touch};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -43,6 +43,13 @@ pub(super) struct Ready<'d> {
     definitions: &'d Definitions,
     compiled: Compiled,
     texts: Vec<Symbol>,
+}
+
+/// By old number of a total, the one of the same meaning.
+fn total_moves(old: &Compiled, new: &Compiled) -> Vec<Option<TotalId>> {
+    let numbers = new.fingerprints().totals.iter().zip(0..).map(|(print, number)| (*print, TotalId(number)));
+    let numbers: HashMap<u128, TotalId, ahash::RandomState> = numbers.collect();
+    old.fingerprints().totals.iter().map(|print| numbers.get(print).copied()).collect()
 }
 
 impl Partition {
@@ -105,13 +112,16 @@ impl Partition {
         let plan = &mut compiled.plan;
         (plan.keep, plan.rules) =
             follow((&self.store.keep, &self.store.rules), (&plan.keep, &plan.rules), now);
+        let totals = total_moves(&old, &compiled);
+        let plan = &compiled.plan;
         let new_keep = NewKeep {
             keep: plan.keep.clone(),
             rules: plan.rules.clone(),
             zone: plan.zone.clone(),
             session_gap: plan.session_gap,
+            totals: totals.clone(),
         };
-        self.store.redefine(new_keep, now);
+        let drops = self.store.redefine(new_keep, now);
         let moves =
             SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
@@ -120,6 +130,11 @@ impl Partition {
         self.seen.set_window(self.settings.dedup_window);
         *self.scratch.get_mut() = Scratch::default();
         self.compiled = Arc::new(compiled);
+        self.members.relocate(&moves, &self.compiled.plan, self.store.iter().map(|(user, _)| user));
+        self.work_out_totals(&totals, now);
+        if drops {
+            self.store.prune(now);
+        }
         let ended = self.journeys.redefine(&self.compiled.journeys, &self.store, now, &mut outcome.notes);
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
@@ -128,6 +143,28 @@ impl Partition {
         let old_texts = std::mem::replace(&mut self.texts, texts);
         old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
         outcome
+    }
+
+    /// Works the totals that are new out of the events that are kept, for everybody.
+    fn work_out_totals(&mut self, moves: &[Option<TotalId>], now: Instant) {
+        let compiled = self.compiled.clone();
+        let numbers = (0..compiled.plan.totals.len()).map(|number| TotalId(number as u32));
+        let new: Vec<TotalId> = numbers.filter(|id| !moves.contains(&Some(*id))).collect();
+        if new.is_empty() {
+            return;
+        }
+        for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+            let mut look = Look {
+                plan: &compiled.plan,
+                store: &mut self.store,
+                scratch: self.scratch.get_mut(),
+                user,
+                now,
+                dropped: &mut self.parts_dropped,
+                changes: &mut Vec::new(),
+            };
+            new.iter().for_each(|id| look.work_out_total(*id));
+        }
     }
 
     /// Moves everybody's memberships, and looks at what may have changed.

@@ -2,7 +2,7 @@
 
 use crate::model::{Duration, Instant, Value, Zone};
 use crate::profile::keep::KindKeep;
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, PropertyId, Symbols};
+use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, PropertyId, Symbols, TotalId};
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub(crate) struct NewKeep {
     pub(crate) rules: Arc<[AffinityRule]>,
     pub(crate) zone: Zone,
     pub(crate) session_gap: Duration,
+    /// By old number of a total, its new one; nothing where it is gone.
+    pub(crate) totals: Vec<Option<TotalId>>,
 }
 
 /// How what is kept finds its new place. Kinds, properties and rules are known by their names.
@@ -22,6 +24,8 @@ pub(crate) struct Moves {
     pub(crate) kinds: Vec<KindMove>,
     /// Whether all kinds and columns stay where they are.
     pub(crate) is_same_shape: bool,
+    /// Whether events of some kind are kept no longer. They move, so that totals can be worked out of them, and go then.
+    pub(crate) drops: bool,
     /// Whether something is asked for that the old definitions may or may not have dropped already.
     pub(crate) asks_for_more: bool,
     /// Attributes that are declared as instants now and were not, or the other way.
@@ -34,7 +38,7 @@ pub(crate) struct Moves {
 /// Where the events of a kind go.
 #[derive(Debug)]
 pub(crate) struct KindMove {
-    /// Nothing where its events are kept no longer.
+    /// Nothing for elements of a list that nothing names any longer.
     pub(crate) to: Option<EventKind>,
     /// By new place of a column.
     pub(crate) columns: Vec<ColumnMove>,
@@ -106,6 +110,9 @@ impl Moves {
                 after.horizon.longest(before.horizon) != before.horizon || after.session && !before.session
             })
         });
+        let drops = old.kinds().zip(&kinds).any(|((_, before), known)| {
+            before.is_kept() && !known.to.is_some_and(|to| new.kind(to).is_kept())
+        });
         let mut attributes: Vec<_> = old
             .instants
             .union(&new.instants)
@@ -131,7 +138,7 @@ impl Moves {
         let are_rules_same = rules.iter().zip(0..).all(|(rule, number)| {
             rule.as_ref().is_some_and(|rule| rule.to == number && rule.half_life.is_none())
         });
-        Moves { kinds, is_same_shape, asks_for_more, attributes, rules, are_rules_same }
+        Moves { kinds, is_same_shape, drops, asks_for_more, attributes, rules, are_rules_same }
     }
 }
 
@@ -157,7 +164,6 @@ fn kind_move(kind: EventKind, numbers: &[Option<EventKind>], old: &Keep, new: &K
     let width = before.columns.len();
     // An event that is no longer named is still one of `any`.
     let to = numbers[kind.0 as usize].or((!before.is_line).then_some(EventKind::OTHER));
-    let to = to.filter(|to| new.kind(*to).is_kept() || !before.is_kept());
     let Some(after) = to.map(|to| new.kind(to)) else {
         return KindMove { to, columns: Vec::new(), dropped: (0..width).collect(), is_same: false };
     };

@@ -4,7 +4,9 @@ use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
 use crate::profile::redefine::{Moves, NewKeep};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Rings, Symbol, Symbols};
+use crate::profile::{
+    AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
+};
 use hashbrown::HashMap;
 use serde::Serialize;
 use std::sync::Arc;
@@ -124,6 +126,13 @@ impl ProfileStore {
     /// The profile that an id belongs to, as a user id or else as an anonymous one.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
+    }
+
+    /// The profiles from a key on, in the order of their keys.
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
+        (first.0..self.profiles.len() as u32)
+            .map(UserKey)
+            .filter(|user| self.profiles[user.0 as usize].is_some())
     }
 
     /// All profiles, in the order of their keys.
@@ -326,6 +335,15 @@ impl ProfileStore {
         }
     }
 
+    /// Adds events to a user's totals, in order.
+    pub(crate) fn note_totals(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
+        let Self { keep, symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        for (id, event) in notes {
+            profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
+        }
+    }
+
     /// Writes one attribute of a user, and gives its name and value where that is another one now.
     pub(crate) fn set_attribute(
         &mut self,
@@ -354,7 +372,8 @@ impl ProfileStore {
     }
 
     /// Goes on under other definitions. O(all that is kept) where kinds or columns change, else O(users) at most.
-    pub(crate) fn redefine(&mut self, new: NewKeep, now: Instant) {
+    /// Gives whether events are there now that are kept no longer, for [`prune`](ProfileStore::prune).
+    pub(crate) fn redefine(&mut self, new: NewKeep, now: Instant) -> bool {
         let moves = Moves::new((&self.keep, &self.rules), (&new.keep, &new.rules));
         let prunes = !moves.is_same_shape || moves.asks_for_more;
         let Self { keep, symbols, profiles, .. } = self;
@@ -375,6 +394,7 @@ impl ProfileStore {
             for (name, declared) in &attributes {
                 profile.attributes.redeclare(*name, *declared, symbols);
             }
+            profile.totals.renumber(|id| new.totals[id.0 as usize], symbols);
             if !moves.are_rules_same {
                 profile.affinities.relocate(&moves.rules, &new.rules, now, symbols);
             }
@@ -382,6 +402,15 @@ impl ProfileStore {
         self.rings.clear();
         self.zones.set_default(new.zone);
         (self.keep, self.rules, self.session_gap) = (new.keep, new.rules, new.session_gap);
+        moves.drops
+    }
+
+    /// Drops all events that no definition can see any more. O(all that is kept).
+    pub(crate) fn prune(&mut self, now: Instant) {
+        let Self { keep, symbols, profiles, .. } = self;
+        for profile in profiles.iter_mut().flatten() {
+            profile.history.prune(now, &profile.session, keep, symbols);
+        }
     }
 
     /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.

@@ -1,11 +1,15 @@
 //! Nodes to values, each with the instant until which it holds.
 
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
+use crate::profile::{
+    Applied, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+};
 use crate::segment::ast::Comparison;
 use crate::segment::index::GateId;
 use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
+use crate::segment::plan::{
+    AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
+};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use smallvec::SmallVec;
@@ -37,7 +41,17 @@ pub(crate) struct EventView<'a> {
     pub(crate) values: &'a [Packed],
 }
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
+    /// Those of a message.
+    pub(crate) fn all(applied: &'a Applied) -> impl Iterator<Item = EventView<'a>> {
+        let view = |(kind, start): &(EventKind, usize)| EventView {
+            at: applied.at,
+            kind: *kind,
+            values: &applied.values[*start..],
+        };
+        applied.events.iter().map(view)
+    }
+
     pub(crate) fn value(&self, keep: &Keep, property: PropertyId) -> Packed {
         keep.place(self.kind, property).map_or(Packed::MISSING, |place| self.values[place])
     }
@@ -201,7 +215,7 @@ impl<'a> Evaluation<'a> {
             Node::Or(all) => self.all(all, event, true),
             Node::Compare(comparison, left, right) => self.compare(*comparison, *left, *right, event),
             Node::AtLeast(aggregate, least) => self.at_least(NodeId(*aggregate), *least),
-            Node::Aggregate(aggregate) => self.did(aggregate),
+            Node::Aggregate(aggregate) if aggregate.op == AggregateOp::Did => self.did(aggregate),
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),

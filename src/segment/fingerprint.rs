@@ -6,11 +6,12 @@ use crate::segment::plan::{
     Aggregate, AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Plan, SegmentId, Sequence, SlotId,
     SourceId, Window,
 };
+use crate::segment::totals::Total;
 
-/// A hash of each segment by names and values, not by numbers: of two plans, segments with equal ones hold for the
+/// A hash of each segment and total by names and values, not by numbers: of two plans, segments with equal ones hold for the
 /// same users at the same instants. What they read is in it: the segments they refer to, the rules of affinities, how
 /// properties and attributes are declared, and the settings that they depend on. O(plan).
-pub(crate) fn fingerprints(plan: &Plan) -> Vec<u128> {
+pub(crate) fn fingerprints(plan: &Plan) -> Fingerprints {
     let kinds: Vec<u128> = kind_hashes(&plan.keep);
     let mut work = Work {
         plan,
@@ -20,7 +21,16 @@ pub(crate) fn fingerprints(plan: &Plan) -> Vec<u128> {
         sources: vec![None; plan.sources.len()],
         segments: vec![None; plan.segments.len()],
     };
-    (0..plan.segments.len()).map(|number| work.segment(SegmentId(number as u32))).collect()
+    let segments = (0..plan.segments.len()).map(|number| work.segment(SegmentId(number as u32))).collect();
+    let totals = plan.totals.iter().map(|total| work.total(total)).collect();
+    Fingerprints { segments, totals }
+}
+
+/// What the segments and totals of a plan mean, by number.
+#[derive(Clone, Debug)]
+pub(crate) struct Fingerprints {
+    pub(crate) segments: Box<[u128]>,
+    pub(crate) totals: Box<[u128]>,
 }
 
 /// What was worked out once. References and nesting are bounded, and so is how deep this goes.
@@ -232,7 +242,10 @@ impl Work<'_> {
             AggregateOp::ActiveDays => 12,
             AggregateOp::Streak => 13,
         };
-        let hash = Parted::of(28).number(op).hash(self.source(aggregate.source));
+        let hash = Parted::of(28)
+            .number(op)
+            .number(aggregate.total.is_some().into())
+            .hash(self.source(aggregate.source));
         let hash = hash.hash(self.window(&aggregate.window));
         let hash = match aggregate.op {
             AggregateOp::Percentile(rank) => hash.number(rank.0.to_bits() as i64),
@@ -241,6 +254,14 @@ impl Work<'_> {
             _ => hash,
         };
         match aggregate.property {
+            None => hash.finish(),
+            Some(property) => hash.hash(self.property(property)).finish(),
+        }
+    }
+
+    fn total(&mut self, total: &Total) -> u128 {
+        let hash = Parted::of(82).number(total.op as i64).hash(self.source(total.source));
+        match total.property {
             None => hash.finish(),
             Some(property) => hash.hash(self.property(property)).finish(),
         }

@@ -12,7 +12,7 @@ fn schema() -> Schema {
 
 fn print_of(builder: PlanBuilder, text: &str) -> u128 {
     let plan = builder.segment("s", None, text).build().unwrap();
-    fingerprints(&plan)[plan.segment("s").unwrap().0 as usize]
+    fingerprints(&plan).segments[plan.segment("s").unwrap().0 as usize]
 }
 
 const TEXTS: [&str; 24] = [

@@ -105,6 +105,11 @@ impl Memberships {
         unlisted.chain(self.rows.stays().filter(|(_, since)| *since != OUT))
     }
 
+    /// The segments that a user of whom nothing is known is in, and this one is not.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = SegmentId> {
+        self.rows.stays().filter(|(_, since)| *since == OUT).map(|(segment, _)| segment)
+    }
+
     /// Every segment that the user is in or of which anything is known; some more than once.
     pub(crate) fn listed(&self, plan: &Plan) -> impl Iterator<Item = SegmentId> {
         let rows = self.rows.stays().chain(self.rows.dues()).map(|(segment, _)| segment);
@@ -254,7 +259,7 @@ impl Memberships {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
-            Touch::Everything => true,
+            Touch::Everything(_) => true,
             Touch::Time => false,
             Touch::Redefined(moves) => moves.is_changed(segment),
             Touch::Message(applied) | Touch::First(applied) => {

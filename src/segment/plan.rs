@@ -1,7 +1,10 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols};
+use crate::profile::{
+    AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
+};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
+use crate::segment::totals::Total;
 use crate::segment::{Error, Schema, build};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
@@ -92,6 +95,8 @@ impl Hash for Pattern {
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<Source>,
+    /// The running values that aggregates over all time read.
+    pub(crate) totals: Vec<Total>,
     /// The names of the attributes that are read, by slot.
     pub(crate) slots: Vec<Symbol>,
     pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,
@@ -264,6 +269,8 @@ pub(crate) struct Aggregate {
     pub(crate) source: SourceId,
     pub(crate) property: Option<PropertyId>,
     pub(crate) window: Window,
+    /// The running value that is read instead of events.
+    pub(crate) total: Option<TotalId>,
 }
 
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.

@@ -2,6 +2,7 @@
 
 use crate::model::Instant;
 use crate::profile::{Packed, Symbols};
+use crate::segment::Fingerprints;
 use crate::segment::change::{Change, Transition};
 use crate::segment::maintain::{Memberships, OUT};
 use crate::segment::plan::{Plan, SegmentId};
@@ -46,8 +47,11 @@ impl Fate {
 
 impl SegmentMoves {
     /// Each plan with the fingerprints of its segments. O(segments).
-    pub(crate) fn new(old: (&Plan, &[u128]), new: (&Plan, &[u128])) -> SegmentMoves {
-        let ((old, old_prints), (new, new_prints)) = (old, new);
+    pub(crate) fn new(old: (&Plan, &Fingerprints), new: (&Plan, &Fingerprints)) -> SegmentMoves {
+        let (
+            (old, Fingerprints { segments: old_prints, .. }),
+            (new, Fingerprints { segments: new_prints, .. }),
+        ) = (old, new);
         let mut is_changed = vec![true; new.segments.len()];
         let fate = |(segment, print): (&crate::segment::plan::Segment, &u128)| {
             let Some(to) = new.segment(&segment.name) else { return Fate::Gone };
@@ -87,6 +91,14 @@ impl SegmentMoves {
     /// Whether nobody's memberships can change.
     pub(crate) fn are_none(&self) -> bool {
         self.changed.is_empty() && self.fates.iter().all(|fate| fate.ends().is_none())
+    }
+
+    /// The segments that are not left by everybody: each old number with the new one.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, SegmentId)> {
+        self.fates.iter().enumerate().filter_map(|(from, fate)| match fate {
+            Fate::Same(to) | Fate::Changed(to) => Some((from, *to)),
+            Fate::Rekeyed(_) | Fate::Gone => None,
+        })
     }
 
     /// What is known of each segment of the new plan by number, from what was known of those of the old one.

@@ -33,8 +33,15 @@ impl Plan {
             }
         }
         self.slot_of = self.slots.iter().zip(0..).map(|(name, slot)| (*name, SlotId(slot))).collect();
-        self.index =
-            index(&self.nodes, &self.sources, &self.segments, self.slots.len(), &self.keep, self.rules.len());
+        self.index = index(
+            &self.nodes,
+            &self.sources,
+            &self.totals,
+            &self.segments,
+            self.slots.len(),
+            &self.keep,
+            self.rules.len(),
+        );
     }
 }
 
