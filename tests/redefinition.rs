@@ -226,9 +226,24 @@ fn what_changes_is_reported_at_once_and_what_stays_goes_on() {
         ),
         (
             "properties: one goes, the other one stays",
-            "a = 'sum(view.price) >= 20'\nb = 'last(view.sku) = \"boot\"'",
-            "b = 'last(view.sku) = \"boot\"'\nc = 'first(view.sku) = \"boot\"'",
+            "a = 'sum(view.price) >= 20'\nb = 'last(view.sku since @2026-01-01) = \"boot\"'",
+            "b = 'last(view.sku since @2026-01-01) = \"boot\"'\nc = 'first(view.sku) = \"boot\"'",
             &["10 ada left a", "10 ada entered c", "10 bob entered c"],
+            &[],
+        ),
+        (
+            "a total goes on, though no event is kept for it",
+            "a = 'count(view) >= 2'",
+            "n = 'count(purchase) >= 1'\na = 'count(view) >= 1'\ns = 'sum(view.price) > 0'",
+            &["10 bob entered a"],
+            &[],
+        ),
+        (
+            "a total is worked out of what was kept",
+            "a = 'count(view where sku != \"x\" in 9m) >= 2'",
+            "a = 'count(view where sku = \"boot\") >= 1'\nb = 'first(view.sku) = \"sock\"'",
+            // What lies nine minutes back or more is not known any more.
+            &["9 ada left a", "10 bob entered a"],
             &[],
         ),
         (
@@ -331,14 +346,16 @@ fn what_comes_after_meets_the_new_definitions() {
 #[test]
 fn declared_kinds_are_read_the_new_way() {
     let with = |kind: &str, when: &str| {
-        let lines = format!("past = '{when}'\nkept = 'last(view.due) is present'");
+        let lines = format!("past = '{when}'\nkept = 'last(view.due since @1970-01-01) is present'");
         read(&format!(
             "version = 1\n[attributes]\nborn = \"{kind}\"\n[events.view]\ndue = \"{kind}\"\n[segments]\n{lines}"
         ))
     };
-    let texts =
-        with("string", "born = \"2020-01-01T00:00:00Z\" and last(view.due) = \"2020-01-01T00:00:00Z\"");
-    let instants = with("instant", "born < @2021-01-01 and last(view.due) < @2021-01-01");
+    let texts = with(
+        "string",
+        "born = \"2020-01-01T00:00:00Z\" and last(view.due since @1970-01-01) = \"2020-01-01T00:00:00Z\"",
+    );
+    let instants = with("instant", "born < @2021-01-01 and last(view.due since @1970-01-01) < @2021-01-01");
     let mut partition = Partition::new(&texts);
     for (user, text) in [("ada", "2020-01-01T00:00:00Z"), ("bob", "soon")] {
         partition.ingest(&Message::identify(user).with("born", text), minute(0)).unwrap();

@@ -16,27 +16,38 @@ use std::collections::BTreeSet;
 /// Segments that look at everything for ever, so that all of it is kept.
 fn keepers(of: &ast::Definitions) -> String {
     let mut conditions = BTreeSet::from(["session.number > 0 and did(any in session)".to_owned()]);
-    conditions.extend(["page", "screen"].map(|event| format!("did({event} where name is present)")));
+    conditions.extend(
+        ["page", "screen"].map(|event| format!("did({event} where name is present since @1970-01-01)")),
+    );
     conditions.extend(["category", "city"].map(|name| format!("affinity(\"{name}\", \"none\") > 2")));
     let mut all = vec!["any".to_owned()];
     for (event, properties) in &of.events {
         all.push(format!("`{event}`"));
         for (property, kind) in properties {
             let Kind::Rows(fields) = kind else {
-                conditions.insert(format!("last(`{event}`.`{property}`) is present"));
-                conditions.insert(format!("last(any.`{property}`) is present"));
+                conditions.insert(format!("last(`{event}`.`{property}` since @1970-01-01) is present"));
+                conditions.insert(format!("last(any.`{property}` since @1970-01-01) is present"));
                 continue;
             };
             let lines = format!("`{event}`.`{property}`");
             let scalars = properties.iter().filter(|(_, kind)| !matches!(kind, Kind::Rows(_)));
-            conditions.extend(fields.iter().map(|(field, _)| format!("last({lines}.`{field}`) is present")));
-            conditions
-                .extend(scalars.map(|(name, _)| format!("did({lines} where event.`{name}` is present)")));
+            conditions.extend(
+                fields
+                    .iter()
+                    .map(|(field, _)| format!("last({lines}.`{field}` since @1970-01-01) is present")),
+            );
+            conditions.extend(
+                scalars.map(|(name, _)| {
+                    format!("did({lines} where event.`{name}` is present since @1970-01-01)")
+                }),
+            );
             all.push(lines);
         }
     }
     for path in ["context.device.type", "context.campaign.source"] {
-        conditions.extend(all.iter().map(|event| format!("did({event} where {path} is present)")));
+        conditions.extend(
+            all.iter().map(|event| format!("did({event} where {path} is present since @1970-01-01)")),
+        );
     }
     let line = |(number, condition): (usize, String)| format!("keep{number} = '{condition}'\n");
     conditions.into_iter().enumerate().map(line).collect()

@@ -375,7 +375,8 @@ impl ProfileStore {
     /// Gives whether events are there now that are kept no longer, for [`prune`](ProfileStore::prune).
     pub(crate) fn redefine(&mut self, new: NewKeep, now: Instant) -> bool {
         let moves = Moves::new((&self.keep, &self.rules), (&new.keep, &new.rules));
-        let prunes = !moves.is_same_shape || moves.asks_for_more;
+        let has_new_totals = new.totals.iter().flatten().count() < new.keep.totals.len();
+        let prunes = !moves.is_same_shape || moves.asks_for_more || has_new_totals;
         let Self { keep, symbols, profiles, .. } = self;
         let attributes: Vec<_> = moves
             .attributes
