@@ -1,5 +1,5 @@
 use crate::model::{Instant, Object, Value};
-use crate::profile::keep::pack_declared;
+use crate::profile::keep::{pack_declared, pack_objects};
 use crate::profile::redefine::Declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
@@ -75,7 +75,10 @@ impl Attributes {
         symbols: &mut Symbols,
         changed: &mut Vec<(Symbol, Packed)>,
     ) {
-        let value = pack_declared(value, keep.instants.contains(name), symbols);
+        let value = match (value, keep.lists.get(name)) {
+            (Value::List(list), Some(fields)) => pack_objects(list, fields, symbols),
+            _ => pack_declared(value, keep.instants.contains(name), symbols),
+        };
         let name = symbols.intern(name);
         self.put(Attribute { name, written: at, value }, symbols, changed);
     }

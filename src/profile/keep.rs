@@ -51,6 +51,16 @@ pub(crate) struct Keep {
     pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
     /// What each total says of its events, by its number.
     pub(crate) totals: Vec<TotalOp>,
+    /// Attributes that the schema declares to be lists of objects, with what is kept of those.
+    pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
+}
+
+/// A field that is kept of the objects of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    /// Whether the schema declares its strings to be instants.
+    pub(crate) instant: bool,
 }
 
 /// What is kept of one kind of event.
@@ -103,6 +113,7 @@ impl Default for Keep {
             property_ids: HashMap::default(),
             instants: hashbrown::HashSet::default(),
             totals: Vec::new(),
+            lists: HashMap::default(),
         }
     }
 }
@@ -274,4 +285,31 @@ pub(crate) fn pack_declared(value: &Value, instant: bool, symbols: &mut Symbols)
         },
         _ => symbols.pack(value),
     }
+}
+
+/// Packs a list of objects: of each the declared fields stay, of everything else in the list nothing.
+pub(crate) fn pack_objects(list: &[Value], fields: &[Field], symbols: &mut Symbols) -> Packed {
+    let is_kept = |value: &Value| !matches!(value, Value::Null | Value::List(_) | Value::Object(_));
+    let field = |value: &Value, instant: bool| match value {
+        Value::String(text) if instant => text.parse().map_or_else(|_| value.clone(), Value::Instant),
+        Value::List(list) => Value::List(list.iter().filter(|value| is_kept(value)).cloned().collect()),
+        Value::Object(_) => value.as_geo().map_or(Value::Null, Value::Geo),
+        _ => value.clone(),
+    };
+    let object = |object: &Object| {
+        let mut kept = Object::new();
+        for Field { name, instant } in fields {
+            match object.get_path(name).map(|value| field(value, *instant)) {
+                None | Some(Value::Null) => {}
+                Some(value) => kept.set(name.clone(), value),
+            }
+        }
+        Value::Object(kept)
+    };
+    let objects = list.iter().filter_map(|element| match element {
+        Value::Object(inner) => Some(object(inner)),
+        _ => None,
+    });
+    let objects = objects.collect();
+    symbols.pack_objects(objects)
 }

@@ -28,7 +28,7 @@ pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
-pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};
+pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use number::Number;
 pub(crate) use profile::Profile;
 pub(crate) use redefine::{NewKeep, follow};

@@ -173,6 +173,11 @@ impl Symbols {
         }
     }
 
+    /// Packs a list of objects as it is.
+    pub(crate) fn pack_objects(&mut self, objects: Vec<Value>) -> Packed {
+        self.boxed(Value::List(objects))
+    }
+
     fn boxed(&mut self, value: Value) -> Packed {
         Packed::tagged(TAG_BOXED, self.insert(value).into())
     }

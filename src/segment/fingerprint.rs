@@ -210,7 +210,9 @@ impl Work<'_> {
     fn attribute(&self, slot: SlotId) -> u128 {
         let name = self.text(self.plan.slots[slot.0 as usize]);
         let is_instant = self.plan.keep.instants.contains(name);
-        Parted::of(26).text(name).number(is_instant.into()).finish()
+        let hash = Parted::of(26).text(name).number(is_instant.into());
+        let fields = self.plan.keep.lists.get(name).map_or(&[][..], Vec::as_slice);
+        fields.iter().fold(hash, |hash, field| hash.text(&field.name).number(field.instant.into())).finish()
     }
 
     fn rule(&self, number: u32) -> u128 {
@@ -366,6 +368,21 @@ impl Work<'_> {
             Node::AffinityTop(rule) => Parted::of(79).hash(self.rule(*rule)),
             Node::Segment(segment) => Parted::of(80).hash(self.segment(*segment)),
             Node::Some(parts, _) => Parted::of(81).hash(self.parts(parts)),
+            Node::Version(_) => Parted::of(83),
+            Node::Has(slot, _) => Parted::of(84).hash(self.attribute(*slot)),
+            Node::Field(name) => Parted::of(85).text(name),
+            Node::Lifecycle(stages) => stages.iter().fold(Parted::of(86), |hash, (segment, name)| {
+                let inner = self.segment(*segment);
+                hash.hash(inner).text(self.plan.symbols.text(*name))
+            }),
+            Node::Score(score) => {
+                let mut hash = Parted::of(87).optional(score.half_life).hash(self.window(&score.window));
+                for (source, points) in &score.events {
+                    hash = hash.hash(self.source(*source)).number(points.0.to_bits() as i64);
+                }
+                score.conditions.iter().fold(hash, |hash, (_, points)| hash.number(points.0.to_bits() as i64))
+            }
+            Node::Request(path) => Parted::of(88).text(path),
         }
     }
 

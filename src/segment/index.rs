@@ -556,6 +556,14 @@ impl<'a> Maker<'a> {
         }
     }
 
+    fn reads_of_segment(&self, id: SegmentId, reads: &mut Reads) {
+        let segment = &self.segments[id.0 as usize];
+        match &segment.parts {
+            Some(parts) => self.parts(parts, segment.root, reads),
+            None => self.reads(segment.root, reads),
+        }
+    }
+
     /// Everything below a node.
     fn reads(&self, node: NodeId, reads: &mut Reads) {
         match self.node(node) {
@@ -590,14 +598,18 @@ impl<'a> Maker<'a> {
                 self.window(&sequence.window, reads);
             }
             Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => reads.rules.push(*rule),
-            Node::Segment(id) => {
-                let segment = &self.segments[id.0 as usize];
-                match &segment.parts {
-                    Some(parts) => self.parts(parts, segment.root, reads),
-                    None => self.reads(segment.root, reads),
-                }
-            }
+            Node::Segment(id) => self.reads_of_segment(*id, reads),
+            Node::Lifecycle(stages) => stages.iter().for_each(|(id, _)| self.reads_of_segment(*id, reads)),
             Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            Node::Score(score) => {
+                score.events.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&score.window, reads);
+                score.conditions.iter().for_each(|(condition, _)| self.reads(*condition, reads));
+            }
+            Node::Has(slot, condition) => {
+                reads.slots.push(*slot);
+                self.reads(*condition, reads);
+            }
             other => other.children(|child| self.reads(child, reads)),
         }
     }

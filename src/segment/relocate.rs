@@ -27,6 +27,10 @@ impl Plan {
                     values.iter_mut().for_each(|value| *value = packed(*value));
                     values.sort_unstable();
                 }
+                Node::Lifecycle(stages) => {
+                    let mut name = |name: Symbol| packed(name.packed()).text_symbol().unwrap_or(name);
+                    stages.iter_mut().for_each(|(_, stage)| *stage = name(*stage));
+                }
                 Node::Constant(constant) => relocate_constant(constant, &mut packed),
                 Node::AffinityShare(_, constant) => relocate_constant(constant, &mut packed),
                 _ => {}
