@@ -259,6 +259,13 @@ fn what_changes_is_reported_at_once_and_what_stays_goes_on() {
         let outcome = partition.redefine(&segments(after), minute(10));
         assert_eq!(outcome.sequence, 7, "{name}");
         assert_eq!(changes(&outcome), *at_once, "{name}");
+        let names: Vec<String> = partition.segment_stats().map(|(segment, _)| segment.to_owned()).collect();
+        for segment in names {
+            let found: Vec<&str> = partition.members(&segment).unwrap().collect();
+            let expected: Vec<&str> =
+                ["ada", "bob"].into_iter().filter(|user| partition.is_member(user, &segment)).collect();
+            assert_eq!(found, expected, "{name}: who is in {segment}");
+        }
         assert_eq!(changes(&partition.advance(minute(100_000))), *later, "{name}: later");
     }
 }

@@ -64,7 +64,8 @@ impl Partition {
     ///   is left by all its members, and so is one that is keyed by something else than before. Changes come by user
     ///   in order of their ids; for each, first what ended so, in the old order, then the others in the new one.
     /// - **History.** Events and properties that the new definitions do not ask for go. What they ask for and what
-    ///   was not kept is missing: it is there from `now` on.
+    ///   was not kept is missing: it is there from `now` on. Running totals go on where the same is asked for; new ones are
+    ///   worked out of the events that were kept.
     /// - **Affinities.** Shares stay, also where weights or half-life changed: what is new counts by the new ones.
     ///   A rule that is new begins empty.
     /// - **Journeys.** A user waits on the step of the same id, until the same instant; where journey or step is gone
