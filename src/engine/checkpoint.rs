@@ -75,6 +75,8 @@ impl Partition {
                 (self.store.symbols.text(fact.name), (self.store.symbols.value(fact.value), fact.written))
             })
             .collect();
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state(), world))
+        let covered = self.store.covered();
+        let models = self.models.state();
+        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, models, world, covered))
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, EventOccurrence, RenderRequest};
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, UserKey};
-use crate::segment::{Change, EventView, Look, Memberships, Plan, Touch};
+use crate::segment::{Change, EventView, Look, Memberships, Plan, SegmentId, Touch};
 
 /// A user to whom something happened.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(super) struct Touched<'a> {
 
 impl Touched<'_> {
     /// A user for whom only time has passed.
-    fn by_time(user: UserKey) -> Touched<'static> {
+    pub(super) fn by_time(user: UserKey) -> Touched<'static> {
         static NOTHING: Applied = Applied::new();
         Touched { user, touch: Touch::Time, event: None, own: &NOTHING }
     }
@@ -68,8 +68,19 @@ impl Partition {
     /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
     /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
     fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
+        self.look_after(outcome.changes.len(), touched, now, outcome);
+    }
+
+    /// The same where changes of this user were reported already, from a place in the outcome on.
+    pub(super) fn look_after(
+        &mut self,
+        from: usize,
+        touched: &Touched<'_>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         let Touched { user, mut touch, ref event, own } = *touched;
-        let from = outcome.changes.len();
+        let start = outcome.changes.len();
         let mut recorded = std::mem::take(&mut self.recorded);
         let late = self.compiled.plan.echoes.strata.late();
         let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
@@ -101,7 +112,7 @@ impl Partition {
             touch = Touch::Time;
         }
         if rounds > 0 {
-            outcome.changes[from..].sort_by_key(|change| change.id);
+            outcome.changes[start..].sort_by_key(|change| change.id);
         }
         self.note_members(user, matches!(touched.touch, Touch::First(_)), &outcome.changes[from..]);
         if !recorded.is_empty() {
@@ -117,7 +128,7 @@ impl Partition {
     fn note_members(&mut self, user: UserKey, is_first: bool, changes: &[Change]) {
         let Partition { members, users, compiled, .. } = self;
         let memberships = &users[user.0 as usize].memberships;
-        for change in changes {
+        for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
             members.note(change.id, user, memberships.contains(&compiled.plan, change.id));
         }
         if is_first {

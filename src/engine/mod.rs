@@ -18,6 +18,7 @@ mod members;
 mod models;
 mod outcome;
 mod partition;
+mod redefine;
 mod seen;
 
 pub use engine::{Engine, EngineBuilder};

@@ -8,7 +8,9 @@ use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, Outb
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, FactNames, Members, Memberships, Scratch, SegmentStats, Touch};
+use crate::segment::{
+    Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
+};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -47,6 +49,8 @@ pub struct Partition {
     pub(super) settings: Settings,
     /// What messages and other inputs may name.
     pub(super) names: FactNames,
+    /// The texts that the plan has a share of in the store.
+    pub(super) texts: Vec<Symbol>,
     pub(super) store: ProfileStore,
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
@@ -55,7 +59,7 @@ pub struct Partition {
     timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
     pub(super) sequence: u64,
-    stats: Vec<SegmentStats>,
+    pub(super) stats: Vec<SegmentStats>,
     pub(super) members: Members,
     pub(super) parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
@@ -105,6 +109,7 @@ impl Partition {
         let plan = &compiled.plan;
         let store = plan.empty_store();
         Partition {
+            texts: plan.symbols.texts().map(|(text, _)| text).collect(),
             store,
             users: Pages::default(),
             journeys: Journeys::new(compiled.journeys.clone()),
@@ -217,7 +222,7 @@ impl Partition {
     pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
         let Some(user) = self.store.find(user) else { return BTreeMap::new() };
         let stays = self.users[user.0 as usize].memberships.stays(&self.compiled.plan);
-        let name = |id: crate::segment::SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
+        let name = |id: SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
         stays.into_iter().map(|(id, since)| (name(id), since)).collect()
     }
 
@@ -388,7 +393,7 @@ impl Partition {
     }
 
     pub(super) fn count(&mut self, changes: &[Change]) {
-        for change in changes {
+        for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
             self.stats[change.id.0 as usize].note(change.transition);
         }
     }
@@ -427,7 +432,7 @@ impl Partition {
 
 const SWITCHED: &str = "identity.switched";
 
-fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
+pub(super) fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
     let number = |name: &str| compiled.journeys.journeys.iter().position(|journey| &*journey.name == name);
     let plan = &compiled.plan;
     let facts = plan.echoes.journeys.iter();

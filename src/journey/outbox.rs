@@ -252,6 +252,16 @@ impl Outbox {
         self.by_user.entry(into).or_default().extend(ids);
     }
 
+    /// The users of whom anything waits or was answered that is of a wanted journey.
+    pub(crate) fn users_of(&self, wanted: impl Fn(JourneyNo) -> bool) -> Vec<UserKey> {
+        self.actions.values().filter(|entry| wanted(entry.origin.journey)).map(|entry| entry.user).collect()
+    }
+
+    /// Says anew where actions came from. What the host holds of a journey that is gone stays, until it is answered.
+    pub(crate) fn relocate(&mut self, to: impl Fn(Origin) -> Origin) {
+        self.actions.values_mut().for_each(|entry| entry.origin = to(entry.origin));
+    }
+
     pub(crate) fn stats(&self) -> OutboxStats {
         OutboxStats {
             pending: self.pending.len(),

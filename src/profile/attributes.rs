@@ -1,6 +1,7 @@
 use crate::model::{Instant, Object, Value};
 use crate::profile::facts::{outranks, theirs_holds};
 use crate::profile::keep::{pack_declared, pack_objects};
+use crate::profile::redefine::Declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
 /// The attributes of a user by last write: the later instant wins, of equals the later arrival.
@@ -108,6 +109,13 @@ impl Attributes {
                 self.0.reserve_exact(1);
                 self.0.insert(place, new);
             }
+        }
+    }
+
+    /// Packs an attribute again whose declaration changed.
+    pub(crate) fn redeclare(&mut self, name: Symbol, declared: Declared, symbols: &mut Symbols) {
+        if let Ok(place) = self.0.binary_search_by_key(&name, |a| a.name) {
+            self.0[place].value = declared.pack_again(self.0[place].value, symbols);
         }
     }
 

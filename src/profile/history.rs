@@ -1,4 +1,5 @@
 use crate::model::Instant;
+use crate::profile::redefine::KindMove;
 use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
 
 /// One kept event: 16 bytes, and eight for each property that is kept with it.
@@ -115,6 +116,30 @@ impl History {
         });
         self.values = values;
         true
+    }
+
+    /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and
+    /// one look at each where nothing moves.
+    pub(crate) fn relocate(&mut self, moves: &[KindMove], symbols: &mut Symbols) {
+        let of = |row: Row| &moves[row.kind().0 as usize];
+        if self.rows.iter().all(|row| of(*row).stays(row.kind())) {
+            return;
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut values = Vec::with_capacity(old.len());
+        self.rows.retain_mut(|row| {
+            let known = of(*row);
+            let own = &old[row.start as usize..];
+            known.dropped.iter().for_each(|place| symbols.release(own[*place]));
+            let Some(to) = known.to else { return false };
+            *row = Row::new(Instant::from_millis(row.at()), to, row.arrival, values.len() as u32);
+            values.extend(known.columns.iter().map(|column| {
+                let value = column.from.map_or(Packed::MISSING, |place| own[place]);
+                column.declared.map_or(value, |declared| declared.pack_again(value, symbols))
+            }));
+            true
+        });
+        self.values = values;
     }
 
     /// Takes over the events of another history.

@@ -1,4 +1,4 @@
-use crate::model::{Duration, Object, Value, own_event};
+use crate::model::{Duration, Instant, Object, Value, own_event};
 use crate::profile::{Packed, Symbols, TotalOp};
 use hashbrown::HashMap;
 
@@ -39,8 +39,9 @@ impl Horizon {
     }
 }
 
-/// What profiles keep of events: it follows from the definitions, and from nothing else.
-#[derive(Debug)]
+/// What profiles keep of events: it follows from the definitions, and, where these have taken the place of others, since
+/// when each thing is kept from what those kept.
+#[derive(Clone, Debug)]
 pub(crate) struct Keep {
     kinds: Vec<KindKeep>,
     by_name: HashMap<Box<str>, EventKind, ahash::RandomState>,
@@ -55,7 +56,7 @@ pub(crate) struct Keep {
 }
 
 /// A field that is kept of the objects of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) name: Box<str>,
     /// Whether the schema declares its strings to be instants.
@@ -63,10 +64,12 @@ pub(crate) struct Field {
 }
 
 /// What is kept of one kind of event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct KindKeep {
     pub(crate) name: Box<str>,
     pub(crate) horizon: Horizon,
+    /// Since when everything is kept that is asked for; nothing for the beginning.
+    pub(crate) since: Option<Instant>,
     /// Whether a definition asks for the current session's events of this kind: those stay while it lasts.
     pub(crate) session: bool,
     pub(crate) columns: Vec<Column>,
@@ -86,7 +89,9 @@ pub(crate) struct Column {
     pub(crate) property: PropertyId,
     source: Place,
     /// Whether the schema declares its strings to be instants.
-    instant: bool,
+    pub(crate) instant: bool,
+    /// Since when it is kept; nothing for as long as its kind.
+    pub(crate) since: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -125,12 +130,34 @@ impl Keep {
         &self.kinds[kind.0 as usize]
     }
 
+    pub(crate) fn kind_mut(&mut self, kind: EventKind) -> &mut KindKeep {
+        &mut self.kinds[kind.0 as usize]
+    }
+
     pub(crate) fn kinds(&self) -> impl ExactSizeIterator<Item = (EventKind, &KindKeep)> {
         self.kinds.iter().enumerate().map(|(i, keep)| (EventKind(i as u16), keep))
     }
 
+    pub(crate) fn property_count(&self) -> usize {
+        self.properties.len()
+    }
+
     pub(crate) fn property_name(&self, property: PropertyId) -> &str {
         &self.properties[property.0 as usize]
+    }
+
+    /// The number of a path, if a definition reads it.
+    pub(crate) fn property(&self, path: &str) -> Option<PropertyId> {
+        self.property_ids.get(path).copied()
+    }
+
+    /// Since when the events of a kind that are asked for are all there, with a property of theirs where one is named;
+    /// nothing where they are there from the beginning.
+    #[allow(dead_code)] // for explanations
+    pub(crate) fn covered_since(&self, kind: EventKind, property: Option<PropertyId>) -> Option<Instant> {
+        let keep = self.kind(kind);
+        let place = property.and_then(|property| self.place(kind, property));
+        keep.since.max(place.and_then(|place| keep.columns[place].since))
     }
 
     /// Where among a kind's columns a property is.
@@ -202,7 +229,7 @@ impl Keep {
             keep.places.resize(id + 1, NO_COLUMN);
         }
         keep.places[id] = keep.columns.len() as u8;
-        keep.columns.push(Column { property, source, instant });
+        keep.columns.push(Column { property, source, instant, since: None });
         true
     }
 
@@ -220,6 +247,11 @@ impl KindKeep {
     /// Whether a host reports its events as such: only those make sessions, feed affinities and are in `any`.
     pub(crate) fn is_of_host(&self) -> bool {
         !self.is_line && !self.is_own
+    }
+
+    /// Whether any of its events are kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.session || self.horizon != Horizon::None
     }
 
     /// Packs what is kept of an event, in the order of its columns.

@@ -16,6 +16,7 @@ mod number;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
 mod record;
+mod redefine;
 mod rings;
 mod session;
 mod store;
@@ -34,6 +35,7 @@ pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use number::Number;
 pub(crate) use profile::Profile;
+pub(crate) use redefine::{NewKeep, follow};
 pub(crate) use rings::Rings;
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};

@@ -91,6 +91,10 @@ impl Zones {
         Zones(vec![default])
     }
 
+    pub(crate) fn set_default(&mut self, zone: Zone) {
+        self.0[0] = zone;
+    }
+
     pub(crate) fn get(&self, number: u16) -> &Zone {
         &self.0[number as usize]
     }

@@ -117,6 +117,19 @@ impl Symbols {
         Symbol(number)
     }
 
+    /// A copy in which everything has one share, whoever takes the copy over.
+    pub(crate) fn with_one_share_each(&self) -> Symbols {
+        let mut copy = self.clone();
+        copy.entries.iter_mut().for_each(|entry| entry.shares = entry.shares.min(1));
+        copy
+    }
+
+    /// All texts that anything holds a share of.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (Symbol, &str)> {
+        let entries = self.entries.iter().zip(0..).filter(|(entry, _)| entry.shares > 0);
+        entries.filter_map(|(entry, number)| Some((Symbol(number), entry.value.as_str()?)))
+    }
+
     fn insert(&mut self, value: Value) -> u32 {
         let entry = Entry { value, shares: 1 };
         if let Some(number) = self.free.pop() {

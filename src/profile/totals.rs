@@ -191,7 +191,6 @@ impl Totals {
     }
 
     /// The same under other definitions: rows get the numbers that these have for them, and go where they have none.
-    #[allow(dead_code)] // for redefinition
     pub(crate) fn renumber(&mut self, number: impl Fn(TotalId) -> Option<TotalId>, symbols: &mut Symbols) {
         let Some(rows) = &mut self.0 else { return };
         rows.retain_mut(|row| match number(row.id) {

@@ -306,7 +306,8 @@ fn affinity_rules(names: &[Box<str>], schema: &crate::segment::Schema, keep: &mu
         let weights = declared.weights.map(|weights| {
             weights.iter().filter_map(|(event, weight)| Some((keep.add_kind(event)?, *weight))).collect()
         });
-        Some(AffinityRule { property: keep.add_property(name)?, half_life: declared.half_life, weights })
+        let property = keep.add_property(name)?;
+        Some(AffinityRule { property, half_life: declared.half_life, weights, since: None })
     };
     names.iter().filter_map(|name| rule(name)).collect()
 }

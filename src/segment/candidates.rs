@@ -6,6 +6,7 @@ use crate::segment::index::{Asker, Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::places::{MASK_ROWS, bits};
 use crate::segment::plan::{Node, NodeId, SourceId};
+use crate::segment::redefine::SegmentMoves;
 use crate::segment::scratch::Marks;
 use crate::segment::totals::{Before, Notes};
 use smallvec::SmallVec;
@@ -28,6 +29,8 @@ pub(crate) enum Touch<'a> {
     First(&'a Applied),
     /// The profile is another one now, and a message may have said something besides.
     Everything(Option<&'a Applied>),
+    /// Other definitions hold now.
+    Redefined(&'a SegmentMoves),
 }
 
 impl Look<'_> {
@@ -41,6 +44,7 @@ impl Look<'_> {
         }
         match touch {
             Touch::Time => {}
+            Touch::Redefined(moves) => moves.changed().iter().for_each(|segment| marks.mark(*segment)),
             Touch::Everything(applied) => {
                 if let Some(applied) = applied {
                     self.note_events(applied);

@@ -1,10 +1,10 @@
 //! What segments themselves do, told to the segments that ask for it at the same instant.
 
-use crate::model::{Object, Value};
-use crate::profile::{Applied, EventKind, Fact, Keep};
+use crate::model::{Instant, Object, Value};
+use crate::profile::{Applied, EventKind, Fact, Keep, ProfileStore, UserKey};
 use crate::segment::Transition;
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::plan::{SegmentId, SlotId};
+use crate::segment::plan::{Plan, SegmentId, SlotId};
 use crate::segment::strata::Strata;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +49,31 @@ const LEFT: &str = "segment.left";
 /// Whether the events of segments are kept or told to anybody.
 pub(crate) fn tells_of_segments(keep: &Keep) -> bool {
     [ENTERED, LEFT].iter().any(|event| keep.kind_of(event) != EventKind::OTHER)
+}
+
+impl Memberships {
+    /// Writes down when the stays began that expressions ask for, as they have come to ask for them.
+    pub(crate) fn write_stays(&self, plan: &Plan, store: &mut ProfileStore, user: UserKey, now: Instant) {
+        if plan.echoes.stays.is_empty() {
+            return;
+        }
+        let mut applied = Applied::default();
+        for (segment, reads) in &plan.echoes.stays {
+            let name = &plan.segments[segment.0 as usize].name;
+            if reads.whole {
+                let since = self.since(plan, *segment).into();
+                store.set_fact(user, &Fact::Entered(name).name(), &since, now, &mut applied);
+            }
+            let Some(prefix) = &reads.by_key else { continue };
+            for (key, since) in self.stays_by_key(*segment) {
+                if let Some(fact) = part_name(prefix, &store.symbols.value(key)) {
+                    store.set_fact(user, &fact, &Value::Instant(since), now, &mut applied);
+                }
+            }
+        }
+        applied.clear(&mut store.symbols);
+        store.drop_ended_facts(user);
+    }
 }
 
 impl Look<'_> {

@@ -1,5 +1,5 @@
 use crate::profile::UserKey;
-use crate::segment::{Plan, SegmentId};
+use crate::segment::{Plan, SegmentId, SegmentMoves};
 use roaring::RoaringBitmap;
 
 /// Who is in which segment, for questions about everybody: compressed sets of users' numbers.
@@ -25,6 +25,26 @@ impl Members {
             is_of_others: segment.is_default,
         };
         Members(plan.segments.iter().map(set).collect())
+    }
+
+    /// Goes on under other definitions, for all users that there are. Who is in a segment that means something else is
+    /// as before, until that is looked at; in one that is new nobody is yet.
+    pub(crate) fn relocate(
+        &mut self,
+        moves: &SegmentMoves,
+        plan: &Plan,
+        users: impl Iterator<Item = UserKey>,
+    ) {
+        let mut old = std::mem::replace(self, Members::new(plan)).0;
+        let everybody: RoaringBitmap = users.map(|user| user.0).collect();
+        for set in self.0.iter_mut().filter(|set| set.is_of_others) {
+            set.users = everybody.clone();
+        }
+        for (from, to) in moves.kept() {
+            let new = &mut self.0[to.0 as usize];
+            let known = std::mem::take(&mut old[from].users);
+            new.users = if old[from].is_of_others == new.is_of_others { known } else { &everybody - &known };
+        }
     }
 
     fn set(&self, segment: SegmentId) -> &Set {

@@ -18,6 +18,9 @@ use std::sync::Arc;
 pub struct SegmentId(pub(crate) u32);
 
 impl SegmentId {
+    /// Stands in changes for a segment that is no longer defined.
+    pub(crate) const REMOVED: SegmentId = SegmentId(u32::MAX);
+
     pub(crate) fn number(self) -> u32 {
         self.0
     }
@@ -112,7 +115,7 @@ pub struct Plan {
     pub(crate) timezone: Symbol,
     pub(crate) keep: Arc<Keep>,
     pub(crate) rules: Arc<[AffinityRule]>,
-    /// The texts of the expressions; every store begins with a copy.
+    /// The texts of the expressions; every store begins with a copy, in which the plan has one share of each.
     pub(crate) symbols: Symbols,
     pub(crate) session_gap: Duration,
     pub(crate) zone: Zone,
@@ -487,7 +490,7 @@ impl Plan {
         ProfileStore::new(
             self.keep.clone(),
             self.rules.clone(),
-            self.symbols.clone(),
+            self.symbols.with_one_share_each(),
             self.zone.clone(),
             self.session_gap,
         )

@@ -7,7 +7,6 @@ use hashbrown::HashMap;
 
 impl Plan {
     /// Numbers all texts as `number` says, which is asked once for each. Linear in the plan.
-    #[allow(dead_code)] // for redefinition and for expressions that are asked once
     pub(crate) fn relocate(&mut self, mut number: impl FnMut(&str) -> Symbol) {
         let own = std::mem::take(&mut self.symbols);
         let mut numbers: HashMap<Symbol, Symbol, ahash::RandomState> = HashMap::default();

@@ -150,7 +150,7 @@ impl Score {
 /// A score as it is evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ScoreNode {
-    half_life: Option<i64>,
+    pub(super) half_life: Option<i64>,
     pub(crate) window: Window,
     /// Each with its points.
     pub(crate) events: Vec<(SourceId, Bits)>,

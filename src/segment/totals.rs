@@ -197,7 +197,6 @@ impl Look<'_> {
 
     /// Works a total out of the events that are kept, where the definitions ask for it since now. What is kept no
     /// more cannot be known.
-    #[allow(dead_code)] // for redefinition
     pub(crate) fn work_out_total(&mut self, id: TotalId) {
         self.scratch.begin(self.plan, self.store, self.user);
         let evaluation = self.evaluation();
