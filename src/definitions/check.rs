@@ -5,7 +5,7 @@ use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
-use crate::segment::Plan;
+use crate::segment::{Ground, Plan, Schema, SegmentText};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +15,16 @@ pub(crate) struct Compiled {
     pub(crate) plan: Plan,
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: DecisionPlan,
+    /// What the plan was made of: expressions that are asked once are compiled against it.
+    schema: Schema,
+    texts: Arc<[SegmentText]>,
+}
+
+impl Compiled {
+    /// What expressions that are asked once may name.
+    pub(crate) fn ground(&self) -> Ground<'_> {
+        Ground { schema: &self.schema, texts: &self.texts, plan: &self.plan }
+    }
 }
 
 /// Compiles everything, or says all that is wrong. Where there are loose expressions, definitions are refused anyway.
@@ -30,6 +40,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
     let mut errors = Vec::new();
+    let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {
         Ok(plan) => {
             problems.extend(journey_plan.resolve_segments(&plan));
@@ -42,7 +53,10 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     };
     errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
     match plan.filter(|_| errors.is_empty()) {
-        Some(plan) => Ok(Compiled { plan, journeys: Arc::new(journey_plan), decisions }),
+        Some(plan) => {
+            let (journeys, schema) = (Arc::new(journey_plan), definitions.schema.clone());
+            Ok(Compiled { plan, journeys, decisions, schema, texts })
+        }
         None => Err(errors),
     }
 }

@@ -75,6 +75,11 @@ impl Engine {
         EngineBuilder { definitions, lease: Duration::minutes(1) }
     }
 
+    /// The partition, while nobody writes.
+    pub(super) fn read(&self) -> parking_lot::RwLockReadGuard<'_, Partition> {
+        self.partition.read()
+    }
+
     /// Takes a message in. See [`Partition::ingest`].
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod ask;
 mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
@@ -14,8 +15,10 @@ mod models;
 mod outcome;
 mod partition;
 mod seen;
+mod survey;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
 pub use outcome::Outcome;
 pub use partition::{Partition, Recommended};
+pub use survey::{Progress, Survey};

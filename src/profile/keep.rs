@@ -1,4 +1,4 @@
-use crate::model::{Duration, Object, Value};
+use crate::model::{Duration, Instant, Object, Value};
 use crate::profile::{Packed, Symbols};
 use hashbrown::HashMap;
 
@@ -40,7 +40,7 @@ impl Horizon {
 }
 
 /// What profiles keep of events: it follows from the definitions, and from nothing else.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keep {
     kinds: Vec<KindKeep>,
     by_name: HashMap<Box<str>, EventKind, ahash::RandomState>,
@@ -51,7 +51,7 @@ pub(crate) struct Keep {
 }
 
 /// What is kept of one kind of event.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct KindKeep {
     pub(crate) name: Box<str>,
     pub(crate) horizon: Horizon,
@@ -111,6 +111,11 @@ impl Keep {
 
     pub(crate) fn kinds(&self) -> impl ExactSizeIterator<Item = (EventKind, &KindKeep)> {
         self.kinds.iter().enumerate().map(|(i, keep)| (EventKind(i as u16), keep))
+    }
+
+    /// Since when a kind of event is kept, or one of its properties, where that is not from the first event on.
+    pub(crate) fn covered_since(&self, _kind: EventKind, _property: Option<PropertyId>) -> Option<Instant> {
+        None
     }
 
     pub(crate) fn property_name(&self, property: PropertyId) -> &str {

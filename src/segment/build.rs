@@ -19,7 +19,7 @@ use crate::segment::{Error, ErrorKind, Span};
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
-const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
+pub(crate) const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let PlanBuilder { schema, segments, conditions, filters, session_gap, zone, parts_max } = builder;
@@ -44,6 +44,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         affinities: Vec::new(),
         reads: Reads::default(),
         errors: Vec::new(),
+        trace: None,
     };
 
     let mut compiled = Vec::with_capacity(segments.len());
@@ -209,7 +210,7 @@ fn find_defaults(plan: &mut Plan) {
     (plan.fresh, plan.defaults) = (fresh, defaults);
 }
 
-fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
+pub(crate) fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
     let (tree, mut found) = parse(text);
     let sound = found.is_empty();
     errors.append(&mut found);

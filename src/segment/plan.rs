@@ -265,6 +265,9 @@ pub(crate) enum Constant {
     Int(i64),
     Float(Bits),
     Text(Symbol),
+    /// A text that no profile holds, in an expression that is asked once.
+    #[allow(clippy::box_collection)]
+    Written(Box<String>),
     Instant(i64),
     Duration(i64),
     Time(i32),
@@ -475,7 +478,7 @@ pub struct PlanBuilder {
     pub(crate) parts_max: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SegmentText {
     pub(crate) name: Arc<str>,
     pub(crate) by: Option<Box<str>>,
