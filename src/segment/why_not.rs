@@ -59,8 +59,8 @@ pub struct WhyNot {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Instant>,
     /// Sets of conditions, at most five, fewest conditions first: were all conditions of one set the other way
-    /// round, the membership would be. Empty where no condition can change it: a keyed segment without events, or
-    /// an expression that is what it is for everyone.
+    /// round, and all others as they are, the membership would be. Empty where no condition can change it: a keyed
+    /// segment without events, or an expression that is what it is for everyone.
     pub alternatives: Vec<Vec<Missing>>,
 }
 

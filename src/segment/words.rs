@@ -20,12 +20,15 @@ impl TokenSpans {
         TokenSpans(lex(text).0.into_iter().map(|(_, span)| span).collect())
     }
 
-    /// The part of a text that lies in a span, with one space where there was any, and without comments.
+    /// The part of a text that lies in a span, with one space where there was any, without comments and without
+    /// parentheses around the whole.
     pub(crate) fn words(&self, text: &str, span: Span) -> String {
         let first = self.0.partition_point(|token| token.start < span.start);
+        let end = self.0.partition_point(|token| token.end <= span.end).max(first);
+        let tokens = without_parentheses(text, &self.0[first..end]);
         let mut words = String::new();
         let (mut end, mut count) = (span.start, 0);
-        for token in self.0[first..].iter().take_while(|token| token.end <= span.end) {
+        for token in tokens {
             if token.start > end && !words.is_empty() {
                 words.push(' ');
             }
@@ -41,6 +44,27 @@ impl TokenSpans {
         }
         words
     }
+}
+
+/// Tokens without the parentheses that all others stand in.
+fn without_parentheses<'t>(text: &str, mut tokens: &'t [Span]) -> &'t [Span] {
+    let is = |token: &Span, sign: &str| text.get(token.range()) == Some(sign);
+    while let [first, inner @ .., last] = tokens
+        && is(first, "(")
+        && is(last, ")")
+    {
+        let mut depth = 0_usize;
+        for token in inner {
+            depth += usize::from(is(token, "("));
+            if is(token, ")") {
+                // The first one ends before the last one.
+                let Some(outer) = depth.checked_sub(1) else { return tokens };
+                depth = outer;
+            }
+        }
+        tokens = inner;
+    }
+    tokens
 }
 
 /// A value as the segment language writes it.
@@ -127,6 +151,8 @@ mod tests {
             ("a = 1 # as agreed\n and b", "a = 1 and b"),
             ("x = \"a # b\"", "x = \"a # b\""),
             ("count( view )>=3", "count( view )>=3"),
+            ("((a or b))", "a or b"),
+            ("(a) or (b)", "(a) or (b)"),
         ] {
             let whole = Span { start: 0, end: text.len() };
             assert_eq!(TokenSpans::of(text).words(text, whole), words);
