@@ -456,6 +456,7 @@ fn flipping_what_is_missing_changes_the_membership() {
         for alternative in &why.alternatives {
             let mut flipped = values.clone();
             for missing in alternative {
+                assert!(missing.condition.starts_with("a"), "{missing:?} {text}");
                 let attribute = missing.condition.as_bytes()[1] - b'0';
                 flipped[attribute as usize] = !values[attribute as usize];
             }
@@ -503,4 +504,29 @@ fn deep_expressions_are_explained() {
         let expression = partition.expression("not segment(\"s59\")").unwrap();
         assert_eq!(partition.evaluate(&expression, "ada", start()).unwrap().holds, !is_member);
     }
+}
+
+/// Of a long history a store knows which events belong to which source of the running plan; an expression has others.
+#[test]
+fn long_histories() {
+    let mut partition = shop(&[]);
+    for number in 0..300_i64 {
+        let category = ["sneakers", "hats", "bags"][number as usize % 3];
+        let at = start() + Duration::minutes(number);
+        partition.ingest(&view(category), at).unwrap();
+        partition.ingest(&pay("dining", 1.0), at).unwrap();
+    }
+    let now = partition.clock();
+    for (text, value) in [
+        ("count(payment in 7d)", 300),
+        ("count(view where category = \"hats\" in 1h)", 20),
+        ("count(view where category = \"sneakers\" in 7d)", 100),
+        ("count([view, payment] in 10m)", 20),
+    ] {
+        let expression = partition.expression(text).unwrap();
+        assert_eq!(partition.evaluate(&expression, "ada", now).unwrap().value, value.into(), "{text}");
+    }
+    let explanation = partition.explain("ada", "sneakerhead", now).unwrap();
+    assert!(explanation.holds && partition.is_member("ada", "sneakerhead"));
+    assert_eq!(explanation.because[0].because[0].because[0].evidence.as_ref().unwrap().count, 100);
 }

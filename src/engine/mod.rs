@@ -1,6 +1,6 @@
 //! # engine: the two public doors
 //! In: inputs (messages, the host's clock, answers to deliveries) and questions. Out: changes, notes, actions,
-//! decisions, recommendations.
+//! decisions, recommendations, explanations (`ask`), and for whom an expression holds (`survey`).
 //! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
 //! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the

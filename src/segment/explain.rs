@@ -1,7 +1,7 @@
 //! Why an expression is as it is: the tree of its text, every part with its value.
 
 use crate::model::{Evidence, Explanation, Instant, Witness};
-use crate::profile::Packed;
+use crate::profile::{Packed, PropertyId};
 use crate::segment::ast::{Expr, ExprKind, Step};
 use crate::segment::check::Type;
 use crate::segment::expression::Written;
@@ -215,7 +215,7 @@ impl Explainer<'_> {
         &self,
         source: SourceId,
         window: &Window,
-        property: Option<crate::profile::PropertyId>,
+        property: Option<PropertyId>,
         part: Part,
     ) -> Box<Evidence> {
         let evaluation = self.inquiry.evaluation(part);

@@ -5,6 +5,9 @@
 //!
 //! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`)
 //!
+//! What is asked once (`expression`) is compiled beside the plan that runs and looked at in an `inquiry`: for a value, for
+//! a tree that says why (`explain`), or for the nearest missing conditions (`why_not`, over a `formula`).
+//!
 //! Invariants: 1. a value that evaluation gives holds from `now` until the instant given with it, exclusive, unless
 //! a message comes; so time alone never has to be polled. 2. the same rule gives the same answer wherever it is
 //! asked, because all of them are nodes of one plan.

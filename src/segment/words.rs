@@ -17,7 +17,10 @@ pub(crate) struct TokenSpans(Vec<Span>);
 
 impl TokenSpans {
     pub(crate) fn of(text: &str) -> TokenSpans {
-        TokenSpans(lex(text).0.into_iter().map(|(_, span)| span).collect())
+        // The last one is the end.
+        TokenSpans(
+            lex(text).0.into_iter().map(|(_, span)| span).filter(|span| span.start < text.len()).collect(),
+        )
     }
 
     /// The part of a text that lies in a span, with one space where there was any, without comments and without
