@@ -181,13 +181,17 @@ mod tests {
         for (explanation, line) in [
             (base.clone(), "· count(view in 1h): 2"),
             (
+                Explanation { evidence: Some(Box::new(evidence(10, 8))), ..base.clone() },
+                "· count(view in 1h): 2 (10 events since 1970-01-01T00:00:00Z, the latest 1970-01-01T00:08:00Z, 1970-01-01T00:09:00Z)",
+            ),
+            (
                 Explanation {
                     evidence: Some(Box::new(evidence(2, 8))),
                     until: Some(at(60)),
                     then: Some("1".into()),
                     ..base.clone()
                 },
-                "· count(view in 1h): 2 (2 events since 1970-01-01T00:00:00Z, the latest 1970-01-01T00:08:00Z, 1970-01-01T00:09:00Z), 1 from 1970-01-01T01:00:00Z",
+                "· count(view in 1h): 2 (1970-01-01T00:08:00Z, 1970-01-01T00:09:00Z), 1 from 1970-01-01T01:00:00Z",
             ),
             (
                 Explanation { until: Some(at(1)), then: Some("false".into()), ..Explanation::new(true, "a") },
