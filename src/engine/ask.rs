@@ -4,7 +4,7 @@ use crate::engine::survey::Surveyor;
 use crate::engine::{Engine, Error, Partition, Progress, Survey};
 use crate::model::{Explanation, Instant, Value, nearest};
 use crate::profile::{Packed, UserKey};
-use crate::segment::{self, Answer, Aside, Expression, Inquiry, SegmentId, WhyNot, in_part, key_is};
+use crate::segment::{Answer, Aside, Expression, Inquiry, SegmentId, WhyNot, in_part, key_is};
 use std::ops::ControlFlow;
 
 impl Partition {
@@ -12,9 +12,9 @@ impl Partition {
     /// refers to, and in the number of events and properties that are kept.
     ///
     /// # Errors
-    /// Every error of the text, as for definitions.
-    pub fn expression(&self, text: &str) -> Result<Expression, Vec<segment::Error>> {
-        Expression::compile(&self.compiled.ground(), text)
+    /// [`Error::Expression`] with every error of the text, each with its place and what to do, as for definitions.
+    pub fn expression(&self, text: &str) -> Result<Expression, Error> {
+        Expression::compile(&self.compiled.ground(), text).map_err(Error::Expression)
     }
 
     /// What an expression gives for a user. `now` counts from the clock on.
@@ -191,8 +191,8 @@ impl Engine {
     /// Compiles an expression that is asked once. See [`Partition::expression`].
     ///
     /// # Errors
-    /// Every error of the text, as for definitions.
-    pub fn expression(&self, text: &str) -> Result<Expression, Vec<segment::Error>> {
+    /// [`Error::Expression`] with every error of the text.
+    pub fn expression(&self, text: &str) -> Result<Expression, Error> {
         self.read().expression(text)
     }
 

@@ -185,6 +185,9 @@ impl Explainer<'_> {
                 condition(words, present).because([inner])
             })
             .collect();
+        if told.is_empty() {
+            told.push(Explanation::of_value(format!("values of {by}"), "0"));
+        }
         if left_out > 0 {
             told.push(Explanation::of_value(format!("other values of {by}"), left_out.to_string()));
         }

@@ -59,8 +59,8 @@ pub struct WhyNot {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Instant>,
     /// Sets of conditions, at most five, fewest conditions first: were all conditions of one set the other way
-    /// round, and all others as they are, the membership would be. Empty where no condition can change it: a keyed
-    /// segment without events, or an expression that is what it is for everyone.
+    /// round, and all others as they are, the membership would be. Empty where no condition can change it: an
+    /// expression that is what it is for everyone.
     pub alternatives: Vec<Vec<Missing>>,
 }
 
@@ -154,11 +154,26 @@ impl Inquiry<'_> {
         };
         match nearest {
             Some((_, key, alternatives)) => why(self.part_truth(parts, node, key), Some(key), alternatives),
-            None => why(self.any_part(parts, node), None, Vec::new()),
+            None => why(self.any_part(parts, node), None, self.no_part()),
         }
     }
 
-    /// Of a part that no event has: it has no condition that could be another one.
+    /// What lacks where there is no part whose conditions could be looked at.
+    fn no_part(&self) -> Vec<Vec<Missing>> {
+        let own = &self.aside.written[0];
+        let missing = Missing {
+            condition: own.words(own.tree.span),
+            segment: None,
+            holds: false,
+            subject: own.by.as_deref().map(Into::into),
+            value: Some("missing".into()),
+            needs: Some("an event that has it".into()),
+            until: None,
+        };
+        vec![vec![missing]]
+    }
+
+    /// Of a part that no event has.
     pub(crate) fn nothing_missing(&self, key: &Value, user: &Arc<str>, segment: &Arc<str>) -> WhyNot {
         WhyNot {
             user: user.clone(),
@@ -166,7 +181,7 @@ impl Inquiry<'_> {
             key: Some(key.clone()),
             holds: false,
             until: None,
-            alternatives: Vec::new(),
+            alternatives: self.no_part(),
         }
     }
 
