@@ -112,7 +112,7 @@ fn the_tree_of_a_segment_follows_its_text() {
     ✗ now - last(view) > 2d, until 2026-11-25T10:00:00.001Z
       · now - last(view): 1h
         · now: @2026-11-23T11:00:00Z
-        · last(view): @2026-11-23T10:00:00Z (2026-11-23T10:00:00Z)
+        · last(view): @2026-11-23T10:00:00Z
     ✗ country != \"FR\"
       · country: \"FR\"",
         ),

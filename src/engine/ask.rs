@@ -2,9 +2,9 @@
 
 use crate::engine::survey::Surveyor;
 use crate::engine::{Engine, Error, Partition, Progress, Survey};
-use crate::model::{Explanation, Instant, Value, nearest};
+use crate::model::{Explanation, Instant, Value};
 use crate::profile::{Packed, UserKey};
-use crate::segment::{Answer, Aside, Expression, Inquiry, SegmentId, WhyNot, in_part, key_is};
+use crate::segment::{Answer, Aside, Expression, Inquiry, WhyNot, in_part, key_is};
 use std::ops::ControlFlow;
 
 impl Partition {
@@ -154,7 +154,7 @@ impl Partition {
     ) -> Result<T, Error> {
         let user = self.known_user(user)?;
         let aside = expression.on(&self.compiled.ground()).map_err(Error::Expression)?;
-        let plan = aside.plan.beside(&self.store.symbols);
+        let plan = aside.plan.beside(&self.compiled.plan, &self.store.symbols);
         Ok(ask(&Inquiry::new(&aside, &plan, &self.store, user, now.max(self.clock))))
     }
 
@@ -168,12 +168,9 @@ impl Partition {
         ask: impl FnOnce(&Inquiry<'_>, Option<Packed>) -> T,
     ) -> Result<T, Error> {
         let user = self.known_user(user)?;
-        let id: SegmentId = self.compiled.plan.segment(segment).ok_or_else(|| {
-            let near = nearest(segment, self.compiled.plan.segment_names()).map(str::to_owned);
-            Error::UnknownSegment { segment: segment.to_owned(), near }
-        })?;
+        let id = self.segment_number(segment)?;
         let aside = Aside::of_segment(&self.compiled.ground(), id).map_err(Error::Expression)?;
-        let plan = aside.plan.beside(&self.store.symbols);
+        let plan = aside.plan.beside(&self.compiled.plan, &self.store.symbols);
         let inquiry = Inquiry::new(&aside, &plan, &self.store, user, now.max(self.clock));
         let found = match (key, &aside.parts) {
             (None, _) => None,
@@ -193,7 +190,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Expression`] with every error of the text.
     pub fn expression(&self, text: &str) -> Result<Expression, Error> {
-        self.read().expression(text)
+        self.read(|partition| partition.expression(text))
     }
 
     /// What an expression gives for a user. See [`Partition::evaluate`].
@@ -201,7 +198,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an expression that was compiled under other definitions and does not fit these.
     pub fn evaluate(&self, expression: &Expression, user: &str, now: Instant) -> Result<Answer, Error> {
-        self.read().evaluate(expression, user, now)
+        self.read(|partition| partition.evaluate(expression, user, now))
     }
 
     /// For whom an expression holds. See [`Partition::evaluate_all`].
@@ -238,7 +235,7 @@ impl Engine {
     ) -> Result<Survey, Error> {
         let mut surveyor = Surveyor::new(limit);
         loop {
-            surveyor.page(&self.read(), expression, now)?;
+            self.read(|partition| surveyor.page(partition, expression, now))?;
             if progress(surveyor.progress()).is_break() || surveyor.is_complete() {
                 return Ok(surveyor.finish());
             }
@@ -255,7 +252,7 @@ impl Engine {
         user: &str,
         now: Instant,
     ) -> Result<Explanation, Error> {
-        self.read().explain_expression(expression, user, now)
+        self.read(|partition| partition.explain_expression(expression, user, now))
     }
 
     /// Why a user is in a segment, or is not. See [`Partition::explain`].
@@ -263,7 +260,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an unknown segment, with the nearest name.
     pub fn explain(&self, user: &str, segment: &str, now: Instant) -> Result<Explanation, Error> {
-        self.read().explain(user, segment, now)
+        self.read(|partition| partition.explain(user, segment, now))
     }
 
     /// The same in one part of a keyed segment. See [`Partition::explain_key`].
@@ -277,7 +274,7 @@ impl Engine {
         key: &Value,
         now: Instant,
     ) -> Result<Explanation, Error> {
-        self.read().explain_key(user, segment, key, now)
+        self.read(|partition| partition.explain_key(user, segment, key, now))
     }
 
     /// What keeps a user out of a segment, or in it. See [`Partition::why_not`].
@@ -285,7 +282,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an unknown segment, with the nearest name.
     pub fn why_not(&self, user: &str, segment: &str, now: Instant) -> Result<WhyNot, Error> {
-        self.read().why_not(user, segment, now)
+        self.read(|partition| partition.why_not(user, segment, now))
     }
 
     /// The same in one part of a keyed segment. See [`Partition::why_not_key`].
@@ -293,6 +290,6 @@ impl Engine {
     /// # Errors
     /// An unknown user or segment, or a segment that is not keyed.
     pub fn why_not_key(&self, user: &str, segment: &str, key: &Value, now: Instant) -> Result<WhyNot, Error> {
-        self.read().why_not_key(user, segment, key, now)
+        self.read(|partition| partition.why_not_key(user, segment, key, now))
     }
 }

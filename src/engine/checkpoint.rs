@@ -18,6 +18,8 @@ struct User {
     /// Rule, value, weight as at the landmark, last sight.
     affinities: Vec<(u32, Value, f64, Instant)>,
     landmark: Instant,
+    /// Number, instant or count, arrival, value.
+    totals: Vec<(u32, i64, u32, Value)>,
     /// Segment, key, beginning of the stay, next look.
     memberships: Vec<(u32, Value, Option<Instant>, i64)>,
 }
@@ -49,6 +51,12 @@ impl Partition {
                         .map(|(rule, v, w, at)| (rule, self.store.symbols.value(v), w, at))
                         .collect(),
                     landmark: profile.affinities.landmark(),
+                    totals: profile
+                        .totals
+                        .iter()
+                        .map(|row| (row.id().0, row.order(), self.store.symbols.value(row.value())))
+                        .map(|(number, (word, arrival), value)| (number, word, arrival, value))
+                        .collect(),
                     memberships: rows
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),

@@ -70,14 +70,14 @@ impl EngineBuilder {
 }
 
 impl Engine {
+    /// Looks at the partition beside other readers.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Partition) -> T) -> T {
+        look(&self.partition.read())
+    }
+
     /// Begins an engine under definitions.
     pub fn builder(definitions: Definitions) -> EngineBuilder {
         EngineBuilder { definitions, lease: Duration::minutes(1) }
-    }
-
-    /// The partition, while nobody writes.
-    pub(super) fn read(&self) -> parking_lot::RwLockReadGuard<'_, Partition> {
-        self.partition.read()
     }
 
     /// Takes a message in. See [`Partition::ingest`].

@@ -11,6 +11,14 @@ pub enum Error {
     /// A message whose ids may not be linked.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A question about a segment that is not defined.
+    #[error("unknown segment {}{}", Quoted(name), suggestion(nearest.as_deref()))]
+    UnknownSegment {
+        /// What was asked for.
+        name: String,
+        /// The name of a segment that is near it.
+        nearest: Option<String>,
+    },
     /// A recommendation that cannot be given.
     #[error(transparent)]
     Recommend(#[from] crate::recommend::Error),
@@ -23,14 +31,6 @@ pub enum Error {
         /// The id that was given.
         user: String,
     },
-    /// A segment that is not defined.
-    #[error("unknown segment {}{}", Quoted(.segment), did_you_mean(.near.as_deref()))]
-    UnknownSegment {
-        /// The name that was given.
-        segment: String,
-        /// The name that is most like it, where one is near.
-        near: Option<String>,
-    },
     /// A key was given, and the segment has none.
     #[error("the segment {} is not keyed; ask without a key", Quoted(.segment))]
     NotKeyed {
@@ -42,10 +42,10 @@ pub enum Error {
     Expression(Vec<crate::segment::Error>),
 }
 
-fn did_you_mean(near: Option<&str>) -> String {
-    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
-}
-
 fn lines(errors: &[crate::segment::Error]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }

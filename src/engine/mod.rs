@@ -11,6 +11,7 @@ mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod members;
 mod models;
 mod outcome;
 mod partition;
@@ -19,6 +20,7 @@ mod survey;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
+pub use members::Members;
 pub use outcome::Outcome;
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};

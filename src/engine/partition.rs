@@ -9,7 +9,7 @@ use crate::journey::{
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentStats, Touch};
+use crate::segment::{EventView, Look, Members, Memberships, Scratch, SegmentStats, Touch, Transition};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ pub struct Partition {
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     stats: Vec<SegmentStats>,
+    pub(super) members: Members,
     parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     applied: Applied,
@@ -107,6 +108,7 @@ impl Partition {
             clock: Instant::MIN,
             sequence: 0,
             stats: vec![SegmentStats::default(); plan.segments.len()],
+            members: Members::new(plan),
             parts_dropped: 0,
             applied: Applied::default(),
             scratch: Mutex::default(),
@@ -328,7 +330,7 @@ impl Partition {
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
         let touch = match (everything, is_new) {
-            (true, _) => Touch::Everything,
+            (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };
@@ -357,13 +359,10 @@ impl Partition {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
-        self.count(&outcome.changes[from..]);
-    }
-
-    fn count(&mut self, changes: &[Change]) {
-        for change in changes {
+        for change in &outcome.changes[from..] {
             self.stats[change.id.0 as usize].note(change.transition);
         }
+        self.members.forget(user);
     }
 
     // --- time
@@ -438,6 +437,16 @@ impl Partition {
         let changes = &outcome.changes[from..];
         for change in changes {
             self.stats[change.id.0 as usize].note(change.transition);
+            // A user is in a keyed segment as long as any part is.
+            let is_member = match change.key {
+                None => change.transition == Transition::Entered,
+                Some(_) => row.memberships.contains(plan, change.id),
+            };
+            self.members.note(change.id, user, is_member);
+        }
+        if let Touch::First(_) = touch {
+            // What is default and did not even begin is no change.
+            row.memberships.outside().for_each(|segment| self.members.note(segment, user, false));
         }
         let decisions = &self.compiled.decisions;
         let store = &self.store;

@@ -83,7 +83,7 @@ impl Surveyor {
         }
         let now = now.max(partition.clock());
         let aside = expression.on(&partition.compiled.ground()).map_err(Error::Expression)?;
-        let plan = aside.plan.beside(&partition.store.symbols);
+        let plan = aside.plan.beside(&partition.compiled.plan, &partition.store.symbols);
         let mut seen = 0;
         for (user, profile) in partition.store.iter_from(self.next).take(PAGE_USERS) {
             let inquiry = Inquiry::new(&aside, &plan, &partition.store, user, now);

@@ -26,7 +26,7 @@ pub struct Explanation {
     /// Of what is no condition: its value, as the segment language writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The events that it was made of.
+    /// The events that it was made of, where they are kept: of some aggregates over all time only the value is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Evidence>>,
     /// When time alone changes it next, if nothing else happens.

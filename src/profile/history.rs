@@ -133,7 +133,7 @@ impl History {
 
 /// Makes room by two elements or an eighth: most users have few events, and doubling would waste a third of
 /// all memory on them.
-fn grow<T>(list: &mut Vec<T>, more: usize) {
+pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(2).max(list.len() / 8));
     }

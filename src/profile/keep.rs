@@ -1,5 +1,5 @@
 use crate::model::{Duration, Instant, Object, Value};
-use crate::profile::{Packed, Symbols};
+use crate::profile::{Packed, Symbols, TotalOp};
 use hashbrown::HashMap;
 
 /// Number of a kind of event, dense, in the order in which definitions first name it.
@@ -48,6 +48,8 @@ pub(crate) struct Keep {
     property_ids: HashMap<Box<str>, PropertyId, ahash::RandomState>,
     /// Attributes whose strings the schema declares to be instants.
     pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
+    /// What each total says of its events, by its number.
+    pub(crate) totals: Vec<TotalOp>,
 }
 
 /// What is kept of one kind of event.
@@ -95,6 +97,7 @@ impl Default for Keep {
             properties: Vec::new(),
             property_ids: HashMap::default(),
             instants: hashbrown::HashSet::default(),
+            totals: Vec::new(),
         }
     }
 }

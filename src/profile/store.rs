@@ -3,7 +3,9 @@ use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Rings, Symbol, Symbols};
+use crate::profile::{
+    AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
+};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -122,6 +124,13 @@ impl ProfileStore {
     /// The profile that an id belongs to, as a user id or else as an anonymous one.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
+    }
+
+    /// The profiles from a key on, in the order of their keys.
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
+        (first.0..self.profiles.len() as u32)
+            .map(UserKey)
+            .filter(|user| self.profiles[user.0 as usize].is_some())
     }
 
     /// All profiles, in the order of their keys.
@@ -327,6 +336,15 @@ impl ProfileStore {
         }
         if out.attributes.iter().any(|(name, _)| *name == self.timezone) {
             self.refresh_zone(user);
+        }
+    }
+
+    /// Adds events to a user's totals, in order.
+    pub(crate) fn note_totals(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
+        let Self { keep, symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        for (id, event) in notes {
+            profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
         }
     }
 

@@ -78,12 +78,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         if let Some(root) = root {
             let parts = by.flatten().map(|by| Box::new(part_of(by, &reads)));
             let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
+            let gate_count = if parts.is_some() { 0 } else { checker.gate_count(root) };
             compiled.push(Segment {
                 name: segment.name.clone(),
                 root,
                 parts,
                 parts_linked,
                 is_default: false,
+                gate_count,
             });
         }
         all_reads.push(reads);
@@ -119,7 +121,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     }
 
     let Checker {
-        arena: Arena { mut nodes, mut sources, slots, .. },
+        arena: Arena { mut nodes, mut sources, mut totals, slots, .. },
         mut keep,
         mut symbols,
         columns,
@@ -128,6 +130,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     } = checker;
     nodes.shrink_to_fit();
     sources.shrink_to_fit();
+    totals.shrink_to_fit();
     compiled.shrink_to_fit();
     names.shrink(name_of);
     let timezone = symbols.intern("timezone");
@@ -159,10 +162,12 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
             .map(|(n, _)| n.clone()),
     );
-    let index = index(&nodes, &sources, &compiled, slots.len(), &keep, rules.len());
+    keep.totals = totals.iter().map(|total| total.op).collect();
+    let index = index(&nodes, &sources, &totals, &compiled, slots.len(), &keep, rules.len());
     let mut plan = Plan {
         nodes,
         sources,
+        totals,
         slot_of: slots.iter().enumerate().map(|(i, name)| (*name, SlotId(i as u32))).collect(),
         slots,
         segments: compiled,

@@ -1,12 +1,13 @@
 //! Which segments a look at a user has to evaluate.
 
-use crate::profile::Applied;
+use crate::profile::{Applied, TotalId};
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::{Measure, Thresholds, measure};
+use crate::segment::index::{Asker, Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{Node, NodeId, SegmentId, SourceId};
+use crate::segment::places::{MASK_ROWS, bits};
+use crate::segment::plan::{Node, NodeId, SourceId};
 use crate::segment::scratch::Marks;
+use crate::segment::totals::{Before, Notes};
 use smallvec::SmallVec;
 
 /// Thresholds of an aggregate that are looked through before it is.
@@ -25,8 +26,8 @@ pub(crate) enum Touch<'a> {
     Message(&'a Applied),
     /// What the first message of a new profile said.
     First(&'a Applied),
-    /// The profile is another one now.
-    Everything,
+    /// The profile is another one now, and a message may have said something besides.
+    Everything(Option<&'a Applied>),
 }
 
 impl Look<'_> {
@@ -40,11 +41,13 @@ impl Look<'_> {
         }
         match touch {
             Touch::Time => {}
-            Touch::Everything => {
+            Touch::Everything(applied) => {
+                if let Some(applied) = applied {
+                    self.note_events(applied);
+                }
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 let evaluation = self.evaluation();
-                let holds = |gate| evaluation.truth(gate).holds;
-                self.plan.index.open(holds, |segment| marks.mark(segment));
+                self.plan.index.open(|gate| evaluation.gate(gate), |segment| marks.mark(segment));
             }
             Touch::First(applied) => {
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
@@ -71,43 +74,52 @@ impl Look<'_> {
             return;
         }
         let mut sources: SmallVec<[SourceId; 64]> = SmallVec::new();
+        let mut notes = Notes::new();
         {
             let evaluation = self.evaluation();
-            for (kind, start) in &applied.events {
-                index.by_event(*kind, plan.keep.kind(*kind).is_line, &plan.rules).for_each(&mut mark);
-                let event = EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] };
-                evaluation.sources_of(event, |source| sources.push(source));
+            for event in EventView::all(applied) {
+                let is_line = plan.keep.kind(event.kind).is_line;
+                index.by_event(event.kind, is_line, &plan.rules).for_each(&mut mark);
+                evaluation.sources_of(event, |source| {
+                    sources.push(source);
+                    evaluation.note(source, event, applied.arrival, &mut notes);
+                });
             }
         }
+        let before = self.add_up(notes);
         if applied.events.len() > 1 {
             sources.sort_unstable();
             sources.dedup();
         }
         self.bring_rings_up();
         let evaluation = self.evaluation();
-        let passes = |segment: SegmentId| index.gate(segment).is_none_or(|gate| evaluation.truth(gate).holds);
-        let mut mark = |segment: SegmentId| {
-            if passes(segment) {
-                marks.mark(segment);
+        let passes = |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes(asker.segment);
+        let mut mark = |asker: &Asker| {
+            if passes(asker) {
+                marks.mark(asker.segment);
             }
         };
         let added = evaluation.added(applied.arrival);
         for source in sources {
-            index.others(source).iter().for_each(|segment| mark(*segment));
+            index.others(source).iter().for_each(&mut mark);
             for thresholds in index.thresholds(source) {
                 let numbers = index.numbers(thresholds);
                 // Few segments are asked whether it matters to them before anything is worked out.
-                if numbers.len() <= FEW && !numbers.iter().any(|(_, segment)| passes(*segment)) {
+                let few = numbers.len() <= FEW;
+                if few && !numbers.iter().any(|(_, asker)| passes(asker)) {
                     continue;
                 }
-                let (from, to) = match added {
-                    Some(added) => evaluation.crossed(source, thresholds, added),
+                let (from, to) = match (thresholds.total, added) {
+                    (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
+                    // It costs as much as to look at the few.
+                    (None, Some(_)) if few && thresholds.measure.is_folded() => EVERYTHING,
+                    (None, Some(added)) => evaluation.crossed(source, thresholds, added),
                     // It was late.
-                    None => EVERYTHING,
+                    (None, None) => EVERYTHING,
                 };
                 let start = numbers.partition_point(|(number, _)| *number < from);
                 let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
-                crossed.for_each(|(_, segment)| mark(*segment));
+                crossed.for_each(|(_, asker)| mark(asker));
             }
         }
     }
@@ -137,9 +149,14 @@ impl Look<'_> {
     }
 }
 
+/// The counts that are reached with so many new events, and not without them.
+fn reached(before: usize, new: usize) -> (f64, f64) {
+    (before as f64 + 0.5, (before + new) as f64)
+}
+
 impl Evaluation<'_> {
     /// The sources that an event belongs to, each once.
-    fn sources_of(&self, event: EventView<'_>, mut f: impl FnMut(SourceId)) {
+    pub(crate) fn sources_of(&self, event: EventView<'_>, mut f: impl FnMut(SourceId)) {
         let value = |property| event.value(&self.plan.keep, property);
         self.plan.index.sources(event.kind, value, |source| {
             if self.meets(self.plan.source(source).filter, event) {
@@ -155,6 +172,25 @@ impl Evaluation<'_> {
         (before < rows.len()).then_some(before)
     }
 
+    /// The numbers between what a total was before a message and what it is.
+    fn moved(&self, total: TotalId, measure: Measure, before: &Before) -> (f64, f64) {
+        let Some(before) = before.level(total) else { return NOTHING };
+        let now = self.level(total);
+        if measure == Measure::Age {
+            let age = |at: Option<f64>| at.map(|at| self.now as f64 - at);
+            return age(now).zip(age(before)).unwrap_or(EVERYTHING);
+        }
+        match (before, now) {
+            (None, None) => NOTHING,
+            (Some(_), None) => EVERYTHING,
+            (None, Some(now)) if measure == Measure::Falling => (now, EVERYTHING.1),
+            (None, Some(now)) => (EVERYTHING.0, now),
+            // Reached with these events, and not without them.
+            (Some(before), Some(now)) if measure == Measure::Count => (before + 0.5, now),
+            (Some(before), Some(now)) => (now.min(before), now.max(before)),
+        }
+    }
+
     /// The numbers between what an aggregate was without the rows that came in, from `added` on, and what it is.
     fn crossed(&self, source: SourceId, thresholds: &Thresholds, added: usize) -> (f64, f64) {
         let rows = self.rows().len();
@@ -167,15 +203,18 @@ impl Evaluation<'_> {
             },
         };
         let added = added.max(start);
+        if let (Measure::Count, Some(mask)) = (thresholds.measure, self.mask(source)) {
+            let before = (mask & bits(&(start..added))).count_ones();
+            let new = (mask & bits(&(added..rows))).count_ones();
+            return if new == 0 { NOTHING } else { reached(before as usize, new as usize) };
+        }
         let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
         match thresholds.measure {
             Measure::Count | Measure::Age => {
                 let (new, old) = (self.places(source, added..rows), self.places(source, start..added));
                 let Some(first) = new.clone().next() else { return NOTHING };
                 if thresholds.measure == Measure::Count {
-                    let before = self.count(source, start..added) as f64;
-                    // Reached with these, and not without them.
-                    return (before + 0.5, before + self.count(source, added..rows) as f64);
+                    return reached(self.count(source, start..added), self.count(source, added..rows));
                 }
                 { old }.next_back().map_or(EVERYTHING, |before| (age(first), age(before)))
             }

@@ -411,6 +411,7 @@ impl Checker<'_> {
         scope: &Scope,
     ) -> Checked {
         self.outside_where(&format!("`{name}(…)`"), name_span, scope)?;
+        let known = self.reads.events.len();
         let resolved = self.events(events, scope);
         let wanted = usize::from(name == "percentile");
         if args.len() != wanted {
@@ -502,7 +503,14 @@ impl Checker<'_> {
             }
         };
         let property = resolved.property.map(|(id, _)| id);
-        let aggregate = Aggregate { op, source: resolved.source, property, window: resolved.window };
+        let ResolvedEvents { source, window, .. } = resolved;
+        let is_whole = scope.by.is_none();
+        let total = if is_whole { self.arena.total_of(op, source, property, &window) } else { None };
+        if total.is_some() {
+            // It looks back at no event.
+            self.reads.events.truncate(known);
+        }
+        let aggregate = Aggregate { op, source, property, window, total };
         self.still(Node::Aggregate(Box::new(aggregate)), result)
     }
 

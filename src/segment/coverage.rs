@@ -13,6 +13,8 @@ impl Evaluation<'_> {
     /// Nothing is missing where the user came later, or where only what the windows reach counts.
     pub(crate) fn covered_since(&self, node: NodeId) -> Option<i64> {
         match self.plan.node(node) {
+            // A running value has seen every event.
+            Node::Aggregate(aggregate) if aggregate.total.is_some() => None,
             Node::Aggregate(aggregate) => {
                 self.source_gap(aggregate.source, &aggregate.window, aggregate.property)
             }

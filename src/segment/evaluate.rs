@@ -1,10 +1,15 @@
 //! Nodes to values, each with the instant until which it holds.
 
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
+use crate::profile::{
+    Applied, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+};
 use crate::segment::ast::Comparison;
+use crate::segment::index::GateId;
 use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
+use crate::segment::plan::{
+    AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
+};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use smallvec::SmallVec;
@@ -36,7 +41,17 @@ pub(crate) struct EventView<'a> {
     pub(crate) values: &'a [Packed],
 }
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
+    /// Those of a message.
+    pub(crate) fn all(applied: &'a Applied) -> impl Iterator<Item = EventView<'a>> {
+        let view = |(kind, start): &(EventKind, usize)| EventView {
+            at: applied.at,
+            kind: *kind,
+            values: &applied.values[*start..],
+        };
+        applied.events.iter().map(view)
+    }
+
     pub(crate) fn value(&self, keep: &Keep, property: PropertyId) -> Packed {
         keep.place(self.kind, property).map_or(Packed::MISSING, |place| self.values[place])
     }
@@ -106,7 +121,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
+    pub(crate) fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
         match value.small_number() {
             Some(x) => comparison.of(x, number),
             // Whole numbers that no float holds.
@@ -160,6 +175,29 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// Whether a gate holds.
+    pub(crate) fn gate(&self, gate: GateId) -> bool {
+        let work_out = || self.truth(self.plan.index.gates()[gate.0 as usize]).holds;
+        gate == GateId::OPEN || self.scratch.map_or_else(work_out, |scratch| scratch.gate(gate, work_out))
+    }
+
+    /// Whether all conditions on attributes alone hold without which a segment cannot.
+    pub(crate) fn passes(&self, segment: SegmentId) -> bool {
+        let gates = self.plan.segments[segment.0 as usize].gates(&self.plan.nodes);
+        gates.iter().all(|gate| self.truth(*gate).holds)
+    }
+
+    /// Whether a segment holds that is not keyed. The same as the truth of its root.
+    pub(crate) fn segment_truth(&self, segment: SegmentId) -> Truth {
+        if !self.passes(segment) {
+            return Truth::new(false, NEVER);
+        }
+        match self.plan.segments[segment.0 as usize].behind_gates(&self.plan.nodes) {
+            [only] => self.truth(*only),
+            more => self.all(more, None, false),
+        }
+    }
+
     pub(crate) fn truth(&self, node: NodeId) -> Truth {
         self.truth_of(node, None)
     }
@@ -187,7 +225,7 @@ impl<'a> Evaluation<'a> {
             Node::Or(all) => self.all(all, event, true),
             Node::Compare(comparison, left, right) => self.compare(*comparison, *left, *right, event),
             Node::AtLeast(aggregate, least) => self.at_least(NodeId(*aggregate), *least),
-            Node::Aggregate(aggregate) => self.did(aggregate),
+            Node::Aggregate(aggregate) if aggregate.op == AggregateOp::Did => self.did(aggregate),
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),

@@ -95,7 +95,10 @@ impl Explainer<'_> {
         };
         let evaluation = self.inquiry.evaluation(part);
         whole.covered_since = evaluation.covered_since(typed.node).map(Instant::from_millis);
-        if let Node::Aggregate(aggregate) = self.inquiry.plan.node(typed.node) {
+        // Of a running value the events are not kept.
+        if let Node::Aggregate(aggregate) = self.inquiry.plan.node(typed.node)
+            && aggregate.total.is_none()
+        {
             whole.evidence =
                 Some(self.evidence(aggregate.source, &aggregate.window, aggregate.property, part));
         }

@@ -163,7 +163,7 @@ impl Aside {
         }
         let Compiler { checker, numbers, segments, mut written, .. } = compiler;
         written.insert(0, whole.written);
-        let Checker { arena: Arena { mut nodes, sources, slots, .. }, mut symbols, .. } = checker;
+        let Checker { arena: Arena { mut nodes, sources, totals, slots, .. }, mut symbols, .. } = checker;
         for node in &mut nodes {
             if let Node::Segment(id) = node {
                 *id = numbers[id].0;
@@ -173,6 +173,7 @@ impl Aside {
         let plan = Plan {
             nodes,
             sources,
+            totals,
             slots,
             slot_of: HashMap::default(),
             segments,
@@ -263,7 +264,7 @@ impl Compiler<'_> {
         let Whole { written, root, parts, depth, parts_linked } = self.add(text, true)?;
         let number = SegmentId(self.segments.len() as u32);
         let (name, root, parts) = (text.name.clone(), root.node, parts.map(Box::new));
-        self.segments.push(Segment { name, root, parts, is_default: false, parts_linked });
+        self.segments.push(Segment { name, root, parts, is_default: false, parts_linked, gate_count: 0 });
         self.written.push(written);
         self.numbers.insert(id, (number, depth));
         Ok(depth)

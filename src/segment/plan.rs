@@ -1,7 +1,10 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols};
+use crate::profile::{
+    AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
+};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
+use crate::segment::totals::Total;
 use crate::segment::{Error, Schema, build};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
@@ -89,6 +92,8 @@ impl Hash for Pattern {
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<Source>,
+    /// The running values that aggregates over all time read.
+    pub(crate) totals: Vec<Total>,
     /// The names of the attributes that are read, by slot.
     pub(crate) slots: Vec<Symbol>,
     pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,
@@ -152,6 +157,29 @@ pub(crate) struct Segment {
     pub(crate) is_default: bool,
     /// Whether an event of one part can change others too: it reads the session, or other segments.
     pub(crate) parts_linked: bool,
+    /// How many members of its conjunction are gates; they come first.
+    pub(crate) gate_count: u16,
+}
+
+impl Segment {
+    /// The members of its conjunction; where it is none, itself.
+    fn members<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        match &nodes[self.root.0 as usize] {
+            Node::And(all) => all,
+            _ => std::slice::from_ref(&self.root),
+        }
+    }
+
+    /// Conditions on attributes alone without which it cannot hold. Where one fails, and has failed before, events
+    /// change nothing: so much is looked at instead of the segment.
+    pub(crate) fn gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        &self.members(nodes)[..self.gate_count as usize]
+    }
+
+    /// What has to hold besides.
+    pub(crate) fn behind_gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        &self.members(nodes)[self.gate_count as usize..]
+    }
 }
 
 /// How a user's events are parted by a property.
@@ -238,6 +266,8 @@ pub(crate) struct Aggregate {
     pub(crate) source: SourceId,
     pub(crate) property: Option<PropertyId>,
     pub(crate) window: Window,
+    /// The running value that is read instead of events.
+    pub(crate) total: Option<TotalId>,
 }
 
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.

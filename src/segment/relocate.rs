@@ -11,15 +11,24 @@ impl Plan {
     pub(crate) fn relocate(&mut self, mut number: impl FnMut(&str) -> Symbol) {
         self.number_texts(|text| Some(number(text)));
         self.slot_of = self.slots.iter().zip(0..).map(|(name, slot)| (*name, SlotId(slot))).collect();
-        self.index =
-            index(&self.nodes, &self.sources, &self.segments, self.slots.len(), &self.keep, self.rules.len());
+        self.index = index(
+            &self.nodes,
+            &self.sources,
+            &self.totals,
+            &self.segments,
+            self.slots.len(),
+            &self.keep,
+            self.rules.len(),
+        );
     }
 
     /// A copy that can be evaluated beside the profiles of a store, which stays as it is. A text that nobody holds
-    /// equals none that somebody holds. Linear in the plan.
-    pub(crate) fn beside(&self, symbols: &Symbols) -> Plan {
+    /// equals none that somebody holds; of running values those are read that the running plan keeps, events instead
+    /// of all others. Linear in the plan, times the totals of the running one.
+    pub(crate) fn beside(&self, running: &Plan, symbols: &Symbols) -> Plan {
         let mut plan = self.clone();
         plan.number_texts(|text| symbols.get(text));
+        plan.share_totals(running);
         plan
     }
 

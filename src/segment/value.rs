@@ -1,7 +1,7 @@
 //! Values while an expression is evaluated, and how they compare and add up.
 
 use crate::model::{Geo, Value};
-use crate::profile::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
+use crate::profile::{Number, Packed, Symbol, Symbols, Unpacked, compare_int_float};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::plan::Constant;
 use std::cmp::Ordering;
@@ -246,9 +246,15 @@ impl<'a> List<'a> {
 
 /// Adds numbers: integers while they fit, else floats.
 pub(crate) fn add<'a>(a: &Val<'_>, b: &Val<'_>) -> Val<'a> {
-    match (a, b) {
-        (Val::Int(a), Val::Int(b)) => a.checked_add(*b).map_or(Val::Float(*a as f64 + *b as f64), Val::Int),
-        _ => numbers(a, b, |a, b| a + b),
+    let number = |value: &Val<'_>| match value {
+        Val::Int(n) => Some(Number::Int(*n)),
+        Val::Float(x) => Some(Number::Float(*x)),
+        _ => None,
+    };
+    match number(a).zip(number(b)).and_then(|(a, b)| a.plus(b)) {
+        Some(Number::Int(n)) => Val::Int(n),
+        Some(Number::Float(x)) => Val::Float(x),
+        None => Val::Missing,
     }
 }
 
