@@ -546,3 +546,35 @@ fn long_histories() {
     assert!(explanation.holds && partition.is_member("ada", "sneakerhead"));
     assert_eq!(explanation.because[0].because[0].because[0].evidence.as_ref().unwrap().count, 100);
 }
+
+/// Aggregates over all time are running values and keep no events: an equal aggregate that is asked reads the same.
+#[test]
+fn running_values_are_read() {
+    let text = "version = 1\n[events.view]\ncategory = \"string\"\namount = \"number\"\n[segments]\n\
+                a = 'count(view where category = \"a\" or amount > 3) >= 2'\nb = 'sum(view.amount) > 5'\n\
+                c = 'did(view where category = \"b\") and did(view where amount < 2)'";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    for (minute, category, amount) in [(0, "a", 1), (1, "b", 4), (2, "c", 2)] {
+        let message = view(category).with("amount", amount);
+        partition.ingest(&message, start() + Duration::minutes(minute)).unwrap();
+    }
+    let now = start() + Duration::days(400);
+    for (text, value, is_covered) in [
+        ("count(view where category = \"a\" or amount > 3)", 2.into(), true),
+        ("sum(view.amount)", 7.into(), true),
+        ("count(view where category = \"b\")", 1.into(), true),
+        ("did(view where amount < 2)", true.into(), true),
+        // None of the definitions counts these.
+        ("count(view where category = \"c\")", 0.into(), false),
+        ("count(view where amount > 3 or category = \"c\")", 0.into(), false),
+        ("max(view.amount)", Value::Null, false),
+    ] {
+        let answer = partition.evaluate(&partition.expression(text).unwrap(), "ada", now).unwrap();
+        assert_eq!((answer.value, answer.covered_since.is_none()), (value, is_covered), "{text}");
+    }
+    for segment in ["a", "b", "c"] {
+        let explanation = partition.explain("ada", segment, now).unwrap();
+        assert!(explanation.holds && partition.is_member("ada", segment), "{explanation}");
+        assert_eq!(explanation.covered_since, None);
+    }
+}
