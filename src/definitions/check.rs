@@ -16,7 +16,7 @@ pub(crate) struct Compiled {
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: DecisionPlan,
     /// What the plan was made of: expressions that are asked once are compiled against it.
-    schema: Schema,
+    schema: Arc<Schema>,
     texts: Arc<[SegmentText]>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
     match plan.filter(|_| errors.is_empty()) {
         Some(plan) => {
-            let (journeys, schema) = (Arc::new(journey_plan), definitions.schema.clone());
+            let (journeys, schema) = (Arc::new(journey_plan), Arc::new(definitions.schema.clone()));
             Ok(Compiled { plan, journeys, decisions, schema, texts })
         }
         None => Err(errors),
