@@ -5,7 +5,8 @@
 //! cargo run --release --example replay -- --definitions D.toml --messages M.jsonl[.gz] [--redefine INSTANT=E.toml]…
 //!     [--until INSTANT] [--out DIR]
 //! ```
-//! `--messages -` reads standard input, `--user ID` tells the story of that user. `--redefine 2026-11-23T10:00:00Z=E.toml`
+//! `--messages -` reads standard input, `--user ID` tells the story of that user, `--explain USER:SEGMENT` (as often
+//! as wanted) tells at the end why that user is or is not in that segment. `--redefine 2026-11-23T10:00:00Z=E.toml`
 //! lets other definitions take over at an instant, before the first message at it or later; after the last message, at
 //! their instants up to `--until`. It may be given several times, in order. The reader learns the loop of a
 //! host: ingest, advance to what is due, deliver what the outbox holds.
@@ -24,7 +25,7 @@ use summary::Summary;
 
 const DEFINITIONS: &str = include_str!("../data/shop.toml");
 const MESSAGES: &str = include_str!("../data/shop.jsonl");
-const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--redefine INSTANT=E.toml]... [--until INSTANT] [--out DIR] [--user ID]";
+const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--redefine INSTANT=E.toml]... [--until INSTANT] [--out DIR] [--user ID] [--explain USER:SEGMENT]...";
 
 #[derive(Default)]
 struct Options {
@@ -35,6 +36,8 @@ struct Options {
     until: Option<Instant>,
     out: Option<String>,
     user: Option<String>,
+    /// User and segment.
+    explain: Vec<(String, String)>,
 }
 
 fn options() -> Result<Options, String> {
@@ -43,7 +46,7 @@ fn options() -> Result<Options, String> {
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next().map_err(|e| e.to_string())? {
         let name = match argument {
-            Long(name @ ("definitions" | "messages" | "redefine" | "until" | "out" | "user")) => {
+            Long(name @ ("definitions" | "messages" | "redefine" | "until" | "out" | "user" | "explain")) => {
                 name.to_owned()
             }
             Long("help") => return Err(USAGE.to_owned()),
@@ -57,6 +60,11 @@ fn options() -> Result<Options, String> {
             "redefine" => options.redefine.push(redefinition(&value, options.redefine.last())?),
             "until" => options.until = Some(value.parse().map_err(|e| format!("--until: {e}"))?),
             "out" => options.out = Some(value),
+            // A user's id may have colons, the name of a segment has none.
+            "explain" => match value.rsplit_once(':') {
+                Some((user, segment)) => options.explain.push((user.to_owned(), segment.to_owned())),
+                None => return Err(format!("--explain: `{value}` is not USER:SEGMENT")),
+            },
             _ => options.user = Some(value),
         }
     }
@@ -170,11 +178,22 @@ fn replay(
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.to_string()),
         _ => {}
     }
+    for (user, segment) in &options.explain {
+        explain(&partition, user, segment).map_err(|error| format!("--explain: {error}"))?;
+    }
 
     // Every membership that began has ended or is there now, as the profiles say.
     for (segment, stats) in partition.segment_stats() {
         assert!(stats.entries >= stats.exits, "{segment} was left more often than it was entered");
     }
+    Ok(())
+}
+
+/// Why a user is or is not in a segment as the messages end, and what would change that.
+fn explain(partition: &Partition, user: &str, segment: &str) -> Result<(), bespoke::engine::Error> {
+    let now = partition.clock();
+    println!("\n{}", partition.explain(user, segment, now)?);
+    println!("{}", partition.why_not(user, segment, now)?);
     Ok(())
 }
 

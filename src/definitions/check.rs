@@ -5,7 +5,7 @@ use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
-use crate::segment::{Fingerprints, Plan, fingerprints};
+use crate::segment::{Fingerprints, Ground, Plan, Schema, Score, SegmentText, fingerprints};
 use hashbrown::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -15,11 +15,22 @@ pub(crate) struct Compiled {
     pub(crate) plan: Plan,
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: Arc<DecisionPlan>,
+    /// What the plan was made of: expressions that are asked once are compiled against it.
+    schema: Arc<Schema>,
+    texts: Arc<[SegmentText]>,
+    lifecycle: Arc<[Box<str>]>,
+    scores: Arc<[Score]>,
     /// Worked out when definitions take the place of others.
     fingerprints: OnceLock<Fingerprints>,
 }
 
 impl Compiled {
+    /// What expressions that are asked once may name.
+    pub(crate) fn ground(&self) -> Ground<'_> {
+        let Compiled { plan, schema, texts, lifecycle, scores, .. } = self;
+        Ground { schema, texts, lifecycle, scores, plan }
+    }
+
     /// What each segment and total means, by names and values alone.
     pub(crate) fn fingerprints(&self) -> &Fingerprints {
         self.fingerprints.get_or_init(|| fingerprints(&self.plan))
@@ -27,8 +38,17 @@ impl Compiled {
 
     /// The same with another plan for the same texts, such as one that speaks the numbers of a store.
     pub(crate) fn with(&self, plan: Plan) -> Compiled {
-        let fingerprints = OnceLock::from(self.fingerprints().clone());
-        Compiled { plan, journeys: self.journeys.clone(), decisions: self.decisions.clone(), fingerprints }
+        let Compiled { journeys, decisions, schema, texts, lifecycle, scores, .. } = self;
+        Compiled {
+            plan,
+            journeys: journeys.clone(),
+            decisions: decisions.clone(),
+            schema: schema.clone(),
+            texts: texts.clone(),
+            lifecycle: lifecycle.clone(),
+            scores: scores.clone(),
+            fingerprints: OnceLock::from(self.fingerprints().clone()),
+        }
     }
 }
 
@@ -45,6 +65,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
     let mut errors = Vec::new();
+    let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {
         Ok(plan) => {
             problems.extend(journey_plan.resolve_segments(&plan));
@@ -61,6 +82,10 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
             plan,
             journeys: Arc::new(journey_plan),
             decisions: Arc::new(decisions),
+            schema: Arc::new(definitions.schema.clone()),
+            texts,
+            lifecycle: definitions.lifecycle.clone().into(),
+            scores: definitions.scores.clone().into(),
             fingerprints: OnceLock::new(),
         }),
         None => Err(errors),

@@ -11,14 +11,6 @@ pub enum Error {
     /// A message whose ids may not be linked.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// A question about a segment that is not defined.
-    #[error("unknown segment {}{}", Quoted(name), suggestion(nearest.as_deref()))]
-    UnknownSegment {
-        /// What was asked for.
-        name: String,
-        /// The name of a segment that is near it.
-        nearest: Option<String>,
-    },
     /// A recommendation that cannot be given.
     #[error(transparent)]
     Recommend(#[from] crate::recommend::Error),
@@ -41,6 +33,19 @@ pub enum Error {
     /// A prediction that is infinite, or no number.
     #[error("a prediction is a finite number; give none where there is none")]
     NotFinite,
+    /// A key was given, and the segment has none.
+    #[error("the segment {} is not keyed; ask without a key", Quoted(.segment))]
+    NotKeyed {
+        /// The segment's name.
+        segment: String,
+    },
+    /// An expression that does not fit the definitions, with all that is wrong.
+    #[error("{}", lines(.0))]
+    Expression(Vec<crate::segment::Error>),
+}
+
+fn lines(errors: &[crate::segment::Error]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A name that nothing has.
@@ -53,7 +58,7 @@ pub enum Error {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
+#[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct Unknown {
     /// What it would name, in words.
@@ -62,8 +67,4 @@ pub struct Unknown {
     pub name: Box<str>,
     /// A name that is much like it.
     pub nearest: Option<Box<str>>,
-}
-
-fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }

@@ -226,7 +226,7 @@ impl Partition {
         }
     }
 
-    fn known(&self, user: &str) -> Result<UserKey, Error> {
+    pub(super) fn known(&self, user: &str) -> Result<UserKey, Error> {
         let unknown = || Unknown { what: "user", name: user.into(), nearest: None };
         self.store.find(user).ok_or_else(|| unknown().into())
     }

@@ -1,6 +1,6 @@
 //! Questions about everybody: who is in a segment, and how many.
 
-use crate::engine::{Engine, Error, Partition};
+use crate::engine::{Engine, Error, Partition, Unknown};
 use crate::model::nearest;
 use crate::profile::UserKey;
 use crate::segment::SegmentId;
@@ -11,11 +11,11 @@ use std::vec::IntoIter;
 const PAGE: usize = 1_024;
 
 impl Partition {
-    fn segment_number(&self, name: &str) -> Result<SegmentId, Error> {
+    pub(super) fn segment_number(&self, name: &str) -> Result<SegmentId, Error> {
         let plan = &self.compiled.plan;
-        plan.segment(name).ok_or_else(|| Error::UnknownSegment {
-            name: name.to_owned(),
-            nearest: nearest(name, plan.segment_names()).map(str::to_owned),
+        plan.segment(name).ok_or_else(|| {
+            let nearest = nearest(name, plan.segment_names()).map(Into::into);
+            Unknown { what: "segment", name: name.into(), nearest }.into()
         })
     }
 

@@ -1,11 +1,12 @@
 //! # engine: the two public doors
 //! In: inputs (messages, the host's clock, answers to deliveries) and questions. Out: changes, notes, actions,
-//! decisions, recommendations.
+//! decisions, recommendations, explanations (`ask`), and for whom an expression holds (`survey`).
 //! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
 //! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod ask;
 mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
@@ -20,9 +21,11 @@ mod outcome;
 mod partition;
 mod redefine;
 mod seen;
+mod survey;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use members::Members;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};
+pub use survey::{Progress, Survey};

@@ -20,7 +20,7 @@ mod zone;
 
 pub use consent::{Consent, ConsentStatus};
 pub use duration::{Duration, ParseDurationError};
-pub use explanation::Explanation;
+pub use explanation::{Evidence, Explanation, Witness};
 pub use id::{IdError, check_id};
 pub use instant::{Instant, ParseInstantError};
 pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};

@@ -160,6 +160,12 @@ impl ProfileStore {
         self.profiles.iter().enumerate().filter_map(|(i, p)| Some((UserKey(i as u32), p.as_ref()?)))
     }
 
+    /// The profiles from a key on, in the order of their keys.
+    pub(crate) fn iter_from(&self, first: UserKey) -> impl Iterator<Item = (UserKey, &Profile)> {
+        let keys = first.0 as usize..self.profiles.len();
+        keys.filter_map(|i| Some((UserKey(i as u32), self.profiles[i].as_ref()?)))
+    }
+
     /// The ids of a profile, with what they are.
     pub(crate) fn ids_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (IdKind, &'a str)> {
         profile.ids.iter().map(|number| self.ids.entry(*number))

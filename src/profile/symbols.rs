@@ -65,6 +65,9 @@ impl Packed {
 pub(crate) struct Symbol(u32);
 
 impl Symbol {
+    /// Of no text: equal to no symbol that is given out.
+    pub(crate) const NONE: Symbol = Symbol(u32::MAX);
+
     pub(crate) fn packed(self) -> Packed {
         Packed::tagged(TAG_TEXT, self.0.into())
     }

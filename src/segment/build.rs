@@ -21,7 +21,7 @@ use crate::segment::{Error, ErrorKind, Kind, Span};
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
-const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
+pub(crate) const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let PlanBuilder {
@@ -61,6 +61,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         echoes: Echoes::default(),
         reads: Reads::default(),
         errors: Vec::new(),
+        trace: None,
     };
 
     checker.resolve_lifecycle();

@@ -10,6 +10,7 @@ use crate::segment::plan::{
 };
 use crate::segment::score::CheckedScore;
 use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
+use hashbrown::HashMap;
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -153,7 +154,12 @@ pub(crate) struct Checker<'a> {
     pub(crate) echoes: Echoes,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
+    /// What became of each part of a text, where that is asked for.
+    pub(crate) trace: Option<Trace>,
 }
+
+/// What became of the parts of a text, each known by its place: no two parts have the same.
+pub(crate) type Trace = HashMap<Span, Typed, ahash::RandomState>;
 
 pub(crate) type Checked = Option<Typed>;
 
@@ -237,6 +243,14 @@ impl Checker<'_> {
     }
 
     pub(crate) fn expr(&mut self, expr: &Expr, scope: &Scope) -> Checked {
+        let checked = self.expr_untraced(expr, scope);
+        if let (Some(trace), Some(typed)) = (&mut self.trace, checked) {
+            trace.insert(expr.span, typed);
+        }
+        checked
+    }
+
+    fn expr_untraced(&mut self, expr: &Expr, scope: &Scope) -> Checked {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Invalid => None,

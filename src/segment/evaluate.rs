@@ -113,6 +113,16 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// The same under a plan of other numbers than the store's rings, which are left aside.
+    pub(crate) fn beside(
+        plan: &'a Plan,
+        store: &'a ProfileStore,
+        user: UserKey,
+        now: Instant,
+    ) -> Evaluation<'a> {
+        Evaluation { rings: None, ..Evaluation::new(plan, store, user, now) }
+    }
+
     /// The same, with what is worked out once for several expressions.
     pub(crate) fn with(self, scratch: &'a Scratch) -> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }

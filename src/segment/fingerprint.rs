@@ -196,6 +196,7 @@ impl Work<'_> {
             Constant::Int(n) => Parted::of(19).number(*n),
             Constant::Float(bits) => Parted::of(20).number(bits.0.to_bits() as i64),
             Constant::Text(text) => Parted::of(21).text(self.text(*text)),
+            Constant::Written(text) => Parted::of(21).text(text),
             Constant::Instant(at) => Parted::of(22).number(*at),
             Constant::Duration(ms) => Parted::of(23).number(*ms),
             Constant::Time(ms) => Parted::of(24).number((*ms).into()),
@@ -373,7 +374,7 @@ impl Work<'_> {
             Node::Field(name) => Parted::of(85).text(name),
             Node::Lifecycle(stages) => stages.iter().fold(Parted::of(86), |hash, (segment, name)| {
                 let inner = self.segment(*segment);
-                hash.hash(inner).text(self.plan.symbols.text(*name))
+                hash.hash(inner).hash(self.constant(name))
             }),
             Node::Score(score) => {
                 let mut hash = Parted::of(87).optional(score.half_life).hash(self.window(&score.window));

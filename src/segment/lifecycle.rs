@@ -4,7 +4,7 @@ use crate::model::{Quoted, nearest};
 use crate::segment::ast::{Expr, ExprKind, Literal};
 use crate::segment::check::{Checked, Checker, Type, Typed};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::plan::{Node, SegmentId};
+use crate::segment::plan::{Constant, Node, SegmentId};
 use crate::segment::value::{NEVER, Signal, Val};
 use crate::segment::{Error, ErrorKind, Span};
 use std::sync::Arc;
@@ -53,7 +53,8 @@ impl Checker<'_> {
             return Some(self.error(error.help(help)));
         }
         self.reads.segments.extend_from_slice(&self.lifecycle);
-        let stage = |id: &SegmentId| (*id, self.symbols.intern(&self.segments[id.0 as usize].name));
+        let stage =
+            |id: &SegmentId| (*id, Constant::Text(self.symbols.intern(&self.segments[id.0 as usize].name)));
         let stages = self.lifecycle.iter().map(stage).collect();
         Some(self.still(Node::Lifecycle(stages), Type::Text))
     }
@@ -90,14 +91,14 @@ impl Checker<'_> {
 
 impl Evaluation<'_> {
     /// The first segment that holds. It stays the first while it holds and those before it do not.
-    pub(crate) fn lifecycle(&self, stages: &[(SegmentId, crate::profile::Symbol)]) -> Signal<'_> {
+    pub(crate) fn lifecycle<'v>(&self, stages: &'v [(SegmentId, Constant)]) -> Signal<'v> {
         let whole = self.in_part(None);
         let mut until = NEVER;
         for (segment, name) in stages {
             let truth = whole.segment(*segment);
             until = until.min(truth.until);
             if truth.holds {
-                return Signal::still(Val::Symbol(*name), until);
+                return Signal::still(Val::constant(name), until);
             }
         }
         Signal::still(Val::Missing, until)

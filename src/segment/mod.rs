@@ -6,6 +6,9 @@
 //! text → tokens (`lex`) → tree (`parse`) → nodes (`check`, `build`) → values (`evaluate`) → changes (`maintain`) → what
 //! segments ask of one another (`strata`, `echo`)
 //!
+//! What is asked once (`expression`) is compiled beside the plan that runs and looked at in an `inquiry`: for a value, for
+//! a tree that says why (`explain`), or for the nearest missing conditions (`why_not`, over a `formula`).
+//!
 //! Invariants: 1. a value that evaluation gives holds from `now` until the instant given with it, exclusive, unless
 //! a message comes; so time alone never has to be polled. 2. the same rule gives the same answer wherever it is
 //! asked, because all of them are nodes of one plan.
@@ -21,14 +24,19 @@ mod check_calls;
 mod check_facts;
 mod check_names;
 mod consent;
+mod coverage;
 mod echo;
 mod error;
 #[cfg(test)]
 mod error_test;
 mod evaluate;
+mod explain;
+mod expression;
 mod fact_names;
 mod fingerprint;
+mod formula;
 mod index;
+mod inquiry;
 mod lex;
 mod lifecycle;
 mod maintain;
@@ -47,30 +55,39 @@ mod schema;
 mod score;
 mod scratch;
 mod sequence;
+mod share_totals;
 mod strata;
 mod subject;
 mod totals;
 mod value;
 mod version;
+mod why_not;
 mod window;
+mod words;
 
 pub use change::{Change, SegmentStats, Transition};
 pub use error::{Error, ErrorKind, Span};
+pub use expression::Expression;
+pub use inquiry::Answer;
 pub use parse::{DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX};
 pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
 pub use score::Score;
 pub use subject::Subject;
+pub use why_not::{Missing, WhyNot};
 
 pub(crate) use candidates::Touch;
 #[cfg(test)]
 pub(crate) use echo::part_name;
 pub(crate) use error::show_place;
 pub(crate) use evaluate::{Evaluation, EventView};
+pub(crate) use expression::{Aside, Ground};
 pub(crate) use fact_names::FactNames;
 pub(crate) use fingerprint::{Fingerprints, fingerprints};
+pub(crate) use inquiry::{Inquiry, key_is};
 pub(crate) use maintain::{Look, Memberships};
 pub(crate) use members::Members;
-pub(crate) use plan::EventFilterId;
+pub(crate) use plan::{EventFilterId, SegmentText};
 pub(crate) use redefine::{Move, SegmentMoves};
 pub(crate) use scratch::Scratch;
+pub(crate) use words::in_part;

@@ -301,6 +301,9 @@ pub(crate) enum Constant {
     Int(i64),
     Float(Bits),
     Text(Symbol),
+    /// A text that no profile holds, in an expression that is asked once.
+    #[allow(clippy::box_collection)]
+    Written(Box<String>),
     Instant(i64),
     Duration(i64),
     Time(i32),
@@ -380,7 +383,7 @@ pub(crate) enum Node {
     /// A field of the object that `Has` looks at.
     Field(Box<str>),
     /// The name of the first of these segments that holds.
-    Lifecycle(Box<[(SegmentId, Symbol)]>),
+    Lifecycle(Box<[(SegmentId, Constant)]>),
     Score(Box<ScoreNode>),
     /// What the host's request has at a path.
     Request(Box<str>),
@@ -546,7 +549,7 @@ pub struct PlanBuilder {
     pub(crate) parts_max: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SegmentText {
     pub(crate) name: Arc<str>,
     pub(crate) by: Option<Box<str>>,

@@ -113,6 +113,7 @@ impl<'a> Val<'a> {
             Constant::Int(n) => Val::Int(*n),
             Constant::Float(x) => Val::float(x.0),
             Constant::Text(symbol) => Val::Symbol(*symbol),
+            Constant::Written(text) => Val::Text(text),
             Constant::Instant(at) => Val::Instant(*at),
             Constant::Duration(ms) => Val::Duration(*ms),
             Constant::Time(ms) => Val::Time((*ms).into()),

@@ -1,0 +1,122 @@
+use crate::engine::Error;
+use crate::engine::partition::Partition;
+use crate::model::Instant;
+use crate::profile::UserKey;
+use crate::segment::{Expression, Inquiry};
+use serde::Serialize;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// Users who are looked at before the host is asked whether to go on.
+const PAGE_USERS: usize = 1_000;
+
+/// How far a question that is asked of everyone has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Users who were looked at.
+    pub done: usize,
+    /// All users.
+    pub total: usize,
+    /// Those of `done` for whom the expression holds.
+    pub matching: usize,
+}
+
+/// For whom an expression holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Survey {
+    /// How many users it holds for.
+    pub matching: usize,
+    /// How many were looked at: all, unless the host stopped it.
+    pub done: usize,
+    /// Whether all were.
+    pub complete: bool,
+    /// The first of those it holds for in the order of their ids, as many as were asked for.
+    pub users: Vec<Arc<str>>,
+    /// Since when there is all of the history that the expression asks for, where it asks for more than is kept: the
+    /// latest instant of all users.
+    pub covered_since: Option<Instant>,
+}
+
+/// A question that is being asked of everyone, a page of users at a time.
+#[derive(Debug)]
+pub(super) struct Surveyor {
+    next: UserKey,
+    progress: Progress,
+    limit: usize,
+    /// The least ids so far; the largest of them is on top.
+    users: BinaryHeap<Arc<str>>,
+    covered_since: Option<Instant>,
+    complete: bool,
+}
+
+impl Surveyor {
+    pub(super) fn new(limit: usize) -> Surveyor {
+        Surveyor {
+            next: UserKey(0),
+            progress: Progress { done: 0, total: 0, matching: 0 },
+            limit,
+            users: BinaryHeap::new(),
+            covered_since: None,
+            complete: false,
+        }
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Looks at one more page of users.
+    pub(super) fn page(
+        &mut self,
+        partition: &Partition,
+        expression: &Expression,
+        now: Instant,
+    ) -> Result<(), Error> {
+        if let Some(error) = expression.condition_wanted() {
+            return Err(Error::Expression(vec![error]));
+        }
+        let now = now.max(partition.clock());
+        let aside = expression.on(&partition.compiled.ground()).map_err(Error::Expression)?;
+        let plan = aside.plan.beside(&partition.compiled.plan, &partition.store.symbols);
+        let mut seen = 0;
+        for (user, profile) in partition.store.iter_from(self.next).take(PAGE_USERS) {
+            let inquiry = Inquiry::new(&aside, &plan, &partition.store, user, now);
+            if inquiry.holds() {
+                self.progress.matching += 1;
+                self.note(&profile.name);
+            }
+            self.covered_since = self.covered_since.max(inquiry.covered_since());
+            self.next = UserKey(user.0 + 1);
+            seen += 1;
+        }
+        self.progress.done += seen;
+        self.progress.total = partition.user_count().max(self.progress.done);
+        self.complete = partition.store.iter_from(self.next).next().is_none();
+        Ok(())
+    }
+
+    fn note(&mut self, name: &Arc<str>) {
+        if self.users.len() < self.limit {
+            self.users.push(name.clone());
+        } else if self.users.peek().is_some_and(|last| name < last) {
+            self.users.pop();
+            self.users.push(name.clone());
+        }
+    }
+
+    pub(super) fn finish(self) -> Survey {
+        Survey {
+            matching: self.progress.matching,
+            done: self.progress.done,
+            complete: self.complete,
+            users: self.users.into_sorted_vec(),
+            covered_since: self.covered_since,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use crate::model::{Instant, Value};
+use crate::profile::{Packed, ProfileStore, PropertyId, Symbols, UserKey, compare_int_float};
+use crate::segment::evaluate::{Evaluation, Truth};
+use crate::segment::expression::Aside;
+use crate::segment::plan::{NodeId, Parts, Plan};
+use crate::segment::value::{NEVER, Slope, Val};
+use crate::segment::words::{public, written};
+use serde::Serialize;
+use std::cell::Cell;
+
+/// What an expression gives for one user at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The value; null where it is missing. Durations and times of day are integers of milliseconds.
+    pub value: Value,
+    /// Whether the value is `true`.
+    pub holds: bool,
+    /// The first instant at which time alone may change the value; none where it never does.
+    pub until: Option<Instant>,
+    /// Since when there is all of the history that the expression asks for, where it asks for more than is kept:
+    /// what it counts in older events, or in properties that no definition reads, is not in the value.
+    pub covered_since: Option<Instant>,
+}
+
+/// A part of the user's events: a property and its value.
+pub(crate) type Part = Option<(PropertyId, Packed)>;
+
+/// Most instants that are looked at, in one inquiry, to see what time alone will change.
+const LOOKS_MAX: u32 = 1_000;
+
+/// An expression beside one user at one instant.
+#[derive(Debug)]
+pub(crate) struct Inquiry<'a> {
+    pub(crate) aside: &'a Aside,
+    /// The plan of the expression, [beside](Plan::beside) the store.
+    pub(crate) plan: &'a Plan,
+    pub(crate) store: &'a ProfileStore,
+    pub(crate) user: UserKey,
+    pub(crate) now: Instant,
+    looks_left: Cell<u32>,
+}
+
+/// A value, and when time alone gives it another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Present {
+    pub(crate) holds: bool,
+    pub(crate) words: String,
+    pub(crate) until: Option<Instant>,
+    /// What it is then; nothing where so many instants change nothing that it was not looked at further.
+    pub(crate) then: Option<String>,
+}
+
+impl<'a> Inquiry<'a> {
+    pub(crate) fn new(
+        aside: &'a Aside,
+        plan: &'a Plan,
+        store: &'a ProfileStore,
+        user: UserKey,
+        now: Instant,
+    ) -> Inquiry<'a> {
+        Inquiry { aside, plan, store, user, now, looks_left: Cell::new(LOOKS_MAX) }
+    }
+
+    pub(crate) fn evaluation(&self, part: Part) -> Evaluation<'a> {
+        self.evaluation_at(part, self.now)
+    }
+
+    fn evaluation_at(&self, part: Part, now: Instant) -> Evaluation<'a> {
+        Evaluation::beside(self.plan, self.store, self.user, now).in_part(part)
+    }
+
+    /// What the whole expression gives.
+    pub(crate) fn answer(&self) -> Answer {
+        let evaluation = self.evaluation(None);
+        let signal = evaluation.value(self.aside.root.node, None);
+        let until = match signal.slope {
+            Slope::Still => signal.until,
+            // It is another value in the next millisecond.
+            _ => self.now.as_millis() + 1,
+        };
+        Answer {
+            value: public(&signal.value, &self.store.symbols),
+            holds: matches!(signal.value, Val::Bool(true)),
+            until: instant(until),
+            covered_since: self.covered_since(),
+        }
+    }
+
+    /// Whether the whole expression holds.
+    pub(crate) fn holds(&self) -> bool {
+        self.evaluation(None).truth(self.aside.root.node).holds
+    }
+
+    /// Since when there is all of the history that the whole expression asks for, where it asks for more.
+    pub(crate) fn covered_since(&self) -> Option<Instant> {
+        let evaluation = self.evaluation(None);
+        let nodes = (0..self.plan.nodes.len()).map(|node| NodeId(node as u32));
+        let gaps = nodes.filter_map(|node| evaluation.covered_since(node));
+        let keyed = self.plan.segments.iter().filter_map(|segment| segment.parts.as_deref());
+        let parts = keyed.chain(self.aside.parts.as_ref());
+        let since = gaps.chain(parts.filter_map(|parts| evaluation.parts_covered_since(parts))).max();
+        since.map(Instant::from_millis)
+    }
+
+    /// What a node is, and when time alone changes that.
+    pub(crate) fn value(&self, node: NodeId, part: Part) -> Present {
+        self.present(|now| {
+            let evaluation = self.evaluation_at(part, now);
+            let signal = evaluation.value(node, None);
+            let holds = !signal.value.is_missing();
+            // What moves all the time has no next change that is worth telling.
+            let until = if signal.slope == Slope::Still { signal.until } else { NEVER };
+            (holds, written(&signal.value, &self.store.symbols), until)
+        })
+    }
+
+    /// Whether a node holds, and when time alone changes that.
+    pub(crate) fn truth(&self, node: NodeId, part: Part) -> Present {
+        self.truth_by(|now| self.evaluation_at(part, now).truth(node))
+    }
+
+    /// Whether a condition holds in one part, which may come to its end.
+    pub(crate) fn part_truth(&self, parts: &Parts, node: NodeId, key: Packed) -> Present {
+        self.truth_by(|now| self.evaluation_at(None, now).part_truth(parts, node, key))
+    }
+
+    /// Whether a condition holds in any part.
+    pub(crate) fn any_part(&self, parts: &Parts, node: NodeId) -> Present {
+        self.truth_by(|now| self.evaluation_at(None, now).some(parts, |evaluation| evaluation.truth(node)))
+    }
+
+    fn truth_by(&self, truth: impl Fn(Instant) -> Truth) -> Present {
+        self.present(|now| {
+            let truth = truth(now);
+            (truth.holds, truth.holds.to_string(), truth.until)
+        })
+    }
+
+    /// Looks at now, then at each instant at which a change may come, until one does.
+    fn present(&self, look: impl Fn(Instant) -> (bool, String, i64)) -> Present {
+        let (holds, words, mut until) = look(self.now);
+        loop {
+            let at = instant(until);
+            let Some(next) = at else { return Present { holds, words, until: None, then: None } };
+            let left = self.looks_left.get();
+            if left == 0 {
+                return Present { holds, words, until: at, then: None };
+            }
+            self.looks_left.set(left - 1);
+            let (_, then, later) = look(next);
+            if then != words {
+                return Present { holds, words, until: at, then: Some(then) };
+            }
+            until = later;
+        }
+    }
+
+    /// The part of a key, where the expression is keyed.
+    pub(crate) fn part_of(&self, key: Option<Packed>) -> Part {
+        self.aside.parts.as_ref().map(|parts| parts.by).zip(key)
+    }
+
+    /// The keys of the parts that are there, in the order of their first event.
+    pub(crate) fn keys(&self, parts: &Parts) -> Vec<Packed> {
+        let evaluation = self.evaluation(None);
+        let mut keys = evaluation.keys(parts);
+        keys.retain(|key| evaluation.part_end(parts, *key).0 > self.now.as_millis());
+        keys
+    }
+}
+
+/// Whether the key of a part is a value that a host gives; numbers by value, whether whole or not.
+pub(crate) fn key_is(key: Packed, wanted: &Value, symbols: &Symbols) -> bool {
+    match (symbols.value(key), wanted) {
+        (Value::Int(n), Value::Float(x)) => compare_int_float(n, *x).is_eq(),
+        (Value::Float(x), Value::Int(n)) => compare_int_float(*n, x).is_eq(),
+        (own, wanted) => own == *wanted,
+    }
+}
+
+fn instant(until: i64) -> Option<Instant> {
+    Some(until).filter(|until| *until <= Instant::MAX.as_millis()).map(Instant::from_millis)
+}
