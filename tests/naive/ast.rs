@@ -353,6 +353,16 @@ impl Expr {
         found
     }
 
+    /// The segments that it asks for. References stand in conditions only as bools.
+    pub(crate) fn references(&self) -> Vec<&str> {
+        match self {
+            Expr::Segment(name) => vec![name],
+            Expr::And(a, b) | Expr::Or(a, b) => [a.references(), b.references()].concat(),
+            Expr::Not(a) => a.references(),
+            _ => Vec::new(),
+        }
+    }
+
     fn collect_reads<'a>(&'a self, found: &mut Vec<(&'a Source, &'a Window)>) {
         match self {
             Expr::Aggregate(_, events) => {
