@@ -40,12 +40,10 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         fewer.inputs.remove(place);
         found.push(fewer);
     }
-    let all = scenario.all_definitions();
-    for which in 0..all.len() {
-        for place in 0..all[which].segments.len() {
-            let segment = &all[which].segments[place];
+    for (which, definitions) in scenario.all_definitions().into_iter().enumerate() {
+        for (place, segment) in definitions.segments.iter().enumerate() {
             let refers = |s: &Segment| s.when.references().contains(&segment.name.as_str());
-            if !all[which].segments.iter().any(refers) {
+            if !definitions.segments.iter().any(refers) {
                 found.push(changed(scenario, which, |of| drop(of.segments.remove(place))));
             }
             for part in parts(&segment.when) {

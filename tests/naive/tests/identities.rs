@@ -31,7 +31,8 @@ fn ids_are_linked_by_few_rules() {
     let alias =
         |previous: &str, user: &str| json!({ "type": "alias", "previousId": previous, "userId": user });
     let forget = |user: &str| json!({ "type": "forget", "userId": user });
-    let rows: &[(&str, i64, &[(i64, Json)], &[&str])] = &[
+    type Row<'a> = (&'a str, i64, &'a [(i64, Json)], &'a [&'a str]);
+    let rows: &[Row] = &[
         (
             "a new user takes the visitor's profile",
             2,

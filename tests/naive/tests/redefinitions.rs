@@ -39,8 +39,9 @@ fn told(defined: Vec<(i64, Vec<Segment>)>, messages: &[(i64, Json)]) -> Vec<Stri
 fn what_begins_and_ends_with_the_definitions() {
     let did = |window| aggregate(Agg::Did, events("view").during(window));
     let hour = || did(Window::In(HOUR));
-    let paris = (0, json!({ "city": "Paris", "sku": "s1" }));
-    let rows: &[(&str, Vec<Segment>, i64, Vec<Segment>, &[&str])] = &[
+    let paris = [(0, json!({ "city": "Paris", "sku": "s1" }))];
+    type Row<'a> = (&'a str, Vec<Segment>, i64, Vec<Segment>, &'a [&'a str]);
+    let rows: &[Row] = &[
         (
             "the same goes on",
             vec![keyed("a", None, hour())],
@@ -88,7 +89,7 @@ fn what_begins_and_ends_with_the_definitions() {
     ];
     for (what, before, minute, after, expected) in rows {
         let defined = vec![(0, before.clone()), (*minute, after.clone())];
-        assert_eq!(told(defined, &[paris.clone()]), *expected, "{what}");
+        assert_eq!(told(defined, &paris), *expected, "{what}");
     }
 }
 
