@@ -124,6 +124,11 @@ impl ProfileStore {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
     }
 
+    /// The profile of a device: a visitor's, or that of the user who owns it.
+    pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
+        self.ids.owner(IdKind::Anonymous, id)
+    }
+
     /// All profiles, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (UserKey, &Profile)> {
         self.profiles.iter().enumerate().filter_map(|(i, p)| Some((UserKey(i as u32), p.as_ref()?)))

@@ -12,6 +12,9 @@ use super::inputs::Inputs;
 use fastrand::Rng;
 use std::collections::BTreeMap;
 
+/// The segment that keeps everything, where definitions change what they ask for.
+pub(crate) const KEEPER: &str = "keeper";
+
 /// The scenario of a seed: always the same one. Definitions stay as they are.
 pub(crate) fn scenario(seed: u64) -> Scenario {
     by_chance(seed, false)
@@ -75,7 +78,7 @@ fn session_gap(rng: &mut Rng, frame: &Frame) -> Option<i64> {
 fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
     // What was kept under definitions that are gone is nobody's business here: either all of them
     // keep everything for ever, or later ones ask for nothing that those before did not ask for.
-    let keeps_all = rng.u32(0..3) < 2;
+    let keeps_all = scenario.all_definitions().len() > 1 && rng.u32(0..3) < 2;
     for number in 0..rng.usize(2..6) {
         add_segment(rng, frame, scenario, 0, &format!("s{number}"));
     }
@@ -94,9 +97,7 @@ fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
     }
     for which in 0..scenario.all_definitions().len() {
         let segments = &mut scenario.definitions_mut(which).segments;
-        if which > 0 || keeps_all {
-            segments.extend(keeps_all.then(keeper));
-        }
+        segments.extend(keeps_all.then(keeper));
         rng.shuffle(segments);
     }
 }
@@ -201,7 +202,7 @@ fn keeper() -> Segment {
     let everything = everything.into_iter().reduce(Expr::or).expect("several");
     let nobody =
         Expr::Attribute("country".to_owned()).compare(Comparison::Eq, Expr::Literal(text("nowhere")));
-    Segment { name: "keeper".to_owned(), by: None, when: everything.and(nobody) }
+    Segment { name: KEEPER.to_owned(), by: None, when: everything.and(nobody) }
 }
 
 fn affinities(rng: &mut Rng) -> BTreeMap<String, AffinityRule> {

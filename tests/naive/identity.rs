@@ -70,11 +70,12 @@ impl Owners {
         }
     }
 
-    /// Erases a profile with all its ids.
+    /// Erases a profile with all its ids: the user's, or that of whom an alias says that this was
+    /// an earlier id of theirs; else the device's owner.
     pub(crate) fn forget(&mut self, user: Option<&str>, device: Option<&str>) -> Option<ProfileId> {
-        let user = user.map(|u| Id::User(u.to_owned()));
-        let id = user.or(device.map(|d| Id::Device(d.to_owned())))?;
-        let forgotten = *self.owners.get(&id)?;
+        let device = self.owners.get(&Id::Device(user.or(device)?.to_owned())).copied();
+        let user = user.and_then(|user| self.owners.get(&Id::User(user.to_owned())).copied());
+        let forgotten = user.or(device)?;
         self.owners.retain(|_, owner| *owner != forgotten);
         Some(forgotten)
     }

@@ -3,6 +3,7 @@
 //! more can go. Knows nothing of what is wrong: it only asks.
 
 use super::ast::{Definitions, Expr, Segment};
+use super::generate::KEEPER;
 use super::{Input, Scenario};
 
 /// The smallest scenario found for which `differs` still holds.
@@ -41,22 +42,39 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         found.push(fewer);
     }
     for (which, definitions) in scenario.all_definitions().into_iter().enumerate() {
-        for (place, segment) in definitions.segments.iter().enumerate() {
+        let segments = &definitions.segments;
+        for segment in segments.iter().filter(|s| s.name != KEEPER) {
             let refers = |s: &Segment| s.when.references().contains(&segment.name.as_str());
-            if !definitions.segments.iter().any(refers) {
-                found.push(changed(scenario, which, |of| drop(of.segments.remove(place))));
+            if !segments.iter().any(refers) {
+                found.push(changed(scenario, which, segment, &|of, place| drop(of.remove(place))));
             }
             for part in parts(&segment.when) {
-                found.push(changed(scenario, which, |of| of.segments[place].when = part));
+                found.push(changed(scenario, which, segment, &|of, place| of[place].when = part.clone()));
             }
         }
     }
     found
 }
 
-fn changed(scenario: &Scenario, which: usize, change: impl FnOnce(&mut Definitions)) -> Scenario {
+/// Changes a segment of some definitions. Without a keeper later ones may ask only for what those
+/// before asked for too: then it is changed in all of them.
+fn changed(
+    scenario: &Scenario,
+    which: usize,
+    segment: &Segment,
+    change: &dyn Fn(&mut Vec<Segment>, usize),
+) -> Scenario {
     let mut changed = scenario.clone();
-    change(changed.definitions_mut(which));
+    let keeps_all = scenario.definitions.segments.iter().any(|s| s.name == KEEPER);
+    let all = 0..scenario.all_definitions().len();
+    for which in if keeps_all { which..which + 1 } else { all } {
+        let segments = &mut changed.definitions_mut(which).segments;
+        for place in (0..segments.len()).rev() {
+            if (&segments[place].by, &segments[place].when) == (&segment.by, &segment.when) {
+                change(segments, place);
+            }
+        }
+    }
     changed
 }
 
