@@ -97,7 +97,7 @@ fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
     }
     for which in 0..scenario.all_definitions().len() {
         let segments = &mut scenario.definitions_mut(which).segments;
-        segments.extend(keeps_all.then(keeper));
+        segments.extend(keeps_all.then(|| keeper(frame)));
         rng.shuffle(segments);
     }
 }
@@ -146,7 +146,7 @@ fn change_segments(
     }
 }
 
-/// Segments that stay, go, or get another name.
+/// Segments that stay, go, get another name, or ask in another way for what was asked for before.
 fn drop_segments(rng: &mut Rng, which: usize, segments: &mut Vec<Segment>) {
     for place in (0..segments.len()).rev() {
         let name = &segments[place].name;
@@ -156,6 +156,16 @@ fn drop_segments(rng: &mut Rng, which: usize, segments: &mut Vec<Segment>) {
         match rng.u32(0..10) {
             0..3 => drop(segments.remove(place)),
             3 => segments[place].name = format!("{name}r{which}"),
+            4..7 => {
+                let by = segments[place].by.clone();
+                let alike: Vec<&Segment> = segments[..=place].iter().filter(|s| s.by == by).collect();
+                let (a, b) = (pick(rng, &alike).when.clone(), pick(rng, &alike).when.clone());
+                segments[place].when = match rng.u32(0..3) {
+                    0 => a.and(b.negated()),
+                    1 => a.or(b),
+                    _ => a.negated(),
+                };
+            }
             _ => {}
         }
     }
@@ -169,8 +179,9 @@ fn segment(rng: &mut Rng, frame: &Frame, name: &str, known: &[Segment]) -> Segme
     Segment { name: name.to_owned(), by: by.map(str::to_owned), when }
 }
 
-/// A segment that nobody is ever in, and that reads every property of every event for ever.
-fn keeper() -> Segment {
+/// A segment that nobody is ever in, and that reads every property of every event for ever. It names
+/// the events: what only `any` reads is kept without its name.
+fn keeper(frame: &Frame) -> Segment {
     let present = |name: &str| Expr::IsPresent(Box::new(Expr::Property(name.to_owned())));
     let any_of = |names: &[&str]| {
         let all = names.iter().map(|name| present(name));
@@ -185,20 +196,25 @@ fn keeper() -> Segment {
     names.extend(["context.device.type", "context.campaign.source"].map(str::to_owned));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let named = |names: &[&str]| Source::Named(names.iter().map(|n| (*n).to_owned()).collect());
+    let kinds: Vec<&str> = [&frame::EVENTS[..], &["page", "screen"]].concat();
     let rows = Events { source: Source::Rows("order".to_owned(), "products".to_owned()), ..events("order") };
     let rows = rows.of("sku").filter(any_of(&["sku", "category", "price", "quantity", "event.channel"]));
     let affinity = |property: &str| {
         let share = Expr::Affinity(property.to_owned(), "nothing".to_owned());
         share.compare(Comparison::Ge, super::events::int(0))
     };
-    let everything = [
+    let mut everything = vec![
         pair(Source::Any, any_of(&names)),
+        pair(named(&kinds), any_of(&names)),
         pair(named(&["order"]), present("channel")),
         pair(named(&["page", "screen"]), present("name")),
         Expr::Aggregate(Aggregate::Distinct, rows).compare(Comparison::Gt, super::events::int(0)),
         affinity("category"),
         affinity("city"),
     ];
+    if !frame.strict {
+        everything.push(pair(named(&["unlisted"]), any_of(&["city"])));
+    }
     let everything = everything.into_iter().reduce(Expr::or).expect("several");
     let nobody =
         Expr::Attribute("country".to_owned()).compare(Comparison::Eq, Expr::Literal(text("nowhere")));

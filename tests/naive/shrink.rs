@@ -5,6 +5,7 @@
 use super::ast::{Definitions, Expr, Segment};
 use super::generate::KEEPER;
 use super::{Input, Scenario};
+use std::ops::Range;
 
 /// The smallest scenario found for which `differs` still holds.
 pub(crate) fn smallest(mut scenario: Scenario, differs: &dyn Fn(&Scenario) -> bool) -> Scenario {
@@ -41,41 +42,53 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         fewer.inputs.remove(place);
         found.push(fewer);
     }
-    for (which, definitions) in scenario.all_definitions().into_iter().enumerate() {
-        let segments = &definitions.segments;
-        for segment in segments.iter().filter(|s| s.name != KEEPER) {
-            let refers = |s: &Segment| s.when.references().contains(&segment.name.as_str());
-            if !segments.iter().any(refers) {
-                found.push(changed(scenario, which, segment, &|of, place| drop(of.remove(place))));
-            }
+    let definitions = scenario.all_definitions();
+    let mut conditions: Vec<&Segment> = definitions.iter().flat_map(|of| &of.segments).collect();
+    conditions.retain(|segment| segment.name != KEEPER);
+    for which in (0..definitions.len()).map(|which| which..which + 1).chain([0..definitions.len()]) {
+        for segment in &conditions {
+            let same = |other: &Segment| other.by == segment.by && other.when == segment.when;
+            found.push(changed(scenario, which.clone(), &|segments| segments.retain(|s| !same(s))));
             for part in parts(&segment.when) {
-                found.push(changed(scenario, which, segment, &|of, place| of[place].when = part.clone()));
+                found.push(changed(scenario, which.clone(), &|segments| {
+                    segments.iter_mut().filter(|s| same(s)).for_each(|s| s.when = part.clone());
+                }));
             }
         }
     }
+    // Shorter each time, so that it ends.
+    let length = shown(scenario).len();
+    found.retain(|smaller| shown(smaller).len() < length && is_fair(smaller));
     found
 }
 
-/// Changes a segment of some definitions. Without a keeper later ones may ask only for what those
-/// before asked for too: then it is changed in all of them.
-fn changed(
-    scenario: &Scenario,
-    which: usize,
-    segment: &Segment,
-    change: &dyn Fn(&mut Vec<Segment>, usize),
-) -> Scenario {
+/// Changes the segments of some definitions.
+fn changed(scenario: &Scenario, which: Range<usize>, change: &dyn Fn(&mut Vec<Segment>)) -> Scenario {
     let mut changed = scenario.clone();
-    let keeps_all = scenario.definitions.segments.iter().any(|s| s.name == KEEPER);
-    let all = 0..scenario.all_definitions().len();
-    for which in if keeps_all { which..which + 1 } else { all } {
-        let segments = &mut changed.definitions_mut(which).segments;
-        for place in (0..segments.len()).rev() {
-            if (&segments[place].by, &segments[place].when) == (&segment.by, &segment.when) {
-                change(segments, place);
-            }
-        }
+    for which in which {
+        change(&mut changed.definitions_mut(which).segments);
     }
     changed
+}
+
+/// Whether every reference is to a segment that is defined; and, without a keeper, whether later
+/// definitions ask only for what those before asked for, for nothing else was kept.
+fn is_fair(scenario: &Scenario) -> bool {
+    let definitions = scenario.all_definitions();
+    let defined = |of: &Definitions, name: &str| of.segments.iter().any(|s| s.name == name);
+    let whole = definitions.iter().all(|of| {
+        let mut names = of.segments.iter().flat_map(|s| s.when.references());
+        names.all(|name| defined(of, name))
+    });
+    let atoms = |of: &Definitions| -> Vec<(Option<String>, Expr)> {
+        let each = of.segments.iter().map(|s| s.when.atoms().into_iter().map(|a| (s.by.clone(), a.clone())));
+        each.flatten().collect()
+    };
+    whole
+        && definitions.windows(2).all(|pair| {
+            let before = atoms(pair[0]);
+            defined(pair[0], KEEPER) || atoms(pair[1]).iter().all(|atom| before.contains(atom))
+        })
 }
 
 /// The condition with one of its operators replaced by one of its sides.
