@@ -56,6 +56,13 @@ impl Evaluation<'_> {
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
         };
+        let newest_first = self.places(*source, span.rows.clone()).rev();
+        if let Some(decisive) = self.decisive(aggregate, comparison, constant, newest_first) {
+            return match decisive {
+                Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms).min(span.until)),
+                None => Truth::new(false, span.until),
+            };
+        }
         let places: SmallVec<[usize; 64]> = self.places(*source, span.rows.clone()).collect();
         let holds = |left: usize| {
             let value = self.fold(aggregate, places[left..].iter().copied());
@@ -98,6 +105,59 @@ impl Evaluation<'_> {
         }
         let until = if holds(count) == now { span.until } else { departure(count) };
         Truth::new(now, until)
+    }
+
+    /// Where what events only raise is to be high enough, or what they only lower low enough: the newest event with
+    /// which, and all newer ones, it is so, if there is one. It holds until that one leaves. Nothing where that
+    /// cannot be told by looking at events one by one.
+    #[allow(clippy::option_option)] // whether it can be told, and whether it holds
+    fn decisive(
+        &self,
+        aggregate: &Aggregate,
+        comparison: Comparison,
+        constant: &Val<'_>,
+        mut newest_first: impl Iterator<Item = usize>,
+    ) -> Option<Option<usize>> {
+        constant.number()?;
+        let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+        let downwards = matches!(comparison, Comparison::Less | Comparison::LessOrEqual);
+        let value = |place: usize| {
+            let property = aggregate.property?;
+            Some(self.view_at(place).value(&self.plan.keep, property)).filter(|value| !value.is_missing())
+        };
+        let enough = |n: i64| Val::Int(n).compare(comparison, constant, self.symbols);
+        match aggregate.op {
+            AggregateOp::Greatest if upwards => {}
+            AggregateOp::Least if downwards => {}
+            // Of nothing there is nothing different, and that is to be too few.
+            AggregateOp::Distinct if upwards && !enough(0) => {
+                let mut known: SmallVec<[Packed; 16]> = SmallVec::new();
+                return Some(newest_first.find(|place| {
+                    let Some(new) = value(*place) else { return false };
+                    if known.iter().any(|known| self.symbols.same(*known, new)) {
+                        return false;
+                    }
+                    known.push(new);
+                    enough(known.len() as i64)
+                }));
+            }
+            AggregateOp::ActiveDays if upwards && !enough(0) => {
+                // The newest come first, so a day that was seen is the last one.
+                let (mut days, mut last) = (0, None);
+                return Some(newest_first.find(|place| {
+                    let day = Some(self.day(self.rows()[*place].at()));
+                    days += i64::from(std::mem::replace(&mut last, day) != day);
+                    enough(days)
+                }));
+            }
+            _ => return None,
+        }
+        Some(newest_first.find(|place| {
+            let value = value(*place).map(|value| Val::unpack(value, self.symbols));
+            value.is_some_and(|value| {
+                value.number().is_some() && value.compare(comparison, constant, self.symbols)
+            })
+        }))
     }
 
     /// Whether an event adds nothing below zero to a sum.

@@ -9,6 +9,8 @@ use std::hash::Hash;
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
     pub(crate) nodes: Vec<Node>,
+    /// By node: whether it looks at attributes alone, and at nothing that moves with time.
+    plain: Vec<bool>,
     pub(crate) sources: Vec<Source>,
     pub(crate) slots: Vec<Symbol>,
     node_numbers: HashTable<u32>,
@@ -22,8 +24,45 @@ impl Arena {
         &self.nodes[id.0 as usize]
     }
 
+    /// Whether a node looks at attributes alone, so that neither events nor time change it.
+    pub(crate) fn is_plain(&self, id: NodeId) -> bool {
+        self.plain[id.0 as usize]
+    }
+
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
-        NodeId(once(node, &mut self.nodes, &mut self.node_numbers, &self.hasher))
+        let mut is_plain = match &node {
+            Node::Constant(_)
+            | Node::Attribute(_)
+            | Node::TestNumber(..)
+            | Node::TestIs(..)
+            | Node::TestIn(..)
+            | Node::Not(_)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Compare(..)
+            | Node::In(..)
+            | Node::Contains(..)
+            | Node::StartsWith(..)
+            | Node::EndsWith(..)
+            | Node::Matches(..)
+            | Node::AnyIn(..)
+            | Node::AllIn(..)
+            | Node::IsMissing(_)
+            | Node::Chain(..)
+            | Node::Negative(_)
+            | Node::Lower(_)
+            | Node::Length(_)
+            | Node::Abs(_)
+            | Node::Distance(..)
+            | Node::Geo(..) => true,
+            _ => false,
+        };
+        node.children(|child| is_plain &= self.is_plain(child));
+        let id = NodeId(once(node, &mut self.nodes, &mut self.node_numbers, &self.hasher));
+        if self.plain.len() < self.nodes.len() {
+            self.plain.push(is_plain);
+        }
+        id
     }
 
     pub(crate) fn source(&mut self, source: Source) -> SourceId {

@@ -77,12 +77,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         if let Some(root) = root {
             let parts = by.flatten().map(|by| Box::new(part_of(by, &reads)));
             let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
+            let gate_count = if parts.is_some() { 0 } else { checker.gate_count(root) };
             compiled.push(Segment {
                 name: segment.name.clone(),
                 root,
                 parts,
                 parts_linked,
                 is_default: false,
+                gate_count,
             });
         }
         all_reads.push(reads);

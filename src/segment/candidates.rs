@@ -2,10 +2,10 @@
 
 use crate::profile::Applied;
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::{Measure, Thresholds, measure};
+use crate::segment::index::{Asker, Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{Node, NodeId, SegmentId, SourceId};
+use crate::segment::places::{MASK_ROWS, bits};
+use crate::segment::plan::{Node, NodeId, SourceId};
 use crate::segment::scratch::Marks;
 use smallvec::SmallVec;
 
@@ -43,8 +43,7 @@ impl Look<'_> {
             Touch::Everything => {
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 let evaluation = self.evaluation();
-                let holds = |gate| evaluation.truth(gate).holds;
-                self.plan.index.open(holds, |segment| marks.mark(segment));
+                self.plan.index.open(|gate| evaluation.gate(gate), |segment| marks.mark(segment));
             }
             Touch::First(applied) => {
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
@@ -85,29 +84,32 @@ impl Look<'_> {
         }
         self.bring_rings_up();
         let evaluation = self.evaluation();
-        let passes = |segment: SegmentId| index.gate(segment).is_none_or(|gate| evaluation.truth(gate).holds);
-        let mut mark = |segment: SegmentId| {
-            if passes(segment) {
-                marks.mark(segment);
+        let passes = |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes(asker.segment);
+        let mut mark = |asker: &Asker| {
+            if passes(asker) {
+                marks.mark(asker.segment);
             }
         };
         let added = evaluation.added(applied.arrival);
         for source in sources {
-            index.others(source).iter().for_each(|segment| mark(*segment));
+            index.others(source).iter().for_each(&mut mark);
             for thresholds in index.thresholds(source) {
                 let numbers = index.numbers(thresholds);
                 // Few segments are asked whether it matters to them before anything is worked out.
-                if numbers.len() <= FEW && !numbers.iter().any(|(_, segment)| passes(*segment)) {
+                let few = numbers.len() <= FEW;
+                if few && !numbers.iter().any(|(_, asker)| passes(asker)) {
                     continue;
                 }
                 let (from, to) = match added {
+                    // It costs as much as to look at the few.
+                    Some(_) if few && thresholds.measure.is_folded() => EVERYTHING,
                     Some(added) => evaluation.crossed(source, thresholds, added),
                     // It was late.
                     None => EVERYTHING,
                 };
                 let start = numbers.partition_point(|(number, _)| *number < from);
                 let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
-                crossed.for_each(|(_, segment)| mark(*segment));
+                crossed.for_each(|(_, asker)| mark(asker));
             }
         }
     }
@@ -135,6 +137,11 @@ impl Look<'_> {
         }
         self.store.put_rings(self.user, rings);
     }
+}
+
+/// The counts that are reached with so many new events, and not without them.
+fn reached(before: usize, new: usize) -> (f64, f64) {
+    (before as f64 + 0.5, (before + new) as f64)
 }
 
 impl Evaluation<'_> {
@@ -167,15 +174,18 @@ impl Evaluation<'_> {
             },
         };
         let added = added.max(start);
+        if let (Measure::Count, Some(mask)) = (thresholds.measure, self.mask(source)) {
+            let before = (mask & bits(&(start..added))).count_ones();
+            let new = (mask & bits(&(added..rows))).count_ones();
+            return if new == 0 { NOTHING } else { reached(before as usize, new as usize) };
+        }
         let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
         match thresholds.measure {
             Measure::Count | Measure::Age => {
                 let (new, old) = (self.places(source, added..rows), self.places(source, start..added));
                 let Some(first) = new.clone().next() else { return NOTHING };
                 if thresholds.measure == Measure::Count {
-                    let before = self.count(source, start..added) as f64;
-                    // Reached with these, and not without them.
-                    return (before + 0.5, before + self.count(source, added..rows) as f64);
+                    return reached(self.count(source, start..added), self.count(source, added..rows));
                 }
                 { old }.next_back().map_or(EVERYTHING, |before| (age(first), age(before)))
             }

@@ -43,6 +43,16 @@ pub enum Transition {
     Left,
 }
 
+impl Transition {
+    pub(crate) fn of(was_member: bool, is_member: bool) -> Option<Transition> {
+        match (was_member, is_member) {
+            (false, true) => Some(Transition::Entered),
+            (true, false) => Some(Transition::Left),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self.transition {

@@ -153,17 +153,29 @@ impl Checker<'_> {
         flat
     }
 
-    /// The members of a conjunction or disjunction, those first that look at one attribute: they often decide it.
+    /// The members of a conjunction or disjunction, those first that look at attributes alone: they often decide it.
     fn cheap_first(&self, mut nodes: Vec<NodeId>) -> Box<[NodeId]> {
         nodes.sort_by_key(|node| match self.arena.node(*node) {
             Node::TestIs(..) | Node::TestIn(..) => 0,
             Node::TestNumber(..) => 1,
-            Node::Not(inner) if matches!(self.arena.node(*inner), Node::TestIs(..) | Node::TestIn(..)) => 1,
-            Node::AtLeast(..) | Node::Aggregate(_) => 3,
-            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Matches(..) => 4,
-            _ => 2,
+            Node::Matches(..) if self.arena.is_plain(*node) => 3,
+            _ if self.arena.is_plain(*node) => 2,
+            Node::AtLeast(..) | Node::Aggregate(_) => 5,
+            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Matches(..) => 6,
+            _ => 4,
         });
         nodes.into()
+    }
+
+    /// How many members of a conjunction look at attributes alone; they come first.
+    pub(crate) fn gate_count(&self, root: NodeId) -> u16 {
+        let members = match self.arena.node(root) {
+            Node::And(all) => all,
+            _ => std::slice::from_ref(&root),
+        };
+        // Texts have at most 4,096 nodes; of more, some would not be gates and nothing else.
+        let count = members.iter().take_while(|node| self.arena.is_plain(**node)).count();
+        u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     fn negated(&mut self, node: NodeId, negated: bool) -> Checked {

@@ -3,6 +3,7 @@
 use crate::model::{Duration, Instant, Zone};
 use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
 use crate::segment::ast::Comparison;
+use crate::segment::index::GateId;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
 use crate::segment::scratch::Scratch;
@@ -96,7 +97,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
+    pub(crate) fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
         match value.small_number() {
             Some(x) => comparison.of(x, number),
             // Whole numbers that no float holds.
@@ -147,6 +148,29 @@ impl<'a> Evaluation<'a> {
                 self.test_number(comparison, event.value(&self.plan.keep, property), number.0)
             }
             Filter::Node(node) => self.truth_of(node, Some(event)).holds,
+        }
+    }
+
+    /// Whether a gate holds.
+    pub(crate) fn gate(&self, gate: GateId) -> bool {
+        let work_out = || self.truth(self.plan.index.gates()[gate.0 as usize]).holds;
+        gate == GateId::OPEN || self.scratch.map_or_else(work_out, |scratch| scratch.gate(gate, work_out))
+    }
+
+    /// Whether all conditions on attributes alone hold without which a segment cannot.
+    pub(crate) fn passes(&self, segment: SegmentId) -> bool {
+        let gates = self.plan.segments[segment.0 as usize].gates(&self.plan.nodes);
+        gates.iter().all(|gate| self.truth(*gate).holds)
+    }
+
+    /// Whether a segment holds that is not keyed. The same as the truth of its root.
+    pub(crate) fn segment_truth(&self, segment: SegmentId) -> Truth {
+        if !self.passes(segment) {
+            return Truth::new(false, NEVER);
+        }
+        match self.plan.segments[segment.0 as usize].behind_gates(&self.plan.nodes) {
+            [only] => self.truth(*only),
+            more => self.all(more, None, false),
         }
     }
 

@@ -30,9 +30,9 @@ pub(crate) struct Index {
     uses: Vec<Uses>,
     thresholds: Vec<Thresholds>,
     /// What aggregates are compared with, sorted for each of them, and the segments that ask.
-    numbers: Vec<(f64, SegmentId)>,
+    numbers: Vec<(f64, Asker)>,
     /// Segments that any event of a source may change.
-    others: Vec<SegmentId>,
+    others: Vec<Asker>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -41,18 +41,31 @@ pub(crate) struct Index {
     session: Vec<NodeId>,
     zone: Vec<NodeId>,
     rules: Vec<Vec<NodeId>>,
-    /// By segment: a test of an attribute without which it cannot hold, or [`OPEN`]. Where it fails, and has failed
-    /// before, events change nothing: so much is looked at instead of the segment.
+    /// The most telling gates of segments, each once.
     gates: Vec<NodeId>,
-    /// The segments of each gate; those without one are last, behind [`OPEN`].
-    by_gate: Vec<(NodeId, Range<u32>)>,
+    /// The segments by their most telling gate; those without one are last, behind [`GateId::OPEN`].
+    by_gate: Vec<(GateId, Range<u32>)>,
     gated: Vec<SegmentId>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
 }
 
-/// Stands for no gate.
-const OPEN: NodeId = NodeId(u32::MAX);
+/// Number of a gate, dense, so that what is known of all gates at a moment lies close together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct GateId(pub(crate) u32);
+
+impl GateId {
+    /// Stands for no gate.
+    pub(crate) const OPEN: GateId = GateId(u32::MAX);
+}
+
+/// A segment that may have to be looked at, beside its most telling gate: most often that one says that it need not,
+/// and then nothing else of the segment is touched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Asker {
+    pub(crate) segment: SegmentId,
+    pub(crate) gate: GateId,
+}
 
 /// Atoms that look at one attribute.
 #[derive(Clone, Debug, Default)]
@@ -116,6 +129,13 @@ pub(crate) enum Measure {
     Age,
 }
 
+impl Measure {
+    /// Whether the events of a window have to be gone through for it.
+    pub(crate) fn is_folded(self) -> bool {
+        matches!(self, Measure::Rising | Measure::Falling | Measure::Sum)
+    }
+}
+
 /// Lists one behind the other.
 #[derive(Clone, Debug)]
 struct Lists<T> {
@@ -155,20 +175,19 @@ impl Index {
         self.segments.get(atom.0 as usize)
     }
 
-    /// The segments of which no test of an attribute tells that they cannot hold.
-    pub(crate) fn open(&self, holds: impl Fn(NodeId) -> bool, mut f: impl FnMut(SegmentId)) {
+    pub(crate) fn gates(&self) -> &[NodeId] {
+        &self.gates
+    }
+
+    /// The segments whose most telling gate, if they have one, holds.
+    pub(crate) fn open(&self, holds: impl Fn(GateId) -> bool, mut f: impl FnMut(SegmentId)) {
         for (gate, segments) in &self.by_gate {
-            if *gate == OPEN || holds(*gate) {
+            if holds(*gate) {
                 self.gated[segments.start as usize..segments.end as usize]
                     .iter()
                     .for_each(|segment| f(*segment));
             }
         }
-    }
-
-    /// A test of an attribute without which a segment cannot hold.
-    pub(crate) fn gate(&self, segment: SegmentId) -> Option<NodeId> {
-        Some(self.gates[segment.0 as usize]).filter(|gate| *gate != OPEN)
     }
 
     /// Whether what belongs to a source is decided once, when the event comes.
@@ -183,13 +202,13 @@ impl Index {
     }
 
     /// The segments that any event of a source may change.
-    pub(crate) fn others(&self, source: SourceId) -> &[SegmentId] {
+    pub(crate) fn others(&self, source: SourceId) -> &[Asker] {
         let Range { start, end } = self.uses[source.0 as usize].others;
         &self.others[start as usize..end as usize]
     }
 
     /// The numbers that an aggregate is compared with, sorted, and the segments that ask.
-    pub(crate) fn numbers(&self, thresholds: &Thresholds) -> &[(f64, SegmentId)] {
+    pub(crate) fn numbers(&self, thresholds: &Thresholds) -> &[(f64, Asker)] {
         let Range { start, end } = thresholds.numbers;
         &self.numbers[start as usize..end as usize]
     }
@@ -317,8 +336,6 @@ pub(crate) fn index(
     for (number, segment) in segments.iter().enumerate() {
         maker.open += 1;
         maker.segment(SegmentId(number as u32), segment);
-        let gate = maker.gate(segment);
-        maker.index.gates.push(gate);
     }
     maker.finish()
 }
@@ -371,15 +388,6 @@ impl<'a> Maker<'a> {
                 self.note(segment.root, reads);
             }
         }
-    }
-
-    /// The most telling test among the members of a conjunction.
-    fn gate(&self, segment: &Segment) -> NodeId {
-        let Node::And(all) = self.node(segment.root) else { return OPEN };
-        let is_text = |node: &&NodeId| matches!(self.node(**node), Node::TestIs(..) | Node::TestIn(..));
-        let is_test = |node: &&NodeId| matches!(self.node(**node), Node::TestNumber(..));
-        let found = all.iter().find(is_text).or_else(|| all.iter().find(is_test));
-        found.copied().filter(|_| segment.parts.is_none()).unwrap_or(OPEN)
     }
 
     /// Goes down to the atoms of a condition.
@@ -622,7 +630,7 @@ impl<'a> Maker<'a> {
                 self.enter_source(SourceId(number as u32));
             }
         }
-        let Maker { mut index, mut pairs, nodes, compared, touched, sources, .. } = self;
+        let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, .. } = self;
         pairs.sort_unstable();
         pairs.dedup();
         index.segments = Lists::of(nodes.len(), &pairs);
@@ -640,23 +648,13 @@ impl<'a> Maker<'a> {
             slot.other.shrink_to_fit();
             slot.is.values_mut().for_each(Vec::shrink_to_fit);
         }
-        enter_uses(&mut index, nodes, sources.len(), compared, touched);
+        let gate_of = enter_gates(&mut index, nodes, segments);
+        enter_uses(&mut index, nodes, sources.len(), compared, touched, &gate_of);
         for list in
             [&mut index.session, &mut index.zone].into_iter().chain(&mut index.rules).chain(&mut index.parts)
         {
             list.shrink_to_fit();
         }
-        index.gates.shrink_to_fit();
-        index.gated = (0..index.gates.len() as u32).map(SegmentId).collect();
-        index.gated.sort_by_key(|segment| index.gates[segment.0 as usize]);
-        for (place, segment) in index.gated.iter().enumerate() {
-            let gate = index.gates[segment.0 as usize];
-            match index.by_gate.last_mut() {
-                Some((last, segments)) if *last == gate => segments.end += 1,
-                _ => index.by_gate.push((gate, place as u32..place as u32 + 1)),
-            }
-        }
-        index.by_gate.shrink_to_fit();
         index
     }
 
@@ -735,6 +733,40 @@ impl<'a> Maker<'a> {
 
 type Compared = Map<(NodeId, bool), (Measure, Vec<(f64, NodeId)>)>;
 
+/// Chooses each segment's most telling gate: where gates ask for a text, the attribute for which there are the most
+/// texts. Gives it by segment.
+fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) -> Vec<GateId> {
+    let mut numbers: Map<NodeId, GateId> = Map::default();
+    let telling = |index: &Index, gate: &NodeId| match &nodes[gate.0 as usize] {
+        Node::TestIs(slot, _) | Node::TestIn(slot, _) => 1 + index.slots[slot.0 as usize].is.len(),
+        Node::TestNumber(..) => 1,
+        _ => 0,
+    };
+    let mut gate_of = Vec::with_capacity(segments.len());
+    for segment in segments {
+        // Of equals `max_by_key` gives the last one.
+        let gate = segment.gates(nodes).iter().rev().max_by_key(|gate| telling(index, gate));
+        gate_of.push(gate.map_or(GateId::OPEN, |gate| {
+            *numbers.entry(*gate).or_insert_with(|| {
+                index.gates.push(*gate);
+                GateId(index.gates.len() as u32 - 1)
+            })
+        }));
+    }
+    index.gates.shrink_to_fit();
+    let gate = |segment: &SegmentId| gate_of[segment.0 as usize];
+    index.gated = (0..segments.len() as u32).map(SegmentId).collect();
+    index.gated.sort_by_key(gate);
+    for (place, segment) in (0..).zip(&index.gated) {
+        match index.by_gate.last_mut() {
+            Some((last, segments)) if *last == gate(segment) => segments.end += 1,
+            _ => index.by_gate.push((gate(segment), place..place + 1)),
+        }
+    }
+    index.by_gate.shrink_to_fit();
+    gate_of
+}
+
 /// Lays what looks at sources into lists, so that what one event finds lies close together.
 fn enter_uses(
     index: &mut Index,
@@ -742,7 +774,9 @@ fn enter_uses(
     sources: usize,
     compared: Compared,
     mut touched: Vec<(u32, NodeId)>,
+    gate_of: &[GateId],
 ) {
+    let asker = |segment: &SegmentId| Asker { segment: *segment, gate: gate_of[segment.0 as usize] };
     let aggregate = |node: NodeId| match &nodes[node.0 as usize] {
         Node::Aggregate(aggregate) => Some(aggregate),
         _ => None,
@@ -760,7 +794,7 @@ fn enter_uses(
             let start = index.numbers.len();
             for (number, atom) in numbers {
                 let segments = index.segments.get(atom.0 as usize);
-                index.numbers.extend(segments.iter().map(|segment| (number, *segment)));
+                index.numbers.extend(segments.iter().map(|segment| (number, asker(segment))));
             }
             index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
@@ -772,7 +806,7 @@ fn enter_uses(
             index.thresholds.push(Thresholds { aggregate: node, measure, reach, numbers });
         }
         while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
-            index.others.extend_from_slice(index.segments.get(atom.0 as usize));
+            index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));
         }
         let others = &mut index.others;
         others[starts.1 as usize..].sort_unstable();

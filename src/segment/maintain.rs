@@ -4,7 +4,7 @@ use crate::segment::candidates::Touch;
 use crate::segment::change::{Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::plan::{Parts, Plan, SegmentId};
-use crate::segment::rows::{Rows, Tag};
+use crate::segment::rows::{Edits, Rows, Tag};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
 use smallvec::SmallVec;
@@ -67,7 +67,7 @@ impl Memberships {
     pub(crate) fn begin(plan: &Plan, now: Instant) -> Memberships {
         let mut memberships = Memberships::default();
         if !plan.defaults.is_empty() {
-            memberships.rows.put(Tag::BEGAN, Some(now.as_millis()));
+            memberships.rows.edit(&[(Tag::BEGAN, Some(now.as_millis()))], &mut Vec::new());
         }
         memberships
     }
@@ -137,32 +137,58 @@ impl Memberships {
         look.find_candidates(self, touch);
         let candidates = look.scratch.take_candidates();
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
-        for segment in &candidates {
-            match &look.plan.segments[segment.0 as usize].parts {
-                None => self.refresh_whole(look, *segment, matches!(touch, Touch::First(_)), &mut least),
-                Some(parts) => self.refresh_parts(look, *segment, parts, touch, &mut least),
+        let mut edits = look.scratch.take_edits();
+        let is_keyed = |segment: &SegmentId| look.plan.segments[segment.0 as usize].parts.is_some();
+        for run in candidates.chunk_by(|a, b| !is_keyed(a) && !is_keyed(b)) {
+            match (&look.plan.segments[run[0].0 as usize].parts, run) {
+                (Some(parts), [segment]) => self.refresh_parts(look, *segment, parts, touch, &mut least),
+                _ => self.refresh_run(look, run, matches!(touch, Touch::First(_)), &mut least, &mut edits),
             }
         }
+        self.rows.apply(&mut edits);
         self.least = if least.is_gone { self.find_least() } else { least.before.min(least.new) };
-        look.scratch.give_back(candidates);
+        look.scratch.give_back(candidates, edits);
     }
 
-    fn refresh_whole(&mut self, look: &mut Look<'_>, segment: SegmentId, is_first: bool, least: &mut Least) {
-        let truth = look.evaluation().truth(look.plan.segments[segment.0 as usize].root);
-        let unlisted = if look.plan.is_default(segment) { self.rows.began() } else { None };
-        let (listed, due) = (self.rows.get(Tag::stay(segment)), self.rows.get(Tag::due(segment)));
-        let until = (truth.until != NEVER).then_some(truth.until);
-        // Before its first message a user was nobody, and in nothing.
-        let before = if is_first { None } else { listed.or(unlisted).filter(|since| *since != OUT) };
-        let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
-        look.report(segment, None, before, after);
-        if due != until {
-            least.change(due.unwrap_or(NEVER), truth.until);
-            self.rows.put(Tag::due(segment), until);
-        }
-        let stay = (after != unlisted).then(|| after.unwrap_or(OUT));
-        if listed != stay {
-            self.rows.put(Tag::stay(segment), stay);
+    /// Looks at segments that are not keyed, in order.
+    fn refresh_run(
+        &self,
+        look: &mut Look<'_>,
+        segments: &[SegmentId],
+        is_first: bool,
+        least: &mut Least,
+        edits: &mut Edits,
+    ) {
+        let Look { plan, store, user, now, changes, .. } = look;
+        let evaluation = Evaluation::new(plan, store, *user, *now).with(look.scratch);
+        let now = now.as_millis();
+        for segment in segments.iter().copied() {
+            let truth = evaluation.segment_truth(segment);
+            let unlisted = if plan.is_default(segment) { self.rows.began() } else { None };
+            let listed = self.rows.get_from(&mut edits.stay, Tag::stay(segment));
+            let due = self.rows.get_from(&mut edits.due, Tag::due(segment));
+            let until = (truth.until != NEVER).then_some(truth.until);
+            // Before its first message a user was nobody, and in nothing.
+            let before = if is_first { None } else { listed.or(unlisted).filter(|since| *since != OUT) };
+            let after = truth.holds.then(|| before.unwrap_or(now));
+            if let Some(transition) = Transition::of(before.is_some(), after.is_some()) {
+                changes.push(Change {
+                    id: segment,
+                    at: evaluation.instant(),
+                    user: evaluation.profile.name.clone(),
+                    segment: plan.segments[segment.0 as usize].name.clone(),
+                    key: None,
+                    transition,
+                });
+            }
+            if due != until {
+                least.change(due.unwrap_or(NEVER), truth.until);
+                edits.dues.push((Tag::due(segment), until));
+            }
+            let stay = (after != unlisted).then(|| after.unwrap_or(OUT));
+            if listed != stay {
+                edits.stays.push((Tag::stay(segment), stay));
+            }
         }
     }
 
@@ -346,11 +372,7 @@ impl Look<'_> {
     }
 
     fn report(&mut self, segment: SegmentId, key: Option<Packed>, before: Option<i64>, after: Option<i64>) {
-        let transition = match (before, after) {
-            (None, Some(_)) => Transition::Entered,
-            (Some(_), None) => Transition::Left,
-            _ => return,
-        };
+        let Some(transition) = Transition::of(before.is_some(), after.is_some()) else { return };
         self.changes.push(Change {
             id: segment,
             at: self.now,

@@ -1,5 +1,6 @@
 //! Which of a user's kept events belong to a source.
 
+use crate::profile::{EventKind, Packed, PropertyId};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::plan::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
@@ -7,7 +8,10 @@ use crate::segment::window::Span;
 use std::ops::Range;
 
 /// Up to so many rows, those of a source are the bits of one word, worked out once for all that ask.
-pub(crate) const MASK_ROWS: usize = u64::BITS as usize;
+pub(crate) const MASK_ROWS: usize = Mask::BITS as usize;
+
+/// Rows of a history, a bit for each.
+pub(crate) type Mask = u128;
 
 /// The places of a source's events within a range of rows, oldest first.
 #[derive(Debug, Clone)]
@@ -19,7 +23,7 @@ pub(crate) struct Places<'e, 'a> {
 
 #[derive(Debug, Clone)]
 enum Rest<'e> {
-    Mask(u64),
+    Mask(Mask),
     Ring(&'e [u32]),
     Scan(Range<usize>),
 }
@@ -63,7 +67,7 @@ impl DoubleEndedIterator for Places<'_, '_> {
             let place = match &mut self.rest {
                 Rest::Mask(0) => return None,
                 Rest::Mask(mask) => {
-                    let place = u64::BITS - 1 - mask.leading_zeros();
+                    let place = Mask::BITS - 1 - mask.leading_zeros();
                     *mask &= !(1 << place);
                     place as usize
                 }
@@ -114,28 +118,49 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The rows of a source, whatever the part, as bits; where there are not too many of them.
-    fn mask(&self, source: SourceId) -> Option<u64> {
+    pub(crate) fn mask(&self, source: SourceId) -> Option<Mask> {
         let scratch = self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)?;
         Some(scratch.mask(source, || self.work_out(source, scratch)))
     }
 
-    fn work_out(&self, source: SourceId, scratch: &Scratch) -> u64 {
+    fn work_out(&self, source: SourceId, scratch: &Scratch) -> Mask {
         let rows = self.rows();
         let own = self.plan.source(source);
-        let mut rest = match &own.kinds {
-            Kinds::These(kinds) => kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows)),
-            Kinds::Any => bits(&(0..rows.len())),
-        };
-        if matches!((&own.kinds, own.filter), (Kinds::These(_), Filter::None)) {
-            return rest;
+        match (&own.kinds, own.filter) {
+            (Kinds::These(kinds), Filter::None) => {
+                kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows))
+            }
+            // One kind, and a property beside a constant: where the property lies is the same in all rows.
+            (Kinds::These(kinds), Filter::Text(property, text)) if kinds.len() == 1 => {
+                let wanted = text.packed();
+                self.keep_those(scratch.kind(kinds[0], rows), kinds[0], property, |value| value == wanted)
+            }
+            (Kinds::These(kinds), Filter::Number(property, comparison, number)) if kinds.len() == 1 => {
+                let holds = |value| self.test_number(comparison, value, number.0);
+                self.keep_those(scratch.kind(kinds[0], rows), kinds[0], property, holds)
+            }
+            (Kinds::These(kinds), _) => {
+                let all = kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows));
+                keep_bits(all, |place| self.belongs(source, place))
+            }
+            (Kinds::Any, _) => keep_bits(bits(&(0..rows.len())), |place| self.belongs(source, place)),
         }
-        let mut mask = 0;
-        while rest != 0 {
-            let place = rest.trailing_zeros();
-            rest &= rest - 1;
-            mask |= u64::from(self.belongs(source, place as usize)) << place;
+    }
+
+    /// Those of some rows of one kind whose property has a value of a sort.
+    fn keep_those(
+        &self,
+        all: Mask,
+        kind: EventKind,
+        property: PropertyId,
+        holds: impl Fn(Packed) -> bool,
+    ) -> Mask {
+        let history = &self.profile.history;
+        match self.plan.keep.place(kind, property) {
+            Some(place) => keep_bits(all, |row| holds(history.value(history.rows()[row], place))),
+            None if holds(Packed::MISSING) => all,
+            None => 0,
         }
-        mask
     }
 
     /// How many events of a source lie within a range of rows.
@@ -158,9 +183,19 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+fn keep_bits(mut rest: Mask, keeps: impl Fn(usize) -> bool) -> Mask {
+    let mut mask = 0;
+    while rest != 0 {
+        let place = rest.trailing_zeros();
+        rest &= rest - 1;
+        mask |= Mask::from(keeps(place as usize)) << place;
+    }
+    mask
+}
+
 /// The bits of a range.
-fn bits(range: &Range<usize>) -> u64 {
-    let below = |end: usize| if end >= MASK_ROWS { u64::MAX } else { (1 << end) - 1 };
+pub(crate) fn bits(range: &Range<usize>) -> Mask {
+    let below = |end: usize| if end >= MASK_ROWS { Mask::MAX } else { (1 << end) - 1 };
     below(range.end) & !below(range.start)
 }
 

@@ -152,6 +152,29 @@ pub(crate) struct Segment {
     pub(crate) is_default: bool,
     /// Whether an event of one part can change others too: it reads the session, or other segments.
     pub(crate) parts_linked: bool,
+    /// How many members of its conjunction are gates; they come first.
+    pub(crate) gate_count: u16,
+}
+
+impl Segment {
+    /// The members of its conjunction; where it is none, itself.
+    fn members<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        match &nodes[self.root.0 as usize] {
+            Node::And(all) => all,
+            _ => std::slice::from_ref(&self.root),
+        }
+    }
+
+    /// Conditions on attributes alone without which it cannot hold. Where one fails, and has failed before, events
+    /// change nothing: so much is looked at instead of the segment.
+    pub(crate) fn gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        &self.members(nodes)[..self.gate_count as usize]
+    }
+
+    /// What has to hold besides.
+    pub(crate) fn behind_gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
+        &self.members(nodes)[self.gate_count as usize..]
+    }
 }
 
 /// How a user's events are parted by a property.

@@ -31,6 +31,39 @@ impl Tag {
     }
 }
 
+/// A row that is to have an instant, or to go.
+pub(crate) type Edit = (Tag, Option<i64>);
+
+/// What changes in one look at a user, segment by segment in order: collected, and then made at once.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    pub(crate) stays: Vec<Edit>,
+    pub(crate) dues: Vec<Edit>,
+    /// Where the last stay and the last due row were found.
+    pub(crate) stay: usize,
+    pub(crate) due: usize,
+    pub(crate) room: Vec<u32>,
+}
+
+impl Edits {
+    /// Forgets what was collected; the room stays.
+    pub(crate) fn clear(&mut self) {
+        self.stays.clear();
+        self.dues.clear();
+        (self.stay, self.due) = (0, 0);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Tags,
+    Instants,
+}
+
+fn words(at: i64) -> [u32; 2] {
+    [(at as u64 >> 32) as u32, at as u32]
+}
+
 impl Rows {
     fn tags(&self) -> &[u32] {
         &self.0[..self.0.len() / 3]
@@ -46,35 +79,69 @@ impl Rows {
         self.tags().binary_search(&tag.0).ok().map(|place| self.at(place))
     }
 
+    /// The same for tags that are asked in order: looks from `place` on, and leaves there where it found it.
+    /// O(log of how far it lies behind).
+    pub(crate) fn get_from(&self, place: &mut usize, tag: Tag) -> Option<i64> {
+        let rest = self.tags().get(*place..).unwrap_or_default();
+        let mut reach = 8;
+        while reach < rest.len() && rest[reach] < tag.0 {
+            reach *= 2;
+        }
+        *place += rest[..reach.min(rest.len())].partition_point(|own| *own < tag.0);
+        (self.tags().get(*place) == Some(&tag.0)).then(|| self.at(*place))
+    }
+
     /// When all of it began.
     pub(crate) fn began(&self) -> Option<i64> {
         (self.tags().first() == Some(&Tag::BEGAN.0)).then(|| self.at(0))
     }
 
-    /// Puts a row in its place, or takes it away. O(rows) to move those behind it.
-    pub(crate) fn put(&mut self, tag: Tag, at: Option<i64>) {
+    /// Makes what was collected. O(rows) where any come or go.
+    pub(crate) fn apply(&mut self, edits: &mut Edits) {
+        edits.stays.append(&mut edits.dues);
+        self.edit(&edits.stays, &mut edits.room);
+    }
+
+    /// Puts rows in their places, or takes them away; `edits` are sorted by tag, each once. Moves what lies behind
+    /// the first one that comes or goes once, however many do; `room` is used for that.
+    pub(crate) fn edit(&mut self, edits: &[Edit], room: &mut Vec<u32>) {
         let count = self.0.len() / 3;
-        let words = |at: i64| [(at as u64 >> 32) as u32, at as u32];
-        match (self.tags().binary_search(&tag.0), at) {
-            (Ok(place), Some(at)) => {
-                self.0[count + 2 * place..][..2].copy_from_slice(&words(at));
-            }
-            (Ok(place), None) => {
-                self.0.drain(count + 2 * place..count + 2 * place + 2);
-                self.0.remove(place);
-            }
-            (Err(_), None) => {}
-            (Err(place), Some(at)) => {
-                // Most users have few, so room is made by few.
-                if self.0.capacity() - self.0.len() < 3 {
-                    self.0.reserve_exact(3 * 2.max(count / 8));
-                }
-                let [high, low] = words(at);
-                self.0.insert(count + 2 * place, high);
-                self.0.insert(count + 2 * place + 1, low);
-                self.0.insert(place, tag.0);
+        let mut place = 0;
+        let mut moves = false;
+        for (tag, at) in edits {
+            place += self.tags()[place..].partition_point(|own| *own < tag.0);
+            match (self.tags().get(place) == Some(&tag.0), at) {
+                (true, Some(at)) => self.0[count + 2 * place..][..2].copy_from_slice(&words(*at)),
+                (is_there, at) => moves |= is_there != at.is_some(),
             }
         }
+        if !moves {
+            return;
+        }
+        room.clear();
+        // First all tags, then all instants; both are copied in runs between the rows that come or go.
+        for part in [Part::Tags, Part::Instants] {
+            let (start, width) = if part == Part::Tags { (0, 1) } else { (count, 2) };
+            let mut copied = 0;
+            for (tag, at) in edits {
+                let place = copied + self.tags()[copied..].partition_point(|own| *own < tag.0);
+                let is_there = self.tags().get(place) == Some(&tag.0);
+                room.extend_from_slice(&self.0[start + width * copied..start + width * place]);
+                copied = place + usize::from(is_there);
+                match (at, part) {
+                    (Some(_), Part::Tags) => room.push(tag.0),
+                    (Some(at), Part::Instants) => room.extend(words(*at)),
+                    (None, _) => {}
+                }
+            }
+            room.extend_from_slice(&self.0[start + width * copied..start + width * count]);
+        }
+        self.0.clear();
+        if self.0.capacity() < room.len() {
+            // Most users have few, so room is made by few.
+            self.0.reserve_exact(room.len() + 3 * (room.len() / 24));
+        }
+        self.0.extend_from_slice(room);
     }
 
     fn in_places(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = (SegmentId, i64)> {
@@ -102,20 +169,35 @@ mod tests {
     fn rows_are_a_sorted_map() {
         let rng = &mut fastrand::Rng::with_seed(1);
         let (mut rows, mut expected) = (Rows::default(), BTreeMap::new());
+        let room = &mut Vec::new();
         for _ in 0..2_000 {
-            let segment = SegmentId(rng.u32(0..20));
-            let tag = match rng.u32(0..5) {
-                0 => Tag::BEGAN,
-                1 | 2 => Tag::stay(segment),
-                _ => Tag::due(segment),
-            };
-            let at = rng.bool().then(|| rng.i64(..));
-            rows.put(tag, at);
-            match at {
-                Some(at) => expected.insert(tag, at),
-                None => expected.remove(&tag),
-            };
-            assert_eq!(rows.get(tag), expected.get(&tag).copied());
+            let mut edits = BTreeMap::new();
+            for _ in 0..rng.usize(0..4) {
+                let segment = SegmentId(rng.u32(0..20));
+                let tag = match rng.u32(0..5) {
+                    0 => Tag::BEGAN,
+                    1 | 2 => Tag::stay(segment),
+                    _ => Tag::due(segment),
+                };
+                edits.insert(tag, rng.bool().then(|| rng.i64(..)));
+            }
+            let edits: Vec<Edit> = edits.into_iter().collect();
+            rows.edit(&edits, room);
+            for (tag, at) in &edits {
+                match at {
+                    Some(at) => expected.insert(*tag, *at),
+                    None => expected.remove(tag),
+                };
+            }
+            for segment in (0..20).map(SegmentId) {
+                for tag in [Tag::BEGAN, Tag::stay(segment), Tag::due(segment)] {
+                    assert_eq!(rows.get(tag), expected.get(&tag).copied());
+                }
+                assert_eq!(
+                    rows.get_from(&mut 0, Tag::stay(segment)),
+                    expected.get(&Tag::stay(segment)).copied()
+                );
+            }
             assert_eq!(rows.began(), expected.get(&Tag::BEGAN).copied());
             let of = |due: bool| {
                 let all =

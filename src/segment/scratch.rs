@@ -1,5 +1,8 @@
 use crate::profile::{EventKind, Packed, Profile, Row};
+use crate::segment::index::GateId;
+use crate::segment::places::Mask;
 use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
+use crate::segment::rows::Edits;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 
@@ -12,15 +15,19 @@ pub(crate) struct Scratch {
     facts: Vec<Packed>,
     /// The slots that are not missing.
     filled: Vec<SlotId>,
-    masks: Vec<Cell<(u32, u64)>>,
+    masks: Vec<Cell<(u32, Mask)>>,
     /// By kind of event: its rows as bits.
-    kinds: Vec<Cell<(u32, u64)>>,
+    kinds: Vec<Cell<(u32, Mask)>>,
     kinds_stamp: Cell<u32>,
     /// Where sliding windows begin: length, instant, place.
     starts: RefCell<SmallVec<[(i64, i64, usize); 16]>>,
     stamp: u32,
     marks: Marks,
     candidates: Vec<SegmentId>,
+    edits: Edits,
+    /// By gate: the number of the last look that asked, doubled, and whether it holds in the lowest bit.
+    gates: Vec<Cell<u32>>,
+    look: u32,
 }
 
 /// A set of segments that gives them in order.
@@ -70,13 +77,16 @@ impl Scratch {
         if self.facts.len() != plan.slots.len()
             || self.masks.len() != plan.sources.len()
             || self.kinds.len() != kinds
+            || self.gates.len() != plan.index.gates().len()
         {
             *self = Scratch {
                 marks: std::mem::take(&mut self.marks),
                 candidates: std::mem::take(&mut self.candidates),
+                edits: std::mem::take(&mut self.edits),
                 facts: vec![Packed::MISSING; plan.slots.len()],
                 masks: vec![Cell::new((0, 0)); plan.sources.len()],
                 kinds: vec![Cell::new((0, 0)); kinds],
+                gates: vec![Cell::new(0); plan.index.gates().len()],
                 ..Scratch::default()
             };
         }
@@ -90,6 +100,27 @@ impl Scratch {
             }
         }
         self.forget_events();
+        self.forget_gates();
+    }
+
+    fn forget_gates(&mut self) {
+        self.look += 1;
+        if self.look > u32::MAX / 2 {
+            self.gates.iter().for_each(|gate| gate.set(0));
+            self.look = 1;
+        }
+    }
+
+    /// Whether a gate holds, worked out at most once in a look.
+    pub(crate) fn gate(&self, gate: GateId, work_out: impl FnOnce() -> bool) -> bool {
+        let cell = &self.gates[gate.0 as usize];
+        let known = cell.get();
+        if known >> 1 == self.look {
+            return known & 1 == 1;
+        }
+        let holds = work_out();
+        cell.set(self.look << 1 | u32::from(holds));
+        holds
     }
 
     /// Forgets which events belong to what: there are other ones now.
@@ -106,7 +137,7 @@ impl Scratch {
     }
 
     /// The rows of a kind as bits.
-    pub(crate) fn kind(&self, kind: EventKind, rows: &[Row]) -> u64 {
+    pub(crate) fn kind(&self, kind: EventKind, rows: &[Row]) -> Mask {
         let of = |kind: EventKind| &self.kinds[kind.0 as usize];
         let get = |kind: EventKind| match of(kind).get() {
             (stamp, mask) if stamp == self.stamp => mask,
@@ -139,6 +170,7 @@ impl Scratch {
         if fact.is_missing() {
             self.filled.push(slot);
         }
+        self.forget_gates();
     }
 
     pub(crate) fn take_marks(&mut self) -> Marks {
@@ -156,9 +188,14 @@ impl Scratch {
         candidates
     }
 
-    pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>) {
+    pub(crate) fn take_edits(&mut self) -> Edits {
+        std::mem::take(&mut self.edits)
+    }
+
+    pub(crate) fn give_back(&mut self, mut candidates: Vec<SegmentId>, mut edits: Edits) {
         candidates.clear();
-        self.candidates = candidates;
+        edits.clear();
+        (self.candidates, self.edits) = (candidates, edits);
     }
 
     pub(crate) fn fact(&self, slot: SlotId) -> Packed {
@@ -166,7 +203,7 @@ impl Scratch {
     }
 
     /// The rows of a source as bits, worked out at most once.
-    pub(crate) fn mask(&self, source: SourceId, work_out: impl FnOnce() -> u64) -> u64 {
+    pub(crate) fn mask(&self, source: SourceId, work_out: impl FnOnce() -> Mask) -> Mask {
         let cell = &self.masks[source.0 as usize];
         let (stamp, mask) = cell.get();
         if stamp == self.stamp {

@@ -86,13 +86,15 @@ impl<'p> Subject<'p> {
         let mut marks = std::mem::take(&mut self.marks);
         marks.begin(self.plan.segments.len());
         let evaluation = self.evaluation(now);
-        let holds = |node| evaluation.truth(node).holds;
-        self.plan.index.open(holds, |segment| {
-            let own = &self.plan.segments[segment.0 as usize];
-            if own.parts.is_none() && holds(own.root) {
-                marks.mark(segment);
-            }
-        });
+        self.plan.index.open(
+            |gate| evaluation.gate(gate),
+            |segment| {
+                let own = &self.plan.segments[segment.0 as usize];
+                if own.parts.is_none() && evaluation.segment_truth(segment).holds {
+                    marks.mark(segment);
+                }
+            },
+        );
         marks.drain_into(segments);
         self.marks = marks;
     }

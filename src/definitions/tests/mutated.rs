@@ -66,7 +66,7 @@ fn texts_too_long_or_too_deep_are_refused() {
     let long = format!("version = 1\n# {}", "x".repeat(crate::definitions::TEXT_BYTES_MAX));
     assert_eq!(
         lines(&long),
-        [format!("1:1: the text has {} bytes, at most 4194304 are allowed", long.len())]
+        [format!("1:1: the text has {} bytes, at most 67108864 are allowed", long.len())]
     );
     for deep in ["a.".repeat(100_000) + "a = 1", "x = ".to_owned() + &"[".repeat(100_000)] {
         assert!(refused(&deep).count() > 0);
