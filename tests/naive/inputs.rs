@@ -30,7 +30,7 @@ pub(crate) struct Inputs<'a> {
 
 /// Users and devices; the bytes of one lie between those of others.
 const USERS: [&str; 3] = ["u1", "U2", "é3"];
-const DEVICES: [&str; 3] = ["a1", "web-2", "V3"];
+const DEVICES: [&str; 6] = ["a1", "web-2", "V3", "b4", "é-5", "z6"];
 
 impl<'a> Inputs<'a> {
     /// None yet.
@@ -44,7 +44,7 @@ impl<'a> Inputs<'a> {
             frame,
             pace,
             users: rng.usize(2..4),
-            devices: if rng.bool() { rng.usize(1..4) } else { 0 },
+            devices: if rng.bool() { rng.usize(1..7) } else { 0 },
             redefines,
             past: vec![frame.start],
             clock: frame.start,
@@ -84,7 +84,7 @@ impl<'a> Inputs<'a> {
 
     /// By a user, a visitor, or a visitor who turns out to be a user; now and then about ids alone.
     fn by_anybody(&self, rng: &mut Rng) -> Map<String, Json> {
-        let message = match rng.u32(0..16) {
+        let message = match rng.u32(0..14) {
             0 => {
                 // A device, or what may be a user: then it is refused, or the id of nobody yet.
                 let previous = if one_in(rng, 4) { self.user(rng) } else { self.device(rng) };
@@ -94,11 +94,11 @@ impl<'a> Inputs<'a> {
             1 => json!({ "type": "forget", "anonymousId": self.device(rng) }),
             _ => {
                 let mut body = body(rng, self.frame);
-                let who = rng.u32(0..4);
-                if who != 0 {
+                let who = rng.u32(0..5);
+                if who > 1 {
                     body.insert("userId".to_owned(), self.user(rng).into());
                 }
-                if who < 2 {
+                if who < 3 {
                     body.insert("anonymousId".to_owned(), self.device(rng).into());
                 }
                 return body;
