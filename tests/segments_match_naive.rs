@@ -24,11 +24,21 @@ fn every_change_at_its_own_instant() {
     assert!(reports > 2 * seeds.count(), "the scenarios are too quiet to prove anything");
 }
 
+/// The same with other definitions while it runs.
+#[test]
+fn every_change_under_other_definitions() {
+    let (seeds, mut reports) = (seeds(200), 0);
+    for seed in seeds.clone() {
+        reports += law::check(&format!("seed {seed}"), &generate::redefined(seed));
+    }
+    assert!(reports > 2 * seeds.count(), "the scenarios are too quiet to prove anything");
+}
+
 /// A host that wakes up more often sees the same; and two runs end in the same state, byte for byte.
 #[test]
 fn how_often_the_host_wakes_up_changes_nothing() {
     for seed in seeds(100) {
-        let scenario = generate::scenario(seed);
+        let scenario = generate::redefined(seed);
         let run = |scenario| law::engine(scenario).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         let once = run(&scenario);
         assert!(once == run(&scenario), "seed {seed}: two runs differ");

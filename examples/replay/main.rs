@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! cargo run --release --example replay                      # a bundled shop
-//! cargo run --release --example replay -- --definitions D.toml --messages M.jsonl[.gz] [--until INSTANT] [--out DIR]
+//! cargo run --release --example replay -- --definitions D.toml --messages M.jsonl[.gz] [--redefine INSTANT=E.toml]…
+//!     [--until INSTANT] [--out DIR]
 //! ```
-//! `--messages -` reads standard input, `--user ID` tells the story of that user. The reader learns the loop of a
+//! `--messages -` reads standard input, `--user ID` tells the story of that user. `--redefine 2026-11-23T10:00:00Z=E.toml`
+//! lets other definitions take over at an instant, before the first message at it or later; after the last message, at
+//! their instants up to `--until`. It may be given several times, in order. The reader learns the loop of a
 //! host: ingest, advance to what is due, deliver what the outbox holds.
 
 mod files;
@@ -15,17 +18,20 @@ use bespoke::engine::{Outcome, Partition};
 use bespoke::journey::Delivery;
 use bespoke::model::{Duration, Instant, Message};
 use files::{Lines, Outputs};
+use std::collections::VecDeque;
 use std::process::ExitCode;
 use summary::Summary;
 
 const DEFINITIONS: &str = include_str!("../data/shop.toml");
 const MESSAGES: &str = include_str!("../data/shop.jsonl");
-const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--until INSTANT] [--out DIR] [--user ID]";
+const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--redefine INSTANT=E.toml]... [--until INSTANT] [--out DIR] [--user ID]";
 
 #[derive(Default)]
 struct Options {
     definitions: Option<String>,
     messages: Option<String>,
+    /// In order of instant.
+    redefine: Vec<(Instant, String)>,
     until: Option<Instant>,
     out: Option<String>,
     user: Option<String>,
@@ -37,7 +43,9 @@ fn options() -> Result<Options, String> {
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next().map_err(|e| e.to_string())? {
         let name = match argument {
-            Long(name @ ("definitions" | "messages" | "until" | "out" | "user")) => name.to_owned(),
+            Long(name @ ("definitions" | "messages" | "redefine" | "until" | "out" | "user")) => {
+                name.to_owned()
+            }
             Long("help") => return Err(USAGE.to_owned()),
             other => return Err(other.unexpected().to_string()),
         };
@@ -46,6 +54,7 @@ fn options() -> Result<Options, String> {
         match &*name {
             "definitions" => options.definitions = Some(value),
             "messages" => options.messages = Some(value),
+            "redefine" => options.redefine.push(redefinition(&value, options.redefine.last())?),
             "until" => options.until = Some(value.parse().map_err(|e| format!("--until: {e}"))?),
             "out" => options.out = Some(value),
             _ => options.user = Some(value),
@@ -57,6 +66,16 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
+/// `INSTANT=FILE`, not before the one given last.
+fn redefinition(value: &str, last: Option<&(Instant, String)>) -> Result<(Instant, String), String> {
+    let (at, file) = value.split_once('=').ok_or("--redefine: write INSTANT=FILE")?;
+    let at = at.parse().map_err(|e| format!("--redefine: {e}"))?;
+    if last.is_some_and(|(last, _)| at < *last) {
+        return Err(format!("--redefine: {at} comes after a later instant; give them in order"));
+    }
+    Ok((at, file.to_owned()))
+}
+
 fn main() -> ExitCode {
     let options = match options() {
         Ok(options) => options,
@@ -65,14 +84,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let definitions = match read_definitions(options.definitions.as_deref()) {
-        Ok(definitions) => definitions,
-        Err((status, problem)) => {
-            eprintln!("{problem}");
-            return ExitCode::from(status);
+    // All of them are read before anything runs.
+    let first = read_definitions(options.definitions.as_deref());
+    let later = options.redefine.iter().map(|(at, path)| (*at, read_definitions(Some(path))));
+    let (mut redefinitions, mut refused) = (VecDeque::new(), Vec::new());
+    for (at, read) in later {
+        match read {
+            Ok(definitions) => redefinitions.push_back((at, definitions)),
+            Err(problem) => refused.push(problem),
+        }
+    }
+    let definitions = match first {
+        Ok(definitions) if refused.is_empty() => definitions,
+        first => {
+            let problems: Vec<(u8, String)> = first.err().into_iter().chain(refused).collect();
+            problems.iter().for_each(|(_, problem)| eprintln!("{problem}"));
+            return ExitCode::from(problems.iter().map(|(status, _)| *status).max().unwrap_or(1));
         }
     };
-    match replay(&options, &definitions) {
+    match replay(&options, &definitions, redefinitions) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("replay: {problem}");
@@ -91,7 +121,11 @@ fn read_definitions(path: Option<&str>) -> Result<Definitions, (u8, String)> {
     Definitions::from_toml_named(path, &text).map_err(|errors| (1, format!("{errors:#}")))
 }
 
-fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
+fn replay(
+    options: &Options,
+    definitions: &Definitions,
+    mut redefinitions: VecDeque<(Instant, Definitions)>,
+) -> Result<(), String> {
     let mut lines = match options.messages.as_deref() {
         Some(path) => Lines::open(path).map_err(|e| format!("{path}: {e}"))?,
         None => Lines::of_text(MESSAGES),
@@ -111,6 +145,7 @@ fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
         };
         // A host lives through time; a file jumps. So what falls due on the way is delivered when it is due.
         let now = message.timestamp.unwrap_or(partition.clock()).max(partition.clock());
+        redefine(&mut partition, &mut redefinitions, now, &mut summary, &mut outputs)?;
         catch_up(&mut partition, now - Duration::from_millis(1), &mut summary, &mut outputs)?;
         match partition.ingest(&message, now) {
             Ok(outcome) => {
@@ -124,6 +159,7 @@ fn replay(options: &Options, definitions: &Definitions) -> Result<(), String> {
         }
     }
     let until = options.until.unwrap_or(partition.clock());
+    redefine(&mut partition, &mut redefinitions, until, &mut summary, &mut outputs)?;
     catch_up(&mut partition, until, &mut summary, &mut outputs)?;
     let outcome = partition.advance(until);
     deliver(&mut partition, &outcome, until, &mut summary, &mut outputs)?;
@@ -150,6 +186,24 @@ fn read_message(line: &[u8]) -> Result<Message, String> {
             .to_owned());
     }
     Ok(message)
+}
+
+/// Lets the definitions take over whose instants have come.
+fn redefine(
+    partition: &mut Partition,
+    redefinitions: &mut VecDeque<(Instant, Definitions)>,
+    until: Instant,
+    summary: &mut Summary,
+    outputs: &mut Outputs,
+) -> Result<(), String> {
+    while redefinitions.front().is_some_and(|(at, _)| *at <= until) {
+        let Some((at, definitions)) = redefinitions.pop_front() else { break };
+        let now = at.max(partition.clock());
+        catch_up(partition, now - Duration::from_millis(1), summary, outputs)?;
+        let outcome = partition.redefine(&definitions, now);
+        deliver(partition, &outcome, now, summary, outputs)?;
+    }
+    Ok(())
 }
 
 /// Moves the clock from one due instant to the next, as a host's timer does.

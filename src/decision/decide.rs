@@ -31,7 +31,8 @@ enum Standing {
 type Standings = SmallVec<[Standing; 8]>;
 
 impl DecisionPlan {
-    /// Decides what a visitor sees at a placement; `request` is what templates know by that name.
+    /// Decides what a visitor sees at a placement; `request` is what templates and conditions know by
+    /// that name.
     ///
     /// Of the eligible variants those of the highest priority are in question, and of several the weights decide
     /// (`split`). A variant without a condition is eligible for everybody, one with a condition only for users of
@@ -52,7 +53,7 @@ impl DecisionPlan {
     ) -> Result<Decision, Error> {
         let placement = self.placement(placement)?;
         let bucketing_id = visitor.user.map_or(visitor.id, |user| visitor.store.get(user).bucketing_id());
-        let standings = standings(placement, visitor);
+        let standings = standings(placement, visitor, request);
         let eligible =
             || placement.variants.iter().zip(&standings).filter(|(_, s)| **s == Standing::Eligible);
         let candidates: SmallVec<[&VariantPlan; 8]> = eligible().map(|(variant, _)| variant).collect();
@@ -84,8 +85,9 @@ impl DecisionPlan {
     }
 }
 
-fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>) -> Standings {
-    let evaluation = visitor.user.map(|user| Evaluation::new(visitor.plan, visitor.store, user, visitor.now));
+fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object) -> Standings {
+    let Visitor { plan, store, user, now, .. } = *visitor;
+    let evaluation = user.map(|user| Evaluation::new(plan, store, user, now).for_request(request));
     let mut standings = Standings::from_elem(Standing::NotEligible, placement.variants.len());
     let mut winning = None;
     for &place in &placement.by_priority {

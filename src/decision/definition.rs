@@ -58,7 +58,8 @@ pub struct Variant {
     /// Its name, unique within the placement. It goes into the hash that splits users: a variant with another name
     /// is another variant.
     pub name: Box<str>,
-    /// Who may see it; none for everybody, users of whom nothing is known included.
+    /// Who may see it; none for everybody, users of whom nothing is known included. Besides what segments may name
+    /// it knows `request.…`, what the host gives with the question: `request.device = "mobile"`.
     pub when: Option<Box<str>>,
     /// The higher one goes first; 0 unless given.
     pub priority: i64,

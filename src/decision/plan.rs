@@ -90,7 +90,10 @@ fn placement_plan(
         }
         check_weight(placement, variant, i, &path, problems);
         let when = variant.when.as_deref().map(|text| {
-            (builder.condition(&format!("placements.{name}.variant.{index}.when"), text), text.into())
+            (
+                builder.placement_condition(&format!("placements.{name}.variant.{index}.when"), text),
+                text.into(),
+            )
         });
         let path = ["placements", &*name, "variant", &*index, "content"];
         let content = templates.content(&path, &variant.content, problems);

@@ -5,16 +5,31 @@ use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
 use crate::journey::JourneyPlan;
-use crate::segment::Plan;
+use crate::segment::{Fingerprints, Plan, fingerprints};
 use hashbrown::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Definitions as the rooms run them.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
     pub(crate) journeys: Arc<JourneyPlan>,
-    pub(crate) decisions: DecisionPlan,
+    pub(crate) decisions: Arc<DecisionPlan>,
+    /// Worked out when definitions take the place of others.
+    fingerprints: OnceLock<Fingerprints>,
+}
+
+impl Compiled {
+    /// What each segment and total means, by names and values alone.
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        self.fingerprints.get_or_init(|| fingerprints(&self.plan))
+    }
+
+    /// The same with another plan for the same texts, such as one that speaks the numbers of a store.
+    pub(crate) fn with(&self, plan: Plan) -> Compiled {
+        let fingerprints = OnceLock::from(self.fingerprints().clone());
+        Compiled { plan, journeys: self.journeys.clone(), decisions: self.decisions.clone(), fingerprints }
+    }
 }
 
 /// Compiles everything, or says all that is wrong. Where there are loose expressions, definitions are refused anyway.
@@ -42,7 +57,12 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     };
     errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
     match plan.filter(|_| errors.is_empty()) {
-        Some(plan) => Ok(Compiled { plan, journeys: Arc::new(journey_plan), decisions }),
+        Some(plan) => Ok(Compiled {
+            plan,
+            journeys: Arc::new(journey_plan),
+            decisions: Arc::new(decisions),
+            fingerprints: OnceLock::new(),
+        }),
         None => Err(errors),
     }
 }

@@ -5,11 +5,11 @@ use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
     Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, journeys, recommend,
-    schema, segments, settings,
+    schema, scores, segments, settings,
 };
 use crate::journey::{DeliveryPolicy, Journey};
 use crate::model::{Problem, Quoted};
-use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Span};
+use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Score, Span};
 use hashbrown::HashSet;
 use std::sync::Arc;
 use toml::de::DeTable;
@@ -47,6 +47,9 @@ pub struct Definitions {
     pub(crate) schema: Schema,
     /// In the order of the text, which numbers them.
     pub(crate) segments: Vec<SegmentDefinition>,
+    /// Names of segments.
+    pub(crate) lifecycle: Vec<Box<str>>,
+    pub(crate) scores: Vec<Score>,
     pub(crate) templates: Vec<Template>,
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) journeys: Vec<Journey>,
@@ -110,6 +113,8 @@ impl Definitions {
         let mut builder = Plan::builder(self.schema.clone())
             .session_gap(self.settings.session_gap)
             .default_zone(self.settings.zone.clone());
+        builder.lifecycle.clone_from(&self.lifecycle);
+        builder.scores.clone_from(&self.scores);
         builder.parts_max = self.settings.parts_max;
         for SegmentDefinition { name, by, text } in &self.segments {
             builder = builder.segment(name, by.as_deref(), text);
@@ -188,6 +193,7 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
         false => {
             let mut lenient = definitions.clone();
             lenient.schema.strict = false;
+            lenient.schema.is_partial = true;
             check(&lenient, &loose)
         }
     };
@@ -202,7 +208,7 @@ fn load(file: Option<&str>, text: &str) -> Result<Definitions, Errors> {
 
 struct Read {
     definitions: Definitions,
-    /// Whether the schema is.
+    /// Whether all that expressions may name could be read.
     is_sound: bool,
     loose: Vec<LooseExpression>,
 }
@@ -217,13 +223,17 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let settings = settings::read(&mut root);
     let names = schema::read(&mut root, &settings);
     let segments = segments::read(&mut root);
+    let known = report.count();
+    let lifecycle = segments::read_lifecycle(&mut root);
+    let scores = scores::read(&mut root);
+    let facts_are_sound = report.count() == known;
     let templates = content::read_templates(&mut root);
     let delivery = delivery::read(&mut root);
     let segment_names = segments.iter().map(|segment| &*segment.name).collect();
     let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
     let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
-    root.not_yet(&["experiments", "lifecycle", "scores", "lists", "policies", "predict", "privacy", "world"]);
+    root.not_yet(&["experiments", "lists", "policies", "predict", "privacy", "world"]);
     root.finish();
     let schema::Names { schema, is_sound } = names;
     let places = Place::root(document);
@@ -233,6 +243,8 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         settings,
         schema,
         segments,
+        lifecycle,
+        scores,
         templates,
         delivery,
         journeys,
@@ -240,7 +252,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         recommend,
         compiled: None,
     };
-    Some(Read { definitions, is_sound, loose })
+    Some(Read { definitions, is_sound: is_sound && facts_are_sound, loose })
 }
 
 /// All errors of both passes; of two about one place, the first pass has it.

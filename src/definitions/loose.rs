@@ -16,6 +16,9 @@ impl LooseExpression {
     pub(super) fn add_to(&self, builder: &mut PlanBuilder) {
         let schema = &builder.schema;
         match &self.event {
+            None if self.name.starts_with("placements.") => {
+                builder.placement_condition(&self.name, &self.text);
+            }
             None => {
                 builder.condition(&self.name, &self.text);
             }

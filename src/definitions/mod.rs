@@ -18,20 +18,27 @@
 //! | --- | --- |
 //! | | `version = 1`, required |
 //! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536) |
-//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.` |
+//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
+//! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
+//! | `[scores.NAME]` | `points = [{ event = "view", where = 'condition', points = 1 }, { when = 'expression', points = 10 }]` (`where` optional), and `half_life = "14d"` or `in = "30d"` (events count for ever): see below |
 //! | `[templates.NAME]` | field = 'text' |
 //! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` |
 //! | `[[delivery.cap]]` | `scope` ("global" or "channel:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]) |
 //! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]` |
 //! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
 //! | `[placements.NAME]` | `salt` (the name) |
-//! | `[[placements.NAME.variant]]` | `name`, `when` (everybody), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
+//! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
 //! | `[recommend]` | `interactions`, `popularity`, `covisitation` |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
+//! - A score is the sum of its points, in the order in which they are given: for each event, oldest first, and then
+//!   for what holds. With a half-life those of an event are worth points × 2^(−age ÷ half-life) for 60 half-lives,
+//!   which is how long it is kept, and then nothing; points of events are then all above or all below 0, because what
+//!   fades against each other tells no instant. With `in` they are worth all until the event is so old. Points are at
+//!   most 1e9 either way. Conditions may ask for segments, not for scores.
 //! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
 //!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, with `reentry` as
 //!   `"after_exit"` (the default), `"once"`, `"restart"` or `{ after = "7d" }`.
@@ -77,6 +84,7 @@ mod loose;
 mod reader;
 mod recommend;
 mod schema;
+mod scores;
 mod segments;
 mod settings;
 mod source;

@@ -105,6 +105,9 @@ fn read_kind(node: &Node<'_>) -> Option<Kind> {
 }
 
 fn read_attribute(node: &Node<'_>, schema: &mut Schema) {
+    if node.is_list() {
+        return read_objects(node, schema);
+    }
     let Some(kind) = read_kind(node) else { return };
     if !node.is_named() {
         return;
@@ -145,15 +148,31 @@ fn read_event(node: &Node<'_>, schema: &mut Schema) {
             continue;
         }
         if property.is_list() {
-            read_lines(property, event, schema);
+            read_fields(property, |field, kind| {
+                schema.line(event, property.key, field, kind);
+            });
         } else if let Some(kind) = read_kind(property) {
             schema.property(event, property.key, kind);
         }
     }
 }
 
+/// `devices = [{ os = "string", last_seen = "instant" }]`
+fn read_objects(node: &Node<'_>, schema: &mut Schema) {
+    if !node.is_named() {
+        return;
+    }
+    if node.key.contains('*') || ["timezone", "group.id"].contains(&node.key) {
+        node.error(format!("{} is no name for a list of objects", Quoted(node.key)));
+        return;
+    }
+    read_fields(node, |field, kind| {
+        schema.object(node.key, field, kind);
+    });
+}
+
 /// `products = [{ sku = "string", price = "number" }]`
-fn read_lines(node: &Node<'_>, event: &str, schema: &mut Schema) {
+fn read_fields(node: &Node<'_>, mut declare: impl FnMut(&str, Kind)) {
     let items = node.list().unwrap_or_default();
     let [fields] = items[..] else {
         let help = "write the fields of one object: `[{ sku = \"string\", price = \"number\" }]`";
@@ -168,7 +187,7 @@ fn read_lines(node: &Node<'_>, event: &str, schema: &mut Schema) {
         if let Some(kind) = read_kind(field)
             && field.is_named()
         {
-            schema.line(event, node.key, field.key, kind);
+            declare(field.key, kind);
         }
     }
 }

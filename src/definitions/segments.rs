@@ -1,4 +1,4 @@
-//! `[segments]`: name = text, or `{ by, when }`.
+//! `[segments]`: name = text, or `{ by, when }`; `[lifecycle]`: an order of them.
 
 use crate::definitions::reader::Table;
 
@@ -39,4 +39,17 @@ pub(super) fn read(root: &mut Table<'_>) -> Vec<SegmentDefinition> {
         });
     }
     segments
+}
+
+/// `order = ["churned", "active"]`; whether there are such segments is for the plan to say.
+pub(super) fn read_lifecycle(root: &mut Table<'_>) -> Vec<Box<str>> {
+    let Some(mut table) = root.get("lifecycle").and_then(|node| node.table()) else { return Vec::new() };
+    let order = table.require("order");
+    let names = order.and_then(|order| order.list()).unwrap_or_default();
+    if let Some(order) = order.filter(|order| order.is_list() && names.is_empty()) {
+        order.error_help("the order is empty", "name segments: `order = [\"churned\", \"active\"]`");
+    }
+    table.finish();
+    // One that is none keeps its place, so that the places of the others are right.
+    names.iter().map(|name| name.name().unwrap_or_default().into()).collect()
 }

@@ -18,6 +18,8 @@ struct User {
     /// Rule, value, weight as at the landmark, last sight.
     affinities: Vec<(u32, Value, f64, Instant)>,
     landmark: Instant,
+    /// Number, instant or count, arrival, value.
+    totals: Vec<(u32, i64, u32, Value)>,
     /// Segment, key, beginning of the stay, next look.
     memberships: Vec<(u32, Value, Option<Instant>, i64)>,
 }
@@ -49,6 +51,12 @@ impl Partition {
                         .map(|(rule, v, w, at)| (rule, self.store.symbols.value(v), w, at))
                         .collect(),
                     landmark: profile.affinities.landmark(),
+                    totals: profile
+                        .totals
+                        .iter()
+                        .map(|row| (row.id().0, row.order(), self.store.symbols.value(row.value())))
+                        .map(|(number, (word, arrival), value)| (number, word, arrival, value))
+                        .collect(),
                     memberships: rows
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),
@@ -59,6 +67,7 @@ impl Partition {
         let users: Vec<User> = users.into_values().collect();
         let seen: Vec<String> = self.seen.sorted().iter().map(|hash| format!("{hash:032x}")).collect();
         let journeys = self.journeys.state(&self.store);
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state()))
+        let covered = self.store.covered();
+        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, self.models.state(), covered))
     }
 }

@@ -1,5 +1,6 @@
 use crate::decision::Decision;
 use crate::definitions::Definitions;
+use crate::engine::redefine::Successor;
 use crate::engine::{Error, Outcome, Partition, Recommended};
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object};
@@ -70,6 +71,11 @@ impl EngineBuilder {
 }
 
 impl Engine {
+    /// Looks at the partition beside other readers.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Partition) -> T) -> T {
+        look(&self.partition.read())
+    }
+
     /// Begins an engine under definitions.
     pub fn builder(definitions: Definitions) -> EngineBuilder {
         EngineBuilder { definitions, lease: Duration::minutes(1) }
@@ -86,6 +92,38 @@ impl Engine {
     /// Moves the clock. See [`Partition::advance`].
     pub fn advance(&self, now: Instant) -> Outcome {
         self.partition.write().advance(now)
+    }
+
+    /// Goes on under other definitions. See [`Partition::redefine`]. Whatever needs no profiles is worked out beside
+    /// the partition, while others read and write.
+    ///
+    /// ```
+    /// use bespoke::definitions::Definitions;
+    /// use bespoke::engine::Engine;
+    /// use bespoke::model::{Instant, Message};
+    ///
+    /// let engine = Engine::builder(Definitions::from_toml("version = 1\n[attributes]\nage = \"number\"")?).open()?;
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// engine.ingest(Message::identify("ada").with("age", 37), now)?;
+    ///
+    /// let more = r#"
+    ///     version = 1
+    ///     [attributes]
+    ///     age = "number"
+    ///     [segments]
+    ///     adult = "age >= 18"
+    /// "#;
+    /// let outcome = engine.redefine(&Definitions::from_toml(more)?, now);
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered adult");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redefine(&self, definitions: &Definitions, now: Instant) -> Outcome {
+        definitions.compiled().fingerprints();
+        let before = self.partition.read().compiled.clone();
+        before.fingerprints();
+        let successor = Successor::new(definitions, &mut self.partition.write());
+        let ready = successor.relocate();
+        self.partition.write().put_into_force(ready, now)
     }
 
     /// How long the host may sleep. See [`Partition::next_due`].

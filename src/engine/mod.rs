@@ -10,12 +10,15 @@ mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod members;
 mod models;
 mod outcome;
 mod partition;
+mod redefine;
 mod seen;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
+pub use members::Members;
 pub use outcome::Outcome;
 pub use partition::{Partition, Recommended};

@@ -2,7 +2,8 @@ use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::model::{Instant, Message, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
-    CoVisitation, Error, Interaction, Items, Popularity, Query, Recommendation, Recommender, Request,
+    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recommendation,
+    Recommender, Request,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use smallvec::SmallVec;
 /// The recommenders of a partition, which learn from every event that the definitions name.
 #[derive(Debug)]
 pub(crate) struct Models {
+    definition: RecommendDefinition,
     rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
     /// Parts of the context that popularity is also counted by, each with its model.
     contexts: Vec<Box<str>>,
@@ -24,18 +26,35 @@ impl Models {
     /// Untrained models.
     pub(crate) fn new(definition: &RecommendDefinition) -> Models {
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
-        let checked = "parameters are checked with the definitions";
-        let models = popularity_contexts
-            .iter()
-            .map(|name| popularity.clone().context(&**name).check().expect(checked));
         Models {
             rules: interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect(),
             contexts: popularity_contexts.clone(),
-            models: models.collect(),
+            models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
-            covisitation: covisitation.clone().check().expect(checked),
-            popularity: popularity.clone().check().expect(checked),
+            covisitation: covisitation.clone().check().expect(CHECKED),
+            popularity: popularity.clone().check().expect(CHECKED),
+            definition: definition.clone(),
         }
+    }
+
+    /// Goes on under another definition. A model whose parameters changed begins anew, and so does popularity in a
+    /// part of the context by which it was not counted; everything else goes on with what it has learned.
+    pub(crate) fn redefine(&mut self, definition: &RecommendDefinition) {
+        let old = std::mem::replace(&mut self.definition, definition.clone());
+        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
+        self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
+        if old.covisitation != *covisitation {
+            self.covisitation = covisitation.clone().check().expect(CHECKED);
+        }
+        let is_same = old.popularity == *popularity;
+        if !is_same {
+            self.popularity = popularity.clone().check().expect(CHECKED);
+        }
+        let names = std::mem::replace(&mut self.contexts, popularity_contexts.clone());
+        let mut known: HashMap<Box<str>, Popularity, ahash::RandomState> =
+            names.into_iter().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
+        let model = |name: &str| known.remove(name).unwrap_or_else(|| of_context(popularity, name));
+        self.models = popularity_contexts.iter().map(|name| &**name).map(model).collect();
     }
 
     pub(crate) fn items(&self) -> &Items {
@@ -125,6 +144,12 @@ impl Models {
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         (&self.items, &self.covisitation, &self.popularity, &self.models)
     }
+}
+
+const CHECKED: &str = "parameters are checked with the definitions";
+
+fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
+    popularity.clone().context(name).check().expect(CHECKED)
 }
 
 /// Calls `f` with an item's id, or with each of a list of them; whole numbers are ids too.

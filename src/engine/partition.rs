@@ -7,9 +7,11 @@ use crate::journey::{
     Acknowledged, Action, Context, Delivery, EventOccurrence, Journeys, OutboxStats, RenderRequest,
 };
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, UserKey, UserProfile};
+use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
-use crate::segment::{Change, EventView, Look, Memberships, Scratch, SegmentStats, Touch};
+use crate::segment::{
+    EventView, Look, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch, Transition,
+};
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -45,7 +47,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// The texts that the plan has a share of in the store.
+    pub(super) texts: Vec<Symbol>,
     pub(super) store: ProfileStore,
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
@@ -54,13 +58,14 @@ pub struct Partition {
     timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
     pub(super) sequence: u64,
-    stats: Vec<SegmentStats>,
-    parts_dropped: u64,
+    pub(super) stats: Vec<SegmentStats>,
+    pub(super) members: Members,
+    pub(super) parts_dropped: u64,
     /// Room that is used again with each input, so that an input which changes nothing allocates nothing.
     applied: Applied,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
-    scratch: Mutex<Scratch>,
-    due: Vec<UserKey>,
+    pub(super) scratch: Mutex<Scratch>,
+    pub(super) due: Vec<UserKey>,
 }
 
 /// What hangs on a profile.
@@ -68,13 +73,13 @@ pub struct Partition {
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.
-    journey_due: Instant,
+    pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     hinted: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
-const NEVER: Instant = Instant::MAX;
+pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
@@ -98,6 +103,7 @@ impl Partition {
         let plan = &compiled.plan;
         let store = plan.empty_store();
         Partition {
+            texts: plan.symbols.texts().map(|(text, _)| text).collect(),
             store,
             users: Pages::default(),
             journeys: Journeys::new(compiled.journeys.clone()),
@@ -107,6 +113,7 @@ impl Partition {
             clock: Instant::MIN,
             sequence: 0,
             stats: vec![SegmentStats::default(); plan.segments.len()],
+            members: Members::new(plan),
             parts_dropped: 0,
             applied: Applied::default(),
             scratch: Mutex::default(),
@@ -204,7 +211,7 @@ impl Partition {
     pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
         let Some(user) = self.store.find(user) else { return BTreeMap::new() };
         let stays = self.users[user.0 as usize].memberships.stays(&self.compiled.plan);
-        let name = |id: crate::segment::SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
+        let name = |id: SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
         stays.into_iter().map(|(id, since)| (name(id), since)).collect()
     }
 
@@ -302,7 +309,7 @@ impl Partition {
 
     // --- inputs
 
-    fn begin(&mut self, now: Instant) -> Outcome {
+    pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
         Outcome { sequence: self.sequence, ..Outcome::default() }
@@ -328,7 +335,7 @@ impl Partition {
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
         let touch = match (everything, is_new) {
-            (true, _) => Touch::Everything,
+            (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };
@@ -361,25 +368,22 @@ impl Partition {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
-        self.count(&outcome.changes[from..]);
-    }
-
-    fn count(&mut self, changes: &[Change]) {
-        for change in changes {
+        for change in &outcome.changes[from..] {
             self.stats[change.id.0 as usize].note(change.transition);
         }
+        self.members.forget(user);
     }
 
     // --- time
 
-    fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+    pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
         while let Some(due) = self.next_batch(until) {
             self.settle(None, due, outcome);
         }
     }
 
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
-    fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+    pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
@@ -416,7 +420,7 @@ impl Partition {
     }
 
     /// Segments first, then the journeys that follow from the event and from the changes, then what is due.
-    fn look(
+    pub(super) fn look(
         &mut self,
         user: UserKey,
         touch: Touch<'_>,
@@ -424,7 +428,19 @@ impl Partition {
         now: Instant,
         outcome: &mut Outcome,
     ) {
-        let from = outcome.changes.len();
+        self.look_after(outcome.changes.len(), user, touch, event, now, outcome);
+    }
+
+    /// The same where changes of this user were reported already, from a place in the outcome on.
+    pub(super) fn look_after(
+        &mut self,
+        from: usize,
+        user: UserKey,
+        touch: Touch<'_>,
+        event: Option<&EventOccurrence<'_>>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         let plan = &self.compiled.plan;
         let row = &mut self.users[user.0 as usize];
         row.memberships.refresh(
@@ -440,8 +456,18 @@ impl Partition {
             touch,
         );
         let changes = &outcome.changes[from..];
-        for change in changes {
+        for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
             self.stats[change.id.0 as usize].note(change.transition);
+            // A user is in a keyed segment as long as any part is.
+            let is_member = match change.key {
+                None => change.transition == Transition::Entered,
+                Some(_) => row.memberships.contains(plan, change.id),
+            };
+            self.members.note(change.id, user, is_member);
+        }
+        if let Touch::First(_) = touch {
+            // What is default and did not even begin is no change.
+            row.memberships.outside().for_each(|segment| self.members.note(segment, user, false));
         }
         let decisions = &self.compiled.decisions;
         let store = &self.store;

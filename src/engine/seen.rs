@@ -18,6 +18,11 @@ impl SeenMessages {
         SeenMessages { window, began: Instant::MIN, young: HashSet::default(), old: HashSet::default() }
     }
 
+    /// How long ids are remembered from here on.
+    pub(crate) fn set_window(&mut self, window: Duration) {
+        self.window = window;
+    }
+
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
         if now - self.began >= self.window {

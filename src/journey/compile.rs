@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Number of a journey, in order of definition.
 pub(crate) type JourneyNo = u16;
 
+/// Stands for a journey that is no longer defined: the host may still hold actions of it.
+pub(crate) const GONE: JourneyNo = u16::MAX;
+
 /// The step behind the last one of any journey.
 pub(crate) const END: u16 = u16::MAX;
 

@@ -1,6 +1,6 @@
 //! How often each journey did what.
 
-use crate::journey::compile::{JourneyNo, JourneyPlan};
+use crate::journey::compile::{GONE, JourneyNo, JourneyPlan};
 use crate::journey::{Reason, What};
 use crate::model::Instant;
 use std::collections::BTreeMap;
@@ -22,7 +22,15 @@ impl Counts {
     }
 
     pub(crate) fn not_sent(&mut self, journey: JourneyNo, reason: Reason) {
-        self.add(journey, &What::Skipped { reason });
+        if journey != GONE {
+            self.add(journey, &What::Skipped { reason });
+        }
+    }
+
+    /// Gives journeys their new numbers; what was counted of those that have none goes.
+    pub(crate) fn relocate(&mut self, to: impl Fn(JourneyNo) -> Option<JourneyNo>) {
+        let counts = std::mem::take(&mut self.0).into_iter();
+        self.0 = counts.filter_map(|((journey, what), n)| Some(((to(journey)?, what), n))).collect();
     }
 
     /// By the names of the journeys and words such as `not sent: cap`.

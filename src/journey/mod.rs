@@ -30,6 +30,7 @@ mod note;
 mod outbox;
 mod past;
 mod reason;
+mod redefine;
 mod run;
 mod runtime;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::journey::compile::JourneyNo;
+use crate::journey::compile::{GONE, JourneyNo};
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant};
 use crate::profile::{ProfileStore, UserKey};
@@ -236,6 +236,16 @@ impl Outbox {
             }
         }
         self.by_user.entry(into).or_default().extend(ids);
+    }
+
+    /// The users of whom anything waits or was answered that is of a wanted journey.
+    pub(crate) fn users_of(&self, wanted: impl Fn(JourneyNo) -> bool) -> Vec<UserKey> {
+        self.actions.values().filter(|entry| wanted(entry.journey)).map(|entry| entry.user).collect()
+    }
+
+    /// Gives journeys their new numbers. What the host holds of one that has none stays, until it is answered.
+    pub(crate) fn relocate(&mut self, to: impl Fn(JourneyNo) -> Option<JourneyNo>) {
+        self.actions.values_mut().for_each(|entry| entry.journey = to(entry.journey).unwrap_or(GONE));
     }
 
     pub(crate) fn stats(&self) -> OutboxStats {

@@ -3,6 +3,7 @@
 use crate::journey::LATE_MAX;
 use crate::journey::compile::{JourneyNo, JourneyPlan};
 use crate::journey::key::InstanceKey;
+use crate::journey::redefine::JourneyMoves;
 use crate::journey::{Reason, Reentry};
 use crate::model::{Duration, Instant};
 use crate::profile::UserKey;
@@ -29,6 +30,14 @@ pub(crate) struct Exit {
     barred: Instant,
     /// When an instance last ended, if one did: an exit event bars older entries also where there was none.
     ended: Option<Instant>,
+}
+
+impl Exit {
+    /// Whether an entry may still be refused because of it.
+    fn counts(&self, memory: Option<Duration>, now: Instant) -> bool {
+        let counts = |ended: Instant| memory.is_none_or(|memory| now - ended <= memory);
+        now - self.barred <= LATE_MAX || self.ended.is_some_and(counts)
+    }
 }
 
 /// How long an end counts for re-entry; none for ever.
@@ -120,15 +129,34 @@ impl Past {
             }
             let Some((_, user)) = noted.pop_front() else { return };
             if let Some(known) = exits.get_mut(&(user, journey)) {
-                known.retain(|exit| {
-                    let counts = |ended: Instant| memory.is_none_or(|memory| now - ended <= memory);
-                    now - exit.barred <= LATE_MAX || exit.ended.is_some_and(counts)
-                });
+                known.retain(|exit| exit.counts(memory, now));
                 if known.is_empty() {
                     exits.remove(&(user, journey));
                 }
             }
         }
+    }
+
+    /// Gives journeys their new numbers; what is known of those that have none goes.
+    pub(crate) fn relocate(&mut self, moves: &JourneyMoves<'_>, now: Instant) {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        self.entries = entries.filter_map(|((user, from), n)| Some(((user, moves.to(from)?), n))).collect();
+        let exits = std::mem::take(&mut self.exits).into_iter();
+        self.exits = exits.filter_map(|((user, from), of)| Some(((user, moves.to(from)?), of))).collect();
+        for (journey, old, _) in moves.pairs().filter(|(_, old, new)| old.reentry != new.reentry) {
+            // What counts no longer must not count again because the memory is longer now.
+            let memory = memory(old.reentry);
+            for (_, known) in self.exits.iter_mut().filter(|((_, of), _)| *of == journey) {
+                known.retain(|exit| exit.counts(memory, now));
+            }
+        }
+        self.exits.retain(|_, known| !known.is_empty());
+        // Whoever is remembered is looked at again, once for each journey.
+        let mut users: Vec<(JourneyNo, UserKey)> = self.exits.keys().map(|(user, of)| (*of, *user)).collect();
+        users.sort_unstable();
+        self.noted = Vec::new();
+        self.noted.resize_with(moves.journey_count(), VecDeque::new);
+        users.into_iter().for_each(|(of, user)| self.noted[usize::from(of)].push_back((now, user)));
     }
 
     pub(crate) fn forget(&mut self, user: UserKey, journeys: usize) {

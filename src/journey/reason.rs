@@ -56,6 +56,8 @@ pub enum Reason {
     Segment,
     /// Left because too many steps came at one instant.
     LoopGuard,
+    /// Left, or not sent, because the journey or the step is defined no longer.
+    Redefined,
     /// Left because two profiles turned out to be one user's, and both were in it.
     Merged,
 }
@@ -85,6 +87,7 @@ impl fmt::Display for Reason {
             Reason::Event => "event",
             Reason::Segment => "segment",
             Reason::LoopGuard => "loop_guard",
+            Reason::Redefined => "redefined",
             Reason::Merged => "merged",
         })
     }

@@ -24,22 +24,22 @@ const INSTANCES_MAX: usize = 256;
 /// while its action is in the outbox or was answered as not lost.
 #[derive(Debug)]
 pub(crate) struct Journeys {
-    plan: Arc<JourneyPlan>,
-    users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
-    past: Past,
-    outbox: Outbox,
-    counts: Counts,
+    pub(super) plan: Arc<JourneyPlan>,
+    pub(super) users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
+    pub(super) past: Past,
+    pub(super) outbox: Outbox,
+    pub(super) counts: Counts,
     /// How long caps look back.
-    memory: Duration,
+    pub(super) memory: Duration,
 }
 
 /// Where notes go: written down, and counted.
 pub(super) struct Log<'a> {
-    plan: &'a JourneyPlan,
-    counts: &'a mut Counts,
-    notes: &'a mut Vec<Note>,
-    user: &'a Arc<str>,
-    now: Instant,
+    pub(super) plan: &'a JourneyPlan,
+    pub(super) counts: &'a mut Counts,
+    pub(super) notes: &'a mut Vec<Note>,
+    pub(super) user: &'a Arc<str>,
+    pub(super) now: Instant,
 }
 
 impl Log<'_> {
@@ -58,7 +58,7 @@ impl Log<'_> {
     }
 
     /// Notes actions that were taken back, and gives their slots back.
-    fn withdrawn(&mut self, lost: Vec<Lost>, user: Option<&mut UserJourneys>, reason: Reason) {
+    pub(super) fn withdrawn(&mut self, lost: Vec<Lost>, user: Option<&mut UserJourneys>, reason: Reason) {
         if let Some(user) = user.filter(|_| !lost.is_empty()) {
             user.sends.retain(|send| lost.iter().all(|lost| lost.id != send.id));
         }

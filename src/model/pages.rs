@@ -37,6 +37,10 @@ impl<T> Pages<T> {
         self.pages.get_mut(i >> PAGE_BITS)?.get_mut(i & (PAGE - 1))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.pages.iter_mut().flatten()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()
     }

@@ -1,4 +1,5 @@
 use crate::model::{Duration, Instant};
+use crate::profile::redefine::RuleMove;
 use crate::profile::{EventKind, Packed, PropertyId, Symbols};
 
 /// What feeds the affinities of a property: which events, by which weight, and how fast they fade.
@@ -8,6 +9,8 @@ pub(crate) struct AffinityRule {
     pub(crate) half_life: Duration,
     /// Weight by kind of event; none means that every event counts once.
     pub(crate) weights: Option<Vec<(EventKind, f64)>>,
+    /// Since when events feed it; nothing for the beginning.
+    pub(crate) since: Option<Instant>,
 }
 
 impl AffinityRule {
@@ -56,6 +59,9 @@ impl Weighed {
 /// Half-lives between an event and the landmark beyond which the landmark moves: 2^60 leaves a float room enough.
 const RESCALE: f64 = 60.0;
 
+/// Half-lives after which a weight counts nothing beside a new one, and may grow no fainter: shares must not be lost.
+const FAINT: f64 = 200.0;
+
 /// An interaction of a user with a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Touch {
@@ -97,6 +103,50 @@ impl Affinities {
             known.weight /= rules[known.rule() as usize].factor(at, self.landmark);
         }
         self.landmark = at;
+    }
+
+    /// Goes on under other rules; `moves` are by old number. Of a rule whose half-life changed the shares stay, and
+    /// weigh beside what comes what they are worth at `now`.
+    pub(crate) fn relocate(
+        &mut self,
+        moves: &[Option<RuleMove>],
+        rules: &[AffinityRule],
+        now: Instant,
+        symbols: &mut Symbols,
+    ) {
+        self.values.retain_mut(|known| {
+            let rule = known.rule();
+            let Some(RuleMove { to, .. }) = &moves[rule as usize] else {
+                symbols.release(known.value);
+                return false;
+            };
+            known.seen_and_rule += i64::from(*to) - i64::from(rule);
+            true
+        });
+        let changed = |rule: u32| {
+            let found = moves.iter().flatten().find(|known| known.to == rule);
+            found.and_then(|known| known.half_life)
+        };
+        let changes: Vec<_> = self.values.iter().map(|known| changed(known.rule())).collect();
+        if changes.iter().all(Option::is_none) {
+            return;
+        }
+        let age = (now - self.landmark).as_millis() as f64;
+        let lives = |life: Duration| age / life.as_millis() as f64;
+        let is_far = changes.iter().flatten().any(|(_, after)| lives(*after) > RESCALE);
+        for (known, change) in self.values.iter_mut().zip(changes) {
+            match change {
+                Some((before, after)) => {
+                    let since = if is_far { 0.0 } else { lives(after) };
+                    known.weight *= libm::exp2(since - lives(before).min(FAINT));
+                }
+                None if is_far => known.weight /= rules[known.rule() as usize].factor(now, self.landmark),
+                None => {}
+            }
+        }
+        if is_far {
+            self.landmark = now;
+        }
     }
 
     fn of_rule(&self, rule: u32) -> impl Iterator<Item = &Weighed> {

@@ -1,5 +1,6 @@
 use crate::model::{Instant, Object, Value};
-use crate::profile::keep::pack_declared;
+use crate::profile::keep::{pack_declared, pack_objects};
+use crate::profile::redefine::Declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
 /// The attributes of a user by last write: the later instant wins, of equals the later arrival.
@@ -74,7 +75,10 @@ impl Attributes {
         symbols: &mut Symbols,
         changed: &mut Vec<(Symbol, Packed)>,
     ) {
-        let value = pack_declared(value, keep.instants.contains(name), symbols);
+        let value = match (value, keep.lists.get(name)) {
+            (Value::List(list), Some(fields)) => pack_objects(list, fields, symbols),
+            _ => pack_declared(value, keep.instants.contains(name), symbols),
+        };
         let name = symbols.intern(name);
         self.put(Attribute { name, written: at, value }, symbols, changed);
     }
@@ -102,6 +106,13 @@ impl Attributes {
                 self.0.reserve_exact(1);
                 self.0.insert(place, new);
             }
+        }
+    }
+
+    /// Packs an attribute again whose declaration changed.
+    pub(crate) fn redeclare(&mut self, name: Symbol, declared: Declared, symbols: &mut Symbols) {
+        if let Ok(place) = self.0.binary_search_by_key(&name, |a| a.name) {
+            self.0[place].value = declared.pack_again(self.0[place].value, symbols);
         }
     }
 

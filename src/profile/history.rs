@@ -1,4 +1,5 @@
 use crate::model::Instant;
+use crate::profile::redefine::KindMove;
 use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
 
 /// One kept event: 16 bytes, and eight for each property that is kept with it.
@@ -117,6 +118,30 @@ impl History {
         true
     }
 
+    /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and
+    /// one look at each where nothing moves.
+    pub(crate) fn relocate(&mut self, moves: &[KindMove], symbols: &mut Symbols) {
+        let of = |row: Row| &moves[row.kind().0 as usize];
+        if self.rows.iter().all(|row| of(*row).stays(row.kind())) {
+            return;
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut values = Vec::with_capacity(old.len());
+        self.rows.retain_mut(|row| {
+            let known = of(*row);
+            let own = &old[row.start as usize..];
+            known.dropped.iter().for_each(|place| symbols.release(own[*place]));
+            let Some(to) = known.to else { return false };
+            *row = Row::new(Instant::from_millis(row.at()), to, row.arrival, values.len() as u32);
+            values.extend(known.columns.iter().map(|column| {
+                let value = column.from.map_or(Packed::MISSING, |place| own[place]);
+                column.declared.map_or(value, |declared| declared.pack_again(value, symbols))
+            }));
+            true
+        });
+        self.values = values;
+    }
+
     /// Takes over the events of another history.
     pub(crate) fn absorb(&mut self, other: History, keep: &Keep) {
         for row in other.rows {
@@ -133,7 +158,7 @@ impl History {
 
 /// Makes room by two elements or an eighth: most users have few events, and doubling would waste a third of
 /// all memory on them.
-fn grow<T>(list: &mut Vec<T>, more: usize) {
+pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(2).max(list.len() / 8));
     }

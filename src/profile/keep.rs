@@ -1,5 +1,5 @@
-use crate::model::{Duration, Object, Value};
-use crate::profile::{Packed, Symbols};
+use crate::model::{Duration, Instant, Object, Value};
+use crate::profile::{Packed, Symbols, TotalOp};
 use hashbrown::HashMap;
 
 /// Number of a kind of event, dense, in the order in which definitions first name it.
@@ -39,8 +39,9 @@ impl Horizon {
     }
 }
 
-/// What profiles keep of events: it follows from the definitions, and from nothing else.
-#[derive(Debug)]
+/// What profiles keep of events: it follows from the definitions, and, where these have taken the place of others, since
+/// when each thing is kept from what those kept.
+#[derive(Clone, Debug)]
 pub(crate) struct Keep {
     kinds: Vec<KindKeep>,
     by_name: HashMap<Box<str>, EventKind, ahash::RandomState>,
@@ -48,13 +49,27 @@ pub(crate) struct Keep {
     property_ids: HashMap<Box<str>, PropertyId, ahash::RandomState>,
     /// Attributes whose strings the schema declares to be instants.
     pub(crate) instants: hashbrown::HashSet<Box<str>, ahash::RandomState>,
+    /// What each total says of its events, by its number.
+    pub(crate) totals: Vec<TotalOp>,
+    /// Attributes that the schema declares to be lists of objects, with what is kept of those.
+    pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
+}
+
+/// A field that is kept of the objects of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    /// Whether the schema declares its strings to be instants.
+    pub(crate) instant: bool,
 }
 
 /// What is kept of one kind of event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct KindKeep {
     pub(crate) name: Box<str>,
     pub(crate) horizon: Horizon,
+    /// Since when everything is kept that is asked for; nothing for the beginning.
+    pub(crate) since: Option<Instant>,
     /// Whether a definition asks for the current session's events of this kind: those stay while it lasts.
     pub(crate) session: bool,
     pub(crate) columns: Vec<Column>,
@@ -72,7 +87,9 @@ pub(crate) struct Column {
     pub(crate) property: PropertyId,
     source: Place,
     /// Whether the schema declares its strings to be instants.
-    instant: bool,
+    pub(crate) instant: bool,
+    /// Since when it is kept; nothing for as long as its kind.
+    pub(crate) since: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -95,6 +112,8 @@ impl Default for Keep {
             properties: Vec::new(),
             property_ids: HashMap::default(),
             instants: hashbrown::HashSet::default(),
+            totals: Vec::new(),
+            lists: HashMap::default(),
         }
     }
 }
@@ -109,12 +128,34 @@ impl Keep {
         &self.kinds[kind.0 as usize]
     }
 
+    pub(crate) fn kind_mut(&mut self, kind: EventKind) -> &mut KindKeep {
+        &mut self.kinds[kind.0 as usize]
+    }
+
     pub(crate) fn kinds(&self) -> impl ExactSizeIterator<Item = (EventKind, &KindKeep)> {
         self.kinds.iter().enumerate().map(|(i, keep)| (EventKind(i as u16), keep))
     }
 
+    pub(crate) fn property_count(&self) -> usize {
+        self.properties.len()
+    }
+
     pub(crate) fn property_name(&self, property: PropertyId) -> &str {
         &self.properties[property.0 as usize]
+    }
+
+    /// The number of a path, if a definition reads it.
+    pub(crate) fn property(&self, path: &str) -> Option<PropertyId> {
+        self.property_ids.get(path).copied()
+    }
+
+    /// Since when the events of a kind that are asked for are all there, with a property of theirs where one is named;
+    /// nothing where they are there from the beginning.
+    #[allow(dead_code)] // for explanations
+    pub(crate) fn covered_since(&self, kind: EventKind, property: Option<PropertyId>) -> Option<Instant> {
+        let keep = self.kind(kind);
+        let place = property.and_then(|property| self.place(kind, property));
+        keep.since.max(place.and_then(|place| keep.columns[place].since))
     }
 
     /// Where among a kind's columns a property is.
@@ -185,7 +226,7 @@ impl Keep {
             keep.places.resize(id + 1, NO_COLUMN);
         }
         keep.places[id] = keep.columns.len() as u8;
-        keep.columns.push(Column { property, source, instant });
+        keep.columns.push(Column { property, source, instant, since: None });
         true
     }
 
@@ -200,6 +241,11 @@ impl Keep {
 }
 
 impl KindKeep {
+    /// Whether any of its events are kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.session || self.horizon != Horizon::None
+    }
+
     /// Packs what is kept of an event, in the order of its columns.
     pub(crate) fn pack(&self, source: &Source<'_>, symbols: &mut Symbols, out: &mut Vec<Packed>) {
         for column in &self.columns {
@@ -239,4 +285,31 @@ pub(crate) fn pack_declared(value: &Value, instant: bool, symbols: &mut Symbols)
         },
         _ => symbols.pack(value),
     }
+}
+
+/// Packs a list of objects: of each the declared fields stay, of everything else in the list nothing.
+pub(crate) fn pack_objects(list: &[Value], fields: &[Field], symbols: &mut Symbols) -> Packed {
+    let is_kept = |value: &Value| !matches!(value, Value::Null | Value::List(_) | Value::Object(_));
+    let field = |value: &Value, instant: bool| match value {
+        Value::String(text) if instant => text.parse().map_or_else(|_| value.clone(), Value::Instant),
+        Value::List(list) => Value::List(list.iter().filter(|value| is_kept(value)).cloned().collect()),
+        Value::Object(_) => value.as_geo().map_or(Value::Null, Value::Geo),
+        _ => value.clone(),
+    };
+    let object = |object: &Object| {
+        let mut kept = Object::new();
+        for Field { name, instant } in fields {
+            match object.get_path(name).map(|value| field(value, *instant)) {
+                None | Some(Value::Null) => {}
+                Some(value) => kept.set(name.clone(), value),
+            }
+        }
+        Value::Object(kept)
+    };
+    let objects = list.iter().filter_map(|element| match element {
+        Value::Object(inner) => Some(object(inner)),
+        _ => None,
+    });
+    let objects = objects.collect();
+    symbols.pack_objects(objects)
 }

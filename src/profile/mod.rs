@@ -10,12 +10,15 @@ mod attributes;
 mod history;
 mod identity;
 mod keep;
+mod number;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod redefine;
 mod rings;
 mod session;
 mod store;
 mod symbols;
+mod totals;
 mod user_profile;
 
 pub use identity::IdentityError;
@@ -25,9 +28,14 @@ pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
-pub(crate) use keep::{EventKind, Horizon, Keep, PropertyId};
+pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
+pub(crate) use number::Number;
 pub(crate) use profile::Profile;
+pub(crate) use redefine::{NewKeep, follow};
 pub(crate) use rings::Rings;
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
+#[cfg(test)]
+pub(crate) use totals::TotalRow;
+pub(crate) use totals::{Occurrence, TotalId, TotalOp, Totals};

@@ -1,5 +1,5 @@
 use crate::model::{Duration, Instant, Zone};
-use crate::profile::{Affinities, AffinityRule, Attributes, History, Keep, Session, Symbols};
+use crate::profile::{Affinities, AffinityRule, Attributes, History, Keep, Session, Symbols, Totals};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ pub(crate) struct Profile {
     pub(crate) attributes: Attributes,
     pub(crate) history: History,
     pub(crate) affinities: Affinities,
+    pub(crate) totals: Totals,
 }
 
 impl Profile {
@@ -39,6 +40,7 @@ impl Profile {
             attributes: Attributes::default(),
             history: History::default(),
             affinities: Affinities::default(),
+            totals: Totals::default(),
         }
     }
 
@@ -69,12 +71,14 @@ impl Profile {
         self.attributes.absorb(other.attributes, symbols);
         self.history.absorb(other.history, keep);
         self.affinities.absorb(other.affinities, rules, symbols);
+        self.totals.absorb(other.totals, &keep.totals, symbols);
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {
         self.attributes.release(symbols);
         self.history.release(symbols);
         self.affinities.release(symbols);
+        self.totals.release(symbols);
     }
 }
 
@@ -85,6 +89,10 @@ pub(crate) struct Zones(Vec<Zone>);
 impl Zones {
     pub(crate) fn new(default: Zone) -> Zones {
         Zones(vec![default])
+    }
+
+    pub(crate) fn set_default(&mut self, zone: Zone) {
+        self.0[0] = zone;
     }
 
     pub(crate) fn get(&self, number: u16) -> &Zone {

@@ -3,8 +3,12 @@ use crate::profile::affinity::Touch;
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, Rings, Symbol, Symbols};
+use crate::profile::redefine::{Moves, NewKeep};
+use crate::profile::{
+    AffinityRule, EventKind, Horizon, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
+};
 use hashbrown::HashMap;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -127,6 +131,13 @@ impl ProfileStore {
     /// The profile of a device: a visitor's, or that of the user who owns it.
     pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
         self.ids.owner(IdKind::Anonymous, id)
+    }
+
+    /// The profiles from a key on, in the order of their keys.
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
+        (first.0..self.profiles.len() as u32)
+            .map(UserKey)
+            .filter(|user| self.profiles[user.0 as usize].is_some())
     }
 
     /// All profiles, in the order of their keys.
@@ -329,6 +340,15 @@ impl ProfileStore {
         }
     }
 
+    /// Adds events to a user's totals, in order.
+    pub(crate) fn note_totals(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
+        let Self { keep, symbols, profiles, .. } = self;
+        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        for (id, event) in notes {
+            profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
+        }
+    }
+
     /// Writes one attribute of a user, and gives its name and value where that is another one now.
     pub(crate) fn set_attribute(
         &mut self,
@@ -354,6 +374,64 @@ impl ProfileStore {
             _ => 0,
         };
         self.get_mut(user).zone = number;
+    }
+
+    /// Goes on under other definitions. O(all that is kept) where kinds or columns change, else O(users) at most.
+    /// Gives whether events are there now that are kept no longer, for [`prune`](ProfileStore::prune).
+    pub(crate) fn redefine(&mut self, new: NewKeep, now: Instant) -> bool {
+        let moves = Moves::new((&self.keep, &self.rules), (&new.keep, &new.rules));
+        let has_new_totals = new.totals.iter().flatten().count() < new.keep.totals.len();
+        let prunes = !moves.is_same_shape || moves.asks_for_more || has_new_totals;
+        let Self { keep, symbols, profiles, .. } = self;
+        let attributes: Vec<_> = moves
+            .attributes
+            .iter()
+            .filter_map(|(name, declared)| Some((symbols.get(name)?, *declared)))
+            .collect();
+        for profile in profiles.iter_mut().flatten() {
+            if prunes {
+                // What the old definitions see no longer goes, so that what stays does not depend on when that was
+                // looked at last.
+                profile.history.prune(now, &profile.session, keep, symbols);
+            }
+            if !moves.is_same_shape {
+                profile.history.relocate(&moves.kinds, symbols);
+            }
+            for (name, declared) in &attributes {
+                profile.attributes.redeclare(*name, *declared, symbols);
+            }
+            profile.totals.renumber(|id| new.totals[id.0 as usize], symbols);
+            if !moves.are_rules_same {
+                profile.affinities.relocate(&moves.rules, &new.rules, now, symbols);
+            }
+        }
+        self.rings.clear();
+        self.zones.set_default(new.zone);
+        (self.keep, self.rules, self.session_gap) = (new.keep, new.rules, new.session_gap);
+        moves.drops
+    }
+
+    /// Drops all events that no definition can see any more. O(all that is kept).
+    pub(crate) fn prune(&mut self, now: Instant) {
+        let Self { keep, symbols, profiles, .. } = self;
+        for profile in profiles.iter_mut().flatten() {
+            profile.history.prune(now, &profile.session, keep, symbols);
+        }
+    }
+
+    /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.
+    pub(crate) fn covered(&self) -> impl Serialize {
+        let property = |property| self.keep.property_name(property).to_owned();
+        let mut covered: Vec<(String, Option<String>, Instant)> = Vec::new();
+        for (_, kind) in self.keep.kinds() {
+            covered.extend(kind.since.map(|since| (kind.name.to_string(), None, since)));
+            for column in &kind.columns {
+                let name = || Some(property(column.property));
+                covered.extend(column.since.map(|since| (kind.name.to_string(), name(), since)));
+            }
+        }
+        let rules = self.rules.iter().filter_map(|rule| Some((property(rule.property), rule.since?)));
+        (covered, rules.collect::<Vec<_>>())
     }
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.

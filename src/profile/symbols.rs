@@ -117,6 +117,19 @@ impl Symbols {
         Symbol(number)
     }
 
+    /// A copy in which everything has one share, whoever takes the copy over.
+    pub(crate) fn with_one_share_each(&self) -> Symbols {
+        let mut copy = self.clone();
+        copy.entries.iter_mut().for_each(|entry| entry.shares = entry.shares.min(1));
+        copy
+    }
+
+    /// All texts that anything holds a share of.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (Symbol, &str)> {
+        let entries = self.entries.iter().zip(0..).filter(|(entry, _)| entry.shares > 0);
+        entries.filter_map(|(entry, number)| Some((Symbol(number), entry.value.as_str()?)))
+    }
+
     fn insert(&mut self, value: Value) -> u32 {
         let entry = Entry { value, shares: 1 };
         if let Some(number) = self.free.pop() {
@@ -160,6 +173,11 @@ impl Symbols {
         }
     }
 
+    /// Packs a list of objects as it is.
+    pub(crate) fn pack_objects(&mut self, objects: Vec<Value>) -> Packed {
+        self.boxed(Value::List(objects))
+    }
+
     fn boxed(&mut self, value: Value) -> Packed {
         Packed::tagged(TAG_BOXED, self.insert(value).into())
     }
@@ -188,6 +206,12 @@ impl Symbols {
                 found.remove();
             }
         }
+    }
+
+    /// Whether nothing holds a share of anything.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.free.len() == self.entries.len() && self.texts.is_empty()
     }
 
     pub(crate) fn unpack(&self, packed: Packed) -> Unpacked<'_> {
@@ -295,8 +319,7 @@ mod tests {
             assert_eq!(symbols.value(packed), value);
             symbols.release(packed);
         }
-        assert_eq!(symbols.free.len(), symbols.entries.len(), "every share was given back");
-        assert!(symbols.texts.is_empty());
+        assert!(symbols.is_empty(), "every share was given back");
     }
 
     #[test]

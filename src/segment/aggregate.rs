@@ -13,6 +13,9 @@ use std::cmp::Ordering;
 impl Evaluation<'_> {
     /// Whether there is an event at all. It stays until the newest one leaves.
     pub(crate) fn did(&self, aggregate: &Aggregate) -> Truth {
+        if let Some(total) = aggregate.total {
+            return Truth::new(self.profile.totals.get(total).is_some(), NEVER);
+        }
         let span = self.span(&aggregate.window);
         let newest = self.events_in(aggregate.source, &span).next_back();
         match (newest, span.motion) {
@@ -29,6 +32,10 @@ impl Evaluation<'_> {
         };
         if least <= 0 {
             return Truth::new(true, NEVER);
+        }
+        if let Some(total) = aggregate.total {
+            let count = self.profile.totals.get(total).map_or(0, |row| row.count());
+            return Truth::new(count >= least, NEVER);
         }
         let span = self.span(&aggregate.window);
         let rank = usize::try_from(least - 1).unwrap_or(usize::MAX);
@@ -169,7 +176,10 @@ impl Evaluation<'_> {
     }
 
     pub(crate) fn aggregate(&self, aggregate: &Aggregate) -> Signal<'_> {
-        let Aggregate { op, source, property, window } = aggregate;
+        let Aggregate { op, source, property, window, total } = aggregate;
+        if let Some(total) = total {
+            return Signal::still(self.total(aggregate, *total), NEVER);
+        }
         if *op == AggregateOp::Did {
             let truth = self.did(aggregate);
             return Signal::still(Val::Bool(truth.holds), truth.until);

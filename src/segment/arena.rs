@@ -1,9 +1,10 @@
-use crate::profile::Symbol;
+use crate::profile::{Symbol, TotalId};
 use crate::segment::plan::{Node, NodeId, SlotId, Source, SourceId};
+use crate::segment::totals::Total;
 use hashbrown::{HashMap, HashTable};
 use std::hash::Hash;
 
-/// The nodes, sources and attribute slots of a plan while it is made, each kept once.
+/// The nodes, sources, totals and attribute slots of a plan while it is made, each kept once.
 ///
 /// A node names its children by number, so equal expressions are equal nodes and share everything below them.
 #[derive(Debug, Default)]
@@ -12,9 +13,11 @@ pub(crate) struct Arena {
     /// By node: whether it looks at attributes alone, and at nothing that moves with time.
     plain: Vec<bool>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) totals: Vec<Total>,
     pub(crate) slots: Vec<Symbol>,
     node_numbers: HashTable<u32>,
     source_numbers: HashTable<u32>,
+    total_numbers: HashTable<u32>,
     slot_numbers: HashMap<Symbol, SlotId, ahash::RandomState>,
     hasher: ahash::RandomState,
 }
@@ -67,6 +70,10 @@ impl Arena {
 
     pub(crate) fn source(&mut self, source: Source) -> SourceId {
         SourceId(once(source, &mut self.sources, &mut self.source_numbers, &self.hasher))
+    }
+
+    pub(crate) fn total(&mut self, total: Total) -> TotalId {
+        TotalId(once(total, &mut self.totals, &mut self.total_numbers, &self.hasher))
     }
 
     pub(crate) fn slot(&mut self, attribute: Symbol) -> SlotId {

@@ -64,6 +64,11 @@ pub(crate) enum ExprKind {
         property: Path,
         condition: Box<Expr>,
     },
+    /// `has(devices where …)`
+    Has {
+        list: Path,
+        condition: Box<Expr>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 //! touched.
 
 use crate::model::{Duration, Instant, Period, Quoted};
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Symbols};
+use crate::profile::{AffinityRule, EventKind, Field, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
 use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
@@ -15,14 +15,24 @@ use crate::segment::plan::{
 };
 use crate::segment::schema::AffinitySchema;
 use crate::segment::value::NEVER;
-use crate::segment::{Error, ErrorKind, Span};
+use crate::segment::{Error, ErrorKind, Kind, Span};
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
 const CHAIN_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
-    let PlanBuilder { schema, segments, conditions, filters, session_gap, zone, parts_max } = builder;
+    let PlanBuilder {
+        schema,
+        segments,
+        lifecycle,
+        scores,
+        conditions,
+        filters,
+        session_gap,
+        zone,
+        parts_max,
+    } = builder;
     let mut errors = Vec::new();
     let mut names = Names::default();
     let name_of = |id: SegmentId| &*segments[id.0 as usize].name;
@@ -42,9 +52,17 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         names: &names,
         segments: &segments,
         affinities: Vec::new(),
+        lifecycle_names: &lifecycle,
+        lifecycle: Vec::new(),
+        scores: &scores,
+        checked_scores: Vec::with_capacity(scores.len()),
         reads: Reads::default(),
         errors: Vec::new(),
     };
+
+    checker.resolve_lifecycle();
+    checker.check_scores();
+    errors.append(&mut checker.errors);
 
     let mut compiled = Vec::with_capacity(segments.len());
     let mut all_reads = Vec::with_capacity(segments.len());
@@ -57,7 +75,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         let root = match (&tree, by) {
             (Some(tree), None) => checker.condition(&tree.root, &Scope::default()),
             (Some(tree), Some(Some(by))) => {
-                checker.condition(&tree.root, &Scope { events: None, by: Some(by) })
+                checker.condition(&tree.root, &Scope { by: Some(by), ..Scope::default() })
             }
             _ => None,
         };
@@ -76,7 +94,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         }
         if let Some(root) = root {
             let parts = by.flatten().map(|by| Box::new(part_of(by, &reads)));
-            let parts_linked = reads.session || !reads.segments.is_empty() || !reads.affinities.is_empty();
+            let parts_linked = reads.session
+                || !reads.segments.is_empty()
+                || !reads.affinities.is_empty()
+                || reads.score_depth > 0;
             let gate_count = if parts.is_some() { 0 } else { checker.gate_count(root) };
             compiled.push(Segment {
                 name: segment.name.clone(),
@@ -87,8 +108,8 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
                 gate_count,
             });
         }
+        depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);
         all_reads.push(reads);
-        depths.push(tree.map_or(0, |tree| tree.depth));
     }
     find_circles(&segments, &all_reads, &depths, &mut errors);
 
@@ -96,8 +117,9 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let mut other_reads = Vec::new();
     for condition in &conditions {
         let known = errors.len();
-        let root = parsed(&condition.text, &mut errors)
-            .and_then(|tree| checker.condition(&tree.root, &Scope::default()));
+        let scope = Scope { in_placement: condition.in_placement, ..Scope::default() };
+        let root =
+            parsed(&condition.text, &mut errors).and_then(|tree| checker.condition(&tree.root, &scope));
         other_reads.push(std::mem::take(&mut checker.reads));
         errors.append(&mut checker.errors);
         for error in &mut errors[known..] {
@@ -105,6 +127,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         }
         condition_nodes.extend(root);
     }
+    other_reads.extend(checker.reads_of_scores());
     let mut filter_sources = Vec::new();
     for filter in &filters {
         let known = errors.len();
@@ -120,7 +143,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     }
 
     let Checker {
-        arena: Arena { mut nodes, mut sources, slots, .. },
+        arena: Arena { mut nodes, mut sources, mut totals, slots, .. },
         mut keep,
         mut symbols,
         columns,
@@ -129,6 +152,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     } = checker;
     nodes.shrink_to_fit();
     sources.shrink_to_fit();
+    totals.shrink_to_fit();
     compiled.shrink_to_fit();
     names.shrink(name_of);
     let timezone = symbols.intern("timezone");
@@ -153,17 +177,19 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             keep_for(&mut keep, kind, window);
         }
     }
-    keep.instants.extend(
-        schema
-            .attributes
-            .iter()
-            .filter(|(_, kind)| **kind == crate::segment::Kind::Instant)
-            .map(|(n, _)| n.clone()),
-    );
-    let index = index(&nodes, &sources, &compiled, slots.len(), &keep, rules.len());
+    keep.instants
+        .extend(schema.attributes.iter().filter(|(_, kind)| **kind == Kind::Instant).map(|(n, _)| n.clone()));
+    keep.lists.extend(schema.lists.iter().map(|(list, fields)| {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, kind)| Field { name: name.clone(), instant: *kind == Kind::Instant });
+        (list.clone(), fields.collect())
+    }));
+    keep.totals = totals.iter().map(|total| total.op).collect();
+    let index = index(&nodes, &sources, &totals, &compiled, slots.len(), &keep, rules.len());
     let mut plan = Plan {
         nodes,
         sources,
+        totals,
         slot_of: slots.iter().enumerate().map(|(i, name)| (*name, SlotId(i as u32))).collect(),
         slots,
         segments: compiled,
@@ -211,7 +237,7 @@ fn find_defaults(plan: &mut Plan) {
     (plan.fresh, plan.defaults) = (fresh, defaults);
 }
 
-fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
+pub(crate) fn parsed(text: &str, errors: &mut Vec<Error>) -> Option<Tree> {
     let (tree, mut found) = parse(text);
     let sound = found.is_empty();
     errors.append(&mut found);
@@ -230,7 +256,7 @@ fn event_filter(
         return Some(checker.arena.source(Source { kinds, filter: Filter::None }));
     }
     let tree = parsed(text, errors)?;
-    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), by: None };
+    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), ..Scope::default() };
     let node = checker.condition(&tree.root, &scope)?;
     let filter = checker.filter(node);
     Some(checker.arena.source(Source { kinds, filter }))
@@ -267,7 +293,8 @@ fn affinity_rules(names: &[Box<str>], schema: &crate::segment::Schema, keep: &mu
         let weights = declared.weights.map(|weights| {
             weights.iter().filter_map(|(event, weight)| Some((keep.add_kind(event)?, *weight))).collect()
         });
-        Some(AffinityRule { property: keep.add_property(name)?, half_life: declared.half_life, weights })
+        let property = keep.add_property(name)?;
+        Some(AffinityRule { property, half_life: declared.half_life, weights, since: None })
     };
     names.iter().filter_map(|name| rule(name)).collect()
 }
@@ -319,8 +346,10 @@ fn find_circles(segments: &[SegmentText], reads: &[Reads], depths: &[usize], err
                     let message =
                         format!("segments in a circle: {} → {}", names.join(" → "), segments[inner].name);
                     let needle = format!("{:?}", segments[inner].name);
-                    let at = text.find(&needle).unwrap_or(0);
-                    let span = Span { start: at, end: (at + needle.len()).min(text.len()) };
+                    // It may be referred to by way of the lifecycle or a score, whose names stand there then.
+                    let whole = Span { start: 0, end: text.len() };
+                    let span =
+                        text.find(&needle).map_or(whole, |at| Span { start: at, end: at + needle.len() });
                     errors.push(Error::new(ErrorKind::Circle, message, span).in_text(Some(name), text));
                 }
                 State::New => path.push((inner, 0)),

@@ -1,12 +1,14 @@
 //! Which segments a look at a user has to evaluate.
 
-use crate::profile::Applied;
+use crate::profile::{Applied, TotalId};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::{Asker, Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::places::{MASK_ROWS, bits};
 use crate::segment::plan::{Node, NodeId, SourceId};
+use crate::segment::redefine::SegmentMoves;
 use crate::segment::scratch::Marks;
+use crate::segment::totals::{Before, Notes};
 use smallvec::SmallVec;
 
 /// Thresholds of an aggregate that are looked through before it is.
@@ -25,8 +27,10 @@ pub(crate) enum Touch<'a> {
     Message(&'a Applied),
     /// What the first message of a new profile said.
     First(&'a Applied),
-    /// The profile is another one now.
-    Everything,
+    /// The profile is another one now, and a message may have said something besides.
+    Everything(Option<&'a Applied>),
+    /// Other definitions hold now.
+    Redefined(&'a SegmentMoves),
 }
 
 impl Look<'_> {
@@ -40,7 +44,11 @@ impl Look<'_> {
         }
         match touch {
             Touch::Time => {}
-            Touch::Everything => {
+            Touch::Redefined(moves) => moves.changed().iter().for_each(|segment| marks.mark(*segment)),
+            Touch::Everything(applied) => {
+                if let Some(applied) = applied {
+                    self.note_events(applied);
+                }
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 let evaluation = self.evaluation();
                 self.plan.index.open(|gate| evaluation.gate(gate), |segment| marks.mark(segment));
@@ -70,14 +78,19 @@ impl Look<'_> {
             return;
         }
         let mut sources: SmallVec<[SourceId; 64]> = SmallVec::new();
+        let mut notes = Notes::new();
         {
             let evaluation = self.evaluation();
-            for (kind, start) in &applied.events {
-                index.by_event(*kind, plan.keep.kind(*kind).is_line, &plan.rules).for_each(&mut mark);
-                let event = EventView { at: applied.at, kind: *kind, values: &applied.values[*start..] };
-                evaluation.sources_of(event, |source| sources.push(source));
+            for event in EventView::all(applied) {
+                let is_line = plan.keep.kind(event.kind).is_line;
+                index.by_event(event.kind, is_line, &plan.rules).for_each(&mut mark);
+                evaluation.sources_of(event, |source| {
+                    sources.push(source);
+                    evaluation.note(source, event, applied.arrival, &mut notes);
+                });
             }
         }
+        let before = self.add_up(notes);
         if applied.events.len() > 1 {
             sources.sort_unstable();
             sources.dedup();
@@ -100,12 +113,13 @@ impl Look<'_> {
                 if few && !numbers.iter().any(|(_, asker)| passes(asker)) {
                     continue;
                 }
-                let (from, to) = match added {
+                let (from, to) = match (thresholds.total, added) {
+                    (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
                     // It costs as much as to look at the few.
-                    Some(_) if few && thresholds.measure.is_folded() => EVERYTHING,
-                    Some(added) => evaluation.crossed(source, thresholds, added),
+                    (None, Some(_)) if few && thresholds.measure.is_folded() => EVERYTHING,
+                    (None, Some(added)) => evaluation.crossed(source, thresholds, added),
                     // It was late.
-                    None => EVERYTHING,
+                    (None, None) => EVERYTHING,
                 };
                 let start = numbers.partition_point(|(number, _)| *number < from);
                 let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
@@ -146,7 +160,7 @@ fn reached(before: usize, new: usize) -> (f64, f64) {
 
 impl Evaluation<'_> {
     /// The sources that an event belongs to, each once.
-    fn sources_of(&self, event: EventView<'_>, mut f: impl FnMut(SourceId)) {
+    pub(crate) fn sources_of(&self, event: EventView<'_>, mut f: impl FnMut(SourceId)) {
         let value = |property| event.value(&self.plan.keep, property);
         self.plan.index.sources(event.kind, value, |source| {
             if self.meets(self.plan.source(source).filter, event) {
@@ -160,6 +174,25 @@ impl Evaluation<'_> {
         let rows = self.rows();
         let before = rows.iter().rposition(|row| row.order().1 != arrival).map_or(0, |place| place + 1);
         (before < rows.len()).then_some(before)
+    }
+
+    /// The numbers between what a total was before a message and what it is.
+    fn moved(&self, total: TotalId, measure: Measure, before: &Before) -> (f64, f64) {
+        let Some(before) = before.level(total) else { return NOTHING };
+        let now = self.level(total);
+        if measure == Measure::Age {
+            let age = |at: Option<f64>| at.map(|at| self.now as f64 - at);
+            return age(now).zip(age(before)).unwrap_or(EVERYTHING);
+        }
+        match (before, now) {
+            (None, None) => NOTHING,
+            (Some(_), None) => EVERYTHING,
+            (None, Some(now)) if measure == Measure::Falling => (now, EVERYTHING.1),
+            (None, Some(now)) => (EVERYTHING.0, now),
+            // Reached with these events, and not without them.
+            (Some(before), Some(now)) if measure == Measure::Count => (before + 0.5, now),
+            (Some(before), Some(now)) => (now.min(before), now.max(before)),
+        }
     }
 
     /// The numbers between what an aggregate was without the rows that came in, from `added` on, and what it is.

@@ -7,7 +7,8 @@ use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTes
 use crate::segment::plan::{
     AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
 };
-use crate::segment::{Error, ErrorKind, Kind, Schema, Span};
+use crate::segment::score::CheckedScore;
+use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -29,6 +30,7 @@ pub(crate) enum Type {
     Time,
     Geo,
     List,
+    Version,
 }
 
 impl From<Kind> for Type {
@@ -57,6 +59,7 @@ impl Type {
             Type::Time => "a time of day",
             Type::Geo => "a geo point",
             Type::List => "a list",
+            Type::Version => "a version",
         }
     }
 
@@ -65,10 +68,11 @@ impl Type {
     }
 
     fn comparable(self, other: Type) -> bool {
-        use Type::{Any, Distance, Metres, Number};
+        use Type::{Any, Distance, Metres, Number, Text, Version};
         self == other
             || matches!((self, other), (Any, _) | (_, Any))
             || matches!((self, other), (Distance, Number | Metres) | (Number | Metres, Distance))
+            || matches!((self, other), (Version, Text) | (Text, Version))
     }
 }
 
@@ -92,6 +96,8 @@ pub(crate) struct Reads {
     pub(crate) session: bool,
     pub(crate) zone: bool,
     pub(crate) segments: Vec<SegmentId>,
+    /// How deep the conditions of its scores are nested; 0 where it asks for none.
+    pub(crate) score_depth: usize,
 }
 
 /// What stands around an expression.
@@ -101,6 +107,10 @@ pub(crate) struct Scope {
     pub(crate) events: Option<EventScope>,
     /// The property that parts are keyed by.
     pub(crate) by: Option<PropertyId>,
+    /// The list attribute whose objects' fields are looked at.
+    pub(crate) list: Option<Box<str>>,
+    /// Whether it is the condition of a placement, which knows the host's request.
+    pub(crate) in_placement: bool,
 }
 
 /// The events that a name may belong to.
@@ -124,6 +134,12 @@ pub(crate) struct Checker<'a> {
     pub(crate) segments: &'a [SegmentText],
     /// Names of the affinities that are read, in order of first use.
     pub(crate) affinities: Vec<Box<str>>,
+    /// The names of the lifecycle's segments as they are given, and those of them that there are.
+    pub(crate) lifecycle_names: &'a [Box<str>],
+    pub(crate) lifecycle: Vec<SegmentId>,
+    pub(crate) scores: &'a [Score],
+    /// As many as there are once expressions may ask for them; nothing for those that are wrong.
+    pub(crate) checked_scores: Vec<Option<CheckedScore>>,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
 }
@@ -161,7 +177,7 @@ impl Checker<'_> {
             Node::Matches(..) if self.arena.is_plain(*node) => 3,
             _ if self.arena.is_plain(*node) => 2,
             Node::AtLeast(..) | Node::Aggregate(_) => 5,
-            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Matches(..) => 6,
+            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Has(..) | Node::Matches(..) => 6,
             _ => 4,
         });
         nodes.into()
@@ -269,6 +285,10 @@ impl Checker<'_> {
                 if !matches!(list_typed.kind, Type::List | Type::Any) {
                     return self.wrong_kind("a list", list_typed.kind, list.span);
                 }
+                self.check_stages(item_typed, list)?;
+                if item_typed.kind == Type::Version {
+                    self.versions_written_out(list)?;
+                }
                 if let ExprKind::List(items) = &list.kind {
                     let strange = items.iter().find(|(l, _)| !literal_type(l).comparable(item_typed.kind));
                     if let Some((literal, place)) = strange {
@@ -317,6 +337,7 @@ impl Checker<'_> {
             }
             ExprKind::Sequence { steps, window } => self.sequence(steps, window.as_ref(), span, scope),
             ExprKind::Some { property, condition } => self.some(property, condition, span, scope),
+            ExprKind::Has { list, condition } => self.has(list, condition, span, scope),
         }
     }
 
@@ -349,6 +370,9 @@ impl Checker<'_> {
             }
             (Type::Instant, Type::Duration) | (Type::Duration, Type::Instant) => {
                 Some("how long ago an instant is: `now - last(view) > 14d`")
+            }
+            (Type::Version, Type::Number) | (Type::Number, Type::Version) => {
+                Some("a version is written in quotes: `version(\"4.10\")`")
             }
             (Type::Instant, Type::Text) | (Type::Text, Type::Instant) => {
                 Some("an instant is written `@2026-11-23`")
@@ -422,8 +446,17 @@ impl Checker<'_> {
             let message = format!("{} has no order, so nothing is less or greater", unordered.words());
             return self.refuse(ErrorKind::Kind, message, span);
         }
+        self.check_stages(left, b).and(self.check_stages(right, a))?;
+        if left.kind == Type::Version || right.kind == Type::Version {
+            let (left, right) = (self.versions_written_out(a), self.versions_written_out(b));
+            left.and(right)?;
+        }
+        self.fade_alone(&[left, right], span)?;
         // A constant stands behind, so that the same rule is the same node.
-        let is_constant = |typed: Typed| matches!(self.arena.node(typed.node), Node::Constant(_));
+        let is_constant = |typed: Typed| match self.arena.node(typed.node) {
+            Node::Version(text) => matches!(self.arena.node(*text), Node::Constant(_)),
+            node => matches!(node, Node::Constant(_)),
+        };
         let (comparison, left, right) = if is_constant(left) && !is_constant(right) {
             (comparison.mirrored(), right, left)
         } else {
@@ -518,6 +551,11 @@ impl Checker<'_> {
         if !of_list && !matches!(pattern_typed.kind, Type::Text | Type::Any) {
             return self.wrong_kind("a string", pattern_typed.kind, pattern.span);
         }
+        if pattern_typed.moves {
+            let message = "when time alone changes this cannot be told";
+            let error = Error::new(ErrorKind::TimeNotTold, message, pattern.span);
+            return self.error(error.help("a list contains what stands still"));
+        }
         let node = match test {
             TextTest::Contains => Node::Contains(typed.node, pattern_typed.node),
             TextTest::StartsWith => Node::StartsWith(typed.node, pattern_typed.node),
@@ -562,6 +600,8 @@ impl Checker<'_> {
         let mut whole = left?;
         let node = whole.node;
         let mut nodes = Vec::with_capacity(rest.len());
+        let all: Vec<Typed> = terms.iter().flatten().copied().chain([whole]).collect();
+        self.fade_alone(&all, first.span.to(rest.last().map_or(first.span, |(_, last)| last.span)))?;
         for ((operator, expr), term) in rest.iter().zip(terms) {
             let term = term?;
             let span = first.span.to(expr.span);

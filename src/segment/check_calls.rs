@@ -8,11 +8,12 @@ use crate::segment::plan::{
     Aggregate, AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source,
     SourceId, Window,
 };
+use crate::segment::version::is_version;
 use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
 
 /// Functions of values.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 19] = [
     "lower",
     "length",
     "abs",
@@ -29,6 +30,9 @@ const FUNCTIONS: [&str; 16] = [
     "affinity",
     "top",
     "sequence",
+    "has",
+    "version",
+    "score",
 ];
 
 /// Events with the property that is looked at.
@@ -40,7 +44,7 @@ struct ResolvedEvents {
 
 impl Checker<'_> {
     /// Refuses what depends on `now` inside `where`.
-    fn outside_where(&mut self, what: &str, span: Span, scope: &Scope) -> Option<()> {
+    pub(crate) fn outside_where(&mut self, what: &str, span: Span, scope: &Scope) -> Option<()> {
         if scope.events.is_none() {
             return Some(());
         }
@@ -60,7 +64,8 @@ impl Checker<'_> {
     ) -> Checked {
         let count = |wanted: usize| (args.len() == wanted).then_some(());
         let arity = match name {
-            "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top" => count(1),
+            "lower" | "length" | "abs" | "age" | "is_anniversary" | "segment" | "bucket" | "top"
+            | "version" | "score" => count(1),
             "distance" | "geo" | "any_in" | "all_in" | "affinity" => count(2),
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
@@ -92,6 +97,7 @@ impl Checker<'_> {
                     self.literal_text(&args[0], "`bucket` takes a salt in quotes: `bucket(\"spring\")`")?;
                 return self.still(Node::Bucket(salt), Type::Number);
             }
+            "score" => return self.score(&args[0], span, scope),
             "affinity" | "top" => {
                 self.outside_where("an affinity", span, scope)?;
                 return self.affinity(name, args);
@@ -126,6 +132,11 @@ impl Checker<'_> {
                 wants(self, 0, &[Type::Text], "a string")?;
                 self.still(Node::Lower(node(0)), Type::Text)
             }
+            "version" => {
+                wants(self, 0, &[Type::Text], "a string")?;
+                self.versions_written_out(&args[0])?;
+                self.still(Node::Version(node(0)), Type::Version)
+            }
             "length" => {
                 wants(self, 0, &[Type::Text, Type::List], "a string or a list")?;
                 self.still(Node::Length(node(0)), Type::Number)
@@ -147,12 +158,14 @@ impl Checker<'_> {
                         Type::Duration,
                         Type::Text,
                         Type::Time,
+                        Type::Version,
                     ];
                     if !ordered.contains(&typed[i].kind) {
                         return self.wrong_kind("something with an order", typed[i].kind, args[i].span);
                     }
                     wants(self, i, kinds, first.words())?;
                 }
+                self.fade_alone(&typed, span)?;
                 let nodes: Box<[NodeId]> = typed.iter().map(|t| t.node).collect();
                 let node =
                     self.push(if name == "min_of" { Node::LeastOf(nodes) } else { Node::GreatestOf(nodes) });
@@ -194,7 +207,26 @@ impl Checker<'_> {
         }
     }
 
-    fn literal_text(&mut self, expr: &Expr, wanted: &str) -> Option<Box<str>> {
+    /// Checks the versions that are written out as texts, so that a slip is told and not just missing.
+    pub(crate) fn versions_written_out(&mut self, expr: &Expr) -> Option<()> {
+        let texts = match &expr.kind {
+            ExprKind::Literal(literal) => &[(literal.clone(), expr.span)][..],
+            ExprKind::List(items) => items,
+            _ => return Some(()),
+        };
+        let strange = texts.iter().find_map(|(literal, span)| match literal {
+            Literal::Text(text) if !is_version(text) => Some((text.clone(), *span)),
+            _ => None,
+        });
+        let Some((text, span)) = strange else { return Some(()) };
+        let error = Error::new(ErrorKind::Lexical, format!("{} is not a version", Quoted(&text)), span);
+        self.error(error.help(match text.strip_prefix(['v', 'V']).filter(|rest| is_version(rest)) {
+            Some(rest) => format!("write it without the letter: `\"{rest}\"`"),
+            None => "write numbers joined by dots: `\"4.10.2\"`, `\"5.0.0-beta.1\"`".to_owned(),
+        }))
+    }
+
+    pub(crate) fn literal_text(&mut self, expr: &Expr, wanted: &str) -> Option<Box<str>> {
         match &expr.kind {
             ExprKind::Literal(Literal::Text(text)) => Some(text.clone()),
             _ => self.refuse(ErrorKind::Arguments, wanted, expr.span),
@@ -258,7 +290,7 @@ impl Checker<'_> {
 
     // --- events
 
-    fn event_scope(&mut self, names: &[(EventName, Span)]) -> Option<EventScope> {
+    pub(crate) fn event_scope(&mut self, names: &[(EventName, Span)]) -> Option<EventScope> {
         let mut known: Option<Vec<Box<str>>> = Some(Vec::new());
         let mut kinds: SmallVec<[crate::profile::EventKind; 4]> = SmallVec::new();
         let mut sound = true;
@@ -334,7 +366,7 @@ impl Checker<'_> {
         let filter = match &events.condition {
             None => Filter::None,
             Some(condition) => {
-                let scope = Scope { events: Some(inner), by: scope.by };
+                let scope = Scope { events: Some(inner), list: None, ..scope.clone() };
                 let node = self.condition(condition, &scope)?;
                 self.filter(node)
             }
@@ -411,6 +443,7 @@ impl Checker<'_> {
         scope: &Scope,
     ) -> Checked {
         self.outside_where(&format!("`{name}(…)`"), name_span, scope)?;
+        let known = self.reads.events.len();
         let resolved = self.events(events, scope);
         let wanted = usize::from(name == "percentile");
         if args.len() != wanted {
@@ -502,7 +535,14 @@ impl Checker<'_> {
             }
         };
         let property = resolved.property.map(|(id, _)| id);
-        let aggregate = Aggregate { op, source: resolved.source, property, window: resolved.window };
+        let ResolvedEvents { source, window, .. } = resolved;
+        let is_whole = scope.by.is_none();
+        let total = if is_whole { self.arena.total_of(op, source, property, &window) } else { None };
+        if total.is_some() {
+            // It looks back at no event.
+            self.reads.events.truncate(known);
+        }
+        let aggregate = Aggregate { op, source, property, window, total };
         self.still(Node::Aggregate(Box::new(aggregate)), result)
     }
 
@@ -560,7 +600,7 @@ impl Checker<'_> {
         let by = self.part_property(&property.dotted(), property.span)?;
         // What is read inside is noted apart, for the parts, and then added to what is read in all.
         let outer = std::mem::take(&mut self.reads);
-        let node = self.condition(condition, &Scope { events: None, by: Some(by) });
+        let node = self.condition(condition, &Scope { by: Some(by), list: None, ..scope.clone() });
         let inner = std::mem::replace(&mut self.reads, outer);
         let parts = part_of(by, &inner);
         self.reads.absorb(inner);
@@ -598,5 +638,6 @@ impl Reads {
         self.segments.extend(other.segments);
         self.session |= other.session;
         self.zone |= other.zone;
+        self.score_depth = self.score_depth.max(other.score_depth);
     }
 }

@@ -8,9 +8,27 @@ use crate::segment::plan::{Node, NodeId};
 use crate::segment::schema::EventSchema;
 use crate::segment::{Error, ErrorKind, Schema, Span};
 
+/// Names that the engine itself knows.
+pub(crate) const BUILT_IN: [&str; 9] = [
+    "now",
+    "local_time",
+    "local_hour",
+    "weekday",
+    "session.number",
+    "session.started",
+    "session.duration",
+    "session.events",
+    "lifecycle",
+];
+
 impl Checker<'_> {
     pub(crate) fn name(&mut self, path: &Path, scope: &Scope) -> Checked {
         let dotted = path.dotted();
+        if let Some(list) = &scope.list
+            && let Some(found) = self.field(&dotted, list, path.span)
+        {
+            return found;
+        }
         if dotted == "key" && scope.by.is_some() {
             return self.still(Node::Key, Type::Any);
         }
@@ -25,9 +43,23 @@ impl Checker<'_> {
                     self.reads.zone = true;
                     self.still(Node::AtWeekday, Type::Text)
                 }
+                _ if dotted.starts_with("request.")
+                    && scope.in_placement
+                    && self.property_type(&dotted, events).is_none() =>
+                {
+                    self.still(Node::Request(dotted["request.".len()..].into()), Type::Any)
+                }
                 _ if dotted.starts_with("user.") => self.attribute(&dotted["user.".len()..], path.span),
                 _ => self.property_in_where(&dotted, path.span, &events.clone()),
             };
+        }
+        let fact = if dotted == "lifecycle" {
+            self.lifecycle(path.span)
+        } else {
+            self.request(&dotted, path.span, scope)
+        };
+        if let Some(fact) = fact {
+            return fact;
         }
         // Keywords may be written in any case; an attribute that is declared by that name is still found.
         let is_now = dotted.eq_ignore_ascii_case("now") && self.schema.attribute_kind(&dotted).is_none();
@@ -69,17 +101,7 @@ impl Checker<'_> {
             Some(kind) => kind.into(),
             None if !self.schema.strict => Type::Any,
             None => {
-                let built_in = [
-                    "now",
-                    "local_time",
-                    "local_hour",
-                    "weekday",
-                    "session.number",
-                    "session.started",
-                    "session.duration",
-                    "session.events",
-                ];
-                let names = self.schema.attributes.keys().map(|name| &**name).chain(built_in);
+                let names = self.schema.attributes.keys().map(|name| &**name).chain(BUILT_IN);
                 let near = nearest(name, names).map(str::to_owned);
                 let error =
                     Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);
@@ -101,8 +123,8 @@ impl Checker<'_> {
     }
 
     fn property_in_where(&mut self, name: &str, span: Span, events: &EventScope) -> Checked {
-        let unknown_in_where =
-            ["now", "local_time", "local_hour", "weekday"].contains(&name) || name.starts_with("session.");
+        let unknown_in_where = ["now", "local_time", "local_hour", "weekday", "lifecycle"].contains(&name)
+            || name.starts_with("session.");
         let known = self.property_type(name, events).is_some();
         if unknown_in_where && !known {
             let error =

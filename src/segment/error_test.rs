@@ -1,6 +1,7 @@
 //! Every refused text says what is wrong, where, and what to do.
 
-use crate::segment::{Error, ErrorKind, Kind, Plan, Schema};
+use crate::model::Duration;
+use crate::segment::{Error, ErrorKind, Kind, Plan, Schema, Score};
 
 fn schema() -> Schema {
     let mut schema = Schema::strict();
@@ -17,6 +18,7 @@ fn schema() -> Schema {
         schema.property(event, "sku", Kind::String).property(event, "category", Kind::String);
         schema.property(event, "amount", Kind::Number);
     }
+    schema.object("devices", "os", Kind::String).object("devices", "last_seen", Kind::Instant);
     schema.line("order", "products", "price", Kind::Number).line(
         "order",
         "products",
@@ -123,6 +125,38 @@ fn refused_texts() {
         ("and vip", Syntax, "and", "in backquotes"),
         ("country in \"FR\"", Syntax, "\"FR\"", "a list such as"),
         ("country is", Syntax, "", "`missing` or `present`"),
+        ("has(devices)", Syntax, ")", "`where` and what one object must meet"),
+        ("has(device where os = \"ios\")", UnknownName, "device", "did you mean `devices`?"),
+        ("has(phones where os = \"ios\")", UnknownName, "phones", "declare what its objects have"),
+        ("has(tags where os = \"ios\")", Kind, "tags", "a list of objects is wanted, `tags` is a list"),
+        ("has(country where os = \"ios\")", Kind, "country", "`country` is a string"),
+        ("has(devices where oss = \"ios\")", UnknownName, "oss", "did you mean `os`?"),
+        ("has(devices where country = \"FR\")", UnknownName, "country", "`user.country` here"),
+        ("has(devices where os > 5)", Kind, "os > 5", "a string cannot be compared with a number"),
+        ("has(devices where now - last_seen < 30)", Kind, "now - last_seen < 30", "as in `7d`"),
+        ("has(devices where os)", Kind, "os", "a condition is wanted"),
+        (
+            "did(view where has(devices where os = \"ios\"))",
+            NotInWhere,
+            "has(devices where os = \"ios\")",
+            "user",
+        ),
+        ("country >= version(\"4.x\")", Lexical, "\"4.x\"", "`4.x` is not a version"),
+        ("version(country) < \"v4.10\"", Lexical, "\"v4.10\"", "without the letter: `\"4.10\"`"),
+        ("version(country) in [\"4\", \"4,1\"]", Lexical, "\"4,1\"", "numbers joined by dots"),
+        ("version(country) >= 4.10", Kind, "version(country) >= 4.10", "in quotes: `version(\"4.10\")`"),
+        ("version(age_years) >= \"4\"", Kind, "age_years", "a string is wanted"),
+        ("version(country) contains \"4\"", Kind, "version(country)", "this is a version"),
+        ("version() = \"4\"", Arguments, "version()", "takes one argument"),
+        ("versoin(country) = \"4\"", UnknownName, "versoin", "did you mean `version`?"),
+        ("lifecycle = \"new\"", UnknownName, "lifecycle", "no lifecycle is defined"),
+        ("did(view where lifecycle = \"new\")", NotInWhere, "lifecycle", "not known inside `where`"),
+        (
+            "request.page = \"home\"",
+            OutOfPlace,
+            "request.page",
+            "an attribute of that name is `user.request.page`",
+        ),
         ("vip vip", Syntax, "vip", "expected an operator or the end"),
     ] {
         let errors = errors(text);
@@ -171,6 +205,12 @@ fn accepted_texts() {
         "lower(country) starts with \"f\" and country ends with \"r\" and country matches \"^f.$\"",
         "max(purchase.amount in last 6 months) - min(purchase.amount in last week) > -5",
         "country = \"\\u{1F600}\\n\" or `country` = 'x'",
+        "has(devices where os = \"ios\" and NOW - last_seen < 30d and user.country = \"FR\") or length(devices) > 1",
+        "has(user.devices where did(view where sku = \"x\") and session.number = 1 and weekday = \"mon\")",
+        "version(country) between \"1\" and \"2\" or country > version('4.10.2-rc.1+7') or version(country) is missing",
+        "did(view where version(sku) >= \"4.10\") and max_of(version(country), version(\"1\")) in ['2', '3']",
+        "version(lower(country)) != version(last(view.context.app.version))",
+        "some category: (has(devices where os = key))",
         "(now - last(view)) / 1d > 3 and min_of(now, birthday) = now",
     ] {
         if text.is_empty() {
@@ -222,6 +262,7 @@ fn deep_long_and_wide_texts_end_at_a_limit() {
         "abs(".repeat(15_000),
         "did(view where ".repeat(3_000),
         "some sku: (".repeat(5_000),
+        "has(devices where ".repeat(3_000),
         "did(view since last(".repeat(3_000),
         "[".repeat(60_000),
         "x".repeat(70_000),
@@ -237,4 +278,165 @@ fn deep_long_and_wide_texts_end_at_a_limit() {
     for fine in [format!("{}vip{}", "(".repeat(100), ")".repeat(100)), vec!["vip"; 2_000].join(" and ")] {
         assert!(errors(&fine).is_empty());
     }
+}
+
+#[test]
+fn lifecycles_and_requests() {
+    let build = |order: &[&str], segments: &[(&str, &str)]| {
+        let builder = Plan::builder(schema()).lifecycle(order.iter().copied());
+        segments.iter().fold(builder, |builder, (name, text)| builder.segment(name, None, text)).build()
+    };
+    let stages = [("churned", "vip"), ("active", "not vip")];
+    let with = |text| [stages[0], stages[1], ("s", text)];
+    for fine in [
+        "lifecycle = \"active\"",
+        "lifecycle not in [\"active\", \"churned\"]",
+        "lower(lifecycle) is missing",
+    ] {
+        build(&["churned", "active"], &with(fine)).unwrap();
+    }
+    // Order, text, where it is told, the marked part, words.
+    for (order, text, name, marked, words) in [
+        (
+            ["churned", "actve"],
+            "lifecycle = \"active\"",
+            "lifecycle.order.1",
+            "actve",
+            "did you mean `active`?",
+        ),
+        (["churned", "churned"], "vip", "lifecycle.order.1", "churned", "in the order twice"),
+        (["churned", "xyzzy"], "vip", "lifecycle.order.1", "xyzzy", "under [segments]"),
+        (["churned", "active"], "lifecycle = \"actve\"", "s", "\"actve\"", "did you mean `active`?"),
+        (["churned", "active"], "\"xyzzy\" != lifecycle", "s", "\"xyzzy\"", "stages are `churned`, `active`"),
+        (["churned", "active"], "lifecycle in [\"active\", \"lapsd\"]", "s", "\"lapsd\"", "no stage `lapsd`"),
+        (["churned", "active"], "lifecycle = active", "s", "active", "put quotes around a text"),
+        (
+            ["churned", "active"],
+            "lifecycle > 5",
+            "s",
+            "lifecycle > 5",
+            "a string cannot be compared with a number",
+        ),
+        (["churned", "s"], "lifecycle = \"churned\"", "s", "lifecycle = \"churned\"", "in a circle: s → s"),
+    ] {
+        let errors = build(&order, &with(text)).unwrap_err();
+        let shown = format!("{errors:#?}");
+        assert_eq!(errors.len(), 1, "{shown}");
+        let whole = if name == "s" { text } else { order[1] };
+        assert_eq!((errors[0].name(), &whole[errors[0].span().range()]), (Some(name), marked), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+    // The condition of a placement knows the request; nothing else does.
+    let mut builder = Plan::builder(schema());
+    builder.placement_condition("p", "request.page = \"home\" and did(view where sku = request.sku in 7d)");
+    builder.placement_condition("q", "has(devices where os = request.os) and request.count + 1 > 2");
+    builder.build().unwrap();
+    let mut builder = Plan::builder(schema());
+    builder.condition("c", "request.page = \"home\"");
+    builder.condition("d", "did(view where sku = request.sku)");
+    let errors = builder.build().unwrap_err();
+    assert_eq!(
+        errors.iter().map(Error::kind).collect::<Vec<_>>(),
+        [ErrorKind::OutOfPlace, ErrorKind::UnknownName]
+    );
+}
+
+#[test]
+fn scores() {
+    use ErrorKind::*;
+    let build = |text: &str| {
+        let fading = Score::new("fading").half_life(Duration::days(1)).event("view", None, 1.0);
+        let steady = Score::new("steady").within(Duration::days(1));
+        let steady = steady.event("view", None, 1.0).event("purchase", Some("amount > 5"), -1.0);
+        let held = Score::new("held").half_life(Duration::days(1)).condition("vip", -1.0);
+        let builder = Plan::builder(schema()).score(fading).score(steady).score(held);
+        builder.segment("s", None, text).build().map_err(|mut errors| errors.remove(0))
+    };
+    for fine in [
+        "score(\"fading\") * 2 - 1 > 5 and 5 - score('fading') / 3 between 1 and 4",
+        "score(\"steady\") + score(\"held\") + score(\"fading\") > 3",
+        "abs(score(\"fading\") - 3) < 1 or max_of(score(\"fading\"), 3, score(\"steady\")) in [3, 4]",
+        "(now - birthday) / 1d * score(\"steady\") > 1 and 1d * score(\"fading\") > 3h",
+        "some category: (did(view) and score(\"fading\") > age_years)",
+        "score(\"steady\") = score(\"held\") or score(\"fading\") = score(\"held\")",
+    ] {
+        if let Err(error) = build(fine) {
+            panic!("`{fine}`: {error:#}");
+        }
+    }
+    for (text, kind, marked, words) in [
+        ("score(\"fadin\") > 1", UnknownName, "\"fadin\"", "did you mean `fading`?"),
+        ("score(\"xyzzy\") > 1", UnknownName, "\"xyzzy\"", "[scores.xyzzy]"),
+        ("score(fading) > 1", Arguments, "fading", "in quotes"),
+        ("score(\"fading\")", Kind, "score(\"fading\")", "a condition is wanted"),
+        (
+            "score(\"fading\") = \"x\"",
+            Kind,
+            "score(\"fading\") = \"x\"",
+            "a number cannot be compared with a string",
+        ),
+        ("did(view where score(\"fading\") > 1)", NotInWhere, "score(\"fading\")", "inside `where`"),
+        (
+            "score(\"fading\") > score(\"fading\") / 2",
+            TimeNotTold,
+            "score(\"fading\") > score(\"fading\") / 2",
+            "join the two",
+        ),
+        (
+            "score(\"fading\") - (now - birthday) / 1d > 1",
+            TimeNotTold,
+            "score(\"fading\") - (now - birthday) / 1d",
+            "cannot be told",
+        ),
+        (
+            "score(\"fading\") * score(\"fading\") > 1",
+            TimeNotTold,
+            "score(\"fading\") * score(\"fading\")",
+            "cannot be told",
+        ),
+        ("10 / score(\"fading\") > 1", TimeNotTold, "10 / score(\"fading\")", "cannot be told"),
+        (
+            "min_of(score(\"fading\"), abs(score(\"fading\")))= 1",
+            TimeNotTold,
+            "min_of(score(\"fading\"), abs(score(\"fading\")))",
+            "cannot be told",
+        ),
+        ("tags contains score(\"fading\")", TimeNotTold, "score(\"fading\")", "what stands still"),
+        (
+            "(now - birthday) / 1d < score(\"fading\")",
+            TimeNotTold,
+            "(now - birthday) / 1d < score(\"fading\")",
+            "cannot be told",
+        ),
+    ] {
+        let Err(error) = build(text) else { panic!("`{text}` was accepted") };
+        let shown = format!("{error:#}");
+        assert_eq!((error.kind(), &text[error.span().range()]), (kind, marked), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+    // What is wrong with a score itself.
+    let view = |points| Score::new("x").event("view", None, points);
+    let day = Duration::days(1);
+    for (score, place, kind, words) in [
+        (Score::new("x"), "scores.x.points", Arguments, "gives no points"),
+        (view(f64::NAN), "scores.x.points.0.points", Limit, "out of range"),
+        (view(1.0).half_life(Duration::ZERO), "scores.x.half_life", EmptyWindow, "more than 0"),
+        (view(1.0).half_life(Duration::days(36_501)), "scores.x.half_life", Limit, "at most `36500d`"),
+        (view(1.0).half_life(day).within(day), "scores.x.in", Arguments, "60 half-lives"),
+        (
+            view(1.0).half_life(day).event("purchase", None, -1.0),
+            "scores.x.points.1.points",
+            TimeNotTold,
+            "cannot be told",
+        ),
+    ] {
+        let errors = Plan::builder(schema()).score(score).build().unwrap_err();
+        let shown = format!("{:#}", errors[0]);
+        assert_eq!((errors.len(), errors[0].name(), errors[0].kind()), (1, Some(place), kind), "{shown}");
+        assert!(shown.contains(words), "{shown}");
+    }
+    let twice = Plan::builder(schema()).score(view(1.0)).score(view(2.0)).build().unwrap_err();
+    assert!(twice[0].message().contains("defined twice"));
+    let mixed = view(1.0).within(day).event("purchase", None, -1.0);
+    assert!(Plan::builder(schema()).score(mixed).build().is_ok());
 }

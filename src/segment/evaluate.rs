@@ -1,13 +1,18 @@
 //! Nodes to values, each with the instant until which it holds.
 
-use crate::model::{Duration, Instant, Zone};
-use crate::profile::{EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey};
+use crate::model::{Duration, Instant, Object, Zone};
+use crate::profile::{
+    Applied, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+};
 use crate::segment::ast::Comparison;
 use crate::segment::index::GateId;
 use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId};
+use crate::segment::plan::{
+    AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
+};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
+use crate::segment::version;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -37,7 +42,17 @@ pub(crate) struct EventView<'a> {
     pub(crate) values: &'a [Packed],
 }
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
+    /// Those of a message.
+    pub(crate) fn all(applied: &'a Applied) -> impl Iterator<Item = EventView<'a>> {
+        let view = |(kind, start): &(EventKind, usize)| EventView {
+            at: applied.at,
+            kind: *kind,
+            values: &applied.values[*start..],
+        };
+        applied.events.iter().map(view)
+    }
+
     pub(crate) fn value(&self, keep: &Keep, property: PropertyId) -> Packed {
         keep.place(self.kind, property).map_or(Packed::MISSING, |place| self.values[place])
     }
@@ -54,9 +69,15 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) now: i64,
     /// The part: a property and its value.
     pub(crate) part: Option<(PropertyId, Packed)>,
+    /// The object of a list attribute that is looked at.
+    pub(crate) object: Option<&'a Object>,
+    /// What the host passes with the decision it asks for.
+    pub(crate) request: Option<&'a Object>,
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
+    /// Whether only values are asked for, and not how long they stay.
+    is_probe: bool,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
     known: RefCell<Vec<(SegmentId, Option<Packed>, Truth)>>,
 }
@@ -79,8 +100,11 @@ impl<'a> Evaluation<'a> {
             gap: store.session_gap(),
             now: now.as_millis(),
             part: None,
+            object: None,
+            request: None,
             scratch: None,
             rings: rings.filter(|rings| rings.rows() == rows),
+            is_probe: false,
             known: RefCell::new(Vec::new()),
         }
     }
@@ -90,7 +114,12 @@ impl<'a> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }
     }
 
-    fn attribute(&self, slot: SlotId) -> Packed {
+    /// The same, for a decision that is asked for with a request.
+    pub(crate) fn for_request(self, request: &'a Object) -> Evaluation<'a> {
+        Evaluation { request: Some(request), ..self }
+    }
+
+    pub(crate) fn attribute(&self, slot: SlotId) -> Packed {
         match self.scratch {
             Some(scratch) => scratch.fact(slot),
             None => self.profile.attributes.get(self.plan.slots[slot.0 as usize]),
@@ -108,9 +137,15 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The same at another instant, at which nothing but time has passed.
+    /// The same at another instant, at which nothing but time has passed. Of its values it does not look for how long
+    /// they stay: whoever looks for a flip asks many times, and within one flip there may be others.
     fn at(&self, now: i64) -> Evaluation<'a> {
-        Evaluation { now, known: RefCell::new(Vec::new()), ..*self }
+        Evaluation { now, is_probe: true, known: RefCell::new(Vec::new()), ..*self }
+    }
+
+    /// The same, looking at an object of a list.
+    pub(crate) fn of_object(&self, object: &'a Object) -> Evaluation<'a> {
+        Evaluation { object: Some(object), known: RefCell::new(Vec::new()), ..*self }
     }
 
     pub(crate) fn in_part(&self, part: Option<(PropertyId, Packed)>) -> Evaluation<'a> {
@@ -201,10 +236,11 @@ impl<'a> Evaluation<'a> {
             Node::Or(all) => self.all(all, event, true),
             Node::Compare(comparison, left, right) => self.compare(*comparison, *left, *right, event),
             Node::AtLeast(aggregate, least) => self.at_least(NodeId(*aggregate), *least),
-            Node::Aggregate(aggregate) => self.did(aggregate),
+            Node::Aggregate(aggregate) if aggregate.op == AggregateOp::Did => self.did(aggregate),
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),
+            Node::Has(slot, condition) => self.has(*slot, *condition),
             Node::In(item, list) => self.is_in(*item, *list, event),
             Node::IsMissing(inner) => {
                 let signal = self.value(*inner, event);
@@ -330,6 +366,7 @@ impl<'a> Evaluation<'a> {
         let slope = a.slope.minus(b.slope);
         let order = match (slope, a.value.order(&b.value, self.symbols)) {
             (Slope::Still, _) | (_, None) => return until,
+            _ if self.is_probe => return until,
             (_, Some(order)) => order,
         };
         if let (Slope::Exact(slope), Some(difference)) = (slope, exact_difference(&a.value, &b.value)) {
@@ -374,7 +411,7 @@ impl<'a> Evaluation<'a> {
         Truth::new(holds, until)
     }
 
-    fn segment(&self, id: SegmentId) -> Truth {
+    pub(crate) fn segment(&self, id: SegmentId) -> Truth {
         let segment = &self.plan.segments[id.0 as usize];
         let key = self.part.map(|(_, key)| key);
         let known =
@@ -430,6 +467,10 @@ impl<'a> Evaluation<'a> {
             Node::Property(property) => still(event.map_or(Val::Missing, |event| {
                 Val::unpack(event.value(&self.plan.keep, *property), self.symbols)
             })),
+            Node::Score(score) => self.score(score),
+            Node::Lifecycle(stages) => self.lifecycle(stages),
+            Node::Request(path) => still(self.request(path)),
+            Node::Field(name) => still(self.field(name)),
             Node::At => still(event.map_or(Val::Missing, |event| Val::Instant(event.at))),
             Node::AtHour => still(event.map_or(Val::Missing, |event| {
                 Val::Int(self.zone.civil(Instant::from_millis(event.at)).hour().into())
@@ -453,6 +494,17 @@ impl<'a> Evaluation<'a> {
                 let signal = self.value(*inner, event);
                 let text = signal.value.text(self.symbols).map(|text| Rc::from(text.to_lowercase()));
                 Signal::still(text.map_or(Val::Missing, Val::Owned), signal.until)
+            }
+            Node::Version(inner) => {
+                let Signal { value, until, .. } = self.value(*inner, event);
+                let version = match value {
+                    Val::Symbol(symbol) => Val::Version(self.symbols.text(symbol)),
+                    Val::Text(text) => Val::Version(text),
+                    Val::Owned(text) => Val::OwnedVersion(text),
+                    _ => Val::Missing,
+                };
+                let is_version = version.version().is_some_and(version::is_version);
+                Signal::still(if is_version { version } else { Val::Missing }, until)
             }
             Node::Length(inner) => {
                 let signal = self.value(*inner, event);
@@ -510,7 +562,8 @@ impl<'a> Evaluation<'a> {
             | Node::IsAnniversary(_)
             | Node::Sequence(_)
             | Node::Segment(_)
-            | Node::Some(..) => {
+            | Node::Some(..)
+            | Node::Has(..) => {
                 let truth = self.truth_of(node, event);
                 Signal::still(Val::Bool(truth.holds), truth.until)
             }

@@ -1,11 +1,12 @@
 //! From what happens to the segments that it can change.
 
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol};
+use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::plan::{
     AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
     Window,
 };
+use crate::segment::totals::Total;
 use crate::segment::value::Val;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -33,6 +34,8 @@ pub(crate) struct Index {
     numbers: Vec<(f64, Asker)>,
     /// Segments that any event of a source may change.
     others: Vec<Asker>,
+    /// By source: the running values over it.
+    totals: Lists<TotalId>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -109,6 +112,8 @@ struct Uses {
 pub(crate) struct Thresholds {
     pub(crate) aggregate: NodeId,
     pub(crate) measure: Measure,
+    /// The running value that it reads, if it does.
+    pub(crate) total: Option<TotalId>,
     /// How far its window reaches back; `None` where it is none that slides.
     pub(crate) reach: Option<i64>,
     numbers: Range<u32>,
@@ -205,6 +210,11 @@ impl Index {
     pub(crate) fn others(&self, source: SourceId) -> &[Asker] {
         let Range { start, end } = self.uses[source.0 as usize].others;
         &self.others[start as usize..end as usize]
+    }
+
+    /// The running values over a source.
+    pub(crate) fn totals(&self, source: SourceId) -> &[TotalId] {
+        self.totals.get(source.0 as usize)
     }
 
     /// The numbers that an aggregate is compared with, sorted, and the segments that ask.
@@ -306,6 +316,7 @@ impl SlotIndex {
 pub(crate) fn index(
     nodes: &[Node],
     sources: &[Source],
+    totals: &[Total],
     segments: &[Segment],
     slots: usize,
     keep: &Keep,
@@ -337,6 +348,7 @@ pub(crate) fn index(
         maker.open += 1;
         maker.segment(SegmentId(number as u32), segment);
     }
+    maker.totals(totals);
     maker.finish()
 }
 
@@ -544,6 +556,14 @@ impl<'a> Maker<'a> {
         }
     }
 
+    fn reads_of_segment(&self, id: SegmentId, reads: &mut Reads) {
+        let segment = &self.segments[id.0 as usize];
+        match &segment.parts {
+            Some(parts) => self.parts(parts, segment.root, reads),
+            None => self.reads(segment.root, reads),
+        }
+    }
+
     /// Everything below a node.
     fn reads(&self, node: NodeId, reads: &mut Reads) {
         match self.node(node) {
@@ -578,14 +598,18 @@ impl<'a> Maker<'a> {
                 self.window(&sequence.window, reads);
             }
             Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => reads.rules.push(*rule),
-            Node::Segment(id) => {
-                let segment = &self.segments[id.0 as usize];
-                match &segment.parts {
-                    Some(parts) => self.parts(parts, segment.root, reads),
-                    None => self.reads(segment.root, reads),
-                }
-            }
+            Node::Segment(id) => self.reads_of_segment(*id, reads),
+            Node::Lifecycle(stages) => stages.iter().for_each(|(id, _)| self.reads_of_segment(*id, reads)),
             Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            Node::Score(score) => {
+                score.events.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&score.window, reads);
+                score.conditions.iter().for_each(|(condition, _)| self.reads(*condition, reads));
+            }
+            Node::Has(slot, condition) => {
+                reads.slots.push(*slot);
+                self.reads(*condition, reads);
+            }
             other => other.children(|child| self.reads(child, reads)),
         }
     }
@@ -619,6 +643,15 @@ impl<'a> Maker<'a> {
         if reads.zone {
             index.zone.push(atom);
         }
+    }
+
+    /// Totals add up the events of their sources whoever reads them: a segment, a journey or a placement.
+    fn totals(&mut self, totals: &[Total]) {
+        let mut pairs: Vec<_> =
+            totals.iter().zip(0..).map(|(total, number)| (total.source.0, TotalId(number))).collect();
+        pairs.sort_unstable();
+        pairs.iter().for_each(|(source, _)| self.used[*source as usize] = true);
+        self.index.totals = Lists::of(self.sources.len(), &pairs);
     }
 
     fn finish(mut self) -> Index {
@@ -802,8 +835,9 @@ fn enter_uses(
                 Some(Window::Sliding(ms)) => Some(*ms),
                 _ => None,
             };
+            let total = aggregate(node).and_then(|aggregate| aggregate.total);
             let numbers = start as u32..index.numbers.len() as u32;
-            index.thresholds.push(Thresholds { aggregate: node, measure, reach, numbers });
+            index.thresholds.push(Thresholds { aggregate: node, measure, total, reach, numbers });
         }
         while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
             index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));

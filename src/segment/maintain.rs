@@ -21,24 +21,24 @@ use std::sync::Arc;
 /// alone changes nothing before `least`.
 #[derive(Debug)]
 pub(crate) struct Memberships {
-    rows: Rows,
+    pub(super) rows: Rows,
     /// The earliest instant of what is due.
-    least: i64,
+    pub(super) least: i64,
     /// Behind a pointer, because most users have none.
     #[allow(clippy::box_collection)]
-    keyed: Option<Box<Vec<Part>>>,
+    pub(super) keyed: Option<Box<Vec<Part>>>,
 }
 
 /// Stands for no stay.
-const OUT: i64 = i64::MIN;
+pub(super) const OUT: i64 = i64::MIN;
 
 #[derive(Debug, Clone, Copy)]
-struct Part {
-    segment: SegmentId,
-    key: Packed,
+pub(super) struct Part {
+    pub(super) segment: SegmentId,
+    pub(super) key: Packed,
     /// Since when it is a member; [`OUT`] where it is none.
-    since: i64,
-    until: i64,
+    pub(super) since: i64,
+    pub(super) until: i64,
     /// Its latest event: the part that has been idle longest goes when there are too many.
     latest: i64,
 }
@@ -72,7 +72,7 @@ impl Memberships {
         memberships
     }
 
-    fn parts(&self) -> &[Part] {
+    pub(super) fn parts(&self) -> &[Part] {
         self.keyed.as_deref().map_or(&[], Vec::as_slice)
     }
 
@@ -86,7 +86,7 @@ impl Memberships {
     }
 
     /// The same, looked for. O(rows).
-    fn find_least(&self) -> i64 {
+    pub(super) fn find_least(&self) -> i64 {
         let whole = self.rows.dues().map(|(_, until)| until);
         whole.chain(self.parts().iter().map(|part| part.until)).min().unwrap_or(NEVER)
     }
@@ -98,11 +98,16 @@ impl Memberships {
     }
 
     /// The segments that are not keyed and that the user is in, each with the beginning of the stay.
-    fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
+    pub(super) fn whole<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (SegmentId, i64)> + 's {
         let unlisted = plan.defaults.iter().filter(|segment| self.rows.get(Tag::stay(**segment)).is_none());
         let began = self.rows.began();
         let unlisted = unlisted.filter_map(move |segment| Some((*segment, began?)));
         unlisted.chain(self.rows.stays().filter(|(_, since)| *since != OUT))
+    }
+
+    /// The segments that a user of whom nothing is known is in, and this one is not.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = SegmentId> {
+        self.rows.stays().filter(|(_, since)| *since == OUT).map(|(segment, _)| segment)
     }
 
     /// Every segment that the user is in or of which anything is known; some more than once.
@@ -254,8 +259,9 @@ impl Memberships {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
-            Touch::Everything => true,
+            Touch::Everything(_) => true,
             Touch::Time => false,
+            Touch::Redefined(moves) => moves.is_changed(segment),
             Touch::Message(applied) | Touch::First(applied) => {
                 for (kind, start) in &applied.events {
                     if parts.reads.iter().any(|(kinds, _)| kinds.contains(*kind, &plan.keep)) {

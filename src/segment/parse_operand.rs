@@ -231,6 +231,13 @@ impl Parser {
         if name == "sequence" {
             return self.steps();
         }
+        if name == "has" {
+            let list = self.path()?;
+            if !self.eat_word("where") {
+                return self.expected("`where` and what one object must meet");
+            }
+            return Ok(ExprKind::Has { list, condition: Box::new(self.expression()?) });
+        }
         if AGGREGATES.contains(&name) {
             let events = Box::new(self.events()?);
             let mut args = Vec::new();

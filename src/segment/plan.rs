@@ -1,8 +1,12 @@
 use crate::model::{Duration, Period, Zone};
-use crate::profile::{AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols};
+use crate::profile::{
+    AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
+};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::index::Index;
-use crate::segment::{Error, Schema, build};
+use crate::segment::score::ScoreNode;
+use crate::segment::totals::Total;
+use crate::segment::{Error, Schema, Score, build};
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
@@ -13,6 +17,9 @@ use std::sync::Arc;
 pub struct SegmentId(pub(crate) u32);
 
 impl SegmentId {
+    /// Stands in changes for a segment that is no longer defined.
+    pub(crate) const REMOVED: SegmentId = SegmentId(u32::MAX);
+
     pub(crate) fn number(self) -> u32 {
         self.0
     }
@@ -89,6 +96,8 @@ impl Hash for Pattern {
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<Source>,
+    /// The running values that aggregates over all time read.
+    pub(crate) totals: Vec<Total>,
     /// The names of the attributes that are read, by slot.
     pub(crate) slots: Vec<Symbol>,
     pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,
@@ -104,7 +113,7 @@ pub struct Plan {
     pub(crate) timezone: Symbol,
     pub(crate) keep: Arc<Keep>,
     pub(crate) rules: Arc<[AffinityRule]>,
-    /// The texts of the expressions; every store begins with a copy.
+    /// The texts of the expressions; every store begins with a copy, in which the plan has one share of each.
     pub(crate) symbols: Symbols,
     pub(crate) session_gap: Duration,
     pub(crate) zone: Zone,
@@ -261,6 +270,8 @@ pub(crate) struct Aggregate {
     pub(crate) source: SourceId,
     pub(crate) property: Option<PropertyId>,
     pub(crate) window: Window,
+    /// The running value that is read instead of events.
+    pub(crate) total: Option<TotalId>,
 }
 
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.
@@ -341,6 +352,8 @@ pub(crate) enum Node {
     Chain(NodeId, Box<[(Operator, NodeId)]>),
     Negative(NodeId),
     Lower(NodeId),
+    /// A text that is read as a version.
+    Version(NodeId),
     Length(NodeId),
     Abs(NodeId),
     LeastOf(Box<[NodeId]>),
@@ -356,6 +369,15 @@ pub(crate) enum Node {
     AffinityTop(u32),
     Segment(SegmentId),
     Some(Box<Parts>, NodeId),
+    /// Whether one object of a list attribute meets a condition.
+    Has(SlotId, NodeId),
+    /// A field of the object that `Has` looks at.
+    Field(Box<str>),
+    /// The name of the first of these segments that holds.
+    Lifecycle(Box<[(SegmentId, Symbol)]>),
+    Score(Box<ScoreNode>),
+    /// What the host's request has at a path.
+    Request(Box<str>),
 }
 
 impl Node {
@@ -367,12 +389,14 @@ impl Node {
             | Node::IsMissing(inner)
             | Node::Negative(inner)
             | Node::Lower(inner)
+            | Node::Version(inner)
             | Node::Length(inner)
             | Node::Abs(inner)
             | Node::Matches(inner, _)
             | Node::Age(inner)
             | Node::IsAnniversary(inner)
-            | Node::Some(_, inner) => f(*inner),
+            | Node::Some(_, inner)
+            | Node::Has(_, inner) => f(*inner),
             Node::AtLeast(aggregate, _) => f(NodeId(*aggregate)),
             Node::And(all) | Node::Or(all) | Node::LeastOf(all) | Node::GreatestOf(all) => {
                 all.iter().for_each(|each| f(*each));
@@ -389,6 +413,7 @@ impl Node {
                 f(*a);
                 f(*b);
             }
+            Node::Score(score) => score.conditions.iter().for_each(|(condition, _)| f(*condition)),
             Node::Chain(first, rest) => {
                 f(*first);
                 rest.iter().for_each(|(_, term)| f(*term));
@@ -417,7 +442,10 @@ impl Node {
             | Node::Sequence(_)
             | Node::AffinityShare(..)
             | Node::AffinityTop(_)
-            | Node::Segment(_) => {}
+            | Node::Segment(_)
+            | Node::Field(_)
+            | Node::Lifecycle(_)
+            | Node::Request(_) => {}
         }
     }
 }
@@ -428,6 +456,8 @@ impl Plan {
         PlanBuilder {
             schema,
             segments: Vec::new(),
+            lifecycle: Vec::new(),
+            scores: Vec::new(),
             conditions: Vec::new(),
             filters: Vec::new(),
             session_gap: Duration::minutes(30),
@@ -452,7 +482,7 @@ impl Plan {
         ProfileStore::new(
             self.keep.clone(),
             self.rules.clone(),
-            self.symbols.clone(),
+            self.symbols.with_one_share_each(),
             self.zone.clone(),
             self.session_gap,
         )
@@ -467,6 +497,9 @@ impl Plan {
         match self.node(node) {
             Node::Bucket(_) => true,
             Node::Segment(inner) => self.reads_bucket(self.segments[inner.0 as usize].root),
+            Node::Lifecycle(stages) => {
+                stages.iter().any(|(id, _)| self.reads_bucket(self.segments[id.0 as usize].root))
+            }
             other => {
                 let mut found = false;
                 other.children(|child| found = found || self.reads_bucket(child));
@@ -491,6 +524,8 @@ impl Plan {
 pub struct PlanBuilder {
     pub(crate) schema: Schema,
     pub(crate) segments: Vec<SegmentText>,
+    pub(crate) lifecycle: Vec<Box<str>>,
+    pub(crate) scores: Vec<Score>,
     pub(crate) conditions: Vec<ConditionText>,
     pub(crate) filters: Vec<FilterText>,
     pub(crate) session_gap: Duration,
@@ -509,6 +544,8 @@ pub(crate) struct SegmentText {
 pub(crate) struct ConditionText {
     pub(crate) name: Arc<str>,
     pub(crate) text: Arc<str>,
+    /// Whether it may ask for the host's request.
+    pub(crate) in_placement: bool,
 }
 
 #[derive(Debug)]
@@ -528,14 +565,53 @@ impl PlanBuilder {
     /// Adds an expression that is evaluated when it is asked for; conditions are numbered from 0 in the order in
     /// which they were added. `name` stands in its errors.
     pub fn condition(&mut self, name: &str, text: &str) -> ConditionId {
-        self.conditions.push(ConditionText { name: name.into(), text: text.into() });
+        self.add_condition(name, text, false)
+    }
+
+    /// The same for a condition of a placement, which may ask for `request.…`.
+    pub(crate) fn placement_condition(&mut self, name: &str, text: &str) -> ConditionId {
+        self.add_condition(name, text, true)
+    }
+
+    fn add_condition(&mut self, name: &str, text: &str, in_placement: bool) -> ConditionId {
+        self.conditions.push(ConditionText { name: name.into(), text: text.into(), in_placement });
         ConditionId(self.conditions.len() as u32 - 1)
+    }
+
+    /// Names the segments of the lifecycle, in order: `lifecycle` is the name of the first that holds.
+    ///
+    /// ```
+    /// use bespoke::model::Instant;
+    /// use bespoke::segment::{Kind, Plan, Schema, Subject};
+    /// let mut schema = Schema::strict();
+    /// schema.attribute("orders", Kind::Number);
+    /// let plan = Plan::builder(schema)
+    ///     .segment("regular", None, "orders >= 5")
+    ///     .segment("buyer", None, "orders >= 1")
+    ///     .segment("one_time", None, r#"lifecycle = "buyer""#)
+    ///     .lifecycle(["regular", "buyer"])
+    ///     .build()?;
+    /// let mut subject = Subject::new(&plan);
+    /// let one_time = plan.segment("one_time").unwrap();
+    /// assert!(subject.set("orders", 1).matches(one_time, Instant::MIN));
+    /// assert!(!subject.set("orders", 5).matches(one_time, Instant::MIN));
+    /// # Ok::<(), Vec<bespoke::segment::Error>>(())
+    /// ```
+    pub fn lifecycle<'n>(mut self, order: impl IntoIterator<Item = &'n str>) -> PlanBuilder {
+        self.lifecycle = order.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Adds a condition on events of one name, as behind `where`; an empty text holds for each of them.
     pub(crate) fn event_filter(&mut self, name: &str, event: &str, text: &str) -> EventFilterId {
         self.filters.push(FilterText { name: name.into(), event: event.into(), text: text.into() });
         EventFilterId(self.filters.len() as u32 - 1)
+    }
+
+    /// Adds a score, which expressions ask for by its name.
+    pub fn score(mut self, score: Score) -> PlanBuilder {
+        self.scores.push(score);
+        self
     }
 
     /// How long a session lasts without an event; 30 minutes unless set.

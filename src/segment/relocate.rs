@@ -7,7 +7,6 @@ use hashbrown::HashMap;
 
 impl Plan {
     /// Numbers all texts as `number` says, which is asked once for each. Linear in the plan.
-    #[allow(dead_code)] // for redefinition and for expressions that are asked once
     pub(crate) fn relocate(&mut self, mut number: impl FnMut(&str) -> Symbol) {
         let own = std::mem::take(&mut self.symbols);
         let mut numbers: HashMap<Symbol, Symbol, ahash::RandomState> = HashMap::default();
@@ -28,14 +27,25 @@ impl Plan {
                     values.iter_mut().for_each(|value| *value = packed(*value));
                     values.sort_unstable();
                 }
+                Node::Lifecycle(stages) => {
+                    let mut name = |name: Symbol| packed(name.packed()).text_symbol().unwrap_or(name);
+                    stages.iter_mut().for_each(|(_, stage)| *stage = name(*stage));
+                }
                 Node::Constant(constant) => relocate_constant(constant, &mut packed),
                 Node::AffinityShare(_, constant) => relocate_constant(constant, &mut packed),
                 _ => {}
             }
         }
         self.slot_of = self.slots.iter().zip(0..).map(|(name, slot)| (*name, SlotId(slot))).collect();
-        self.index =
-            index(&self.nodes, &self.sources, &self.segments, self.slots.len(), &self.keep, self.rules.len());
+        self.index = index(
+            &self.nodes,
+            &self.sources,
+            &self.totals,
+            &self.segments,
+            self.slots.len(),
+            &self.keep,
+            self.rules.len(),
+        );
     }
 }
 

@@ -79,6 +79,15 @@ impl Rows {
         self.tags().binary_search(&tag.0).ok().map(|place| self.at(place))
     }
 
+    /// Rows in order of their tags, each once.
+    pub(crate) fn from_sorted(rows: &[(Tag, i64)]) -> Rows {
+        let tags = rows.iter().map(|(tag, _)| tag.0);
+        let mut all = Vec::with_capacity(3 * rows.len());
+        all.extend(tags);
+        all.extend(rows.iter().flat_map(|(_, at)| words(*at)));
+        Rows(all)
+    }
+
     /// The same for tags that are asked in order: looks from `place` on, and leaves there where it found it.
     /// O(log of how far it lies behind).
     pub(crate) fn get_from(&self, place: &mut usize, tag: Tag) -> Option<i64> {
@@ -204,6 +213,7 @@ mod tests {
                     expected.iter().filter(move |(tag, _)| **tag != Tag::BEGAN && (tag.0 >= Tag::DUE) == due);
                 all.map(|(tag, at)| (tag.segment(), *at)).collect::<Vec<_>>()
             };
+            assert_eq!(rows.0, Rows::from_sorted(&expected.clone().into_iter().collect::<Vec<_>>()).0);
             assert_eq!(rows.stays().collect::<Vec<_>>(), of(false));
             assert_eq!(rows.dues().collect::<Vec<_>>(), of(true));
         }

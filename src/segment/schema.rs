@@ -29,7 +29,11 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(crate) strict: bool,
+    /// Whether something of it could not be read, so that what is not in it is no mistake of whoever uses it.
+    pub(crate) is_partial: bool,
     pub(crate) attributes: BTreeMap<Box<str>, Kind>,
+    /// Those that are lists of objects, with the fields of those.
+    pub(crate) lists: BTreeMap<Box<str>, BTreeMap<Box<str>, Kind>>,
     /// By prefix with its dot: `budget.` for `budget.*`.
     pub(crate) prefixes: BTreeMap<Box<str>, Kind>,
     pub(crate) events: BTreeMap<Box<str>, EventSchema>,
@@ -59,7 +63,9 @@ impl Schema {
     fn new(strict: bool) -> Schema {
         let mut schema = Schema {
             strict,
+            is_partial: false,
             attributes: BTreeMap::new(),
+            lists: BTreeMap::new(),
             prefixes: BTreeMap::new(),
             events: BTreeMap::new(),
             affinities: BTreeMap::new(),
@@ -85,8 +91,29 @@ impl Schema {
     pub fn attribute(&mut self, name: &str, kind: Kind) -> &mut Schema {
         match name.strip_suffix('*') {
             Some(prefix) if prefix.ends_with('.') => self.prefixes.insert(prefix.into(), kind),
-            _ => self.attributes.insert(name.into(), kind),
+            _ => {
+                self.lists.remove(name);
+                self.attributes.insert(name.into(), kind)
+            }
         };
+        self
+    }
+
+    /// Declares an attribute that is a list of objects, such as devices, with one of their fields. Of its objects
+    /// the declared fields are kept.
+    ///
+    /// ```
+    /// use bespoke::segment::{Kind, Plan, Schema};
+    /// let mut schema = Schema::strict();
+    /// schema.object("devices", "os", Kind::String).object("devices", "last_seen", Kind::Instant);
+    /// Plan::builder(schema)
+    ///     .segment("on_ios", None, r#"has(devices where os = "ios" and now - last_seen < 30d)"#)
+    ///     .build()?;
+    /// # Ok::<(), Vec<bespoke::segment::Error>>(())
+    /// ```
+    pub fn object(&mut self, list: &str, field: &str, kind: Kind) -> &mut Schema {
+        self.attributes.insert(list.into(), Kind::List);
+        self.lists.entry(list.into()).or_default().insert(field.into(), kind);
         self
     }
 

@@ -1,9 +1,10 @@
 //! Values while an expression is evaluated, and how they compare and add up.
 
 use crate::model::{Geo, Value};
-use crate::profile::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
+use crate::profile::{Number, Packed, Symbol, Symbols, Unpacked, compare_int_float};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::plan::Constant;
+use crate::segment::version;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -22,6 +23,9 @@ pub(crate) enum Val<'a> {
     Text(&'a str),
     /// A text that was computed.
     Owned(Rc<str>),
+    /// The text of a version.
+    Version(&'a str),
+    OwnedVersion(Rc<str>),
     Instant(i64),
     Duration(i64),
     /// Milliseconds since midnight.
@@ -128,6 +132,15 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// A value as it stands in an object.
+    pub(crate) fn of(value: &'a Value) -> Val<'a> {
+        match value {
+            Value::List(list) => Val::List(List::Values(list)),
+            Value::Object(_) => value.as_geo().map_or(Val::Missing, Val::Geo),
+            _ => Val::element(value),
+        }
+    }
+
     /// A float; one that is no number is missing.
     pub(crate) fn float(x: f64) -> Val<'a> {
         if x.is_nan() { Val::Missing } else { Val::Float(x) }
@@ -154,7 +167,16 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// How two values order; nothing where one is missing or their kinds differ or have no order.
+    /// The text of a version that was read as one.
+    pub(crate) fn version(&self) -> Option<&str> {
+        match self {
+            Val::Version(text) => Some(text),
+            Val::OwnedVersion(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// How two values order; beside a version a text is one too. Nothing where one is missing or their kinds differ or have no order.
     pub(crate) fn order(&self, other: &Val<'_>, symbols: &Symbols) -> Option<Ordering> {
         match (self, other) {
             (Val::Int(a), Val::Int(b)) => Some(a.cmp(b)),
@@ -165,6 +187,10 @@ impl<'a> Val<'a> {
             (Val::Instant(a), Val::Instant(b))
             | (Val::Duration(a), Val::Duration(b))
             | (Val::Time(a), Val::Time(b)) => Some(a.cmp(b)),
+            (Val::Version(_) | Val::OwnedVersion(_), _) | (_, Val::Version(_) | Val::OwnedVersion(_)) => {
+                let a = self.version().or_else(|| self.text(symbols))?;
+                version::order(a, other.version().or_else(|| other.text(symbols))?)
+            }
             _ => Some(self.text(symbols)?.as_bytes().cmp(other.text(symbols)?.as_bytes())),
         }
     }
@@ -245,9 +271,15 @@ impl<'a> List<'a> {
 
 /// Adds numbers: integers while they fit, else floats.
 pub(crate) fn add<'a>(a: &Val<'_>, b: &Val<'_>) -> Val<'a> {
-    match (a, b) {
-        (Val::Int(a), Val::Int(b)) => a.checked_add(*b).map_or(Val::Float(*a as f64 + *b as f64), Val::Int),
-        _ => numbers(a, b, |a, b| a + b),
+    let number = |value: &Val<'_>| match value {
+        Val::Int(n) => Some(Number::Int(*n)),
+        Val::Float(x) => Some(Number::Float(*x)),
+        _ => None,
+    };
+    match number(a).zip(number(b)).and_then(|(a, b)| a.plus(b)) {
+        Some(Number::Int(n)) => Val::Int(n),
+        Some(Number::Float(x)) => Val::Float(x),
+        None => Val::Missing,
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn engine(scenario: &Scenario) -> Result<Run, String> {
                 }
             }
             Input::Advance(at) => partition.advance(Instant::from_millis(*at)),
-            Input::Redefine(..) => return Err("other definitions while running".to_owned()),
+            Input::Redefine(at, tree) => partition.redefine(&definitions(tree)?, Instant::from_millis(*at)),
         };
         changes.extend(outcome.changes);
     }

@@ -1,4 +1,5 @@
 mod errors;
+mod fact_errors;
 mod journey_errors;
 mod mutated;
 mod places;

@@ -298,7 +298,7 @@ impl Shop {
         let mut applied = Applied::default();
         self.store.apply(user, &message, when, now, &mut applied);
         let touch = match (touch_all, resolved.is_new) {
-            (true, _) => Touch::Everything,
+            (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };

@@ -1,0 +1,251 @@
+//! Other definitions take the place of those that hold.
+
+use crate::definitions::{Compiled, Definitions};
+use crate::engine::partition::NEVER;
+use crate::engine::{Outcome, Partition};
+use crate::model::{Duration, Instant};
+use crate::profile::{NewKeep, Symbol, TotalId, UserKey, follow};
+use crate::segment::{Look, Move, Scratch, SegmentMoves, Touch};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Definitions on their way into a partition. They are made ready in steps, so that a host with readers keeps the
+/// partition to itself for few of them.
+#[derive(Debug)]
+pub(super) struct Successor<'d> {
+    definitions: &'d Definitions,
+    compiled: Arc<Compiled>,
+    /// The texts of the plan, as the store numbers them.
+    texts: HashMap<Box<str>, Symbol, ahash::RandomState>,
+}
+
+impl<'d> Successor<'d> {
+    /// Takes a share of each text in the store, so that none loses its number. O(texts).
+    pub(super) fn new(definitions: &'d Definitions, partition: &mut Partition) -> Successor<'d> {
+        let compiled = definitions.compiled();
+        let symbols = &mut partition.store.symbols;
+        let texts = compiled.plan.symbols.texts().map(|(_, text)| (text.into(), symbols.intern(text)));
+        Successor { definitions, texts: texts.collect(), compiled: compiled.clone() }
+    }
+
+    /// Makes the plan speak the numbers of the store. O(plan).
+    pub(super) fn relocate(self) -> Ready<'d> {
+        let Successor { definitions, compiled, texts } = self;
+        let mut plan = compiled.plan.clone();
+        plan.relocate(|text| *texts.get(text).expect("all texts of the plan are held"));
+        Ready { definitions, compiled: compiled.with(plan), texts: texts.into_values().collect() }
+    }
+}
+
+/// Definitions that can be put into force.
+#[derive(Debug)]
+pub(super) struct Ready<'d> {
+    definitions: &'d Definitions,
+    compiled: Compiled,
+    texts: Vec<Symbol>,
+}
+
+/// By old number of a total, the one of the same meaning.
+fn total_moves(old: &Compiled, new: &Compiled) -> Vec<Option<TotalId>> {
+    let numbers = new.fingerprints().totals.iter().zip(0..).map(|(print, number)| (*print, TotalId(number)));
+    let numbers: HashMap<u128, TotalId, ahash::RandomState> = numbers.collect();
+    old.fingerprints().totals.iter().map(|print| numbers.get(print).copied()).collect()
+}
+
+impl Partition {
+    /// Goes on under other definitions. Everything that is due strictly before `now` happens under the old ones; then
+    /// the new ones hold, and what they change is evaluated at `now`, with what is due at `now`. An earlier `now` than
+    /// before counts as the clock. It is an input like a message: it has a number, and a replay needs it at its place.
+    ///
+    /// Everything is known by its name:
+    /// - **Segments.** One that means the same, by its text, the segments it refers to, declared kinds and the
+    ///   settings it depends on, is not evaluated. One that means something else is evaluated for every user, and
+    ///   reported where that makes a difference; who stays in it has been in it since the stay began. One that is gone
+    ///   is left by all its members, and so is one that is keyed by something else than before. Changes come by user
+    ///   in order of their ids; for each, first what ended so, in the old order, then the others in the new one.
+    /// - **History.** Events and properties that the new definitions do not ask for go. What they ask for and what
+    ///   was not kept is missing: it is there from `now` on. Running totals go on where the same is asked for; new ones are
+    ///   worked out of the events that were kept.
+    /// - **Affinities.** Shares stay, also where weights or half-life changed: what is new counts by the new ones.
+    ///   A rule that is new begins empty.
+    /// - **Journeys.** A user waits on the step of the same id, until the same instant; where journey or step is gone
+    ///   it ends with [`Reason::Redefined`](crate::journey::Reason::Redefined), and actions that the host does not
+    ///   hold yet are taken back. Past entries and counts stay with the name.
+    /// - **Recommenders.** One whose parameters are other ones begins anew.
+    /// - An attribute or property that is declared an instant from now on, or no longer, is read so, where it can be.
+    ///
+    /// Costs what is kept of all users where events or properties change their places, the changed segments times all
+    /// users, and little where nothing changed.
+    ///
+    /// ```
+    /// use bespoke::definitions::Definitions;
+    /// use bespoke::engine::Partition;
+    /// use bespoke::model::{Instant, Message};
+    ///
+    /// let twice = r#"
+    ///     version = 1
+    ///     [events.view]
+    ///     [segments]
+    ///     curious = "count(view in 1d) >= 2"
+    /// "#;
+    /// let mut partition = Partition::new(&Definitions::from_toml(twice)?);
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// partition.ingest(&Message::track("ada", "view"), now)?;
+    ///
+    /// let once = Definitions::from_toml(&twice.replace(">= 2", ">= 1"))?;
+    /// let outcome = partition.redefine(&once, now);
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered curious");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redefine(&mut self, definitions: &Definitions, now: Instant) -> Outcome {
+        let ready = Successor::new(definitions, self).relocate();
+        self.put_into_force(ready, now)
+    }
+
+    pub(super) fn put_into_force(&mut self, ready: Ready<'_>, now: Instant) -> Outcome {
+        let now = now.max(self.clock);
+        let mut outcome = self.begin(now);
+        self.run_due(now - Duration::from_millis(1), &mut outcome);
+        self.clock = now;
+
+        let Ready { definitions, mut compiled, texts } = ready;
+        let old = self.compiled.clone();
+        let plan = &mut compiled.plan;
+        (plan.keep, plan.rules) =
+            follow((&self.store.keep, &self.store.rules), (&plan.keep, &plan.rules), now);
+        let totals = total_moves(&old, &compiled);
+        let plan = &compiled.plan;
+        let new_keep = NewKeep {
+            keep: plan.keep.clone(),
+            rules: plan.rules.clone(),
+            zone: plan.zone.clone(),
+            session_gap: plan.session_gap,
+            totals: totals.clone(),
+        };
+        let drops = self.store.redefine(new_keep, now);
+        let moves =
+            SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
+        self.stats = moves.carry(&self.stats);
+        self.models.redefine(&definitions.recommend);
+        self.settings = definitions.settings.clone();
+        self.seen.set_window(self.settings.dedup_window);
+        *self.scratch.get_mut() = Scratch::default();
+        self.compiled = Arc::new(compiled);
+        self.members.relocate(&moves, &self.compiled.plan, self.store.iter().map(|(user, _)| user));
+        self.work_out_totals(&totals, now);
+        if drops {
+            self.store.prune(now);
+        }
+        let ended = self.journeys.redefine(&self.compiled.journeys, &self.store, now, &mut outcome.notes);
+        for user in ended {
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+        }
+        self.move_memberships(&old, &moves, now, &mut outcome);
+        let old_texts = std::mem::replace(&mut self.texts, texts);
+        old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
+        outcome
+    }
+
+    /// Works the totals that are new out of the events that are kept, for everybody.
+    fn work_out_totals(&mut self, moves: &[Option<TotalId>], now: Instant) {
+        let compiled = self.compiled.clone();
+        let numbers = (0..compiled.plan.totals.len()).map(|number| TotalId(number as u32));
+        let new: Vec<TotalId> = numbers.filter(|id| !moves.contains(&Some(*id))).collect();
+        if new.is_empty() {
+            return;
+        }
+        for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+            let mut look = Look {
+                plan: &compiled.plan,
+                store: &mut self.store,
+                scratch: self.scratch.get_mut(),
+                user,
+                now,
+                dropped: &mut self.parts_dropped,
+                changes: &mut Vec::new(),
+            };
+            new.iter().for_each(|id| look.work_out_total(*id));
+        }
+    }
+
+    /// Moves everybody's memberships, and looks at what may have changed.
+    fn move_memberships(
+        &mut self,
+        old: &Compiled,
+        moves: &SegmentMoves,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
+        // Whoever is due at this instant is looked at with the others, or alone.
+        let mut users: Vec<UserKey> = if moves.are_none() {
+            for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+                self.move_user(user, old, moves, now, outcome);
+            }
+            self.next_batch(now);
+            std::mem::take(&mut self.due)
+        } else {
+            self.next_batch(now);
+            self.due.clear();
+            self.store.iter().map(|(user, _)| user).collect()
+        };
+        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        for user in users.drain(..) {
+            let from = outcome.changes.len();
+            if !moves.are_none() {
+                self.move_user(user, old, moves, now, outcome);
+            }
+            self.look_after(from, user, Touch::Redefined(moves), None, now, outcome);
+        }
+        self.due = users;
+    }
+
+    fn move_user(
+        &mut self,
+        user: UserKey,
+        old: &Compiled,
+        moves: &SegmentMoves,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
+        let name = &self.store.get(user).name.clone();
+        let (old, new) = (&old.plan, &self.compiled.plan);
+        let of = Move { old, new, moves, name, now };
+        let memberships = &mut self.users[user.0 as usize].memberships;
+        memberships.relocate(&of, &mut self.store.symbols, &mut outcome.changes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Message;
+
+    /// Texts that nothing holds any more are gone, however often definitions change.
+    #[test]
+    fn texts_of_old_definitions_go() {
+        let definitions = |country: &str, property: &str| {
+            let text = format!(
+                "version = 1\n[settings]\nschema = \"lenient\"\n[segments]\na = 'country in [\"{country}\", \"{country}{country}\"]'\n\
+                 b = 'did(view where {property} = \"{country}\")'"
+            );
+            Definitions::from_toml(&text).unwrap()
+        };
+        let (first, second) = (definitions("FR", "sku"), definitions("DE", "city"));
+        let mut partition = Partition::new(&first);
+        let now = Instant::from_millis(0);
+        let view = Message::track("ada", "view").with("sku", "boot").with("city", "Paris");
+        partition.ingest(&view, now).unwrap();
+        let count = |partition: &Partition| partition.store.symbols.texts().count();
+        let mut counts = Vec::new();
+        for definitions in [&second, &first].into_iter().cycle().take(6) {
+            partition.redefine(definitions, now);
+            counts.push(count(&partition));
+        }
+        // The value of a property that is kept no longer went with it.
+        assert_eq!(counts[2..4], counts[4..6]);
+        assert_eq!(counts[0], counts[2]);
+        let mut fresh = Partition::new(&first);
+        fresh.ingest(&Message::track("ada", "view"), now).unwrap();
+        assert_eq!(counts[1], count(&fresh));
+    }
+}

@@ -1,0 +1,166 @@
+//! From journeys under some definitions to those under others: users go on where they stand.
+
+use crate::journey::compile::{CompiledAction, CompiledJourney, JourneyNo, JourneyPlan};
+use crate::journey::instance::Instance;
+use crate::journey::runtime::{Journeys, Log};
+use crate::journey::{Note, Reason, What};
+use crate::model::Instant;
+use crate::profile::{ProfileStore, UserKey};
+use std::sync::Arc;
+
+/// Where each journey goes. Journeys and steps are known by their names.
+#[derive(Debug)]
+pub(super) struct JourneyMoves<'p> {
+    old: &'p JourneyPlan,
+    new: &'p JourneyPlan,
+    /// By old number.
+    to: Vec<Option<JourneyNo>>,
+}
+
+/// Where an instance goes on.
+struct Stand {
+    step: u16,
+    /// Whether a step comes again that it has behind it: what that sends is another action then.
+    is_again: bool,
+}
+
+impl<'p> JourneyMoves<'p> {
+    fn new(old: &'p JourneyPlan, new: &'p JourneyPlan) -> JourneyMoves<'p> {
+        let number = |journey: &CompiledJourney| {
+            let known = new.journeys.iter().position(|known| known.name == journey.name);
+            known.map(|number| number as JourneyNo)
+        };
+        JourneyMoves { old, new, to: old.journeys.iter().map(number).collect() }
+    }
+
+    /// The new number of a journey; nothing where it is gone.
+    pub(super) fn to(&self, journey: JourneyNo) -> Option<JourneyNo> {
+        self.to.get(usize::from(journey)).copied().flatten()
+    }
+
+    /// The journeys that go on, each as it was and as it is.
+    pub(super) fn pairs(
+        &self,
+    ) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
+        let pairs = self.to.iter().zip(&self.old.journeys);
+        pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
+    }
+
+    pub(super) fn journey_count(&self) -> usize {
+        self.new.journeys.len()
+    }
+
+    /// Whether every journey keeps its number and steps.
+    fn are_none(&self) -> bool {
+        let ids = |journey: &CompiledJourney| -> Vec<Arc<str>> {
+            journey.steps.iter().map(|step| step.id.clone()).collect()
+        };
+        self.to.iter().zip(0..).all(|(to, number)| *to == Some(number))
+            && self.pairs().all(|(_, old, new)| ids(old) == ids(new) && old.reentry == new.reentry)
+    }
+
+    /// An instance that waits stands on its wait and goes on behind it; one that is deferred stands on its send.
+    fn stand(&self, instance: &Instance) -> Option<Stand> {
+        let to = self.to(instance.journey)?;
+        let (old, new) =
+            (&self.old.journeys[usize::from(instance.journey)], &self.new.journeys[usize::from(to)]);
+        let is_wait = |journey: &CompiledJourney, step: usize| {
+            matches!(journey.steps.get(step).map(|step| &step.action), Some(CompiledAction::Wait(_)))
+        };
+        let next = usize::from(instance.step);
+        let waits = instance.due == instance.wanted && next > 0 && is_wait(old, next - 1);
+        let id = &old.steps.get(if waits { next - 1 } else { next })?.id;
+        let found = new.steps.iter().position(|step| step.id == *id)?;
+        let step = if waits && is_wait(new, found) { found + 1 } else { found };
+        let behind = &old.steps[..next.min(old.steps.len())];
+        let is_again = new.steps[step..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
+        Some(Stand { step: step as u16, is_again })
+    }
+}
+
+impl Journeys {
+    /// Goes on under other journeys: instances stand on the step of the same id, with their deadline, number and key.
+    /// Where journey or step is gone they end, and what of theirs the host does not hold is taken back. Gives the
+    /// users of whom something ended, in order of their ids. O(all that is known), O(journeys) where nothing moves.
+    pub(crate) fn redefine(
+        &mut self,
+        plan: &Arc<JourneyPlan>,
+        store: &ProfileStore,
+        now: Instant,
+        notes: &mut Vec<Note>,
+    ) -> Vec<UserKey> {
+        let old = std::mem::replace(&mut self.plan, plan.clone());
+        let memory = std::mem::replace(&mut self.memory, plan.policy.memory());
+        if memory != self.memory {
+            // What the old caps count no longer goes, so that what the new ones count does not depend on when that
+            // was looked at last.
+            self.users.retain(|_, known| !known.prune(memory, now));
+        }
+        let moves = JourneyMoves::new(&old, plan);
+        if moves.are_none() {
+            return Vec::new();
+        }
+        let ended = self.end_where_gone(&moves, store, now, notes);
+        for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
+            if let (Some(to), Some(stand)) = (moves.to(instance.journey), moves.stand(instance)) {
+                (instance.journey, instance.step) = (to, stand.step);
+                instance.round = instance.round.saturating_add(u32::from(stand.is_again));
+            }
+        }
+        self.past.relocate(&moves, now);
+        self.outbox.relocate(|journey| moves.to(journey));
+        self.counts.relocate(|journey| moves.to(journey));
+        ended
+    }
+
+    /// Ends instances that have no place under the new definitions; everything has its old number yet.
+    fn end_where_gone(
+        &mut self,
+        moves: &JourneyMoves<'_>,
+        store: &ProfileStore,
+        now: Instant,
+        notes: &mut Vec<Note>,
+    ) -> Vec<UserKey> {
+        let Journeys { users, past, outbox, counts, memory, .. } = self;
+        let leaves = |instance: &Instance| moves.stand(instance).is_none();
+        let is_gone = |journey: JourneyNo| {
+            usize::from(journey) < moves.old.journeys.len() && moves.to(journey).is_none()
+        };
+        let mut touched: Vec<UserKey> = outbox.users_of(is_gone);
+        touched.extend(
+            users.iter().filter(|(_, known)| known.instances.iter().any(leaves)).map(|(user, _)| *user),
+        );
+        touched.sort_unstable();
+        touched.dedup();
+        // A user and a visitor may have the same id.
+        touched.sort_by(|a, b| {
+            let (a, b) = (store.get(*a), store.get(*b));
+            (&a.name, a.has_user_id).cmp(&(&b.name, b.has_user_id))
+        });
+        for user in &touched {
+            let mut log = Log { plan: moves.old, counts, notes, user: &store.get(*user).name, now };
+            let mut known = users.get_mut(user);
+            let mut ended: Vec<Instance> = match &mut known {
+                Some(known) => known.instances.extract_if(.., |instance| leaves(instance)).collect(),
+                None => Vec::new(),
+            };
+            ended.sort_by(|a, b| (a.journey, &a.key).cmp(&(b.journey, &b.key)));
+            for instance in &ended {
+                let what = What::Exited { reason: Reason::Redefined };
+                log.note(instance.journey, &instance.key, None, what);
+                past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
+            }
+            let lost = outbox.withdraw(*user, |journey, action| {
+                let is_of = |instance: &Instance| {
+                    instance.journey == journey && instance.key.value() == action.key.as_ref()
+                };
+                is_gone(journey) || ended.iter().any(is_of)
+            });
+            log.withdrawn(lost, known.as_deref_mut(), Reason::Redefined);
+            if known.is_some_and(|known| known.prune(*memory, now)) {
+                users.remove(user);
+            }
+        }
+        touched
+    }
+}

@@ -1,0 +1,105 @@
+//! `lifecycle`: which of an ordered list of segments a user is in first.
+
+use crate::model::{Quoted, nearest};
+use crate::segment::ast::{Expr, ExprKind, Literal};
+use crate::segment::check::{Checked, Checker, Type, Typed};
+use crate::segment::evaluate::Evaluation;
+use crate::segment::plan::{Node, SegmentId};
+use crate::segment::value::{NEVER, Signal, Val};
+use crate::segment::{Error, ErrorKind, Span};
+use std::sync::Arc;
+
+impl Checker<'_> {
+    /// Resolves the order's names, once and before all expressions.
+    pub(crate) fn resolve_lifecycle(&mut self) {
+        let order = self.lifecycle_names;
+        let mut stages: Vec<SegmentId> = Vec::with_capacity(order.len());
+        for (place, name) in order.iter().enumerate() {
+            let span = Span { start: 0, end: name.len() };
+            let found = self.names.find(name, |id| &self.segments[id.0 as usize].name);
+            let error = match found {
+                Some(id) if !stages.contains(&id) => {
+                    stages.push(id);
+                    continue;
+                }
+                Some(_) => {
+                    let message = format!("{} is in the order twice", Quoted(name));
+                    Error::new(ErrorKind::OutOfPlace, message, span).help("only its first place counts")
+                }
+                None => {
+                    let near = nearest(name, self.segments.iter().map(|segment| &*segment.name));
+                    let message = format!("unknown segment {}", Quoted(name));
+                    let error = Error::new(ErrorKind::UnknownName, message, span);
+                    match near {
+                        Some(near) => error.suggest(Some(near)),
+                        None => error.help("define it under [segments]"),
+                    }
+                }
+            };
+            let path: Arc<str> = format!("lifecycle.order.{place}").into();
+            self.errors.push(error.in_text(Some(&path), &name.as_ref().into()));
+        }
+        self.lifecycle = stages;
+    }
+
+    /// The name `lifecycle`; nothing where it is an attribute that the schema declares.
+    pub(crate) fn lifecycle(&mut self, span: Span) -> Option<Checked> {
+        if self.lifecycle_names.is_empty() {
+            if self.schema.is_partial || self.schema.attribute_kind("lifecycle").is_some() {
+                return None;
+            }
+            let error = Error::new(ErrorKind::UnknownName, "no lifecycle is defined", span);
+            let help = "name its segments in order: `[lifecycle]` with `order = [\"churned\", \"active\"]`";
+            return Some(self.error(error.help(help)));
+        }
+        self.reads.segments.extend_from_slice(&self.lifecycle);
+        let stage = |id: &SegmentId| (*id, self.symbols.intern(&self.segments[id.0 as usize].name));
+        let stages = self.lifecycle.iter().map(stage).collect();
+        Some(self.still(Node::Lifecycle(stages), Type::Text))
+    }
+
+    /// Checks the texts that the lifecycle is compared with: one that is not in the order is never its value.
+    pub(crate) fn check_stages(&mut self, typed: Typed, beside: &Expr) -> Option<()> {
+        let Node::Lifecycle(stages) = self.arena.node(typed.node) else { return Some(()) };
+        let texts = match &beside.kind {
+            ExprKind::Literal(literal) => &[(literal.clone(), beside.span)][..],
+            ExprKind::List(items) => items,
+            _ => return Some(()),
+        };
+        let names = || stages.iter().map(|(id, _)| &*self.segments[id.0 as usize].name);
+        // Of an order that is wrong itself, what is not in it may be meant.
+        let checks = self.schema.strict && stages.len() == self.lifecycle_names.len();
+        let is_strange = |text: &str| checks && names().all(|name| name != text);
+        let strange = texts.iter().find_map(|(literal, span)| match literal {
+            Literal::Text(text) if is_strange(text) => Some((text, *span)),
+            _ => None,
+        });
+        let Some((text, span)) = strange else { return Some(()) };
+        let message = format!("the lifecycle has no stage {}", Quoted(text));
+        let error = Error::new(ErrorKind::UnknownName, message, span);
+        let error = match nearest(text, names()) {
+            Some(near) => error.suggest(Some(near)),
+            None => {
+                let some: Vec<_> = names().take(8).map(|name| format!("`{name}`")).collect();
+                error.help(format!("stages are {}", some.join(", ")))
+            }
+        };
+        self.error(error)
+    }
+}
+
+impl Evaluation<'_> {
+    /// The first segment that holds. It stays the first while it holds and those before it do not.
+    pub(crate) fn lifecycle(&self, stages: &[(SegmentId, crate::profile::Symbol)]) -> Signal<'_> {
+        let whole = self.in_part(None);
+        let mut until = NEVER;
+        for (segment, name) in stages {
+            let truth = whole.segment(*segment);
+            until = until.min(truth.until);
+            if truth.holds {
+                return Signal::still(Val::Symbol(*name), until);
+            }
+        }
+        Signal::still(Val::Missing, until)
+    }
+}
