@@ -45,7 +45,8 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     let definitions = scenario.all_definitions();
     let mut conditions: Vec<&Segment> = definitions.iter().flat_map(|of| &of.segments).collect();
     conditions.retain(|segment| segment.name != KEEPER);
-    for which in (0..definitions.len()).map(|which| which..which + 1).chain([0..definitions.len()]) {
+    let each = (0..definitions.len()).map(|which| which..which + 1);
+    for which in each.chain(std::iter::once(0..definitions.len())) {
         for segment in &conditions {
             let same = |other: &Segment| other.by == segment.by && other.when == segment.when;
             found.push(changed(scenario, which.clone(), &|segments| segments.retain(|s| !same(s))));
