@@ -231,6 +231,18 @@ fn forgetting_leaves_nothing() {
 }
 
 #[test]
+fn forgetting_a_device_leaves_the_user_of_the_same_id() {
+    let mut partition = partition();
+    ingest(&mut partition, [(0, view("7")), (1, view(Ids::anonymous("7")))]);
+    ingest(&mut partition, [(2, Message::forget(Ids::anonymous("7")))]);
+    assert_eq!(profile(&partition, "7").events[0].at, minute(0), "the user is still there");
+    assert_eq!(partition.user_count(), 1);
+    // An earlier id of a user names the user.
+    ingest(&mut partition, [(3, Message::alias("lead-7", "7")), (4, Message::forget("lead-7"))]);
+    assert_eq!(partition.user_count(), 0);
+}
+
+#[test]
 fn the_host_reads_while_others_write() {
     let engine = Engine::builder(Definitions::from_toml(DEFINITIONS).unwrap()).open().unwrap();
     std::thread::scope(|scope| {

@@ -373,8 +373,12 @@ impl Partition {
     }
 
     fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
-        let id = message.ids.user.as_deref().or(message.ids.anonymous.as_deref());
-        if let Some(user) = id.and_then(|id| self.store.find(id)) {
+        // A device may have the id of a user who has nothing to do with it.
+        let user = match (&message.ids.user, &message.ids.anonymous) {
+            (Some(user), _) => self.store.find(user),
+            (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
+        };
+        if let Some(user) = user {
             let name = self.store.get(user).name.clone();
             self.end_memberships(user, &name, now, outcome);
             self.journeys.forget(user);

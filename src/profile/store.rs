@@ -148,6 +148,11 @@ impl ProfileStore {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
     }
 
+    /// The profile of a device: a visitor's, or that of the user who owns it.
+    pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
+        self.ids.owner(IdKind::Anonymous, id)
+    }
+
     /// The profiles from a key on, in the order of their keys.
     pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
         (first.0..self.profiles.len() as u32)

@@ -345,6 +345,26 @@ impl Expr {
         Expr::Not(Box::new(self))
     }
 
+    /// What `and`, `or` and `not` join.
+    pub(crate) fn atoms(&self) -> Vec<&Expr> {
+        match self {
+            Expr::And(a, b) | Expr::Or(a, b) => [a.atoms(), b.atoms()].concat(),
+            Expr::Not(a) => a.atoms(),
+            atom => vec![atom],
+        }
+    }
+
+    /// The segments that it asks for. References stand in conditions only as bools.
+    pub(crate) fn references(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for atom in self.atoms() {
+            if let Expr::Segment(name) = atom {
+                names.push(name.as_str());
+            }
+        }
+        names
+    }
+
     /// Every event source that the expression reads, with the window over it. Conditions after
     /// `where` read nothing; a referred segment reads for itself.
     pub(crate) fn reads(&self) -> Vec<(&Source, &Window)> {

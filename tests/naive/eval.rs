@@ -170,13 +170,12 @@ impl<'a> Evaluation<'a> {
     /// The session that is on.
     fn session(&self) -> Option<Session> {
         let gap = self.definitions.gap();
-        self.user.session(gap).filter(|s| self.now < s.last + gap)
+        self.user.session.filter(|s| self.now < s.last + gap)
     }
 
     fn session_field(&self, field: SessionField) -> Value {
         if field == SessionField::Number {
-            let latest = self.user.session(self.definitions.gap());
-            return latest.map_or(Value::Missing, |s| Value::Int(s.number));
+            return self.user.session.map_or(Value::Missing, |s| Value::Int(s.number));
         }
         self.session().map_or(Value::Missing, |s| match field {
             SessionField::Number => Value::Int(s.number),

@@ -1,44 +1,61 @@
 //! # generate: a scenario from a seed
-//! Definitions and messages that meet: the same few names, values, instants and durations in both,
+//! Definitions and inputs that meet: the same few names, values, instants and durations in both,
 //! so that boundaries are hit exactly and often.
 
 use super::Scenario;
-use super::ast::{AffinityRule, Definitions, Millis, Segment};
-use super::clock::{self, DAY, HOUR, MINUTE};
+use super::ast::{AffinityRule, Aggregate, Comparison, Definitions, Events, Expr, Segment, Source, Step};
+use super::ast::{Window, events, text};
+use super::clock::{DAY, HOUR, MINUTE};
 use super::conditions::Maker;
 use super::frame::{self, Frame, one_in, pick};
-use super::render::Style;
-use super::toml;
+use super::inputs::Inputs;
 use fastrand::Rng;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
-/// The scenario of a seed: always the same one.
+/// The segment that keeps everything, where definitions change what they ask for.
+pub(crate) const KEEPER: &str = "keeper";
+
+/// The scenario of a seed: always the same one. Definitions stay as they are.
 pub(crate) fn scenario(seed: u64) -> Scenario {
+    by_chance(seed, false)
+}
+
+/// The same with other definitions now and then.
+pub(crate) fn redefined(seed: u64) -> Scenario {
+    by_chance(seed, true)
+}
+
+fn by_chance(seed: u64, redefines: bool) -> Scenario {
+    let rng = &mut Rng::with_seed(seed);
+    let inputs: Vec<u32> = (0..rng.usize(5..41)).map(|_| rng.u32(..)).collect();
+    composed(rng.u64(..), &inputs, redefines)
+}
+
+/// Definitions from one seed and inputs from a seed each, so that whoever seeks a difference can
+/// change one input and leave the rest.
+pub(crate) fn composed(seed: u64, inputs: &[u32], redefines: bool) -> Scenario {
     let rng = &mut Rng::with_seed(seed);
     let frame = Frame::random(rng);
-    let tree = schema(rng, &frame);
-    let (messages, last) = messages(rng, &frame);
+    let definitions = schema(rng, &frame);
+    let pace = (frame.end - frame.start) / frame.grid * 2 / inputs.len().max(1) as i64;
+    let mut story = Inputs::new(rng, &frame, pace, redefines.then_some(&definitions));
+    for seed in inputs {
+        story.add(&mut Rng::with_seed(u64::from(*seed)));
+    }
     let tail = frame.duration(rng).max(frame.duration(rng));
-    let until = last + tail.min(150 * frame.grid);
-    let mut scenario = Scenario { definitions: String::new(), messages, until, grid: frame.grid, tree };
+    let until = story.clock + tail.min(150 * frame.grid);
+    let inputs = story.inputs;
+    let style = (!one_in(rng, 3)).then(|| rng.u64(..));
+    let mut scenario = Scenario { definitions, inputs, until, grid: frame.grid, style };
     add_segments(rng, &frame, &mut scenario);
-    let plain = one_in(rng, 3);
-    let mut style = if plain { Style::plain() } else { Style::varied(rng.u64(..)) };
-    scenario.definitions = toml::definitions(&scenario.tree, &mut style);
     scenario
 }
 
 /// Definitions without segments.
 fn schema(rng: &mut Rng, frame: &Frame) -> Definitions {
-    // The default of 30 minutes is on the finer grids only.
-    let default_gap_fits = 30 * MINUTE % frame.grid == 0;
-    let session_gap = if default_gap_fits && rng.bool() { None } else { Some(frame.duration(rng)) };
     Definitions {
-        zone: (!one_in(rng, 4)).then(|| pick(rng, frame.zones).to_owned()),
-        session_gap,
+        zone: zone(rng, frame),
+        session_gap: session_gap(rng, frame),
         strict: frame.strict,
         attributes: frame::attributes(),
         events: frame::events(),
@@ -47,22 +64,111 @@ fn schema(rng: &mut Rng, frame: &Frame) -> Definitions {
     }
 }
 
+fn zone(rng: &mut Rng, frame: &Frame) -> Option<String> {
+    (!one_in(rng, 4)).then(|| pick(rng, frame.zones).to_owned())
+}
+
+fn session_gap(rng: &mut Rng, frame: &Frame) -> Option<i64> {
+    // The default of 30 minutes is on the finer grids only.
+    let default_gap_fits = 30 * MINUTE % frame.grid == 0;
+    if default_gap_fits && rng.bool() { None } else { Some(frame.duration(rng)) }
+}
+
 /// Later segments refer to earlier ones; then they are shuffled, for definition order is free.
 fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
+    // What was kept under definitions that are gone is nobody's business here: either all of them
+    // keep everything for ever, or later ones ask for nothing that those before did not ask for.
+    let keeps_all = scenario.all_definitions().len() > 1 && rng.u32(0..3) < 2;
     for number in 0..rng.usize(2..6) {
-        let name = format!("s{number}");
-        // A few tries for one that somebody enters and leaves; the last is taken as it is.
-        for tries_left in (0..5).rev() {
-            let segment = segment(rng, frame, &name, &scenario.tree.segments);
-            scenario.tree.segments.push(segment);
-            let changes = super::changes_of(scenario, &|segment| segment.name == name);
-            if changes.len() > 1 || tries_left == 0 {
-                break;
+        add_segment(rng, frame, scenario, 0, &format!("s{number}"));
+    }
+    for which in 1..scenario.all_definitions().len() {
+        let mut before = scenario.all_definitions()[which - 1].segments.clone();
+        scenario.definitions_mut(which).zone = zone(rng, frame);
+        if keeps_all {
+            if rng.bool() {
+                scenario.definitions_mut(which).session_gap = session_gap(rng, frame);
             }
-            scenario.tree.segments.pop();
+            change_segments(rng, frame, scenario, which, before);
+        } else {
+            drop_segments(rng, which, &mut before);
+            scenario.definitions_mut(which).segments = before;
         }
     }
-    rng.shuffle(&mut scenario.tree.segments);
+    for which in 0..scenario.all_definitions().len() {
+        let segments = &mut scenario.definitions_mut(which).segments;
+        segments.extend(keeps_all.then(|| keeper(frame)));
+        rng.shuffle(segments);
+    }
+}
+
+/// Adds a segment to definitions. A few tries for one that somebody enters and leaves; the last is
+/// taken as it is.
+fn add_segment(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario, which: usize, name: &str) {
+    for tries_left in (0..5).rev() {
+        let known = scenario.all_definitions()[which].segments.clone();
+        let segment = segment(rng, frame, name, &known);
+        scenario.definitions_mut(which).segments.push(segment);
+        let changes = super::run(scenario, &|segment| segment.name == name).changes.len();
+        if changes > 1 || tries_left == 0 {
+            break;
+        }
+        scenario.definitions_mut(which).segments.pop();
+    }
+}
+
+/// Segments that stay, get another condition or another name, or go; and new ones.
+fn change_segments(
+    rng: &mut Rng,
+    frame: &Frame,
+    scenario: &mut Scenario,
+    which: usize,
+    before: Vec<Segment>,
+) {
+    let mut gone = vec![format!("t{which}"), format!("t{which}x")];
+    for segment in before {
+        let defined = &mut scenario.definitions_mut(which).segments;
+        let names: Vec<String> = defined.iter().map(|s| s.name.clone()).collect();
+        // Nothing that it refers to is gone: all that it could refer to stands before it.
+        let stands = segment.when.references().iter().all(|r| names.iter().any(|n| n == r));
+        match rng.u32(0..10) {
+            0..5 if stands => defined.push(segment),
+            5 if stands => {
+                defined.push(Segment { name: format!("{}r{which}", segment.name), ..segment });
+            }
+            6 | 7 => gone.push(segment.name),
+            _ => add_segment(rng, frame, scenario, which, &segment.name),
+        }
+    }
+    for _ in 0..rng.usize(0..3) {
+        let name = gone.swap_remove(rng.usize(0..gone.len()));
+        add_segment(rng, frame, scenario, which, &name);
+    }
+}
+
+/// Segments that stay, go, get another name, or ask in another way for what was asked for before.
+fn drop_segments(rng: &mut Rng, which: usize, segments: &mut Vec<Segment>) {
+    for place in (0..segments.len()).rev() {
+        let name = &segments[place].name;
+        if segments.iter().any(|s| s.when.references().contains(&name.as_str())) {
+            continue;
+        }
+        match rng.u32(0..10) {
+            0..3 => drop(segments.remove(place)),
+            3 => segments[place].name = format!("{name}r{which}"),
+            4..7 => {
+                let by = segments[place].by.clone();
+                let alike: Vec<&Segment> = segments[..=place].iter().filter(|s| s.by == by).collect();
+                let (a, b) = (pick(rng, &alike).when.clone(), pick(rng, &alike).when.clone());
+                segments[place].when = match rng.u32(0..3) {
+                    0 => a.and(b.negated()),
+                    1 => a.or(b),
+                    _ => a.negated(),
+                };
+            }
+            _ => {}
+        }
+    }
 }
 
 fn segment(rng: &mut Rng, frame: &Frame, name: &str, known: &[Segment]) -> Segment {
@@ -71,6 +177,48 @@ fn segment(rng: &mut Rng, frame: &Frame, name: &str, known: &[Segment]) -> Segme
     let mut maker = Maker { rng, frame, known, by };
     let when = maker.condition(depth);
     Segment { name: name.to_owned(), by: by.map(str::to_owned), when }
+}
+
+/// A segment that nobody is ever in, and that reads every property of every event for ever. It names
+/// the events: what only `any` reads is kept without its name.
+fn keeper(frame: &Frame) -> Segment {
+    let present = |name: &str| Expr::IsPresent(Box::new(Expr::Property(name.to_owned())));
+    let any_of = |names: &[&str]| {
+        let all = names.iter().map(|name| present(name));
+        all.reduce(Expr::or).expect("names are given")
+    };
+    let pair = |source: Source, condition: Expr| {
+        let first = Step { negative: false, source, condition: Some(Box::new(condition)), within: None };
+        let then = Step { negative: false, source: Source::Any, condition: None, within: None };
+        Expr::Sequence(vec![first, then], Window::All)
+    };
+    let mut names: Vec<String> = frame::properties().into_iter().map(|(name, _)| name).collect();
+    names.extend(["context.device.type", "context.campaign.source"].map(str::to_owned));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let named = |names: &[&str]| Source::Named(names.iter().map(|n| (*n).to_owned()).collect());
+    let kinds: Vec<&str> = [&frame::EVENTS[..], &["page", "screen"]].concat();
+    let rows = Events { source: Source::Rows("order".to_owned(), "products".to_owned()), ..events("order") };
+    let rows = rows.of("sku").filter(any_of(&["sku", "category", "price", "quantity", "event.channel"]));
+    let affinity = |property: &str| {
+        let share = Expr::Affinity(property.to_owned(), "nothing".to_owned());
+        share.compare(Comparison::Ge, super::events::int(0))
+    };
+    let mut everything = vec![
+        pair(Source::Any, any_of(&names)),
+        pair(named(&kinds), any_of(&names)),
+        pair(named(&["order"]), present("channel")),
+        pair(named(&["page", "screen"]), present("name")),
+        Expr::Aggregate(Aggregate::Distinct, rows).compare(Comparison::Gt, super::events::int(0)),
+        affinity("category"),
+        affinity("city"),
+    ];
+    if !frame.strict {
+        everything.push(pair(named(&["unlisted"]), any_of(&["city"])));
+    }
+    let everything = everything.into_iter().reduce(Expr::or).expect("several");
+    let nobody =
+        Expr::Attribute("country".to_owned()).compare(Comparison::Eq, Expr::Literal(text("nowhere")));
+    Segment { name: KEEPER.to_owned(), by: None, when: everything.and(nobody) }
 }
 
 fn affinities(rng: &mut Rng) -> BTreeMap<String, AffinityRule> {
@@ -87,219 +235,4 @@ fn affinities(rng: &mut Rng) -> BTreeMap<String, AffinityRule> {
         }
     }
     affinities
-}
-
-/// The messages in order of arrival, and the latest of their instants.
-fn messages(rng: &mut Rng, frame: &Frame) -> (Vec<String>, Millis) {
-    let users = ["u1", "U2", "é3"];
-    let users = &users[..rng.usize(2..4)];
-    let count = rng.usize(5..41);
-    let pace = (frame.end - frame.start) / frame.grid * 2 / count as i64;
-    let mut lines: Vec<String> = Vec::new();
-    let mut instants = vec![frame.start];
-    let mut clock = frame.start;
-    for number in 0..count {
-        let at = instant(rng, frame, pace, clock, &instants);
-        instants.push(at);
-        clock = clock.max(at);
-        let mut body = body(rng, frame);
-        body.insert("userId".to_owned(), pick(rng, users).into());
-        body.insert("timestamp".to_owned(), timestamp(rng, at));
-        let doubled = one_in(rng, 20);
-        if doubled || one_in(rng, 10) {
-            body.insert("messageId".to_owned(), format!("m{number}").into());
-        }
-        let line = Json::Object(body).to_string();
-        lines.extend(doubled.then(|| line.clone()));
-        lines.push(line);
-    }
-    (lines, clock)
-}
-
-/// At once, soon, exactly one of the usual durations after something, or late.
-fn instant(rng: &mut Rng, frame: &Frame, pace: i64, clock: Millis, past: &[Millis]) -> Millis {
-    let at = match rng.u32(0..20) {
-        0..4 => clock,
-        4..8 => pick(rng, past) + frame.duration(rng),
-        8..10 => clock - frame.grid * rng.i64(1..10),
-        10 => clock - frame.duration(rng),
-        11 => frame.turn + frame.grid * rng.i64(-3..4),
-        _ => clock + frame.grid * rng.i64(0..=pace.max(1)),
-    };
-    at.min(frame.end)
-}
-
-fn timestamp(rng: &mut Rng, at: Millis) -> Json {
-    match rng.u32(0..5) {
-        0 => at.into(),
-        1 => clock::written(at, -3).into(),
-        _ => clock::written(at, 0).into(),
-    }
-}
-
-fn body(rng: &mut Rng, frame: &Frame) -> Map<String, Json> {
-    let message = match rng.u32(0..40) {
-        0..8 => json!({ "type": "identify", "traits": traits(rng, frame) }),
-        8 => json!({
-            "type": "group",
-            "groupId": pick(rng, &["g1", "g2"]),
-            "traits": { "plan": pick(rng, &frame::PLANS) },
-        }),
-        9..11 => json!({
-            "type": pick(rng, &["page", "screen"]),
-            "name": pick(rng, &["Home", "Cart"]),
-            "properties": properties(rng, frame),
-        }),
-        11..17 => order(rng, frame),
-        17 => json!({ "type": "track", "event": "unlisted", "properties": { "city": "Rome" } }),
-        _ => json!({
-            "type": "track",
-            "event": pick(rng, &frame::EVENTS[..4]),
-            "properties": properties(rng, frame),
-        }),
-    };
-    let Json::Object(mut body) = message else { unreachable!("all of them are objects") };
-    if rng.bool() {
-        let device = pick(rng, &frame::DEVICES);
-        let context = match rng.u32(0..3) {
-            0 => json!({ "device": { "type": device } }),
-            1 => json!({ "campaign": { "source": pick(rng, &frame::CAMPAIGNS) } }),
-            _ => json!({
-                "device": { "type": device, "model": "x" },
-                "campaign": { "source": null },
-            }),
-        };
-        body.insert("context".to_owned(), context);
-    }
-    body
-}
-
-fn order(rng: &mut Rng, frame: &Frame) -> Json {
-    let mut properties = properties(rng, frame);
-    let mut products = Vec::new();
-    for _ in 0..rng.usize(0..4) {
-        let mut product = Map::new();
-        for name in ["sku", "category"] {
-            if !one_in(rng, 5) {
-                product.insert(name.to_owned(), word(rng, name));
-            }
-        }
-        if !one_in(rng, 5) {
-            product.insert("price".to_owned(), number(rng));
-        }
-        product.insert("quantity".to_owned(), rng.i64(1..4).into());
-        products.push(Json::Object(product));
-    }
-    properties.insert("products".to_owned(), products.into());
-    properties.insert("channel".to_owned(), pick(rng, &["app", "web"]).into());
-    json!({ "type": "track", "event": "order", "properties": properties })
-}
-
-fn properties(rng: &mut Rng, frame: &Frame) -> Map<String, Json> {
-    let mut properties = Map::new();
-    for name in ["sku", "city", "category", "utm source"] {
-        if !one_in(rng, 4) {
-            properties.insert(name.to_owned(), word(rng, name));
-        }
-    }
-    if !one_in(rng, 4) {
-        properties.insert("amount".to_owned(), number(rng));
-    }
-    if one_in(rng, 3) {
-        properties.insert("gift".to_owned(), rng.bool().into());
-    }
-    if one_in(rng, 3) {
-        properties.insert("due".to_owned(), instant_text(frame.instant(rng)));
-    }
-    if one_in(rng, 3) {
-        properties.insert("place".to_owned(), place(rng));
-    }
-    if one_in(rng, 4) {
-        properties.insert("tags".to_owned(), tags(rng, &frame::TAGS));
-    }
-    if one_in(rng, 10) {
-        properties.insert("extra".to_owned(), json!({ "deep": [1, { "x": null }] }));
-    }
-    properties
-}
-
-/// Mostly a string of the property; at times what does not fit it.
-fn word(rng: &mut Rng, property: &str) -> Json {
-    match rng.u32(0..30) {
-        0 => Json::Null,
-        1 => rng.i64(1..3).into(),
-        2 => true.into(),
-        _ => super::events::word(rng, property).into(),
-    }
-}
-
-fn number(rng: &mut Rng) -> Json {
-    match rng.u32(0..20) {
-        0 => Json::Null,
-        1 => "12".into(),
-        2..8 => pick(rng, &[5, 10, 20]).into(),
-        _ => pick(rng, &frame::AMOUNTS).into(),
-    }
-}
-
-fn place(rng: &mut Rng) -> Json {
-    let places = [(48.8566, 2.3522), (48.8606, 2.3376), (41.9028, 12.4964), (51.5072, -0.1276)];
-    let (lat, lon) = pick(rng, &places);
-    json!({ "lat": lat, "lon": lon })
-}
-
-fn tags(rng: &mut Rng, from: &[&str]) -> Json {
-    (0..rng.usize(0..4)).map(|_| pick(rng, from)).collect()
-}
-
-fn instant_text(at: Millis) -> Json {
-    clock::written(at, 0).into()
-}
-
-fn traits(rng: &mut Rng, frame: &Frame) -> Map<String, Json> {
-    let mut traits = Map::new();
-    for _ in 0..rng.usize(1..5) {
-        let (name, value) = one_trait(rng, frame);
-        let value = if one_in(rng, 10) { Json::Null } else { value };
-        traits.insert(name.to_owned(), value);
-    }
-    traits
-}
-
-fn one_trait(rng: &mut Rng, frame: &Frame) -> (&'static str, Json) {
-    match rng.u32(0..16) {
-        0..3 => {
-            let zone = if one_in(rng, 5) { "Mars/Olympus" } else { pick(rng, frame.zones) };
-            ("timezone", zone.into())
-        }
-        3 => ("country", pick(rng, &frame::COUNTRIES).into()),
-        4 => ("plan", pick(rng, &frame::PLANS).into()),
-        5 => ("vip", rng.bool().into()),
-        6 => ("score", number(rng)),
-        7 => ("signup", instant_text(frame.instant(rng))),
-        8 => ("due", instant_text(frame.instant(rng))),
-        9 => ("birthday", instant_text(birthday(rng, frame))),
-        10 => ("location", place(rng)),
-        11 => ("interests", tags(rng, &frame::CATEGORIES)),
-        12 | 13 => (
-            "budget",
-            json!({
-                "dining": number(rng),
-                "shoes": pick(rng, &[5.0, 20.0, 30.5]),
-            }),
-        ),
-        14 => ("tier", pick(rng, &[json!(1), json!(2.5), json!("gold"), json!(true)])),
-        _ => ("interest", pick(rng, &frame::CATEGORIES).into()),
-    }
-}
-
-/// Eighteen years before a day near the turn, or a leap day: anniversaries and ages flip in the
-/// span. On a leap day the age of 17 or 18 is long past, so no choice of its birthday shows.
-fn birthday(rng: &mut Rng, frame: &Frame) -> Millis {
-    if one_in(rng, 4) {
-        return clock::midnight_utc(Date::constant(1992, 2, 29)) + 12 * HOUR;
-    }
-    let turn = clock::local(frame.turn, &TimeZone::UTC).date();
-    let born = Date::new(turn.year() - 18, turn.month(), turn.day().min(28)).expect("a day");
-    clock::midnight_utc(born) + DAY * rng.i64(-1..2)
 }

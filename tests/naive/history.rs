@@ -1,11 +1,10 @@
 //! # history: what is known of each user
-//! Reads messages of the Segment spec (formats.md §1) and keeps all of them, in the order in which
-//! they arrived. Nothing is summed up here: `eval` starts from this each time.
-//! Deliberately absent: alias, forget, anonymous profiles, rejected messages.
+//! Keeps everything that messages said, in the order in which they arrived. Nothing is summed up
+//! here but the latest session: `eval` starts from this each time.
 
-use super::ast::{Definitions, Kind, Millis, Record, Value};
-use jiff::Timestamp;
-use serde_json::{Map, Value as Json};
+use super::ast::{Definitions, Millis, Record, Value};
+use super::identity::{Owners, ProfileId};
+use super::message::Message;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,16 +31,19 @@ struct Assignment {
     value: Value,
 }
 
-/// All that is known of one user.
+/// All that is known of one user or visitor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct User {
     /// In order of arrival.
     pub(crate) events: Vec<Event>,
     /// In order of arrival.
     assignments: Vec<Assignment>,
+    /// The latest session. It cannot be told from the events alone: profiles that turn out to be one
+    /// user had sessions of their own, and the gap may have been another one.
+    pub(crate) session: Option<Session>,
 }
 
-/// The session that the user's events make, over or not.
+/// The latest session, over or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     /// 1 for the first.
@@ -57,25 +59,63 @@ pub(crate) struct Session {
 impl User {
     /// The value set by the latest message that names it; of equals, the later arrival.
     pub(crate) fn attribute(&self, name: &str) -> Value {
-        let named = self.assignments.iter().filter(|a| a.name == name);
-        named.max_by_key(|a| a.at).map_or(Value::Missing, |a| a.value.clone())
+        self.assignment(name).map_or(Value::Missing, |a| a.value.clone())
     }
 
-    /// The current or most recent session.
-    pub(crate) fn session(&self, gap: i64) -> Option<Session> {
-        let mut current: Option<Session> = None;
-        for event in &self.events {
-            let at = event.at;
-            current = Some(match current {
-                None => Session { number: 1, first: at, last: at, events: 1 },
-                Some(s) if at >= s.last + gap => {
-                    Session { number: s.number + 1, first: at, last: at, events: 1 }
-                }
-                Some(s) if at >= s.first => Session { last: s.last.max(at), events: s.events + 1, ..s },
-                Some(s) => s,
-            });
+    fn assignment(&self, name: &str) -> Option<&Assignment> {
+        self.assignments.iter().filter(|a| a.name == name).max_by_key(|a| a.at)
+    }
+
+    fn assign(&mut self, at: Millis, traits: Vec<(String, Value)>) {
+        let assignments = traits.into_iter().map(|(name, value)| Assignment { at, name, value });
+        self.assignments.extend(assignments);
+    }
+
+    fn note(&mut self, event: Event, gap: i64) {
+        let at = event.at;
+        self.events.push(event);
+        self.session = Some(match self.session {
+            None => Session { number: 1, first: at, last: at, events: 1 },
+            Some(s) if at >= s.last + gap => Session { number: s.number + 1, first: at, last: at, events: 1 },
+            Some(s) if at >= s.first => Session { last: s.last.max(at), events: s.events + 1, ..s },
+            Some(s) => s,
+        });
+    }
+
+    /// Takes over what is known of a visitor who turns out to be this user. Of attributes written at
+    /// the same instant the own one stays.
+    fn absorb(&mut self, visitor: User, gap: i64) {
+        let names: BTreeSet<&String> = visitor.assignments.iter().map(|a| &a.name).collect();
+        for theirs in names.into_iter().filter_map(|name| visitor.assignment(name)) {
+            if self.assignment(&theirs.name).is_none_or(|own| own.at != theirs.at) {
+                self.assignments.push(theirs.clone());
+            }
         }
-        current
+        self.events.extend(visitor.events);
+        self.events.sort_by_key(|event| event.arrival);
+        self.session = match (self.session, visitor.session) {
+            (Some(own), Some(theirs)) => Some(own.merged(theirs, gap)),
+            (own, theirs) => own.or(theirs),
+        };
+    }
+}
+
+impl Session {
+    /// The latest session of two profiles of one user. Where the latest ones touch they are one;
+    /// older ones are counted, not compared.
+    fn merged(self, other: Session, gap: i64) -> Session {
+        let (early, late) =
+            if (self.last, self.first) <= (other.last, other.first) { (self, other) } else { (other, self) };
+        let number = early.number + late.number;
+        if late.first >= early.last + gap {
+            return Session { number, ..late };
+        }
+        Session {
+            number: number - 1,
+            first: early.first.min(late.first),
+            last: late.last,
+            events: early.events + late.events,
+        }
     }
 }
 
@@ -134,156 +174,74 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// A message, read but not yet applied.
-pub(crate) struct Message {
-    /// Its own instant, which may lie before the clock.
-    pub(crate) at: Millis,
-    body: Map<String, Json>,
-}
-
-/// Reads one line.
-///
-/// # Panics
-/// When it is not a message that this module knows: the generator writes no other.
-pub(crate) fn read(line: &str) -> Message {
-    let Ok(Json::Object(body)) = serde_json::from_str(line) else {
-        panic!("a generated message is a JSON object: {line}")
-    };
-    let at = match &body["timestamp"] {
-        Json::Number(n) => n.as_i64().expect("whole milliseconds"),
-        Json::String(s) => parse_instant(s).expect("an RFC 3339 timestamp"),
-        other => panic!("not a timestamp: {other}"),
-    };
-    Message { at, body }
-}
-
-/// All users by id. `BTreeMap` orders strings by bytes, as §6 orders users.
+/// Everyone of whom there was a message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    /// Everyone of whom there was a message.
-    pub(crate) users: BTreeMap<String, User>,
+    /// By number; see [`History::in_order`].
+    users: BTreeMap<ProfileId, User>,
+    owners: Owners,
     seen: BTreeSet<String>,
     arrivals: usize,
 }
 
 impl History {
+    /// Everyone with their name, in the order in which §6 reports them: ids by bytes.
+    pub(crate) fn in_order(&self) -> Vec<(&str, ProfileId, &User)> {
+        let mut all: Vec<(&str, ProfileId, &User)> =
+            self.users.iter().map(|(id, user)| (self.name(*id), *id, user)).collect();
+        all.sort_by_key(|(name, id, _)| (*name, *id));
+        all
+    }
+
+    /// The user's id; of a visitor, the device's.
+    pub(crate) fn name(&self, id: ProfileId) -> &str {
+        self.owners.name(id)
+    }
+
+    /// Whether a message changes nothing, not even the clock: an alias that would join two users.
+    pub(crate) fn refuses(&self, message: &Message) -> bool {
+        let previous =
+            message.field("previousId").filter(|previous| message.field("userId") != Some(previous));
+        previous.is_some_and(|previous| self.owners.is_user(previous))
+    }
+
     /// Applies a message by its own instant; one whose `messageId` was seen changes nothing.
-    pub(crate) fn apply(&mut self, definitions: &Definitions, message: &Message) {
-        let Message { at, body } = message;
-        if let Some(id) = body.get("messageId").and_then(Json::as_str)
+    /// Gives those who are no longer there: forgotten, or absorbed by another.
+    pub(crate) fn apply(&mut self, definitions: &Definitions, message: &Message) -> Vec<ProfileId> {
+        if let Some(id) = message.field("messageId")
             && !self.seen.insert(id.to_owned())
         {
-            return;
+            return Vec::new();
+        }
+        let (user, device) = (message.field("userId"), message.field("anonymousId"));
+        if message.string("type") == "forget" {
+            return self
+                .owners
+                .forget(user, device)
+                .into_iter()
+                .inspect(|id| drop(self.users.remove(id)))
+                .collect();
+        }
+        let resolved = self.owners.resolve(user, message.field("previousId").or(device));
+        let absorbed = resolved.absorbed.and_then(|id| self.users.remove(&id));
+        let user = self.users.entry(resolved.id).or_default();
+        if let Some(visitor) = absorbed {
+            user.absorb(visitor, definitions.gap());
         }
         self.arrivals += 1;
-        let user = self.users.entry(string(body, "userId")).or_default();
-        match string(body, "type").as_str() {
-            "track" => {
-                let name = string(body, "event");
-                user.events.push(event(definitions, *at, self.arrivals, name, body));
+        match message.string("type") {
+            "track" | "page" | "screen" => {
+                user.note(message.event(definitions, self.arrivals), definitions.gap());
             }
-            page @ ("page" | "screen") => {
-                let mut event = event(definitions, *at, self.arrivals, page.to_owned(), body);
-                event.properties.insert("name".to_owned(), Value::Text(string(body, "name")));
-                user.events.push(event);
-            }
-            "identify" => user.assign(definitions, *at, "", body.get("traits")),
+            "identify" => user.assign(message.at, message.traits(definitions, "")),
             "group" => {
-                let id = Value::Text(string(body, "groupId"));
-                user.assignments.push(Assignment { at: *at, name: "group.id".to_owned(), value: id });
-                user.assign(definitions, *at, "group.", body.get("traits"));
+                let id = Value::Text(message.string("groupId").to_owned());
+                user.assign(message.at, vec![("group.id".to_owned(), id)]);
+                user.assign(message.at, message.traits(definitions, "group."));
             }
+            "alias" => {}
             other => panic!("the generator writes no `{other}`"),
         }
+        resolved.absorbed.into_iter().collect()
     }
-}
-
-impl User {
-    fn assign(&mut self, definitions: &Definitions, at: Millis, prefix: &str, traits: Option<&Json>) {
-        flatten(prefix, traits, &mut |name, json| {
-            let value = convert(json, definitions.attribute_kind(name));
-            self.assignments.push(Assignment { at, name: name.to_owned(), value });
-        });
-    }
-}
-
-fn event(
-    definitions: &Definitions,
-    at: Millis,
-    arrival: usize,
-    name: String,
-    body: &Map<String, Json>,
-) -> Event {
-    let mut properties = Record::new();
-    flatten("", body.get("properties"), &mut |property, json| {
-        let value = convert(json, definitions.property_kind(&name, property));
-        properties.insert(property.to_owned(), value);
-    });
-    let mut context = Record::new();
-    flatten("", body.get("context"), &mut |path, json| {
-        context.insert(path.to_owned(), convert(json, None));
-    });
-    Event { at, arrival, name, properties, context }
-}
-
-fn string(body: &Map<String, Json>, name: &str) -> String {
-    let value = body.get(name).and_then(Json::as_str);
-    value.unwrap_or_else(|| panic!("a generated message has `{name}`")).to_owned()
-}
-
-/// Nested objects become dotted names; geo points stay whole.
-fn flatten(prefix: &str, json: Option<&Json>, visit: &mut impl FnMut(&str, &Json)) {
-    let Some(Json::Object(object)) = json else {
-        return;
-    };
-    for (name, inner) in object {
-        let path = format!("{prefix}{name}");
-        if inner.is_object() && geo(inner).is_none() {
-            flatten(&format!("{path}."), Some(inner), visit);
-        } else {
-            visit(&path, inner);
-        }
-    }
-}
-
-/// What a value of a message is in the language. One that does not fit its kind stays as it is.
-fn convert(json: &Json, kind: Option<&Kind>) -> Value {
-    match json {
-        Json::Null => Value::Missing,
-        Json::Bool(b) => Value::Bool(*b),
-        Json::Number(n) => match n.as_i64() {
-            Some(int) => Value::Int(int),
-            None => n.as_f64().map_or(Value::Missing, Value::Float),
-        },
-        Json::String(s) if kind == Some(&Kind::Instant) => {
-            parse_instant(s).map_or_else(|| Value::Text(s.clone()), Value::Instant)
-        }
-        Json::String(s) => Value::Text(s.clone()),
-        Json::Object(_) => geo(json).unwrap_or(Value::Missing),
-        Json::Array(items) => match kind {
-            Some(Kind::Rows(fields)) => Value::Rows(items.iter().filter_map(|i| row(i, fields)).collect()),
-            _ => Value::List(
-                items
-                    .iter()
-                    .filter(|i| !i.is_null() && !i.is_object() && !i.is_array())
-                    .map(|i| convert(i, None))
-                    .collect(),
-            ),
-        },
-    }
-}
-
-fn row(json: &Json, fields: &[(String, Kind)]) -> Option<Record> {
-    let object = json.as_object()?;
-    let declared =
-        fields.iter().filter_map(|(name, kind)| Some((name.clone(), convert(object.get(name)?, Some(kind)))));
-    Some(declared.collect())
-}
-
-fn geo(json: &Json) -> Option<Value> {
-    Some(Value::Geo(json.get("lat")?.as_f64()?, json.get("lon")?.as_f64()?))
-}
-
-fn parse_instant(s: &str) -> Option<Millis> {
-    s.parse::<Timestamp>().ok().map(|t| t.as_millisecond())
 }

@@ -1,6 +1,8 @@
 //! # tests: what the text of the language says, case by case
 //! The users of these tests are told as `(minutes, name, properties)`; `eval` is asked directly.
 
+mod identities;
+mod redefinitions;
 mod scenarios;
 mod sequences;
 mod text;
@@ -9,8 +11,9 @@ mod values;
 
 use super::ast::{Aggregate as Agg, Comparison as Cmp, Function, Operation as Op, *};
 use super::clock::{DAY, HOUR, MINUTE};
-use super::history::{History, Key, User, read};
-use super::{Change, Scenario, changes, eval, generate, polls, render};
+use super::history::{History, Key, User};
+use super::message::read;
+use super::{Change, Input, Scenario, changes, eval, generate, polls, render};
 use serde_json::{Value as Json, json};
 
 /// 2026-06-01T00:00:00Z, a Monday.
@@ -44,7 +47,8 @@ fn user(lines: &[String]) -> User {
     for line in lines {
         history.apply(&definitions(), &read(line));
     }
-    history.users.remove("u").unwrap_or_default()
+    let known = history.in_order().first().map(|(_, _, user)| (*user).clone());
+    known.unwrap_or_default()
 }
 
 /// A user who did the named things so long after `T0`.
