@@ -290,7 +290,7 @@ fn what_is_not_known_is_an_error_with_advice() {
         (partition.explain("bob", "vip", start()).unwrap_err(), "unknown user `bob`"),
         (
             partition.explain("ada", "sneakerhed", start()).unwrap_err(),
-            "unknown segment `sneakerhed`; did you mean `sneakerhead`?",
+            "unknown segment `sneakerhed` (did you mean `sneakerhead`?)",
         ),
         (partition.why_not("ada", "zzz", start()).unwrap_err(), "unknown segment `zzz`"),
     ] {

@@ -148,7 +148,7 @@ fn hosts_cannot_use_the_engines_names() {
     for (message, words) in [
         (Message::track("ada", "message.opened"), "is an event that the engine records itself"),
         (Message::identify("ada").with("\u{1}list\u{1}vip-2026", true), "no control characters"),
-        (Message::list("ada", "vip-2027", true), "unknown list `vip-2027`; did you mean `vip-2026`?"),
+        (Message::list("ada", "vip-2027", true), "unknown list `vip-2027` (did you mean `vip-2026`?)"),
         (Message::consent("ada", Consent::granted("marketin")), "did you mean `marketing`?"),
         (Message::consent("ada", Consent::granted("marketing").channel("emial")), "did you mean `email`?"),
         (Message::world().with("sal", true), "did you mean `sale`?"),
@@ -466,14 +466,14 @@ tired = 'count(decision.shown where placement = "hero" in 1h) >= 2 and not did(d
     let mut refused = |user: &str, placement: &str, variant: &str| {
         partition.feedback(user, placement, variant, Feedback::Shown, minute(1)).unwrap_err().to_string()
     };
-    assert_eq!(refused("ada", "hera", "a"), "unknown placement `hera`; did you mean `hero`?");
+    assert_eq!(refused("ada", "hera", "a"), "unknown placement `hera` (did you mean `hero`?)");
     assert_eq!(
         refused("ada", "hero", "c"),
-        "unknown variant `c` of the placement `hero`; did you mean `a`?"
+        "unknown variant `c` of the placement `hero` (did you mean `a`?)"
     );
     assert_eq!(refused("eve", "hero", "a"), "unknown user `eve`");
     let error = partition.set_prediction("ada", "chrun", Some(1.0), minute(1)).unwrap_err();
-    assert_eq!(error.to_string(), "unknown prediction `chrun`; did you mean `churn`?");
+    assert_eq!(error.to_string(), "unknown prediction `chrun` (did you mean `churn`?)");
     assert!(partition.set_prediction("ada", "churn", Some(f64::NAN), minute(1)).is_err());
 }
 
@@ -571,24 +571,24 @@ content = { title = "{{ user }}" }
 #[test]
 fn misspelt_facts_are_refused_with_advice() {
     for (text, words) in [
-        ("did(message.openned in 60d)", "unknown event `message.openned`; did you mean `message.opened`?"),
-        ("did(message.openned.channel in 60d)", "`message.openned`; did you mean `message.opened`?"),
+        ("did(message.openned in 60d)", "unknown event `message.openned` (did you mean `message.opened`?)"),
+        ("did(message.openned.channel in 60d)", "`message.openned` (did you mean `message.opened`?)"),
         ("did(message.opened where chanel = \"email\")", "(did you mean `channel`?)"),
         ("did(message.opened where channel = 7)", "a string cannot be compared with a number"),
         ("did([message.opened, message.clickd])", "(did you mean `message.clicked`?)"),
         ("last(message.opened.chanel) = \"push\"", "(did you mean `channel`?)"),
-        ("list(\"vip-2025\")", "unknown list `vip-2025`; did you mean `vip-2026`?"),
-        ("lists(\"vip-2026\")", "unknown function `lists`; did you mean `list`?"),
+        ("list(\"vip-2025\")", "unknown list `vip-2025` (did you mean `vip-2026`?)"),
+        ("lists(\"vip-2026\")", "unknown function `lists` (did you mean `list`?)"),
         ("list(vip)", "`list` takes a name in quotes"),
         ("consent(\"tracking\")", "unknown purpose `tracking` (declare it under [consent])"),
-        ("subscribed(\"emial\")", "unknown channel `emial`; did you mean `email`?"),
+        ("subscribed(\"emial\")", "unknown channel `emial` (did you mean `email`?)"),
         ("reachable(\"sms\")", "unknown channel `sms`"),
         ("entered(\"x\", \"y\") is present", "`entered` takes one argument, not 2"),
         ("entered(\"nobody\") is present", "unknown segment `nobody`"),
         ("did(segment.entered where name = \"nobody\")", "unknown segment `nobody`"),
-        ("in_journey(\"welcom\")", "unknown journey `welcom`; did you mean `welcome`?"),
-        ("variant(\"hera\") = \"a\"", "unknown placement `hera`; did you mean `hero`?"),
-        ("world.sal", "unknown fact about the world `sal`; did you mean `sale`?"),
+        ("in_journey(\"welcom\")", "unknown journey `welcom` (did you mean `welcome`?)"),
+        ("variant(\"hera\") = \"a\"", "unknown placement `hera` (did you mean `hero`?)"),
+        ("world.sal", "unknown fact about the world `sal` (did you mean `sale`?)"),
         ("world.sale > 3", "a bool cannot be compared with a number"),
         ("predict.churn = \"high\"", "a number cannot be compared with a string"),
         ("did(view where consent(\"marketing\"))", "is not known inside `where`"),

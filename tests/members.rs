@@ -87,7 +87,7 @@ fn writers_go_on_while_members_are_listed() {
 fn a_segment_that_is_not_defined_is_named_with_the_nearest_one() {
     let partition = Partition::new(&Definitions::from_toml(DEFINITIONS).unwrap());
     let error = partition.size("activ").unwrap_err();
-    assert_eq!(error.to_string(), "unknown segment `activ`; did you mean `active`?");
+    assert_eq!(error.to_string(), "unknown segment `activ` (did you mean `active`?)");
     assert!(partition.members("x").is_err() && partition.size_of_all(&["french", "x"]).is_err());
     assert_eq!(partition.size_of_all(&[]).unwrap(), 0);
 }

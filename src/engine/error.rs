@@ -58,7 +58,7 @@ fn lines(errors: &[crate::segment::Error]) -> String {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+#[error("unknown {what} {}{}", Quoted(.name), .nearest.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct Unknown {
     /// What it would name, in words.
