@@ -1,8 +1,9 @@
 //! How what a message costs grows with the number of segments and with the length of a history, and what a user takes.
 //!
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin growth` prints the figures and writes them with
-//! their plots into `target/growth/` of the crate. Segments and messages are those of the crate's own benches: half
-//! of the segments look at attributes alone, half at behaviour too, in windows from an hour to ninety days.
+//! their plots into `target/growth/` of the crate; names of parts behind `--` run those alone. Segments and messages
+//! are those of the crate's own benches: half of the segments look at attributes alone, half at behaviour too, in
+//! windows from an hour to ninety days.
 
 #[path = "../../../../rules/mod.rs"]
 mod rules;
@@ -17,13 +18,15 @@ use plot::Line;
 use std::alloc::System;
 use std::error::Error;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[global_allocator]
 static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
 
 const SEGMENTS: [usize; 7] = [100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
 const EVENTS: [usize; 4] = [10, 100, 1_000, 10_000];
+/// Most users of one run: fewer than in the crate's bench, so that 100,000 segments are warm in seconds.
+const USERS: usize = 300;
 const MESSAGES: usize = 4_000;
 
 /// What a message costs, in microseconds.
@@ -32,6 +35,16 @@ struct Cost {
     p99: f64,
     /// Mean of what comes due by time alone between two messages of any users, a minute apart.
     time_alone: f64,
+}
+
+impl Cost {
+    fn named(&self) -> [(&'static str, f64); 3] {
+        [
+            ("a message: median", self.median),
+            ("a message: 99th percentile", self.p99),
+            ("time alone: mean of a minute", self.time_alone),
+        ]
+    }
 }
 
 /// Users with a history, then a message a minute, each timed alone: what was due before it happened apart.
@@ -84,87 +97,112 @@ fn quiet(users: usize) -> Vec<(Instant, Message)> {
     messages.map(|(at, user)| (at, rules::event(&format!("user-{user}"), rng))).collect()
 }
 
-/// Figures on their way to a file, a line each.
-struct Table(String);
-
-impl Table {
-    fn add(&mut self, what: &str, segments: usize, events: usize, value: f64, unit: &str) {
-        println!("{what:<40}{segments:>8} segments {events:>6} events {value:>12.2} {unit}");
-        let _ = writeln!(self.0, "{what},{segments},{events},{value:.3},{unit}");
-    }
-
-    fn add_cost(&mut self, segments: usize, events: usize, cost: &Cost) {
-        self.add("a message: median", segments, events, cost.median, "us");
-        self.add("a message: 99th percentile", segments, events, cost.p99, "us");
-        self.add("time alone: mean of a minute", segments, events, cost.time_alone, "us");
-    }
+/// Figures, a line of a file each, and the plot of them.
+struct Figures {
+    table: String,
+    title: &'static str,
+    axes: [&'static str; 2],
+    lines: Vec<Line>,
 }
 
-fn by_segments(table: &mut Table, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let mut lines: [Line; 3] = ["median", "99th percentile", "time alone, mean of a minute"]
-        .map(|name| (name.to_owned(), Vec::new()));
-    for segments in SEGMENTS {
-        let cost = message(&rules::definitions(segments, 1), 1_000, 60)?;
-        table.add_cost(segments, 60, &cost);
-        for (line, value) in lines.iter_mut().zip([cost.median, cost.p99, cost.time_alone]) {
-            line.1.push((segments as f64, value));
+impl Figures {
+    fn new(title: &'static str, axes: [&'static str; 2]) -> Figures {
+        Figures { table: "what,segments,events,value,unit\n".to_owned(), title, axes, lines: Vec::new() }
+    }
+
+    fn note(&mut self, what: &str, segments: usize, events: usize, value: f64) {
+        let unit = self.axes[1];
+        println!("{what:<40}{segments:>8} segments {events:>6} events {value:>12.2} {unit}");
+        let _ = writeln!(self.table, "{what},{segments},{events},{value:.3},{unit}");
+    }
+
+    /// Adds a point to the line of that name, and to the table.
+    fn add(&mut self, line: &str, x: usize, y: f64) {
+        match self.lines.iter_mut().find(|(name, _)| name == line) {
+            Some((_, points)) => points.push((x as f64, y)),
+            None => self.lines.push((line.to_owned(), vec![(x as f64, y)])),
         }
     }
-    let title = "A message beside so many segments (60 events of history)";
-    plot::draw(&folder.join("messages-by-segments.svg"), title, ["segments", "µs"], &lines)
+
+    fn write(&self, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+        std::fs::write(folder.join(name).with_extension("csv"), &self.table)?;
+        plot::draw(&folder.join(name).with_extension("svg"), self.title, self.axes, &self.lines)
+    }
 }
 
-fn by_history(table: &mut Table, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let mut lines = Vec::new();
+fn by_segments() -> Result<Figures, Box<dyn Error>> {
+    let title = "A message beside so many segments (60 events of history)";
+    let mut figures = Figures::new(title, ["segments", "µs"]);
+    for segments in SEGMENTS {
+        for (name, value) in message(&rules::definitions(segments, 1), USERS, 60)?.named() {
+            figures.note(name, segments, 60, value);
+            figures.add(name, segments, value);
+        }
+    }
+    Ok(figures)
+}
+
+fn by_history() -> Result<Figures, Box<dyn Error>> {
+    let title = "A message of a user with so many events in ninety days";
+    let mut figures = Figures::new(title, ["events in ninety days", "µs"]);
     for segments in [1_000, 10_000] {
         let definitions = rules::definitions(segments, 1);
-        let mut both: [Line; 2] =
-            ["median", "99th percentile"].map(|name| (format!("{segments} segments, {name}"), Vec::new()));
         for events in EVENTS {
-            let users = (100_000 / events).clamp(20, 1_000);
+            let users = (50_000 / events).clamp(10, USERS);
             let cost = message(&definitions, users, events)?;
-            table.add_cost(segments, events, &cost);
-            for (line, value) in both.iter_mut().zip([cost.median, cost.p99]) {
-                line.1.push((events as f64, value));
+            for (name, value) in cost.named() {
+                figures.note(name, segments, events, value);
             }
+            figures.add(&format!("{segments} segments, median"), events, cost.median);
+            figures.add(&format!("{segments} segments, 99th percentile"), events, cost.p99);
         }
-        lines.extend(both);
     }
-    let title = "A message of a user with so many events in ninety days";
-    plot::draw(&folder.join("messages-by-history.svg"), title, ["events in ninety days", "µs"], &lines)
+    Ok(figures)
 }
 
-fn state(table: &mut Table, folder: &Path) -> Result<(), Box<dyn Error>> {
-    const USERS: usize = 2_000;
+fn user_bytes() -> Result<Figures, Box<dyn Error>> {
+    const USERS: usize = 1_000;
     let (quiet, known) = (quiet(USERS), rules::history(USERS, 3, 5));
-    let kinds =
-        [("one event, nothing else known", &quiet, 1), ("six attributes and three events", &known, 3)];
-    let mut lines = kinds.map(|(name, ..)| (name.to_owned(), Vec::new()));
+    let title = "What segments add to a user, history and memberships included";
+    let mut figures = Figures::new(title, ["segments", "bytes"]);
     let without = rules::definitions(0, 1);
-    let base = [bytes(&without, &quiet, USERS)?, bytes(&without, &known, USERS)?];
-    for (base, (name, _, events)) in base.iter().zip(kinds) {
-        table.add(&format!("a user: {name}"), 0, events, *base, "bytes");
-    }
-    for segments in SEGMENTS {
-        let definitions = rules::definitions(segments, 1);
-        for ((line, base), (name, messages, events)) in lines.iter_mut().zip(base).zip(kinds) {
-            let all = bytes(&definitions, messages, USERS)?;
-            table.add(&format!("a user: {name}"), segments, events, all, "bytes");
-            line.1.push((segments as f64, all - base));
+    for (name, messages, events) in
+        [("one event, nothing else known", &quiet, 1), ("six attributes and three events", &known, 3)]
+    {
+        let base = bytes(&without, messages, USERS)?;
+        figures.note(name, 0, events, base);
+        for segments in SEGMENTS {
+            let all = bytes(&rules::definitions(segments, 1), messages, USERS)?;
+            figures.note(name, segments, events, all);
+            figures.add(name, segments, all - base);
         }
     }
-    let title = "What segments add to a user, history and memberships included";
-    plot::draw(&folder.join("bytes-by-segments.svg"), title, ["segments", "bytes"], &lines)
+    Ok(figures)
 }
+
+/// A part of the run.
+type Part = fn() -> Result<Figures, Box<dyn Error>>;
+
+const PARTS: [(&str, Part); 3] = [
+    ("messages-by-segments", by_segments),
+    ("messages-by-history", by_history),
+    ("bytes-by-segments", user_bytes),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/growth");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/growth");
     std::fs::create_dir_all(&folder)?;
-    let mut table = Table("what,segments,events,value,unit\n".to_owned());
-    by_segments(&mut table, &folder)?;
-    by_history(&mut table, &folder)?;
-    state(&mut table, &folder)?;
-    std::fs::write(folder.join("growth.csv"), table.0)?;
-    println!("plots and figures: {}", folder.canonicalize()?.display());
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
+        return Err(
+            format!("no part `{unknown}`; there are {}", PARTS.map(|(name, _)| name).join(", ")).into()
+        );
+    }
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!("{name}");
+            part()?.write(&folder, name)?;
+        }
+    }
     Ok(())
 }
