@@ -36,6 +36,7 @@ pub(crate) fn draw(path: &Path, title: &str, axes: [&str; 2], lines: &[Line]) ->
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 22))
         .margin(16)
+        .margin_right(40)
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
