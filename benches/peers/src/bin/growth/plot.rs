@@ -40,10 +40,13 @@ pub(crate) fn draw(path: &Path, title: &str, axes: [&str; 2], lines: &[Line]) ->
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
+    let label = |value: &f64| value.to_string();
     chart
         .configure_mesh()
         .x_desc(axes[0])
         .y_desc(axes[1])
+        .x_label_formatter(&label)
+        .y_label_formatter(&label)
         .light_line_style(RGBColor(235, 235, 235))
         .draw()?;
     for ((name, points), colour) in shown.into_iter().zip(COLOURS.into_iter().cycle()) {
