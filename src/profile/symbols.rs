@@ -37,6 +37,11 @@ impl Packed {
         (self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_TEXT).then_some(Symbol(self.0 as u32))
     }
 
+    /// The eight bytes.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn is_missing(self) -> bool {
         self == Packed::MISSING
     }

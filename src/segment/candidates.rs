@@ -51,7 +51,8 @@ impl Look<'_> {
                 }
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 let evaluation = self.evaluation();
-                self.plan.index.open(|gate| evaluation.gate(gate), |segment| marks.mark(segment));
+                let gates = &self.plan.index.gates;
+                self.plan.index.open(|gate| evaluation.gate(gates.gate(gate)), |segment| marks.mark(segment));
             }
             Touch::First(applied) => {
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
@@ -97,7 +98,8 @@ impl Look<'_> {
         }
         self.bring_rings_up();
         let evaluation = self.evaluation();
-        let passes = |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes(asker.segment);
+        let passes =
+            |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes_behind(asker.segment, 1);
         let mut mark = |asker: &Asker| {
             if passes(asker) {
                 marks.mark(asker.segment);

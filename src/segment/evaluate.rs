@@ -6,7 +6,7 @@ use crate::profile::{
 };
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
-use crate::segment::index::GateId;
+use crate::segment::gates::{self, Gate, Passing};
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{
     AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
@@ -143,14 +143,7 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn test_number(&self, comparison: Comparison, value: Packed, number: f64) -> bool {
-        match value.small_number() {
-            Some(x) => comparison.of(x, number),
-            // Whole numbers that no float holds.
-            None if value.is_boxed() => {
-                Val::unpack(value, self.symbols).compare(comparison, &Val::Float(number), self.symbols)
-            }
-            None => false,
-        }
+        gates::is(comparison, value, number, self.symbols)
     }
 
     /// The same at another instant, at which nothing but time has passed. Of its values it does not look for how long
@@ -203,15 +196,30 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Whether a gate holds.
-    pub(crate) fn gate(&self, gate: GateId) -> bool {
-        let work_out = || self.truth(self.plan.index.gates()[gate.0 as usize]).holds;
-        gate == GateId::OPEN || self.scratch.map_or_else(work_out, |scratch| scratch.gate(gate, work_out))
+    #[inline]
+    pub(crate) fn gate(&self, gate: Gate) -> bool {
+        let facts = self.scratch.map_or(&[][..], Scratch::facts);
+        match self.plan.index.gates.passing(gate, facts, self.symbols) {
+            Passing::Known(holds) => holds,
+            Passing::Ask(node) => self.truth(node).holds,
+        }
     }
 
     /// Whether all conditions on attributes alone hold without which a segment cannot.
     pub(crate) fn passes(&self, segment: SegmentId) -> bool {
-        let gates = self.plan.segments[segment.0 as usize].gates(&self.plan.nodes);
-        gates.iter().all(|gate| self.truth(*gate).holds)
+        match self.scratch {
+            Some(_) => self.passes_behind(segment, 0),
+            None => {
+                let gates = self.plan.segments[segment.0 as usize].gates(&self.plan.nodes);
+                gates.iter().all(|gate| self.truth(*gate).holds)
+            }
+        }
+    }
+
+    /// The same for those behind so many, the most telling one first.
+    pub(crate) fn passes_behind(&self, segment: SegmentId, known: usize) -> bool {
+        let gates = &self.plan.index.gates;
+        gates.of(segment).iter().skip(known).all(|gate| self.gate(gates.gate(*gate)))
     }
 
     /// Whether a segment holds that is not keyed. The same as the truth of its root.

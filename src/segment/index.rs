@@ -2,6 +2,7 @@
 
 use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
+use crate::segment::gates::{Gate, GateId, Gates};
 use crate::segment::plan::{
     AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
     Window,
@@ -44,8 +45,7 @@ pub(crate) struct Index {
     session: Vec<NodeId>,
     zone: Vec<NodeId>,
     rules: Vec<Vec<NodeId>>,
-    /// The most telling gates of segments, each once.
-    gates: Vec<NodeId>,
+    pub(crate) gates: Gates,
     /// The segments by their most telling gate; those without one are last, behind [`GateId::OPEN`].
     by_gate: Vec<(GateId, Range<u32>)>,
     gated: Vec<SegmentId>,
@@ -53,21 +53,12 @@ pub(crate) struct Index {
     fixed: Vec<bool>,
 }
 
-/// Number of a gate, dense, so that what is known of all gates at a moment lies close together.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct GateId(pub(crate) u32);
-
-impl GateId {
-    /// Stands for no gate.
-    pub(crate) const OPEN: GateId = GateId(u32::MAX);
-}
-
 /// A segment that may have to be looked at, beside its most telling gate: most often that one says that it need not,
 /// and then nothing else of the segment is touched.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     pub(crate) segment: SegmentId,
-    pub(crate) gate: GateId,
+    pub(crate) gate: Gate,
 }
 
 /// Atoms that look at one attribute.
@@ -178,10 +169,6 @@ impl<T: Copy> Lists<T> {
 impl Index {
     pub(crate) fn segments(&self, atom: NodeId) -> &[SegmentId] {
         self.segments.get(atom.0 as usize)
-    }
-
-    pub(crate) fn gates(&self) -> &[NodeId] {
-        &self.gates
     }
 
     /// The segments whose most telling gate, if they have one, holds.
@@ -303,6 +290,29 @@ impl Index {
     /// Atoms that another zone may change.
     pub(crate) fn by_zone(&self) -> &[NodeId] {
         &self.zone
+    }
+}
+
+impl Index {
+    /// All sources: first those of each kind of event, as its events find them.
+    fn order(&self, sources: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = Vec::with_capacity(sources);
+        for kind in &self.kinds {
+            order.extend(kind.always.iter().map(|source| source.0));
+            for (_, lists) in &kind.numbers {
+                order.extend(lists.iter().flatten().map(|(_, source)| source.0));
+            }
+            for (_, texts) in &kind.texts {
+                let mut texts: Vec<_> = texts.iter().collect();
+                texts.sort_unstable_by_key(|(text, _)| **text);
+                order.extend(texts.iter().flat_map(|(_, sources)| sources.iter()).map(|source| source.0));
+            }
+            order.extend(kind.others.iter().map(|source| source.0));
+        }
+        order.extend(0..sources as u32);
+        let mut is_known = vec![false; sources];
+        order.retain(|source| !std::mem::replace(&mut is_known[*source as usize], true));
+        order
     }
 }
 
@@ -685,8 +695,8 @@ impl<'a> Maker<'a> {
             slot.other.shrink_to_fit();
             slot.is.values_mut().for_each(Vec::shrink_to_fit);
         }
-        let gate_of = enter_gates(&mut index, nodes, segments);
-        enter_uses(&mut index, nodes, sources.len(), compared, touched, &gate_of);
+        enter_gates(&mut index, nodes, segments);
+        enter_uses(&mut index, nodes, sources.len(), compared, touched);
         for list in
             [&mut index.session, &mut index.zone].into_iter().chain(&mut index.rules).chain(&mut index.parts)
         {
@@ -770,38 +780,26 @@ impl<'a> Maker<'a> {
 
 type Compared = Map<(NodeId, bool), (Measure, Vec<(f64, NodeId)>)>;
 
-/// Chooses each segment's most telling gate: where gates ask for a text, the attribute for which there are the most
-/// texts. Gives it by segment.
-fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) -> Vec<GateId> {
-    let mut numbers: Map<NodeId, GateId> = Map::default();
-    let telling = |index: &Index, gate: &NodeId| match &nodes[gate.0 as usize] {
-        Node::TestIs(slot, _) | Node::TestIn(slot, _) => 1 + index.slots[slot.0 as usize].is.len(),
+/// Finds each segment's gates: where gates ask for a text, the one tells most of whose attribute the most texts are
+/// asked.
+fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) {
+    let texts: Vec<usize> = index.slots.iter().map(|slot| slot.is.len()).collect();
+    index.gates = Gates::new(nodes, segments, |gate| match &nodes[gate.0 as usize] {
+        Node::TestIs(slot, _) | Node::TestIn(slot, _) => 1 + texts[slot.0 as usize],
         Node::TestNumber(..) => 1,
         _ => 0,
-    };
-    let mut gate_of = Vec::with_capacity(segments.len());
-    for segment in segments {
-        // Of equals `max_by_key` gives the last one.
-        let gate = segment.gates(nodes).iter().rev().max_by_key(|gate| telling(index, gate));
-        gate_of.push(gate.map_or(GateId::OPEN, |gate| {
-            *numbers.entry(*gate).or_insert_with(|| {
-                index.gates.push(*gate);
-                GateId(index.gates.len() as u32 - 1)
-            })
-        }));
-    }
-    index.gates.shrink_to_fit();
-    let gate = |segment: &SegmentId| gate_of[segment.0 as usize];
+    });
+    let gates = &index.gates;
     index.gated = (0..segments.len() as u32).map(SegmentId).collect();
-    index.gated.sort_by_key(gate);
+    index.gated.sort_by_key(|segment| gates.first(*segment));
     for (place, segment) in (0..).zip(&index.gated) {
+        let gate = gates.first(*segment);
         match index.by_gate.last_mut() {
-            Some((last, segments)) if *last == gate(segment) => segments.end += 1,
-            _ => index.by_gate.push((gate(segment), place..place + 1)),
+            Some((last, segments)) if *last == gate => segments.end += 1,
+            _ => index.by_gate.push((gate, place..place + 1)),
         }
     }
     index.by_gate.shrink_to_fit();
-    gate_of
 }
 
 /// Lays what looks at sources into lists, so that what one event finds lies close together.
@@ -811,9 +809,9 @@ fn enter_uses(
     sources: usize,
     compared: Compared,
     mut touched: Vec<(u32, NodeId)>,
-    gate_of: &[GateId],
 ) {
-    let asker = |segment: &SegmentId| Asker { segment: *segment, gate: gate_of[segment.0 as usize] };
+    let gates = std::mem::take(&mut index.gates);
+    let asker = |segment: &SegmentId| Asker { segment: *segment, gate: gates.gate(gates.first(*segment)) };
     let aggregate = |node: NodeId| match &nodes[node.0 as usize] {
         Node::Aggregate(aggregate) => Some(aggregate),
         _ => None,
@@ -822,10 +820,16 @@ fn enter_uses(
         .into_iter()
         .filter_map(|((node, is_age), rest)| Some((aggregate(node)?.source, node, is_age, rest)))
         .collect();
-    compared.sort_unstable_by_key(|(source, node, is_age, _)| (*source, *node, *is_age));
-    touched.sort_unstable();
+    // What events of one kind find lies together.
+    let order = index.order(sources);
+    let mut places = vec![0_u32; sources];
+    (0..).zip(&order).for_each(|(place, source)| places[*source as usize] = place);
+    let place = |source: u32| places[source as usize];
+    compared.sort_unstable_by_key(|(source, node, is_age, _)| (place(source.0), *node, *is_age));
+    touched.sort_unstable_by_key(|(source, atom)| (place(*source), *atom));
+    index.uses.resize_with(sources, Uses::default);
     let (mut compared, mut touched) = (compared.into_iter().peekable(), touched.into_iter().peekable());
-    for source in 0..sources as u32 {
+    for source in order {
         let starts = (index.thresholds.len() as u32, index.others.len() as u32);
         while let Some((_, node, _, (measure, numbers))) = compared.next_if(|(own, ..)| own.0 == source) {
             let start = index.numbers.len();
@@ -833,7 +837,7 @@ fn enter_uses(
                 let segments = index.segments.get(atom.0 as usize);
                 index.numbers.extend(segments.iter().map(|segment| (number, asker(segment))));
             }
-            index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.segment.cmp(&b.1.segment)));
             let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
                 Some(Window::All) => Some(i64::MAX),
                 Some(Window::Sliding(ms)) => Some(*ms),
@@ -847,12 +851,13 @@ fn enter_uses(
             index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));
         }
         let others = &mut index.others;
-        others[starts.1 as usize..].sort_unstable();
-        index.uses.push(Uses {
+        others[starts.1 as usize..].sort_unstable_by_key(|asker| asker.segment);
+        index.uses[source as usize] = Uses {
             thresholds: starts.0..index.thresholds.len() as u32,
             others: starts.1..others.len() as u32,
-        });
+        };
     }
+    index.gates = gates;
     index.uses.shrink_to_fit();
     index.thresholds.shrink_to_fit();
     index.numbers.shrink_to_fit();

@@ -35,6 +35,7 @@ mod expression;
 mod fact_names;
 mod fingerprint;
 mod formula;
+mod gates;
 mod index;
 mod inquiry;
 mod lex;

@@ -1,5 +1,4 @@
 use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
-use crate::segment::index::GateId;
 use crate::segment::places::Mask;
 use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
 use crate::segment::rows::Edits;
@@ -25,9 +24,6 @@ pub(crate) struct Scratch {
     marks: Marks,
     candidates: Vec<SegmentId>,
     edits: Edits,
-    /// By gate: the number of the last look that asked, doubled, and whether it holds in the lowest bit.
-    gates: Vec<Cell<u32>>,
-    look: u32,
 }
 
 /// A set of segments that gives them in order.
@@ -77,7 +73,6 @@ impl Scratch {
         if self.facts.len() != plan.slots.len()
             || self.masks.len() != plan.sources.len()
             || self.kinds.len() != kinds
-            || self.gates.len() != plan.index.gates().len()
         {
             *self = Scratch {
                 marks: std::mem::take(&mut self.marks),
@@ -86,7 +81,6 @@ impl Scratch {
                 facts: vec![Packed::MISSING; plan.slots.len()],
                 masks: vec![Cell::new((0, 0)); plan.sources.len()],
                 kinds: vec![Cell::new((0, 0)); kinds],
-                gates: vec![Cell::new(0); plan.index.gates().len()],
                 ..Scratch::default()
             };
         }
@@ -100,27 +94,6 @@ impl Scratch {
             }
         }
         self.forget_events();
-        self.forget_gates();
-    }
-
-    fn forget_gates(&mut self) {
-        self.look += 1;
-        if self.look > u32::MAX / 2 {
-            self.gates.iter().for_each(|gate| gate.set(0));
-            self.look = 1;
-        }
-    }
-
-    /// Whether a gate holds, worked out at most once in a look.
-    pub(crate) fn gate(&self, gate: GateId, work_out: impl FnOnce() -> bool) -> bool {
-        let cell = &self.gates[gate.0 as usize];
-        let known = cell.get();
-        if known >> 1 == self.look {
-            return known & 1 == 1;
-        }
-        let holds = work_out();
-        cell.set(self.look << 1 | u32::from(holds));
-        holds
     }
 
     /// Forgets which events belong to what: there are other ones now.
@@ -170,7 +143,6 @@ impl Scratch {
         if fact.is_missing() {
             self.filled.push(slot);
         }
-        self.forget_gates();
     }
 
     pub(crate) fn take_marks(&mut self) -> Marks {
@@ -200,6 +172,11 @@ impl Scratch {
     pub(crate) fn give_back_edits(&mut self, mut edits: Edits) {
         edits.clear();
         self.edits = edits;
+    }
+
+    /// The attributes by slot.
+    pub(crate) fn facts(&self) -> &[Packed] {
+        &self.facts
     }
 
     pub(crate) fn fact(&self, slot: SlotId) -> Packed {

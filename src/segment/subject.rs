@@ -1,6 +1,8 @@
 use crate::model::{Instant, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::evaluate::Evaluation;
+use crate::segment::gates::{GateId, Passing};
+use crate::segment::plan::Segment;
 use crate::segment::scratch::{Marks, Scratch};
 use crate::segment::{Plan, SegmentId};
 
@@ -69,8 +71,30 @@ impl<'p> Subject<'p> {
     /// With the number of a segment of another plan.
     #[must_use]
     pub fn matches(&self, segment: SegmentId, now: Instant) -> bool {
-        let segment = &self.plan.segments[segment.0 as usize];
-        segment.parts.is_none() && self.evaluation(now).truth(segment.root).holds
+        let own = &self.plan.segments[segment.0 as usize];
+        own.parts.is_none() && self.passes(segment) && self.holds_behind_gates(own, now)
+    }
+
+    #[inline]
+    fn gate(&self, gate: GateId) -> bool {
+        let gates = &self.plan.index.gates;
+        match gates.passing(gates.gate(gate), self.scratch.facts(), &self.store.symbols) {
+            Passing::Known(holds) => holds,
+            // It looks at attributes alone, so at any instant.
+            Passing::Ask(node) => self.evaluation(Instant::MIN).truth(node).holds,
+        }
+    }
+
+    fn passes(&self, segment: SegmentId) -> bool {
+        self.plan.index.gates.of(segment).iter().all(|gate| self.gate(*gate))
+    }
+
+    fn holds_behind_gates(&self, segment: &Segment, now: Instant) -> bool {
+        let behind = segment.behind_gates(&self.plan.nodes);
+        behind.is_empty() || {
+            let evaluation = self.evaluation(now);
+            behind.iter().all(|node| evaluation.truth(*node).holds)
+        }
     }
 
     /// The segments that hold, in order of definition.
@@ -85,12 +109,16 @@ impl<'p> Subject<'p> {
     pub fn matching_into(&mut self, now: Instant, segments: &mut Vec<SegmentId>) {
         let mut marks = std::mem::take(&mut self.marks);
         marks.begin(self.plan.segments.len());
-        let evaluation = self.evaluation(now);
         self.plan.index.open(
-            |gate| evaluation.gate(gate),
+            |gate| self.gate(gate),
             |segment| {
                 let own = &self.plan.segments[segment.0 as usize];
-                if own.parts.is_none() && evaluation.segment_truth(segment).holds {
+                let gates = self.plan.index.gates.of(segment);
+                // The first one is open.
+                if gates.iter().skip(1).all(|gate| self.gate(*gate))
+                    && own.parts.is_none()
+                    && self.holds_behind_gates(own, now)
+                {
                     marks.mark(segment);
                 }
             },
