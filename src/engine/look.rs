@@ -6,7 +6,7 @@ use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, EventOccurrence, RenderRequest};
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, UserKey};
-use crate::segment::{Change, EventView, Look, Memberships, Plan, SegmentId, Touch};
+use crate::segment::{Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,12 @@ impl Partition {
         let Partition { members, users, compiled, .. } = self;
         let memberships = &users[user.0 as usize].memberships;
         for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
-            members.note(change.id, user, memberships.contains(&compiled.plan, change.id));
+            // A user is in a keyed segment as long as any part is.
+            let is_member = match change.key {
+                None => change.transition == Transition::Entered,
+                Some(_) => memberships.contains(&compiled.plan, change.id),
+            };
+            members.note(change.id, user, is_member);
         }
         if is_first {
             // What is default and did not even begin is no change.

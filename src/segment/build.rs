@@ -102,14 +102,14 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
                 || !reads.segments.is_empty()
                 || !reads.affinities.is_empty()
                 || reads.score_depth > 0;
-            let gate_count = if parts.is_some() { 0 } else { checker.gate_count(root) };
+            let gates = if parts.is_some() { Default::default() } else { checker.gate_count(root) };
             compiled.push(Segment {
                 name: segment.name.clone(),
                 root,
                 parts,
                 parts_linked,
                 is_default: false,
-                gate_count,
+                gates,
             });
         }
         depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);

@@ -6,7 +6,8 @@ use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
 use crate::segment::echo::Echoes;
 use crate::segment::plan::{
-    AggregateOp, Bits, Constant, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId, SegmentText, Window,
+    AggregateOp, Bits, Constant, GateCount, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId,
+    SegmentText, Window,
 };
 use crate::segment::score::CheckedScore;
 use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
@@ -201,14 +202,13 @@ impl Checker<'_> {
     }
 
     /// How many members of a conjunction look at attributes alone; they come first.
-    pub(crate) fn gate_count(&self, root: NodeId) -> u16 {
+    pub(crate) fn gate_count(&self, root: NodeId) -> GateCount {
         let members = match self.arena.node(root) {
             Node::And(all) => all,
             _ => std::slice::from_ref(&root),
         };
-        // Texts have at most 4,096 nodes; of more, some would not be gates and nothing else.
-        let count = members.iter().take_while(|node| self.arena.is_plain(**node)).count();
-        u16::try_from(count).unwrap_or(u16::MAX)
+        let gates = members.iter().take_while(|node| self.arena.is_plain(**node)).count();
+        GateCount::of(gates, members.len())
     }
 
     fn negated(&mut self, node: NodeId, negated: bool) -> Checked {

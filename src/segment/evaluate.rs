@@ -6,7 +6,7 @@ use crate::profile::{
 };
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
-use crate::segment::gates::{self, Gate, Passing};
+use crate::segment::gates::{self, Gate};
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{
     AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
@@ -199,10 +199,7 @@ impl<'a> Evaluation<'a> {
     #[inline]
     pub(crate) fn gate(&self, gate: Gate) -> bool {
         let facts = self.scratch.map_or(&[][..], Scratch::facts);
-        match self.plan.index.gates.passing(gate, facts, self.symbols) {
-            Passing::Known(holds) => holds,
-            Passing::Ask(node) => self.truth(node).holds,
-        }
+        self.plan.index.gates.passes(gate, facts, self.symbols, |node| self.truth(node).holds)
     }
 
     /// Whether all conditions on attributes alone hold without which a segment cannot.
@@ -227,7 +224,11 @@ impl<'a> Evaluation<'a> {
         if !self.passes(segment) {
             return Truth::new(false, NEVER);
         }
-        match self.plan.segments[segment.0 as usize].behind_gates(&self.plan.nodes) {
+        let own = &self.plan.segments[segment.0 as usize];
+        if own.is_gates_alone() {
+            return Truth::new(true, NEVER);
+        }
+        match own.behind_gates(&self.plan.nodes) {
             [only] => self.truth(*only),
             more => self.all(more, None, false),
         }

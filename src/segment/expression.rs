@@ -304,7 +304,14 @@ impl Compiler<'_> {
         let Whole { written, root, parts, depth, parts_linked } = self.add(text, true)?;
         let number = SegmentId(self.segments.len() as u32);
         let (name, root, parts) = (text.name.clone(), root.node, parts.map(Box::new));
-        self.segments.push(Segment { name, root, parts, is_default: false, parts_linked, gate_count: 0 });
+        self.segments.push(Segment {
+            name,
+            root,
+            parts,
+            is_default: false,
+            parts_linked,
+            gates: Default::default(),
+        });
         self.written.push(written);
         self.numbers.insert(id, (number, depth));
         Ok(depth)

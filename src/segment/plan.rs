@@ -164,7 +164,25 @@ pub(crate) struct Segment {
     /// Whether an event of one part can change others too: it reads the session, or other segments.
     pub(crate) parts_linked: bool,
     /// How many members of its conjunction are gates; they come first.
-    pub(crate) gate_count: u16,
+    pub(crate) gates: GateCount,
+}
+
+/// How many gates a segment has, and whether they are all that it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GateCount(u16);
+
+impl GateCount {
+    const ALONE: u16 = 1 << 15;
+
+    /// Of so many members. Texts have at most 4,096 nodes; of more, some would not be gates and nothing else.
+    pub(crate) fn of(gates: usize, members: usize) -> GateCount {
+        let alone = if gates == members && gates < usize::from(Self::ALONE) { Self::ALONE } else { 0 };
+        GateCount(u16::try_from(gates).unwrap_or(u16::MAX).min(Self::ALONE - 1) | alone)
+    }
+
+    fn count(self) -> usize {
+        usize::from(self.0 & !Self::ALONE)
+    }
 }
 
 impl Segment {
@@ -179,12 +197,17 @@ impl Segment {
     /// Conditions on attributes alone without which it cannot hold. Where one fails, and has failed before, events
     /// change nothing: so much is looked at instead of the segment.
     pub(crate) fn gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
-        &self.members(nodes)[..self.gate_count as usize]
+        &self.members(nodes)[..self.gates.count()]
     }
 
     /// What has to hold besides.
     pub(crate) fn behind_gates<'n>(&'n self, nodes: &'n [Node]) -> &'n [NodeId] {
-        &self.members(nodes)[self.gate_count as usize..]
+        &self.members(nodes)[self.gates.count()..]
+    }
+
+    /// Whether nothing has to hold besides.
+    pub(crate) fn is_gates_alone(&self) -> bool {
+        self.gates.0 & GateCount::ALONE != 0
     }
 }
 

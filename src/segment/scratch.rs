@@ -1,4 +1,5 @@
 use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
+use crate::segment::gates::Fact;
 use crate::segment::places::Mask;
 use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
 use crate::segment::rows::Edits;
@@ -11,7 +12,7 @@ use std::cell::{Cell, RefCell};
 /// Invariant: what stands beside an older `stamp` than the present one says nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    facts: Vec<Packed>,
+    facts: Vec<Fact>,
     /// The slots that are not missing.
     filled: Vec<SlotId>,
     masks: Vec<Cell<(u32, Mask)>>,
@@ -78,18 +79,18 @@ impl Scratch {
                 marks: std::mem::take(&mut self.marks),
                 candidates: std::mem::take(&mut self.candidates),
                 edits: std::mem::take(&mut self.edits),
-                facts: vec![Packed::MISSING; plan.slots.len()],
+                facts: vec![Fact::MISSING; plan.slots.len()],
                 masks: vec![Cell::new((0, 0)); plan.sources.len()],
                 kinds: vec![Cell::new((0, 0)); kinds],
                 ..Scratch::default()
             };
         }
         for slot in self.filled.drain(..) {
-            self.facts[slot.0 as usize] = Packed::MISSING;
+            self.facts[slot.0 as usize] = Fact::MISSING;
         }
         for attribute in store.get(user).attributes.iter().chain(store.world.iter()) {
             if let Some(slot) = plan.slot_of.get(&attribute.name) {
-                self.facts[slot.0 as usize] = attribute.value;
+                self.facts[slot.0 as usize] = Fact::new(attribute.value);
                 self.filled.push(*slot);
             }
         }
@@ -139,8 +140,8 @@ impl Scratch {
 
     /// Patches one attribute of the user who is looked at.
     pub(crate) fn set_fact(&mut self, slot: SlotId, value: Packed) {
-        let fact = std::mem::replace(&mut self.facts[slot.0 as usize], value);
-        if fact.is_missing() {
+        let fact = std::mem::replace(&mut self.facts[slot.0 as usize], Fact::new(value));
+        if fact.value.is_missing() {
             self.filled.push(slot);
         }
     }
@@ -175,12 +176,12 @@ impl Scratch {
     }
 
     /// The attributes by slot.
-    pub(crate) fn facts(&self) -> &[Packed] {
+    pub(crate) fn facts(&self) -> &[Fact] {
         &self.facts
     }
 
     pub(crate) fn fact(&self, slot: SlotId) -> Packed {
-        self.facts[slot.0 as usize]
+        self.facts[slot.0 as usize].value
     }
 
     /// The rows of a source as bits, worked out at most once.

@@ -1,7 +1,7 @@
 use crate::model::{Instant, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::gates::{GateId, Passing};
+use crate::segment::gates::GateId;
 use crate::segment::plan::Segment;
 use crate::segment::scratch::{Marks, Scratch};
 use crate::segment::{Plan, SegmentId};
@@ -78,11 +78,9 @@ impl<'p> Subject<'p> {
     #[inline]
     fn gate(&self, gate: GateId) -> bool {
         let gates = &self.plan.index.gates;
-        match gates.passing(gates.gate(gate), self.scratch.facts(), &self.store.symbols) {
-            Passing::Known(holds) => holds,
-            // It looks at attributes alone, so at any instant.
-            Passing::Ask(node) => self.evaluation(Instant::MIN).truth(node).holds,
-        }
+        // What needs more looks at attributes alone too, so at any instant.
+        let ask = |node| self.evaluation(Instant::MIN).truth(node).holds;
+        gates.passes(gates.gate(gate), self.scratch.facts(), &self.store.symbols, ask)
     }
 
     fn passes(&self, segment: SegmentId) -> bool {
@@ -90,10 +88,9 @@ impl<'p> Subject<'p> {
     }
 
     fn holds_behind_gates(&self, segment: &Segment, now: Instant) -> bool {
-        let behind = segment.behind_gates(&self.plan.nodes);
-        behind.is_empty() || {
+        segment.is_gates_alone() || {
             let evaluation = self.evaluation(now);
-            behind.iter().all(|node| evaluation.truth(*node).holds)
+            segment.behind_gates(&self.plan.nodes).iter().all(|node| evaluation.truth(*node).holds)
         }
     }
 
