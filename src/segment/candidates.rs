@@ -100,32 +100,37 @@ impl Look<'_> {
         let evaluation = self.evaluation();
         let passes =
             |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes_behind(asker.segment, 1);
-        let mut mark = |asker: &Asker| {
-            if passes(asker) {
-                marks.mark(asker.segment);
-            }
-        };
         let added = evaluation.added(applied.arrival);
         for source in sources {
-            index.others(source).iter().for_each(&mut mark);
+            let others = index.others(source).iter().filter(|asker| passes(asker));
+            others.for_each(|asker| marks.mark(asker.segment));
             for thresholds in index.thresholds(source) {
                 let numbers = index.numbers(thresholds);
-                // Few segments are asked whether it matters to them before anything is worked out.
-                let few = numbers.len() <= FEW;
-                if few && !numbers.iter().any(|(_, asker)| passes(asker)) {
-                    continue;
-                }
-                let (from, to) = match (thresholds.total, added) {
+                let crossing = || match (thresholds.total, added) {
                     (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
-                    // It costs as much as to look at the few.
-                    (None, Some(_)) if few && thresholds.measure.is_folded() => EVERYTHING,
                     (None, Some(added)) => evaluation.crossed(source, thresholds, added),
                     // It was late.
                     (None, None) => EVERYTHING,
                 };
+                // Few segments are asked whether it matters to them before anything is worked out.
+                if numbers.len() <= FEW {
+                    let mut known = None;
+                    for (number, asker) in numbers.iter().filter(|(_, asker)| passes(asker)) {
+                        let (from, to) = *known.get_or_insert_with(|| {
+                            // To go through the events costs as much as to look at the few.
+                            let is_folded = thresholds.total.is_none() && thresholds.measure.is_folded();
+                            if is_folded { EVERYTHING } else { crossing() }
+                        });
+                        if (from..=to).contains(number) {
+                            marks.mark(asker.segment);
+                        }
+                    }
+                    continue;
+                }
+                let (from, to) = crossing();
                 let start = numbers.partition_point(|(number, _)| *number < from);
                 let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
-                crossed.for_each(|(_, asker)| mark(asker));
+                crossed.filter(|(_, asker)| passes(asker)).for_each(|(_, asker)| marks.mark(asker.segment));
             }
         }
     }
