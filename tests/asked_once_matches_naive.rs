@@ -1,28 +1,21 @@
 //! What is asked once agrees with what is maintained, over random definitions and messages.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
+#[allow(dead_code)] // the twin itself is not asked here
 mod naive;
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::Partition;
-use bespoke::model::{Instant, Message};
 use naive::ast::Segment;
 use naive::render::{Style, expression};
-use naive::{Scenario, toml};
+use naive::{Scenario, law};
 use std::ops::ControlFlow;
 
 const SEEDS: u64 = 60;
 
-/// The partition after all messages, at `until`.
-fn run(definitions: &str, scenario: &Scenario) -> Partition {
-    let mut partition = Partition::new(&Definitions::from_toml(definitions).unwrap());
-    for line in &scenario.messages {
-        let message = Message::from_json(line).unwrap();
-        let now = message.timestamp.unwrap_or(partition.clock()).max(partition.clock());
-        partition.ingest(&message, now).unwrap();
-    }
-    partition.advance(Instant::from_millis(scenario.until));
-    partition
+/// The partition at the end of a scenario.
+fn run(seed: u64, scenario: &Scenario) -> Partition {
+    law::played(scenario).unwrap_or_else(|error| panic!("seed {seed}: {error}")).0
 }
 
 fn text(segment: &Segment) -> String {
@@ -34,9 +27,9 @@ fn explanations_say_what_memberships_say() {
     let mut members = 0;
     for seed in 0..SEEDS {
         let scenario = naive::generate::scenario(seed);
-        let partition = run(&scenario.definitions, &scenario);
+        let partition = run(seed, &scenario);
         let now = partition.clock();
-        for segment in &scenario.tree.segments {
+        for segment in &scenario.definitions.segments {
             let name = &*segment.name;
             for user in partition.users() {
                 let is_member = partition.is_member(&user, name);
@@ -67,9 +60,9 @@ fn an_expression_has_the_members_of_an_equal_segment() {
     let (mut compared, mut not_covered) = (0, 0);
     for seed in 0..SEEDS {
         let scenario = naive::generate::scenario(seed);
-        let maintained = run(&scenario.definitions, &scenario);
+        let maintained = run(seed, &scenario);
         let now = maintained.clock();
-        for (number, segment) in scenario.tree.segments.iter().enumerate() {
+        for (number, segment) in scenario.definitions.segments.iter().enumerate() {
             let name = &*segment.name;
             let asked = match segment.by {
                 None => text(segment),
@@ -89,13 +82,13 @@ fn an_expression_has_the_members_of_an_equal_segment() {
             assert_eq!((survey.matching, survey.users.len()), (members, members));
 
             // Beside definitions that lack it, where what they keep is enough.
-            let mut without = scenario.tree.clone();
-            without.segments.remove(number);
-            let reduced = toml::definitions(&without, &mut Style::plain());
+            let mut without = scenario.clone();
+            without.definitions.segments.remove(number);
+            let reduced = without.text(&without.definitions);
             if segment.by.is_some() || Definitions::from_toml(&reduced).is_err() {
                 continue; // another segment refers to it
             }
-            let partition = run(&reduced, &scenario);
+            let partition = run(seed, &without);
             let Ok(alone) = partition.expression(&asked) else { panic!("seed {seed}: {asked}") };
             for user in partition.users() {
                 let answer = partition.evaluate(&alone, &user, now).unwrap();

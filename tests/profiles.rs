@@ -125,6 +125,28 @@ fn sessions_end_after_the_gap() {
 }
 
 #[test]
+fn what_one_affinity_learns_leaves_the_shares_of_another() {
+    let definitions = r#"
+        version = 1
+        [events.purchase]
+        city = "string"
+        category = "string"
+        [affinity.city]
+        half_life = "1h"
+        [affinity.category]
+        half_life = "1d"
+        [segments]
+        reader = 'top("category") = "books"'
+        away = 'did(purchase in 1d) and top("city") != "Rome"'
+    "#;
+    let mut partition = Partition::new(&Definitions::from_toml(definitions).unwrap());
+    let purchase = |category: &str| Message::track("ada", "purchase").with("category", category);
+    // More than sixty days later, so many half-lives of the one affinity and more than a thousand of the other.
+    let purchases = [(0, purchase("shoes").with("city", "Rome")), (68 * 1_440, purchase("books"))];
+    assert_eq!(ingest(&mut partition, purchases), ["ada entered reader"]);
+}
+
+#[test]
 fn an_anonymous_visitor_who_signs_up_gets_the_name() {
     let mut partition = partition();
     let changes =

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 mod naive;
+/// The twin's own tests run here only, not in every file that asks it.
+#[path = "naive/tests/mod.rs"]
+mod twin;
 
 use fastrand::Rng;
 use naive::{generate, inputs, law};

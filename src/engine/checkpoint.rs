@@ -15,9 +15,8 @@ struct User {
     written: BTreeMap<String, Instant>,
     /// Order of arrival of every kept event.
     arrivals: Vec<u32>,
-    /// Rule, value, weight as at the landmark, last sight.
+    /// Rule, value, weight as at the landmark of its rule, last sight.
     affinities: Vec<(u32, Value, f64, Instant)>,
-    landmark: Instant,
     /// Number, instant or count, arrival, value.
     totals: Vec<(u32, i64, u32, Value)>,
     /// Segment, key, beginning of the stay, next look.
@@ -50,7 +49,6 @@ impl Partition {
                     affinities: affinities
                         .map(|(rule, v, w, at)| (rule, self.store.symbols.value(v), w, at))
                         .collect(),
-                    landmark: profile.affinities.landmark(),
                     totals: profile
                         .totals
                         .iter()

@@ -428,7 +428,7 @@ impl ProfileStore {
             }
             profile.totals.renumber(|id| new.totals[id.0 as usize], symbols);
             if !moves.are_rules_same {
-                profile.affinities.relocate(&moves.rules, &new.rules, now, symbols);
+                profile.affinities.relocate(&moves.rules, now, symbols);
             }
         }
         self.rings.clear();

@@ -5,8 +5,9 @@
 use super::history::Key;
 use super::{Change, Input, Scenario, changes_and_stays, shrink};
 use bespoke::definitions::Definitions;
-use bespoke::engine::Partition;
+use bespoke::engine::{self, Partition};
 use bespoke::model::{Instant, Message};
+use bespoke::segment;
 
 /// What an engine did with a scenario.
 #[derive(PartialEq, Eq)]
@@ -22,6 +23,22 @@ pub(crate) struct Run {
 /// # Errors
 /// Definitions or messages that it refuses, but for aliases that would join two users.
 pub(crate) fn engine(scenario: &Scenario) -> Result<Run, String> {
+    let (partition, changes) = played(scenario)?;
+    let mut reports: Vec<String> =
+        changes.iter().map(|change| format!("{} {change}", change.at.as_millis())).collect();
+    for user in partition.users() {
+        let stays = partition.segments(&user);
+        reports.extend(stays.iter().map(|(segment, since)| stay(&user, segment, since.as_millis())));
+    }
+    let checkpoint = partition.checkpoint().map_err(|error| error.to_string())?;
+    Ok(Run { reports, checkpoint })
+}
+
+/// The partition at the end of a scenario, and all changes on the way.
+///
+/// # Errors
+/// As [`engine`].
+pub(crate) fn played(scenario: &Scenario) -> Result<(Partition, Vec<segment::Change>), String> {
     let definitions = |of| Definitions::from_toml(&scenario.text(of)).map_err(|errors| errors.to_string());
     let mut partition = Partition::new(&definitions(&scenario.definitions)?);
     let mut changes = Vec::new();
@@ -31,7 +48,7 @@ pub(crate) fn engine(scenario: &Scenario) -> Result<Run, String> {
                 let message = Message::from_json(line).map_err(|error| error.to_string())?;
                 let now = message.timestamp.unwrap_or(partition.clock()).max(partition.clock());
                 match partition.ingest(&message, now) {
-                    Err(bespoke::engine::Error::Identity(_)) => continue,
+                    Err(engine::Error::Identity(_)) => continue,
                     outcome => outcome.map_err(|error| format!("{line}: {error}"))?,
                 }
             }
@@ -41,14 +58,7 @@ pub(crate) fn engine(scenario: &Scenario) -> Result<Run, String> {
         changes.extend(outcome.changes);
     }
     changes.extend(partition.advance(Instant::from_millis(scenario.until)).changes);
-    let mut reports: Vec<String> =
-        changes.iter().map(|change| format!("{} {change}", change.at.as_millis())).collect();
-    for user in partition.users() {
-        let stays = partition.segments(&user);
-        reports.extend(stays.iter().map(|(segment, since)| stay(&user, segment, since.as_millis())));
-    }
-    let checkpoint = partition.checkpoint().map_err(|error| error.to_string())?;
-    Ok(Run { reports, checkpoint })
+    Ok((partition, changes))
 }
 
 /// What the twin says, in the engine's words.

@@ -29,9 +29,6 @@ pub(crate) mod shrink;
 pub(crate) mod toml;
 pub(crate) mod value;
 
-#[cfg(test)]
-mod tests;
-
 use ast::{Definitions, Millis, Segment};
 use history::{History, Key};
 use identity::ProfileId;
@@ -169,7 +166,7 @@ fn run<'a>(scenario: &'a Scenario, chosen: &'a dyn Fn(&Segment) -> bool) -> Watc
 }
 
 /// Instants after `from` and up to `to` at which truth can change.
-fn polls(from: Millis, to: Millis, grid: i64) -> impl Iterator<Item = Millis> {
+pub(crate) fn polls(from: Millis, to: Millis, grid: i64) -> impl Iterator<Item = Millis> {
     let first = from.div_euclid(grid);
     let lines = (first..=to.div_euclid(grid)).map(move |n| n * grid);
     lines.flat_map(|line| [line, line + 1]).filter(move |at| from < *at && *at <= to)

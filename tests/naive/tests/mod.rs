@@ -9,11 +9,11 @@ mod text;
 mod times;
 mod values;
 
-use super::ast::{Aggregate as Agg, Comparison as Cmp, Function, Operation as Op, *};
-use super::clock::{DAY, HOUR, MINUTE};
-use super::history::{History, Key, User};
-use super::message::read;
-use super::{Change, Input, Scenario, changes, eval, generate, polls, render};
+use crate::naive::ast::{Aggregate as Agg, Comparison as Cmp, Function, Operation as Op, *};
+use crate::naive::clock::{DAY, HOUR, MINUTE};
+use crate::naive::history::{History, Key, User};
+use crate::naive::message::read;
+use crate::naive::{Change, Input, Scenario, changes, eval, frame, generate, polls, render};
 use serde_json::{Value as Json, json};
 
 /// 2026-06-01T00:00:00Z, a Monday.
@@ -24,8 +24,8 @@ fn definitions() -> Definitions {
         zone: None,
         session_gap: None,
         strict: false,
-        attributes: super::frame::attributes(),
-        events: super::frame::events(),
+        attributes: frame::attributes(),
+        events: frame::events(),
         affinities: Default::default(),
         segments: Vec::new(),
     }
