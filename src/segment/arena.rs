@@ -33,33 +33,15 @@ impl Arena {
     }
 
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
-        let mut is_plain = matches!(
-            &node,
+        let is_leaf = matches!(
+            node,
             Node::Constant(_)
                 | Node::Attribute(_)
                 | Node::TestNumber(..)
                 | Node::TestIs(..)
                 | Node::TestIn(..)
-                | Node::Not(_)
-                | Node::And(_)
-                | Node::Or(_)
-                | Node::Compare(..)
-                | Node::In(..)
-                | Node::Contains(..)
-                | Node::StartsWith(..)
-                | Node::EndsWith(..)
-                | Node::Matches(..)
-                | Node::AnyIn(..)
-                | Node::AllIn(..)
-                | Node::IsMissing(_)
-                | Node::Chain(..)
-                | Node::Negative(_)
-                | Node::Lower(_)
-                | Node::Length(_)
-                | Node::Abs(_)
-                | Node::Distance(..)
-                | Node::Geo(..)
         );
+        let mut is_plain = is_leaf || node.follows_from_children();
         node.children(|child| is_plain &= self.is_plain(child));
         let id = NodeId(once(node, &mut self.nodes, &mut self.node_numbers, &self.hasher));
         if self.plain.len() < self.nodes.len() {

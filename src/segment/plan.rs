@@ -413,6 +413,35 @@ pub(crate) enum Node {
 }
 
 impl Node {
+    /// Whether its value follows from those of its children alone, whoever is looked at and whenever.
+    pub(crate) fn follows_from_children(&self) -> bool {
+        matches!(
+            self,
+            Node::Not(_)
+                | Node::And(_)
+                | Node::Or(_)
+                | Node::Compare(..)
+                | Node::In(..)
+                | Node::Contains(..)
+                | Node::StartsWith(..)
+                | Node::EndsWith(..)
+                | Node::Matches(..)
+                | Node::AnyIn(..)
+                | Node::AllIn(..)
+                | Node::IsMissing(_)
+                | Node::Chain(..)
+                | Node::Negative(_)
+                | Node::Lower(_)
+                | Node::Length(_)
+                | Node::Abs(_)
+                | Node::LeastOf(_)
+                | Node::GreatestOf(_)
+                | Node::Distance(..)
+                | Node::Geo(..)
+                | Node::Version(_)
+        )
+    }
+
     /// Calls `f` with the nodes it is made of. What the filters of its sources look at, and other segments, are not
     /// among them.
     pub(crate) fn children(&self, mut f: impl FnMut(NodeId)) {

@@ -56,27 +56,7 @@ impl Arena {
         let node = self.node(node);
         match node {
             Node::Constant(_) | Node::Property(_) | Node::At => true,
-            Node::Not(_)
-            | Node::And(_)
-            | Node::Or(_)
-            | Node::Compare(..)
-            | Node::In(..)
-            | Node::Contains(..)
-            | Node::StartsWith(..)
-            | Node::EndsWith(..)
-            | Node::Matches(..)
-            | Node::AnyIn(..)
-            | Node::AllIn(..)
-            | Node::IsMissing(_)
-            | Node::Chain(..)
-            | Node::Negative(_)
-            | Node::Lower(_)
-            | Node::Length(_)
-            | Node::Abs(_)
-            | Node::LeastOf(_)
-            | Node::GreatestOf(_)
-            | Node::Distance(..)
-            | Node::Geo(..) => {
+            node if node.follows_from_children() => {
                 let mut follows = true;
                 node.children(|child| follows = follows && self.follows_from_event(child));
                 follows

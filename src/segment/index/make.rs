@@ -1,0 +1,577 @@
+//! From a plan's segments to their index: what each reads, and what of it can be compared.
+
+use super::{Asker, Index, KindIndex, Lists, Map, Measure, SlotIndex, Thresholds, Uses};
+use crate::profile::{EventKind, Keep, PropertyId, Symbol, TotalId};
+use crate::segment::ast::{Comparison, Operator};
+use crate::segment::gates::Gates;
+use crate::segment::plan::{
+    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
+    Window,
+};
+use crate::segment::totals::Total;
+use smallvec::SmallVec;
+
+/// Makes the index of a plan's segments. Linear in nodes, and in atoms and segments.
+pub(crate) fn index(
+    nodes: &[Node],
+    sources: &[Source],
+    totals: &[Total],
+    segments: &[Segment],
+    slots: usize,
+    keep: &Keep,
+    rules: usize,
+) -> Index {
+    let kinds = keep.kinds().count();
+    let mut maker = Maker {
+        nodes,
+        sources,
+        segments,
+        seen: vec![0; nodes.len()],
+        open: 0,
+        pairs: Vec::new(),
+        compared: Map::default(),
+        touched: Vec::new(),
+        index: Index {
+            slots: (0..slots).map(|_| SlotIndex::default()).collect(),
+            kinds: (0..kinds).map(|_| KindIndex::default()).collect(),
+            parts: vec![Vec::new(); kinds],
+            rules: vec![Vec::new(); rules],
+            fixed: vec![false; sources.len()],
+            ..Index::default()
+        },
+        noted: vec![false; nodes.len()],
+        used: vec![false; sources.len()],
+        keep,
+    };
+    for (number, segment) in segments.iter().enumerate() {
+        maker.open += 1;
+        maker.segment(SegmentId(number as u32), segment);
+    }
+    maker.totals(totals);
+    maker.finish()
+}
+
+struct Maker<'a> {
+    nodes: &'a [Node],
+    sources: &'a [Source],
+    segments: &'a [Segment],
+    /// By node: the last segment, counted from 1, in which it was met.
+    seen: Vec<u32>,
+    open: u32,
+    /// Atoms with their segments.
+    pairs: Vec<(u32, SegmentId)>,
+    /// By aggregate, and whether its age is meant: what it is compared with.
+    compared: Compared,
+    /// Sources with atoms that any event of theirs may change.
+    touched: Vec<(u32, NodeId)>,
+    index: Index,
+    /// By node: whether what it reads as an atom was noted.
+    noted: Vec<bool>,
+    used: Vec<bool>,
+    keep: &'a Keep,
+}
+
+/// Everything that an atom reads, where its old and new value are not compared.
+#[derive(Debug, Default)]
+struct Reads {
+    slots: Vec<SlotId>,
+    sources: Vec<SourceId>,
+    parts: Vec<Kinds>,
+    prefixes: Vec<Box<str>>,
+    rules: Vec<u32>,
+    session: bool,
+    zone: bool,
+}
+
+impl<'a> Maker<'a> {
+    fn node(&self, id: NodeId) -> &'a Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    fn segment(&mut self, id: SegmentId, segment: &Segment) {
+        match &segment.parts {
+            None => self.atoms(id, segment.root),
+            Some(parts) => {
+                // Which part an event changes is found by its key.
+                self.pairs.push((segment.root.0, id));
+                let mut reads = Reads::default();
+                self.parts(parts, segment.root, &mut reads);
+                self.note(segment.root, reads);
+            }
+        }
+    }
+
+    /// Goes down to the atoms of a condition.
+    fn atoms(&mut self, id: SegmentId, node: NodeId) {
+        if std::mem::replace(&mut self.seen[node.0 as usize], self.open) == self.open {
+            return;
+        }
+        match self.node(node) {
+            Node::Not(inner) => self.atoms(id, *inner),
+            Node::And(all) | Node::Or(all) => all.iter().for_each(|each| self.atoms(id, *each)),
+            Node::Segment(inner) if self.segments[inner.0 as usize].parts.is_none() => {
+                self.atoms(id, self.segments[inner.0 as usize].root);
+            }
+            Node::Constant(_) => {}
+            _ => {
+                self.pairs.push((node.0, id));
+                if !std::mem::replace(&mut self.noted[node.0 as usize], true) {
+                    self.atom(node);
+                }
+            }
+        }
+    }
+
+    fn atom(&mut self, node: NodeId) {
+        match self.node(node) {
+            Node::TestNumber(comparison, of, number) => {
+                let (comparison, of, number) = (*comparison, *of, number.0);
+                let index = &mut self.index.slots[of.0 as usize];
+                match comparison {
+                    Comparison::Greater | Comparison::GreaterOrEqual => index.above.push((number, node)),
+                    Comparison::Less | Comparison::LessOrEqual => index.below.push((number, node)),
+                    Comparison::Equal | Comparison::NotEqual => index.at.push((number, node)),
+                }
+            }
+            Node::TestIs(of, value) => {
+                let (of, value) = (*of, *value);
+                self.index.slots[of.0 as usize].is.entry(value).or_default().push(node);
+            }
+            Node::TestIn(of, values) => {
+                for value in values {
+                    self.index.slots[of.0 as usize].is.entry(*value).or_default().push(node);
+                }
+            }
+            Node::IsMissing(inner) if matches!(self.node(*inner), Node::Attribute(_)) => {
+                if let Node::Attribute(of) = self.node(*inner) {
+                    let of = *of;
+                    self.index.slots[of.0 as usize].missing.push(node);
+                }
+            }
+            _ => match self.measured(node) {
+                Some((aggregate, measure, number)) => self.threshold(node, aggregate, measure, number),
+                None => {
+                    let mut reads = Reads::default();
+                    self.reads(node, &mut reads);
+                    self.note(node, reads);
+                }
+            },
+        }
+    }
+
+    fn threshold(&mut self, atom: NodeId, aggregate: NodeId, measure: Measure, number: f64) {
+        let Node::Aggregate(own) = self.node(aggregate) else { return };
+        let source = own.source;
+        self.used[source.0 as usize] = true;
+        let compared = self.compared.entry((aggregate, measure == Measure::Age));
+        compared.or_insert_with(|| (measure, Vec::new())).1.push((number, atom));
+        // What a filter reads of the user, or a calendar window of the zone, changes it as well.
+        let mut reads = Reads::default();
+        self.reads(aggregate, &mut reads);
+        reads.sources.clear();
+        self.note(atom, reads);
+    }
+
+    /// An aggregate beside a number, where more events can move it one way only, and what the comparison says of the
+    /// future is then no nearer. All others are looked at whenever an event of theirs comes.
+    fn measured(&self, node: NodeId) -> Option<(NodeId, Measure, f64)> {
+        let number = |id: NodeId| match self.node(id) {
+            Node::Constant(Constant::Int(n)) => Some(*n as f64),
+            Node::Constant(Constant::Float(x)) => Some(x.0),
+            Node::Constant(Constant::Duration(ms)) => Some(*ms as f64),
+            _ => None,
+        };
+        let (aggregate, measure, number) = match self.node(node) {
+            Node::Aggregate(_) => (node, Measure::Count, 1.0),
+            Node::AtLeast(aggregate, least) => (NodeId(*aggregate), Measure::Count, *least as f64),
+            Node::Compare(comparison, left, right) => {
+                let number = number(*right)?;
+                let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+                if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+                    return None;
+                }
+                match self.node(*left) {
+                    Node::Aggregate(aggregate) => {
+                        let measure = match aggregate.op {
+                            AggregateOp::Count | AggregateOp::Distinct | AggregateOp::ActiveDays => {
+                                Measure::Rising
+                            }
+                            AggregateOp::Greatest if upwards => Measure::Rising,
+                            AggregateOp::Least if !upwards => Measure::Falling,
+                            AggregateOp::Sum => Measure::Sum,
+                            _ => return None,
+                        };
+                        (*left, measure, number)
+                    }
+                    Node::Chain(first, rest) => match (self.node(*first), &rest[..]) {
+                        (Node::Now, [(Operator::Subtract, last)]) => (*last, Measure::Age, number),
+                        _ => return None,
+                    },
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let Node::Aggregate(own) = self.node(aggregate) else { return None };
+        let sound = match measure {
+            Measure::Age => own.op == AggregateOp::Last && own.property.is_none(),
+            Measure::Count => matches!(own.op, AggregateOp::Did | AggregateOp::Count),
+            _ => true,
+        };
+        // In these windows events enter as they come, and otherwise only leave.
+        let leaves_only = match own.window {
+            Window::All | Window::Sliding(_) => true,
+            Window::Calendar(_, 0) => measure != Measure::Age,
+            _ => false,
+        };
+        (sound && leaves_only).then_some((aggregate, measure, number))
+    }
+
+    /// What a keyed condition reads: also the events by which its parts exist.
+    fn parts(&self, parts: &Parts, condition: NodeId, reads: &mut Reads) {
+        reads.parts.extend(parts.reads.iter().map(|(kinds, _)| kinds.clone()));
+        for (_, window) in &parts.reads {
+            self.window(window, reads);
+        }
+        self.reads(condition, reads);
+    }
+
+    fn window(&self, window: &Window, reads: &mut Reads) {
+        match window {
+            Window::Calendar(..) => reads.zone = true,
+            Window::Session => reads.session = true,
+            Window::SinceLast(inner) => {
+                self.source(inner.0, reads);
+                self.window(&inner.1, reads);
+            }
+            _ => {}
+        }
+    }
+
+    fn source(&self, source: SourceId, reads: &mut Reads) {
+        reads.sources.push(source);
+        if let Filter::Node(filter) = self.sources[source.0 as usize].filter {
+            self.reads(filter, reads);
+        }
+    }
+
+    fn reads_of_segment(&self, id: SegmentId, reads: &mut Reads) {
+        let segment = &self.segments[id.0 as usize];
+        match &segment.parts {
+            Some(parts) => self.parts(parts, segment.root, reads),
+            None => self.reads(segment.root, reads),
+        }
+    }
+
+    /// Everything below a node.
+    fn reads(&self, node: NodeId, reads: &mut Reads) {
+        match self.node(node) {
+            Node::Attribute(slot)
+            | Node::TestNumber(_, slot, _)
+            | Node::TestIs(slot, _)
+            | Node::TestIn(slot, _) => {
+                reads.slots.push(*slot);
+            }
+            Node::KeyedAttribute(prefix) | Node::EnteredPart(prefix) => reads.prefixes.push(prefix.clone()),
+            Node::Consent(general, own, _) => {
+                reads.slots.push(*general);
+                reads.slots.extend(own);
+            }
+            Node::SessionNumber | Node::SessionStarted | Node::SessionDuration | Node::SessionEvents => {
+                reads.session = true;
+            }
+            Node::LocalTime | Node::LocalHour | Node::Weekday | Node::AtHour | Node::AtWeekday => {
+                reads.zone = true
+            }
+            Node::Age(inner) | Node::IsAnniversary(inner) => {
+                reads.zone = true;
+                self.reads(*inner, reads);
+            }
+            Node::Aggregate(aggregate) => {
+                reads.zone |= matches!(aggregate.op, AggregateOp::ActiveDays | AggregateOp::Streak);
+                self.source(aggregate.source, reads);
+                self.window(&aggregate.window, reads);
+            }
+            Node::Sequence(sequence) => {
+                for step in &sequence.steps {
+                    self.source(step.source, reads);
+                    step.without.iter().for_each(|(source, _)| self.source(*source, reads));
+                }
+                sequence.after.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&sequence.window, reads);
+            }
+            Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => reads.rules.push(*rule),
+            Node::Segment(id) => self.reads_of_segment(*id, reads),
+            Node::Lifecycle(stages) => stages.iter().for_each(|(id, _)| self.reads_of_segment(*id, reads)),
+            Node::Some(parts, condition) => self.parts(parts, *condition, reads),
+            Node::Score(score) => {
+                score.events.iter().for_each(|(source, _)| self.source(*source, reads));
+                self.window(&score.window, reads);
+                score.conditions.iter().for_each(|(condition, _)| self.reads(*condition, reads));
+            }
+            Node::Has(slot, condition) => {
+                reads.slots.push(*slot);
+                self.reads(*condition, reads);
+            }
+            other => other.children(|child| self.reads(child, reads)),
+        }
+    }
+
+    /// Enters an atom wherever it reads something.
+    fn note(&mut self, atom: NodeId, mut reads: Reads) {
+        reads.slots.sort_unstable();
+        reads.slots.dedup();
+        reads.sources.sort_unstable();
+        reads.sources.dedup();
+        let index = &mut self.index;
+        reads.slots.iter().for_each(|slot| index.slots[slot.0 as usize].other.push(atom));
+        for source in &reads.sources {
+            self.used[source.0 as usize] = true;
+            self.touched.push((source.0, atom));
+        }
+        if !reads.parts.is_empty() {
+            for (kind, _) in self.keep.kinds() {
+                if reads.parts.iter().any(|kinds| kinds.contains(kind, self.keep)) {
+                    index.parts[kind.0 as usize].push(atom);
+                }
+            }
+        }
+        index.prefixes.extend(reads.prefixes.into_iter().map(|prefix| (prefix, atom)));
+        for rule in reads.rules {
+            index.rules[rule as usize].push(atom);
+        }
+        if reads.session {
+            index.session.push(atom);
+        }
+        if reads.zone {
+            index.zone.push(atom);
+        }
+    }
+
+    /// Totals add up the events of their sources whoever reads them: a segment, a journey or a placement.
+    fn totals(&mut self, totals: &[Total]) {
+        let mut pairs: Vec<_> =
+            totals.iter().zip(0..).map(|(total, number)| (total.source.0, TotalId(number))).collect();
+        pairs.sort_unstable();
+        pairs.iter().for_each(|(source, _)| self.used[*source as usize] = true);
+        self.index.totals = Lists::of(self.sources.len(), &pairs);
+    }
+
+    fn finish(mut self) -> Index {
+        for number in 0..self.sources.len() {
+            if self.used[number] {
+                let mut reads = Reads::default();
+                self.source(SourceId(number as u32), &mut reads);
+                self.index.fixed[number] = reads.slots.is_empty() && !reads.zone && !reads.session;
+                self.enter_source(SourceId(number as u32));
+            }
+        }
+        let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, .. } = self;
+        pairs.sort_unstable();
+        pairs.dedup();
+        index.segments = Lists::of(nodes.len(), &pairs);
+        let sort = |list: &mut Vec<(f64, NodeId)>| list.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, lists) in index.kinds.iter_mut().flat_map(|kind| &mut kind.numbers) {
+            lists.iter_mut().for_each(|list| list.sort_by(|a, b| a.0.total_cmp(&b.0)));
+        }
+        for slot in &mut index.slots {
+            sort(&mut slot.above);
+            sort(&mut slot.below);
+            sort(&mut slot.at);
+            slot.above.shrink_to_fit();
+            slot.below.shrink_to_fit();
+            slot.at.shrink_to_fit();
+            slot.other.shrink_to_fit();
+            slot.is.values_mut().for_each(Vec::shrink_to_fit);
+        }
+        enter_gates(&mut index, nodes, segments);
+        enter_uses(&mut index, nodes, sources.len(), compared, touched);
+        for list in
+            [&mut index.session, &mut index.zone].into_iter().chain(&mut index.rules).chain(&mut index.parts)
+        {
+            list.shrink_to_fit();
+        }
+        index
+    }
+
+    fn enter_source(&mut self, id: SourceId) {
+        let source = &self.sources[id.0 as usize];
+        let mut access: Option<(PropertyId, Vec<Symbol>)> = None;
+        match source.filter {
+            Filter::None | Filter::Number(..) => {}
+            Filter::Text(property, text) => access = Some((property, vec![text])),
+            Filter::Node(node) => access = self.access(node),
+        }
+        let kinds: SmallVec<[EventKind; 4]> = match &source.kinds {
+            Kinds::These(kinds) => kinds.clone(),
+            any => self
+                .keep
+                .kinds()
+                .map(|(kind, _)| kind)
+                .filter(|kind| any.contains(*kind, self.keep))
+                .collect(),
+        };
+        for kind in kinds {
+            let index = &mut self.index.kinds[kind.0 as usize];
+            match (&access, source.filter) {
+                (_, Filter::None) => index.always.push(id),
+                (_, Filter::Number(property, comparison, number)) if comparison != Comparison::Equal => {
+                    let place =
+                        index.numbers.iter().position(|(known, _)| *known == property).unwrap_or_else(|| {
+                            index.numbers.push((property, [Vec::new(), Vec::new()]));
+                            index.numbers.len() - 1
+                        });
+                    let is_above = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+                    index.numbers[place].1[usize::from(!is_above)].push((number.0, id));
+                }
+                (None, _) => index.others.push(id),
+                (Some((property, texts)), _) => {
+                    let place =
+                        index.texts.iter().position(|(known, _)| known == property).unwrap_or_else(|| {
+                            index.texts.push((*property, Map::default()));
+                            index.texts.len() - 1
+                        });
+                    for text in texts {
+                        index.texts[place].1.entry(text.packed()).or_default().push(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A property with the texts of which it must have one for a filter to hold.
+    fn access(&self, node: NodeId) -> Option<(PropertyId, Vec<Symbol>)> {
+        match self.node(node) {
+            Node::Compare(Comparison::Equal, left, right) => match (self.node(*left), self.node(*right)) {
+                (Node::Property(property), Node::Constant(Constant::Text(text))) => {
+                    Some((*property, vec![*text]))
+                }
+                _ => None,
+            },
+            Node::In(item, list) => match (self.node(*item), self.node(*list)) {
+                (Node::Property(property), Node::Constant(Constant::List(list))) => {
+                    let text = |constant: &Constant| match constant {
+                        Constant::Text(text) => Some(*text),
+                        _ => None,
+                    };
+                    let mut texts: Vec<Symbol> = list.iter().map(text).collect::<Option<_>>()?;
+                    texts.sort_unstable();
+                    texts.dedup();
+                    Some((*property, texts))
+                }
+                _ => None,
+            },
+            Node::And(all) => all.iter().find_map(|each| self.access(*each)),
+            _ => None,
+        }
+    }
+}
+
+type Compared = Map<(NodeId, bool), (Measure, Vec<(f64, NodeId)>)>;
+
+/// Finds each segment's gates: where gates ask for a text, the one tells most of whose attribute the most texts are
+/// asked.
+fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) {
+    let texts: Vec<usize> = index.slots.iter().map(|slot| slot.is.len()).collect();
+    index.gates = Gates::new(nodes, segments, |gate| match &nodes[gate.0 as usize] {
+        Node::TestIs(slot, _) | Node::TestIn(slot, _) => 1 + texts[slot.0 as usize],
+        Node::TestNumber(..) => 1,
+        _ => 0,
+    });
+    let gates = &index.gates;
+    index.gated = (0..segments.len() as u32).map(SegmentId).collect();
+    index.gated.sort_by_key(|segment| gates.first(*segment));
+    for (place, segment) in (0..).zip(&index.gated) {
+        let gate = gates.first(*segment);
+        match index.by_gate.last_mut() {
+            Some((last, segments)) if *last == gate => segments.end += 1,
+            _ => index.by_gate.push((gate, place..place + 1)),
+        }
+    }
+    index.by_gate.shrink_to_fit();
+}
+
+impl Index {
+    /// All sources: first those of each kind of event, as its events find them.
+    fn order(&self, sources: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = Vec::with_capacity(sources);
+        for kind in &self.kinds {
+            order.extend(kind.always.iter().map(|source| source.0));
+            for (_, lists) in &kind.numbers {
+                order.extend(lists.iter().flatten().map(|(_, source)| source.0));
+            }
+            for (_, texts) in &kind.texts {
+                let mut texts: Vec<_> = texts.iter().collect();
+                texts.sort_unstable_by_key(|(text, _)| **text);
+                order.extend(texts.iter().flat_map(|(_, sources)| sources.iter()).map(|source| source.0));
+            }
+            order.extend(kind.others.iter().map(|source| source.0));
+        }
+        order.extend(0..sources as u32);
+        let mut is_known = vec![false; sources];
+        order.retain(|source| !std::mem::replace(&mut is_known[*source as usize], true));
+        order
+    }
+}
+
+/// Lays what looks at sources into lists, so that what one event finds lies close together.
+fn enter_uses(
+    index: &mut Index,
+    nodes: &[Node],
+    sources: usize,
+    compared: Compared,
+    mut touched: Vec<(u32, NodeId)>,
+) {
+    let gates = std::mem::take(&mut index.gates);
+    let asker = |segment: &SegmentId| Asker { segment: *segment, gate: gates.gate(gates.first(*segment)) };
+    let aggregate = |node: NodeId| match &nodes[node.0 as usize] {
+        Node::Aggregate(aggregate) => Some(aggregate),
+        _ => None,
+    };
+    let mut compared: Vec<_> = compared
+        .into_iter()
+        .filter_map(|((node, is_age), rest)| Some((aggregate(node)?.source, node, is_age, rest)))
+        .collect();
+    // What events of one kind find lies together.
+    let order = index.order(sources);
+    let mut places = vec![0_u32; sources];
+    (0..).zip(&order).for_each(|(place, source)| places[*source as usize] = place);
+    let place = |source: u32| places[source as usize];
+    compared.sort_unstable_by_key(|(source, node, is_age, _)| (place(source.0), *node, *is_age));
+    touched.sort_unstable_by_key(|(source, atom)| (place(*source), *atom));
+    index.uses.resize_with(sources, Uses::default);
+    let (mut compared, mut touched) = (compared.into_iter().peekable(), touched.into_iter().peekable());
+    for source in order {
+        let starts = (index.thresholds.len() as u32, index.others.len() as u32);
+        while let Some((_, node, _, (measure, numbers))) = compared.next_if(|(own, ..)| own.0 == source) {
+            let start = index.numbers.len();
+            for (number, atom) in numbers {
+                let segments = index.segments.get(atom.0 as usize);
+                index.numbers.extend(segments.iter().map(|segment| (number, asker(segment))));
+            }
+            index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.segment.cmp(&b.1.segment)));
+            let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
+                Some(Window::All) => Some(i64::MAX),
+                Some(Window::Sliding(ms)) => Some(*ms),
+                _ => None,
+            };
+            let total = aggregate(node).and_then(|aggregate| aggregate.total);
+            let numbers = start as u32..index.numbers.len() as u32;
+            index.thresholds.push(Thresholds { aggregate: node, measure, total, reach, numbers });
+        }
+        while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
+            index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));
+        }
+        let others = &mut index.others;
+        others[starts.1 as usize..].sort_unstable_by_key(|asker| asker.segment);
+        index.uses[source as usize] = Uses {
+            thresholds: starts.0..index.thresholds.len() as u32,
+            others: starts.1..others.len() as u32,
+        };
+    }
+    index.gates = gates;
+    index.uses.shrink_to_fit();
+    index.thresholds.shrink_to_fit();
+    index.numbers.shrink_to_fit();
+    index.others.shrink_to_fit();
+}
