@@ -669,3 +669,35 @@ fn what_comes_to_ask_for_a_stay_knows_when_it_began() {
         .collect();
     assert_eq!(lines, ["2 ada entered long", "3 ada entered long_there (Rome)"]);
 }
+
+/// A running value that definitions come to ask for has seen what was kept, and says since when that is all.
+#[test]
+fn a_new_running_value_says_since_when_it_runs() {
+    let text = |segments: &str| {
+        format!("version = 1\n[events.view]\nsku = \"string\"\n[events.buy]\n[segments]\n{segments}")
+    };
+    let [before, after] = [
+        text("lately = 'did(view in 1d)'\nall = 'count(view where sku = \"a\") >= 1'\n"),
+        text("lately = 'did(view in 1d)'\nall = 'count(view where sku = \"a\") >= 1'\nevery = 'count(view) >= 1'\nbought = 'count(buy) >= 1'\n"),
+    ]
+    .map(|text| Definitions::from_toml(&text).unwrap());
+    let mut partition = Partition::new(&before);
+    let start = Instant::from_millis(0);
+    let now = start + Duration::days(9);
+    for at in [start, now - Duration::hours(1)] {
+        partition.ingest(&Message::track("ada", "view").with("sku", "a"), at).unwrap();
+    }
+    partition.redefine(&after, now);
+    let since = |segment: &str| {
+        let explanation = partition.explain("ada", segment, now).unwrap();
+        explanation.covered_since.or(explanation.because.iter().filter_map(|inner| inner.covered_since).max())
+    };
+    for (segment, expected) in [
+        ("lately", None),
+        ("all", None), // the same as before, so it ran on
+        ("every", Some(now - Duration::days(1))),
+        ("bought", Some(now)),
+    ] {
+        assert_eq!(since(segment), expected, "{segment}");
+    }
+}

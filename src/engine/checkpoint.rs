@@ -73,7 +73,9 @@ impl Partition {
                 (self.store.symbols.text(fact.name), (self.store.symbols.value(fact.value), fact.written))
             })
             .collect();
-        let covered = self.store.covered();
+        let totals = (0..).zip(&self.compiled.plan.totals_since);
+        let totals: Vec<(u32, Instant)> = totals.filter_map(|(id, since)| Some((id, (*since)?))).collect();
+        let covered = (self.store.covered(), totals);
         let models = self.models.state();
         serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, models, world, covered))
     }

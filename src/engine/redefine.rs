@@ -5,8 +5,8 @@ use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::{Outcome, Partition};
 use crate::model::{Duration, Instant};
-use crate::profile::{NewKeep, Symbol, TotalId, UserKey, follow};
-use crate::segment::{Look, Move, Scratch, SegmentMoves, Touch};
+use crate::profile::{Keep, NewKeep, Symbol, TotalId, UserKey, follow, kept_since};
+use crate::segment::{Look, Move, Plan, Scratch, SegmentMoves, Touch};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -51,6 +51,25 @@ fn total_moves(old: &Compiled, new: &Compiled) -> Vec<Option<TotalId>> {
     let numbers = new.fingerprints().totals.iter().zip(0..).map(|(print, number)| (*print, TotalId(number)));
     let numbers: HashMap<u128, TotalId, ahash::RandomState> = numbers.collect();
     old.fingerprints().totals.iter().map(|print| numbers.get(print).copied()).collect()
+}
+
+/// Since when each total has seen every event, from what was kept under the old definitions.
+fn totals_since(
+    old: &Plan,
+    new: &Plan,
+    moves: &[Option<TotalId>],
+    kept: &Keep,
+    now: Instant,
+) -> Vec<Option<Instant>> {
+    let numbers = (0..new.totals.len() as u32).map(TotalId);
+    let since = |id: TotalId| match moves.iter().position(|to| *to == Some(id)) {
+        Some(before) => old.total_since(TotalId(before as u32)),
+        None => {
+            let (kinds, properties) = new.total_reads(id);
+            kept_since((kept, &new.keep), &kinds, &properties, now)
+        }
+    };
+    numbers.map(since).collect()
 }
 
 impl Partition {
@@ -115,6 +134,7 @@ impl Partition {
         (plan.keep, plan.rules) =
             follow((&self.store.keep, &self.store.rules), (&plan.keep, &plan.rules), now);
         let totals = total_moves(&old, &compiled);
+        compiled.plan.totals_since = totals_since(&old.plan, &compiled.plan, &totals, &self.store.keep, now);
         let plan = &compiled.plan;
         let new_keep = NewKeep {
             keep: plan.keep.clone(),

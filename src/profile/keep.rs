@@ -153,7 +153,6 @@ impl Keep {
 
     /// Since when the events of a kind that are asked for are all there, with a property of theirs where one is named;
     /// nothing where they are there from the beginning.
-    #[allow(dead_code)] // for explanations
     pub(crate) fn covered_since(&self, kind: EventKind, property: Option<PropertyId>) -> Option<Instant> {
         let keep = self.kind(kind);
         let place = property.and_then(|property| self.place(kind, property));

@@ -35,7 +35,7 @@ pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use number::Number;
 pub(crate) use profile::Profile;
-pub(crate) use redefine::{NewKeep, follow};
+pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use rings::Rings;
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};

@@ -222,6 +222,34 @@ pub(crate) fn follow(
     (Arc::new(keep), rules.into())
 }
 
+/// Since when all events of some kinds were kept under the old definitions, with some properties of theirs, for what
+/// the new ones ask for the first time; nothing for the beginning.
+pub(crate) fn kept_since(
+    (old, new): (&Keep, &Keep),
+    kinds: &[EventKind],
+    properties: &[PropertyId],
+    now: Instant,
+) -> Option<Instant> {
+    let numbers = kind_numbers(old, new);
+    let of_kind = |kind: &EventKind| {
+        let number = numbers.iter().position(|to| to == &Some(*kind));
+        let Some(before) = number.map(|number| EventKind(number as u16)) else { return Some(now) };
+        let keep = old.kind(before);
+        let own = match keep.horizon {
+            Horizon::None => Some(now),
+            Horizon::For(age) => keep.since.max(Some(now - age)),
+            Horizon::Forever => keep.since,
+        };
+        let columns = properties.iter().map(|property| {
+            let known = old.property(new.property_name(*property));
+            let place = known.and_then(|property| old.place(before, property));
+            place.map_or(Some(now), |place| keep.columns[place].since)
+        });
+        columns.fold(own, Option::max)
+    };
+    kinds.iter().map(of_kind).max().flatten()
+}
+
 /// Since when all is there that is asked for now of a kind that was there before.
 fn since(old: &KindKeep, new: &KindKeep, now: Instant) -> Option<Instant> {
     if !new.is_kept() {

@@ -198,6 +198,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         nodes,
         sources,
         totals,
+        totals_since: Vec::new(),
         slot_of: slots.iter().enumerate().map(|(i, name)| (*name, SlotId(i as u32))).collect(),
         slots,
         segments: compiled,

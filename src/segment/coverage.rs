@@ -1,9 +1,15 @@
 //! How far back the history that is kept goes, beside what an expression asks for.
 
+use crate::model::Instant;
 use crate::profile::{EventKind, Horizon, PropertyId};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::plan::{Filter, Kinds, Node, NodeId, Parts, SourceId, Window};
 use smallvec::SmallVec;
+
+/// The first instant from which on something is there.
+fn beginning(since: Option<Instant>) -> i64 {
+    since.map_or(i64::MIN, Instant::as_millis)
+}
 
 type Properties = SmallVec<[PropertyId; 4]>;
 
@@ -13,11 +19,11 @@ impl Evaluation<'_> {
     /// Nothing is missing where the user came later, or where only what the windows reach counts.
     pub(crate) fn covered_since(&self, node: NodeId) -> Option<i64> {
         match self.plan.node(node) {
-            // A running value has seen every event.
-            Node::Aggregate(aggregate) if aggregate.total.is_some() => None,
-            Node::Aggregate(aggregate) => {
-                self.source_gap(aggregate.source, &aggregate.window, aggregate.property)
-            }
+            Node::Aggregate(aggregate) => match aggregate.total {
+                // A running value has seen every event since it runs.
+                Some(total) => self.gap_to(i64::MIN, beginning(self.plan.total_since(total))),
+                None => self.source_gap(aggregate.source, &aggregate.window, aggregate.property),
+            },
             Node::Sequence(sequence) => {
                 let positive = sequence
                     .steps
@@ -33,10 +39,10 @@ impl Evaluation<'_> {
             }
             Node::Some(parts, _) => self.parts_covered_since(parts),
             // An affinity is learned event by event: of one that no definition reads nothing is known.
-            Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => self.gap_to(
-                i64::MIN,
-                if (*rule as usize) < self.plan.rules.len() { i64::MIN } else { self.now + 1 },
-            ),
+            Node::AffinityShare(rule, _) | Node::AffinityTop(rule) => {
+                let rule = self.plan.rules.get(*rule as usize);
+                self.gap_to(i64::MIN, rule.map_or(self.now + 1, |rule| beginning(rule.since)))
+            }
             _ => None,
         }
     }
@@ -130,7 +136,7 @@ impl Evaluation<'_> {
             Horizon::Forever => i64::MIN,
         };
         let session = self.session_start().filter(|_| kept.session);
-        let since = keep.covered_since(kind, property).map_or(i64::MIN, |since| since.as_millis());
+        let since = beginning(keep.covered_since(kind, property));
         from.min(session.unwrap_or(none)).max(since)
     }
 }

@@ -193,6 +193,7 @@ impl Aside {
             nodes,
             sources,
             totals,
+            totals_since: Vec::new(),
             slots,
             slot_of: HashMap::default(),
             segments,

@@ -1,4 +1,4 @@
-use crate::model::{Duration, Period, Zone};
+use crate::model::{Duration, Instant, Period, Zone};
 use crate::profile::{
     AffinityRule, EventKind, Keep, Packed, ProfileStore, PropertyId, Symbol, Symbols, TotalId,
 };
@@ -99,6 +99,8 @@ pub struct Plan {
     pub(crate) sources: Vec<Source>,
     /// The running values that aggregates over all time read.
     pub(crate) totals: Vec<Total>,
+    /// By total: since when it has seen every event, where definitions came to ask for it later; as far as there is any.
+    pub(crate) totals_since: Vec<Option<Instant>>,
     /// The names of the attributes that are read, by slot.
     pub(crate) slots: Vec<Symbol>,
     pub(crate) slot_of: HashMap<Symbol, SlotId, ahash::RandomState>,

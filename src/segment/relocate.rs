@@ -28,6 +28,7 @@ impl Plan {
         let mut plan = self.clone();
         plan.number_texts(|text| symbols.get(text));
         plan.share_totals(running);
+        plan.totals_since.clone_from(&running.totals_since);
         plan
     }
 

@@ -1,11 +1,12 @@
 //! Aggregates over all time that keep a running value and no events.
 
-use crate::profile::{Applied, Occurrence, Packed, PropertyId, TotalId, TotalOp};
+use crate::model::Instant;
+use crate::profile::{Applied, EventKind, Occurrence, Packed, PropertyId, TotalId, TotalOp};
 use crate::segment::arena::Arena;
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::measure;
 use crate::segment::maintain::Look;
-use crate::segment::plan::{Aggregate, AggregateOp, Filter, Node, NodeId, SourceId, Window};
+use crate::segment::plan::{Aggregate, AggregateOp, Filter, Node, NodeId, Plan, SourceId, Window};
 use crate::segment::value::Val;
 use smallvec::SmallVec;
 
@@ -64,6 +65,34 @@ impl Arena {
             // Attributes, the zone (`at.hour`), the user's bucket; and whatever else there may come to be.
             _ => false,
         }
+    }
+}
+
+impl Plan {
+    /// The kinds of events that a total is about, and the properties of theirs that it looks at.
+    pub(crate) fn total_reads(&self, id: TotalId) -> (Vec<EventKind>, Vec<PropertyId>) {
+        let Total { source, property, .. } = self.totals[id.0 as usize];
+        let source = self.source(source);
+        let mut properties: Vec<PropertyId> = property.into_iter().collect();
+        let mut open = Vec::new();
+        match source.filter {
+            Filter::None => {}
+            Filter::Text(property, _) | Filter::Number(property, ..) => properties.push(property),
+            Filter::Node(node) => open.push(node),
+        }
+        while let Some(node) = open.pop() {
+            match self.node(node) {
+                Node::Property(property) => properties.push(*property),
+                other => other.children(|child| open.push(child)),
+            }
+        }
+        let kinds = self.keep.kinds().map(|(kind, _)| kind);
+        (kinds.filter(|kind| source.kinds.contains(*kind, &self.keep)).collect(), properties)
+    }
+
+    /// Since when a total has seen every event; nothing for the beginning.
+    pub(crate) fn total_since(&self, id: TotalId) -> Option<Instant> {
+        self.totals_since.get(id.0 as usize).copied().flatten()
     }
 }
 
