@@ -1,3 +1,4 @@
+use crate::model::cut;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,11 +80,11 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>, span: Span) -> Error {
-        Error { kind, message: message.into(), span, help: None, text: "".into(), name: None }
+        Error { kind, message: cut(message.into()), span, help: None, text: "".into(), name: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Error {
-        self.help = Some(help.into());
+        self.help = Some(cut(help.into()));
         self
     }
 
