@@ -16,6 +16,10 @@ use std::cell::Cell;
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Largest one that counts as a small one.
+const SMALL_REGEX_BYTES_MAX: usize = 64 << 10;
+/// Largest size of all regular expressions of a text: compiling them takes time and space in it.
+const REGEXES_BYTES_MAX: usize = 16 << 20;
 /// Most unknown names of a text, and of all texts, for which the nearest that is known is looked for.
 const COMPARED_IN_TEXT_MAX: usize = 20;
 const COMPARED_MAX: usize = 1_000;
@@ -113,6 +117,8 @@ pub(crate) struct Reads {
     pub(crate) all_stays: bool,
     /// Whether it is asked who is in a journey.
     pub(crate) journeys: bool,
+    /// Bytes of its regular expressions, rounded up.
+    pub(crate) pattern_bytes: usize,
 }
 
 /// What stands around an expression.
@@ -609,7 +615,18 @@ impl Checker<'_> {
                         pattern.span,
                     );
                 };
-                let regex = regex::RegexBuilder::new(source).size_limit(REGEX_BYTES_MAX).build();
+                let compile = |most| regex::RegexBuilder::new(source).size_limit(most).build();
+                if self.reads.pattern_bytes >= REGEXES_BYTES_MAX {
+                    let message = "the patterns of the text are larger than 16 MiB together once compiled";
+                    let error = Error::new(ErrorKind::Limit, message, pattern.span);
+                    return self.error(error.help("join patterns to one: `matches \"a|b\"`"));
+                }
+                let mut regex = compile(SMALL_REGEX_BYTES_MAX);
+                self.reads.pattern_bytes += SMALL_REGEX_BYTES_MAX;
+                if matches!(regex, Err(regex::Error::CompiledTooBig(_))) {
+                    regex = compile(REGEX_BYTES_MAX);
+                    self.reads.pattern_bytes += REGEX_BYTES_MAX - SMALL_REGEX_BYTES_MAX;
+                }
                 match regex {
                     Ok(regex) => Node::Matches(typed.node, Pattern(Box::new(regex))),
                     Err(regex::Error::CompiledTooBig(_)) => {

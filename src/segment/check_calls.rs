@@ -602,6 +602,7 @@ impl Checker<'_> {
         let by = self.part_property(&property.dotted(), property.span)?;
         // What is read inside is noted apart, for the parts, and then added to what is read in all.
         let outer = std::mem::take(&mut self.reads);
+        self.reads.pattern_bytes = outer.pattern_bytes;
         let node = self.condition(condition, &Scope { by: Some(by), list: None, ..scope.clone() });
         let inner = std::mem::replace(&mut self.reads, outer);
         let parts = part_of(by, &inner);
@@ -645,5 +646,6 @@ impl Reads {
         self.session |= other.session;
         self.zone |= other.zone;
         self.score_depth = self.score_depth.max(other.score_depth);
+        self.pattern_bytes = self.pattern_bytes.max(other.pattern_bytes);
     }
 }
