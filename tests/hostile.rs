@@ -539,7 +539,10 @@ fn long_chains_of_what_refers_to_one_another() {
             }
             small(what, || match Definitions::from_toml(&text) {
                 Err(errors) => {
-                    assert!(!is_long_fine && (links > 20 || ["lifecycle", "points"].contains(&what)), "{what}: {errors:.300}");
+                    assert!(
+                        !is_long_fine && (links > 20 || ["lifecycle", "points"].contains(&what)),
+                        "{what}: {errors:.300}"
+                    );
                     errors.iter().for_each(|error| assert!(format!("{error:#}").len() <= ERROR_BYTES_MAX));
                 }
                 Ok(definitions) => {
