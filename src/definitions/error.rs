@@ -87,7 +87,7 @@ impl fmt::Display for Error {
         if f.alternate() {
             write!(f, "error: {}\n  --> ", self.message)?;
             self.write_place(f)?;
-            show_place(f, &self.text, self.span)?;
+            show_place(f, &self.text, self.line, self.span)?;
             return self.help.iter().try_for_each(|help| write!(f, "\n  help: {help}"));
         }
         self.write_place(f)?;

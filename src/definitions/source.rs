@@ -1,6 +1,7 @@
 //! The text of definitions: where in it a key, a value, or a part of a string is.
 
 use crate::definitions::Error;
+use crate::model::cut;
 use crate::segment::Span;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -35,6 +36,7 @@ impl Source {
         let line = self.lines.partition_point(|begins| *begins <= start).max(1);
         let begins = self.lines.get(line - 1).copied().unwrap_or(0);
         let column = self.text.get(begins..start).map_or(0, |before| before.chars().count()) + 1;
+        let (message, help) = (cut(message), help.map(cut));
         Error { message, help, file: self.file.clone(), text: self.text.clone(), span, line, column }
     }
 

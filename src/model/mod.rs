@@ -31,4 +31,4 @@ pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;
 pub(crate) use problem::Problem;
-pub(crate) use text::{Quoted, nearest, stable_hash};
+pub(crate) use text::{Quoted, cut, nearest, stable_hash};

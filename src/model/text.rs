@@ -2,14 +2,24 @@
 
 use std::fmt;
 
+/// Longest name that is compared with others, in bytes: comparing takes time in the product of the lengths.
+const COMPARED_BYTES_MAX: usize = 200;
+
 /// The name nearest to `wanted`, where one is near enough to be a likely slip of the pen.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wanted.len() > COMPARED_BYTES_MAX {
+        return None;
+    }
     let folded = wanted.to_lowercase();
+    let length = folded.chars().count();
     let allowed = (wanted.chars().count() / 3).clamp(1, 4);
     names
         .into_iter()
-        .filter(|name| *name != wanted)
-        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name))
+        .filter(|name| *name != wanted && name.len() <= COMPARED_BYTES_MAX)
+        .map(|name| (name.to_lowercase(), name))
+        // So many characters more or less are as many slips.
+        .filter(|(lower, _)| lower.chars().count().abs_diff(length) <= allowed)
+        .map(|(lower, name)| (strsim::osa_distance(&folded, &lower), name))
         .filter(|(distance, _)| *distance <= allowed)
         // Equal distances: the name that sorts first, so that the advice is always the same.
         .min()
@@ -43,6 +53,19 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Longest message or advice of an error, in bytes.
+const WORDS_BYTES_MAX: usize = 500;
+
+/// Cuts what an error says to a bounded length: names in it are as long as whoever wrote them liked.
+pub(crate) fn cut(mut words: String) -> String {
+    if words.len() > WORDS_BYTES_MAX {
+        let end = (0..=WORDS_BYTES_MAX).rev().find(|at| words.is_char_boundary(*at));
+        words.truncate(end.unwrap_or(0));
+        words.push('…');
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +78,8 @@ mod tests {
             ("Country", vec!["country"], Some("country")),
             ("zebra", vec!["purchase", "view"], None),
             ("a", vec![], None),
+            (&*"x".repeat(60_000), vec!["x"], None),
+            ("x", vec![&*"x".repeat(60_000)], None),
         ] {
             assert_eq!(nearest(wanted, names), expected, "{wanted}");
         }
@@ -65,6 +90,12 @@ mod tests {
         // These numbers decide buckets and action ids in stores that exist: they may not move.
         assert_eq!(stable_hash(&[b"salt", b"u42"]), stable_hash(&[b"salt", b"u42"]));
         assert_ne!(stable_hash(&[b"ab", b"c"]), stable_hash(&[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn words_are_cut_between_characters() {
+        assert_eq!(cut("é".repeat(250)), "é".repeat(250));
+        assert_eq!(cut("a".to_owned() + &"é".repeat(250)), "a".to_owned() + &"é".repeat(249) + "…");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::segment::schema::AffinitySchema;
 use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;
 use crate::segment::{Error, ErrorKind, Kind, Span};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Deepest nesting of a segment together with the segments that it refers to: evaluation recurses so deep.
@@ -61,6 +62,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         echoes: Echoes::default(),
         reads: Reads::default(),
         errors: Vec::new(),
+        compared: Cell::new(0),
         trace: None,
     };
 

@@ -1,6 +1,6 @@
 //! Trees to nodes: names are resolved, kinds are checked, and what is read is noted.
 
-use crate::model::{Quoted, Value};
+use crate::model::{Quoted, Value, nearest};
 use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
@@ -12,9 +12,17 @@ use crate::segment::plan::{
 use crate::segment::score::CheckedScore;
 use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
 use hashbrown::HashMap;
+use std::cell::Cell;
 
 /// Largest compiled size of a regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Largest one that counts as a small one.
+const SMALL_REGEX_BYTES_MAX: usize = 64 << 10;
+/// Largest size of all regular expressions of a text: compiling them takes time and space in it.
+const REGEXES_BYTES_MAX: usize = 16 << 20;
+/// Most unknown names of a text, and of all texts, for which the nearest that is known is looked for.
+const COMPARED_IN_TEXT_MAX: usize = 20;
+const COMPARED_MAX: usize = 1_000;
 
 /// The kind of a node as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,6 +117,8 @@ pub(crate) struct Reads {
     pub(crate) all_stays: bool,
     /// Whether it is asked who is in a journey.
     pub(crate) journeys: bool,
+    /// Bytes of its regular expressions, rounded up.
+    pub(crate) pattern_bytes: usize,
 }
 
 /// What stands around an expression.
@@ -155,6 +165,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) echoes: Echoes,
     pub(crate) reads: Reads,
     pub(crate) errors: Vec<Error>,
+    /// How many names that are not known were compared with those that are.
+    pub(crate) compared: Cell<usize>,
     /// What became of each part of a text, where that is asked for.
     pub(crate) trace: Option<Trace>,
 }
@@ -214,6 +226,16 @@ impl Checker<'_> {
     fn negated(&mut self, node: NodeId, negated: bool) -> Checked {
         let node = if negated { self.push(Node::Not(node)) } else { node };
         Some(Typed { node, kind: Type::Bool, moves: false })
+    }
+
+    /// The name nearest to one that is not known. Of a text with many such names only the first are compared with
+    /// all that are known, and of all texts a thousand: who reads so many errors has seen what is wrong.
+    pub(crate) fn near<'n>(&self, wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        if self.errors.len() >= COMPARED_IN_TEXT_MAX || self.compared.get() >= COMPARED_MAX {
+            return None;
+        }
+        self.compared.set(self.compared.get() + 1);
+        nearest(wanted, names)
     }
 
     pub(crate) fn error<T>(&mut self, error: Error) -> Option<T> {
@@ -593,7 +615,18 @@ impl Checker<'_> {
                         pattern.span,
                     );
                 };
-                let regex = regex::RegexBuilder::new(source).size_limit(REGEX_BYTES_MAX).build();
+                let compile = |most| regex::RegexBuilder::new(source).size_limit(most).build();
+                if self.reads.pattern_bytes >= REGEXES_BYTES_MAX {
+                    let message = "the patterns of the text are larger than 16 MiB together once compiled";
+                    let error = Error::new(ErrorKind::Limit, message, pattern.span);
+                    return self.error(error.help("join patterns to one: `matches \"a|b\"`"));
+                }
+                let mut regex = compile(SMALL_REGEX_BYTES_MAX);
+                self.reads.pattern_bytes += SMALL_REGEX_BYTES_MAX;
+                if matches!(regex, Err(regex::Error::CompiledTooBig(_))) {
+                    regex = compile(REGEX_BYTES_MAX);
+                    self.reads.pattern_bytes += REGEX_BYTES_MAX - SMALL_REGEX_BYTES_MAX;
+                }
                 match regex {
                     Ok(regex) => Node::Matches(typed.node, Pattern(Box::new(regex))),
                     Err(regex::Error::CompiledTooBig(_)) => {

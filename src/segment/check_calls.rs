@@ -1,6 +1,6 @@
 //! Calls, aggregates, sequences and windows: the other half of the checker.
 
-use crate::model::{Quoted, nearest};
+use crate::model::Quoted;
 use crate::segment::ast::{self, EventName, Events, Expr, ExprKind, Literal, Path, Step};
 use crate::segment::check::{Checked, Checker, EventScope, Reads, Scope, Type, Typed, part_of};
 use crate::segment::check_facts::FACTS;
@@ -74,7 +74,7 @@ impl Checker<'_> {
             "min_of" | "max_of" => (args.len() >= 2).then_some(()),
             _ => {
                 let near =
-                    nearest(name, FUNCTIONS.into_iter().chain(FACTS).chain(AGGREGATES)).map(str::to_owned);
+                    self.near(name, FUNCTIONS.into_iter().chain(FACTS).chain(AGGREGATES)).map(str::to_owned);
                 let error = Error::new(
                     ErrorKind::UnknownName,
                     format!("unknown function {}", Quoted(name)),
@@ -256,7 +256,7 @@ impl Checker<'_> {
             && !self.schema.affinities.contains_key(&property)
         {
             let names = self.schema.events.values().flat_map(|event| event.properties.keys());
-            let near = nearest(&property, names.map(|name| &**name)).map(str::to_owned);
+            let near = self.near(&property, names.map(|name| &**name)).map(str::to_owned);
             let error = Error::new(
                 ErrorKind::UnknownName,
                 format!("unknown property {}", Quoted(&property)),
@@ -300,7 +300,7 @@ impl Checker<'_> {
                 continue;
             };
             if self.is_unknown_event(name) {
-                let near = nearest(name, self.schema.event_names()).map(str::to_owned);
+                let near = self.near(name, self.schema.event_names()).map(str::to_owned);
                 let error =
                     Error::new(ErrorKind::UnknownName, format!("unknown event {}", Quoted(name)), *span);
                 self.errors.push(match near {
@@ -602,6 +602,7 @@ impl Checker<'_> {
         let by = self.part_property(&property.dotted(), property.span)?;
         // What is read inside is noted apart, for the parts, and then added to what is read in all.
         let outer = std::mem::take(&mut self.reads);
+        self.reads.pattern_bytes = outer.pattern_bytes;
         let node = self.condition(condition, &Scope { by: Some(by), list: None, ..scope.clone() });
         let inner = std::mem::replace(&mut self.reads, outer);
         let parts = part_of(by, &inner);
@@ -619,7 +620,7 @@ impl Checker<'_> {
         };
         if self.schema.strict && !name.starts_with("context.") && !any(self) {
             let names = self.schema.events.values().flat_map(|event| event.properties.keys());
-            let near = nearest(name, names.map(|name| &**name)).map(str::to_owned);
+            let near = self.near(name, names.map(|name| &**name)).map(str::to_owned);
             let error =
                 Error::new(ErrorKind::UnknownName, format!("unknown property {}", Quoted(name)), span);
             return self.error(error.suggest(near.as_deref()));
@@ -645,5 +646,6 @@ impl Reads {
         self.session |= other.session;
         self.zone |= other.zone;
         self.score_depth = self.score_depth.max(other.score_depth);
+        self.pattern_bytes = self.pattern_bytes.max(other.pattern_bytes);
     }
 }

@@ -82,7 +82,7 @@ impl Checker<'_> {
         if !self.schema.strict || names.clone().any(|known| known == name) {
             return Some(());
         }
-        let near = nearest(name, &mut names);
+        let near = self.near(name, &mut names);
         let error = Error::new(ErrorKind::UnknownName, format!("unknown {what} {}", Quoted(name)), span);
         self.error(match near {
             Some(near) => error.suggest(Some(near)),
@@ -241,7 +241,7 @@ impl Checker<'_> {
         if let Some(id) = self.names.find(name, |id| &self.segments[id.0 as usize].name) {
             return Some(id);
         }
-        let near = nearest(name, self.segments.iter().map(|segment| &*segment.name)).map(str::to_owned);
+        let near = self.near(name, self.segments.iter().map(|segment| &*segment.name)).map(str::to_owned);
         let error = Error::new(ErrorKind::UnknownName, format!("unknown segment {}", Quoted(name)), span);
         self.error(error.suggest(near.as_deref()))
     }

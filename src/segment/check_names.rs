@@ -1,6 +1,6 @@
 //! Names to nodes: attributes, what is built in, and behind `where` the properties of events.
 
-use crate::model::{Quoted, nearest};
+use crate::model::Quoted;
 use crate::profile::PropertyId;
 use crate::segment::ast::Path;
 use crate::segment::check::{Checked, Checker, EventScope, Scope, Type, Typed};
@@ -105,7 +105,7 @@ impl Checker<'_> {
             None if !self.schema.strict => Type::Any,
             None => {
                 let names = self.schema.attributes.keys().map(|name| &**name).chain(BUILT_IN);
-                let near = nearest(name, names).map(str::to_owned);
+                let near = self.near(name, names).map(str::to_owned);
                 let error =
                     Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);
                 if near.is_none() && self.schema.events.contains_key(name) {
@@ -168,7 +168,7 @@ impl Checker<'_> {
             }
             None => e.properties.keys().chain(e.lists.keys()).collect(),
         });
-        let near = nearest(name, names.map(|name| &**name));
+        let near = self.near(name, names.map(|name| &**name));
         let of = match (&events.names, &events.list) {
             (Some(names), Some(list)) => format!(" of `{}.{list}`", names.join(", ")),
             (Some(names), None) => format!(" of `{}`", names.join(", ")),

@@ -1,3 +1,4 @@
+use crate::model::cut;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,11 +80,11 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>, span: Span) -> Error {
-        Error { kind, message: message.into(), span, help: None, text: "".into(), name: None }
+        Error { kind, message: cut(message.into()), span, help: None, text: "".into(), name: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Error {
-        self.help = Some(help.into());
+        self.help = Some(cut(help.into()));
         self
     }
 
@@ -144,28 +145,32 @@ pub(crate) fn line_column(text: &str, byte: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Writes the line that holds a span, with carets below it. Tabs and wide lines are made fit for a terminal.
-pub(crate) fn show_place(f: &mut fmt::Formatter<'_>, text: &str, span: Span) -> fmt::Result {
-    let (number, column) = line_column(text, span.start);
-    let line = text.lines().nth(number - 1).unwrap_or_default();
+/// Writes the line that holds a span, with carets below it. Tabs and wide lines are made fit for a terminal. Looks only
+/// at what is near: a long text may have many errors.
+pub(crate) fn show_place(f: &mut fmt::Formatter<'_>, text: &str, line: usize, span: Span) -> fmt::Result {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     // Of a very long line, just what is around the place.
-    let skipped = column.saturating_sub(60);
-    let shown: String =
-        line.chars().skip(skipped).take(100).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let marked =
-        text.get(span.range()).map_or(1, |marked| marked.lines().next().unwrap_or("").chars().count());
-    let marked = marked.clamp(1, (shown.chars().count() + 1).saturating_sub(column - 1 - skipped).max(1));
-    let gutter = number.to_string().len().max(1);
-    let dots = if skipped > 0 { "…" } else { "" };
-    let indent = " ".repeat(column - 1 - skipped + dots.chars().count());
-    write!(f, "\n  {number} | {dots}{shown}\n  {:gutter$} | {indent}{}", "", "^".repeat(marked))
+    let near = before[line_start..].char_indices().rev().nth(58).map_or(0, |(at, _)| at);
+    let dots = if near > 0 { "…" } else { "" };
+    let near = line_start + near;
+    let indent = before[near..].chars().count();
+    let shown = text[near..].lines().next().unwrap_or_default().chars().take(100);
+    let shown: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let marked = text
+        .get(span.range())
+        .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().take(100).count());
+    let marked = marked.clamp(1, shown.chars().count().saturating_sub(indent).max(1));
+    let gutter = line.to_string().len();
+    let indent = " ".repeat(indent + dots.chars().count());
+    write!(f, "\n  {line} | {dots}{shown}\n  {:gutter$} | {indent}{}", "", "^".repeat(marked))
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if f.alternate() {
-            show_place(f, &self.text, self.span)?;
+            show_place(f, &self.text, self.line_column().0, self.span)?;
             if let Some(help) = &self.help {
                 write!(f, "\n  help: {help}")?;
             }

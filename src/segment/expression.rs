@@ -10,6 +10,7 @@ use crate::segment::plan::{Names, Node, NodeId, Parts, Plan, Segment, SegmentId,
 use crate::segment::words::TokenSpans;
 use crate::segment::{Error, ErrorKind, Schema, Score, Span};
 use hashbrown::HashMap;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// An expression that no definition has, compiled to be asked: of one user, or of everyone.
@@ -158,6 +159,7 @@ impl Aside {
                 echoes: Echoes::default(),
                 reads: Reads::default(),
                 errors: Vec::new(),
+                compared: Cell::new(0),
                 trace: None,
             },
             numbers: HashMap::default(),

@@ -1,6 +1,6 @@
 //! `lifecycle`: which of an ordered list of segments a user is in first.
 
-use crate::model::{Quoted, nearest};
+use crate::model::Quoted;
 use crate::segment::ast::{Expr, ExprKind, Literal};
 use crate::segment::check::{Checked, Checker, Type, Typed};
 use crate::segment::evaluate::Evaluation;
@@ -27,7 +27,7 @@ impl Checker<'_> {
                     Error::new(ErrorKind::OutOfPlace, message, span).help("only its first place counts")
                 }
                 None => {
-                    let near = nearest(name, self.segments.iter().map(|segment| &*segment.name));
+                    let near = self.near(name, self.segments.iter().map(|segment| &*segment.name));
                     let message = format!("unknown segment {}", Quoted(name));
                     let error = Error::new(ErrorKind::UnknownName, message, span);
                     match near {
@@ -78,7 +78,7 @@ impl Checker<'_> {
         let Some((text, span)) = strange else { return Some(()) };
         let message = format!("the lifecycle has no stage {}", Quoted(text));
         let error = Error::new(ErrorKind::UnknownName, message, span);
-        let error = match nearest(text, names()) {
+        let error = match self.near(text, names()) {
             Some(near) => error.suggest(Some(near)),
             None => {
                 let some: Vec<_> = names().take(8).map(|name| format!("`{name}`")).collect();

@@ -1,6 +1,6 @@
 //! `has(devices where …)`: whether one object of a list attribute meets all of a condition.
 
-use crate::model::{Quoted, Value, nearest};
+use crate::model::{Quoted, Value};
 use crate::segment::ast::{Expr, Path};
 use crate::segment::check::{Checked, Checker, Scope, Type};
 use crate::segment::check_names::BUILT_IN;
@@ -40,7 +40,7 @@ impl Checker<'_> {
                 _ => error.help("compare it as it is"),
             });
         }
-        let near = nearest(name, self.schema.lists.keys().map(|list| &**list)).map(str::to_owned);
+        let near = self.near(name, self.schema.lists.keys().map(|list| &**list)).map(str::to_owned);
         let error = Error::new(ErrorKind::UnknownName, format!("unknown attribute {}", Quoted(name)), span);
         self.error(match near {
             Some(near) => error.suggest(Some(&near)),
@@ -66,7 +66,7 @@ impl Checker<'_> {
         }
         let message = format!("unknown field {} of {}", Quoted(name), Quoted(list));
         let error = Error::new(ErrorKind::UnknownName, message, span);
-        let error = match nearest(name, fields.keys().map(|field| &**field)) {
+        let error = match self.near(name, fields.keys().map(|field| &**field)) {
             Some(near) => error.suggest(Some(near)),
             None if self.schema.attribute_kind(name).is_some() => {
                 error.help(format!("the user's attribute is `user.{name}` here"))

@@ -174,7 +174,7 @@ impl Parser {
                     ["and", "or", "in", "between", "contains", "starts with", "is missing"],
                 ))
             }
-            Token::Sign(")") => error("a `)` too many"),
+            Token::Sign(")") => error("a `)` too many").help("take it away, or open a `(` before it"),
             Token::Text(_) | Token::Int(_) | Token::Float(_) => error("expected an operator or the end")
                 .help("compare with `=`, join conditions with `and` or `or`"),
             _ => error("expected an operator or the end"),

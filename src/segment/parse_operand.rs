@@ -266,6 +266,11 @@ impl Parser {
         }
         if parsed.is_ok() {
             let _ = self.expected::<()>("an operator or `)`");
+            if *self.peek() == Token::End
+                && let Some(error) = self.errors.pop()
+            {
+                self.errors.push(error.help("close every `(` with a `)`"));
+            }
         }
         // Every parenthesis from the opening one on counts, those that were read before the error too.
         let mut depth = 1;
@@ -290,7 +295,7 @@ impl Parser {
             return Ok(());
         }
         let error = Error::new(ErrorKind::Syntax, "a `(` that is not closed", open);
-        self.error(error)
+        self.error(error.help("close it with `)`"))
     }
 }
 

@@ -10,7 +10,7 @@
 //! go. So the instant at which a comparison flips is found by halving, to the millisecond. Points of both signs would
 //! move it either way, and are refused where they fade.
 
-use crate::model::{Duration, Quoted, nearest};
+use crate::model::{Duration, Quoted};
 use crate::segment::ast::{EventName, Expr};
 use crate::segment::build::parsed;
 use crate::segment::check::{Checked, Checker, Reads, Scope, Type, Typed};
@@ -282,7 +282,7 @@ impl Checker<'_> {
             if self.schema.is_partial {
                 return self.still(Node::Constant(Constant::Int(0)), Type::Number);
             }
-            let near = nearest(&name, self.scores.iter().map(|score| &*score.name));
+            let near = self.near(&name, self.scores.iter().map(|score| &*score.name));
             let error =
                 Error::new(ErrorKind::UnknownName, format!("unknown score {}", Quoted(&name)), arg.span);
             return self.error(match near {
