@@ -4,7 +4,7 @@ use crate::model::Instant;
 use crate::profile::Packed;
 use crate::segment::ast::Comparison;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::plan::{Aggregate, AggregateOp, Node, NodeId};
+use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId};
 use crate::segment::value::{NEVER, Signal, Val, add};
 use crate::segment::window::Motion;
 use smallvec::SmallVec;

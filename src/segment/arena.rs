@@ -1,5 +1,5 @@
 use crate::profile::{Symbol, TotalId};
-use crate::segment::plan::{Node, NodeId, SlotId, Source, SourceId};
+use crate::segment::node::{Node, NodeId, SlotId, Source, SourceId};
 use crate::segment::totals::Total;
 use hashbrown::{HashMap, HashTable};
 use std::hash::Hash;

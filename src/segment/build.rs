@@ -9,11 +9,9 @@ use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
 use crate::segment::echo::{Echoes, tells_of_segments};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
+use crate::segment::node::{Filter, Kinds, Node, SlotId, Source, SourceId, Window};
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
-use crate::segment::plan::{
-    Filter, Kinds, Names, Node, Plan, PlanBuilder, Segment, SegmentId, SegmentText, SlotId, Source, SourceId,
-    Window,
-};
+use crate::segment::plan::{Names, Plan, PlanBuilder, Segment, SegmentId, SegmentText};
 use crate::segment::schema::AffinitySchema;
 use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;

@@ -5,10 +5,8 @@ use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
 use crate::segment::echo::Echoes;
-use crate::segment::plan::{
-    AggregateOp, Bits, Constant, GateCount, Kinds, Names, Node, NodeId, Parts, Pattern, SegmentId,
-    SegmentText, Window,
-};
+use crate::segment::node::{AggregateOp, Bits, Constant, Kinds, Node, NodeId, Parts, Pattern, Window};
+use crate::segment::plan::{GateCount, Names, SegmentId, SegmentText};
 use crate::segment::score::CheckedScore;
 use crate::segment::{Error, ErrorKind, Kind, Schema, Score, Span};
 use hashbrown::HashMap;

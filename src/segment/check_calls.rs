@@ -4,11 +4,11 @@ use crate::model::Quoted;
 use crate::segment::ast::{self, EventName, Events, Expr, ExprKind, Literal, Path, Step};
 use crate::segment::check::{Checked, Checker, EventScope, Reads, Scope, Type, Typed, part_of};
 use crate::segment::check_facts::FACTS;
-use crate::segment::parse::AGGREGATES;
-use crate::segment::plan::{
+use crate::segment::node::{
     Aggregate, AggregateOp, Bits, Constant, Filter, Kinds, Node, NodeId, PositiveStep, Sequence, Source,
     SourceId, Window,
 };
+use crate::segment::parse::AGGREGATES;
 use crate::segment::version::is_version;
 use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;

@@ -4,7 +4,8 @@ use crate::model::{OWN_EVENTS, Quoted, Value, nearest, own_event};
 use crate::profile::{Fact, Symbol};
 use crate::segment::ast::{Comparison, EventName, Events, Expr, ExprKind, Literal, Path};
 use crate::segment::check::{Checked, Checker, Scope, Type};
-use crate::segment::plan::{Constant, Filter, Kinds, Node, NodeId, SegmentId, SlotId};
+use crate::segment::node::{Constant, Filter, Kinds, Node, NodeId, SlotId};
+use crate::segment::plan::SegmentId;
 use crate::segment::{Error, ErrorKind, Span};
 use std::borrow::Cow;
 

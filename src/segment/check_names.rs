@@ -4,7 +4,7 @@ use crate::model::Quoted;
 use crate::profile::PropertyId;
 use crate::segment::ast::Path;
 use crate::segment::check::{Checked, Checker, EventScope, Scope, Type, Typed};
-use crate::segment::plan::{Node, NodeId};
+use crate::segment::node::{Node, NodeId};
 use crate::segment::schema::EventSchema;
 use crate::segment::{Error, ErrorKind, Schema, Span};
 

@@ -3,7 +3,7 @@
 use crate::model::{ConsentStatus, Instant};
 use crate::profile::kept_consent;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::plan::SlotId;
+use crate::segment::node::SlotId;
 use crate::segment::value::NEVER;
 
 impl Evaluation<'_> {

@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{EventKind, Horizon, PropertyId};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::plan::{Filter, Kinds, Node, NodeId, Parts, SourceId, Window};
+use crate::segment::node::{Filter, Kinds, Node, NodeId, Parts, SourceId, Window};
 use smallvec::SmallVec;
 
 /// The first instant from which on something is there.

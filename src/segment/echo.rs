@@ -4,7 +4,8 @@ use crate::model::{Instant, Object, Value};
 use crate::profile::{Applied, EventKind, Fact, Keep, ProfileStore, UserKey};
 use crate::segment::Transition;
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::plan::{Plan, SegmentId, SlotId};
+use crate::segment::node::SlotId;
+use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::strata::Strata;
 use std::collections::{BTreeMap, BTreeSet};
 

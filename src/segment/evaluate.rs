@@ -7,10 +7,9 @@ use crate::profile::{
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
 use crate::segment::gates::{self, Gate};
+use crate::segment::node::{AggregateOp, Filter, Node, NodeId, SlotId};
 use crate::segment::places::MASK_ROWS;
-use crate::segment::plan::{
-    AggregateOp, ConditionId, EventFilterId, Filter, Node, NodeId, Plan, SegmentId, SlotId,
-};
+use crate::segment::plan::{ConditionId, EventFilterId, Plan, SegmentId};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use crate::segment::version;

@@ -2,10 +2,10 @@
 
 use crate::model::stable_hash;
 use crate::profile::{AffinityRule, EventKind, Keep, Packed, PropertyId, Symbol};
-use crate::segment::plan::{
-    Aggregate, AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Plan, SegmentId, Sequence, SlotId,
-    SourceId, Window,
+use crate::segment::node::{
+    Aggregate, AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Sequence, SlotId, SourceId, Window,
 };
+use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::totals::Total;
 
 /// A hash of each segment and total by names and values, not by numbers: of two plans, segments with equal ones hold for the

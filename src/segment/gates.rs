@@ -2,7 +2,8 @@
 
 use crate::profile::{Packed, Symbols};
 use crate::segment::ast::Comparison;
-use crate::segment::plan::{Node, NodeId, Segment, SegmentId, SlotId};
+use crate::segment::node::{Node, NodeId, SlotId};
+use crate::segment::plan::{Segment, SegmentId};
 use crate::segment::value::Val;
 use hashbrown::HashMap;
 

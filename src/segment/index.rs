@@ -6,7 +6,8 @@ pub(crate) use make::index;
 
 use crate::profile::{AffinityRule, EventKind, Packed, PropertyId, TotalId};
 use crate::segment::gates::{Gate, GateId, Gates};
-use crate::segment::plan::{NodeId, SegmentId, SlotId, SourceId};
+use crate::segment::node::{NodeId, SlotId, SourceId};
+use crate::segment::plan::SegmentId;
 use crate::segment::value::Val;
 use hashbrown::HashMap;
 use std::ops::Range;

@@ -5,7 +5,7 @@ use crate::segment::ast::{Expr, Path};
 use crate::segment::check::{Checked, Checker, Scope, Type};
 use crate::segment::check_names::BUILT_IN;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::plan::{Constant, Node, NodeId, SlotId};
+use crate::segment::node::{Constant, Node, NodeId, SlotId};
 use crate::segment::value::{List, NEVER, Val};
 use crate::segment::{Error, ErrorKind, Span};
 

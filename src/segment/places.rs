@@ -2,7 +2,7 @@
 
 use crate::profile::{EventKind, Packed, PropertyId};
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::plan::{Filter, Kinds, SourceId};
+use crate::segment::node::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
 use crate::segment::window::Span;
 use std::ops::Range;

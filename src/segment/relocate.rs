@@ -2,7 +2,8 @@
 
 use crate::profile::{Packed, Symbol, Symbols};
 use crate::segment::index::index;
-use crate::segment::plan::{Constant, Filter, Node, Plan, SlotId};
+use crate::segment::node::{Constant, Filter, Node, SlotId};
+use crate::segment::plan::Plan;
 use hashbrown::HashMap;
 
 impl Plan {

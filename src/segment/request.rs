@@ -2,7 +2,7 @@
 
 use crate::segment::check::{Checked, Checker, Scope, Type};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::plan::Node;
+use crate::segment::node::Node;
 use crate::segment::value::Val;
 use crate::segment::{Error, ErrorKind, Span};
 

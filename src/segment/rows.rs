@@ -181,8 +181,8 @@ mod tests {
         let room = &mut Vec::new();
         for _ in 0..2_000 {
             let mut edits = BTreeMap::new();
-            for _ in 0..rng.usize(0..4) {
-                let segment = SegmentId(rng.u32(0..20));
+            for _ in 0..rng.usize(0..9) {
+                let segment = SegmentId(rng.u32(0..60));
                 let tag = match rng.u32(0..5) {
                     0 => Tag::BEGAN,
                     1 | 2 => Tag::stay(segment),
@@ -198,14 +198,14 @@ mod tests {
                     None => expected.remove(tag),
                 };
             }
-            for segment in (0..20).map(SegmentId) {
-                for tag in [Tag::BEGAN, Tag::stay(segment), Tag::due(segment)] {
-                    assert_eq!(rows.get(tag), expected.get(&tag).copied());
+            // Asked in order, each cursor goes on from where it was.
+            let (mut stay, mut due) = (0, 0);
+            for segment in (0..60).map(SegmentId) {
+                for (cursor, tag) in [(&mut stay, Tag::stay(segment)), (&mut due, Tag::due(segment))] {
+                    let wanted = expected.get(&tag).copied();
+                    assert_eq!(rows.get(tag), wanted);
+                    assert_eq!(rows.get_from(cursor, tag), wanted);
                 }
-                assert_eq!(
-                    rows.get_from(&mut 0, Tag::stay(segment)),
-                    expected.get(&Tag::stay(segment)).copied()
-                );
             }
             assert_eq!(rows.began(), expected.get(&Tag::BEGAN).copied());
             let of = |due: bool| {

@@ -15,7 +15,7 @@ use crate::segment::ast::{EventName, Expr};
 use crate::segment::build::parsed;
 use crate::segment::check::{Checked, Checker, Reads, Scope, Type, Typed};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::plan::{Bits, Constant, Filter, Node, NodeId, Source, SourceId, Window};
+use crate::segment::node::{Bits, Constant, Filter, Node, NodeId, Source, SourceId, Window};
 use crate::segment::value::{Signal, Slope, Val};
 use crate::segment::{Error, ErrorKind, Span};
 use std::sync::Arc;

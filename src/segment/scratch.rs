@@ -1,7 +1,8 @@
 use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
 use crate::segment::gates::Fact;
+use crate::segment::node::{SlotId, SourceId};
 use crate::segment::places::Mask;
-use crate::segment::plan::{Plan, SegmentId, SlotId, SourceId};
+use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::Edits;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};

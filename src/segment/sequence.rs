@@ -2,7 +2,7 @@
 
 use crate::profile::Row;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::plan::{Sequence, SourceId};
+use crate::segment::node::{Sequence, SourceId};
 use crate::segment::value::NEVER;
 use crate::segment::window::{Motion, Span};
 

@@ -1,7 +1,8 @@
 //! Which running values of the plan that runs an expression beside it can read.
 
 use crate::profile::TotalId;
-use crate::segment::plan::{Filter, Node, NodeId, Plan, Source};
+use crate::segment::node::{Filter, Node, NodeId, Source};
+use crate::segment::plan::Plan;
 use crate::segment::totals::Total;
 
 impl Plan {

@@ -6,7 +6,8 @@ use crate::segment::arena::Arena;
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::measure;
 use crate::segment::maintain::Look;
-use crate::segment::plan::{Aggregate, AggregateOp, Filter, Node, NodeId, Plan, SourceId, Window};
+use crate::segment::node::{Aggregate, AggregateOp, Filter, Node, NodeId, SourceId, Window};
+use crate::segment::plan::Plan;
 use crate::segment::value::Val;
 use smallvec::SmallVec;
 

@@ -3,7 +3,7 @@
 use crate::model::{Geo, Value};
 use crate::profile::{Number, Packed, Symbol, Symbols, Unpacked, compare_int_float};
 use crate::segment::ast::{Comparison, Operator};
-use crate::segment::plan::Constant;
+use crate::segment::node::Constant;
 use crate::segment::version;
 use std::cmp::Ordering;
 use std::rc::Rc;

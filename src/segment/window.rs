@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Row};
 use crate::segment::evaluate::{Evaluation, EventView, Truth};
-use crate::segment::plan::{NodeId, Parts, SourceId, Window};
+use crate::segment::node::{NodeId, Parts, SourceId, Window};
 use crate::segment::value::NEVER;
 use std::ops::Range;
 

@@ -4,10 +4,10 @@ use super::{Asker, Index, KindIndex, Lists, Map, Measure, SlotIndex, Thresholds,
 use crate::profile::{EventKind, Keep, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::gates::Gates;
-use crate::segment::plan::{
-    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, Segment, SegmentId, SlotId, Source, SourceId,
-    Window,
+use crate::segment::node::{
+    AggregateOp, Constant, Filter, Kinds, Node, NodeId, Parts, SlotId, Source, SourceId, Window,
 };
+use crate::segment::plan::{Segment, SegmentId};
 use crate::segment::totals::Total;
 use smallvec::SmallVec;
 
