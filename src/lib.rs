@@ -95,6 +95,7 @@ pub mod model;
 pub mod profile;
 pub mod recommend;
 pub mod segment;
+pub mod storage;
 pub mod trigger;
 
 /// The README's programs are compiled and run with the tests.

@@ -1,9 +1,11 @@
 //! # model: the words all rooms speak
 //! In: nothing; out: [`Instant`], [`Duration`], [`Zone`], [`Value`], [`Message`], ids.
+//! Besides, how state becomes bytes and is read back (`bytes`).
 //! Knows nothing of profiles, segments or storage, and imports no other room. Reads no clock.
 //! Invariants: a [`Float`](Value::Float) that passed [`Message::check`] is finite; an [`Instant`] is
 //! milliseconds in UTC; calendars exist only in [`Zone`].
 
+mod bytes;
 mod consent;
 mod duration;
 mod explanation;
@@ -27,6 +29,7 @@ pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};
 pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
+pub(crate) use bytes::{Bytes, Malformed, Record, record, write_all, write_text};
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;

@@ -1,0 +1,19 @@
+//! # storage: what outlives the process
+//! In: groups of inputs, records of users, checkpoints, all of them sealed. Out: the same after any stop, or an error
+//! that names file and place.
+//! Knows nothing of what the bytes mean; imports only `model`. Reads no clock, starts no thread. The only room that
+//! touches files, all of them through a [`Disk`].
+//!
+//! | file of the folder | what it holds |
+//! | --- | --- |
+//! | `lock` | nothing: who has it locked is the one writer |
+//! | `keys` | a key for each user, at its slot; an erased one is overwritten where it stands |
+//! | `journal-N` | groups of inputs in order, each with a checksum |
+//! | `heap-N` | sealed records, each at the place that the checkpoint names |
+//! | `root` | the checkpoint: where everything is, and up to which input it goes |
+
+mod disk;
+mod error;
+
+pub use disk::{Disk, DiskFile, DiskLock};
+pub use error::{Error, ErrorKind};
