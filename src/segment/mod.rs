@@ -60,6 +60,7 @@ mod sequence;
 mod share_totals;
 mod strata;
 mod subject;
+mod tags;
 mod totals;
 mod value;
 mod version;
@@ -76,6 +77,7 @@ pub use plan::{ConditionId, Plan, PlanBuilder, SegmentId};
 pub use schema::{Kind, Schema};
 pub use score::Score;
 pub use subject::Subject;
+pub use tags::{Pii, Stored, Tags};
 pub use why_not::{Missing, WhyNot};
 
 pub(crate) use candidates::Touch;
