@@ -115,7 +115,7 @@ impl Partition {
         now: Instant,
     ) -> Result<Explanation, Error> {
         self.inquire_segment(user, segment, key, now, |inquiry, found| {
-            let name = &self.store.get(inquiry.user).name;
+            let name = self.store.name(inquiry.user);
             let title = format!("{name} in {segment}{}", in_part(key));
             match (key, found) {
                 // No event has that key.
@@ -133,7 +133,7 @@ impl Partition {
         now: Instant,
     ) -> Result<WhyNot, Error> {
         self.inquire_segment(user, segment, key, now, |inquiry, found| {
-            let name = &self.store.get(inquiry.user).name;
+            let name = self.store.name(inquiry.user);
             match (key, found) {
                 (Some(key), None) => inquiry.nothing_missing(key, name, &segment.into()),
                 (_, found) => inquiry.why_not(found, name, &segment.into()),

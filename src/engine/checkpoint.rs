@@ -33,8 +33,9 @@ impl Partition {
         // A user and a device may have the same id, and are two profiles then.
         let users: BTreeMap<(Arc<str>, bool), User> = self
             .store
-            .iter()
-            .map(|(key, profile)| {
+            .keys()
+            .map(|key| {
+                let profile = self.store.get(key);
                 let memberships: &Memberships = &self.users[key.0 as usize].memberships;
                 let rows = memberships.rows(&self.compiled.plan, &self.store.symbols);
                 let affinities = profile.affinities.iter();

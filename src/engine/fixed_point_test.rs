@@ -159,9 +159,9 @@ fn lines(outcome: &crate::engine::Outcome) -> Vec<String> {
 /// What all expressions say of the state as it is, beside what the engine says.
 fn check(partition: &Partition) {
     let plan = &partition.compiled.plan;
-    let users: Vec<UserKey> = partition.store.iter().map(|(user, _)| user).collect();
+    let users: Vec<UserKey> = partition.store.keys().collect();
     for user in users {
-        let name = partition.store.get(user).name.clone();
+        let name = partition.store.name(user).clone();
         let memberships = &partition.users[user.0 as usize].memberships;
         let evaluation = Evaluation::new(plan, &partition.store, user, partition.clock);
         for (number, segment) in plan.segments.iter().enumerate() {

@@ -43,7 +43,7 @@ impl Partition {
             }
         }
         if due.len() > 1 {
-            due.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+            due.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)));
         }
         for user in due.drain(..) {
             match touched.iter().find(|touched| touched.user == user) {
@@ -58,8 +58,8 @@ impl Partition {
     pub(super) fn settle_all(&mut self, touch: Touch<'_>, now: Instant, outcome: &mut Outcome) {
         self.next_batch(now);
         self.due.clear();
-        let mut users: Vec<UserKey> = self.store.iter().map(|(user, _)| user).collect();
-        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        let mut users: Vec<UserKey> = self.store.keys().collect();
+        users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)));
         for user in users {
             self.look(&Touched { touch, ..Touched::by_time(user) }, now, outcome);
         }

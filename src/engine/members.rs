@@ -66,7 +66,7 @@ impl Partition {
     /// A segment that is not defined.
     pub fn members(&self, segment: &str) -> Result<impl Iterator<Item = &str>, Error> {
         let segment = self.segment_number(segment)?;
-        Ok(self.members_from(segment, UserKey(0)).map(|user| &*self.store.get(user).name))
+        Ok(self.members_from(segment, UserKey(0)).map(|user| &**self.store.name(user)))
     }
 
     fn members_from(&self, segment: SegmentId, first: UserKey) -> impl Iterator<Item = UserKey> {
@@ -139,7 +139,7 @@ impl Iterator for Members {
             let mut users = partition.members_from(segment, first);
             let page: Vec<UserKey> = users.by_ref().take(PAGE).collect();
             let next = page.last().filter(|_| page.len() == PAGE).and_then(|last| last.0.checked_add(1));
-            let names = page.iter().map(|user| partition.store.get(*user).name.clone());
+            let names = page.iter().map(|user| partition.store.name(*user).clone());
             (names.collect(), next.map(UserKey))
         });
         self.next = next;

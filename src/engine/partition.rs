@@ -206,7 +206,7 @@ impl Partition {
     /// The ids of all users, in order. O(users · log users).
     #[must_use]
     pub fn users(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.store.iter().map(|(_, profile)| profile.name.clone()).collect();
+        let mut names: Vec<_> = self.store.keys().map(|user| self.store.name(user).clone()).collect();
         names.sort_unstable();
         names
     }
@@ -379,7 +379,7 @@ impl Partition {
             (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
         };
         if let Some(user) = user {
-            let name = self.store.get(user).name.clone();
+            let name = self.store.name(user).clone();
             self.end_memberships(user, &name, now, outcome);
             self.journeys.forget(user);
             self.models.forget(user);

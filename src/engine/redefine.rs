@@ -154,7 +154,7 @@ impl Partition {
         *self.scratch.get_mut() = Scratch::default();
         self.compiled = Arc::new(compiled);
         self.journey_facts = journey_facts(&self.compiled);
-        self.members.relocate(&moves, &self.compiled.plan, self.store.iter().map(|(user, _)| user));
+        self.members.relocate(&moves, &self.compiled.plan, self.store.keys());
         self.work_out_totals(&totals, now);
         if drops {
             self.store.prune(now);
@@ -177,7 +177,7 @@ impl Partition {
         if new.is_empty() {
             return;
         }
-        for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+        for user in self.store.keys().collect::<Vec<_>>() {
             let mut look = Look {
                 plan: &compiled.plan,
                 store: &mut self.store,
@@ -202,7 +202,7 @@ impl Partition {
     ) {
         // Whoever is due at this instant is looked at with the others, or alone.
         let mut users: Vec<UserKey> = if moves.are_none() {
-            for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+            for user in self.store.keys().collect::<Vec<_>>() {
                 self.move_user(user, old, moves, now, outcome);
             }
             self.next_batch(now);
@@ -210,9 +210,9 @@ impl Partition {
         } else {
             self.next_batch(now);
             self.due.clear();
-            self.store.iter().map(|(user, _)| user).collect()
+            self.store.keys().collect()
         };
-        users.sort_by(|a, b| self.store.get(*a).name.cmp(&self.store.get(*b).name));
+        users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)));
         if moves.are_none() {
             self.write_stays(now);
         }
@@ -230,7 +230,7 @@ impl Partition {
 
     /// Writes down when stays began, for everybody, where expressions have come to ask for that.
     fn write_stays(&mut self, now: Instant) {
-        for user in self.store.iter().map(|(user, _)| user).collect::<Vec<_>>() {
+        for user in self.store.keys().collect::<Vec<_>>() {
             self.write_stays_of(user, now);
         }
     }
@@ -248,7 +248,7 @@ impl Partition {
         now: Instant,
         outcome: &mut Outcome,
     ) {
-        let name = &self.store.get(user).name.clone();
+        let name = &self.store.name(user).clone();
         let (old, new) = (&old.plan, &self.compiled.plan);
         let of = Move { old, new, moves, name, now };
         let memberships = &mut self.users[user.0 as usize].memberships;

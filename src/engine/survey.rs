@@ -85,11 +85,11 @@ impl Surveyor {
         let aside = expression.on(&partition.compiled.ground()).map_err(Error::Expression)?;
         let plan = aside.plan.beside(&partition.compiled.plan, &partition.store.symbols);
         let mut seen = 0;
-        for (user, profile) in partition.store.iter_from(self.next).take(PAGE_USERS) {
+        for user in partition.store.keys_from(self.next).take(PAGE_USERS) {
             let inquiry = Inquiry::new(&aside, &plan, &partition.store, user, now);
             if inquiry.holds() {
                 self.progress.matching += 1;
-                self.note(&profile.name);
+                self.note(partition.store.name(user));
             }
             self.covered_since = self.covered_since.max(inquiry.covered_since());
             self.next = UserKey(user.0 + 1);
@@ -97,7 +97,7 @@ impl Surveyor {
         }
         self.progress.done += seen;
         self.progress.total = partition.user_count().max(self.progress.done);
-        self.complete = partition.store.iter_from(self.next).next().is_none();
+        self.complete = partition.store.keys_from(self.next).next().is_none();
         Ok(())
     }
 

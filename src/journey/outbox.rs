@@ -153,7 +153,7 @@ impl Outbox {
             waiting.leased = Some(until);
             waiting.action.attempt = waiting.action.attempt.saturating_add(1);
             // The name may be another one since: a visitor who signed in.
-            waiting.action.user = store.get(*user).name.clone();
+            waiting.action.user = store.name(*user).clone();
             actions.push(waiting.action.clone());
             self.leases.insert((until, number), id);
         }

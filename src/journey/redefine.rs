@@ -149,7 +149,7 @@ impl Journeys {
             (&a.name, a.has_user_id).cmp(&(&b.name, b.has_user_id))
         });
         for user in &touched {
-            let mut log = Log { plan: moves.old, counts, notes, user: &store.get(*user).name, now };
+            let mut log = Log { plan: moves.old, counts, notes, user: store.name(*user), now };
             let mut known = users.get_mut(user);
             let mut ended: Vec<Instance> = match &mut known {
                 Some(known) => known.instances.extract_if(.., |instance| leaves(instance)).collect(),

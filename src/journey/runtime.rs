@@ -195,7 +195,7 @@ impl Journeys {
 
     fn log<'a>(&'a mut self, cx: &'a Context<'_>, user: UserKey, notes: &'a mut Vec<Note>) -> Log<'a> {
         let Journeys { plan, counts, .. } = self;
-        Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now }
+        Log { plan, counts, notes, user: cx.store.name(user), now: cx.now }
     }
 
     /// Why a user may not enter, if so. What costs most comes last.
@@ -223,7 +223,7 @@ impl Journeys {
     fn enter(&mut self, cx: &Context<'_>, user: UserKey, entry: Entry<'_>, notes: &mut Vec<Note>) {
         let refused = self.refuses(cx, user, &entry);
         let Journeys { plan, users, past, outbox, counts, .. } = self;
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let Entry { journey, key, at, event } = entry;
         if let Some(reason) = refused {
             return log.note(journey, &key, None, What::Refused { reason });
@@ -256,7 +256,7 @@ impl Journeys {
             let key = key.cloned().unwrap_or_default();
             past.exit(user, journey, &key, (at, false), cx.now, plan);
         }
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut known = users.get_mut(&user);
         if let Some(known) = &mut known {
             let leaves = |instance: &mut Instance| exit.ends(instance.journey, instance.key.value());
@@ -292,7 +292,7 @@ impl Journeys {
         let Journeys { plan, users, past, outbox, counts, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;
-        let log = Log { plan, counts, notes, user: &cx.store.get(user).name, now: cx.now };
+        let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
             known.instances.extract_if(.., |instance| instance.due <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -334,7 +334,7 @@ impl Journeys {
             let by = moved.get(usize::from(instance.journey)).copied().unwrap_or(0);
             instance.entry = instance.entry.saturating_add(by);
         }
-        let mut log = Log { plan, counts, notes, user: &cx.store.get(into).name, now: cx.now };
+        let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
         for ended in users.entry(into).or_default().absorb(other) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
         }

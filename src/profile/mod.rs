@@ -15,6 +15,7 @@ mod keep;
 mod number;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod profiles;
 mod record;
 mod redefine;
 mod rings;

@@ -17,7 +17,7 @@ impl ProfileStore {
     /// Keeps the events that were noted, from a place on, as far as definitions look back at them.
     pub(super) fn keep_events(&mut self, user: UserKey, from: usize, now: Instant, out: &Applied) {
         let Self { keep, symbols, profiles, rings, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         let mut moved = false;
         for (kind, start) in &out.events[from..] {
             let keep_kind = keep.kind(*kind);
@@ -89,7 +89,7 @@ impl ProfileStore {
         out: &mut Applied,
     ) {
         let Self { symbols, profiles, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         let new = Attribute { value: symbols.pack(value), name: symbols.intern(name), written: at };
         profile.attributes.put(new, symbols, &mut out.attributes);
     }
@@ -105,7 +105,7 @@ impl ProfileStore {
     /// Drops facts that hold no longer and follow from other state, so that their names cost nothing.
     pub(crate) fn drop_ended_facts(&mut self, user: UserKey) {
         let Self { symbols, profiles, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         profile.attributes.drop_derived(false, symbols);
     }
 

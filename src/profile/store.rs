@@ -1,9 +1,10 @@
-use crate::model::{Body, Duration, Ids, Instant, Message, Object, Pages, Value, Zone};
+use crate::model::{Body, Duration, Ids, Instant, Message, Object, Value, Zone};
 use crate::profile::affinity::Touch;
 use crate::profile::facts::{Fact, consent_value};
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
+use crate::profile::profiles::Profiles;
 use crate::profile::redefine::{Moves, NewKeep};
 use crate::profile::{
     AffinityRule, Attributes, EventKind, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
@@ -25,8 +26,7 @@ pub(crate) struct ProfileStore {
     pub(crate) zones: Zones,
     session_gap: Duration,
     timezone: Symbol,
-    pub(super) profiles: Pages<Option<Profile>>,
-    free: Vec<u32>,
+    pub(crate) profiles: Profiles,
     ids: IdTable,
     /// Of users with long histories.
     pub(super) rings: HashMap<UserKey, Rings, ahash::RandomState>,
@@ -101,8 +101,7 @@ impl ProfileStore {
             zones: Zones::new(zone),
             session_gap,
             timezone,
-            profiles: Pages::default(),
-            free: Vec::new(),
+            profiles: Profiles::default(),
             ids: IdTable::default(),
             rings: HashMap::default(),
             world: Attributes::default(),
@@ -115,15 +114,15 @@ impl ProfileStore {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.profiles.len() - self.free.len()
+        self.profiles.len()
     }
 
     pub(crate) fn get(&self, user: UserKey) -> &Profile {
-        self.profiles[user.0 as usize].as_ref().expect("a user key is dropped with its profile")
+        self.profiles.get(user)
     }
 
     pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
-        self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile")
+        self.profiles.get_mut(user)
     }
 
     /// Which rows of a user's history belong to which source, where that is worked out.
@@ -153,22 +152,19 @@ impl ProfileStore {
         self.ids.owner(IdKind::Anonymous, id)
     }
 
+    /// The id that outputs show.
+    pub(crate) fn name(&self, user: UserKey) -> &Arc<str> {
+        self.profiles.name(user)
+    }
+
     /// The profiles from a key on, in the order of their keys.
-    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> {
-        (first.0..self.profiles.len() as u32)
-            .map(UserKey)
-            .filter(|user| self.profiles[user.0 as usize].is_some())
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> + '_ {
+        self.profiles.keys_from(first)
     }
 
     /// All profiles, in the order of their keys.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (UserKey, &Profile)> {
-        self.profiles.iter().enumerate().filter_map(|(i, p)| Some((UserKey(i as u32), p.as_ref()?)))
-    }
-
-    /// The profiles from a key on, in the order of their keys.
-    pub(crate) fn iter_from(&self, first: UserKey) -> impl Iterator<Item = (UserKey, &Profile)> {
-        let keys = first.0 as usize..self.profiles.len();
-        keys.filter_map(|i| Some((UserKey(i as u32), self.profiles[i].as_ref()?)))
+    pub(crate) fn keys(&self) -> impl Iterator<Item = UserKey> + '_ {
+        self.profiles.keys_from(UserKey(0))
     }
 
     /// The ids of a profile, with what they are.
@@ -218,16 +214,7 @@ impl ProfileStore {
         }
         let name: Arc<str> = id.into();
         let profile = Profile::new(name.clone(), kind == IdKind::User, now);
-        let user = match self.free.pop() {
-            Some(number) => UserKey(number),
-            None => {
-                self.profiles.push(None);
-                UserKey(
-                    u32::try_from(self.profiles.len() - 1).expect("profiles exceed any memory before this"),
-                )
-            }
-        };
-        self.profiles[user.0 as usize] = Some(profile);
+        let user = self.profiles.add(profile);
         self.own(user, kind, name);
         Resolved { user, is_new: true, absorbed: None, switched: None }
     }
@@ -256,14 +243,11 @@ impl ProfileStore {
         match weak {
             // Rule 2: absorbed by the user's.
             Some(weak) if weak != user && !self.get(weak).has_user_id => {
-                let absorbed =
-                    self.profiles[weak.0 as usize].take().expect("the table of ids points to profiles");
-                self.free.push(weak.0);
+                let absorbed = self.profiles.remove(weak);
                 let name = absorbed.name.clone();
                 let numbers = absorbed.ids.clone();
                 let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
-                let profile =
-                    self.profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+                let profile = self.profiles.get_mut(user);
                 self.rings.remove(&weak);
                 self.rings.remove(&user);
                 profile.absorb(absorbed, &keep, &rules, gap, &mut self.symbols);
@@ -307,7 +291,7 @@ impl ProfileStore {
     ) {
         self.begin(at, out);
         let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         profile.first_seen = profile.first_seen.min(at);
         profile.last_seen = profile.last_seen.max(at);
         if let Some((event, properties)) = message.event() {
@@ -368,7 +352,7 @@ impl ProfileStore {
     /// Adds events to a user's totals, in order.
     pub(crate) fn note_totals(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
         let Self { keep, symbols, profiles, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         for (id, event) in notes {
             profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
         }
@@ -383,7 +367,7 @@ impl ProfileStore {
     ) -> Option<(Symbol, Packed)> {
         let mut changed = Vec::new();
         let Self { keep, symbols, profiles, .. } = self;
-        let profile = profiles[user.0 as usize].as_mut().expect("a user key is dropped with its profile");
+        let profile = profiles.get_mut(user);
         profile.attributes.set(name, value, profile.last_seen, keep, symbols, &mut changed);
         let (name, before) = changed.pop()?;
         symbols.release(before);
@@ -414,7 +398,7 @@ impl ProfileStore {
             .iter()
             .filter_map(|(name, declared)| Some((symbols.get(name)?, *declared)))
             .collect();
-        for profile in profiles.iter_mut().flatten() {
+        for profile in profiles.iter_mut() {
             if prunes {
                 // What the old definitions see no longer goes, so that what stays does not depend on when that was
                 // looked at last.
@@ -440,7 +424,7 @@ impl ProfileStore {
     /// Drops all events that no definition can see any more. O(all that is kept).
     pub(crate) fn prune(&mut self, now: Instant) {
         let Self { keep, symbols, profiles, .. } = self;
-        for profile in profiles.iter_mut().flatten() {
+        for profile in profiles.iter_mut() {
             profile.history.prune(now, &profile.session, keep, symbols);
         }
     }
@@ -462,8 +446,7 @@ impl ProfileStore {
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
     pub(crate) fn forget(&mut self, user: UserKey) -> Arc<str> {
-        let profile = self.profiles[user.0 as usize].take().expect("a user key is dropped with its profile");
-        self.free.push(user.0);
+        let profile = self.profiles.remove(user);
         self.rings.remove(&user);
         profile.ids.iter().for_each(|number| self.ids.remove(*number));
         let name = profile.name.clone();

@@ -456,7 +456,7 @@ impl Look<'_> {
         self.changes.push(Change {
             id: segment,
             at: self.now,
-            user: self.store.get(self.user).name.clone(),
+            user: self.store.name(self.user).clone(),
             segment: self.plan.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| self.store.symbols.value(key)),
             transition,

@@ -1,0 +1,133 @@
+use crate::model::Pages;
+use crate::profile::{Profile, UserKey};
+use std::sync::Arc;
+
+/// Profiles by number: in memory, or away with only the name left.
+///
+/// Whoever is away has to come back before anything but the name is asked for; the engine sees to that.
+///
+/// Invariants: 1. a number is in `free` exactly where its slot is. 2. who is away or not never shows in a result.
+#[derive(Debug, Default)]
+pub(crate) struct Profiles {
+    slots: Pages<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Free,
+    Here(Box<Profile>),
+    /// The name that outputs show and users are ordered by.
+    Away(Arc<str>),
+}
+
+const DROPPED: &str = "a user key is dropped with its profile";
+const AWAY: &str = "a user comes back before anybody looks";
+
+impl Profiles {
+    /// How many profiles there are, here or away.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// One more than the highest number that was ever given.
+    pub(crate) fn numbers(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    pub(crate) fn get(&self, user: UserKey) -> &Profile {
+        match &self.slots[user.0 as usize] {
+            Slot::Here(profile) => profile,
+            _ => unreachable!("{AWAY}"),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
+        match self.slots.get_mut(user.0 as usize) {
+            Some(Slot::Here(profile)) => profile,
+            _ => unreachable!("{AWAY}"),
+        }
+    }
+
+    /// The id that outputs show.
+    pub(crate) fn name(&self, user: UserKey) -> &Arc<str> {
+        match &self.slots[user.0 as usize] {
+            Slot::Here(profile) => &profile.name,
+            Slot::Away(name) => name,
+            Slot::Free => unreachable!("{DROPPED}"),
+        }
+    }
+
+    /// Whether there is a profile of that number, here or away.
+    pub(crate) fn is_there(&self, user: UserKey) -> bool {
+        (user.0 as usize) < self.slots.len() && !matches!(self.slots[user.0 as usize], Slot::Free)
+    }
+
+    pub(crate) fn is_here(&self, user: UserKey) -> bool {
+        (user.0 as usize) < self.slots.len() && matches!(self.slots[user.0 as usize], Slot::Here(_))
+    }
+
+    /// The numbers of all profiles from one on, in order.
+    pub(crate) fn keys_from(&self, first: UserKey) -> impl Iterator<Item = UserKey> + '_ {
+        (first.0..self.numbers()).map(UserKey).filter(|user| self.is_there(*user))
+    }
+
+    /// All profiles that are here, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Profile> {
+        self.slots.iter_mut().filter_map(|slot| match slot {
+            Slot::Here(profile) => Some(&mut **profile),
+            _ => None,
+        })
+    }
+
+    /// Gives a new profile a number: that of the last one that went, or the next.
+    pub(crate) fn add(&mut self, profile: Profile) -> UserKey {
+        let slot = Slot::Here(Box::new(profile));
+        if let Some(number) = self.free.pop() {
+            self.slots[number as usize] = slot;
+            return UserKey(number);
+        }
+        self.slots.push(slot);
+        let number = u32::try_from(self.slots.len() - 1);
+        UserKey(number.expect("profiles exceed any memory before this"))
+    }
+
+    /// Takes a profile out for good. Its number is given again.
+    pub(crate) fn remove(&mut self, user: UserKey) -> Profile {
+        match std::mem::replace(&mut self.slots[user.0 as usize], Slot::Free) {
+            Slot::Here(profile) => {
+                self.free.push(user.0);
+                *profile
+            }
+            _ => unreachable!("{AWAY}"),
+        }
+    }
+
+    /// Takes a profile out of memory for a time.
+    pub(crate) fn send_away(&mut self, user: UserKey) -> Profile {
+        let name = self.get(user).name.clone();
+        match std::mem::replace(&mut self.slots[user.0 as usize], Slot::Away(name)) {
+            Slot::Here(profile) => *profile,
+            _ => unreachable!("{AWAY}"),
+        }
+    }
+
+    /// Puts a profile back that was away.
+    pub(crate) fn bring_back(&mut self, user: UserKey, profile: Profile) {
+        debug_assert!(matches!(self.slots[user.0 as usize], Slot::Away(_)));
+        self.slots[user.0 as usize] = Slot::Here(Box::new(profile));
+    }
+
+    /// Makes those that a checkpoint names, all of them away. `names` are by number, none where it is free; `free` is in
+    /// the order in which numbers came free.
+    pub(crate) fn restore(names: impl Iterator<Item = Option<Arc<str>>>, free: Vec<u32>) -> Profiles {
+        let mut slots = Pages::default();
+        names.for_each(|name| slots.push(name.map_or(Slot::Free, Slot::Away)));
+        Profiles { slots, free }
+    }
+
+    /// Numbers that come next, the last one first.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.free
+    }
+}
