@@ -4,7 +4,7 @@
 use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
-use crate::journey::JourneyPlan;
+use crate::journey::{JourneyPlan, Permits};
 use crate::segment::{Fingerprints, Ground, Plan, Schema, Score, SegmentText, fingerprints};
 use hashbrown::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -62,6 +62,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
         templates.iter().map(|template| (&*template.name, reads_event(template))).collect();
     let (mut journey_plan, mut problems) =
         JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
+    journey_plan.permits = Permits::of(&definitions.schema.facts);
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
     let mut errors = Vec::new();

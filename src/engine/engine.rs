@@ -1,7 +1,7 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
 use crate::engine::redefine::Successor;
-use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
+use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended, Refusal};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
@@ -236,6 +236,12 @@ impl Engine {
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.partition.read().journey_counts()
+    }
+
+    /// How many events were not kept, by why. See [`Partition::refused`].
+    #[must_use]
+    pub fn refused(&self) -> Vec<(Refusal, u64)> {
+        self.partition.read().refused()
     }
 
     /// How full the outbox is, and how often the host said something of an action in vain.

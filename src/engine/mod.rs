@@ -8,6 +8,7 @@
 
 mod ask;
 mod checkpoint;
+mod consent;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
@@ -26,6 +27,6 @@ mod survey;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use members::Members;
-pub use outcome::{Acknowledgement, Outcome};
+pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};

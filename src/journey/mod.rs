@@ -29,6 +29,7 @@ mod key;
 mod note;
 mod outbox;
 mod past;
+mod permit;
 mod reason;
 mod redefine;
 mod run;
@@ -45,6 +46,7 @@ pub use reason::Reason;
 
 pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
+pub(crate) use permit::Permits;
 pub(crate) use runtime::Journeys;
 
 /// How late an event may be and still begin a journey.

@@ -34,6 +34,12 @@ pub enum Reason {
     ExpiresInQuietHours,
     /// Not sent: the user has had as many messages as a cap allows.
     Cap,
+    /// Not sent: the user does not agree to its purpose.
+    NoConsent,
+    /// Not sent: the user does not want it by this channel.
+    Unsubscribed,
+    /// Not sent: what is known of the user is not to be processed.
+    Restricted,
     /// Not sent: its template cannot be rendered for this user.
     Template,
     /// Not sent: the journey was left while the action waited in the outbox.
@@ -44,7 +50,7 @@ pub enum Reason {
     ExpiredInOutbox,
     /// Not sent: the host reports that it failed.
     Failed,
-    /// Not sent: the host reports that the user cannot be reached.
+    /// Not sent: the user has no address in the channel, or the host reports that the user cannot be reached.
     Unreachable,
     /// Not sent: the host chose not to.
     Suppressed,
@@ -76,6 +82,9 @@ impl fmt::Display for Reason {
             Reason::Expired => "expired",
             Reason::ExpiresInQuietHours => "expires in quiet hours",
             Reason::Cap => "cap",
+            Reason::NoConsent => "no_consent",
+            Reason::Unsubscribed => "unsubscribed",
+            Reason::Restricted => "restricted",
             Reason::Template => "its template cannot be rendered",
             Reason::Left => "left before",
             Reason::StartedOver => "started over before",

@@ -106,6 +106,11 @@ pub enum Body {
     },
     /// Says what the user agrees to.
     Consent(Consent),
+    /// Keeps what is known of the user, and processes it no longer; or processes it again.
+    Restrict {
+        /// Whether it is kept only, from now on.
+        restricted: bool,
+    },
     /// Sets facts for everyone, about no user; null unsets.
     World {
         /// The facts by name.
@@ -194,6 +199,12 @@ impl Message {
         Message::new(ids, Body::Consent(consent))
     }
 
+    /// Restricts the processing of what is known of the user, or lifts that.
+    #[must_use]
+    pub fn restrict(ids: impl Into<Ids>, restricted: bool) -> Message {
+        Message::new(ids, Body::Restrict { restricted })
+    }
+
     /// Sets facts for everyone, each by [`with`](Message::with): a sale, a rate, the weather.
     #[must_use]
     pub fn world() -> Message {
@@ -216,7 +227,11 @@ impl Message {
             | Body::Identify { traits: fields }
             | Body::Group { traits: fields, .. }
             | Body::World { values: fields } => fields.set(name, value),
-            Body::Alias { .. } | Body::List { .. } | Body::Consent(_) | Body::Forget => {}
+            Body::Alias { .. }
+            | Body::List { .. }
+            | Body::Consent(_)
+            | Body::Restrict { .. }
+            | Body::Forget => {}
         }
         self
     }
@@ -320,7 +335,7 @@ impl Message {
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),
-            Body::Forget => (&self.context, "context"),
+            Body::Restrict { .. } | Body::Forget => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
             check_string(id, "messageId", &mut bytes)?;
@@ -433,8 +448,8 @@ pub enum MessageErrorKind {
         /// What was there.
         found: &'static str,
     },
-    /// The `type` is not one of the ten.
-    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, list, consent, world and forget{}",
+    /// The `type` is not one of the eleven.
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, list, consent, restrict, world and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {
         /// What was there.

@@ -26,6 +26,10 @@ impl Attributes {
         }
     }
 
+    pub(crate) fn find(&self, name: Symbol) -> Option<&Attribute> {
+        self.0.binary_search_by_key(&name, |a| a.name).ok().map(|place| &self.0[place])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Attribute> {
         self.0.iter()
     }

@@ -8,6 +8,7 @@
 
 mod affinity;
 mod attributes;
+mod consent;
 mod facts;
 mod history;
 mod identity;
@@ -30,7 +31,8 @@ pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
-pub(crate) use facts::{Fact, kept_consent};
+pub(crate) use consent::Agreement;
+pub(crate) use facts::Fact;
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};

@@ -1,5 +1,6 @@
 use crate::model::{Consent, Instant, Value};
-use crate::profile::{Fact, IdKind, Profile, ProfileStore, UserKey, kept_consent};
+use crate::profile::facts::kept_consent;
+use crate::profile::{Fact, IdKind, Profile, ProfileStore, UserKey};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,9 @@ pub struct UserProfile {
     pub lists: Vec<String>,
     /// What it agrees to, in order of purpose and channel; with what has expired.
     pub consents: Vec<ConsentRecord>,
+    /// Whether what is kept of it is not to be processed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
     /// What models say of it, by name.
     pub predictions: BTreeMap<String, Value>,
     /// The variant that was shown last, by placement.
@@ -109,6 +113,7 @@ impl ProfileStore {
             attributes: BTreeMap::new(),
             lists: Vec::new(),
             consents: Vec::new(),
+            restricted: false,
             predictions: BTreeMap::new(),
             variants: BTreeMap::new(),
             events: profile.history.rows().iter().map(|row| self.event(profile, *row)).collect(),
@@ -130,6 +135,7 @@ impl ProfileStore {
                         at: attribute.written,
                     }));
                 }
+                Some(Fact::Restricted) => user_profile.restricted = true,
                 Some(Fact::Prediction(name)) => drop(user_profile.predictions.insert(name.to_owned(), value)),
                 Some(Fact::Variant(placement)) => {
                     drop(user_profile.variants.insert(placement.to_owned(), value));
