@@ -16,7 +16,7 @@ pub(crate) struct Compiled {
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: Arc<DecisionPlan>,
     /// What the plan was made of: expressions that are asked once are compiled against it.
-    schema: Arc<Schema>,
+    pub(crate) schema: Arc<Schema>,
     texts: Arc<[SegmentText]>,
     lifecycle: Arc<[Box<str>]>,
     scores: Arc<[Score]>,

@@ -12,6 +12,7 @@ mod consent;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
@@ -26,6 +27,7 @@ mod survey;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
+pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
 pub use members::Members;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};

@@ -76,6 +76,19 @@ pub enum Delivery {
     Suppressed,
 }
 
+impl Delivery {
+    /// All of them, in order.
+    pub(crate) const ALL: [Delivery; 7] = [
+        Delivery::Sent,
+        Delivery::Delivered,
+        Delivery::Opened,
+        Delivery::Clicked,
+        Delivery::Failed,
+        Delivery::Unreachable,
+        Delivery::Suppressed,
+    ];
+}
+
 /// What an acknowledgement did.
 ///
 /// ```

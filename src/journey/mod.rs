@@ -25,6 +25,7 @@ mod definition;
 mod flow;
 mod gate;
 mod instance;
+mod kept;
 mod key;
 mod note;
 mod outbox;
@@ -41,6 +42,7 @@ pub use action::{Acknowledged, Action, Delivery, OutboxStats};
 pub use definition::{
     Branch, Cap, CapPeriod, Class, DeliveryPolicy, Enter, Journey, Reentry, Step, StepAction, Trigger,
 };
+pub use kept::{JourneyStay, MessageKept};
 pub use note::{Note, What};
 pub use reason::Reason;
 

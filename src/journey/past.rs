@@ -62,6 +62,11 @@ impl Past {
         *entries
     }
 
+    /// How often a user has entered a journey, where that is remembered.
+    pub(crate) fn entries_of(&self, user: UserKey, journey: JourneyNo) -> Option<u32> {
+        self.entries.get(&(user, journey)).copied()
+    }
+
     /// Why the past forbids an entry, if it does.
     pub(crate) fn refuses(
         &self,

@@ -179,6 +179,11 @@ impl CoVisitation {
         }
     }
 
+    /// What a user did in the last session, newest first.
+    pub(crate) fn recent_items(&self, user: u32) -> impl Iterator<Item = (ItemId, Action)> + '_ {
+        self.recent.get(user).into_iter().flat_map(|recent| recent.iter())
+    }
+
     /// `C[from,to] += amount`
     fn add(&mut self, from: ItemId, to: ItemId, amount: f64) {
         let kept = amount as f32;
