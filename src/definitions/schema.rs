@@ -294,7 +294,24 @@ impl Names {
             let message = format!("the event {} has no property {}", Quoted(event), Quoted(property));
             node.report().add(node.place(), message, help);
         }
+        self.check_shown(node, event, property);
         kind
+    }
+
+    /// Reports a property that is not kept, or whose values may not be shown: keys are shown, and so is what models
+    /// have learned.
+    pub(super) fn check_shown(&self, node: &Node<'_>, event: &str, property: &str) {
+        let tags = self.schema.property_tags(event, property);
+        let name = Quoted(property);
+        if tags.stored == Stored::Drop {
+            node.error_help(
+                format!("{name} is not kept (`store = \"drop\"`)"),
+                "keep it as a hash: `store = \"hash\"`",
+            );
+        } else if tags.is_hidden() {
+            let message = format!("{name} is direct personal data, and this would show it");
+            node.error_help(message, "keep it as a hash: `store = \"hash\"`");
+        }
     }
 
     fn check_affinity(&self, node: &Node<'_>) {

@@ -85,7 +85,7 @@ impl fmt::Debug for Written {
 }
 
 /// What events over all time add up to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RunningValue {
     /// `count`, `sum`, `avg`, `min`, `max`, `first` or `last`.
@@ -102,6 +102,14 @@ pub struct RunningValue {
     /// The instant of the event that the value is of, where it is of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
+}
+
+impl fmt::Debug for RunningValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RunningValue");
+        shown.field("aggregate", &self.aggregate).field("events", &self.events);
+        shown.field("properties", &self.properties).finish_non_exhaustive()
+    }
 }
 
 /// A value of a property that a user is drawn to.

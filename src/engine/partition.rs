@@ -16,6 +16,7 @@ use crate::trigger::TimingWheel;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
@@ -45,7 +46,6 @@ use std::sync::Arc;
 /// assert_eq!(outcome.changes[0].at, now + Duration::days(7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
     pub(super) settings: Settings,
@@ -78,6 +78,15 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+}
+
+/// Shows how far it has come, and nothing of what it knows.
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Partition");
+        shown.field("clock", &self.clock).field("sequence", &self.sequence);
+        shown.field("users", &self.user_count()).finish_non_exhaustive()
+    }
 }
 
 /// What hangs on a profile.
@@ -160,6 +169,8 @@ impl Partition {
     /// even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
+        let minimiser = self.compiled.minimiser.clone();
+        let message = &*minimiser.minimise(message);
         self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);

@@ -1,15 +1,17 @@
 //! What journeys and the outbox hold of one user, for whoever asks for all that is kept.
 
 use crate::journey::compile::JourneyNo;
+use crate::journey::instance::Instance;
 use crate::journey::outbox::Held;
 use crate::journey::{Delivery, Journeys};
 use crate::model::{Instant, Object, Value};
 use crate::profile::UserKey;
 use serde::Serialize;
+use std::fmt;
 use std::sync::Arc;
 
 /// A journey that a user is in.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JourneyStay {
     /// Its name.
@@ -26,6 +28,15 @@ pub struct JourneyStay {
     /// The properties of the event that began it, where a template reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<Object>,
+}
+
+/// Shows where the user stands, and not what began it.
+impl fmt::Debug for JourneyStay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("JourneyStay");
+        shown.field("journey", &self.journey).field("key", &self.key).field("step", &self.step);
+        shown.field("entered", &self.entered).field("due", &self.due).finish_non_exhaustive()
+    }
 }
 
 /// A message to a user that waits, or of which is known what became.
@@ -52,8 +63,8 @@ pub struct MessageKept {
 }
 
 /// Shows what became of it, and not what it says.
-impl std::fmt::Debug for MessageKept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for MessageKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("MessageKept");
         shown.field("id", &self.id).field("journey", &self.journey).field("step", &self.step);
         shown.field("at", &self.at).field("answers", &self.answers).finish_non_exhaustive()
@@ -64,9 +75,9 @@ impl Journeys {
     /// The journeys that a user is in, by journey and key.
     pub(crate) fn stays_of(&self, user: UserKey) -> Vec<JourneyStay> {
         let Some(known) = self.users.get(&user) else { return Vec::new() };
-        let mut instances: Vec<_> = known.instances.iter().collect();
+        let mut instances: Vec<&Instance> = known.instances.iter().collect();
         instances.sort_by(|a, b| (a.journey, &a.key, a.entry).cmp(&(b.journey, &b.key, b.entry)));
-        let stay = |instance: &&crate::journey::instance::Instance| {
+        let stay = |instance: &&Instance| {
             let journey = &self.plan.journeys[usize::from(instance.journey)];
             JourneyStay {
                 journey: journey.name.clone(),

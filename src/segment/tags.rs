@@ -1,7 +1,10 @@
 //! How little is kept of a value, and who may see it.
 
 use crate::model::{Duration, HashKey};
+use crate::profile::Hidden;
 use crate::segment::Schema;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the schema says of an attribute or a property beside its kind.
 ///
@@ -84,6 +87,20 @@ impl Schema {
         }
         let prefix = self.prefix_tags.iter().find(|(prefix, _)| name.starts_with(&***prefix));
         prefix.map(|(_, tags)| *tags).unwrap_or_default()
+    }
+
+    /// The names of what is shown to nobody.
+    pub(crate) fn hidden(&self) -> Hidden {
+        let names = |tags: &BTreeMap<Box<str>, Tags>| -> BTreeSet<Box<str>> {
+            tags.iter().filter(|(_, tags)| tags.is_hidden()).map(|(name, _)| name.clone()).collect()
+        };
+        let is_shown = |name: &&Box<str>| !self.attribute_tags(name).is_hidden();
+        Hidden {
+            attributes: names(&self.attribute_tags),
+            prefixes: names(&self.prefix_tags),
+            shown: self.attributes.keys().filter(is_shown).cloned().collect(),
+            properties: self.events.values().flat_map(|event| names(&event.tags)).collect(),
+        }
     }
 
     /// What is said of a property of an event.
