@@ -4,7 +4,7 @@ use crate::profile::facts::{Fact, consent_value};
 use crate::profile::identity::{IdKind, IdTable, IdentityError};
 use crate::profile::keep::Source;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::profiles::Profiles;
+use crate::profile::profiles::{Away, Profiles};
 use crate::profile::redefine::{Moves, NewKeep};
 use crate::profile::{
     AffinityRule, Attributes, EventKind, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
@@ -167,9 +167,41 @@ impl ProfileStore {
         self.profiles.keys_from(UserKey(0))
     }
 
-    /// The ids of a profile, with what they are.
-    pub(crate) fn ids_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (IdKind, &'a str)> {
-        profile.ids.iter().map(|number| self.ids.entry(*number))
+    /// The ids of a profile, with what they are, also while it is away.
+    pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
+        self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
+    }
+
+    /// Takes a profile out of memory for a time; its name and ids stay.
+    pub(crate) fn send_away(&mut self, user: UserKey) {
+        self.rings.remove(&user);
+        self.profiles.send_away(user).release(&mut self.symbols);
+    }
+
+    /// Puts a profile back as it was.
+    pub(crate) fn bring_back(&mut self, user: UserKey, profile: Profile) {
+        self.profiles.bring_back(user, profile);
+        self.refresh_zone(user);
+    }
+
+    /// Makes those users that a checkpoint names, all of them away, each with its name and ids.
+    pub(crate) fn restore(
+        &mut self,
+        users: impl Iterator<Item = Option<(Arc<str>, Vec<(IdKind, Box<str>)>)>>,
+        free: Vec<u32>,
+    ) {
+        let mut number = 0;
+        let ids = &mut self.ids;
+        let users = users.map(|user| {
+            let owner = UserKey(number);
+            number += 1;
+            let (name, own) = user?;
+            // A name and the id that it comes from are one text.
+            let text = |id: Box<str>| if *id == *name { name.clone() } else { id.into() };
+            let ids = own.into_iter().map(|(kind, id)| ids.insert(kind, text(id), owner)).collect();
+            Some(Away { name, ids })
+        });
+        self.profiles = Profiles::restore(users, free);
     }
 
     /// Whether a message may have the ids it has; changes nothing.
