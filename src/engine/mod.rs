@@ -15,6 +15,7 @@ mod facts;
 #[cfg(test)]
 mod fixed_point_test;
 mod group;
+mod input;
 mod look;
 mod members;
 mod models;
