@@ -26,6 +26,7 @@ mod store;
 mod symbols;
 mod totals;
 mod user_profile;
+mod whose;
 
 pub use identity::IdentityError;
 pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
@@ -46,3 +47,4 @@ pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
 pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};
+pub(crate) use whose::{Preview, Whose};

@@ -147,6 +147,11 @@ impl ProfileStore {
         self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
     }
 
+    /// The profile that an id of a kind belongs to.
+    pub(crate) fn owner(&self, kind: IdKind, id: &str) -> Option<UserKey> {
+        self.ids.owner(kind, id)
+    }
+
     /// The profile of a device: a visitor's, or that of the user who owns it.
     pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
         self.ids.owner(IdKind::Anonymous, id)
