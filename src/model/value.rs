@@ -168,7 +168,7 @@ impl Object {
     }
 
     /// Keeps the last value of every name.
-    fn last_of_each(mut entries: Vec<(Box<str>, Value)>) -> Object {
+    pub(super) fn last_of_each(mut entries: Vec<(Box<str>, Value)>) -> Object {
         // A hostile message may hold thousands of names, so sort where comparing all pairs would be slow.
         let repeated = if entries.len() <= 16 {
             (1..entries.len()).any(|i| entries[..i].iter().any(|(key, _)| *key == entries[i].0))
