@@ -26,7 +26,7 @@ pub(crate) struct ProfileStore {
     session_gap: Duration,
     timezone: Symbol,
     pub(super) profiles: Pages<Option<Profile>>,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     ids: IdTable,
     /// Of users with long histories.
     pub(super) rings: HashMap<UserKey, Rings, ahash::RandomState>,
