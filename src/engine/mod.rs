@@ -14,6 +14,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod input;
 mod look;
 mod members;
 mod models;

@@ -352,6 +352,27 @@ macro_rules! record {
 }
 pub(crate) use record;
 
+/// Makes enums without content records of a byte each. What a byte means never changes.
+macro_rules! record_choice {
+    ($($name:ident { $($byte:literal => $choice:ident),* $(,)? })*) => {$(
+        impl $crate::model::Record for $name {
+            fn write(&self, out: &mut Vec<u8>) {
+                out.push(match self {
+                    $($name::$choice => $byte),*
+                });
+            }
+
+            fn read(from: &mut $crate::model::Bytes<'_>) -> Result<Self, $crate::model::Malformed> {
+                match u8::read(from)? {
+                    $($byte => Ok($name::$choice),)*
+                    _ => Err(from.malformed("one of several words")),
+                }
+            }
+        }
+    )*};
+}
+pub(crate) use record_choice;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,8 +13,10 @@ mod history;
 mod identity;
 mod keep;
 mod number;
+mod packed_bytes;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod profile_bytes;
 mod record;
 mod redefine;
 mod rings;
@@ -35,13 +37,13 @@ pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use number::Number;
+pub(crate) use packed_bytes::{PackedReader, PackedWriter};
 pub(crate) use profile::Profile;
+pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use rings::Rings;
 pub(crate) use sections::{read_since, write_since};
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
-#[cfg(test)]
-pub(crate) use totals::TotalRow;
-pub(crate) use totals::{Occurrence, TotalId, TotalOp, Totals};
+pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};

@@ -42,6 +42,7 @@ mod lex;
 mod lifecycle;
 mod maintain;
 mod members;
+mod membership_bytes;
 mod node;
 mod objects;
 mod parse;
