@@ -22,6 +22,9 @@ mod models;
 mod outcome;
 mod partition;
 mod redefine;
+mod sections;
+#[cfg(test)]
+mod sections_test;
 mod seen;
 mod survey;
 

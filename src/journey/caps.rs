@@ -1,7 +1,7 @@
 //! What users were sent, as far as caps count it.
 
 use crate::journey::{Cap, CapPeriod, Class, DeliveryPolicy};
-use crate::model::{Duration, Instant, Period, Zone};
+use crate::model::{Bytes, Duration, Instant, Malformed, Period, Record, Zone, record};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -19,6 +19,22 @@ pub(crate) struct Send {
 fn class_number<S: serde::Serializer>(class: &Class, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(*class as u8)
 }
+
+record! { Send { at, id, channel, class } }
+
+impl Record for Class {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Class, Malformed> {
+        let number = from.valid("a class", |number: &u8| usize::from(*number) < CLASSES.len())?;
+        Ok(CLASSES[usize::from(number)])
+    }
+}
+
+/// By number.
+const CLASSES: [Class; 3] = [Class::Marketing, Class::Service, Class::Transactional];
 
 impl Cap {
     fn covers(&self, channel: &str, class: Class) -> bool {

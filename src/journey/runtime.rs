@@ -318,7 +318,7 @@ impl Journeys {
     /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);
-        self.past.forget(user, self.plan.journeys.len());
+        self.past.take(user);
         self.outbox.forget(user);
     }
 
@@ -407,8 +407,8 @@ impl Journeys {
         self.outbox.stats()
     }
 
-    /// Everything, users in order of their ids, for a digest of the state. O(state).
-    pub(crate) fn state<'a>(&'a self, store: &'a ProfileStore) -> impl Serialize + 'a {
+    /// Everything that counts at `now`, users in order of their ids, for a digest of the state. O(state).
+    pub(crate) fn state<'a>(&'a self, store: &'a ProfileStore, now: Instant) -> impl Serialize + 'a {
         // A user and a visitor may have the same id.
         let name = |user: UserKey| {
             let profile = store.get(user);
@@ -416,6 +416,7 @@ impl Journeys {
         };
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
-        (users, self.past.state(name), self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
+        let past = self.past.state(name, now, &self.plan);
+        (users, past, self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
     }
 }

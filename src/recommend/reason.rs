@@ -1,3 +1,4 @@
+use crate::model::{Bytes, Malformed, Record};
 use crate::recommend::{ItemId, Items};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +26,29 @@ pub enum Action {
     Finished,
     /// Anything else.
     Chose,
+}
+
+/// By number.
+const ACTIONS: [Action; 8] = [
+    Action::Viewed,
+    Action::Liked,
+    Action::Saved,
+    Action::Added,
+    Action::Bought,
+    Action::Played,
+    Action::Finished,
+    Action::Chose,
+];
+
+impl Record for Action {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Action, Malformed> {
+        let number = from.valid("an action", |number: &u8| usize::from(*number) < ACTIONS.len())?;
+        Ok(ACTIONS[usize::from(number)])
+    }
 }
 
 impl fmt::Display for Action {

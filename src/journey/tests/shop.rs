@@ -371,7 +371,7 @@ impl Shop {
 
     /// The whole state, as bytes.
     pub(super) fn state(&self) -> String {
-        serde_json::to_string(&self.journeys.state(&self.store)).unwrap()
+        serde_json::to_string(&self.journeys.state(&self.store, self.now)).unwrap()
     }
 }
 
