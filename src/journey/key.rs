@@ -85,9 +85,9 @@ impl Record for InstanceKey {
         let before = from.clone();
         match Option::<Value>::read(from)? {
             None => Ok(InstanceKey::default()),
-            Some(value) => {
-                InstanceKey::of(&value).filter(|key| key.value() == Some(&value)).ok_or(before.malformed("a key"))
-            }
+            Some(value) => InstanceKey::of(&value)
+                .filter(|key| key.value() == Some(&value))
+                .ok_or(before.malformed("a key")),
         }
     }
 }

@@ -131,8 +131,7 @@ impl UserPast {
         let mut past = UserPast::default();
         for _ in 0..from.len("what is remembered of journeys")? {
             let least = past.0.last().map_or(0, |last| u32::from(last.journey) + 1);
-            let is_next =
-                |n: &JourneyNo| u32::from(*n) >= least && usize::from(*n) < plan.journeys.len();
+            let is_next = |n: &JourneyNo| u32::from(*n) >= least && usize::from(*n) < plan.journeys.len();
             let journey = from.valid("the number of a journey", is_next)?;
             let entries = from.read()?;
             let is_once = |exits: &Vec<Exit>| {
@@ -213,7 +212,9 @@ impl Past {
         let memory = memory(compiled.reentry);
         for _ in 0..PRUNED_AT_ONCE {
             let Some(user) = round(&mut self.rounds, journey).turn() else { return };
-            let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else { return };
+            let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else {
+                return;
+            };
             passed.exits.retain(|exit| exit.counts(memory, now));
             if passed.exits.is_empty() {
                 passed.exits = Vec::new();

@@ -51,7 +51,8 @@ impl Journeys {
     /// Bytes that were not written so, or that are about journeys and steps which there are not.
     pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<JourneysOfUser, Malformed> {
         let plan = &*self.plan;
-        let instances = from.valid("instances of journeys", |instances: &Vec<Instance>| are_of(plan, instances))?;
+        let instances =
+            from.valid("instances of journeys", |instances: &Vec<Instance>| are_of(plan, instances))?;
         let mut sends: Vec<Send> = from.read()?;
         // Most are by one channel, whose name is kept once.
         for place in 1..sends.len() {

@@ -126,7 +126,9 @@ impl RecentItems {
         let users = self.pages.iter().flatten().flat_map(|page| page.iter()).flatten().count();
         let pages = self.pages.iter().flatten().count();
         let of_page = PAGE_LEN * size_of::<Option<Box<Recent>>>();
-        self.pages.capacity() * size_of::<Option<Box<[Recent]>>>() + pages * of_page + users * size_of::<Recent>()
+        self.pages.capacity() * size_of::<Option<Box<[Recent]>>>()
+            + pages * of_page
+            + users * size_of::<Recent>()
     }
 }
 
