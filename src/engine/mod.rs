@@ -21,6 +21,8 @@ mod members;
 mod models;
 mod outcome;
 mod partition;
+#[cfg(test)]
+mod records_test;
 mod redefine;
 mod sections;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What users were sent, as far as caps count it.
 
 use crate::journey::{Cap, CapPeriod, Class, DeliveryPolicy};
-use crate::model::{Bytes, Duration, Instant, Malformed, Period, Record, Zone, record};
+use crate::model::{Duration, Instant, Period, Zone, record, record_choice};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -22,19 +22,7 @@ fn class_number<S: serde::Serializer>(class: &Class, serializer: S) -> Result<S:
 
 record! { Send { at, id, channel, class } }
 
-impl Record for Class {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(*self as u8);
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<Class, Malformed> {
-        let number = from.valid("a class", |number: &u8| usize::from(*number) < CLASSES.len())?;
-        Ok(CLASSES[usize::from(number)])
-    }
-}
-
-/// By number.
-const CLASSES: [Class; 3] = [Class::Marketing, Class::Service, Class::Transactional];
+record_choice! { Class { 0 => Marketing, 1 => Service, 2 => Transactional } }
 
 impl Cap {
     fn covers(&self, channel: &str, class: Class) -> bool {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::record_choice;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -94,62 +94,37 @@ impl fmt::Display for Reason {
     }
 }
 
-/// By number.
-const REASONS: [Reason; 24] = [
-    Reason::Late,
-    Reason::OlderThanExit,
-    Reason::InIt,
-    Reason::OnceOnly,
-    Reason::TooSoon,
-    Reason::NotInAudience,
-    Reason::NoKey,
-    Reason::TooMany,
-    Reason::Expired,
-    Reason::ExpiresInQuietHours,
-    Reason::Cap,
-    Reason::Template,
-    Reason::Left,
-    Reason::StartedOver,
-    Reason::ExpiredInOutbox,
-    Reason::Failed,
-    Reason::Unreachable,
-    Reason::Suppressed,
-    Reason::QuietHours,
-    Reason::Event,
-    Reason::Segment,
-    Reason::LoopGuard,
-    Reason::Redefined,
-    Reason::Merged,
-];
-
-impl Record for Reason {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(*self as u8);
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<Reason, Malformed> {
-        let number = from.valid("a reason", |number: &u8| usize::from(*number) < REASONS.len())?;
-        Ok(REASONS[usize::from(number)])
+record_choice! {
+    Reason {
+        0 => Late,
+        1 => OlderThanExit,
+        2 => InIt,
+        3 => OnceOnly,
+        4 => TooSoon,
+        5 => NotInAudience,
+        6 => NoKey,
+        7 => TooMany,
+        8 => Expired,
+        9 => ExpiresInQuietHours,
+        10 => Cap,
+        11 => Template,
+        12 => Left,
+        13 => StartedOver,
+        14 => ExpiredInOutbox,
+        15 => Failed,
+        16 => Unreachable,
+        17 => Suppressed,
+        18 => QuietHours,
+        19 => Event,
+        20 => Segment,
+        21 => LoopGuard,
+        22 => Redefined,
+        23 => Merged,
     }
 }
 
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reason_is_read_as_it_was_written() {
-        assert_eq!(REASONS.last().map(|last| *last as usize), Some(REASONS.len() - 1));
-        for (number, reason) in REASONS.into_iter().enumerate() {
-            let mut bytes = Vec::new();
-            reason.write(&mut bytes);
-            assert_eq!((usize::from(bytes[0]), Reason::read(&mut Bytes::new(&bytes))), (number, Ok(reason)));
-        }
     }
 }

@@ -19,7 +19,6 @@ mod pages;
 mod problem;
 mod text;
 mod value;
-mod value_bytes;
 mod zone;
 
 pub use consent::{Consent, ConsentStatus};

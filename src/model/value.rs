@@ -204,6 +204,28 @@ impl Object {
     }
 }
 
+impl Value {
+    /// Bytes on the heap, without what the allocator adds.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Value::String(text) => text.len(),
+            Value::List(list) => {
+                list.capacity() * size_of::<Value>() + list.iter().map(Value::heap_bytes).sum::<usize>()
+            }
+            Value::Object(object) => object.heap_bytes(),
+            _ => 0,
+        }
+    }
+}
+
+impl Object {
+    /// Bytes on the heap, without what the allocator adds.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let named = |(name, value): (&str, &Value)| name.len() + value.heap_bytes();
+        self.len() * size_of::<(Box<str>, Value)>() + self.iter().map(named).sum::<usize>()
+    }
+}
+
 macro_rules! value_from {
     ($($from:ty => |$x:ident| $value:expr;)*) => {
         $(impl From<$from> for Value {

@@ -14,7 +14,7 @@
 //!
 //! Ids of items are most of what is kept, and most of them differ in a number only.
 
-use crate::model::{Bytes, Geo, Instant, Malformed, Record, Value, write_all};
+use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
 
@@ -260,7 +260,7 @@ fn is_sound(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Object;
+    use crate::model::{Geo, Object};
     use proptest::prelude::*;
 
     fn value() -> impl Strategy<Value = Value> {

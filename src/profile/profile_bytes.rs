@@ -167,7 +167,7 @@ impl History {
         self.rows().len().write(out);
         (self.capacity() - self.rows().len()).write(out);
         let mut met = KindsMet::default();
-        let (mut arrival, mut kind, mut at) = (0_u32, None, None);
+        let (mut arrival, mut kind, mut at) = (0_u32, None, None::<i64>);
         for row in self.rows() {
             let width = keep.kind(row.kind()).columns.len();
             // Arrivals go round.

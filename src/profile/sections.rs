@@ -120,7 +120,8 @@ pub(crate) fn read_since(
     }
     let (mut keep, mut rules) = (keep.clone(), rules.to_vec());
     let mut later = later.into_iter();
-    for number in 0..keep.kinds().len() {
+    let kinds = keep.kinds().len();
+    for number in 0..kinds {
         let kind = keep.kind_mut(EventKind(number as u16));
         let columns = kind.columns.iter_mut().map(|column| &mut column.since);
         std::iter::once(&mut kind.since).chain(columns).zip(&mut later).for_each(|(own, since)| *own = since);

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::record_choice;
 use crate::recommend::{ItemId, Items};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,26 +28,16 @@ pub enum Action {
     Chose,
 }
 
-/// By number.
-const ACTIONS: [Action; 8] = [
-    Action::Viewed,
-    Action::Liked,
-    Action::Saved,
-    Action::Added,
-    Action::Bought,
-    Action::Played,
-    Action::Finished,
-    Action::Chose,
-];
-
-impl Record for Action {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(*self as u8);
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<Action, Malformed> {
-        let number = from.valid("an action", |number: &u8| usize::from(*number) < ACTIONS.len())?;
-        Ok(ACTIONS[usize::from(number)])
+record_choice! {
+    Action {
+        0 => Viewed,
+        1 => Liked,
+        2 => Saved,
+        3 => Added,
+        4 => Bought,
+        5 => Played,
+        6 => Finished,
+        7 => Chose,
     }
 }
 

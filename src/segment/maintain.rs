@@ -408,7 +408,7 @@ impl Memberships {
                 transition: Transition::Left,
             });
         }
-        self.keyed.into_iter().flat_map(|parts| *parts).for_each(|part| symbols.release(part.key));
+        self.release(symbols);
     }
 
     /// Everything, for a digest of the state: segment, key, beginning of the stay, next look.

@@ -2,7 +2,7 @@
 //! of the plan under which they were written.
 
 use crate::model::{Bytes, Malformed, Record};
-use crate::profile::{PackedReader, PackedWriter};
+use crate::profile::{PackedReader, PackedWriter, Symbols};
 use crate::segment::maintain::{Memberships, OUT, Part, key_order};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
@@ -127,6 +127,11 @@ impl Memberships {
         };
         memberships.least = memberships.find_least();
         Ok(memberships)
+    }
+
+    /// Gives the shares of keys back, of memberships that are away from now on.
+    pub(crate) fn release(self, symbols: &mut Symbols) {
+        self.keyed.into_iter().flat_map(|parts| *parts).for_each(|part| symbols.release(part.key));
     }
 
     /// How much memory they take beside themselves, without the texts of keys. O(1).
