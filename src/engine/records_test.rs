@@ -172,7 +172,7 @@ fn shape(partition: &Partition) -> Shape<'_> {
 }
 
 fn users(partition: &Partition) -> Vec<UserKey> {
-    partition.store.iter().map(|(user, _)| user).collect()
+    partition.store.keys().collect()
 }
 
 fn record(partition: &Partition, user: UserKey) -> Vec<u8> {

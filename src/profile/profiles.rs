@@ -1,5 +1,6 @@
 use crate::model::Pages;
 use crate::profile::{Profile, UserKey};
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -141,11 +142,15 @@ impl Profiles {
     }
 
     /// Makes those that a checkpoint names, all of them away: by number, none where it is free. `free` is in the order
-    /// in which numbers came free.
-    pub(crate) fn restore(users: impl Iterator<Item = Option<Away>>, free: Vec<u32>) -> Profiles {
+    /// in which numbers came free; nothing where those are not exactly the numbers that nobody has.
+    pub(crate) fn restore(users: impl Iterator<Item = Option<Away>>, free: Vec<u32>) -> Option<Profiles> {
         let mut slots = Pages::default();
         users.for_each(|user| slots.push(user.map_or(Slot::Free, |away| Slot::Away(Box::new(away)))));
-        Profiles { slots, free }
+        let is_free =
+            |number: &u32| (*number as usize) < slots.len() && matches!(slots[*number as usize], Slot::Free);
+        let distinct: HashSet<u32, ahash::RandomState> = free.iter().copied().filter(is_free).collect();
+        let nobody = slots.iter().filter(|slot| matches!(slot, Slot::Free)).count();
+        (distinct.len() == free.len() && free.len() == nobody).then_some(Profiles { slots, free })
     }
 
     /// The number that the next new profile gets.

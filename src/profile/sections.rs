@@ -1,11 +1,10 @@
-//! What the store knows that is about no user, as bytes: facts for everyone, the order of arrival, which numbers are
-//! free, and since when what is kept.
+//! What the store knows that is about no user, as bytes: facts for everyone, the order of arrival, and since
+//! when what is kept.
 
 use crate::model::{Bytes, Instant, Malformed, Record, Value, write_text};
 use crate::profile::attributes::{Attribute, Attributes};
 use crate::profile::facts::Fact;
 use crate::profile::{AffinityRule, EventKind, Keep, ProfileStore};
-use hashbrown::HashSet;
 use std::sync::Arc;
 
 impl ProfileStore {
@@ -49,31 +48,6 @@ impl ProfileStore {
         }
         changed.into_iter().for_each(|(_, before)| symbols.release(before));
         *world = read;
-        Ok(())
-    }
-
-    /// Writes the numbers of users who are no more, in the order in which they were left: the last one is given again
-    /// first.
-    pub(crate) fn write_free(&self, out: &mut Vec<u8>) {
-        self.free.write(out);
-    }
-
-    /// Goes on with these, once all users are at their places.
-    ///
-    /// # Errors
-    /// Bytes that were not written so, or numbers that are not exactly those which nobody has.
-    pub(crate) fn read_free(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-        let free: Vec<u32> = from.read()?;
-        let is_free = |number: &u32| {
-            let place = *number as usize;
-            place < self.profiles.len() && self.profiles[place].is_none()
-        };
-        let distinct: HashSet<u32, ahash::RandomState> = free.iter().copied().filter(is_free).collect();
-        let nobody = self.profiles.iter().filter(|profile| profile.is_none()).count();
-        if distinct.len() != free.len() || free.len() != nobody {
-            return Err(from.malformed("the numbers that are free"));
-        }
-        self.free = free;
         Ok(())
     }
 }

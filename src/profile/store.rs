@@ -11,6 +11,7 @@ use crate::profile::{
 };
 use hashbrown::HashMap;
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -189,13 +190,15 @@ impl ProfileStore {
         self.refresh_zone(user);
     }
 
-    /// Makes those users that a checkpoint names, all of them away, each with its name and ids.
+    /// Makes those users that a checkpoint names, all of them away, each with its name and ids. Gives whether `free` are
+    /// exactly the numbers that nobody has, and each id is one user's.
     pub(crate) fn restore(
         &mut self,
         users: impl Iterator<Item = Option<(Arc<str>, Vec<(IdKind, Box<str>)>)>>,
         free: Vec<u32>,
-    ) {
+    ) -> bool {
         let mut number = 0;
+        let mut is_sound = true;
         let ids = &mut self.ids;
         let users = users.map(|user| {
             let owner = UserKey(number);
@@ -203,10 +206,17 @@ impl ProfileStore {
             let (name, own) = user?;
             // A name and the id that it comes from are one text.
             let text = |id: Box<str>| if *id == *name { name.clone() } else { id.into() };
-            let ids = own.into_iter().map(|(kind, id)| ids.insert(kind, text(id), owner)).collect();
-            Some(Away { name, ids })
+            let mut numbers = SmallVec::new();
+            for (kind, id) in own {
+                is_sound &= ids.owner(kind, &id).is_none();
+                numbers.push(ids.insert(kind, text(id), owner));
+            }
+            Some(Away { name, ids: numbers })
         });
-        self.profiles = Profiles::restore(users, free);
+        let profiles = Profiles::restore(users, free);
+        is_sound &= profiles.is_some();
+        self.profiles = profiles.unwrap_or_default();
+        is_sound
     }
 
     /// Whether a message may have the ids it has; changes nothing.
