@@ -2,7 +2,8 @@
 
 use crate::engine::Partition;
 use crate::engine::partition::NEVER;
-use crate::engine::residence::{PAGE_USERS, USER};
+use crate::engine::residence::PAGE_USERS;
+use crate::engine::seen::Written;
 use crate::model::{Bytes, Instant, Malformed, Record, write_all, write_text};
 use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
@@ -10,6 +11,8 @@ use roaring::RoaringBitmap;
 
 /// What sections are sealed for.
 pub(super) const SECTION: &[u8] = b"section";
+/// What an action of a user is sealed for.
+pub(super) const ACTION: &[u8] = b"action";
 /// What the ids of a user in an index page are sealed for.
 pub(super) const IDS: &[u8] = b"ids";
 /// In how many groups of inputs a checkpoint is written that begins by itself.
@@ -33,6 +36,8 @@ pub(super) struct Capture {
     /// Records that the root which is being made names, and the one after it does not.
     dead_after: Vec<Place>,
     sections: Vec<Place>,
+    /// Chunks of ids of messages, each with its generation.
+    seen: Vec<(u64, Place)>,
 }
 
 #[derive(Debug)]
@@ -45,6 +50,8 @@ struct Taken {
     /// Files of the heap that are being emptied.
     emptied: Vec<u32>,
     sections: Vec<Place>,
+    /// A chunk of ids of messages, and whether it takes the place of all others.
+    seen: (Written, Place, bool),
     numbers: u32,
     free: Vec<u32>,
     definitions: (Option<Box<str>>, Box<str>),
@@ -53,8 +60,8 @@ struct Taken {
 }
 
 impl Capture {
-    pub(super) fn restored(pages: Vec<Place>, sections: Vec<Place>) -> Capture {
-        Capture { pages, sections, ..Capture::default() }
+    pub(super) fn restored(pages: Vec<Place>, sections: Vec<Place>, seen: Vec<(u64, Place)>) -> Capture {
+        Capture { pages, sections, seen, ..Capture::default() }
     }
 
     /// Gives up a record of a user for a newer one.
@@ -94,11 +101,12 @@ pub(super) struct Root {
     pub(super) free: Vec<u32>,
     pub(super) pages: Vec<Place>,
     pub(super) sections: Vec<Place>,
+    pub(super) seen: Vec<(u64, Place)>,
     pub(super) files: Vec<HeapFile>,
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, erased, numbers, free, pages, sections, files }
+    Root { next_input, file, definitions, erased, numbers, free, pages, sections, seen, files }
 }
 
 impl Root {
@@ -142,17 +150,22 @@ impl Partition {
     /// # Errors
     /// The disk refused; then none is being taken.
     pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
-        let sections = self.write_sections();
+        let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
+        let mut chunk = Vec::new();
+        let is_all = !emptied.is_empty();
+        let written = if is_all { self.seen.write_all(&mut chunk) } else { self.seen.write_new(&mut chunk) };
+        sections.push(chunk);
         let mut places = Vec::with_capacity(sections.len());
         for plain in sections {
             let mut sealed = Vec::new();
             shelf.vault.seal(Slot::STORE, SECTION, &plain, &mut sealed)?;
             places.push(shelf.heap.put(&sealed)?);
         }
+        let seen = (written, places.pop().unwrap_or(Place::NONE), is_all);
         let numbers = self.store.profiles.numbers();
         let page_count = numbers.div_ceil(PAGE_USERS);
-        let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
         let capture = &mut shelf.capture;
         capture.pages.resize(page_count as usize, Place::NONE);
         let mut todo = std::mem::take(&mut capture.changed);
@@ -165,6 +178,7 @@ impl Partition {
             todo,
             emptied,
             sections: places,
+            seen,
             numbers,
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
@@ -278,9 +292,18 @@ impl Partition {
             self.give_up_checkpoint();
             return Err(error);
         }
-        capture.dead.append(&mut std::mem::take(&mut capture.sections));
+        capture.dead.append(&mut capture.sections);
         capture.sections.clone_from(&taken.sections);
-        capture.dead.drain(..).for_each(|place| shelf.heap.free(place));
+        let (written, place, is_all) = taken.seen;
+        let oldest = self.seen.oldest_generation();
+        let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
+        capture.dead.extend(passed.map(|(_, place)| place));
+        capture.seen.push((written.generation, place));
+        self.seen.set_written(written);
+        let dead = capture.dead.drain(..).filter(|place| *place != Place::NONE);
+        dead.for_each(|place| shelf.heap.free(place));
+        let sections = std::mem::take(&mut taken.sections);
+        taken.seen.1 = Place::NONE;
         Ok(Root {
             next_input: taken.next_input,
             file: taken.definitions.0.clone(),
@@ -289,7 +312,8 @@ impl Partition {
             numbers: taken.numbers,
             free: taken.free.clone(),
             pages: capture.pages[..taken.numbers.div_ceil(PAGE_USERS) as usize].to_vec(),
-            sections: taken.sections.clone(),
+            sections,
+            seen: capture.seen.clone(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
         })
     }
@@ -311,6 +335,7 @@ impl Partition {
             capture.changed |= taken.pages;
             capture.dead.append(&mut capture.dead_after);
             capture.dead.extend(taken.sections);
+            capture.dead.push(taken.seen.1);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::journey::Action;
 use crate::engine::residence::{bring, text_of};
 use crate::model::{Bytes, Instant, Malformed, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
-use crate::storage::{self, Disk, Heap, Journal, Slot, Vault, save_root};
+use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::{Mutex, RwLock};
@@ -97,6 +97,8 @@ pub(super) struct Durable {
 /// What leads to the disk.
 #[derive(Debug)]
 pub(super) struct Writer {
+    /// Keeps other engines out.
+    pub(super) lock: Box<dyn DiskLock>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) journal: Journal,
     pub(super) heap: Arc<Heap>,
@@ -418,8 +420,10 @@ impl Writer {
             if is_synced {
                 self.vault.sync()?;
             }
-            self.journal.append(*count, payload)?;
-            if is_synced { self.journal.sync() } else { Ok(()) }
+            match is_synced {
+                true => self.journal.append_synced(*count, payload),
+                false => self.journal.append(*count, payload),
+            }
         })();
         if written.is_ok() {
             *held = (0, 0);
@@ -443,7 +447,7 @@ impl Unit<'_> {
                 partition.check(message, now)?;
                 Ok(partition.store.preview(message).whose)
             }
-            Unit::Input(TimedInput { input, .. }) => partition.check_input(input),
+            Unit::Input(input) => partition.check_input(input),
             Unit::Redefine(..) => Ok(Whose::Nobody),
         }
     }
@@ -460,7 +464,7 @@ impl Unit<'_> {
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
         match self {
             Unit::Message(message, now) => answer(answers, of, Ok(partition.take(message, now, slot))),
-            Unit::Input(input) => answers[of.0] = partition.take_input(input),
+            Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
             Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
         }
     }

@@ -3,8 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::Partition;
 use crate::engine::capture::Capture;
-use crate::engine::partition::NEVER;
-use crate::model::{Bytes, Malformed, Pages};
+use crate::model::{Bytes, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
 use crate::storage::{self, Heap, Place, Slot, Vault};
@@ -143,18 +142,6 @@ impl Shelf {
         self.capture.give_up(user, before);
         Ok(())
     }
-
-    /// Reads a user's record into `plain`.
-    fn get(&mut self, user: UserKey) -> Result<(), storage::Error> {
-        let Row { place, slot, .. } = *self.row(user);
-        self.sealed.clear();
-        self.plain.clear();
-        self.heap.get(place, &mut self.sealed)?;
-        match self.vault.open(slot, USER, &self.sealed, &mut self.plain)? {
-            true => Ok(()),
-            false => Err(self.heap.corrupt(place, "the key that it is sealed under was erased")),
-        }
-    }
 }
 
 impl Partition {
@@ -169,6 +156,21 @@ impl Partition {
                 shelf.row(user).changed = true;
                 shelf.capture.note(user);
             }
+        }
+    }
+
+    /// Touches everybody whom a message may change, and whom its number will belong to if it makes a user.
+    pub(super) fn touch_owners(&mut self, message: &Message) {
+        if self.shelf.is_some() {
+            self.store.owners(message).into_iter().for_each(|user| self.touch(user));
+            self.capture_before(self.store.profiles.next());
+        }
+    }
+
+    /// A user is no more; another one may have taken over what was known of it.
+    pub(super) fn drop_from_shelf(&mut self, user: UserKey, heir: Option<UserKey>) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.drop_user(user, heir);
         }
     }
 
@@ -195,15 +197,10 @@ impl Partition {
 
     /// Reads a user's record, and puts what it says where it belongs. After an error the user is away as before.
     pub(super) fn load(&mut self, user: UserKey) -> Result<(), storage::Error> {
-        let Some(shelf) = &mut self.shelf else { return Ok(()) };
-        shelf.get(user)?;
-        let plain = std::mem::take(&mut shelf.plain);
-        let read = self.read_user(user, &plain);
-        let Some(shelf) = &mut self.shelf else { return Ok(()) };
-        shelf.plain = plain;
-        read.map_err(|error| shelf.heap.corrupt(shelf.rows[user.0 as usize].place, &error.to_string()))?;
-        self.weigh(user);
-        Ok(())
+        match self.away(user) {
+            Some(away) => self.install(&away, &away.read()?),
+            None => Ok(()),
+        }
     }
 
     fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
@@ -214,16 +211,18 @@ impl Partition {
         let mut values = PackedReader::new(&mut store.symbols);
         let profile = Profile::read(from, shape, &mut values)?;
         let memberships = Memberships::read(from, &self.compiled.plan, &mut values)?;
-        let journeys = self.journeys.read_user(from)?;
-        let recent = self.models.read_user(from)?;
-        from.end()?;
         values.keep();
-        store.bring_back(user, profile);
-        self.journeys.put_user(user, journeys, self.clock);
-        self.models.put_user(user, recent);
-        let row = &mut self.users[user.0 as usize];
-        row.memberships = memberships;
-        row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+        let beside = match self.read_beside(from).and_then(|beside| from.end().map(|()| beside)) {
+            Ok(beside) => beside,
+            Err(error) => {
+                profile.release(&mut self.store.symbols);
+                memberships.release(&mut self.store.symbols);
+                return Err(error);
+            }
+        };
+        self.store.bring_back(user, profile);
+        self.users[user.0 as usize].memberships = memberships;
+        self.put_beside(user, beside);
         Ok(())
     }
 
@@ -234,8 +233,7 @@ impl Partition {
         let mut values = PackedWriter::new(&store.symbols);
         store.get(user).write(shape, &mut values, out);
         self.users[user.0 as usize].memberships.write(&mut values, out);
-        self.journeys.write_user(user, out);
-        self.models.write_user(user, out);
+        self.write_beside(user, out);
     }
 
     /// Writes the record of a user who is in memory, where its state is another one.
@@ -263,8 +261,7 @@ impl Partition {
         memberships.release(&mut self.store.symbols);
         // The wheel asks for the deadline of those who are away too.
         row.journey_due = deadline;
-        self.journeys.take_user(user);
-        self.models.take_user(user);
+        self.take_beside(user);
         if let Some(shelf) = &mut self.shelf {
             let size = std::mem::take(&mut shelf.row(user).size);
             shelf.bytes -= size as usize;
@@ -278,15 +275,13 @@ impl Partition {
         let size = self.store.get(user).heap_bytes()
             + size_of::<Profile>()
             + self.users[user.0 as usize].memberships.heap_bytes()
-            + self.journeys.heap_bytes(user)
-            + self.models.heap_bytes(user);
+            + self.beside_bytes(user);
         let row = shelf.row(user);
         let before = std::mem::replace(&mut row.size, u32::try_from(size).unwrap_or(u32::MAX));
         shelf.bytes = shelf.bytes + row_size(size) - before as usize;
     }
 
-    /// Sends those away who were not used for longest, until the others fit. Those stay whose actions are in the outbox.
-    /// Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
+    /// Sends those away who were not used for longest, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
     pub(super) fn trim(&mut self) {
         let mut asked = 0;
         while let Some(shelf) = &mut self.shelf {
@@ -298,7 +293,7 @@ impl Partition {
             let user = UserKey(shelf.hand);
             shelf.hand = if shelf.hand as usize + 1 < shelf.rows.len() { shelf.hand + 1 } else { 0 };
             let row = shelf.row(user);
-            if std::mem::take(&mut row.used) || row.size == 0 || self.journeys.has_actions(user) {
+            if std::mem::take(&mut row.used) || row.size == 0 {
                 continue;
             }
             self.capture_before(user);

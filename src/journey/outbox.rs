@@ -230,6 +230,16 @@ impl Outbox {
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
+    /// Whether anything would be handed out now.
+    pub(crate) fn has_ready(&self, now: Instant) -> bool {
+        !self.pending.is_empty() || self.leases.first_key_value().is_some_and(|((until, _), _)| *until <= now)
+    }
+
+    /// Whose an action is.
+    pub(crate) fn owner(&self, action: &str) -> Option<UserKey> {
+        Some(self.actions.get(&parse_id(action)?)?.user)
+    }
+
     /// Whether anything of a user waits or was answered lately.
     pub(crate) fn has(&self, user: UserKey) -> bool {
         self.by_user.contains_key(&user)

@@ -340,22 +340,30 @@ impl Journeys {
         }
     }
 
-    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and no cap
-    /// counts it.
+    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and has to be
+    /// [given back](Journeys::give_back).
     pub(crate) fn lease(
         &mut self,
         limit: usize,
         until: Instant,
         now: Instant,
         store: &ProfileStore,
-    ) -> Vec<Action> {
+    ) -> (Vec<Action>, Vec<Lost>) {
         let (actions, expired) = self.outbox.lease(limit, until, now, store);
-        for lost in expired {
-            self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox);
-            self.give_back(&lost);
-        }
-        actions
+        expired.iter().for_each(|lost| self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox));
+        (actions, expired)
     }
+
+    /// Whether an action would be handed out now.
+    pub(crate) fn has_ready(&self, now: Instant) -> bool {
+        self.outbox.has_ready(now)
+    }
+
+    /// Whose an action is.
+    pub(crate) fn owner(&self, action: &str) -> Option<UserKey> {
+        self.outbox.owner(action)
+    }
+
 
     /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
@@ -389,7 +397,7 @@ impl Journeys {
     }
 
     /// A message that did not reach the user is not counted by caps.
-    fn give_back(&mut self, lost: &Lost) {
+    pub(crate) fn give_back(&mut self, lost: &Lost) {
         if let Some(known) = self.users.get_mut(&lost.user) {
             known.sends.retain(|send| send.id != lost.id);
             if known.instances.is_empty() && known.sends.is_empty() {

@@ -41,6 +41,7 @@ mod inquiry;
 mod lex;
 mod lifecycle;
 mod maintain;
+mod member_bytes;
 mod members;
 mod membership_bytes;
 mod node;
