@@ -14,6 +14,19 @@
 
 mod disk;
 mod error;
+mod frame;
+mod head;
+mod heap;
+mod heap_buffer;
+#[cfg(test)]
+mod heap_test;
+mod keys;
+#[cfg(test)]
+mod keys_test;
+mod place;
+mod seal;
+#[cfg(test)]
+mod test_disk;
 
 pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::{Error, ErrorKind};
