@@ -1,10 +1,9 @@
 //! Checkpoints: the state as it was at one input, written while others come.
 
 use crate::engine::Partition;
-use crate::engine::partition::NEVER;
 use crate::engine::residence::PAGE_USERS;
 use crate::engine::seen::Written;
-use crate::model::{Bytes, Instant, Malformed, Record, write_all, write_text};
+use crate::model::{Instant, Record};
 use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
 use roaring::RoaringBitmap;
@@ -285,7 +284,9 @@ impl Partition {
     /// # Errors
     /// Something of it could not be written. The checkpoint is given up; the one before still holds.
     pub(super) fn root(&mut self) -> Result<Root, storage::Error> {
-        let Some(shelf) = &mut self.shelf else { unreachable!("only a partition on a shelf takes checkpoints") };
+        let Some(shelf) = &mut self.shelf else {
+            unreachable!("only a partition on a shelf takes checkpoints")
+        };
         let capture = &mut shelf.capture;
         let Some(taken) = &mut capture.taken else { unreachable!("asked once all pages are captured") };
         if let Some(error) = taken.failed.clone() {

@@ -3,9 +3,9 @@
 use crate::definitions::Definitions;
 use crate::engine::group::Group;
 use crate::engine::input::{Input, TimedInput, write_message};
+use crate::engine::residence::{bring, text_of};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition};
 use crate::journey::Action;
-use crate::engine::residence::{bring, text_of};
 use crate::model::{Bytes, Instant, Malformed, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
 use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
@@ -98,7 +98,7 @@ pub(super) struct Durable {
 #[derive(Debug)]
 pub(super) struct Writer {
     /// Keeps other engines out.
-    pub(super) lock: Box<dyn DiskLock>,
+    pub(super) _lock: Box<dyn DiskLock>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) journal: Journal,
     pub(super) heap: Arc<Heap>,
@@ -107,8 +107,8 @@ pub(super) struct Writer {
     /// Bytes of inputs after which a checkpoint begins by itself.
     pub(super) checkpoint_bytes: u64,
     pub(super) sealing: Sealing,
-    /// Bytes of the journal when the last checkpoint began.
-    pub(super) checkpoint_at: u64,
+    /// Bytes of inputs since the last checkpoint began.
+    pub(super) written_bytes: u64,
 }
 
 /// A group of sealed inputs that is being made.
@@ -328,7 +328,7 @@ impl Writer {
                 drop(held);
                 self.end(partition)?;
             }
-        } else if self.journal.len_bytes() - self.checkpoint_at >= self.checkpoint_bytes {
+        } else if self.written_bytes >= self.checkpoint_bytes {
             self.begin(partition)?;
         }
         Ok(())
@@ -360,7 +360,7 @@ impl Writer {
     fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         self.flush()?;
         self.journal.roll()?;
-        self.checkpoint_at = self.journal.len_bytes();
+        self.written_bytes = 0;
         Ok(partition.write().begin_checkpoint(self.journal.next())?)
     }
 
@@ -426,11 +426,12 @@ impl Writer {
             }
         })();
         if written.is_ok() {
+            self.written_bytes += payload.len() as u64;
             *held = (0, 0);
         }
         payload.truncate(held.0);
         *count = held.1;
-        written
+        written.map(drop)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
 use crate::segment::SegmentStats;
-use crate::storage::{self, Disk, FolderDisk, Slot};
+use crate::storage::{Disk, FolderDisk, Slot};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use std::borrow::{Borrow, Cow};
@@ -145,10 +145,7 @@ impl EngineBuilder {
                 let shared = Shared { partition, durable: None, opened: Opened::default() };
                 return Ok(Engine { shared: Arc::new(shared), lease });
             }
-            Some(Store::Folder(folder)) => {
-                let name = folder.display().to_string();
-                Arc::new(FolderDisk::new(folder).map_err(|e| storage::Error::io("open", name, e))?)
-            }
+            Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
             Some(Store::Disk(disk)) => disk,
         };
         let (partition, durable, opened) = open(&definitions, disk, options)?;
@@ -310,11 +307,7 @@ impl Engine {
         }
     }
 
-    fn ingest_written(
-        &self,
-        messages: &[Message],
-        now: Instant,
-    ) -> SmallVec<[Result<Outcome, Error>; 1]> {
+    fn ingest_written(&self, messages: &[Message], now: Instant) -> SmallVec<[Result<Outcome, Error>; 1]> {
         let Some(durable) = &self.shared.durable else { return SmallVec::new() };
         match durable.submit(&self.shared.partition, Job::Messages(Cow::Borrowed(messages), now)) {
             Answer::Messages(answers) => answers,

@@ -10,7 +10,7 @@ use crate::engine::take::parse;
 use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
-use crate::storage::{self, Disk, Heap, Journal, Keyring, Place, Slot, Vault, load_root};
+use crate::storage::{self, Disk, Heap, Journal, Place, Slot, Vault, load_root};
 use crate::trigger::TimingWheel;
 use std::sync::Arc;
 
@@ -63,9 +63,10 @@ pub(super) fn open(
     let lock = lock.ok_or_else(|| storage::Error::in_use(folder))?;
     let vault = Arc::new(Vault::open_keys(&*disk)?);
     let root = match load_root(&*disk)? {
-        Some(bytes) => Some(read_all::<Root>(&bytes).map_err(|error| {
-            storage::Error::corrupt(disk.describe("root"), 0, error.to_string())
-        })?),
+        Some(bytes) => Some(
+            read_all::<Root>(&bytes)
+                .map_err(|error| storage::Error::corrupt(disk.describe("root"), 0, error.to_string()))?,
+        ),
         None => None,
     };
     let files = root.as_ref().map(|root| root.files.clone()).unwrap_or_default();
@@ -95,8 +96,7 @@ pub(super) fn open(
     while let Some(group) = read_back.next_group()? {
         let mut number = group.first;
         for record in read_group(&group.payload) {
-            let (slot, sealed) =
-                record.map_err(|error| read_back.corrupt(number, &error.to_string()))?;
+            let (slot, sealed) = record.map_err(|error| vault.malformed(number, &error))?;
             if number >= next_input {
                 if let Some(input) = open_input(&vault, number, slot, sealed)? {
                     drop(partition.take_input(&input, slot));
@@ -110,13 +110,13 @@ pub(super) fn open(
             number += 1;
         }
         if number != group.first + u64::from(group.count) {
-            return Err(read_back.corrupt(number, "a group has more or fewer inputs than it says").into());
+            return Err(vault.malformed(number, &"a group has more or fewer inputs than it says").into());
         }
     }
     opened.lost = read_back.lost();
     let writer = Writer {
-        lock,
-        checkpoint_at: journal.len_bytes(),
+        _lock: lock,
+        written_bytes: journal.bytes_since(next_input),
         disk,
         journal,
         heap,
@@ -177,7 +177,12 @@ impl Partition {
         let Some(shelf) = &self.shelf else { return Ok(()) };
         let (heap, vault) = (shelf.heap.clone(), shelf.vault.clone());
         let is_sound = self.restore_users(root, &heap, &vault)?;
-        let broken = || heap.corrupt(root.sections.first().copied().unwrap_or(Place::NONE), "what it says of users is not of one piece");
+        let broken = || {
+            heap.corrupt(
+                root.sections.first().copied().unwrap_or(Place::NONE),
+                "what it says of users is not of one piece",
+            )
+        };
         if !is_sound || root.sections.len() != SECTIONS {
             return Err(broken());
         }
@@ -194,7 +199,7 @@ impl Partition {
             };
             read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, &error.to_string()))?;
         }
-        for (generation, place) in &root.seen {
+        for (_, place) in &root.seen {
             let plain = read_sealed(&heap, &vault, *place, Slot::STORE, SECTION)?;
             let mut from = Bytes::new(&plain);
             let read = self.seen.read_chunk(&mut from).and_then(|()| from.end());
@@ -222,7 +227,10 @@ impl Partition {
             for Entry { place_in_page, slots, record, deadline, ids } in entries {
                 let user = UserKey(first + u32::from(place_in_page));
                 let [slot, more @ ..] = &slots[..] else { return Err(corrupt(&"a user has no key")) };
-                if u32::from(place_in_page) >= PAGE_USERS || user.0 >= root.numbers || users.len() > user.0 as usize {
+                if u32::from(place_in_page) >= PAGE_USERS
+                    || user.0 >= root.numbers
+                    || users.len() > user.0 as usize
+                {
                     return Err(corrupt(&"a user is out of its place"));
                 }
                 plain.clear();
@@ -232,7 +240,7 @@ impl Partition {
                 let names: Names = read_all(&plain).map_err(|error| corrupt(&error))?;
                 users.resize_with(user.0 as usize, || None);
                 users.push(Some((names.name, names.ids)));
-                *shelf.row(user) = Row { place: record, slot: *slot, ..Row::default() };
+                *shelf.row(user) = Row::away(record, *slot);
                 if !more.is_empty() {
                     shelf.more_slots.insert(user, more.to_vec());
                 }

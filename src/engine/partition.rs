@@ -347,14 +347,7 @@ impl Partition {
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
-    fn apply(
-        &mut self,
-        message: &Message,
-        at: Instant,
-        now: Instant,
-        slot: Slot,
-        outcome: &mut Outcome,
-    ) {
+    fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
         self.touch_owners(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
         while self.users.len() <= user.0 as usize {

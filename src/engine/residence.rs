@@ -59,6 +59,13 @@ pub(super) struct Row {
     used: bool,
 }
 
+impl Row {
+    /// That of a user who is away.
+    pub(super) fn away(place: Place, slot: Slot) -> Row {
+        Row { place, slot, ..Row::default() }
+    }
+}
+
 impl Default for Row {
     fn default() -> Row {
         Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, used: false }
@@ -66,12 +73,7 @@ impl Default for Row {
 }
 
 impl Shelf {
-    pub(super) fn new(
-        heap: Arc<Heap>,
-        vault: Arc<Vault>,
-        definitions: &Definitions,
-        limit: usize,
-    ) -> Shelf {
+    pub(super) fn new(heap: Arc<Heap>, vault: Arc<Vault>, definitions: &Definitions, limit: usize) -> Shelf {
         Shelf {
             heap,
             vault,
@@ -271,11 +273,14 @@ impl Partition {
 
     /// Notes what a user takes in memory now.
     pub(super) fn weigh(&mut self, user: UserKey) {
-        let Some(shelf) = &mut self.shelf else { return };
+        if self.shelf.is_none() {
+            return;
+        }
         let size = self.store.get(user).heap_bytes()
             + size_of::<Profile>()
             + self.users[user.0 as usize].memberships.heap_bytes()
             + self.beside_bytes(user);
+        let Some(shelf) = &mut self.shelf else { return };
         let row = shelf.row(user);
         let before = std::mem::replace(&mut row.size, u32::try_from(size).unwrap_or(u32::MAX));
         shelf.bytes = shelf.bytes + row_size(size) - before as usize;
@@ -330,12 +335,18 @@ impl Partition {
         if self.away(away.user).is_none_or(|now| now.place != away.place) {
             return Ok(());
         }
-        self.read_user(away.user, plain).map_err(|error| away.heap.corrupt(away.place, &error.to_string()))?;
+        self.read_user(away.user, plain)
+            .map_err(|error| away.heap.corrupt(away.place, &error.to_string()))?;
         if let Some(shelf) = &mut self.shelf {
             shelf.row(away.user).used = true;
         }
         self.weigh(away.user);
         Ok(())
+    }
+
+    /// Brings everybody back, to be looked at.
+    pub(super) fn bring_everybody(&mut self) -> Result<(), storage::Error> {
+        self.store.keys().collect::<Vec<_>>().into_iter().try_for_each(|user| self.load(user))
     }
 
     /// Brings everybody back: something is to change for all of them. Memory for all of them is needed then.

@@ -1,9 +1,9 @@
 //! Inputs as values: what the journal holds, checked before they are written, and applied after.
 
+use crate::definitions::Definitions;
 use crate::engine::durable::Answer;
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::{Error, Partition};
-use crate::definitions::Definitions;
 use crate::profile::{UserKey, Whose};
 use crate::storage::Slot;
 

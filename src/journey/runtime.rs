@@ -364,7 +364,6 @@ impl Journeys {
         self.outbox.owner(action)
     }
 
-
     /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
         let answer = self.outbox.acknowledge(id, delivery, now);

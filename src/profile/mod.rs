@@ -49,4 +49,4 @@ pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
 pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};
-pub(crate) use whose::{Preview, Whose};
+pub(crate) use whose::Whose;

@@ -190,6 +190,12 @@ impl ProfileStore {
         self.refresh_zone(user);
     }
 
+    /// Puts a profile of which nothing is known in the place of one that cannot be read.
+    pub(crate) fn bring_back_empty(&mut self, user: UserKey) {
+        let name = self.name(user).clone();
+        self.bring_back(user, Profile::new(name, false, Instant::MIN));
+    }
+
     /// Makes those users that a checkpoint names, all of them away, each with its name and ids. Gives whether `free` are
     /// exactly the numbers that nobody has, and each id is one user's.
     pub(crate) fn restore(

@@ -189,6 +189,12 @@ impl Heap {
         }
     }
 
+    /// What to say of a record that is as it was put, and not what it should be.
+    pub(crate) fn corrupt(&self, place: Place, message: impl std::fmt::Display) -> Error {
+        let name = self.disk.describe(&file_name(place.file));
+        Error::corrupt(name, u64::from(place.offset), message.to_string())
+    }
+
     /// The files as a checkpoint is to name them: with what of them is synced.
     pub(crate) fn files(&self) -> Vec<HeapFile> {
         let contents = self.contents.read();

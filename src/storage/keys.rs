@@ -15,7 +15,7 @@ impl Slot {
     /// The slot of the store's own key, for what is about nobody.
     pub(crate) const STORE: Slot = Slot(0);
 
-    fn position(self) -> u64 {
+    pub(super) fn position(self) -> u64 {
         SLOTS_AT + u64::from(self.0) * SLOT as u64
     }
 }

@@ -1,4 +1,3 @@
-use crate::model::Malformed;
 use crate::storage::seal::{Sealer, open};
 use crate::storage::{Disk, Error, Keyring, Slot};
 use parking_lot::Mutex;
@@ -36,7 +35,8 @@ impl Vault {
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let key = self.keys.key(slot)?;
-        let key = key.ok_or_else(|| Error::corrupt(&*self.name, slot.position(), "a key was erased that is in use"))?;
+        let key = key
+            .ok_or_else(|| Error::corrupt(&*self.name, slot.position(), "a key was erased that is in use"))?;
         self.sealer.lock().seal(&key, context, plain, out);
         Ok(())
     }
@@ -53,12 +53,13 @@ impl Vault {
         out: &mut Vec<u8>,
     ) -> Result<bool, Error> {
         let Some(key) = self.keys.key(slot)? else { return Ok(false) };
-        let broken = |_| Error::corrupt(&*self.name, slot.position(), "what was sealed under this key does not open");
+        let broken =
+            |_| Error::corrupt(&*self.name, slot.position(), "what was sealed under this key does not open");
         open(&key, context, sealed, out).map(|()| true).map_err(broken)
     }
 
     /// What is wrong with an input that was opened.
-    pub(crate) fn malformed(&self, input: u64, error: &Malformed) -> Error {
+    pub(crate) fn malformed(&self, input: u64, error: &dyn std::fmt::Display) -> Error {
         Error::corrupt(&*self.name, 0, format!("input {input}: {error}"))
     }
 }
