@@ -29,14 +29,16 @@ const DEFINITIONS: &str = r#"
     spender = "sum(purchase.amount) >= 50"
     waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(purchase in 1d)" }
     [templates.hello]
-    title = "Hello {{ user.country }}"
+    title = "Hello {{ user.country | default('there') }}"
     [journeys.welcome]
-    enter = { event = "view" }
-    reentry = { after = "1h" }
-    steps = [
-        { wait = "10m" },
-        { send = "hello", channel = "push" },
+    class = "marketing"
+    enter = { event = "view", reentry = { after = "1h" } }
+    step = [
+        { id = "patience", wait = "10m" },
+        { id = "hello", send = { channel = "push", template = "hello", expires = "2h" } },
     ]
+    [delivery]
+    cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [recommend]
     interactions = { view = { item = "sku" }, purchase = { item = "sku", weight = 5.0 } }
 "#;

@@ -368,9 +368,9 @@ impl Writer {
     /// it names no more.
     fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         let ended = (|| {
-            let root = partition.write().root()?;
-            self.heap.flush()?;
+            // The root says how much of the heap is sure to be there.
             self.heap.sync()?;
+            let root = partition.write().root()?;
             self.vault.save()?;
             self.vault.sync()?;
             let mut bytes = Vec::new();
