@@ -365,6 +365,18 @@ impl Engine {
         }
     }
 
+    /// The number of the latest input: what a host that feeds the engine from a log of its own goes on behind.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.read(Partition::sequence)
+    }
+
+    /// The latest `now` that was given.
+    #[must_use]
+    pub fn clock(&self) -> Instant {
+        self.read(Partition::clock)
+    }
+
     /// How long the host may sleep. See [`Partition::next_due`].
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {

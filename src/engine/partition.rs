@@ -213,6 +213,12 @@ impl Partition {
         self.clock
     }
 
+    /// The number of the latest input; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     // --- questions
 
     /// A copy of what is known of a user, by user id or anonymous id.
