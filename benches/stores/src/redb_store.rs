@@ -1,5 +1,6 @@
 //! redb: two tables in one file. Either redb's own levels, or a backend that leaves out the syncs of level written,
-//! so that each commit is in the system's hands but not waited for.
+//! so that each commit is in the system's hands but not waited for. Nothing orders the writes then: a power cut may
+//! take what was synced before, which is not asked here and would have to be before anyone relied on it.
 use crate::{CACHE, Level, Result, Store};
 use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,

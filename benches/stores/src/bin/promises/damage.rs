@@ -15,44 +15,29 @@ use std::{
 const GROUPS: u64 = 200;
 const RECORDS: usize = 20;
 const PROFILES: u64 = 500;
-const FLIPS: usize = 2400;
 const CUTS: usize = 40;
 /// What one reading can come to, from good to bad.
-const CLASSES: [&str; 7] = ["right", "error", "panic", "abort", "hang", "fewer", "other"];
+const CLASSES: [&str; 8] = ["right", "error", "panic", "abort", "hang", "fewer", "older", "other"];
 
 pub(crate) fn table() -> Result<()> {
     println!(
         "\ndamage: {GROUPS} groups of {RECORDS} records, {PROFILES} profiles; one byte flipped or one end cut, then all is read"
     );
-    println!(
-        "{:<6} {:<7} {:<5} {:<12} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} | {:>9} {:>6}",
-        "store",
-        "closed",
-        "what",
-        "files",
-        "right",
-        "error",
-        "panic",
-        "abort",
-        "hang",
-        "fewer",
-        "other",
-        "most lost",
-        "found"
-    );
+    let classes = CLASSES.map(|class| format!("{class:>6}")).join(" ");
+    println!("store  closed  what  files        {classes} |   most  found");
     for store in ["fjall", "redb"] {
         for state in ["clean", "killed"] {
             rows(store, state)?;
         }
     }
     println!(
-        "right: all as acknowledged; fewer: no error, and something acknowledged is not there (most lost: groups and"
+        "right: all as acknowledged; abort: ended by a signal. Without an error, that is silently: fewer: something"
     );
     println!(
-        "profiles, the most in one reading); other: no error, and bytes never written or older ones are given;"
+        "acknowledged is not there; older: a record that was replaced; other: bytes never written (a seal would tell)."
     );
     println!(
-        "abort: ended by a signal; found: of fewer and other, by the store's own check where it has one"
+        "most: records that are not right, the most in one reading; found: by the store's own check, if it has one"
     );
     Ok(())
 }
@@ -60,7 +45,7 @@ pub(crate) fn table() -> Result<()> {
 #[derive(Default)]
 struct Tally {
     classes: BTreeMap<String, u64>,
-    most_lost: u64,
+    most: u64,
     found: u64,
 }
 
@@ -85,11 +70,10 @@ fn rows(store: &str, state: &str) -> Result<()> {
         let inner = file.strip_prefix(&whole)?;
         // fjall makes room ahead in its journal: what counts ends with the last byte that is not zero.
         let used = fs::read(file)?.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let per_file = FLIPS / files.len();
-        let places: Vec<usize> = if used <= per_file {
+        let places: Vec<usize> = if used <= 200 {
             (0..used).collect()
         } else {
-            (0..per_file).map(|_| rng.usize(..used)).collect()
+            (0..100 + used / 500).map(|_| rng.usize(..used)).collect()
         };
         let cuts = (0..CUTS.min(used)).map(|n| if n < CUTS / 2 { n + 1 } else { rng.usize(1..=used) });
         let cuts: Vec<usize> = cuts.map(|cut| used - cut.min(used)).collect();
@@ -111,8 +95,8 @@ fn rows(store: &str, state: &str) -> Result<()> {
         let counts =
             CLASSES.map(|class| format!("{:>6}", tally.classes.get(class).copied().unwrap_or(0))).join(" ");
         println!(
-            "{store:<6} {state:<7} {what:<5} {kind:<12} {counts} | {:>9} {:>6}",
-            tally.most_lost, tally.found
+            "{store:<6} {state:<7} {what:<5} {kind:<12} {counts} | {:>6} {:>6}",
+            tally.most, tally.found
         );
     }
     Ok(())
@@ -148,7 +132,7 @@ fn count(said: &str, tally: &mut Tally) -> Result<()> {
     let words: Vec<&str> = said.split_whitespace().collect();
     *tally.classes.entry(words[0].to_owned()).or_default() += 1;
     if let [_, lost, found] = words[..] {
-        tally.most_lost = tally.most_lost.max(lost.parse()?);
+        tally.most = tally.most.max(lost.parse()?);
         tally.found += u64::from(found == "true");
     }
     Ok(())
@@ -208,34 +192,51 @@ pub(crate) fn build(args: &[&str]) -> Result<()> {
 pub(crate) fn check(args: &[&str]) -> Result<()> {
     let [name, folder] = args else { panic!("child check: store folder") };
     match all(name, Path::new(folder)) {
-        Ok((0, 0, _)) => println!("right"),
-        Ok((lost, 0, found)) => println!("fewer {lost} {found}"),
-        Ok((lost, _, found)) => println!("other {lost} {found}"),
+        Ok((Silent { lost: 0, older: 0, other: 0 }, _)) => println!("right"),
+        Ok((silent, found)) => {
+            let class = if silent.other > 0 {
+                "other"
+            } else if silent.older > 0 {
+                "older"
+            } else {
+                "fewer"
+            };
+            println!("{class} {} {found}", silent.lost + silent.older + silent.other);
+        }
         Err(_) => println!("error"),
     }
     Ok(())
 }
 
-/// Reads all as a reader that stops at the first error: how many are lost, how many are other, and whether the
-/// store's own check would have told.
-fn all(name: &str, folder: &Path) -> Result<(u64, u64, bool)> {
+/// What was read without an error and is not as acknowledged.
+#[derive(Default)]
+struct Silent {
+    lost: u64,
+    older: u64,
+    other: u64,
+}
+
+/// Reads all as a reader that stops at the first error; and whether the store's own check would have told.
+fn all(name: &str, folder: &Path) -> Result<(Silent, bool)> {
     let mut store = open(name, folder)?;
-    let (mut lost, mut other) = (0, 0);
+    let mut silent = Silent::default();
     for (position, bytes) in store.groups()? {
-        other += u64::from(bytes != group(SEED, position, RECORDS));
+        silent.other += u64::from(bytes != group(SEED, position, RECORDS));
     }
     for position in 0..GROUPS {
         match store.group(position)? {
-            None => lost += 1,
-            Some(bytes) => other += u64::from(bytes != group(SEED, position, RECORDS)),
+            None => silent.lost += 1,
+            Some(bytes) => silent.other += u64::from(bytes != group(SEED, position, RECORDS)),
         }
     }
     for key in 0..PROFILES {
         match store.profile(key)? {
-            None => lost += 1,
-            Some(bytes) => other += u64::from(bytes != profile(SEED, key, 1)),
+            None => silent.lost += 1,
+            Some(bytes) if bytes == profile(SEED, key, 1) => {}
+            Some(bytes) if bytes == profile(SEED, key, 0) => silent.older += 1,
+            Some(_) => silent.other += 1,
         }
     }
-    let found = lost + other > 0 && store.check() == Some(false);
-    Ok((lost, other, found))
+    let found = silent.lost + silent.older + silent.other > 0 && store.check() == Some(false);
+    Ok((silent, found))
 }
