@@ -23,10 +23,11 @@ impl Partition {
 
     /// Why an event is not kept, if so. Whatever else a message says is kept: to whom it belongs, and what the user
     /// wants.
-    pub(super) fn refuses(&self, message: &Message, now: Instant) -> Option<Refusal> {
+    pub(super) fn refuses(&mut self, message: &Message, now: Instant) -> Option<Refusal> {
         let default = *self.names.purposes.get(COLLECT)?;
         message.event()?;
-        let users = self.store.whose(message);
+        self.store.owners(message).into_iter().for_each(|user| self.bring(user));
+        let users = self.store.speakers(message);
         let agreement = self.store.agreement_of(&users, COLLECT, default, now);
         (!agreement.holds).then_some(Refusal::NoConsent)
     }

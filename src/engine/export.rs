@@ -299,8 +299,8 @@ impl Engine {
     /// All that is kept of a user and all that follows from it, with reasons. See [`Partition::export`].
     ///
     /// # Errors
-    /// An unknown user.
+    /// An unknown user, or one who cannot be read.
     pub fn export(&self, user: &str) -> Result<Export, Error> {
-        self.read(|partition| partition.export(user))
+        self.read_user(user, |partition| partition.export(user))?
     }
 }

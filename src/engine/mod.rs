@@ -7,8 +7,10 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod ask;
+mod capture;
 mod checkpoint;
 mod consent;
+mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
@@ -16,19 +18,31 @@ mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod group;
+mod input;
 mod look;
 mod members;
 mod models;
+mod open;
 mod outcome;
 mod partition;
+#[cfg(test)]
+mod records_test;
 mod redefine;
+mod residence;
+mod sections;
+#[cfg(test)]
+mod sections_test;
 mod seen;
 mod survey;
+mod take;
 
+pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
 pub use members::Members;
+pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};

@@ -3,6 +3,7 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
+use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Outcome, Refusal};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
@@ -12,9 +13,11 @@ use crate::recommend::{Query, Recommendation};
 use crate::segment::{
     Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
+use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +61,7 @@ pub struct Partition {
     pub(super) journeys: Journeys,
     pub(super) models: Models,
     pub(super) seen: SeenMessages,
-    timers: TimingWheel<UserKey>,
+    pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
@@ -78,6 +81,8 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    /// Where users are who are not in memory; nothing where everybody always is.
+    pub(super) shelf: Option<Box<Shelf>>,
 }
 
 /// Shows how far it has come, and nothing of what it knows.
@@ -96,7 +101,7 @@ pub(super) struct UserRow {
     /// The earliest instant at which a journey goes on.
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
-    hinted: Instant,
+    pub(super) hinted: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
@@ -110,7 +115,7 @@ impl Default for UserRow {
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
     }
 }
@@ -144,6 +149,7 @@ impl Partition {
             refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            shelf: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -168,9 +174,19 @@ impl Partition {
     /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
     /// even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
+        self.check(message, now)?;
+        let message = self.minimise(message);
+        Ok(self.take(&message, now, Slot::STORE))
+    }
+
+    /// A message without what definitions say is not to be kept: what is written and what is applied.
+    pub(super) fn minimise<'m>(&self, message: &'m Message) -> Cow<'m, Message> {
+        self.compiled.minimiser.minimise(message)
+    }
+
+    /// Whether a message may be taken in; changes nothing.
+    pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
-        let minimiser = self.compiled.minimiser.clone();
-        let message = &*minimiser.minimise(message);
         self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);
@@ -179,27 +195,34 @@ impl Partition {
         if at > now + allowed {
             return Err(MessageErrorKind::InFuture { ahead: at - now, allowed }.at("timestamp").into());
         }
+        Ok(())
+    }
+
+    /// Takes a message in that was checked and minimised, with the key that it was sealed under.
+    pub(super) fn take(&mut self, message: &Message, now: Instant, slot: Slot) -> Outcome {
+        let now = now.max(self.clock);
+        let at = message.timestamp.unwrap_or(now);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
-            return Ok(outcome);
+            return outcome;
         }
         if let Some(refusal) = self.refuses(message, now) {
             *self.refused.entry(refusal).or_default() += 1;
             outcome.refused = Some(refusal);
-            return Ok(outcome);
+            return outcome;
         }
         let from = outcome.changes.len();
         match &message.body {
             Body::Forget => self.forget(message, now, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
-            _ => self.apply(message, at.min(now), now, &mut outcome),
+            _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
-        Ok(outcome)
+        outcome
     }
 
     /// Moves the clock: every change that is due up to and including `now` happens, each at its own instant.
@@ -221,6 +244,12 @@ impl Partition {
     #[must_use]
     pub fn clock(&self) -> Instant {
         self.clock
+    }
+
+    /// The number of the latest input; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     // --- questions
@@ -347,7 +376,12 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        self.journeys.lease(limit, now + lease, now, &self.store)
+        let (actions, expired) = self.journeys.lease(limit, now + lease, now, &self.store);
+        for lost in &expired {
+            self.touch(lost.user);
+            self.journeys.give_back(lost);
+        }
+        actions
     }
 
     /// How often each journey did what, by journey and reason.
@@ -370,13 +404,18 @@ impl Partition {
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
-    fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
+    fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
+        self.touch_owners(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
         while self.users.len() <= user.0 as usize {
             self.users.push(UserRow::default());
         }
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.touch(user);
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.note_slot(user, slot);
         }
         let is_merged = absorbed.is_some();
         if let Some((absorbed, name)) = absorbed {
@@ -386,6 +425,7 @@ impl Partition {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             self.models.forget(absorbed);
             self.restricted.remove(&absorbed);
+            self.drop_from_shelf(absorbed, Some(user));
         }
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
@@ -442,12 +482,14 @@ impl Partition {
             (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
         };
         if let Some(user) = user {
+            self.touch(user);
             let name = self.store.name(user).clone();
             self.end_memberships(user, &name, now, outcome);
             self.journeys.forget(user);
             self.models.forget(user);
             self.restricted.remove(&user);
             self.store.forget(user);
+            self.drop_from_shelf(user, None);
         }
         self.run_due(now, outcome);
     }

@@ -29,12 +29,14 @@ mod kept;
 mod key;
 mod note;
 mod outbox;
+mod outbox_bytes;
 mod past;
 mod permit;
 mod reason;
 mod redefine;
 mod run;
 mod runtime;
+mod sections;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +52,7 @@ pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use permit::Permits;
 pub(crate) use runtime::Journeys;
+pub(crate) use sections::JourneysOfUser;
 
 /// How late an event may be and still begin a journey.
 const LATE_MAX: crate::model::Duration = crate::model::Duration::hours(1);

@@ -73,8 +73,8 @@ impl ProfileStore {
         records.reduce(|a, b| if outranks(a, b, &self.symbols) { a } else { b })
     }
 
-    /// The profiles that a message is about: none where it would make one, and two where it would merge them.
-    pub(crate) fn whose(&self, message: &Message) -> SmallVec<[UserKey; 2]> {
+    /// The profiles whose records count for a message: none where it would make one, and two where it would merge them.
+    pub(crate) fn speakers(&self, message: &Message) -> SmallVec<[UserKey; 2]> {
         let Ids { user, anonymous } = &message.ids;
         let owner = |kind, id: &Option<Box<str>>| id.as_deref().and_then(|id| self.ids.owner(kind, id));
         let (known, device) = (owner(IdKind::User, user), owner(IdKind::Anonymous, anonymous));
