@@ -357,6 +357,12 @@ impl Past {
         (entries, exits)
     }
 
+    /// How many users and places of users are kept.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.users.len() + self.rounds.iter().map(|round| round.users.len()).sum::<usize>()
+    }
+
     /// Names the invariant that broke.
     #[cfg(test)]
     pub(crate) fn validate(&self) -> Result<(), &'static str> {
