@@ -231,7 +231,7 @@ fn definitions() -> [Definitions; 2] {
 #[test]
 fn nobody_can_tell_who_was_away() {
     let definitions = definitions();
-    let mut seen = [0; 5];
+    let mut seen = [0; 6];
     for seed in 0..60 {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let mut twins = [Partition::new(&definitions[0]), Partition::new(&definitions[0])];
@@ -258,6 +258,7 @@ fn nobody_can_tell_who_was_away() {
             seen[1] += profile.attributes.iter().len();
             seen[2] += profile.affinities.iter().len();
             seen[3] += profile.totals.iter().len();
+            seen[5] += memberships.heap_bytes();
             seen[4] += memberships.rows(&twins[1].compiled.plan, &twins[1].store.symbols).count();
         }
     }
