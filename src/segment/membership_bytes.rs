@@ -8,7 +8,7 @@ use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
 use crate::segment::value::NEVER;
 
-/// An instant as the difference to the one before it. Stands for no instant are far away: they come back too.
+/// An instant as the difference to the one before it. Differences go round, so that any word comes back.
 struct Chain(i64);
 
 impl Chain {
