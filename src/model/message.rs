@@ -200,6 +200,18 @@ impl Message {
     }
 
     /// Restricts the processing of what is known of the user, or lifts that.
+    ///
+    /// While it is restricted, messages, feedback and predictions are kept as ever: attributes, history, running values,
+    /// sessions, ids. Nothing else follows from them, nor from time, the world or other definitions: the user is in the
+    /// segments it was in, enters and leaves no journey and goes on in none; what waited in the outbox is taken back;
+    /// affinities and recommenders learn nothing; decisions and recommendations are those for somebody unknown; who asks
+    /// for whom an expression holds does not find the user. Only segments and journeys that are defined no longer end.
+    /// Questions about this one user, export, merges and erasure work.
+    ///
+    /// The message that restricts is itself the last to be processed, and the one that lifts it the first: then segments
+    /// are looked at as they are at that instant, journeys follow from what changed, and steps that fell due meanwhile
+    /// run, as far as their messages have not expired. Events that came meanwhile begin no journey and teach nothing.
+    /// Of several such messages the latest holds, of one instant the restriction.
     #[must_use]
     pub fn restrict(ids: impl Into<Ids>, restricted: bool) -> Message {
         Message::new(ids, Body::Restrict { restricted })
