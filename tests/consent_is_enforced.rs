@@ -325,3 +325,21 @@ fn a_grant_that_ends_ends_what_waits() {
         assert_eq!(partition.journey_counts().contains_key(&expired), handed_out == 0);
     }
 }
+
+#[test]
+fn other_definitions_take_back_what_they_do_not_allow() {
+    let text = |default: &str| {
+        format!(
+            "{SHOP}[consent]\nmarketing = {{ default = '{default}' }}\n{}",
+            JOURNEY.replace("CLASS", "marketing")
+        )
+    };
+    let mut partition = defined(&text("granted"));
+    ingest(&mut partition, 0, view("ada"));
+    ingest(&mut partition, 0, Message::consent("bob", Consent::granted("marketing")));
+    ingest(&mut partition, 0, view("bob"));
+    let outcome = partition.redefine(&Definitions::from_toml(&text("denied")).unwrap(), minute(1));
+    assert_eq!(notes(&outcome), ["welcome, step hi: not sent: no_consent"]);
+    let actions = partition.outbox(9, Duration::minutes(1), minute(1));
+    assert_eq!(actions.iter().map(|action| &*action.user).collect::<Vec<_>>(), ["bob"]);
+}

@@ -186,3 +186,29 @@ fn a_key_is_in_no_debug_output() {
     assert!(!format!("{definitions:?}").contains("real use"));
     assert!(!format!("{:?}", Partition::new(&definitions)).contains("real use"));
 }
+
+/// Attributes that are there already are kept as other definitions say, and segments see them so.
+#[test]
+fn other_definitions_may_keep_less() {
+    let before = "version = 1\n[settings]\nhash_key = 'no key for real use'\n[attributes]\nname = 'string'\nplan = 'string'\nssn = 'string'\n";
+    let after = before
+        .replace("name = 'string'", "name = { kind = 'string', store = 'hash' }")
+        .replace("ssn = 'string'", "ssn = { kind = 'string', store = 'drop' }");
+    let segment = "[segments]\na = 'name = \"secret name\"'\nb = 'plan = \"pro\"'\n";
+    let read =
+        |text: &str| Definitions::from_toml(&format!("{text}{segment}")).unwrap_or_else(|e| panic!("{e:#}"));
+    let mut partition = Partition::new(&read(before));
+    let gone =
+        Message::identify("ada").with("name", "secret name").with("ssn", "secret ssn").with("plan", "pro");
+    partition.ingest(&gone, now()).unwrap();
+    let outcome = partition.redefine(&read(&after), now());
+    assert_eq!(outcome.changes, []);
+    assert!(partition.is_member("ada", "a") && partition.is_member("ada", "b"));
+    let profile = partition.profile("ada").unwrap();
+    assert_eq!(profile.attributes.keys().collect::<Vec<_>>(), ["name", "plan"]);
+    assert!(!String::from_utf8(partition.checkpoint().unwrap()).unwrap().contains("secret"));
+    // As if it had been so from the beginning.
+    let mut fresh = Partition::new(&read(&after));
+    fresh.ingest(&gone, now()).unwrap();
+    assert_eq!(fresh.profile("ada"), partition.profile("ada"));
+}

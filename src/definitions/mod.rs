@@ -79,7 +79,7 @@
 //! `store` is `"plain"`, `"hash"` (strings only: 32 hexadecimal digits of an HMAC-SHA-256 under `hash_key` are kept) or
 //! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
 //! that is written out (`=`, `!=`, `in`), of which the hash is taken too, and with another hash; what is dropped cannot
-//! be asked for. What was kept before the tags said so stays as it is until it is written again; with another key
+//! be asked for. Attributes that are there already are kept so too; events stay as they were until they pass. With another key
 //! equal values have other hashes. `ttl` is for how long a value is kept.
 //!
 //! # What the engine writes down itself

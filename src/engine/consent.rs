@@ -1,11 +1,13 @@
 //! What users agree to, where the engine itself has to ask; and users whose processing is restricted.
 
+use crate::definitions::Compiled;
 use crate::engine::look::Touched;
 use crate::engine::partition::no_content;
 use crate::engine::{Outcome, Partition, Refusal};
 use crate::journey::{Context, Reason};
-use crate::model::{Body, Instant, Message};
-use crate::profile::UserKey;
+use crate::model::{Body, Instant, Message, Value};
+use crate::profile::{Less, UserKey};
+use crate::segment::{Schema, Stored};
 
 /// What is kept of the events of users.
 const COLLECT: &str = "collect";
@@ -88,6 +90,41 @@ impl Partition {
         } else {
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
         }
+    }
+
+    /// Takes back what waits in the outbox and may not go out by what other definitions declare. The users are all in
+    /// memory.
+    pub(super) fn follow_purposes(&mut self, old: &Compiled, now: Instant, outcome: &mut Outcome) {
+        let (before, after) = (&old.schema.facts, &self.names);
+        if (&before.purposes, &before.channels) == (&after.purposes, &after.channels) {
+            return;
+        }
+        let mut users = self.journeys.users_with_actions();
+        users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)).then(a.cmp(b)));
+        users.dedup();
+        let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+        for user in users {
+            self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
+        }
+    }
+
+    /// Drops or hashes what is kept of attributes that other definitions say more of. The users are all in memory.
+    pub(super) fn minimise_kept(&mut self, old: &Compiled) {
+        let (before, after) = (&old.schema, &self.compiled.schema);
+        let tags = |schema: &Schema| (schema.attribute_tags.clone(), schema.prefix_tags.clone());
+        if tags(before) == tags(after) {
+            return;
+        }
+        let minimiser = &self.compiled.minimiser;
+        let less = |name: &str, value: &Value| {
+            let (before, after) = (before.attribute_tags(name).stored, after.attribute_tags(name).stored);
+            match after {
+                Stored::Hash if after > before => Less::This(minimiser.hash(value)),
+                Stored::Drop if after > before => Less::Nothing,
+                _ => Less::All,
+            }
+        };
+        self.store.keep_less(&less);
     }
 
     /// Notes of a user whose processing is restricted what running totals and the history need, and looks at nothing.

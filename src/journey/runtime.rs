@@ -331,6 +331,11 @@ impl Journeys {
         self.drop_empty(user);
     }
 
+    /// Whose actions wait or were answered lately; some more than once, in no order.
+    pub(crate) fn users_with_actions(&self) -> Vec<UserKey> {
+        self.outbox.users_of(|_| true)
+    }
+
     /// Takes back all of a user that waits in the outbox.
     pub(crate) fn withdraw_all(
         &mut self,

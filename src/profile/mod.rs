@@ -36,7 +36,7 @@ pub use identity::IdentityError;
 pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
-pub(crate) use attributes::Attributes;
+pub(crate) use attributes::{Attributes, Less};
 pub(crate) use consent::Agreement;
 pub(crate) use facts::Fact;
 pub(crate) use hidden::{Hidden, MASK};

@@ -85,7 +85,7 @@ impl Minimiser {
     }
 
     /// The hash of a value, and of each within it; null unsets, so it stays.
-    fn hash(&self, value: &Value) -> Value {
+    pub(crate) fn hash(&self, value: &Value) -> Value {
         let text = match value {
             Value::Null => return Value::Null,
             Value::String(text) => text.to_string(),

@@ -36,8 +36,8 @@ pub enum Pii {
     Sensitive,
 }
 
-/// What is kept of a value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What is kept of a value; the later, the less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stored {
     /// The value.
     #[default]
