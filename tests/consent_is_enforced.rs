@@ -95,10 +95,8 @@ fn events_are_kept_of_who_agrees_to_collect() {
         ("granted", vec![view(Ids::both("bob", "d1")), on_device(Consent::denied("collect"))], both(), true),
     ] {
         let mut partition = partition(&format!("[consent]\ncollect = {{ default = '{default}' }}"));
-        let mut at = 0;
-        for message in before.clone() {
+        for (message, at) in before.clone().into_iter().zip(0..) {
             ingest(&mut partition, at, message);
-            at += 1;
         }
         let (state, users) = (partition.profile("ada"), partition.user_count());
         let outcome = ingest(&mut partition, 10, event.clone());

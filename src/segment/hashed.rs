@@ -30,8 +30,7 @@ impl Checker<'_> {
     pub(crate) fn property_stored(&self, name: &str, events: &EventScope) -> Stored {
         let name = name.strip_prefix("event.").filter(|_| events.list.is_some()).unwrap_or(name);
         let tags = events_of(self.schema, events).into_iter().filter_map(|event| event.tags.get(name));
-        let is_dropped = |tags: &&Tags| tags.stored == Stored::Drop;
-        tags.clone().find(is_dropped).or(tags.last()).map(|tags| tags.stored).unwrap_or_default()
+        tags.map(|tags| tags.stored).max().unwrap_or_default()
     }
 
     /// A text beside a hash: the hash of the text.

@@ -94,11 +94,15 @@ impl Schema {
         let names = |tags: &BTreeMap<Box<str>, Tags>| -> BTreeSet<Box<str>> {
             tags.iter().filter(|(_, tags)| tags.is_hidden()).map(|(name, _)| name.clone()).collect()
         };
-        let is_shown = |name: &&Box<str>| !self.attribute_tags(name).is_hidden();
         Hidden {
             attributes: names(&self.attribute_tags),
             prefixes: names(&self.prefix_tags),
-            shown: self.attributes.keys().filter(is_shown).cloned().collect(),
+            shown: self
+                .attributes
+                .keys()
+                .filter(|name| !self.attribute_tags(name).is_hidden())
+                .cloned()
+                .collect(),
             properties: self.events.values().flat_map(|event| names(&event.tags)).collect(),
         }
     }
