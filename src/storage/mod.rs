@@ -14,6 +14,17 @@
 
 mod disk;
 mod error;
+mod faulty;
+#[cfg(any(unix, windows))]
+mod folder;
+mod head;
+mod journal;
+mod memory;
+mod root;
 
 pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::{Error, ErrorKind};
+pub use faulty::{Fault, FaultyDisk};
+#[cfg(any(unix, windows))]
+pub use folder::FolderDisk;
+pub use memory::MemoryDisk;
