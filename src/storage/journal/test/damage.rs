@@ -1,12 +1,11 @@
 //! Damage: an error, or every group; never fewer, never others.
 
-use super::{append, bytes, copy, open, open_with, put, three_files};
+use super::{Group, append, bytes, copy, open, open_with, put, three_files};
 use crate::storage::{Disk, Error, ErrorKind, MemoryDisk};
 use proptest::prelude::*;
 
 /// Opens damaged files: from the first input on, and from one of the last file.
-fn check(disk: &MemoryDisk, what: &str) {
-    let (_, groups) = three_files();
+fn check(disk: &MemoryDisk, groups: &[Group], what: &str) {
     let late = groups[11].first;
     for (from, wanted) in [(0, &groups[..]), (late, &groups[11..])] {
         match open(disk, from) {
@@ -21,7 +20,7 @@ fn check(disk: &MemoryDisk, what: &str) {
 
 #[test]
 fn every_flipped_bit_is_an_error_or_read_over() {
-    let (disk, _) = three_files();
+    let (disk, groups) = three_files();
     for name in disk.names().unwrap() {
         let whole = bytes(&disk, &name);
         for at in 0..whole.len() {
@@ -29,14 +28,14 @@ fn every_flipped_bit_is_an_error_or_read_over() {
             let mut file = whole.clone();
             file[at] ^= 1 << (at % 8);
             put(&damaged, &name, &file);
-            check(&damaged, &format!("{name}, byte {at}"));
+            check(&damaged, &groups, &format!("{name}, byte {at}"));
         }
     }
 }
 
 #[test]
 fn every_cut_is_an_error() {
-    let (disk, _) = three_files();
+    let (disk, groups) = three_files();
     for name in disk.names().unwrap() {
         let whole = bytes(&disk, &name);
         for len in 0..whole.len() {
@@ -44,14 +43,14 @@ fn every_cut_is_an_error() {
             put(&damaged, &name, &whole[..len]);
             let error = open(&damaged, 0).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{name}, cut to {len}: {error}");
-            check(&damaged, &format!("{name}, cut to {len}"));
+            check(&damaged, &groups, &format!("{name}, cut to {len}"));
         }
     }
 }
 
 #[test]
 fn every_lost_sector_is_an_error_or_read_over() {
-    let (disk, _) = three_files();
+    let (disk, groups) = three_files();
     for name in disk.names().unwrap() {
         let whole = bytes(&disk, &name);
         for at in (0..whole.len()).step_by(512) {
@@ -60,7 +59,7 @@ fn every_lost_sector_is_an_error_or_read_over() {
                 let mut file = whole.clone();
                 file[at..whole.len().min(at + 512)].fill(other);
                 put(&damaged, &name, &file);
-                check(&damaged, &format!("{name}, sector at {at} all {other}"));
+                check(&damaged, &groups, &format!("{name}, sector at {at} all {other}"));
             }
         }
     }
