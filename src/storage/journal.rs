@@ -190,7 +190,7 @@ impl Journal {
             self.settle()?;
         }
         let End { next, chain, .. } = self.last.end;
-        let number = self.last.file.number + 1;
+        let number = file::following(self.last.file.number)?;
         let begun = JournalFile::create(&*self.disk, number, next, chain, self.boot).and_then(|file| {
             let closed = Mark { closed: true, ..self.last.mark(self.boot) };
             match self.last.file.write_mark(Level::Written, &closed) {

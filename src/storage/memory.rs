@@ -232,3 +232,6 @@ impl Dice {
         ((mixed ^ mixed >> 31) % many as u64) as usize
     }
 }
+
+#[cfg(test)]
+mod test;

@@ -42,7 +42,8 @@ impl Journal {
             // All that is left is in the checkpoint already.
             older.extend(files.into_iter().zip(&scanned.ends).map(|(found, &end)| Part::found(found, end)));
             let chain = older.last().map_or(0, |part| part.end.chain);
-            let begun = JournalFile::create(&*disk, following(number_last)?, from, chain, boot.unwrap_or(0))?;
+            let begun =
+                JournalFile::create(&*disk, file::following(number_last)?, from, chain, boot.unwrap_or(0))?;
             let journal = Journal::new(disk, boot, older, Part::new(begun));
             return Ok((journal, ReadBack::new(from, lost, Vec::new())));
         };
@@ -74,12 +75,6 @@ impl Part {
         let synced = synced.unwrap_or(found.file.start);
         Part { dirty: synced != end, synced, end, closed, sync_failed: false, file: found.file }
     }
-}
-
-fn following(number: u32) -> Result<u32, Error> {
-    number.checked_add(1).ok_or_else(|| {
-        Error::corrupt(file::name(number), 0, format!("there is no file of this number: {RESTORE}"))
-    })
 }
 
 /// Opens and reads the files that have inputs from `from` on.

@@ -11,7 +11,7 @@ mod fault;
 /// Groups of different sizes, of which some are long.
 fn group(first: u64) -> Group {
     let count = 1 + (first % 3) as u32;
-    let len = [0, 7, 100, 600, 1500][(first % 5) as usize];
+    let len = [0, 7, 100, 300, 800][(first % 5) as usize];
     Group { first, count, payload: (0..len).map(|byte| (byte as u64 * 31 + first) as u8).collect() }
 }
 
