@@ -1,4 +1,4 @@
-use super::{FORMAT, HEAD, Head, NAME, NEW, load, save};
+use super::{FORMAT, HEAD, Head, NAME, load, save};
 use crate::storage::{Disk, ErrorKind, Fault, FaultyDisk, MemoryDisk};
 use std::io;
 

@@ -1,7 +1,7 @@
 //! The power goes: what was synced is there, and what else is there is a beginning of what was written.
 
 use super::{append, copy, group, open, three_files};
-use crate::storage::{Disk, FaultyDisk, MemoryDisk};
+use crate::storage::{FaultyDisk, MemoryDisk};
 
 const SEEDS: u64 = 400;
 

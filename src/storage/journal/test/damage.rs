@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// Opens damaged files: from the first input on, and from one of the last file.
 fn check(disk: &MemoryDisk, groups: &[Group], what: &str) {
     let late = groups[11].first;
-    for (from, wanted) in [(0, &groups[..]), (late, &groups[11..])] {
+    for (from, wanted) in [(0, groups), (late, &groups[11..])] {
         match open(disk, from) {
             Ok((_, read, lost)) => assert!(read == wanted && lost == 0, "{what}, from {from}: other groups"),
             Err(error) => {
