@@ -30,8 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = open(&folder)?;
     engine.ingest(Message::identify("ada-lovelace").with("email", "ada@example.org"), now)?;
     // A group is written, and synced, at once; each message has an answer of its own.
-    let views: Vec<Message> =
-        (0..3_000).map(|i| Message::track(format!("user-{}", i % 1_000), "view").with("sku", "boot-7")).collect();
+    let views: Vec<Message> = (0..3_000)
+        .map(|i| Message::track(format!("user-{}", i % 1_000), "view").with("sku", "boot-7"))
+        .collect();
     for answer in engine.ingest_all(&views, now) {
         answer?;
     }
