@@ -262,7 +262,7 @@ impl Writer {
         plain.clear();
         match unit {
             Unit::Message(message, now) => {
-                let message = partition.read().minimise(message).into_owned();
+                let message = partition.read().minimise(message);
                 write_message(&message, now, plain);
             }
             Unit::Input(input) => input.write(plain),

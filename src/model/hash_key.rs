@@ -1,4 +1,5 @@
-use crate::model::sha256::keyed_sha256;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use std::fmt;
 
 /// The key under which values are kept as hashes. Whoever does not have it cannot find a value by trying many.
@@ -10,10 +11,12 @@ impl HashKey {
         HashKey(key.into())
     }
 
-    /// What is kept of a text: 32 hexadecimal digits, the same on every machine.
+    /// What is kept of a text (HMAC-SHA-256, RFC 2104, its first half): 32 hexadecimal digits, the same on every machine.
     pub(crate) fn hash(&self, text: &str) -> String {
-        let hash = keyed_sha256(self.0.as_bytes(), text.as_bytes());
-        hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        let keyed: Result<Hmac<Sha256>, _> = Hmac::new_from_slice(self.0.as_bytes());
+        let mut hash = keyed.expect("HMAC takes keys of any length");
+        hash.update(text.as_bytes());
+        hash.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -18,7 +18,6 @@ mod message_json;
 mod own;
 mod pages;
 mod problem;
-mod sha256;
 mod text;
 mod value;
 mod zone;
