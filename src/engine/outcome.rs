@@ -47,12 +47,13 @@ impl fmt::Display for Refusal {
 /// What an answer to an action did, and what followed from it.
 ///
 /// ```
-/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) {
+/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
 /// use bespoke::journey::{Acknowledged, Delivery};
-/// let answer = engine.acknowledge(action, Delivery::Opened, now);
+/// let answer = engine.acknowledge(action, Delivery::Opened, now)?;
 /// if answer.acknowledged == Acknowledged::Accepted {
 ///     answer.outcome.changes.iter().for_each(|change| println!("{change}")); // u42 left cold
 /// }
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]

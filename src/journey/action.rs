@@ -9,12 +9,13 @@ use std::sync::Arc;
 /// `actions.jsonl`, with `key` where the instance has one.
 ///
 /// ```
-/// # fn deliver(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) {
+/// # fn deliver(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
 /// use bespoke::journey::Delivery;
-/// for action in engine.outbox(100, now) {
+/// for action in engine.outbox(100, now)? {
 ///     println!("{} for {} by {}", action.template, action.user, action.channel);
-///     engine.acknowledge(&action.id, Delivery::Sent, now);
+///     engine.acknowledge(&action.id, Delivery::Sent, now)?;
 /// }
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Serialize)]
@@ -117,7 +118,7 @@ impl Delivery {
 /// use bespoke::journey::{Acknowledged, Delivery};
 /// let engine = Engine::builder(Definitions::from_toml("version = 1")?).open()?;
 /// let now = "2026-11-23T10:00:00Z".parse()?;
-/// let answer = engine.acknowledge("no such action", Delivery::Sent, now);
+/// let answer = engine.acknowledge("no such action", Delivery::Sent, now)?;
 /// assert_eq!(answer.acknowledged, Acknowledged::Unknown);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
