@@ -31,6 +31,29 @@ pub struct Change {
     /// The part, where the segment is keyed: a string or a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Value>,
+    /// What brought it about.
+    #[serde(skip_serializing_if = "Cause::is_input")]
+    pub cause: Cause,
+}
+
+/// What brought a change about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Cause {
+    /// What an input said, or the time that passed since.
+    #[default]
+    Input,
+    /// Two profiles turned out to be one user.
+    Merge,
+    /// Something was kept for as long as it may be, and is no more.
+    Retention,
+}
+
+impl Cause {
+    fn is_input(&self) -> bool {
+        *self == Cause::Input
+    }
 }
 
 /// Which way a membership changed.
