@@ -177,7 +177,7 @@ fn kind(message: &Message) -> &'static str {
         Body::List { .. } => "list",
         Body::Consent(_) => "consent",
         Body::World { .. } => "world",
-        Body::Forget => "forget",
+        Body::Forget { .. } => "forget",
         _ => "event",
     }
 }

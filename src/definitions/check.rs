@@ -64,6 +64,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
         JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
+    journey_plan.outbox_max = definitions.settings.outbox_max;
     let mut errors = Vec::new();
     let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {

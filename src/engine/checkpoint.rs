@@ -78,6 +78,17 @@ impl Partition {
         let totals: Vec<(u32, Instant)> = totals.filter_map(|(id, since)| Some((id, (*since)?))).collect();
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, models, world, covered))
+        let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
+        serde_json::to_vec(&(
+            self.clock,
+            self.sequence,
+            users,
+            seen,
+            journeys,
+            models,
+            world,
+            covered,
+            erased,
+        ))
     }
 }

@@ -1,7 +1,7 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
 use crate::engine::redefine::Successor;
-use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
+use crate::engine::{Acknowledgement, Error, Outcome, Partition, Receipt, Recommended};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
@@ -84,7 +84,8 @@ impl Engine {
     /// Takes a message in. See [`Partition::ingest`].
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing.
+    /// A message that is not sound, lies too far in the future, would join two users, or is about an erased user who is
+    /// not to come back. It changes nothing.
     pub fn ingest(&self, message: impl Borrow<Message>, now: Instant) -> Result<Outcome, Error> {
         self.partition.write().ingest(message.borrow(), now)
     }
@@ -236,6 +237,37 @@ impl Engine {
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.partition.read().journey_counts()
+    }
+
+    /// All receipts of erasures, in order. See [`Receipt`].
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.partition.read().receipts().to_vec()
+    }
+
+    /// The receipt of that id.
+    #[must_use]
+    pub fn receipt(&self, id: &str) -> Option<Receipt> {
+        self.partition.read().receipt(id).cloned()
+    }
+
+    /// The receipts of whoever had an id, as a user or as a device, in order.
+    #[must_use]
+    pub fn receipts_of(&self, id: &str) -> Vec<Receipt> {
+        self.partition.read().receipts_of(id).into_iter().cloned().collect()
+    }
+
+    /// The salted hash under which a user id stands in receipts and in the audit log. See [`Partition::hash_of`].
+    #[must_use]
+    pub fn hash_of(&self, user_id: &str) -> String {
+        self.partition.read().hash_of(user_id)
+    }
+
+    /// How many messages were refused because their user was erased and is not to come back. See
+    /// [`Partition::suppressed`].
+    #[must_use]
+    pub fn suppressed(&self) -> u64 {
+        self.partition.read().suppressed()
     }
 
     /// How full the outbox is, and how often the host said something of an action in vain.

@@ -7,6 +7,7 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod ask;
+mod audit;
 mod checkpoint;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
@@ -14,18 +15,25 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod forget;
 mod look;
 mod members;
 mod models;
 mod outcome;
 mod partition;
+mod receipt;
 mod redefine;
+mod retention;
 mod seen;
+mod suppressions;
 mod survey;
+mod unlearn;
 
+pub use audit::{AuditEntry, Audited};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use members::Members;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};
+pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};

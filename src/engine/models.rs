@@ -1,4 +1,5 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
+use crate::engine::unlearn::Learned;
 use crate::model::{Instant, Message, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
@@ -12,14 +13,18 @@ use smallvec::SmallVec;
 /// The recommenders of a partition, which learn from every event that the definitions name.
 #[derive(Debug)]
 pub(crate) struct Models {
-    definition: RecommendDefinition,
+    pub(super) definition: RecommendDefinition,
     rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
     /// Parts of the context that popularity is also counted by, each with its model.
-    contexts: Vec<Box<str>>,
-    models: Vec<Popularity>,
+    pub(super) contexts: Vec<Box<str>>,
+    pub(super) models: Vec<Popularity>,
     items: Items,
-    covisitation: CoVisitation,
-    popularity: Popularity,
+    pub(super) covisitation: CoVisitation,
+    pub(super) popularity: Popularity,
+    /// Since which arrival the definition that holds is learned by.
+    pub(super) learned_since: u32,
+    /// Of users whose history is not from the beginning what was learned of them.
+    pub(super) learned: HashMap<UserKey, Learned, ahash::RandomState>,
 }
 
 impl Models {
@@ -34,13 +39,19 @@ impl Models {
             covisitation: covisitation.clone().check().expect(CHECKED),
             popularity: popularity.clone().check().expect(CHECKED),
             definition: definition.clone(),
+            learned_since: 0,
+            learned: HashMap::default(),
         }
     }
 
     /// Goes on under another definition. A model whose parameters changed begins anew, and so does popularity in a
     /// part of the context by which it was not counted; everything else goes on with what it has learned.
-    pub(crate) fn redefine(&mut self, definition: &RecommendDefinition) {
+    pub(crate) fn redefine(&mut self, definition: &RecommendDefinition, arrival: u32) {
         let old = std::mem::replace(&mut self.definition, definition.clone());
+        if old != *definition {
+            self.learned_since = arrival;
+            self.learned.clear();
+        }
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
         self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
         if old.covisitation != *covisitation {
@@ -99,12 +110,6 @@ impl Models {
         }
     }
 
-    pub(crate) fn forget(&mut self, user: UserKey) {
-        self.covisitation.forget(user.0);
-        self.popularity.forget(user.0);
-        self.models.iter_mut().for_each(|model| model.forget(user.0));
-    }
-
     /// What co-visitation says, filled up with what is popular.
     pub(crate) fn recommend(
         &self,
@@ -142,7 +147,11 @@ impl Models {
     }
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
-        (&self.items, &self.covisitation, &self.popularity, &self.models)
+        let mut learned: Vec<(u32, Learned)> =
+            self.learned.iter().map(|(user, mark)| (user.0, *mark)).collect();
+        learned.sort_unstable_by_key(|(user, _)| *user);
+        let learned = (self.learned_since, learned);
+        (&self.items, &self.covisitation, &self.popularity, &self.models, learned)
     }
 }
 
@@ -153,7 +162,7 @@ fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
 }
 
 /// Calls `f` with an item's id, or with each of a list of them; whole numbers are ids too.
-fn each_text(value: &Value, f: &mut impl FnMut(&str)) {
+pub(super) fn each_text(value: &Value, f: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => f(text),
         Value::Int(n) => f(&n.to_string()),

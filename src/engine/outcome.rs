@@ -1,3 +1,4 @@
+use crate::engine::{AuditEntry, Receipt};
 use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
 
@@ -13,6 +14,10 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+    /// The receipt, where a user was to be erased.
+    pub receipt: Option<Receipt>,
+    /// What the host's audit log should have.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// What an answer to an action did, and what followed from it.

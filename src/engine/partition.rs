@@ -1,12 +1,15 @@
 use crate::decision::{Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::audit::consent;
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
+use crate::engine::receipt::Receipts;
 use crate::engine::seen::SeenMessages;
-use crate::engine::{Error, Outcome};
+use crate::engine::suppressions::{Salt, Suppressions};
+use crate::engine::{Audited, Error, Outcome};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
+use crate::profile::{Applied, IdKind, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{
     Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
@@ -72,6 +75,13 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    /// What expired of users who were not looked at since; empty between inputs.
+    pub(super) expired: Vec<(UserKey, Applied)>,
+    pub(super) salt: Salt,
+    pub(super) receipts: Receipts,
+    pub(super) suppressions: Suppressions,
+    /// Messages that were refused. No state: a refused input changes nothing.
+    pub(super) suppressed: u64,
 }
 
 /// What hangs on a profile.
@@ -82,6 +92,8 @@ pub(super) struct UserRow {
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     hinted: Instant,
+    /// The earliest instant at which something may be kept no longer, or earlier.
+    pub(super) expires: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
@@ -89,14 +101,14 @@ pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
-        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER }
+        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER, expires: NEVER }
     }
 }
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
     fn deadline(&self) -> Instant {
-        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
+        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due).min(self.expires)
     }
 }
 
@@ -127,6 +139,11 @@ impl Partition {
             loops_cut: 0,
             scratch: Mutex::default(),
             due: Vec::new(),
+            expired: Vec::new(),
+            salt: Salt::new(settings.seed),
+            receipts: Receipts::default(),
+            suppressions: Suppressions::default(),
+            suppressed: 0,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -144,10 +161,16 @@ impl Partition {
     /// user that they look at.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
-    /// even the clock.
+    /// A message that is not sound, lies too far in the future, would join two users, or is about an erased user who is
+    /// not to come back. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
+        if !matches!(message.body, Body::Forget { .. })
+            && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
+        {
+            self.suppressed += 1;
+            return Err(Error::Suppressed { until });
+        }
         self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);
@@ -165,7 +188,7 @@ impl Partition {
         }
         let from = outcome.changes.len();
         match &message.body {
-            Body::Forget => self.forget(message, now, &mut outcome),
+            Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, &mut outcome),
         }
@@ -321,6 +344,7 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.suppressions.end(now);
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
@@ -333,15 +357,26 @@ impl Partition {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
         }
         let everything = absorbed.is_some();
+        if let Some(said) = consent(message) {
+            self.audit(Some(user), Some(message), now, said, outcome);
+        }
         if let Some((absorbed, name)) = absorbed {
+            // Visitors alone are absorbed.
+            let hash = self.salt.hash(IdKind::Anonymous, &name);
+            let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
+            self.audit(Some(user), Some(message), now, merge, outcome);
             self.end_memberships(absorbed, &name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
             self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            self.models.forget(absorbed);
+            // What came with the other profile has ends of its own.
+            self.users[user.0 as usize].expires = Instant::MIN;
+            self.models.merge(absorbed, user, self.store.arrivals as u32);
         }
+        self.expire(user, now);
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
+        self.note_idle(user);
         self.models.learn(user, message, at);
         let mut before = Applied::default();
         if let Some(owner) = switched {
@@ -372,23 +407,13 @@ impl Partition {
         self.applied = applied;
     }
 
-    fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
-        // A device may have the id of a user who has nothing to do with it.
-        let user = match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => self.store.find(user),
-            (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
-        };
-        if let Some(user) = user {
-            let name = self.store.name(user).clone();
-            self.end_memberships(user, &name, now, outcome);
-            self.journeys.forget(user);
-            self.models.forget(user);
-            self.store.forget(user);
-        }
-        self.run_due(now, outcome);
-    }
-
-    fn end_memberships(&mut self, user: UserKey, name: &Arc<str>, now: Instant, outcome: &mut Outcome) {
+    pub(super) fn end_memberships(
+        &mut self,
+        user: UserKey,
+        name: &Arc<str>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);

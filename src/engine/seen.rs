@@ -35,6 +35,12 @@ impl SeenMessages {
         !self.old.contains(&hash) && self.young.insert(hash)
     }
 
+    /// When all ids that are remembered now are forgotten at the latest; none where there are none.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        let is_empty = self.young.is_empty() && self.old.is_empty();
+        (!is_empty).then(|| self.began + self.window + self.window)
+    }
+
     /// All hashes in order, for a digest of the state.
     pub(crate) fn sorted(&self) -> Vec<u128> {
         let mut all: Vec<u128> = self.young.iter().chain(&self.old).copied().collect();

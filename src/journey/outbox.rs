@@ -230,6 +230,11 @@ impl Outbox {
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
+    /// How many actions of a user wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> usize {
+        self.by_user.get(&user).map_or(0, |ids| ids.len())
+    }
+
     /// Whether anything of a user waits or was answered lately.
     pub(crate) fn has(&self, user: UserKey) -> bool {
         self.by_user.contains_key(&user)

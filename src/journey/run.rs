@@ -168,6 +168,8 @@ impl Run<'_, '_> {
                             attempt: 0,
                         };
                         let expires = expires.map(|expires| instance.wanted + expires);
+                        let kept = self.plan.outbox_max.map(|max| now + max);
+                        let expires = expires.into_iter().chain(kept).min();
                         let origin = Origin { journey: instance.journey, step: number };
                         self.outbox.put(id, self.user, origin, expires, action);
                         What::Sent { channel: channel.clone() }

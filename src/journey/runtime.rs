@@ -315,6 +315,12 @@ impl Journeys {
         }
     }
 
+    /// How many instances a user has, and how many actions that wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> (usize, usize) {
+        let instances = self.users.get(&user).map_or(0, |known| known.instances.len());
+        (instances, self.outbox.held(user))
+    }
+
     /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);

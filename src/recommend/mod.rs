@@ -58,6 +58,7 @@
 mod board;
 mod conformance;
 mod covisitation;
+mod crowd;
 mod decay;
 mod error;
 mod item;
