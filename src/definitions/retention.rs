@@ -30,9 +30,14 @@ pub(super) fn read(root: &mut Table<'_>, settings: &mut Settings, names: &mut Na
     if let Some(attributes) = table.get("attributes").and_then(|node| node.table()) {
         for node in attributes.nodes() {
             let age = node.duration_from(LEAST);
-            let bare = node.key.strip_suffix(".*").map_or(node.key.to_owned(), |group| format!("{group}."));
-            let is_known =
-                names.schema.attribute_kind(&bare).is_some() || !settings.strict || !names.is_sound;
+            let is_declared = match node.key.strip_suffix('*') {
+                Some(group) => {
+                    let schema = &names.schema;
+                    schema.attributes.keys().chain(schema.prefixes.keys()).any(|name| name.starts_with(group))
+                }
+                None => names.schema.attribute_kind(node.key).is_some(),
+            };
+            let is_known = is_declared || !settings.strict || !names.is_sound;
             if !is_known {
                 let help = "declare it under [attributes]".to_owned();
                 let known: Vec<Box<str>> = names.schema.attributes.keys().cloned().collect();
