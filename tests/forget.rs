@@ -155,7 +155,7 @@ fn the_audit_log_says_what_was_done_and_by_whom() {
     assert_eq!(json, r#"{"action":"consent","purpose":"marketing","channel":"push","status":"granted"}"#);
     let erased = done(Message::forget("ada"));
     assert_eq!(erased, [Audited::Erasure { receipt: engine.receipts()[0].id.clone() }]);
-    let redefined = engine.redefine(&definitions, now());
+    let redefined = engine.redefine(&definitions, now()).unwrap();
     assert_eq!(redefined.audit.len(), 1);
     assert_eq!((&redefined.audit[0].action, &redefined.audit[0].user), (&Audited::Definitions, &None));
 }

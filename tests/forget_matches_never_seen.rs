@@ -211,9 +211,9 @@ fn forgotten_is_never_seen() {
         let end = inputs.last().unwrap().0 + Duration::minutes(rng.i64(0..600));
         let (mut one, mut other) = (Partition::new(&definitions), Partition::new(&definitions));
         run(&mut one, &inputs, None);
-        run(&mut other, &inputs, Some("ada"));
+        run(&mut other, &inputs, Some("zoe"));
         one.advance(end);
-        let outcome = one.ingest(&Message::forget("ada"), end).unwrap();
+        let outcome = one.ingest(&Message::forget("zoe"), end).unwrap();
         other.advance(end);
         let receipt = outcome.receipt.unwrap();
         erased += receipt.erased.events + receipt.erased.instances + receipt.erased.actions;
@@ -240,7 +240,7 @@ fn forgotten_is_never_seen() {
             assert_eq!(differs, None, "seed {seed}, {days} days later");
         }
         let text = String::from_utf8(one.checkpoint().unwrap()).unwrap();
-        assert!(!text.contains("ada"), "seed {seed}");
+        assert!(!text.contains("zoe"), "seed {seed}");
     }
     assert!(erased > 1_000 && taken > 1_000, "{erased} and {taken} prove little");
 }

@@ -189,6 +189,6 @@ fn other_definitions_keep_less() {
     let outcome = partition.redefine(&short, minute(180));
     let lines: Vec<_> = outcome.changes.iter().map(|change| format!("{change} {:?}", change.cause)).collect();
     // Of events that only a running value has seen nothing was kept.
-    assert_eq!(lines[..2], ["ada left viewed Input", "ada left named Input"]);
+    assert_eq!(lines[..2], ["ada left viewed Ordinary", "ada left named Ordinary"]);
     assert!(partition.profile("ada").unwrap().attributes.is_empty());
 }

@@ -5,6 +5,7 @@ use crate::engine::{AuditEntry, Audited, Erased, Outcome, Partition, Receipt, Re
 use crate::model::{Instant, Message, Suppress};
 use crate::profile::{IdKind, UserKey};
 use crate::segment::Cause;
+use std::sync::atomic::Ordering;
 
 impl Partition {
     /// Erases the user that a message names, and notes whether messages may bring them back. There is a receipt of a
@@ -25,6 +26,9 @@ impl Partition {
             }
         };
         let named = self.salt.hash(kind, id);
+        if let Some(user) = user {
+            self.touch(user);
+        }
         let (name, mut ids) = match user {
             Some(user) => self.hashes(user),
             None => (named, Vec::new()),
@@ -33,7 +37,7 @@ impl Partition {
         ids.sort_unstable();
         ids.dedup();
         let (erased, remains) = match user {
-            Some(user) => self.erase(user, Cause::Input, now, outcome),
+            Some(user) => self.erase(user, Cause::Ordinary, now, outcome),
             None => (Erased::default(), Vec::new()),
         };
         ids.iter().for_each(|hash| self.suppressions.set(*hash, suppress));
@@ -64,12 +68,13 @@ impl Partition {
         now: Instant,
         outcome: &mut Outcome,
     ) -> (Erased, Vec<Remains>) {
+        self.touch(user);
         // What is looked at no longer goes, so that what was there does not depend on when that was done last.
         self.store.prune_user(user, now);
         let profile = self.store.get(user);
         let name = profile.name.clone();
         let mut erased = Erased {
-            ids: profile.ids.len() as u64,
+            ids: self.store.ids(user).count() as u64,
             attributes: profile.attributes.iter().filter(|a| !self.store.is_derived(a.name)).count() as u64,
             events: profile.history.rows().len() as u64,
             affinities: profile.affinities.iter().count() as u64,
@@ -99,6 +104,7 @@ impl Partition {
         remains.extend(counted);
         self.journeys.forget(user);
         self.store.forget(user);
+        self.drop_from_shelf(user, None);
         (erased, remains)
     }
 
@@ -106,7 +112,7 @@ impl Partition {
     fn hashes(&self, user: UserKey) -> (u128, Vec<u128>) {
         let profile = self.store.get(user);
         let kind = if profile.has_user_id { IdKind::User } else { IdKind::Anonymous };
-        let ids = self.store.ids_of(profile).map(|(kind, id)| self.salt.hash(kind, id));
+        let ids = self.store.ids(user).map(|(kind, id)| self.salt.hash(kind, id));
         (self.salt.hash(kind, &profile.name), ids.collect())
     }
 
@@ -159,7 +165,7 @@ impl Partition {
     /// memory: what was refused is no part of its state.
     #[must_use]
     pub fn suppressed(&self) -> u64 {
-        self.suppressed
+        self.suppressed.load(Ordering::Relaxed)
     }
 
     /// How many ids are suppressed.

@@ -8,7 +8,9 @@
 
 mod ask;
 mod audit;
+mod capture;
 mod checkpoint;
+mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
@@ -16,23 +18,35 @@ mod facts;
 #[cfg(test)]
 mod fixed_point_test;
 mod forget;
+mod group;
+mod input;
 mod look;
 mod members;
 mod models;
+mod open;
 mod outcome;
 mod partition;
 mod receipt;
+#[cfg(test)]
+mod records_test;
 mod redefine;
+mod residence;
 mod retention;
+mod sections;
+#[cfg(test)]
+mod sections_test;
 mod seen;
 mod suppressions;
 mod survey;
+mod take;
 mod unlearn;
 
 pub use audit::{AuditEntry, Audited};
+pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use members::Members;
+pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};

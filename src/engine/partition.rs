@@ -4,6 +4,7 @@ use crate::engine::audit::consent;
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::receipt::Receipts;
+use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
 use crate::engine::suppressions::{Salt, Suppressions};
 use crate::engine::{Audited, Error, Outcome};
@@ -14,10 +15,12 @@ use crate::recommend::{Query, Recommendation};
 use crate::segment::{
     Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
+use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
 ///
@@ -59,7 +62,7 @@ pub struct Partition {
     pub(super) journeys: Journeys,
     pub(super) models: Models,
     pub(super) seen: SeenMessages,
-    timers: TimingWheel<UserKey>,
+    pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
@@ -81,7 +84,9 @@ pub struct Partition {
     pub(super) receipts: Receipts,
     pub(super) suppressions: Suppressions,
     /// Messages that were refused. No state: a refused input changes nothing.
-    pub(super) suppressed: u64,
+    pub(super) suppressed: AtomicU64,
+    /// Where users are who are not in memory; nothing where everybody always is.
+    pub(super) shelf: Option<Box<Shelf>>,
 }
 
 /// What hangs on a profile.
@@ -91,7 +96,7 @@ pub(super) struct UserRow {
     /// The earliest instant at which a journey goes on.
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
-    hinted: Instant,
+    pub(super) hinted: Instant,
     /// The earliest instant at which something may be kept no longer, or earlier.
     pub(super) expires: Instant,
 }
@@ -107,7 +112,7 @@ impl Default for UserRow {
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due).min(self.expires)
     }
 }
@@ -143,7 +148,8 @@ impl Partition {
             salt: Salt::new(settings.seed),
             receipts: Receipts::default(),
             suppressions: Suppressions::default(),
-            suppressed: 0,
+            suppressed: AtomicU64::new(0),
+            shelf: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -164,11 +170,17 @@ impl Partition {
     /// A message that is not sound, lies too far in the future, would join two users, or is about an erased user who is
     /// not to come back. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
+        self.check(message, now)?;
+        Ok(self.take(message, now, Slot::STORE))
+    }
+
+    /// Whether a message may be taken in; changes nothing.
+    pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
         if !matches!(message.body, Body::Forget { .. })
             && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
         {
-            self.suppressed += 1;
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
             return Err(Error::Suppressed { until });
         }
         self.check_names(message)?;
@@ -179,22 +191,29 @@ impl Partition {
         if at > now + allowed {
             return Err(MessageErrorKind::InFuture { ahead: at - now, allowed }.at("timestamp").into());
         }
+        Ok(())
+    }
+
+    /// Takes a message in that was checked, with the key that it was sealed under.
+    pub(super) fn take(&mut self, message: &Message, now: Instant, slot: Slot) -> Outcome {
+        let now = now.max(self.clock);
+        let at = message.timestamp.unwrap_or(now);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
-            return Ok(outcome);
+            return outcome;
         }
         let from = outcome.changes.len();
         match &message.body {
             Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
-            _ => self.apply(message, at.min(now), now, &mut outcome),
+            _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
-        Ok(outcome)
+        outcome
     }
 
     /// Moves the clock: every change that is due up to and including `now` happens, each at its own instant.
@@ -216,6 +235,12 @@ impl Partition {
     #[must_use]
     pub fn clock(&self) -> Instant {
         self.clock
+    }
+
+    /// The number of the latest input; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     // --- questions
@@ -324,7 +349,12 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        self.journeys.lease(limit, now + lease, now, &self.store)
+        let (actions, expired) = self.journeys.lease(limit, now + lease, now, &self.store);
+        for lost in &expired {
+            self.touch(lost.user);
+            self.journeys.give_back(lost);
+        }
+        actions
     }
 
     /// How often each journey did what, by journey and reason.
@@ -348,13 +378,18 @@ impl Partition {
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
-    fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
+    fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
+        self.touch_owners(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
         while self.users.len() <= user.0 as usize {
             self.users.push(UserRow::default());
         }
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.touch(user);
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.note_slot(user, slot);
         }
         let everything = absorbed.is_some();
         if let Some(said) = consent(message) {
@@ -372,11 +407,12 @@ impl Partition {
             // What came with the other profile has ends of its own.
             self.users[user.0 as usize].expires = Instant::MIN;
             self.models.merge(absorbed, user, self.store.arrivals as u32);
+            self.drop_from_shelf(absorbed, Some(user));
         }
         self.expire(user, now);
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
-        self.note_idle(user);
+        self.note_heard(user, message, at);
         self.models.learn(user, message, at);
         let mut before = Applied::default();
         if let Some(owner) = switched {

@@ -2,7 +2,7 @@
 
 use crate::engine::partition::NEVER;
 use crate::engine::{Audited, Outcome, Partition};
-use crate::model::Instant;
+use crate::model::{Body, Instant, Message};
 use crate::profile::{Applied, UserKey};
 use crate::segment::Cause;
 
@@ -25,6 +25,12 @@ impl Partition {
         }
     }
 
+    /// Works out when something of a user who came back may be kept no longer.
+    pub(super) fn find_expiry(&mut self, user: UserKey) {
+        let next = self.store.next_expiry(user).min(self.store.idle_end(user));
+        self.users[user.0 as usize].expires = next;
+    }
+
     /// The same for everybody, under what definitions say from now on.
     pub(super) fn expire_all(&mut self, now: Instant) {
         for user in self.store.keys().collect::<Vec<_>>() {
@@ -40,9 +46,14 @@ impl Partition {
         row.expires = row.expires.min(expiry);
     }
 
-    /// Notes when a profile may be kept no longer.
-    pub(super) fn note_idle(&mut self, user: UserKey) {
-        let end = self.store.idle_end(user);
+    /// Notes when a profile may be kept no longer of which a message was heard, and what it may have written.
+    pub(super) fn note_heard(&mut self, user: UserKey, message: &Message, at: Instant) {
+        let mut end = self.store.idle_end(user);
+        if matches!(message.body, Body::Identify { .. } | Body::Group { .. }) {
+            // Also what was unset, or written again: it is looked at then, and its own end found.
+            let least = self.store.keep.retention.shortest_attribute();
+            end = least.map_or(end, |least| end.min(at + least));
+        }
         let row = &mut self.users[user.0 as usize];
         row.expires = row.expires.min(end);
     }

@@ -3,7 +3,7 @@
 use crate::definitions::InteractionDefinition;
 use crate::engine::Remains;
 use crate::engine::models::{Models, each_text};
-use crate::model::{Instant, Value};
+use crate::model::{Instant, Value, record};
 use crate::profile::{EventKind, Horizon, Keep, ProfileStore, UserKey};
 use crate::recommend::{Interaction, ItemId, Recommender};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(super) struct Learned {
     /// Earlier ones were learned, but came to several profiles.
     pub(super) as_one_since: u32,
 }
+
+record!(Learned { since, as_one_since });
 
 /// An event that is an interaction, as it lies in the history.
 struct Kept {

@@ -1,4 +1,4 @@
-use crate::model::Instant;
+use crate::model::{Bytes, Instant, Malformed, Record};
 
 /// Whether an erased user may come back by a message that names them.
 ///
@@ -20,4 +20,23 @@ pub enum Suppress {
     Until(Instant),
     /// Messages are refused.
     Forever,
+}
+
+impl Record for Suppress {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Suppress::No => None,
+            Suppress::Until(at) => Some(Some(*at)),
+            Suppress::Forever => Some(None),
+        }
+        .write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Suppress, Malformed> {
+        Ok(match from.read::<Option<Option<Instant>>>()? {
+            None => Suppress::No,
+            Some(Some(at)) => Suppress::Until(at),
+            Some(None) => Suppress::Forever,
+        })
+    }
 }

@@ -1,4 +1,4 @@
-use crate::model::{Pages, Quoted};
+use crate::model::{Pages, Quoted, record_choice};
 use crate::profile::UserKey;
 use hashbrown::HashTable;
 use std::sync::Arc;
@@ -10,6 +10,10 @@ pub(crate) enum IdKind {
     User,
     /// A browser or device: weak.
     Anonymous,
+}
+
+record_choice! {
+    IdKind { 0 => User, 1 => Anonymous }
 }
 
 /// Why ids were not linked. The message changed nothing.

@@ -37,6 +37,11 @@ impl Retention {
         known(name).or_else(|| ancestors.filter_map(|name| known(&name)).next())
     }
 
+    /// Of whatever attribute the shortest.
+    pub(crate) fn shortest_attribute(&self) -> Option<Duration> {
+        self.attributes.values().min().copied()
+    }
+
     fn profile(&self, has_user_id: bool) -> Option<Duration> {
         if has_user_id { self.idle } else { self.anonymous }
     }
@@ -58,6 +63,19 @@ impl ProfileStore {
         let profile = self.get(user);
         let age = self.keep.retention.profile(profile.has_user_id);
         age.map_or(Instant::MAX, |age| profile.last_seen + age)
+    }
+
+    /// When the first of what is kept of a user may be kept no longer. O(what is kept).
+    pub(crate) fn next_expiry(&self, user: UserKey) -> Instant {
+        let profile = self.get(user);
+        let end = |at: Instant, age: Option<Duration>| Some(at + age?);
+        let rows = profile.history.rows().iter();
+        let events =
+            rows.filter_map(|row| end(Instant::from_millis(row.at()), self.keep.kind(row.kind()).retention));
+        let retention = &self.keep.retention;
+        let named = profile.attributes.iter().filter(|_| !retention.attributes.is_empty());
+        let attributes = named.filter_map(|a| end(a.written, retention.attribute(self.symbols.text(a.name))));
+        events.chain(attributes).min().unwrap_or(Instant::MAX)
     }
 
     /// Drops the events and attributes of a user that may be kept no longer, and notes them as things that happened.

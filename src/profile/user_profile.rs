@@ -90,7 +90,7 @@ impl ProfileStore {
     pub(crate) fn user_profile(&self, user: UserKey) -> UserProfile {
         let profile = self.get(user);
         let of_kind = |wanted: IdKind| {
-            let ids = self.ids_of(profile).filter(move |(kind, _)| *kind == wanted);
+            let ids = self.ids(user).filter(move |(kind, _)| *kind == wanted);
             ids.map(|(_, text)| text.to_owned())
         };
         let mut user_profile = UserProfile {

@@ -1,3 +1,4 @@
+use crate::model::{Bytes, Malformed, Record};
 use serde::Serialize;
 
 /// Most users that a [`Crowd`] can be asked for.
@@ -92,6 +93,17 @@ impl Crowd {
     pub(super) fn is_enough(self, size: Size) -> bool {
         let (group, hit) = self.parts(size);
         size.is_any() || group + 1 == size.groups && hit.count_ones() >= size.share(group)
+    }
+}
+
+/// Every byte is a crowd.
+impl Record for Crowd {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Crowd, Malformed> {
+        Ok(Crowd(from.read()?))
     }
 }
 

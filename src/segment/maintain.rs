@@ -41,7 +41,7 @@ pub(super) struct Part {
     pub(super) since: i64,
     pub(super) until: i64,
     /// Its latest event: the part that has been idle longest goes when there are too many.
-    latest: i64,
+    pub(super) latest: i64,
 }
 
 /// What a look at a user works with.
@@ -256,7 +256,7 @@ impl Memberships {
                     segment: plan.segments[segment.0 as usize].name.clone(),
                     key: None,
                     transition,
-                    cause: Cause::Input,
+                    cause: Cause::Ordinary,
                 });
             }
             if due != until {
@@ -407,10 +407,10 @@ impl Memberships {
                 segment: plan.segments[segment.0 as usize].name.clone(),
                 key: key.map(|key| symbols.value(key)),
                 transition: Transition::Left,
-                cause: Cause::Input,
+                cause: Cause::Ordinary,
             });
         }
-        self.keyed.into_iter().flat_map(|parts| *parts).for_each(|part| symbols.release(part.key));
+        self.release(symbols);
     }
 
     /// Everything, for a digest of the state: segment, key, beginning of the stay, next look.
@@ -462,13 +462,13 @@ impl Look<'_> {
             segment: self.plan.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| self.store.symbols.value(key)),
             transition,
-            cause: Cause::Input,
+            cause: Cause::Ordinary,
         });
     }
 }
 
 /// Numbers before texts, each in their own order.
-fn key_order(a: Packed, b: Packed, symbols: &Symbols) -> Ordering {
+pub(super) fn key_order(a: Packed, b: Packed, symbols: &Symbols) -> Ordering {
     let (a, b) = (Val::unpack(a, symbols), Val::unpack(b, symbols));
     a.order(&b, symbols).unwrap_or_else(|| b.number().is_some().cmp(&a.number().is_some()))
 }

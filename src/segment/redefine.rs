@@ -204,7 +204,7 @@ impl Memberships {
             segment: old.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| symbols.value(key)),
             transition: Transition::Left,
-            cause: Cause::Input,
+            cause: Cause::Ordinary,
         }));
     }
 }
