@@ -3,7 +3,7 @@
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine};
 use bespoke::journey::Delivery;
-use bespoke::model::{Duration, Ids, Instant, Message};
+use bespoke::model::{Duration, Ids, Instant, Message, Suppress};
 use bespoke::storage::MemoryDisk;
 
 const DEFINITIONS: &str = r#"
@@ -41,6 +41,13 @@ const DEFINITIONS: &str = r#"
     cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [recommend]
     interactions = { view = { item = "sku" }, purchase = { item = "sku", weight = 5.0 } }
+    k_min = 2
+    [retention]
+    events = { view = "1d", default = "30h" }
+    attributes = { country = "5h" }
+    anonymous = "8h"
+    idle = "20h"
+    outbox = "6h"
 "#;
 
 fn definitions() -> Definitions {
@@ -57,7 +64,10 @@ fn message(rng: &mut fastrand::Rng) -> Message {
     };
     let sku = format!("sku-{}", rng.u32(0..9));
     match rng.u32(0..20) {
-        0 => Message::forget(&*user),
+        0 => Message::forget(&*user).suppress(match rng.u32(0..3) {
+            0 => Suppress::Until(Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000))),
+            _ => Suppress::No,
+        }),
         1..4 => {
             Message::identify(ids).with("country", ["FR", "DE"][rng.usize(0..2)]).with("age", rng.i64(1..90))
         }

@@ -36,6 +36,7 @@
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
 //! | `[recommend]` | `interactions`, `popularity`, `covisitation`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular |
+//! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
 //! - A score is the sum of its points, in the order in which they are given: for each event, oldest first, and then
@@ -51,6 +52,20 @@
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
+//!
+//! # How long things are kept
+//! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
+//! reported at that instant with the cause `retention`.
+//!
+//! - An event goes so long after its own instant, the elements of its lists with it; `default` is for events that have no
+//!   line of their own, also those that the engine records. One that comes later than that is not kept at all. An
+//!   expression without a window (`did(view)`) is then about what is kept; one with a window that reaches further back is
+//!   an error. Scores count what is kept. Affinities, sessions and what recommenders have learned are sums, and stay.
+//! - An attribute goes so long after it was last written. A name goes before a group (`"budget.*"`), a longer group before
+//!   a shorter one.
+//! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
+//!   that very instant still counts.
+//! - An action that has waited so long (`outbox`) is not handed out any more. `journal` is for a store.
 //!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in
