@@ -231,7 +231,7 @@ fn definitions() -> [Definitions; 2] {
 #[test]
 fn nobody_can_tell_who_was_away() {
     let definitions = definitions();
-    let mut seen = [0; 5];
+    let mut seen = [0; 6];
     for seed in 0..60 {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let mut twins = [Partition::new(&definitions[0]), Partition::new(&definitions[0])];
@@ -258,6 +258,7 @@ fn nobody_can_tell_who_was_away() {
             seen[1] += profile.attributes.iter().len();
             seen[2] += profile.affinities.iter().len();
             seen[3] += profile.totals.iter().len();
+            seen[5] += memberships.heap_bytes();
             seen[4] += memberships.rows(&twins[1].compiled.plan, &twins[1].store.symbols).count();
         }
     }
@@ -317,8 +318,9 @@ fn damaged_records_are_refused_or_can_be_worked_with() {
         |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let definitions = definitions();
     let (mut refused, mut read) = (0, 0);
-    let from = number("FROM", 0);
-    for seed in from..from + number("SEEDS", 300) {
+    // Seed 363: a due row of a keyed segment, which nothing takes away, so that time stood still.
+    let (from, seeds) = (number("FROM", 0), number("SEEDS", 400));
+    for seed in from..from + seeds {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (mut partition, mut now) = lived(rng, &definitions);
         for user in users(&partition) {
@@ -342,7 +344,7 @@ fn damaged_records_are_refused_or_can_be_worked_with() {
         partition.redefine(&definitions[1], now);
         digest(&partition);
     }
-    assert!(refused > 1_000 && read > 1_000, "{refused} {read}");
+    assert!(refused.min(read) > seeds, "{refused} and {read} of {seeds} are too few to prove anything");
 }
 
 #[test]

@@ -54,10 +54,10 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
-    /// Whether an entry may still be refused because of it.
-    fn counts(&self, memory: Option<Duration>, now: Instant) -> bool {
-        let counts = |ended: Instant| memory.is_none_or(|memory| now - ended <= memory);
-        now - self.barred <= LATE_MAX || self.ended.is_some_and(counts)
+    /// Forgets what refuses no entry any more; whether anything is left.
+    fn fade(&mut self, memory: Option<Duration>, now: Instant) -> bool {
+        self.ended = self.ended.filter(|ended| memory.is_none_or(|memory| now - *ended <= memory));
+        now - self.barred <= LATE_MAX || self.ended.is_some()
     }
 }
 
@@ -101,7 +101,7 @@ impl UserPast {
     fn prune(&mut self, plan: &JourneyPlan, now: Instant) {
         for passed in &mut self.0 {
             let memory = plan.journeys.get(usize::from(passed.journey)).and_then(|of| memory(of.reentry));
-            passed.exits.retain(|exit| exit.counts(memory, now));
+            passed.exits.retain_mut(|exit| exit.fade(memory, now));
         }
         self.0.retain(|passed| passed.entries > 0 || !passed.exits.is_empty());
     }
@@ -215,7 +215,7 @@ impl Past {
             let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else {
                 return;
             };
-            passed.exits.retain(|exit| exit.counts(memory, now));
+            passed.exits.retain_mut(|exit| exit.fade(memory, now));
             if passed.exits.is_empty() {
                 passed.exits = Vec::new();
                 let place = passed.place;
@@ -262,7 +262,7 @@ impl Past {
                 let Some(to) = moves.to(passed.journey) else { return false };
                 passed.journey = to;
                 if let Some(memory) = memories[usize::from(to)] {
-                    passed.exits.retain(|exit| exit.counts(memory, now));
+                    passed.exits.retain_mut(|exit| exit.fade(memory, now));
                 }
                 passed.entries > 0 || !passed.exits.is_empty()
             });
@@ -348,13 +348,20 @@ impl Past {
             .into_iter()
             .filter_map(|(user, of)| {
                 let memory = memory(plan.journeys.get(usize::from(of.journey))?.reentry);
-                let mut exits: Vec<&Exit> = of.exits.iter().filter(|exit| exit.counts(memory, now)).collect();
+                let mut exits = of.exits.clone();
+                exits.retain_mut(|exit| exit.fade(memory, now));
                 exits.sort_by(|a, b| a.key.cmp(&b.key));
                 (!exits.is_empty()).then(|| (name(user), of.journey, exits))
             })
             .collect();
         exits.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         (entries, exits)
+    }
+
+    /// How many users and places of users are kept.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.users.len() + self.rounds.iter().map(|round| round.users.len()).sum::<usize>()
     }
 
     /// Names the invariant that broke.

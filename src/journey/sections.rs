@@ -89,6 +89,18 @@ impl Journeys {
         Ok(())
     }
 
+    /// Names the invariant that broke.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
+        self.past.validate()
+    }
+
+    /// How many users and places of users are kept.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.users.len() + self.past.remembered()
+    }
+
     /// Every action in the outbox as bytes, and every answer that is remembered, each with its user.
     pub(crate) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
         self.outbox.actions()

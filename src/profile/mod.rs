@@ -1,6 +1,7 @@
 //! # profile: what is known of each user
 //! In: messages and what definitions want kept. Out: [`UserProfile`], and the compact profile that the rooms
 //! above evaluate.
+//! What is known of a user becomes bytes in `profile_bytes`, and values in `packed_bytes`.
 //! Knows nothing of segments or journeys; imports only `model`.
 //! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
 //! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among

@@ -8,7 +8,7 @@ use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
 use crate::segment::value::NEVER;
 
-/// An instant as the difference to the one before it. Stands for no instant are far away: they come back too.
+/// An instant as the difference to the one before it. Differences go round, so that any word comes back.
 struct Chain(i64);
 
 impl Chain {
@@ -28,10 +28,19 @@ fn write_segment(segment: SegmentId, next: &mut u32, bit: bool, out: &mut Vec<u8
     *next = segment.0;
 }
 
-fn read_segment(from: &mut Bytes<'_>, next: &mut u32, plan: &Plan) -> Result<(SegmentId, bool), Malformed> {
+/// Reads the number of a segment that is keyed, or is not: one that is has no rows, and nothing would ever take them away.
+fn read_segment(
+    from: &mut Bytes<'_>,
+    next: &mut u32,
+    plan: &Plan,
+    is_keyed: bool,
+) -> Result<(SegmentId, bool), Malformed> {
     let head = u64::read(from)?;
     let number = u32::try_from(head >> 1).ok().and_then(|more| next.checked_add(more));
-    let number = number.filter(|number| (*number as usize) < plan.segments.len());
+    let is_such = |number: &u32| {
+        plan.segments.get(*number as usize).is_some_and(|segment| segment.parts.is_some() == is_keyed)
+    };
+    let number = number.filter(is_such);
     *next = number.ok_or_else(|| from.malformed("a segment"))?;
     Ok((SegmentId(*next), head & 1 == 1))
 }
@@ -92,20 +101,20 @@ impl Memberships {
         }
         let mut next = 0;
         for _ in 0..from.len("memberships")? {
-            let (segment, is_out) = read_segment(from, &mut next, plan)?;
+            let (segment, is_out) = read_segment(from, &mut next, plan, false)?;
             rows.push((Tag::stay(segment), if is_out { OUT } else { chain.read(from)? }));
             next += 1;
         }
         let mut next = 0;
         for _ in 0..from.len("memberships")? {
-            let (segment, _) = read_segment(from, &mut next, plan)?;
+            let (segment, _) = read_segment(from, &mut next, plan, false)?;
             rows.push((Tag::due(segment), chain.read(from)?));
             next += 1;
         }
         let mut parts: Vec<Part> = Vec::new();
         let mut next = 0;
         for _ in 0..from.len("memberships")? {
-            let (segment, is_out) = read_segment(from, &mut next, plan)?;
+            let (segment, is_out) = read_segment(from, &mut next, plan, true)?;
             let key = values.value(from)?;
             let since = if is_out { OUT } else { chain.read(from)? };
             let until = if bool::read(from)? { NEVER } else { chain.read(from)? };
@@ -114,7 +123,7 @@ impl Memberships {
             let is_behind = parts
                 .last()
                 .is_none_or(|last| last.segment < segment || key_order(last.key, key, symbols).is_lt());
-            if !(is_behind && key.is_key(symbols) && plan.segments[segment.0 as usize].parts.is_some()) {
+            if !(is_behind && key.is_key(symbols)) {
                 return Err(from.malformed("a part of a segment"));
             }
             parts.push(part);

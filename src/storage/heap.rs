@@ -199,7 +199,11 @@ impl Heap {
     pub(crate) fn files(&self) -> Vec<HeapFile> {
         let contents = self.contents.read();
         let synced = contents.files.iter().filter(|(_, stored)| stored.synced > 0);
-        synced.map(|(&number, stored)| HeapFile { number, len: stored.synced, live: stored.live }).collect()
+        let named = synced.map(|(&number, stored)| {
+            let live = stored.live.min(stored.synced - Head::BYTES as u32);
+            HeapFile { number, len: stored.synced, live }
+        });
+        named.collect()
     }
 
     /// How much of the heap is wanted.
