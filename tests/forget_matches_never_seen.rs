@@ -205,7 +205,7 @@ fn counts_more(receipt: &Receipt) -> bool {
 fn forgotten_is_never_seen() {
     let definitions = Definitions::from_toml(DEFINITIONS).unwrap();
     let (mut erased, mut taken) = (0, 0);
-    for seed in 0..150 {
+    for seed in 0..60 {
         let rng = &mut Rng::with_seed(seed);
         let inputs = inputs(rng);
         let end = inputs.last().unwrap().0 + Duration::minutes(rng.i64(0..600));
@@ -242,7 +242,7 @@ fn forgotten_is_never_seen() {
         let text = String::from_utf8(one.checkpoint().unwrap()).unwrap();
         assert!(!text.contains("zoe"), "seed {seed}");
     }
-    assert!(erased > 1_000 && taken > 1_000, "{erased} and {taken} prove little");
+    assert!(erased > 400 && taken > 400, "{erased} and {taken} prove little");
 }
 
 /// What history does not prove stays, and is listed; what it does goes all the same.

@@ -100,6 +100,8 @@ impl Shelf {
 
     /// Notes that something about a user was sealed under a key.
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
+        // Whose profile was over when a message came that was sealed before has the key that it had.
+        self.erased.retain(|erased| *erased != slot);
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;

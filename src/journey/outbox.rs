@@ -287,7 +287,8 @@ impl Outbox {
     }
 
     /// Everything, for a digest of the state: what waits in order of arrival, answers in order of their ids.
-    pub(crate) fn state(&self) -> impl Serialize + '_ {
+    /// Answers that are forgotten at the next one are in it no more.
+    pub(crate) fn state(&self, now: Instant) -> impl Serialize + '_ {
         let mut waiting = Vec::new();
         let mut answers = Vec::new();
         for (id, Entry { state, .. }) in &self.actions {
@@ -295,6 +296,7 @@ impl Outbox {
                 State::Waiting(w) => {
                     waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires))
                 }
+                State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),
             }
         }

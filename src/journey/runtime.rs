@@ -430,6 +430,6 @@ impl Journeys {
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
         let past = self.past.state(name, now, &self.plan);
-        (users, past, self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
+        (users, past, self.outbox.state(now), self.counts().into_iter().collect::<Vec<_>>())
     }
 }

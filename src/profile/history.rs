@@ -159,6 +159,7 @@ impl History {
             true
         });
         self.values = values;
+        self.give_room_back();
         true
     }
 
