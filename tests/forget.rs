@@ -14,7 +14,7 @@ seed = 7
 [attributes]
 country = "string"
 [consent]
-marketing = { default = "denied" }
+newsletter = { default = "denied" }
 [events.view]
 sku = "string"
 [affinity.sku]
@@ -150,9 +150,9 @@ fn the_audit_log_says_what_was_done_and_by_whom() {
     engine.ingest(Message::track(Ids::anonymous("phone"), "view"), now()).unwrap();
     let merged = done(Message::track(Ids::both("ada", "phone"), "view"));
     assert!(matches!(&merged[..], [Audited::Merge { absorbed }] if *absorbed != ada), "{merged:?}");
-    let said = done(Message::consent("ada", Consent::granted("marketing").channel("push")));
+    let said = done(Message::consent("ada", Consent::granted("newsletter").channel("push")));
     let json = serde_json::to_string(&said[0]).unwrap();
-    assert_eq!(json, r#"{"action":"consent","purpose":"marketing","channel":"push","status":"granted"}"#);
+    assert_eq!(json, r#"{"action":"consent","purpose":"newsletter","channel":"push","status":"granted"}"#);
     let erased = done(Message::forget("ada"));
     assert_eq!(erased, [Audited::Erasure { receipt: engine.receipts()[0].id.clone() }]);
     let redefined = engine.redefine(&definitions, now()).unwrap();

@@ -138,7 +138,9 @@ fn run(partition: &mut Partition, inputs: &[(Instant, Input)], without: Option<&
 fn state(partition: &Partition) -> Json {
     let mut state: Json = serde_json::from_slice(&partition.checkpoint().unwrap()).unwrap();
     let parts = state.as_array_mut().unwrap();
-    let [_clock, sequence, users, seen, journeys, models, _world, _covered, erased] = &mut parts[..] else {
+    let [_clock, sequence, users, seen, journeys, models, _world, _covered, erased, _refused] =
+        &mut parts[..]
+    else {
         panic!("the digest has other parts than were known here");
     };
     for left_out in [sequence, seen, models, erased] {

@@ -79,6 +79,7 @@ impl Partition {
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
         let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
+        let refused = self.refused();
         serde_json::to_vec(&(
             self.clock,
             self.sequence,
@@ -89,6 +90,7 @@ impl Partition {
             world,
             covered,
             erased,
+            refused,
         ))
     }
 }

@@ -103,6 +103,7 @@ impl Partition {
         erased.interactions = interactions;
         remains.extend(counted);
         self.journeys.forget(user);
+        self.restricted.remove(&user);
         self.store.forget(user);
         self.drop_from_shelf(user, None);
         (erased, remains)

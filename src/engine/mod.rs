@@ -10,10 +10,12 @@ mod ask;
 mod audit;
 mod capture;
 mod checkpoint;
+mod consent;
 mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
@@ -45,9 +47,10 @@ pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
+pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
 pub use members::Members;
 pub use open::Opened;
-pub use outcome::{Acknowledgement, Outcome};
+pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};

@@ -203,6 +203,11 @@ impl Models {
         self.drop_user(absorbed);
     }
 
+    /// What a user did was not learned, up to an arrival.
+    pub(super) fn learned_not(&mut self, user: UserKey, arrival: u32) {
+        self.learned.entry(user).or_default().since = arrival;
+    }
+
     fn drop_user(&mut self, user: UserKey) {
         self.covisitation.forget(user.0);
         self.popularity.forget(user.0);

@@ -32,6 +32,7 @@ const LIST_MEMBER: u8 = 6;
 const CONSENT: u8 = 7;
 const WORLD: u8 = 8;
 const FORGET: u8 = 9;
+const RESTRICT: u8 = 10;
 
 record! {
     Geo { lat, lon }
@@ -186,6 +187,10 @@ impl Record for Body {
                 out.push(FORGET);
                 suppress.write(out);
             }
+            Body::Restrict { restricted } => {
+                out.push(RESTRICT);
+                restricted.write(out);
+            }
         }
     }
 
@@ -201,6 +206,7 @@ impl Record for Body {
             CONSENT => Body::Consent(from.read()?),
             WORLD => Body::World { values: from.read()? },
             FORGET => Body::Forget { suppress: from.read()? },
+            RESTRICT => Body::Restrict { restricted: from.read()? },
             _ => return Err(from.malformed("a message")),
         })
     }
@@ -273,6 +279,7 @@ mod tests {
             Message::consent("u", Consent::withdrawn("marketing")).at(at),
             with(Message::world()),
             Message::forget("u"),
+            Message::restrict("u", true),
         ]
     }
 

@@ -8,8 +8,9 @@ use crate::model::{
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const TYPES: [&str; 10] =
-    ["track", "page", "screen", "identify", "group", "alias", "list", "consent", "world", "forget"];
+const TYPES: [&str; 11] = [
+    "track", "page", "screen", "identify", "group", "alias", "list", "consent", "restrict", "world", "forget",
+];
 
 impl Message {
     /// Reads one message from its JSON.
@@ -59,16 +60,9 @@ impl Message {
             },
             "list" => Body::List {
                 list: text(&mut fields, "list")?.ok_or_else(|| Kind::Missing.at("list"))?,
-                member: match fields.take("member") {
-                    Some(Value::Bool(member)) => member,
-                    None | Some(Value::Null) => return Err(Kind::Missing.at("member")),
-                    Some(other) => {
-                        return Err(
-                            Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at("member")
-                        );
-                    }
-                },
+                member: boolean(&mut fields, "member")?,
             },
+            "restrict" => Body::Restrict { restricted: boolean(&mut fields, "restricted")? },
             "consent" => {
                 let status = text(&mut fields, "status")?.ok_or_else(|| Kind::Missing.at("status"))?;
                 Body::Consent(Consent {
@@ -103,6 +97,14 @@ fn text(fields: &mut Object, name: &'static str) -> Result<Option<Box<str>>, Mes
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(Kind::WrongKind { wanted: "a string", found: other.kind_name() }.at(name)),
+    }
+}
+
+fn boolean(fields: &mut Object, name: &'static str) -> Result<bool, MessageError> {
+    match fields.take(name) {
+        Some(Value::Bool(value)) => Ok(value),
+        None | Some(Value::Null) => Err(Kind::Missing.at(name)),
+        Some(other) => Err(Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at(name)),
     }
 }
 
@@ -160,6 +162,7 @@ impl Serialize for Message {
             Body::Alias { .. } => "alias",
             Body::List { .. } => "list",
             Body::Consent(_) => "consent",
+            Body::Restrict { .. } => "restrict",
             Body::World { .. } => "world",
             Body::Forget { .. } => "forget",
         };
@@ -207,6 +210,7 @@ impl Serialize for Message {
                     map.serialize_entry("expires", &expires.to_string())?;
                 }
             }
+            Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
             Body::World { values } => map.serialize_entry("values", values)?,
             Body::Forget { suppress: Suppress::No } => {}
             Body::Forget { suppress: Suppress::Forever } => map.serialize_entry("suppress", "forever")?,
@@ -258,6 +262,8 @@ mod tests {
             (r#"{"type":"group","userId":"u"}"#, "`groupId`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
+            (r#"{"type":"restrict","userId":"u"}"#, "`restricted`: the field is missing"),
+            (r#"{"type":"restrict","userId":"u","restricted":1}"#, "a bool is wanted, not a number"),
             (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
             (
                 r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
@@ -320,6 +326,7 @@ mod tests {
             Message::alias("old", "u"),
             Message::list("u", "vip-2026", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
+            Message::restrict("u", true),
             Message::world().with("sale", true),
             Message::forget("u"),
             Message::forget("u").suppress(Suppress::Forever),

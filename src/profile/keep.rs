@@ -1,6 +1,7 @@
 use crate::model::{Duration, Instant, Object, Value, own_event};
-use crate::profile::{Packed, Retention, Symbols, TotalOp};
+use crate::profile::{Hidden, Packed, Retention, Symbols, TotalOp};
 use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// Number of a kind of event, dense, in the order in which definitions first name it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -55,6 +56,8 @@ pub(crate) struct Keep {
     pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
     /// How long things may be kept.
     pub(crate) retention: Retention,
+    /// What is not shown.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// A field that is kept of the objects of a list.
@@ -121,6 +124,7 @@ impl Default for Keep {
             totals: Vec::new(),
             lists: HashMap::default(),
             retention: Retention::default(),
+            hidden: Arc::default(),
         }
     }
 }

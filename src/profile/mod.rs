@@ -9,7 +9,9 @@
 
 mod affinity;
 mod attributes;
+mod consent;
 mod facts;
+mod hidden;
 mod history;
 mod identity;
 mod keep;
@@ -35,8 +37,10 @@ pub use identity::IdentityError;
 pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
-pub(crate) use attributes::Attributes;
-pub(crate) use facts::{Fact, kept_consent};
+pub(crate) use attributes::{Attributes, Less};
+pub(crate) use consent::Agreement;
+pub(crate) use facts::Fact;
+pub(crate) use hidden::{Hidden, MASK};
 pub(crate) use history::{History, Row};
 pub(crate) use identity::IdKind;
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};

@@ -28,7 +28,7 @@ pub(crate) struct ProfileStore {
     session_gap: Duration,
     pub(super) timezone: Symbol,
     pub(crate) profiles: Profiles,
-    ids: IdTable,
+    pub(super) ids: IdTable,
     /// Of users with long histories.
     pub(super) rings: HashMap<UserKey, Rings, ahash::RandomState>,
     /// Facts for everyone.
@@ -333,13 +333,14 @@ impl ProfileStore {
         Some(before)
     }
 
-    /// Applies what a message says to its user's profile. Aliases and erasure say nothing of the profile itself.
+    /// Applies what a message says to its user's profile; affinities learn of it where `learns`. Aliases and erasure
+    /// say nothing of the profile itself.
     pub(crate) fn apply(
         &mut self,
         user: UserKey,
         message: &Message,
-        at: Instant,
-        now: Instant,
+        (at, now): (Instant, Instant),
+        learns: bool,
         out: &mut Applied,
     ) {
         self.begin(at, out);
@@ -366,7 +367,7 @@ impl ProfileStore {
                     }
                 }
             }
-            for (kind, start) in &out.events {
+            for (kind, start) in out.events.iter().filter(|_| learns) {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
             }
@@ -390,6 +391,11 @@ impl ProfileStore {
             Body::Consent(consent) => {
                 let fact = Fact::Consent(&consent.purpose, consent.channel.as_deref()).name();
                 let value = consent_value(consent);
+                profile.attributes.set(&fact, &value, at, keep, symbols, &mut out.attributes);
+            }
+            Body::Restrict { restricted } => {
+                let value = Value::from(restricted.then_some(true));
+                let fact = Fact::Restricted.name();
                 profile.attributes.set(&fact, &value, at, keep, symbols, &mut out.attributes);
             }
             _ => {}
