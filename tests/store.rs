@@ -3,7 +3,7 @@
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine};
 use bespoke::journey::Delivery;
-use bespoke::model::{Consent, Duration, Ids, Instant, Message};
+use bespoke::model::{Consent, Duration, Ids, Instant, Message, Suppress};
 use bespoke::storage::MemoryDisk;
 
 const DEFINITIONS: &str = r#"
@@ -49,6 +49,13 @@ const DEFINITIONS: &str = r#"
     cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [recommend]
     interactions = { view = { item = "sku" }, purchase = { item = "sku", weight = 5.0 } }
+    k_min = 2
+    [retention]
+    events = { view = "1d", default = "30h" }
+    attributes = { country = "5h" }
+    anonymous = "8h"
+    idle = "20h"
+    outbox = "6h"
 "#;
 
 fn definitions() -> Definitions {
@@ -65,7 +72,10 @@ fn message(rng: &mut fastrand::Rng) -> Message {
     };
     let sku = format!("sku-{}", rng.u32(0..9));
     match rng.u32(0..24) {
-        0 => Message::forget(&*user),
+        0 => Message::forget(&*user).suppress(match rng.u32(0..3) {
+            0 => Suppress::Until(Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000))),
+            _ => Suppress::No,
+        }),
         1..4 => {
             let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
             let country = ["FR", "DE"][rng.usize(0..2)];

@@ -178,7 +178,7 @@ fn kind(message: &Message) -> &'static str {
         Body::Consent(_) => "consent",
         Body::Restrict { .. } => "restrict",
         Body::World { .. } => "world",
-        Body::Forget => "forget",
+        Body::Forget { .. } => "forget",
         _ => "event",
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
     journey_plan.permits = Permits::of(&definitions.schema.facts);
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
+    journey_plan.outbox_max = definitions.settings.outbox_max;
     let mut errors = Vec::new();
     let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {

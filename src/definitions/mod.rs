@@ -17,7 +17,7 @@
 //! | table | keys (default) |
 //! | --- | --- |
 //! | | `version = 1`, required |
-//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash) |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
 //! | `[attributes]` | name = kind, or `{ kind = "string", pii = "direct", store = "hash", ttl = "30d" }` (see below); `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind, or a table as for attributes; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
@@ -35,7 +35,8 @@
 //! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions`, `popularity`, `covisitation` |
+//! | `[recommend]` | `interactions`, `popularity`, `covisitation`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular |
+//! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
 //! - A score is the sum of its points, in the order in which they are given: for each event, oldest first, and then
@@ -51,6 +52,20 @@
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
+//!
+//! # How long things are kept
+//! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
+//! reported at that instant with the cause `retention`.
+//!
+//! - An event goes so long after its own instant, the elements of its lists with it; `default` is for events that have no
+//!   line of their own, also those that the engine records. One that comes later than that is not kept at all. An
+//!   expression without a window (`did(view)`) is then about what is kept; one with a window that reaches further back is
+//!   an error. Scores count what is kept. Affinities, sessions and what recommenders have learned are sums, and stay.
+//! - An attribute goes so long after it was last written. A name goes before a group (`"budget.*"`), a longer group before
+//!   a shorter one.
+//! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
+//!   that very instant still counts.
+//! - An action that has waited so long (`outbox`) is not handed out any more. `journal` is for a store.
 //!
 //! # Consent
 //! A purpose that is declared is asked for by the engine, not by the host; one that is not declared is asked for
@@ -149,6 +164,7 @@ mod journeys;
 mod loose;
 mod reader;
 mod recommend;
+mod retention;
 mod schema;
 mod scores;
 mod segments;

@@ -133,6 +133,9 @@ fn read_attribute(node: &Node<'_>, schema: &mut Schema) {
         return;
     }
     let name = node.key;
+    if let Some(ttl) = tags.as_ref().and_then(|tags| tags.ttl) {
+        schema.retention.attributes.insert(name.into(), ttl);
+    }
     let bare = name.strip_suffix(".*").unwrap_or(name);
     if bare.contains('*') || bare.is_empty() {
         let help = "all names that begin alike are declared with `.*` at the end: `\"budget.*\"`";

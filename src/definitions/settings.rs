@@ -16,6 +16,12 @@ pub(crate) struct Settings {
     pub(crate) dedup_window: Duration,
     /// Most live parts of a keyed segment, per user.
     pub(crate) parts_max: usize,
+    /// What the salt of hashes that stay of erased users follows from.
+    pub(crate) seed: u64,
+    /// How long an action may wait for the host to take it, whatever the journey says.
+    pub(crate) outbox_max: Option<Duration>,
+    /// How long inputs may stay in the journal of a store.
+    pub(crate) journal_max: Option<Duration>,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
     /// `hash_key`: for values of which a hash is kept.
@@ -30,6 +36,9 @@ impl Default for Settings {
             allowed_skew: Duration::minutes(5),
             dedup_window: Duration::days(7),
             parts_max: 256,
+            seed: 0,
+            outbox_max: None,
+            journal_max: None,
             strict: true,
             hash_key: None,
         }
@@ -86,6 +95,9 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     }
     if let Some(most) = table.get("parts_max").and_then(|node| node.integer_in(1, PARTS_MAX)) {
         settings.parts_max = most as usize;
+    }
+    if let Some(seed) = table.get("seed").and_then(|node| node.integer_in(0, i64::MAX)) {
+        settings.seed = seed as u64;
     }
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {

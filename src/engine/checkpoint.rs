@@ -78,6 +78,7 @@ impl Partition {
         let totals: Vec<(u32, Instant)> = totals.filter_map(|(id, since)| Some((id, (*since)?))).collect();
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
+        let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
         let refused = self.refused();
         serde_json::to_vec(&(
             self.clock,
@@ -88,6 +89,7 @@ impl Partition {
             models,
             world,
             covered,
+            erased,
             refused,
         ))
     }

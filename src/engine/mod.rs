@@ -7,6 +7,7 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod ask;
+mod audit;
 mod capture;
 mod checkpoint;
 mod consent;
@@ -18,6 +19,7 @@ mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod forget;
 mod group;
 mod input;
 mod look;
@@ -26,17 +28,22 @@ mod models;
 mod open;
 mod outcome;
 mod partition;
+mod receipt;
 #[cfg(test)]
 mod records_test;
 mod redefine;
 mod residence;
+mod retention;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod suppressions;
 mod survey;
 mod take;
+mod unlearn;
 
+pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
@@ -45,4 +52,5 @@ pub use members::Members;
 pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
+pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};

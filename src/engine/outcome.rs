@@ -1,3 +1,4 @@
+use crate::engine::{AuditEntry, Receipt};
 use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
 use serde::Serialize;
@@ -17,6 +18,10 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+    /// The receipt, where a user was to be erased.
+    pub receipt: Option<Receipt>,
+    /// What the host's audit log should have.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// Why something that is right in itself is not done, for the user's sake.

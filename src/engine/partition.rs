@@ -1,14 +1,17 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
+use crate::engine::receipt::Receipts;
 use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
-use crate::engine::{Error, Outcome, Refusal};
+use crate::engine::suppressions::{Salt, Suppressions};
+use crate::engine::{Audited, Error, Outcome, Refusal};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
+use crate::profile::{Applied, IdKind, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{
     Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
@@ -21,6 +24,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
 ///
@@ -81,6 +85,13 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    /// What expired of users who were not looked at since; empty between inputs.
+    pub(super) expired: Vec<(UserKey, Applied)>,
+    pub(super) salt: Salt,
+    pub(super) receipts: Receipts,
+    pub(super) suppressions: Suppressions,
+    /// Messages that were refused. No state: a refused input changes nothing.
+    pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
 }
@@ -102,6 +113,8 @@ pub(super) struct UserRow {
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     pub(super) hinted: Instant,
+    /// The earliest instant at which something may be kept no longer, or earlier.
+    pub(super) expires: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
@@ -109,14 +122,14 @@ pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
-        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER }
+        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER, expires: NEVER }
     }
 }
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
     pub(super) fn deadline(&self) -> Instant {
-        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
+        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due).min(self.expires)
     }
 }
 
@@ -149,6 +162,11 @@ impl Partition {
             refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            expired: Vec::new(),
+            salt: Salt::new(settings.seed),
+            receipts: Receipts::default(),
+            suppressions: Suppressions::default(),
+            suppressed: AtomicU64::new(0),
             shelf: None,
             compiled,
             settings,
@@ -171,8 +189,8 @@ impl Partition {
     /// user that they look at.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
-    /// even the clock.
+    /// A message that is not sound, lies too far in the future, would join two users, or is about an erased user who is
+    /// not to come back. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         self.check(message, now)?;
         let message = self.minimise(message);
@@ -187,6 +205,12 @@ impl Partition {
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        if !matches!(message.body, Body::Forget { .. })
+            && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
+        {
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::Suppressed { until });
+        }
         self.check_names(message)?;
         self.store.check(message)?;
         let now = now.max(self.clock);
@@ -216,7 +240,7 @@ impl Partition {
         }
         let from = outcome.changes.len();
         match &message.body {
-            Body::Forget => self.forget(message, now, &mut outcome),
+            Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
@@ -399,6 +423,7 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.suppressions.end(now);
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
@@ -415,22 +440,35 @@ impl Partition {
         if let Some(shelf) = &mut self.shelf {
             shelf.note_slot(user, slot);
         }
+        if let Some(said) = consent(message) {
+            self.audit(Some(user), Some(message), now, said, outcome);
+        }
         let is_merged = absorbed.is_some();
         if let Some((absorbed, name)) = absorbed {
+            // Visitors alone are absorbed.
+            let hash = self.salt.hash(IdKind::Anonymous, &name);
+            let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
+            self.audit(Some(user), Some(message), now, merge, outcome);
             self.end_memberships(absorbed, &name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
             self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            self.models.forget(absorbed);
+            // What came with the other profile has ends of its own.
+            self.users[user.0 as usize].expires = Instant::MIN;
+            self.models.merge(absorbed, user, self.store.arrivals as u32);
             self.restricted.remove(&absorbed);
             self.drop_from_shelf(absorbed, Some(user));
         }
+        self.expire(user, now);
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
         let learns = is_event && self.learns(user, PERSONALIZE, now);
         self.store.apply(user, message, (at, now), learns, &mut applied);
+        self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {
             self.models.learn(user, message, at);
+        } else if is_event {
+            self.models.learned_not(user, self.store.arrivals as u32);
         }
         let is_told = matches!(message.body, Body::Restrict { .. });
         let is_restricted = (is_told || is_merged).then(|| self.store.is_restricted(user));
@@ -473,26 +511,13 @@ impl Partition {
         self.follow_consent(user, message, is_merged, now, outcome);
     }
 
-    fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
-        // A device may have the id of a user who has nothing to do with it.
-        let user = match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => self.store.find(user),
-            (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
-        };
-        if let Some(user) = user {
-            self.touch(user);
-            let name = self.store.name(user).clone();
-            self.end_memberships(user, &name, now, outcome);
-            self.journeys.forget(user);
-            self.models.forget(user);
-            self.restricted.remove(&user);
-            self.store.forget(user);
-            self.drop_from_shelf(user, None);
-        }
-        self.run_due(now, outcome);
-    }
-
-    fn end_memberships(&mut self, user: UserKey, name: &Arc<str>, now: Instant, outcome: &mut Outcome) {
+    pub(super) fn end_memberships(
+        &mut self,
+        user: UserKey,
+        name: &Arc<str>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);

@@ -4,7 +4,7 @@ use crate::definitions::{Compiled, Definitions};
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::residence::text_of;
-use crate::engine::{Outcome, Partition};
+use crate::engine::{Audited, Outcome, Partition};
 use crate::model::{Duration, Instant};
 use crate::profile::{Keep, NewKeep, Symbol, TotalId, UserKey, follow, kept_since};
 use crate::segment::{Look, Move, Plan, Scratch, SegmentMoves, Touch};
@@ -152,7 +152,7 @@ impl Partition {
         let moves =
             SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
-        self.models.redefine(&definitions.recommend);
+        self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
         self.settings = definitions.settings.clone();
         if let Some(shelf) = &mut self.shelf {
             shelf.definitions = text_of(definitions);
@@ -164,6 +164,9 @@ impl Partition {
         self.journey_facts = journey_facts(&self.compiled);
         self.members.relocate(&moves, &self.compiled.plan, self.store.keys());
         self.work_out_totals(&totals, now);
+        if old.plan.keep.retention != self.compiled.plan.keep.retention {
+            self.expire_all(now);
+        }
         if drops {
             self.store.prune(now);
         }
@@ -174,6 +177,7 @@ impl Partition {
         self.minimise_kept(&old);
         self.follow_purposes(&old, now, &mut outcome);
         self.move_memberships(&old, &moves, now, &mut outcome);
+        self.audit(None, None, now, Audited::Definitions, &mut outcome);
         let old_texts = std::mem::replace(&mut self.texts, texts);
         old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
         outcome
@@ -216,7 +220,11 @@ impl Partition {
                 self.move_user(user, old, moves, now, outcome);
             }
             self.next_batch(now);
-            std::mem::take(&mut self.due)
+            let mut due = std::mem::take(&mut self.due);
+            due.extend(self.expired.iter().map(|(user, _)| *user));
+            due.sort_unstable();
+            due.dedup();
+            due
         } else {
             self.next_batch(now);
             self.due.clear();
@@ -234,6 +242,9 @@ impl Partition {
             }
             let touched = Touched { touch: Touch::Redefined(moves), ..Touched::by_time(user) };
             self.look_after(from, &touched, now, outcome);
+            if self.is_over(user, now) {
+                self.retire(user, now, outcome);
+            }
         }
         self.due = users;
     }

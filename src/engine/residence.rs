@@ -100,6 +100,8 @@ impl Shelf {
 
     /// Notes that something about a user was sealed under a key.
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
+        // Whose profile was over when a message came that was sealed before has the key that it had.
+        self.erased.retain(|erased| *erased != slot);
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;
@@ -225,6 +227,7 @@ impl Partition {
         self.store.bring_back(user, profile);
         self.users[user.0 as usize].memberships = memberships;
         self.put_beside(user, beside);
+        self.find_expiry(user);
         Ok(())
     }
 

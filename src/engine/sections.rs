@@ -3,7 +3,7 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | clock and counters, who is restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
+//! | clock and counters, receipts, who is suppressed or restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
 //! | counts of journeys, the outbox without its actions | [`Section::Journeys`] |
 //! | items, co-visitation, popularity | [`Section::Models`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
@@ -18,6 +18,7 @@
 //! memberships and sets of members; hints in the wheel, which follow from the users.
 
 use crate::engine::partition::NEVER;
+use crate::engine::suppressions::Salt;
 use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
 use crate::model::{Bytes, Instant, Malformed, Record, record_choice};
@@ -74,6 +75,9 @@ impl Partition {
 
     fn write_base(&self, out: &mut Vec<u8>) {
         (self.clock, self.sequence, self.parts_dropped, self.loops_cut).write(out);
+        self.salt.0.write(out);
+        self.receipts.write(out);
+        self.suppressions.write(out);
         self.stats.len().write(out);
         self.stats.iter().for_each(|SegmentStats { entries, exits }| (*entries, *exits).write(out));
         let mut restricted: Vec<u32> = self.restricted.iter().map(|user| user.0).collect();
@@ -93,6 +97,9 @@ impl Partition {
         self.sequence = from.counter("the number of inputs")?;
         self.parts_dropped = from.counter("a count of parts")?;
         self.loops_cut = from.counter("a count of loops")?;
+        self.salt = Salt(from.read()?);
+        self.receipts = from.read()?;
+        self.suppressions = from.read()?;
         let segments = self.stats.len();
         from.valid("statistics of segments", |len: &usize| *len == segments)?;
         for stats in &mut self.stats {

@@ -161,6 +161,12 @@ impl SeenMessages {
         Ok(())
     }
 
+    /// When all ids that are remembered now are forgotten at the latest; none where there are none.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        let is_empty = self.young.hashes.is_empty() && self.old.hashes.is_empty();
+        (!is_empty).then(|| self.young.began + self.window + self.window)
+    }
+
     /// All hashes in order, for a digest of the state.
     pub(crate) fn sorted(&self) -> Vec<u128> {
         let mut all: Vec<u128> = self.young.hashes.iter().chain(&self.old.hashes).copied().collect();

@@ -30,6 +30,8 @@ pub(crate) struct JourneyPlan {
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
     pub(crate) policy: DeliveryPolicy,
+    /// How long an action may wait for the host, whatever its step says.
+    pub(crate) outbox_max: Option<Duration>,
     /// What sends ask of their users.
     pub(crate) permits: Permits,
     /// Segments are numbered only once the plan is built.

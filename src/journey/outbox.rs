@@ -240,6 +240,11 @@ impl Outbox {
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
+    /// How many actions of a user wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> usize {
+        self.by_user.get(&user).map_or(0, |ids| ids.len())
+    }
+
     /// What waits of a user, and what was answered lately, in no order.
     pub(crate) fn held_of(&self, user: UserKey) -> impl Iterator<Item = Held<'_>> {
         let ids = self.by_user.get(&user).into_iter().flatten();
@@ -307,7 +312,8 @@ impl Outbox {
     }
 
     /// Everything, for a digest of the state: what waits in order of arrival, answers in order of their ids.
-    pub(crate) fn state(&self) -> impl Serialize + '_ {
+    /// Answers that are forgotten at the next one are in it no more.
+    pub(crate) fn state(&self, now: Instant) -> impl Serialize + '_ {
         let mut waiting = Vec::new();
         let mut answers = Vec::new();
         for (id, Entry { state, .. }) in &self.actions {
@@ -315,6 +321,7 @@ impl Outbox {
                 State::Waiting(w) => {
                     waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires))
                 }
+                State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),
             }
         }

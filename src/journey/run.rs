@@ -171,7 +171,8 @@ impl Run<'_, '_> {
                         };
                         // A grant may come to its end while the action waits.
                         let expires = expires.map(|expires| wanted + expires);
-                        let expires = expires.into_iter().chain(permit.ok().flatten()).min();
+                        let kept = self.plan.outbox_max.map(|max| now + max);
+                        let expires = expires.into_iter().chain(permit.ok().flatten()).chain(kept).min();
                         let origin = Origin { journey: instance.journey, step: number };
                         self.outbox.put(id, self.user, origin, expires, action);
                         What::Sent { channel: channel.clone() }

@@ -315,6 +315,12 @@ impl Journeys {
         }
     }
 
+    /// How many instances a user has, and how many actions that wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> (usize, usize) {
+        let instances = self.users.get(&user).map_or(0, |known| known.instances.len());
+        (instances, self.outbox.held(user))
+    }
+
     /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
     pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, outbox, .. } = self;
@@ -465,6 +471,6 @@ impl Journeys {
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
         let past = self.past.state(name, now, &self.plan);
-        (users, past, self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
+        (users, past, self.outbox.state(now), self.counts().into_iter().collect::<Vec<_>>())
     }
 }

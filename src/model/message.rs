@@ -1,5 +1,5 @@
 use crate::model::{
-    Consent, Duration, IdError, Instant, OWN_MARK, Object, Quoted, Value, check_id, own_event,
+    Consent, Duration, IdError, Instant, OWN_MARK, Object, Quoted, Suppress, Value, check_id, own_event,
 };
 use std::fmt;
 
@@ -117,7 +117,10 @@ pub enum Body {
         values: Object,
     },
     /// Erases the user.
-    Forget,
+    Forget {
+        /// Whether a later message may bring the user back.
+        suppress: Suppress,
+    },
 }
 
 impl Ids {
@@ -226,7 +229,16 @@ impl Message {
     /// Erases the user.
     #[must_use]
     pub fn forget(ids: impl Into<Ids>) -> Message {
-        Message::new(ids, Body::Forget)
+        Message::new(ids, Body::Forget { suppress: Suppress::No })
+    }
+
+    /// Whether the erased user may come back; a message of another type stays as it is.
+    #[must_use]
+    pub fn suppress(mut self, how: Suppress) -> Message {
+        if let Body::Forget { suppress } = &mut self.body {
+            *suppress = how;
+        }
+        self
     }
 
     /// Sets a property, a trait or a fact for everyone; a message of another type has none and stays as it is.
@@ -243,7 +255,7 @@ impl Message {
             | Body::List { .. }
             | Body::Consent(_)
             | Body::Restrict { .. }
-            | Body::Forget => {}
+            | Body::Forget { .. } => {}
         }
         self
     }
@@ -276,6 +288,14 @@ impl Message {
             Body::Track { event, properties } => Some((event, properties)),
             Body::Page { properties, .. } => Some(("page", properties)),
             Body::Screen { properties, .. } => Some(("screen", properties)),
+            _ => None,
+        }
+    }
+
+    /// The earlier id of an alias.
+    pub(crate) fn previous_id(&self) -> Option<&str> {
+        match &self.body {
+            Body::Alias { previous_id } => Some(previous_id),
             _ => None,
         }
     }
@@ -347,7 +367,7 @@ impl Message {
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),
-            Body::Restrict { .. } | Body::Forget => (&self.context, "context"),
+            Body::Restrict { .. } | Body::Forget { .. } => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
             check_string(id, "messageId", &mut bytes)?;
@@ -487,6 +507,9 @@ pub enum MessageErrorKind {
     /// The status of a consent is not one.
     #[error("{} is no status of a consent; known are granted, denied and withdrawn", Quoted(.0))]
     UnknownStatus(Box<str>),
+    /// What a `forget` says to later messages is not one of what it can say.
+    #[error("{} is no way to suppress; known are `no`, `forever` and an instant", Quoted(.0))]
+    UnknownSuppress(Box<str>),
     /// An `alias` without a `userId` has nobody to give the earlier id to.
     #[error("an alias needs the `userId` that `previousId` is known by from now on")]
     AliasWithoutUser,

@@ -183,7 +183,10 @@ impl Record for Body {
                 out.push(WORLD);
                 values.write(out);
             }
-            Body::Forget => out.push(FORGET),
+            Body::Forget { suppress } => {
+                out.push(FORGET);
+                suppress.write(out);
+            }
             Body::Restrict { restricted } => {
                 out.push(RESTRICT);
                 restricted.write(out);
@@ -202,7 +205,7 @@ impl Record for Body {
             LIST_MEMBER => Body::List { list: from.read()?, member: from.read()? },
             CONSENT => Body::Consent(from.read()?),
             WORLD => Body::World { values: from.read()? },
-            FORGET => Body::Forget,
+            FORGET => Body::Forget { suppress: from.read()? },
             RESTRICT => Body::Restrict { restricted: from.read()? },
             _ => return Err(from.malformed("a message")),
         })

@@ -3,7 +3,7 @@
 
 use crate::model::{
     BYTES_MAX, Body, Consent, ConsentStatus, Ids, Instant, Message, MessageError, MessageErrorKind as Kind,
-    Object, Value,
+    Object, Suppress, Value,
 };
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -74,7 +74,7 @@ impl Message {
                 })
             }
             "world" => Body::World { values: object(&mut fields, "values")? },
-            "forget" => Body::Forget,
+            "forget" => Body::Forget { suppress: suppress(&mut fields)? },
             other => {
                 let nearest = crate::model::nearest(other, TYPES);
                 return Err(Kind::UnknownType { found: other.to_owned(), nearest }.at("type"));
@@ -132,6 +132,18 @@ fn instant(fields: &mut Object, name: &'static str) -> Result<Option<Instant>, M
     }
 }
 
+fn suppress(fields: &mut Object) -> Result<Suppress, MessageError> {
+    Ok(match fields.get("suppress") {
+        None | Some(Value::Null) => Suppress::No,
+        Some(Value::String(word)) if **word == *"no" => Suppress::No,
+        Some(Value::String(word)) if **word == *"forever" => Suppress::Forever,
+        Some(Value::String(word)) if word.parse::<Instant>().is_err() => {
+            return Err(Kind::UnknownSuppress(word.clone()).at("suppress"));
+        }
+        Some(_) => instant(fields, "suppress")?.map_or(Suppress::No, Suppress::Until),
+    })
+}
+
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Message, D::Error> {
         Message::from_object(Object::deserialize(deserializer)?).map_err(serde::de::Error::custom)
@@ -152,7 +164,7 @@ impl Serialize for Message {
             Body::Consent(_) => "consent",
             Body::Restrict { .. } => "restrict",
             Body::World { .. } => "world",
-            Body::Forget => "forget",
+            Body::Forget { .. } => "forget",
         };
         map.serialize_entry("type", kind)?;
         if let Some(id) = &self.message_id {
@@ -200,7 +212,11 @@ impl Serialize for Message {
             }
             Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
             Body::World { values } => map.serialize_entry("values", values)?,
-            Body::Forget => {}
+            Body::Forget { suppress: Suppress::No } => {}
+            Body::Forget { suppress: Suppress::Forever } => map.serialize_entry("suppress", "forever")?,
+            Body::Forget { suppress: Suppress::Until(at) } => {
+                map.serialize_entry("suppress", &at.to_string())?
+            }
         }
         if !self.context.is_empty() {
             map.serialize_entry("context", &self.context)?;
@@ -253,6 +269,8 @@ mod tests {
                 r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
                 "`expires`",
             ),
+            (r#"{"type":"forget","userId":"u","suppress":"never"}"#, "`never` is no way to suppress"),
+            (r#"{"type":"forget","userId":"u","suppress":true}"#, "integer milliseconds is wanted"),
             (r#"{"type":"track","userId":"u","event":"message.opened"}"#, "the engine records itself"),
             (r#"{"type":"identify","userId":"u","traits":{"\u0001list":1}}"#, "no control characters"),
             (
@@ -311,6 +329,8 @@ mod tests {
             Message::restrict("u", true),
             Message::world().with("sale", true),
             Message::forget("u"),
+            Message::forget("u").suppress(Suppress::Forever),
+            Message::forget(Ids::anonymous("d1")).suppress(Suppress::Until(at)),
         ] {
             let json = serde_json::to_string(&message).unwrap();
             assert_eq!(Message::from_json(&json).unwrap(), message, "{json}");

@@ -18,6 +18,7 @@ mod message_json;
 mod own;
 mod pages;
 mod problem;
+mod suppress;
 mod text;
 mod value;
 mod zone;
@@ -28,6 +29,7 @@ pub use explanation::{Evidence, Explanation, Witness};
 pub use id::{IdError, check_id};
 pub use instant::{Instant, ParseInstantError};
 pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};
+pub use suppress::Suppress;
 pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 

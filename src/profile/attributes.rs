@@ -201,6 +201,12 @@ impl Attributes {
         });
     }
 
+    /// Takes out the attributes that `wanted` chooses and gives them away, with their shares.
+    pub(crate) fn extract(&mut self, wanted: impl FnMut(&Attribute) -> bool, take: impl FnMut(Attribute)) {
+        let mut wanted = wanted;
+        self.0.extract_if(.., |attribute| wanted(attribute)).for_each(take);
+    }
+
     pub(crate) fn release(self, symbols: &mut Symbols) {
         for attribute in self.0 {
             symbols.release(attribute.name.packed());

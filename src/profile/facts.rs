@@ -69,7 +69,7 @@ impl<'a> Fact<'a> {
     }
 
     /// Whether it follows from other state, so that it is worked out anew and not merged.
-    fn is_derived(self) -> bool {
+    pub(crate) fn is_derived(self) -> bool {
         matches!(self, Fact::Entered(_) | Fact::EnteredPart(_) | Fact::Journey(_))
     }
 }

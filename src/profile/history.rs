@@ -133,6 +133,36 @@ impl History {
         true
     }
 
+    /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
+    /// there were any. `width` is how many columns a kind has. O(rows).
+    pub(crate) fn extract(
+        &mut self,
+        width: impl Fn(EventKind) -> usize,
+        wanted: impl FnMut(&Row) -> bool,
+        mut take: impl FnMut(EventKind, &[Packed]),
+    ) -> bool {
+        let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
+        if !chosen.contains(&true) {
+            return false;
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut values = Vec::with_capacity(old.len());
+        let mut chosen = chosen.into_iter();
+        self.rows.retain_mut(|row| {
+            let own = &old[row.start as usize..][..width(row.kind())];
+            if chosen.next() == Some(true) {
+                take(row.kind(), own);
+                return false;
+            }
+            row.start = values.len() as u32;
+            values.extend_from_slice(own);
+            true
+        });
+        self.values = values;
+        self.give_room_back();
+        true
+    }
+
     /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and
     /// one look at each where nothing moves.
     pub(crate) fn relocate(&mut self, moves: &[KindMove], symbols: &mut Symbols) {

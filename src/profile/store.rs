@@ -26,7 +26,7 @@ pub(crate) struct ProfileStore {
     pub(crate) symbols: Symbols,
     pub(crate) zones: Zones,
     session_gap: Duration,
-    timezone: Symbol,
+    pub(super) timezone: Symbol,
     pub(crate) profiles: Profiles,
     pub(super) ids: IdTable,
     /// Of users with long histories.
@@ -34,7 +34,7 @@ pub(crate) struct ProfileStore {
     /// Facts for everyone.
     pub(crate) world: Attributes,
     /// Counts what happens; its low half orders events of one instant.
-    pub(super) arrivals: u64,
+    pub(crate) arrivals: u64,
 }
 
 /// What a message did to a profile.
@@ -436,7 +436,7 @@ impl ProfileStore {
         Some((name, self.get(user).attributes.get(name)))
     }
 
-    fn refresh_zone(&mut self, user: UserKey) {
+    pub(super) fn refresh_zone(&mut self, user: UserKey) {
         let packed = self.get(user).attributes.get(self.timezone);
         let number = match self.symbols.value(packed) {
             Value::String(name) => self.zones.number(&name),
@@ -486,6 +486,20 @@ impl ProfileStore {
         for profile in profiles.iter_mut() {
             profile.history.prune(now, &profile.session, keep, symbols);
         }
+    }
+
+    /// Drops the events of a user that no definition can see any more.
+    pub(crate) fn prune_user(&mut self, user: UserKey, now: Instant) {
+        let Self { keep, symbols, profiles, rings, .. } = self;
+        let profile = profiles.get_mut(user);
+        if profile.history.prune(now, &profile.session, keep, symbols) {
+            rings.remove(&user);
+        }
+    }
+
+    /// Whether an attribute follows from other state.
+    pub(crate) fn is_derived(&self, name: Symbol) -> bool {
+        Fact::of(self.symbols.text(name)).is_some_and(Fact::is_derived)
     }
 
     /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.

@@ -31,16 +31,19 @@ impl ProfileStore {
         let (user, weak) = (owner(IdKind::User, &ids.user), owner(IdKind::Anonymous, &ids.anonymous));
         let whose = match (user, weak) {
             _ if matches!(message.body, Body::World { .. }) => Whose::Nobody,
-            _ if matches!(message.body, Body::Forget) => match user.or(weak.filter(|_| ids.user.is_none())) {
-                Some(user) => Whose::Known(user),
-                None => Whose::Nobody,
-            },
+            _ if matches!(message.body, Body::Forget { .. }) => {
+                match user.or(weak.filter(|_| ids.user.is_none())) {
+                    Some(user) => Whose::Known(user),
+                    None => Whose::Nobody,
+                }
+            }
             (Some(user), _) => Whose::Known(user),
             (None, Some(weak)) if ids.user.is_none() || !self.has_user_id(weak) => Whose::Known(weak),
             _ => Whose::New,
         };
         let links = ids.user.is_some() && ids.anonymous.is_some() && (user.is_none() || user != weak);
-        let joins = links || matches!(message.body, Body::Alias { .. } | Body::Forget | Body::World { .. });
+        let joins =
+            links || matches!(message.body, Body::Alias { .. } | Body::Forget { .. } | Body::World { .. });
         Preview { whose, joins }
     }
 

@@ -1,7 +1,7 @@
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
 use crate::segment::candidates::Touch;
-use crate::segment::change::{Change, Transition};
+use crate::segment::change::{Cause, Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::Parts;
 use crate::segment::plan::{Plan, SegmentId};
@@ -256,6 +256,7 @@ impl Memberships {
                     segment: plan.segments[segment.0 as usize].name.clone(),
                     key: None,
                     transition,
+                    cause: Cause::Ordinary,
                 });
             }
             if due != until {
@@ -406,6 +407,7 @@ impl Memberships {
                 segment: plan.segments[segment.0 as usize].name.clone(),
                 key: key.map(|key| symbols.value(key)),
                 transition: Transition::Left,
+                cause: Cause::Ordinary,
             });
         }
         self.release(symbols);
@@ -460,6 +462,7 @@ impl Look<'_> {
             segment: self.plan.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| self.store.symbols.value(key)),
             transition,
+            cause: Cause::Ordinary,
         });
     }
 }

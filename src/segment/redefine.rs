@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Symbols};
 use crate::segment::Fingerprints;
-use crate::segment::change::{Change, Transition};
+use crate::segment::change::{Cause, Change, Transition};
 use crate::segment::maintain::{Memberships, OUT};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
@@ -204,6 +204,7 @@ impl Memberships {
             segment: old.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| symbols.value(key)),
             transition: Transition::Left,
+            cause: Cause::Ordinary,
         }));
     }
 }

@@ -1,4 +1,5 @@
 use crate::model::{Duration, HashKey, OWN_EVENTS};
+use crate::profile::Retention;
 use crate::segment::fact_names::FactNames;
 use crate::segment::tags::Tags;
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct Schema {
     pub(crate) facts: FactNames,
     /// What the engine records itself; never declared, and never among the events of `any`.
     pub(crate) own_events: BTreeMap<Box<str>, EventSchema>,
+    /// How long things may be kept.
+    pub(crate) retention: Retention,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -88,6 +91,7 @@ impl Schema {
             affinities: BTreeMap::new(),
             facts: FactNames::default(),
             own_events: own_events(),
+            retention: Retention::default(),
         };
         schema.attribute("timezone", Kind::String).attribute("group.id", Kind::String);
         schema.property("page", "name", Kind::String).property("screen", "name", Kind::String);

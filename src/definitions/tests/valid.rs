@@ -91,7 +91,7 @@ fn placements_and_recommenders_are_read() {
     assert_eq!(recommend.popularity_contexts, ["place".into()]);
     let covisitation =
         CoVisitation::params().half_life(Duration::days(14)).session_gap(Duration::minutes(20));
-    assert_eq!(recommend.covisitation, covisitation.neighbours(50));
+    assert_eq!(recommend.covisitation, covisitation.neighbours(50).k_min(10));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn defaults() {
     // Items' sessions are the users' ones unless said otherwise.
     let text = "version = 1\nsettings = { session_gap = '1h' }";
     let covisitation = Definitions::from_toml(text).unwrap().recommend.covisitation;
-    assert_eq!(covisitation, CoVisitation::params().session_gap(Duration::hours(1)));
+    assert_eq!(covisitation, CoVisitation::params().session_gap(Duration::hours(1)).k_min(10));
 }
 
 #[test]
