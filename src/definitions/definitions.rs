@@ -4,8 +4,8 @@ use crate::definitions::loose::LooseExpression;
 use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
-    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, journeys, recommend,
-    schema, scores, segments, settings,
+    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, ids, journeys,
+    recommend, schema, scores, segments, settings,
 };
 use crate::journey::{DeliveryPolicy, Journey};
 use crate::model::{Problem, Quoted};
@@ -220,7 +220,8 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         return None;
     }
     let mut loose = Vec::new();
-    let settings = settings::read(&mut root);
+    let mut settings = settings::read(&mut root);
+    settings.identity.kinds = ids::read(&mut root);
     let names = schema::read(&mut root, &settings);
     let segments = segments::read(&mut root);
     let known = report.count();

@@ -2,6 +2,7 @@
 
 use crate::definitions::reader::Table;
 use crate::model::{Duration, Zone};
+use crate::profile::{DeviceRule, IdentityRules};
 
 /// What `[settings]` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) parts_max: usize,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
+    /// `device`, `undo_window` and `[ids]`.
+    pub(crate) identity: IdentityRules,
 }
 
 impl Default for Settings {
@@ -29,6 +32,7 @@ impl Default for Settings {
             dedup_window: Duration::days(7),
             parts_max: 256,
             strict: true,
+            identity: IdentityRules::default(),
         }
     }
 }
@@ -81,6 +85,14 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     }
     if let Some(most) = table.get("parts_max").and_then(|node| node.integer_in(1, PARTS_MAX)) {
         settings.parts_max = most as usize;
+    }
+    let choices = [("owner", DeviceRule::Owner), ("separate", DeviceRule::Separate)];
+    if let Some(rule) = table.get("device").and_then(|node| node.choice("device", &choices)) {
+        settings.identity.device = rule;
+    }
+    // The absorptions of a day are counted by what they keep.
+    if let Some(window) = table.get("undo_window").and_then(|node| node.duration_from(Duration::days(1))) {
+        settings.identity.undo_window = window;
     }
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {

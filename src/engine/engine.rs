@@ -1,7 +1,7 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
 use crate::engine::redefine::Successor;
-use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
+use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Recommended};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
@@ -160,6 +160,12 @@ impl Engine {
     #[must_use]
     pub fn segment_stats(&self) -> Vec<(String, SegmentStats)> {
         self.partition.read().segment_stats().map(|(name, stats)| (name.to_owned(), stats)).collect()
+    }
+
+    /// What an operator should look at. See [`Partition::health`].
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.partition.read().health()
     }
 
     /// What to show a user at a placement. See [`Partition::decide`].

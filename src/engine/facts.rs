@@ -77,8 +77,9 @@ impl Partition {
         now: Instant,
     ) -> Result<Outcome, Error> {
         self.compiled.decisions.check_variant(placement, variant)?;
-        let user = self.known(user)?;
+        let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
+        self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             let mut about = Object::new();
             about.set("placement", placement);
@@ -134,8 +135,9 @@ impl Partition {
         if value.is_some_and(|value| !value.is_finite()) {
             return Err(Error::NotFinite);
         }
-        let user = self.known(user)?;
+        let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
+        self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             store.set_fact(user, &Fact::Prediction(name).name(), &Value::from(value), now, applied);
         });
@@ -197,6 +199,9 @@ impl Partition {
 
     /// Whether the names in a message are declared, where they should be.
     pub(super) fn check_names(&self, message: &Message) -> Result<(), Error> {
+        if let Some((kind, nearest)) = self.store.unknown_kind(message) {
+            return Err(Unknown { what: "kind of id", name: kind.into(), nearest }.into());
+        }
         let strict = self.settings.strict;
         let names = &self.names;
         match &message.body {

@@ -114,7 +114,7 @@ impl Partition {
         if rounds > 0 {
             outcome.changes[start..].sort_by_key(|change| change.id);
         }
-        self.note_members(user, matches!(touched.touch, Touch::First(_)), &outcome.changes[from..]);
+        self.note_members(user, touched.touch.is_first(), &outcome.changes[from..]);
         if !recorded.is_empty() {
             recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
             self.store.drop_ended_facts(user);

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod health;
 mod look;
 mod members;
 mod models;
@@ -25,6 +26,7 @@ mod survey;
 
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
+pub use health::Health;
 pub use members::Members;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};

@@ -3,13 +3,13 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::seen::SeenMessages;
-use crate::engine::{Error, Outcome};
+use crate::engine::{Error, Health, Outcome};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{
-    Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
+    Cause, Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
@@ -107,7 +107,8 @@ impl Partition {
         let compiled = definitions.compiled().clone();
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
-        let store = plan.empty_store();
+        let mut store = plan.empty_store();
+        store.set_identity_rules(&settings.identity);
         Partition {
             texts: plan.symbols.texts().map(|(text, _)| text).collect(),
             store,
@@ -144,13 +145,13 @@ impl Partition {
     /// user that they look at.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
-    /// even the clock.
+    /// A message that is not sound, lies too far in the future, would join two users without a reason, or would take
+    /// apart what cannot be told apart. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         message.check()?;
         self.check_names(message)?;
-        self.store.check(message)?;
         let now = now.max(self.clock);
+        self.store.check(message, now)?;
         let at = message.timestamp.unwrap_or(now);
         let allowed = self.settings.allowed_skew;
         if at > now + allowed {
@@ -166,6 +167,7 @@ impl Partition {
         let from = outcome.changes.len();
         match &message.body {
             Body::Forget => self.forget(message, now, &mut outcome),
+            Body::Split { ids } => self.split(message, ids, now, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, &mut outcome),
         }
@@ -254,6 +256,12 @@ impl Partition {
         self.loops_cut
     }
 
+    /// What an operator should look at: what was refused or cut off since the beginning, and how often. O(1).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health { identity: self.store.identity_health() }
+    }
+
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
     /// A user who is not known sees what everybody may see.
     ///
@@ -321,33 +329,35 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.store.begin_input();
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
     fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
-        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
-        while self.users.len() <= user.0 as usize {
-            self.users.push(UserRow::default());
-        }
+        let from = outcome.changes.len();
+        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
+        self.make_room(user);
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
         }
-        let everything = absorbed.is_some();
-        if let Some((absorbed, name)) = absorbed {
-            self.end_memberships(absorbed, &name, now, outcome);
+        let everything = !absorbed.is_empty();
+        for (absorbed, name) in &absorbed {
+            self.end_memberships(*absorbed, name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
-            self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
+            self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            self.models.forget(absorbed);
+            self.models.forget(*absorbed);
         }
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
         self.models.learn(user, message, at);
-        let mut before = Applied::default();
-        if let Some(owner) = switched {
+        let mut others: Vec<(UserKey, Applied)> = Vec::new();
+        for owner in switched {
             self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
+            let mut before = Applied::default();
             self.store.begin(at, &mut before);
             self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
+            others.push((owner, before));
         }
         let touch = match (everything, is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
@@ -358,18 +368,31 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        let touched = Touched { user, touch, event, own: &applied };
-        match switched {
-            None => self.settle(&[touched], now, outcome),
-            Some(owner) => {
-                let touch = Touch::Message(&before);
-                let other = Touched { user: owner, touch, event: None, own: &before };
-                self.settle(&[touched, other], now, outcome);
-            }
+        let mut touched = vec![Touched { user, touch, event, own: &applied }];
+        for (owner, before) in &others {
+            touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
         }
-        before.clear(&mut self.store.symbols);
+        self.settle(&touched, now, outcome);
+        others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
+        if everything {
+            let name = self.store.name(user);
+            let is_merged = |change: &&mut Change| {
+                change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
+            };
+            outcome.changes[from..]
+                .iter_mut()
+                .filter(is_merged)
+                .for_each(|change| change.cause = Cause::Merge);
+        }
+    }
+
+    /// Makes room for what hangs on a profile.
+    pub(super) fn make_room(&mut self, user: UserKey) {
+        while self.users.len() <= user.0 as usize {
+            self.users.push(UserRow::default());
+        }
     }
 
     fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
@@ -386,6 +409,25 @@ impl Partition {
             self.store.forget(user);
         }
         self.run_due(now, outcome);
+    }
+
+    /// Takes apart what was absorbed. What segments say of each is looked at anew.
+    fn split(&mut self, message: &Message, ids: &[Box<str>], now: Instant, outcome: &mut Outcome) {
+        let from = outcome.changes.len();
+        let user = message.ids.user.as_deref().unwrap_or_default();
+        let Some((user, parts)) = self.store.split(user, ids, now) else { return };
+        let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
+        self.write_stays_of(user, now);
+        for part in &parts {
+            self.make_room(*part);
+            self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.journeys.split(user, *part, now);
+            touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
+        }
+        self.settle(&touched, now, outcome);
+        let names: Vec<&Arc<str>> = parts.iter().chain([&user]).map(|user| self.store.name(*user)).collect();
+        let is_split = |change: &&mut Change| names.contains(&&change.user);
+        outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
     }
 
     fn end_memberships(&mut self, user: UserKey, name: &Arc<str>, now: Instant, outcome: &mut Outcome) {
@@ -405,6 +447,7 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+        self.store.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }

@@ -202,6 +202,21 @@ impl Past {
         moved.collect()
     }
 
+    /// What is remembered of one profile is remembered of another, new one too.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant, plan: &JourneyPlan) {
+        for journey in 0..plan.journeys.len() as JourneyNo {
+            if let Some(entries) = self.entries.get(&(from, journey)).copied() {
+                self.entries.insert((part, journey), entries);
+            }
+            if let Some(exits) = self.exits.get(&(from, journey)).cloned() {
+                self.exits.insert((part, journey), exits);
+                if let Some(noted) = self.noted.get_mut(usize::from(journey)) {
+                    noted.push_back((now, part));
+                }
+            }
+        }
+    }
+
     /// Everything, by a name for each user, for a digest of the state.
     pub(crate) fn state<'a, N: Ord + Serialize + 'a>(
         &'a self,

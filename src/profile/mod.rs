@@ -2,16 +2,19 @@
 //! In: messages and what definitions want kept. Out: [`UserProfile`], and the compact profile that the rooms
 //! above evaluate.
 //! Knows nothing of segments or journeys; imports only `model`.
-//! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
+//! Invariants: 1. an id has one owner, a profile at most one user id, but for those that the host merged. 2. a text is kept once, and no longer than
 //! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among
 //! them under names that no host can write (`facts`).
 
 mod affinity;
 mod attributes;
+mod devices;
 mod facts;
 mod history;
 mod identity;
 mod keep;
+mod lineage;
+mod link;
 mod number;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
@@ -20,26 +23,28 @@ mod record;
 mod redefine;
 mod rings;
 mod session;
+mod split;
 mod store;
 mod symbols;
 mod totals;
 mod user_profile;
 
-pub use identity::IdentityError;
-pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
+pub use identity::{IdentityError, IdentityHealth};
+pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::Attributes;
 pub(crate) use facts::{Fact, kept_consent};
 pub(crate) use history::{History, Row};
-pub(crate) use identity::IdKind;
+pub(crate) use identity::{DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityRules};
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
+pub(crate) use link::Resolved;
 pub(crate) use number::Number;
 pub(crate) use profile::Profile;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use rings::Rings;
 pub(crate) use session::Session;
-pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
+pub(crate) use store::{Applied, ProfileStore, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
 #[cfg(test)]
 pub(crate) use totals::TotalRow;

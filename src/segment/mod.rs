@@ -67,7 +67,7 @@ mod why_not;
 mod window;
 mod words;
 
-pub use change::{Change, SegmentStats, Transition};
+pub use change::{Cause, Change, SegmentStats, Transition};
 pub use error::{Error, ErrorKind, Span};
 pub use expression::Expression;
 pub use inquiry::Answer;
