@@ -35,6 +35,12 @@ impl Device {
         self.owners.iter().filter(|(user, at)| *user != than && *at > now - SHARED_FOR).count()
     }
 
+    /// Whether it belonged to any user lately.
+    pub(crate) fn is_owned(&self, now: Instant) -> bool {
+        self.owners.iter().any(|(_, at)| *at > now - SHARED_FOR)
+    }
+
+    /// Whether it belonged to two users lately, or to more.
     pub(crate) fn is_shared(&self, now: Instant) -> bool {
         self.owners.iter().filter(|(_, at)| *at > now - SHARED_FOR).count() > 1
     }

@@ -1,13 +1,14 @@
 //! Which profile a message is about, and which ids belong together (`spec/identity.md`).
 
 use crate::model::{Body, Duration, Instant, Message, nearest};
-use crate::profile::devices::Devices;
-use crate::profile::identity::{ABSORPTIONS_MAX, OWNERS_MAX, SHARED_FOR};
+use crate::profile::devices::{Device, Devices};
+use crate::profile::identity::{ABSORPTIONS_MAX, OWNERS_MAX};
 use crate::profile::lineage::{Confirmed, MergeRules};
 use crate::profile::{
     DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityError, IdentityHealth, IdentityRules, Profile,
     ProfileStore, UserKey,
 };
+use serde::Serialize;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -313,9 +314,12 @@ impl ProfileStore {
             }
             _ => message.ids.anonymous.as_deref(),
         };
+        // A new user is another one than all to whom a device belonged.
         let is_visitor = |user: &UserKey| {
             let profile = self.get(*user);
-            !profile.has_user_id && profile.ids.len() < IDS_MAX && !self.is_kept_apart(*user, None, now)
+            !profile.has_user_id
+                && profile.ids.len() < IDS_MAX
+                && !self.is_kept_apart(*user, |_, device| device.is_owned(now))
         };
         let by_device = device.and_then(|id| self.find_device(id)).filter(is_visitor);
         by_device.or_else(|| {
@@ -402,7 +406,10 @@ impl ProfileStore {
             self.linking.health.refused_owners += 1;
             return;
         }
-        if !is_owned && !self.is_kept_apart(holder, Some((number, user)), now) {
+        let is_shared = |id: u32, device: &Device| {
+            if id == number { device.others(user, now) > 0 } else { device.is_shared(now) }
+        };
+        if !is_owned && !self.is_kept_apart(holder, is_shared) {
             match self.may_absorb(user, holder, now, false) {
                 Ok(()) => {
                     if has_user_id && self.linking.devices.get(number).is_some() {
@@ -471,7 +478,12 @@ impl ProfileStore {
             (user_is_known, holder_is_known) => {
                 let (into, from) =
                     if holder_is_known && !user_is_known { (holder, user) } else { (user, holder) };
-                match self.may_absorb(into, from, now, false) {
+                let allowed = if self.is_kept_apart(from, |_, device| device.is_shared(now)) {
+                    Err(Refusal::Shared)
+                } else {
+                    self.may_absorb(into, from, now, false)
+                };
+                match allowed {
                     Ok(()) => self.absorb(into, from, now, resolved),
                     Err(refusal) => self.refused(refusal),
                 }
@@ -531,19 +543,11 @@ impl ProfileStore {
         self.ids.set_owner(number, to);
     }
 
-    /// Whether the sessions of a visitor stay on their own, because a device of theirs is shared, or would be with the
-    /// user who signs in on it.
-    fn is_kept_apart(&self, visitor: UserKey, on: Option<(u32, UserKey)>, now: Instant) -> bool {
-        self.get(visitor).ids.iter().any(|id| {
-            let Some(device) = self.linking.devices.get(*id) else { return false };
-            let is_shared = match on {
-                Some((number, user)) if number == *id => device.others(user, now) > 0,
-                // A new user is another one than all before.
-                None => device.owners.iter().any(|(_, at)| *at > now - SHARED_FOR),
-                Some(_) => device.is_shared(now),
-            };
-            device.is_kept_apart || is_shared
-        })
+    /// Whether the sessions of a visitor stay on their own, because a device of theirs is shared, or was.
+    fn is_kept_apart(&self, visitor: UserKey, is_shared: impl Fn(u32, &Device) -> bool) -> bool {
+        let devices =
+            self.get(visitor).ids.iter().filter_map(|id| Some((*id, self.linking.devices.get(*id)?)));
+        devices.into_iter().any(|(id, device)| device.is_kept_apart || is_shared(id, device))
     }
 
     /// Whether one profile may take over another. What the host confirms need only keep the limits.
@@ -620,5 +624,21 @@ impl ProfileStore {
                 None => self.ids.remove(*number),
             }
         }
+    }
+
+    /// What is known of devices that changed hands, in order of their ids, for a digest of the state.
+    pub(crate) fn devices_state(&self) -> impl Serialize {
+        let name = |user: UserKey| (self.name(user).to_string(), self.get(user).has_user_id);
+        let mut devices: Vec<_> = self
+            .linking
+            .devices
+            .iter()
+            .map(|(number, device)| {
+                let owners: Vec<_> = device.owners.iter().map(|(owner, at)| (name(*owner), *at)).collect();
+                (self.ids.entry(number).1.to_owned(), owners, device.visitor.map(name), device.is_kept_apart)
+            })
+            .collect();
+        devices.sort_unstable();
+        devices
     }
 }
