@@ -151,7 +151,10 @@ impl Partition {
         message.check()?;
         self.check_names(message)?;
         let now = now.max(self.clock);
-        self.store.check(message, now)?;
+        // What comes twice is no news, also where it could not happen twice.
+        if !message.message_id.as_deref().is_some_and(|id| self.seen.knows(id, now)) {
+            self.store.check(message, now)?;
+        }
         let at = message.timestamp.unwrap_or(now);
         let allowed = self.settings.allowed_skew;
         if at > now + allowed {

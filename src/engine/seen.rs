@@ -23,6 +23,14 @@ impl SeenMessages {
         self.window = window;
     }
 
+    /// Whether an id is known.
+    pub(crate) fn knows(&self, id: &str, now: Instant) -> bool {
+        let hash = stable_hash(&[id.as_bytes()]);
+        let age = now - self.began;
+        let is_young = self.young.contains(&hash) && age < self.window + self.window;
+        is_young || self.old.contains(&hash) && age < self.window
+    }
+
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
         if now - self.began >= self.window {
@@ -54,7 +62,9 @@ mod tests {
         assert!(seen.note("a", day(0)));
         assert!(!seen.note("a", day(6)));
         assert!(seen.note("b", day(6)));
+        assert!(seen.knows("b", day(12)));
         assert!(!seen.note("b", day(12)), "six days later");
+        assert!(!seen.knows("a", day(30)));
         assert!(seen.note("a", day(30)), "long gone");
         assert!(seen.old.is_empty());
     }

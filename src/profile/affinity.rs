@@ -227,7 +227,7 @@ impl Affinities {
 
     /// Takes over those of another profile, under the same rules. What comes of it does not depend on which of the two
     /// takes over the other, but for the rounding of sums. Of what both saw last at one instant, the last in order of
-    /// the values counts as the later.
+    /// the values, as JSON, counts as the later.
     pub(crate) fn absorb(&mut self, mut other: Affinities, rules: &[AffinityRule], symbols: &mut Symbols) {
         for (rule, number) in rules.iter().zip(0..) {
             if let (Some(own), Some(theirs)) = (self.era(number, rule), other.era(number, rule)) {
@@ -237,7 +237,10 @@ impl Affinities {
         }
         other.values.into_iter().for_each(|theirs| self.join(theirs, symbols));
         // Which event arrived last is not known across profiles, so the values themselves tell.
-        let order = |known: &Weighed| (known.seen_and_rule, format!("{:?}", symbols.value(known.value)));
+        let order = |known: &Weighed| {
+            let value = serde_json::to_string(&symbols.value(known.value));
+            (known.seen_and_rule, value.unwrap_or_default())
+        };
         self.values.sort_by_cached_key(order);
     }
 

@@ -129,6 +129,12 @@ impl ProfileStore {
         told.map_or(0, |(_, id)| self.get(user).part_of(id))
     }
 
+    /// Visitors who get a device back when a user ends.
+    pub(crate) fn visitors_of(&self, user: UserKey) -> impl Iterator<Item = UserKey> + '_ {
+        let devices = self.get(user).ids.iter().filter_map(|number| self.linking.devices.get(*number));
+        devices.filter_map(|device| device.visitor)
+    }
+
     /// All profiles that a message may look at or change: those that its ids name, and visitors of its devices.
     pub(crate) fn named(&self, message: &Message) -> SmallVec<[UserKey; 4]> {
         let mut named = SmallVec::new();
@@ -267,7 +273,7 @@ impl ProfileStore {
             let is_anothers = |store: &ProfileStore, user: UserKey| {
                 strong.iter().any(|(kind, _)| !store.has_room(user, *kind))
             };
-            let holder = self.find_device(device);
+            let holder = self.ids.owner(IdKind::Anonymous, device);
             if let Some((kind, id)) = strong.first()
                 && holder.is_some_and(|holder| is_anothers(self, holder))
             {
@@ -321,7 +327,7 @@ impl ProfileStore {
                 && profile.ids.len() < IDS_MAX
                 && !self.is_kept_apart(*user, |_, device| device.is_owned(now))
         };
-        let by_device = device.and_then(|id| self.find_device(id)).filter(is_visitor);
+        let by_device = device.and_then(|id| self.ids.owner(IdKind::Anonymous, id)).filter(is_visitor);
         by_device.or_else(|| {
             let mut declared =
                 message.ids.declared.iter().filter_map(|(kind, id)| {
@@ -595,6 +601,8 @@ impl ProfileStore {
         let rules = MergeRules { keep: &keep, rules: &rules, gap };
         self.profiles.get_mut(into).absorb(other, rules, now, &mut self.symbols);
         numbers.iter().for_each(|number| self.ids.set_owner(*number, into));
+        // Whoever brought no id cannot be named any more.
+        self.profiles.get_mut(into).fold(rules, &mut self.symbols, |part| part.profile.ids.is_empty());
         self.refresh_zone(into);
         let linking = &mut self.linking;
         linking.devices.readdress(from, into);
@@ -628,7 +636,7 @@ impl ProfileStore {
 
     /// What is known of devices that changed hands, in order of their ids, for a digest of the state.
     pub(crate) fn devices_state(&self) -> impl Serialize {
-        let name = |user: UserKey| (self.name(user).to_string(), self.get(user).has_user_id);
+        let name = |user: UserKey| self.name(user).to_string();
         let mut devices: Vec<_> = self
             .linking
             .devices

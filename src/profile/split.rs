@@ -73,7 +73,8 @@ impl ProfileStore {
             // The device that it was named by may have a visitor of that name now.
             let is_own = |number: &u32| *self.ids.entry(*number).1 == *part.name;
             if !part.ids.iter().any(is_own) {
-                let first: Arc<str> = self.ids.entry(part.ids[0]).1.into();
+                let first = part.ids.iter().map(|number| self.ids.entry(*number).1).min();
+                let first: Arc<str> = first.unwrap_or_default().into();
                 let bucketing_id = part.bucketing_id().into();
                 part.name = first;
                 part.set_first_name(Some(bucketing_id));

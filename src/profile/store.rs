@@ -135,12 +135,14 @@ impl ProfileStore {
 
     /// The profile that an id belongs to, as a user id or else as an anonymous one.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
-        self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
+        self.ids.owner(IdKind::User, id).or_else(|| self.find_device(id))
     }
 
-    /// The profile of a device: a visitor's, or that of the user who owns it.
+    /// The profile of a device: its visitor's, or that of the user who owns it.
     pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
-        self.ids.owner(IdKind::Anonymous, id)
+        let number = self.ids.number(IdKind::Anonymous, id)?;
+        let visitor = self.linking.devices.get(number).and_then(|device| device.visitor);
+        Some(visitor.unwrap_or_else(|| self.ids.owner_of(number)))
     }
 
     /// The id that outputs show.

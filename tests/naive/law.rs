@@ -21,12 +21,14 @@ pub(crate) struct Run {
 /// Runs the engine.
 ///
 /// # Errors
-/// Definitions or messages that it refuses, but for aliases that would join two users.
+/// Definitions or messages that it refuses, but for ids that may not be joined or taken apart.
 pub(crate) fn engine(scenario: &Scenario) -> Result<Run, String> {
     let (partition, changes) = played(scenario)?;
     let mut reports: Vec<String> =
         changes.iter().map(|change| format!("{} {change}", change.at.as_millis())).collect();
-    for user in partition.users() {
+    // A visitor's name may be a user's since.
+    let is_found = |user: &str| partition.profile(user).is_some_and(|found| found.user == user);
+    for user in partition.users().into_iter().filter(|user| is_found(user)) {
         let stays = partition.segments(&user);
         reports.extend(stays.iter().map(|(segment, since)| stay(&user, segment, since.as_millis())));
     }
