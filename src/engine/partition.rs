@@ -402,7 +402,8 @@ impl Partition {
         // A device may have the id of a user who has nothing to do with it.
         let user = match (&message.ids.user, &message.ids.anonymous) {
             (Some(user), _) => self.store.find(user),
-            (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
+            (None, Some(device)) => self.store.find_device(device),
+            (None, None) => self.store.find_declared(message),
         };
         if let Some(user) = user {
             let name = self.store.name(user).clone();

@@ -57,6 +57,11 @@ impl Linking {
         }
     }
 
+    /// All kinds that are or were declared.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = IdKind> + use<> {
+        (0..self.kinds.len() as u16).map(IdKind::Declared)
+    }
+
     /// The number of a kind that is declared.
     fn number(&self, name: &str) -> Option<u16> {
         self.kinds.iter().position(|kind| kind.is_declared && *kind.rule.name == *name).map(|n| n as u16)
@@ -119,7 +124,8 @@ impl ProfileStore {
 
     /// Notes that the input at hand is about a user, by an id that the host named.
     pub(crate) fn tell(&mut self, user: UserKey, id: &str) {
-        let number = self.ids.number(IdKind::User, id).or_else(|| self.ids.number(IdKind::Anonymous, id));
+        let mut kinds = [IdKind::User, IdKind::Anonymous].into_iter().chain(self.linking.numbers());
+        let number = kinds.find_map(|kind| self.ids.number(kind, id));
         self.linking.told = number.map(|number| (user, number));
     }
 
@@ -133,6 +139,12 @@ impl ProfileStore {
     pub(crate) fn visitors_of(&self, user: UserKey) -> impl Iterator<Item = UserKey> + '_ {
         let devices = self.get(user).ids.iter().filter_map(|number| self.linking.devices.get(*number));
         devices.filter_map(|device| device.visitor)
+    }
+
+    /// The profile that an id of a declared kind in a message belongs to.
+    pub(crate) fn find_declared(&self, message: &Message) -> Option<UserKey> {
+        let mut declared = message.ids.declared.iter();
+        declared.find_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id))
     }
 
     /// All profiles that a message may look at or change: those that its ids name, and visitors of its devices.

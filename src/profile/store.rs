@@ -133,9 +133,10 @@ impl ProfileStore {
         self.zones.get(profile.zone)
     }
 
-    /// The profile that an id belongs to, as a user id or else as an anonymous one.
+    /// The profile that an id belongs to: as a user id, else as an anonymous one, else as one of a declared kind.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
-        self.ids.owner(IdKind::User, id).or_else(|| self.find_device(id))
+        let user = self.ids.owner(IdKind::User, id).or_else(|| self.find_device(id));
+        user.or_else(|| self.linking.numbers().find_map(|kind| self.ids.owner(kind, id)))
     }
 
     /// The profile of a device: its visitor's, or that of the user who owns it.

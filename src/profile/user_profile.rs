@@ -17,11 +17,11 @@ pub struct UserProfile {
     pub user: String,
     /// Its user id, if it has one.
     pub user_id: Option<String>,
-    /// User ids that name it besides, because the host merged the users.
+    /// User ids that name it besides, in order, because the host merged the users.
     pub former_ids: Vec<String>,
-    /// The devices that belong to it.
+    /// The devices that belong to it, in order.
     pub anonymous_ids: Vec<String>,
-    /// Its ids of declared kinds, by kind.
+    /// Its ids of declared kinds, by kind, in order.
     pub ids: BTreeMap<String, Vec<String>>,
     /// The merges of users that the host confirmed, oldest first.
     pub merges: Vec<ConfirmedMerge>,
@@ -119,14 +119,17 @@ impl ProfileStore {
 
     /// Copies a profile out, or a part of one.
     pub(crate) fn shown(&self, profile: &Profile) -> UserProfile {
+        // In the order of their texts: in which order they were linked is nobody's concern.
+        let mut known: Vec<(IdKind, &str)> = self.ids_of(profile).collect();
+        known.sort_unstable();
         let of_kind = |wanted: IdKind| {
-            let ids = self.ids_of(profile).filter(move |(kind, _)| *kind == wanted);
-            ids.map(|(_, text)| text.to_owned())
+            let ids = known.iter().filter(move |(kind, _)| *kind == wanted);
+            ids.map(|(_, text)| (*text).to_owned())
         };
         let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (kind, text) in self.ids_of(profile) {
+        for (kind, text) in &known {
             if let IdKind::Declared(number) = kind {
-                ids.entry(self.kind_name(number).to_owned()).or_default().push(text.to_owned());
+                ids.entry(self.kind_name(*number).to_owned()).or_default().push((*text).to_owned());
             }
         }
         let merges = profile.confirmed().iter().map(|merge| ConfirmedMerge {

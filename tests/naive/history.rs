@@ -51,6 +51,8 @@ pub(crate) struct User {
     last: Option<Millis>,
     /// How many messages had arrived when profiles last became one in it.
     pub(crate) joined: usize,
+    /// See [`History::is_unsure`].
+    is_unsure: bool,
 }
 
 /// A profile within another, as it would be on its own.
@@ -102,6 +104,10 @@ impl User {
         if !self.parts.is_empty() {
             self.session = Session::merged(self.parts.values().filter_map(|part| part.session), gap);
         }
+        let Some(whole) = self.session else { return };
+        let first = |part: &ProfileId| self.parts.get(part)?.session.map(|session| session.first);
+        let is_older = |event: &Event| first(&event.part).is_some_and(|first| event.at < first);
+        self.is_unsure |= self.events.iter().any(|event| event.at >= whole.first && is_older(event));
     }
 
     /// A message came at an instant, to a part where there are any.
@@ -178,7 +184,9 @@ impl User {
             self.parts.clear();
         }
         let Part { session, last, joined, .. } = gone;
-        let mut user = User { events, assignments, session, parts: BTreeMap::new(), last, joined };
+        let is_unsure = self.is_unsure;
+        let parts = BTreeMap::new();
+        let mut user = User { events, assignments, session, parts, last, joined, is_unsure };
         user.events.iter_mut().for_each(|event| event.part = new);
         user.assignments.iter_mut().for_each(|a| a.part = new);
         user
@@ -283,6 +291,9 @@ pub(crate) struct History {
     owners: Owners,
     seen: BTreeSet<String>,
     arrivals: usize,
+    /// Whether sessions of two profiles turned out to be one that begins before the latest session of one of them did:
+    /// of its older sessions an engine may have kept the events or not, as other definitions ask.
+    pub(crate) is_unsure: bool,
 }
 
 impl History {
@@ -449,6 +460,7 @@ impl History {
             other => panic!("the generator writes no `{other}`"),
         }
         self.settle_nameless(gap);
+        self.is_unsure |= self.users.values().any(|user| user.is_unsure);
         resolved.absorbed.into_iter().collect()
     }
 }

@@ -135,6 +135,11 @@ pub(crate) fn changes_and_stays(scenario: &Scenario) -> (Vec<Change>, Vec<Stay>)
     (watch.changes, stays)
 }
 
+/// Whether a scenario has what an engine cannot know for want of what it kept; see [`History::is_unsure`].
+pub(crate) fn is_unsure(scenario: &Scenario) -> bool {
+    run(scenario, &|_| false).history.is_unsure
+}
+
 /// The twin after a scenario, with the changes of the chosen segments only.
 fn run<'a>(scenario: &'a Scenario, chosen: &'a dyn Fn(&Segment) -> bool) -> Watch<'a> {
     let mut watch = Watch::new(&scenario.definitions, chosen);
