@@ -59,7 +59,7 @@ impl Partition {
             .collect();
         let users: Vec<User> = users.into_values().collect();
         let seen: Vec<String> = self.seen.sorted().iter().map(|hash| format!("{hash:032x}")).collect();
-        let journeys = self.journeys.state(&self.store);
+        let journeys = self.journeys.state(&self.store, self.clock);
         let world: BTreeMap<&str, (Value, Instant)> = self
             .store
             .world

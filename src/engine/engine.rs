@@ -1,21 +1,29 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
+use crate::engine::durable::{Answer, Durability, Durable, Job};
+use crate::engine::input::{Input, TimedInput};
+use crate::engine::open::{Opened, Options, open};
 use crate::engine::redefine::Successor;
+use crate::engine::residence::bring;
 use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Recommended};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
 use crate::segment::SegmentStats;
+use crate::storage::{Disk, FolderDisk, Slot};
 use parking_lot::RwLock;
-use std::borrow::Borrow;
+use smallvec::SmallVec;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a host holds: a handle to clone and to use from every thread.
 ///
-/// Writers go one at a time, in the order in which they come; readers read side by side and wait only for the
-/// microseconds of a write. Everything is in memory: a store that survives the process is not built yet.
+/// Writers go one at a time, in the order in which they come; readers read side by side, and wait only for the
+/// microseconds in which an input is applied, never for the disk. With a [store](EngineBuilder::store) what was
+/// acknowledged survives the process, or the machine, and users who are not used leave memory.
 ///
 /// ```
 /// use bespoke::definitions::Definitions;
@@ -42,8 +50,16 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
-    partition: Arc<RwLock<Partition>>,
+    shared: Arc<Shared>,
     lease: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    partition: RwLock<Partition>,
+    /// Nothing where all is in memory.
+    durable: Option<Durable>,
+    opened: Opened,
 }
 
 /// Options of an [`Engine`].
@@ -52,6 +68,14 @@ pub struct Engine {
 pub struct EngineBuilder {
     definitions: Definitions,
     lease: Duration,
+    store: Option<Store>,
+    options: Options,
+}
+
+#[derive(Debug)]
+enum Store {
+    Folder(PathBuf),
+    Disk(Arc<dyn Disk>),
 }
 
 impl EngineBuilder {
@@ -61,37 +85,242 @@ impl EngineBuilder {
         self
     }
 
-    /// The engine.
+    /// Keeps everything in a folder, which is made if need be: what was acknowledged is there again when the folder is
+    /// opened the next time, whatever stopped the process. Without a store all is in memory.
+    pub fn store(mut self, folder: impl Into<PathBuf>) -> EngineBuilder {
+        self.store = Some(Store::Folder(folder.into()));
+        self
+    }
+
+    /// The same on another kind of disk, such as [`MemoryDisk`](crate::storage::MemoryDisk).
+    pub fn disk(mut self, disk: impl Disk + 'static) -> EngineBuilder {
+        self.store = Some(Store::Disk(Arc::new(disk)));
+        self
+    }
+
+    /// When an input counts as taken; [`Durability::Written`] unless set. Without a store it says nothing.
+    pub fn durability(mut self, durability: Durability) -> EngineBuilder {
+        self.options.durability = durability;
+        self
+    }
+
+    /// How many bytes of users are in memory at most, 512 MiB unless set; those who were not used for longest are only
+    /// in the store. Of each user some 200 bytes stay, which are not counted, and neither are models and definitions.
+    /// Nothing but time depends on it. Without a store everybody is in memory.
+    pub fn memory(mut self, bytes: usize) -> EngineBuilder {
+        self.options.memory = bytes;
+        self
+    }
+
+    /// After how many bytes of inputs a checkpoint begins by itself; 256 MiB unless set. It bounds what is replayed when
+    /// the store is opened.
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> EngineBuilder {
+        self.options.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// Opens a store also where inputs are missing at its end that were acknowledged as written, and not as synced.
+    ///
+    /// When a machine loses power that is what level [`Durability::Written`] allows, and where the system tells that the
+    /// machine was started anew nobody has to ask for it. Otherwise it is an error, because something cut them off.
+    pub fn accept_lost_tail(mut self) -> EngineBuilder {
+        self.options.accept_lost_tail = true;
+        self
+    }
+
+    /// The engine. A store that was opened before under other definitions goes on under these: what that changes is in
+    /// [`Engine::opened`].
+    ///
+    /// Takes time by the inputs since the last checkpoint and, a little, by the number of users; where definitions are
+    /// other ones, by what is known of all users.
     ///
     /// # Errors
-    /// None yet; opening a store will be able to fail.
+    /// [`Error::Storage`]: a folder that cannot be used, that another engine has open, or in which something is not as it
+    /// was written.
     pub fn open(self) -> Result<Engine, Error> {
-        Ok(Engine { partition: Arc::new(RwLock::new(Partition::new(&self.definitions))), lease: self.lease })
+        let EngineBuilder { definitions, lease, store, options } = self;
+        let disk: Arc<dyn Disk> = match store {
+            None => {
+                let partition = RwLock::new(Partition::new(&definitions));
+                let shared = Shared { partition, durable: None, opened: Opened::default() };
+                return Ok(Engine { shared: Arc::new(shared), lease });
+            }
+            Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
+            Some(Store::Disk(disk)) => disk,
+        };
+        let (partition, durable, opened) = open(&definitions, disk, options)?;
+        let partition = RwLock::new(partition);
+        let is_new = !opened.was_there;
+        let shared = Arc::new(Shared { partition, durable: Some(durable), opened });
+        let engine = Engine { shared, lease };
+        if is_new {
+            engine.checkpoint()?;
+        }
+        let is_other = {
+            let partition = engine.shared.partition.read();
+            partition.shelf.as_ref().is_some_and(|shelf| *shelf.definitions.1 != *definitions.text())
+        };
+        if !is_other {
+            return Ok(engine);
+        }
+        let clock = engine.shared.partition.read().clock();
+        let outcome = engine.redefine(&definitions, clock)?;
+        let Engine { shared, lease } = engine;
+        let mut shared = Arc::into_inner(shared).expect("nobody else has it yet");
+        shared.opened.redefined = Some(outcome);
+        Ok(Engine { shared: Arc::new(shared), lease })
     }
 }
 
 impl Engine {
     /// Looks at the partition beside other readers.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Partition) -> T) -> T {
-        look(&self.partition.read())
+        look(&self.shared.partition.read())
+    }
+
+    /// Looks at a user, who is brought into memory first where need be. Nobody else waits for the disk then.
+    pub(super) fn read_user<T>(&self, id: &str, look: impl Fn(&Partition) -> T) -> Result<T, Error> {
+        let partition = &self.shared.partition;
+        loop {
+            let held = partition.read();
+            let user = held.store.find(id);
+            match user.filter(|user| held.away(*user).is_some()) {
+                None => return Ok(look(&held)),
+                Some(user) => {
+                    drop(held);
+                    bring(partition, user)?;
+                    let mut held = partition.write();
+                    // Somebody may have needed the room already.
+                    if held.away(user).is_none() {
+                        let answer = look(&held);
+                        held.trim();
+                        return Ok(answer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has an input written, as the level asks, and applied.
+    fn submit(&self, now: Instant, input: Input) -> Result<Answer, Error> {
+        let input = TimedInput { now, input };
+        let partition = &self.shared.partition;
+        let answer = match &self.shared.durable {
+            None => {
+                let mut held = partition.write();
+                held.check_input(&input)?;
+                held.take_input(&input, Slot::STORE)
+            }
+            Some(durable) => durable.submit(partition, Job::Input(Box::new(input))),
+        };
+        match answer {
+            Answer::Outcome(Err(error)) => Err(error),
+            answer => Ok(answer),
+        }
+    }
+
+    /// The same for an input whose answer is an outcome.
+    fn outcome(&self, now: Instant, input: Input) -> Result<Outcome, Error> {
+        match self.submit(now, input)? {
+            Answer::Outcome(outcome) => outcome,
+            _ => unreachable!("every input has an answer of its own kind"),
+        }
     }
 
     /// Begins an engine under definitions.
     pub fn builder(definitions: Definitions) -> EngineBuilder {
-        EngineBuilder { definitions, lease: Duration::minutes(1) }
+        let options = Options {
+            durability: Durability::default(),
+            memory: 512 << 20,
+            checkpoint_bytes: 256 << 20,
+            accept_lost_tail: false,
+        };
+        EngineBuilder { definitions, lease: Duration::minutes(1), store: None, options }
     }
 
-    /// Takes a message in. See [`Partition::ingest`].
+    /// What was found in the store as the engine was opened.
+    #[must_use]
+    pub fn opened(&self) -> &Opened {
+        &self.shared.opened
+    }
+
+    /// Makes what is known now the state from which the store is opened the next time, so that no input before has to be
+    /// replayed. Others read and write meanwhile; it takes time by what changed since the last one.
+    ///
+    /// An engine takes one by itself from time to time; a host that wants that to cost its writers nothing calls this
+    /// from a thread of its own. Without a store it does nothing.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing.
+    /// [`Error::Storage`]: the one before is still there, and nothing is lost.
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        match &self.shared.durable {
+            Some(durable) => durable.checkpoint(&self.shared.partition),
+            None => Ok(()),
+        }
+    }
+
+    /// The state as bytes, in the canonical form of [`Partition::checkpoint`]. For tests and audits: brings everybody
+    /// into memory.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn state(&self) -> Result<Vec<u8>, Error> {
+        let mut held = self.shared.partition.write();
+        held.bring_everybody()?;
+        let state = held.checkpoint().expect("state is numbers and texts");
+        held.trim();
+        Ok(state)
+    }
+
+    /// Takes a message in. See [`Partition::ingest`]. With a store it is written, as the level asks, before it is
+    /// applied; threads that ingest at once share the write.
+    ///
+    /// # Errors
+    /// A message that is not sound, lies too far in the future, or would join two users, or that cannot be written. It
+    /// changes nothing.
     pub fn ingest(&self, message: impl Borrow<Message>, now: Instant) -> Result<Outcome, Error> {
-        self.partition.write().ingest(message.borrow(), now)
+        let message = message.borrow();
+        match &self.shared.durable {
+            None => self.shared.partition.write().ingest(message, now),
+            Some(_) => self.ingest_written(std::slice::from_ref(message), now).pop().expect("one of one"),
+        }
+    }
+
+    /// Takes messages in, in order, each with the same clock: all of them are written at once. The answers are in the
+    /// same order; a message that is refused changes nothing, and those behind it are taken in all the same.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+    /// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'count(view) >= 2'")?;
+    /// let engine = Engine::builder(definitions).open()?;
+    /// let now = Instant::from_millis(0);
+    /// let answers = engine.ingest_all(&[Message::track("ada", "view"), Message::track("ada", "view")], now);
+    /// assert_eq!(answers[1].as_ref().unwrap().changes[0].to_string(), "ada entered keen");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ingest_all(&self, messages: &[Message], now: Instant) -> Vec<Result<Outcome, Error>> {
+        match &self.shared.durable {
+            None => {
+                messages.iter().map(|message| self.shared.partition.write().ingest(message, now)).collect()
+            }
+            Some(_) => self.ingest_written(messages, now).into_vec(),
+        }
+    }
+
+    fn ingest_written(&self, messages: &[Message], now: Instant) -> SmallVec<[Result<Outcome, Error>; 1]> {
+        let Some(durable) = &self.shared.durable else { return SmallVec::new() };
+        match durable.submit(&self.shared.partition, Job::Messages(Cow::Borrowed(messages), now)) {
+            Answer::Messages(answers) => answers,
+            _ => unreachable!("every input has an answer of its own kind"),
+        }
     }
 
     /// Moves the clock. See [`Partition::advance`].
-    pub fn advance(&self, now: Instant) -> Outcome {
-        self.partition.write().advance(now)
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn advance(&self, now: Instant) -> Result<Outcome, Error> {
+        self.outcome(now, Input::Advance)
     }
 
     /// Goes on under other definitions. See [`Partition::redefine`]. Whatever needs no profiles is worked out beside
@@ -113,65 +342,93 @@ impl Engine {
     ///     [segments]
     ///     adult = "age >= 18"
     /// "#;
-    /// let outcome = engine.redefine(&Definitions::from_toml(more)?, now);
+    /// let outcome = engine.redefine(&Definitions::from_toml(more)?, now)?;
     /// assert_eq!(outcome.changes[0].to_string(), "ada entered adult");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn redefine(&self, definitions: &Definitions, now: Instant) -> Outcome {
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn redefine(&self, definitions: &Definitions, now: Instant) -> Result<Outcome, Error> {
         definitions.compiled().fingerprints();
-        let before = self.partition.read().compiled.clone();
+        let before = self.read(|partition| partition.compiled.clone());
         before.fingerprints();
-        let successor = Successor::new(definitions, &mut self.partition.write());
-        let ready = successor.relocate();
-        self.partition.write().put_into_force(ready, now)
+        let partition = &self.shared.partition;
+        let Some(durable) = &self.shared.durable else {
+            let successor = Successor::new(definitions, &mut partition.write());
+            let ready = successor.relocate();
+            return Ok(partition.write().put_into_force(ready, now));
+        };
+        match durable.submit(partition, Job::Redefine(Box::new(definitions.clone()), now)) {
+            Answer::Outcome(outcome) => outcome,
+            _ => unreachable!("every input has an answer of its own kind"),
+        }
+    }
+
+    /// The number of the latest input: what a host that feeds the engine from a log of its own goes on behind.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.read(Partition::sequence)
+    }
+
+    /// The latest `now` that was given.
+    #[must_use]
+    pub fn clock(&self) -> Instant {
+        self.read(Partition::clock)
     }
 
     /// How long the host may sleep. See [`Partition::next_due`].
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.partition.read().next_due()
+        self.read(Partition::next_due)
     }
 
     /// A copy of what is known of a user.
-    #[must_use]
-    pub fn profile(&self, user: &str) -> Option<UserProfile> {
-        self.partition.read().profile(user)
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: the user is not in memory, and cannot be read.
+    pub fn profile(&self, user: &str) -> Result<Option<UserProfile>, Error> {
+        self.read_user(user, |partition| partition.profile(user))
     }
 
     /// How many users there are.
     #[must_use]
     pub fn user_count(&self) -> usize {
-        self.partition.read().user_count()
+        self.read(Partition::user_count)
     }
 
     /// The segments that a user is in, each with the instant since which.
-    #[must_use]
-    pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
-        self.partition.read().segments(user)
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: the user is not in memory, and cannot be read.
+    pub fn segments(&self, user: &str) -> Result<BTreeMap<Arc<str>, Instant>, Error> {
+        self.read_user(user, |partition| partition.segments(user))
     }
 
-    /// Whether a user is in a segment; false where either is unknown.
+    /// Whether a user is in a segment; false where either is unknown. Never reads the disk.
     #[must_use]
     pub fn is_member(&self, user: &str, segment: &str) -> bool {
-        self.partition.read().is_member(user, segment)
+        self.read(|partition| partition.is_member(user, segment))
     }
 
     /// Entries, exits and size of every segment, in order of definition.
     #[must_use]
     pub fn segment_stats(&self) -> Vec<(String, SegmentStats)> {
-        self.partition.read().segment_stats().map(|(name, stats)| (name.to_owned(), stats)).collect()
+        self.read(|partition| {
+            partition.segment_stats().map(|(name, stats)| (name.to_owned(), stats)).collect()
+        })
     }
 
     /// What an operator should look at. See [`Partition::health`].
     #[must_use]
     pub fn health(&self) -> Health {
-        self.partition.read().health()
+        self.read(Partition::health)
     }
 
     /// What to show a user at a placement. See [`Partition::decide`].
     ///
     /// # Errors
-    /// A placement that is not defined.
+    /// A placement that is not defined, or a user who cannot be read.
     pub fn decide(
         &self,
         user: &str,
@@ -179,32 +436,52 @@ impl Engine {
         request: &Object,
         now: Instant,
     ) -> Result<Decision, Error> {
-        self.partition.read().decide(user, placement, request, now)
+        self.read_user(user, |partition| partition.decide(user, placement, request, now))?
     }
 
     /// Items for a user, best first. See [`Partition::recommend`].
     ///
     /// # Errors
-    /// A query about items of which none is known, or one that passes a limit.
+    /// A query about items of which none is known, or one that passes a limit, or a user who cannot be read.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
-        self.partition.read().recommend(user, query, now)
+        self.read_user(user, |partition| partition.recommend(user, query, now))?
     }
 
-    /// Hands out at most `limit` actions, leased for the time that the builder was given.
-    #[must_use]
-    pub fn outbox(&self, limit: usize, now: Instant) -> Vec<Action> {
-        self.partition.write().outbox(limit, self.lease, now)
+    /// Hands out at most `limit` actions, leased for the time that the builder was given. Where there are none it is no
+    /// input, and is not written.
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn outbox(&self, limit: usize, now: Instant) -> Result<Vec<Action>, Error> {
+        if !self.read(|partition| partition.journeys.has_ready(now.max(partition.clock()))) {
+            return Ok(Vec::new());
+        }
+        match self.submit(now, Input::Outbox { limit, lease: self.lease })? {
+            Answer::Actions(actions) => Ok(actions),
+            _ => unreachable!("every input has an answer of its own kind"),
+        }
     }
 
     /// Reports what became of an action. See [`Partition::acknowledge`].
-    pub fn acknowledge(&self, action: &str, delivery: Delivery, now: Instant) -> Acknowledgement {
-        self.partition.write().acknowledge(action, delivery, now)
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn acknowledge(
+        &self,
+        action: &str,
+        delivery: Delivery,
+        now: Instant,
+    ) -> Result<Acknowledgement, Error> {
+        match self.submit(now, Input::Acknowledge { action: action.into(), delivery })? {
+            Answer::Acknowledged(answer) => Ok(answer),
+            _ => unreachable!("every input has an answer of its own kind"),
+        }
     }
 
     /// Reports that a user saw a variant of a placement, or clicked on it. See [`Partition::feedback`].
     ///
     /// # Errors
-    /// A placement, variant or user that is not known. It changes nothing.
+    /// A placement, variant or user that is not known, or it cannot be written. It changes nothing.
     pub fn feedback(
         &self,
         user: &str,
@@ -213,13 +490,15 @@ impl Engine {
         feedback: Feedback,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        self.partition.write().feedback(user, placement, variant, feedback, now)
+        let (user, placement, variant) = (user.into(), placement.into(), variant.into());
+        self.outcome(now, Input::Feedback { user, placement, variant, feedback })
     }
 
     /// Sets what a model says of a user. See [`Partition::set_prediction`].
     ///
     /// # Errors
-    /// A name that no expression reads, a number that is not finite, or an unknown user. It changes nothing.
+    /// A name that no expression reads, a number that is not finite, an unknown user, or it cannot be written. It changes
+    /// nothing.
     pub fn set_prediction(
         &self,
         user: &str,
@@ -227,26 +506,36 @@ impl Engine {
         value: Option<f64>,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        self.partition.write().set_prediction(user, name, value, now)
+        self.outcome(now, Input::Prediction { user: user.into(), name: name.into(), value })
     }
 
     /// Sets a fact for everyone. See [`Partition::set_world`].
     ///
     /// # Errors
-    /// A name that is not declared, or a value of another kind. It changes nothing.
+    /// A name that is not declared, a value of another kind, or it cannot be written. It changes nothing.
     pub fn set_world(&self, name: &str, value: impl Into<Value>, now: Instant) -> Result<Outcome, Error> {
-        self.partition.write().set_world(name, value, now)
+        self.outcome(now, Input::World { name: name.into(), value: value.into() })
     }
 
     /// How often each journey did what, by journey and reason.
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
-        self.partition.read().journey_counts()
+        self.read(Partition::journey_counts)
     }
 
     /// How full the outbox is, and how often the host said something of an action in vain.
     #[must_use]
     pub fn outbox_stats(&self) -> OutboxStats {
-        self.partition.read().outbox_stats()
+        self.read(Partition::outbox_stats)
+    }
+}
+
+impl Drop for Shared {
+    /// Writes what level [`Durability::Memory`] held back. Whoever wants to know whether that went well takes a
+    /// checkpoint before.
+    fn drop(&mut self) {
+        if let Some(durable) = &self.durable {
+            let _ = durable.flush();
+        }
     }
 }

@@ -11,6 +11,12 @@ pub enum Error {
     /// A message whose ids may not be linked.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The store refused. Nothing was changed, unless the error says otherwise.
+    #[error(transparent)]
+    Storage(#[from] crate::storage::Error),
+    /// Definitions in a store that this version of the crate does not take.
+    #[error("the definitions in the store are not taken by this version of the crate: {0}")]
+    Definitions(crate::definitions::Errors),
     /// A recommendation that cannot be given.
     #[error(transparent)]
     Recommend(#[from] crate::recommend::Error),

@@ -30,6 +30,9 @@ impl Partition {
             self.run_due(now - Duration::from_millis(1), &mut outcome);
         }
         self.clock = now;
+        if let Some(user) = self.journeys.owner(action) {
+            self.touch(user);
+        }
         let answer = self.journeys.acknowledge(action, delivery, now);
         if let Some((user, origin)) = answer.about.filter(|_| is_read) {
             let about = self.journeys.about(origin);
@@ -76,7 +79,7 @@ impl Partition {
         feedback: Feedback,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        self.compiled.decisions.check_variant(placement, variant)?;
+        self.check_feedback(placement, variant)?;
         let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
         self.store.tell(user, id);
@@ -130,11 +133,7 @@ impl Partition {
         value: Option<f64>,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        let names = &self.compiled.plan.echoes.predictions;
-        check("prediction", name, true, names.iter().map(|name| &**name))?;
-        if value.is_some_and(|value| !value.is_finite()) {
-            return Err(Error::NotFinite);
-        }
+        self.check_prediction(name, value)?;
         let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
         self.store.tell(user, id);
@@ -168,13 +167,29 @@ impl Partition {
     /// # Errors
     /// A name that is not declared, or a value of another kind than is declared. It changes nothing.
     pub fn set_world(&mut self, name: &str, value: impl Into<Value>, now: Instant) -> Result<Outcome, Error> {
-        let message = Message::world().with(name, value);
-        message.check()?;
-        self.check_names(&message)?;
-        let Body::World { values } = &message.body else { return Ok(Outcome::default()) };
+        let value = value.into();
+        self.check_fact(name, &value)?;
+        let mut values = Object::new();
+        values.set(name, value);
         let (now, mut outcome) = self.begin_at(now);
-        self.change_world(values, now, now, &mut outcome);
+        self.change_world(&values, now, now, &mut outcome);
         Ok(outcome)
+    }
+
+    pub(super) fn check_feedback(&self, placement: &str, variant: &str) -> Result<(), Error> {
+        Ok(self.compiled.decisions.check_variant(placement, variant)?)
+    }
+
+    pub(super) fn check_prediction(&self, name: &str, value: Option<f64>) -> Result<(), Error> {
+        let names = &self.compiled.plan.echoes.predictions;
+        check("prediction", name, true, names.iter().map(|name| &**name))?;
+        if value.is_some_and(|value| !value.is_finite()) { Err(Error::NotFinite) } else { Ok(()) }
+    }
+
+    pub(super) fn check_fact(&self, name: &str, value: &Value) -> Result<(), Error> {
+        let message = Message::world().with(name, value.clone());
+        message.check()?;
+        self.check_names(&message)
     }
 
     pub(super) fn change_world(&mut self, values: &Object, at: Instant, now: Instant, outcome: &mut Outcome) {
@@ -253,6 +268,7 @@ impl Partition {
         outcome: &mut Outcome,
         note: impl FnOnce(&mut ProfileStore, &mut Applied),
     ) {
+        self.touch(user);
         let mut applied = std::mem::take(&mut self.applied);
         self.store.begin(now, &mut applied);
         note(&mut self.store, &mut applied);

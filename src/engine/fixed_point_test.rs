@@ -77,7 +77,7 @@ fn condition(rng: &mut fastrand::Rng, before: &[u32], keyed: &[u32]) -> String {
 }
 
 /// Random segments in a random order of definition.
-fn definitions(rng: &mut fastrand::Rng) -> String {
+pub(super) fn definitions(rng: &mut fastrand::Rng) -> String {
     let (mut before, mut keyed, mut lines): (Vec<u32>, Vec<u32>, Vec<String>) = Default::default();
     for number in 1..=rng.u32(5..12) {
         let mut parts: Vec<String> = (0..rng.u32(1..3)).map(|_| condition(rng, &before, &keyed)).collect();
@@ -114,7 +114,7 @@ fn definitions(rng: &mut fastrand::Rng) -> String {
 }
 
 /// One input, a random one.
-fn step(rng: &mut fastrand::Rng, partition: &mut Partition, now: Instant) -> Vec<String> {
+pub(super) fn step(rng: &mut fastrand::Rng, partition: &mut Partition, now: Instant) -> Vec<String> {
     let user = ["ada", "bob"][rng.usize(..2)];
     let ids = match rng.u32(0..6) {
         0 => Ids::anonymous("phone"),

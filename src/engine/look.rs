@@ -46,6 +46,7 @@ impl Partition {
             due.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)));
         }
         for user in due.drain(..) {
+            self.touch(user);
             match touched.iter().find(|touched| touched.user == user) {
                 Some(touched) => self.look(touched, now, outcome),
                 None => self.look(&Touched::by_time(user), now, outcome),
@@ -61,6 +62,7 @@ impl Partition {
         let mut users: Vec<UserKey> = self.store.keys().collect();
         users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)));
         for user in users {
+            self.touch(user);
             self.look(&Touched { touch, ..Touched::by_time(user) }, now, outcome);
         }
     }
@@ -122,6 +124,7 @@ impl Partition {
         self.recorded = recorded;
         self.scratch.get_mut().give_back(candidates);
         self.schedule(user, now);
+        self.weigh(user);
     }
 
     /// Keeps the sets of members as the memberships are.

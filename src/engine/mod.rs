@@ -7,27 +7,41 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod ask;
+mod capture;
 mod checkpoint;
+mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod group;
 mod health;
+mod input;
 mod look;
 mod members;
 mod models;
+mod open;
 mod outcome;
 mod partition;
+#[cfg(test)]
+mod records_test;
 mod redefine;
+mod residence;
+mod sections;
+#[cfg(test)]
+mod sections_test;
 mod seen;
 mod survey;
+mod take;
 
+pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use health::Health;
 pub use members::Members;
+pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};

@@ -1,8 +1,8 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
-use crate::model::{Instant, Message, Value};
+use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
-    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recommendation,
+    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recent, Recommendation,
     Recommender, Request,
 };
 use hashbrown::HashMap;
@@ -19,6 +19,8 @@ pub(crate) struct Models {
     models: Vec<Popularity>,
     items: Items,
     covisitation: CoVisitation,
+    /// How often co-visitation has begun anew: sessions of users who were away meanwhile are of one that is no more.
+    beginnings: u64,
     popularity: Popularity,
 }
 
@@ -32,6 +34,7 @@ impl Models {
             models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
             covisitation: covisitation.clone().check().expect(CHECKED),
+            beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             definition: definition.clone(),
         }
@@ -45,6 +48,7 @@ impl Models {
         self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
+            self.beginnings += 1;
         }
         let is_same = old.popularity == *popularity;
         if !is_same {
@@ -139,6 +143,62 @@ impl Models {
                 answer.push(item);
             }
         }
+    }
+
+    /// Writes what was learned, without what belongs to one user.
+    pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
+        let Models { items, covisitation, beginnings, popularity, models, .. } = self;
+        items.write(out);
+        beginnings.write(out);
+        covisitation.write_state(out);
+        popularity.write_state(out);
+        models.len().write(out);
+        models.iter().for_each(|model| model.write_state(out));
+    }
+
+    /// Goes on with what was learned under the same definition; what belongs to users comes after.
+    ///
+    /// # Errors
+    /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
+    pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        self.items = from.read()?;
+        self.beginnings = from.counter("the number of a model")?;
+        let items = self.items.len();
+        self.covisitation.read_state(from, items)?;
+        self.popularity.read_state(from, items)?;
+        let contexts = self.models.len();
+        from.valid("popularity by context", |len: &usize| *len == contexts)?;
+        self.models.iter_mut().try_for_each(|model| model.read_state(from, items))
+    }
+
+    /// Takes out what belongs to a user: the last session.
+    pub(crate) fn take_user(&mut self, user: UserKey) -> Option<Box<Recent>> {
+        self.covisitation.take_user(user.0)
+    }
+
+    /// Puts in what was taken out or read, in place of what is there.
+    pub(crate) fn put_user(&mut self, user: UserKey, recent: Option<Box<Recent>>) {
+        self.covisitation.put_user(user.0, recent);
+    }
+
+    /// Writes what [`take_user`](Models::take_user) takes out.
+    pub(crate) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
+        self.beginnings.write(out);
+        self.covisitation.write_user(user.0, out);
+    }
+
+    /// Reads what was written of a user; nothing of it is left where co-visitation has begun anew since.
+    ///
+    /// # Errors
+    /// Bytes that were not written so.
+    pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<Option<Box<Recent>>, Malformed> {
+        let is_gone = u64::read(from)? != self.beginnings;
+        self.covisitation.read_user(from, is_gone)
+    }
+
+    /// About how many bytes leave memory with a user.
+    pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
+        self.covisitation.heap_bytes(user.0)
     }
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {

@@ -2,6 +2,7 @@ use crate::decision::{Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
+use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
 use crate::engine::{Error, Health, Outcome};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
@@ -11,8 +12,10 @@ use crate::recommend::{Query, Recommendation};
 use crate::segment::{
     Cause, Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
+use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,7 +59,7 @@ pub struct Partition {
     pub(super) journeys: Journeys,
     pub(super) models: Models,
     pub(super) seen: SeenMessages,
-    timers: TimingWheel<UserKey>,
+    pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
@@ -72,6 +75,8 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    /// Where users are who are not in memory; nothing where everybody always is.
+    pub(super) shelf: Option<Box<Shelf>>,
 }
 
 /// What hangs on a profile.
@@ -81,7 +86,7 @@ pub(super) struct UserRow {
     /// The earliest instant at which a journey goes on.
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
-    hinted: Instant,
+    pub(super) hinted: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
@@ -95,7 +100,7 @@ impl Default for UserRow {
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
     }
 }
@@ -128,6 +133,7 @@ impl Partition {
             loops_cut: 0,
             scratch: Mutex::default(),
             due: Vec::new(),
+            shelf: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -148,6 +154,12 @@ impl Partition {
     /// A message that is not sound, lies too far in the future, would join two users without a reason, or would take
     /// apart what cannot be told apart. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
+        self.check(message, now)?;
+        Ok(self.take(message, now, Slot::STORE))
+    }
+
+    /// Whether a message may be taken in; changes nothing.
+    pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
         self.check_names(message)?;
         let now = now.max(self.clock);
@@ -160,23 +172,30 @@ impl Partition {
         if at > now + allowed {
             return Err(MessageErrorKind::InFuture { ahead: at - now, allowed }.at("timestamp").into());
         }
+        Ok(())
+    }
+
+    /// Takes a message in that was checked, with the key that it was sealed under.
+    pub(super) fn take(&mut self, message: &Message, now: Instant, slot: Slot) -> Outcome {
+        let now = now.max(self.clock);
+        let at = message.timestamp.unwrap_or(now);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
-            return Ok(outcome);
+            return outcome;
         }
         let from = outcome.changes.len();
         match &message.body {
             Body::Forget => self.forget(message, now, &mut outcome),
-            Body::Split { ids } => self.split(message, ids, now, &mut outcome),
+            Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
-            _ => self.apply(message, at.min(now), now, &mut outcome),
+            _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
-        Ok(outcome)
+        outcome
     }
 
     /// Moves the clock: every change that is due up to and including `now` happens, each at its own instant.
@@ -198,6 +217,12 @@ impl Partition {
     #[must_use]
     pub fn clock(&self) -> Instant {
         self.clock
+    }
+
+    /// The number of the latest input; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     // --- questions
@@ -312,7 +337,12 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        self.journeys.lease(limit, now + lease, now, &self.store)
+        let (actions, expired) = self.journeys.lease(limit, now + lease, now, &self.store);
+        for lost in &expired {
+            self.touch(lost.user);
+            self.journeys.give_back(lost);
+        }
+        actions
     }
 
     /// How often each journey did what, by journey and reason.
@@ -336,12 +366,17 @@ impl Partition {
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
-    fn apply(&mut self, message: &Message, at: Instant, now: Instant, outcome: &mut Outcome) {
+    fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
         let from = outcome.changes.len();
+        self.touch_named(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
         self.make_room(user);
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.touch(user);
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.note_slot(user, slot);
         }
         let everything = !absorbed.is_empty();
         for (absorbed, name) in &absorbed {
@@ -350,6 +385,7 @@ impl Partition {
             self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             self.models.forget(*absorbed);
+            self.drop_from_shelf(*absorbed, Some(user));
         }
         let mut applied = std::mem::take(&mut self.applied);
         self.store.apply(user, message, at, now, &mut applied);
@@ -399,31 +435,43 @@ impl Partition {
     }
 
     fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
-        // A device may have the id of a user who has nothing to do with it.
-        let user = match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => self.store.find(user),
-            (None, Some(device)) => self.store.find_device(device),
-            (None, None) => self.store.find_declared(message),
-        };
-        if let Some(user) = user {
+        if let Some(user) = self.store.to_forget(message) {
+            self.touch_named(message);
+            self.touch(user);
             let name = self.store.name(user).clone();
             self.end_memberships(user, &name, now, outcome);
             self.journeys.forget(user);
             self.models.forget(user);
             self.store.forget(user);
+            self.drop_from_shelf(user, None);
         }
         self.run_due(now, outcome);
     }
 
     /// Takes apart what was absorbed. What segments say of each is looked at anew.
-    fn split(&mut self, message: &Message, ids: &[Box<str>], now: Instant, outcome: &mut Outcome) {
+    fn split(
+        &mut self,
+        message: &Message,
+        ids: &[Box<str>],
+        now: Instant,
+        slot: Slot,
+        outcome: &mut Outcome,
+    ) {
         let from = outcome.changes.len();
         let user = message.ids.user.as_deref().unwrap_or_default();
+        self.touch_named(message);
         let Some((user, parts)) = self.store.split(user, ids, now) else { return };
         let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
         self.write_stays_of(user, now);
-        for part in &parts {
+        // The input has one key; who comes out with others gets one with the first message of their own.
+        for (place, part) in parts.iter().enumerate() {
             self.make_room(*part);
+            self.touch(*part);
+            if let Some(shelf) = &mut self.shelf
+                && place == 0
+            {
+                shelf.note_slot(*part, slot);
+            }
             self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.journeys.split(user, *part, now);
             touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
@@ -451,6 +499,9 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
         self.store.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);

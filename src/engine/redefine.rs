@@ -3,6 +3,7 @@
 use crate::definitions::{Compiled, Definitions};
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
+use crate::engine::residence::text_of;
 use crate::engine::{Outcome, Partition};
 use crate::model::{Duration, Instant};
 use crate::profile::{Keep, NewKeep, Symbol, TotalId, UserKey, follow, kept_since};
@@ -129,6 +130,7 @@ impl Partition {
         self.clock = now;
 
         let Ready { definitions, mut compiled, texts } = ready;
+        self.bring_all();
         let old = self.compiled.clone();
         let plan = &mut compiled.plan;
         (plan.keep, plan.rules) =
@@ -150,6 +152,9 @@ impl Partition {
         self.models.redefine(&definitions.recommend);
         self.settings = definitions.settings.clone();
         self.store.set_identity_rules(&self.settings.identity);
+        if let Some(shelf) = &mut self.shelf {
+            shelf.definitions = text_of(definitions);
+        }
         self.names = definitions.schema.facts.clone();
         self.seen.set_window(self.settings.dedup_window);
         *self.scratch.get_mut() = Scratch::default();

@@ -1,21 +1,73 @@
-use crate::model::{Duration, Instant, stable_hash};
-use hashbrown::HashSet;
+use crate::model::{Bytes, Duration, Instant, Malformed, Record, stable_hash, write_all};
+use hashbrown::HashTable;
 
 /// The ids of messages that were taken, as 128-bit hashes, so that a second copy is ignored.
 ///
 /// Two generations, each as long as the window: an id is known for at least one window and at most two, and what is
 /// older costs nothing.
+///
+/// A store writes what is new in chunks, and reads them back in the order in which they were written. A chunk tells
+/// of which generations it is, and can go once these are no more.
 #[derive(Debug)]
 pub(crate) struct SeenMessages {
     window: Duration,
+    young: Generation,
+    old: Generation,
+    hasher: ahash::RandomState,
+}
+
+/// Ids in the order in which they came.
+#[derive(Debug)]
+struct Generation {
+    number: u64,
     began: Instant,
-    young: HashSet<u128, ahash::RandomState>,
-    old: HashSet<u128, ahash::RandomState>,
+    hashes: Vec<u128>,
+    /// Places in `hashes`, by the hash. Its order is never seen.
+    places: HashTable<u32>,
+    /// How many of `hashes` are in chunks.
+    written: usize,
+}
+
+/// How far a chunk goes, for [`SeenMessages::set_written`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The youngest generation of which it is.
+    pub(crate) generation: u64,
+    len: usize,
+}
+
+impl Generation {
+    fn new(number: u64, began: Instant) -> Generation {
+        Generation { number, began, hashes: Vec::new(), places: HashTable::new(), written: 0 }
+    }
+
+    fn contains(&self, hash: u128, hasher: &ahash::RandomState) -> bool {
+        let same = |place: &u32| self.hashes[*place as usize] == hash;
+        self.places.find(hasher.hash_one(hash), same).is_some()
+    }
+
+    /// Notes a hash; false if it is there.
+    fn insert(&mut self, hash: u128, hasher: &ahash::RandomState) -> bool {
+        if self.contains(hash, hasher) {
+            return false;
+        }
+        let Generation { hashes, places, .. } = self;
+        let place = u32::try_from(hashes.len()).expect("four thousand million ids exceed any memory");
+        hashes.push(hash);
+        places.insert_unique(hasher.hash_one(hash), place, |place| hasher.hash_one(hashes[*place as usize]));
+        true
+    }
+
+    fn write_from(&self, first: usize, out: &mut Vec<u8>) {
+        (self.number, self.began).write(out);
+        write_all(self.hashes[first..].iter(), out);
+    }
 }
 
 impl SeenMessages {
     pub(crate) fn new(window: Duration) -> SeenMessages {
-        SeenMessages { window, began: Instant::MIN, young: HashSet::default(), old: HashSet::default() }
+        let (old, young) = (Generation::new(0, Instant::MIN), Generation::new(1, Instant::MIN));
+        SeenMessages { window, young, old, hasher: ahash::RandomState::new() }
     }
 
     /// How long ids are remembered from here on.
@@ -26,26 +78,100 @@ impl SeenMessages {
     /// Whether an id is known.
     pub(crate) fn knows(&self, id: &str, now: Instant) -> bool {
         let hash = stable_hash(&[id.as_bytes()]);
-        let age = now - self.began;
-        let is_young = self.young.contains(&hash) && age < self.window + self.window;
-        is_young || self.old.contains(&hash) && age < self.window
+        let age = now - self.young.began;
+        let is_young = age < self.window + self.window && self.young.contains(hash, &self.hasher);
+        is_young || age < self.window && self.old.contains(hash, &self.hasher)
     }
 
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
-        if now - self.began >= self.window {
-            let is_old = now - self.began >= self.window + self.window;
-            self.old = if is_old { HashSet::default() } else { std::mem::take(&mut self.young) };
-            self.young.clear();
-            self.began = now;
+        let age = now - self.young.began;
+        if age >= self.window {
+            let passed = if age >= self.window + self.window { 2 } else { 1 };
+            self.turn(self.young.number + passed, now);
         }
         let hash = stable_hash(&[id.as_bytes()]);
-        !self.old.contains(&hash) && self.young.insert(hash)
+        !self.old.contains(hash, &self.hasher) && self.young.insert(hash, &self.hasher)
+    }
+
+    /// Begins a generation. The one before becomes the old one, unless it is too old for that.
+    fn turn(&mut self, number: u64, began: Instant) {
+        let before = std::mem::replace(&mut self.young, Generation::new(number, began));
+        let is_old = before.number + 1 < number;
+        self.old = if is_old { Generation::new(number - 1, Instant::MIN) } else { before };
+    }
+
+    /// The oldest generation of which anything is known: chunks of older ones alone are of no use.
+    pub(crate) fn oldest_generation(&self) -> u64 {
+        self.old.number
+    }
+
+    /// Writes a chunk of what is in none yet. Once that is safe it has to be
+    /// [said](SeenMessages::set_written).
+    pub(crate) fn write_new(&self, out: &mut Vec<u8>) -> Written {
+        self.write_from(self.old.written, self.young.written, out)
+    }
+
+    /// Writes all that is known as one chunk, which takes the place of all others.
+    pub(crate) fn write_all(&self, out: &mut Vec<u8>) -> Written {
+        self.write_from(0, 0, out)
+    }
+
+    fn write_from(&self, old: usize, young: usize, out: &mut Vec<u8>) -> Written {
+        let is_old_new = old < self.old.hashes.len();
+        is_old_new.write(out);
+        if is_old_new {
+            self.old.write_from(old, out);
+        }
+        // Also where no id is new: that the generation has begun is.
+        self.young.write_from(young, out);
+        Written { generation: self.young.number, len: self.young.hashes.len() }
+    }
+
+    /// Says that what a chunk has is written. More may have come since, and generations may have passed.
+    pub(crate) fn set_written(&mut self, chunk: Written) {
+        for generation in [&mut self.old, &mut self.young] {
+            if generation.number < chunk.generation {
+                generation.written = generation.hashes.len();
+            } else if generation.number == chunk.generation {
+                generation.written = generation.written.max(chunk.len).min(generation.hashes.len());
+            }
+        }
+    }
+
+    /// Takes in a chunk that was written behind those that were taken in before. O(ids in it).
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or a chunk out of its order. What was taken in of it is of no use then.
+    pub(crate) fn read_chunk(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        if bool::read(from)? {
+            self.read_generation(from)?;
+        }
+        self.read_generation(from)
+    }
+
+    fn read_generation(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        let least = self.young.number;
+        let number = from.valid("a generation of ids", |n: &u64| (least..=u64::MAX / 2).contains(n))?;
+        let began = from.read()?;
+        if number > self.young.number {
+            self.turn(number, began);
+        }
+        // The first one of all has the number that new ones begin with.
+        self.young.began = began;
+        for _ in 0..from.len("ids of messages")? {
+            let hash = from.read()?;
+            if !self.young.insert(hash, &self.hasher) {
+                return Err(from.malformed("an id of a message"));
+            }
+        }
+        self.young.written = self.young.hashes.len();
+        Ok(())
     }
 
     /// All hashes in order, for a digest of the state.
     pub(crate) fn sorted(&self) -> Vec<u128> {
-        let mut all: Vec<u128> = self.young.iter().chain(&self.old).copied().collect();
+        let mut all: Vec<u128> = self.young.hashes.iter().chain(&self.old.hashes).copied().collect();
         all.sort_unstable();
         all
     }
@@ -55,10 +181,13 @@ impl SeenMessages {
 mod tests {
     use super::*;
 
+    fn day(n: i64) -> Instant {
+        Instant::from_millis(0) + Duration::days(n)
+    }
+
     #[test]
     fn an_id_is_known_for_at_least_the_window() {
         let mut seen = SeenMessages::new(Duration::days(7));
-        let day = |n: i64| Instant::from_millis(0) + Duration::days(n);
         assert!(seen.note("a", day(0)));
         assert!(!seen.note("a", day(6)));
         assert!(seen.note("b", day(6)));
@@ -66,6 +195,63 @@ mod tests {
         assert!(!seen.note("b", day(12)), "six days later");
         assert!(!seen.knows("a", day(30)));
         assert!(seen.note("a", day(30)), "long gone");
-        assert!(seen.old.is_empty());
+        assert!(seen.old.hashes.is_empty());
+    }
+
+    /// Whatever is noted between chunks, and whichever of them are lost to a failing disk: what is read is what is
+    /// known, and each id is written once.
+    #[test]
+    fn chunks_read_in_order_are_all_that_is_known() {
+        for seed in 0..300 {
+            let rng = &mut fastrand::Rng::with_seed(seed);
+            let window = Duration::days(rng.i64(0..4));
+            let mut seen = SeenMessages::new(window);
+            let (mut chunks, mut now): (Vec<(Written, Vec<u8>)>, i64) = (Vec::new(), 0);
+            for _ in 0..60 {
+                match rng.u32(0..5) {
+                    0 => {
+                        let mut chunk = Vec::new();
+                        let written = seen.write_new(&mut chunk);
+                        for _ in 0..rng.u32(0..2) {
+                            seen.note(&rng.u32(0..30).to_string(), day(now));
+                        }
+                        if rng.u32(0..4) > 0 {
+                            seen.set_written(written);
+                            chunks.push((written, chunk));
+                            chunks.retain(|(of, _)| of.generation >= seen.oldest_generation());
+                        }
+                    }
+                    _ => {
+                        seen.note(&rng.u32(0..30).to_string(), day(now));
+                    }
+                }
+                now += [0, 0, 1, 3, 9][rng.usize(..5)];
+            }
+            let mut last = Vec::new();
+            let written = seen.write_new(&mut last);
+            chunks.push((written, last));
+            let mut read = SeenMessages::new(window);
+            for (_, chunk) in &chunks {
+                let mut from = Bytes::new(chunk);
+                read.read_chunk(&mut from).unwrap();
+                from.end().unwrap();
+            }
+            assert_eq!(read.sorted(), seen.sorted(), "seed {seed}");
+            for id in 0..30 {
+                let (mut now, id) = (now, id.to_string());
+                now += i64::from(rng.bool());
+                assert_eq!(read.note(&id, day(now)), seen.note(&id, day(now)), "seed {seed}");
+            }
+            // All at once.
+            let (mut all, mut at_once) = (Vec::new(), SeenMessages::new(window));
+            seen.write_all(&mut all);
+            at_once.read_chunk(&mut Bytes::new(&all)).unwrap();
+            assert_eq!(at_once.sorted(), seen.sorted());
+            // Nothing is written twice.
+            seen.set_written(seen.write_new(&mut Vec::new()));
+            let mut nothing = Vec::new();
+            seen.write_new(&mut nothing);
+            assert!(nothing.len() < 20, "{}", nothing.len());
+        }
     }
 }

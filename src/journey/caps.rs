@@ -1,7 +1,7 @@
 //! What users were sent, as far as caps count it.
 
 use crate::journey::{Cap, CapPeriod, Class, DeliveryPolicy};
-use crate::model::{Duration, Instant, Period, Zone};
+use crate::model::{Duration, Instant, Period, Zone, record, record_choice};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub(crate) struct Send {
 fn class_number<S: serde::Serializer>(class: &Class, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(*class as u8)
 }
+
+record! { Send { at, id, channel, class } }
+
+record_choice! { Class { 0 => Marketing, 1 => Service, 2 => Transactional } }
 
 impl Cap {
     fn covers(&self, channel: &str, class: Class) -> bool {

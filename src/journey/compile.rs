@@ -69,6 +69,16 @@ pub(crate) struct CompiledStep {
     pub(crate) action: CompiledAction,
 }
 
+impl CompiledStep {
+    /// The channel it sends by, if it sends.
+    pub(crate) fn channel(&self) -> Option<&Arc<str>> {
+        match &self.action {
+            CompiledAction::Send { channel, .. } => Some(channel),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),

@@ -2,7 +2,7 @@
 
 use crate::journey::compile::{GONE, JourneyNo, JourneyPlan};
 use crate::journey::{Reason, What};
-use crate::model::Instant;
+use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
 /// Counters by journey and by what it did, instants left aside. Counting allocates only what is new.
@@ -33,6 +33,30 @@ impl Counts {
         self.0 = counts.filter_map(|((journey, what), n)| Some(((to(journey)?, what), n))).collect();
     }
 
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.0.len().write(out);
+        for ((journey, what), n) in &self.0 {
+            journey.write(out);
+            write_what(what, out);
+            n.write(out);
+        }
+    }
+
+    /// Journeys are in the plan; each is there once with what it did.
+    pub(crate) fn read(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Counts, Malformed> {
+        let mut counts = BTreeMap::new();
+        for _ in 0..from.len("the counts of journeys")? {
+            let is_known = |number: &JourneyNo| usize::from(*number) < plan.journeys.len();
+            let journey = from.valid("the number of a journey", is_known)?;
+            let what = read_what(from)?;
+            let n = from.counter("a count of a journey")?;
+            if counts.insert((journey, what), n).is_some() {
+                return Err(from.malformed("the counts of journeys"));
+            }
+        }
+        Ok(Counts(counts))
+    }
+
     /// By the names of the journeys and words such as `not sent: cap`.
     pub(crate) fn named(&self, plan: &JourneyPlan) -> BTreeMap<(String, String), u64> {
         let name = |journey: JourneyNo| plan.journeys[usize::from(journey)].name.to_string();
@@ -43,4 +67,48 @@ impl Counts {
         };
         self.0.iter().map(|((journey, what), n)| ((name(*journey), word(what)), *n)).collect()
     }
+}
+
+fn write_what(what: &What, out: &mut Vec<u8>) {
+    let number = match what {
+        What::Entered => 0,
+        What::Restarted => 1,
+        What::Refused { .. } => 2,
+        What::Waiting { .. } => 3,
+        What::Branched { .. } => 4,
+        What::Sent { .. } => 5,
+        What::Deferred { .. } => 6,
+        What::Skipped { .. } => 7,
+        What::Withdrawn { .. } => 8,
+        What::Exited { .. } => 9,
+        What::Completed => 10,
+    };
+    out.push(number);
+    match what {
+        What::Refused { reason }
+        | What::Deferred { reason, .. }
+        | What::Skipped { reason }
+        | What::Withdrawn { reason }
+        | What::Exited { reason } => reason.write(out),
+        What::Branched { to: text } | What::Sent { channel: text } => text.write(out),
+        What::Entered | What::Restarted | What::Waiting { .. } | What::Completed => {}
+    }
+}
+
+fn read_what(from: &mut Bytes<'_>) -> Result<What, Malformed> {
+    let until = Instant::MIN;
+    Ok(match u8::read(from)? {
+        0 => What::Entered,
+        1 => What::Restarted,
+        2 => What::Refused { reason: from.read()? },
+        3 => What::Waiting { until },
+        4 => What::Branched { to: from.read()? },
+        5 => What::Sent { channel: from.read()? },
+        6 => What::Deferred { until, reason: from.read()? },
+        7 => What::Skipped { reason: from.read()? },
+        8 => What::Withdrawn { reason: from.read()? },
+        9 => What::Exited { reason: from.read()? },
+        10 => What::Completed,
+        _ => return Err(from.malformed("what a journey did")),
+    })
 }

@@ -1,7 +1,7 @@
 use crate::journey::caps::Send;
 use crate::journey::compile::JourneyNo;
 use crate::journey::key::InstanceKey;
-use crate::model::{Duration, Instant, Object};
+use crate::model::{Duration, Instant, Object, record};
 use serde::Serialize;
 
 /// One run of a journey for a user, and for a key where it has one. At most 64 bytes; a key and an event are apart.
@@ -24,6 +24,8 @@ pub(crate) struct Instance {
     /// The step that comes next.
     pub(crate) step: u16,
 }
+
+record! { Instance { key, event, entered, due, wanted, entry, round, journey, step } }
 
 impl Instance {
     /// One that begins at an instant.
@@ -75,6 +77,16 @@ impl UserJourneys {
         self.instances.shrink_to_fit();
         self.sends.shrink_to_fit();
         self.instances.is_empty() && self.sends.is_empty()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let of_instance = |instance: &Instance| {
+            let event = instance.event.as_ref().map_or(0, |event| size_of::<Object>() + event.heap_bytes());
+            instance.key.heap_bytes() + event
+        };
+        self.instances.capacity() * size_of::<Instance>()
+            + self.instances.iter().map(of_instance).sum::<usize>()
+            + self.sends.capacity() * size_of::<Send>()
     }
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of

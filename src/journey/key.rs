@@ -1,4 +1,4 @@
-use crate::model::Value;
+use crate::model::{Bytes, Malformed, Record, Value};
 use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
 
@@ -29,6 +29,10 @@ impl InstanceKey {
 
     pub(crate) fn value(&self) -> Option<&Value> {
         self.0.as_deref()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.value().map_or(0, |value| size_of::<Value>() + value.heap_bytes())
     }
 
     /// For the stable id of an action: texts and numbers never give the same bytes.
@@ -71,6 +75,22 @@ impl PartialEq for InstanceKey {
 }
 
 impl Eq for InstanceKey {}
+
+impl Record for InstanceKey {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<InstanceKey, Malformed> {
+        let before = from.clone();
+        match Option::<Value>::read(from)? {
+            None => Ok(InstanceKey::default()),
+            Some(value) => InstanceKey::of(&value)
+                .filter(|key| key.value() == Some(&value))
+                .ok_or(before.malformed("a key")),
+        }
+    }
+}
 
 impl Serialize for InstanceKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

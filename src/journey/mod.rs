@@ -28,11 +28,13 @@ mod instance;
 mod key;
 mod note;
 mod outbox;
+mod outbox_bytes;
 mod past;
 mod reason;
 mod redefine;
 mod run;
 mod runtime;
+mod sections;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +48,7 @@ pub use reason::Reason;
 pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use runtime::Journeys;
+pub(crate) use sections::JourneysOfUser;
 
 /// How late an event may be and still begin a journey.
 const LATE_MAX: crate::model::Duration = crate::model::Duration::hours(1);

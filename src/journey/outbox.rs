@@ -17,23 +17,23 @@ const ANSWERS_KEPT: Duration = Duration::days(7);
 /// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    actions: HashMap<u128, Entry, ahash::RandomState>,
-    by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
+    pub(super) actions: HashMap<u128, Entry, ahash::RandomState>,
+    pub(super) by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
     /// By order of arrival.
-    pending: BTreeMap<u64, u128>,
+    pub(super) pending: BTreeMap<u64, u128>,
     /// By the end of the lease.
-    leases: BTreeMap<(Instant, u64), u128>,
-    answered: VecDeque<(Instant, u128)>,
-    arrivals: u64,
-    repeated: u64,
-    unknown: u64,
+    pub(super) leases: BTreeMap<(Instant, u64), u128>,
+    pub(super) answered: VecDeque<(Instant, u128)>,
+    pub(super) arrivals: u64,
+    pub(super) repeated: u64,
+    pub(super) unknown: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
-    user: UserKey,
-    origin: Origin,
-    state: State,
+pub(super) struct Entry {
+    pub(super) user: UserKey,
+    pub(super) origin: Origin,
+    pub(super) state: State,
 }
 
 /// Where an action comes from.
@@ -44,18 +44,18 @@ pub(crate) struct Origin {
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Waiting(Box<Waiting>),
     /// What was said, a bit for each kind of delivery, and when at first.
     Answered(u8, Instant),
 }
 
 #[derive(Debug)]
-struct Waiting {
-    action: Action,
-    expires: Option<Instant>,
-    number: u64,
-    leased: Option<Instant>,
+pub(super) struct Waiting {
+    pub(super) action: Action,
+    pub(super) expires: Option<Instant>,
+    pub(super) number: u64,
+    pub(super) leased: Option<Instant>,
 }
 
 /// What an answer of the host did.
@@ -228,6 +228,16 @@ impl Outbox {
         let mut ids: SmallVec<[(u64, u128); 2]> = ids.iter().filter_map(number).collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
+    }
+
+    /// Whether anything would be handed out now.
+    pub(crate) fn has_ready(&self, now: Instant) -> bool {
+        !self.pending.is_empty() || self.leases.first_key_value().is_some_and(|((until, _), _)| *until <= now)
+    }
+
+    /// Whose an action is.
+    pub(crate) fn owner(&self, action: &str) -> Option<UserKey> {
+        Some(self.actions.get(&parse_id(action)?)?.user)
     }
 
     /// Whether anything of a user waits or was answered lately.

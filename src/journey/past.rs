@@ -5,21 +5,42 @@ use crate::journey::compile::{JourneyNo, JourneyPlan};
 use crate::journey::key::InstanceKey;
 use crate::journey::redefine::JourneyMoves;
 use crate::journey::{Reason, Reentry};
-use crate::model::{Duration, Instant};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record, record};
 use crate::profile::UserKey;
 use hashbrown::HashMap;
 use serde::Serialize;
-use std::collections::VecDeque;
 
-/// Entries and exits of all users. Exits are dropped once no entry can be refused because of them.
+/// Entries and exits of all users who are in memory. Exits are dropped once no entry can be refused because of them.
 ///
-/// Invariant: what is dropped would change no answer, so when it is dropped cannot be seen.
+/// Invariants: 1. what is dropped would change no answer, so when it is dropped cannot be seen. 2. a user is in the
+/// round of a journey, once, exactly while there are exits of theirs: whoever leaves memory leaves nothing here.
 #[derive(Debug, Default)]
 pub(crate) struct Past {
-    entries: HashMap<(UserKey, JourneyNo), u32, ahash::RandomState>,
-    exits: HashMap<(UserKey, JourneyNo), Vec<Exit>, ahash::RandomState>,
-    /// By journey, when an exit of whom was noted: the order in which to look for exits to drop.
-    noted: Vec<VecDeque<(Instant, UserKey)>>,
+    users: HashMap<UserKey, UserPast, ahash::RandomState>,
+    /// By journey.
+    rounds: Vec<Round>,
+}
+
+/// What is remembered of one user, by journey; in order of their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct UserPast(Vec<Passed>);
+
+/// What is remembered of one user and one journey.
+#[derive(Debug)]
+struct Passed {
+    journey: JourneyNo,
+    /// How often it was entered.
+    entries: u32,
+    /// Where the user is in the journey's round, while there are exits.
+    place: u32,
+    exits: Vec<Exit>,
+}
+
+/// Who has exits of a journey: they are looked at in turn, for exits to drop.
+#[derive(Debug, Default)]
+struct Round {
+    users: Vec<UserKey>,
+    next: usize,
 }
 
 /// The last exit by key.
@@ -33,10 +54,10 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
-    /// Whether an entry may still be refused because of it.
-    fn counts(&self, memory: Option<Duration>, now: Instant) -> bool {
-        let counts = |ended: Instant| memory.is_none_or(|memory| now - ended <= memory);
-        now - self.barred <= LATE_MAX || self.ended.is_some_and(counts)
+    /// Forgets what refuses no entry any more; whether anything is left.
+    fn fade(&mut self, memory: Option<Duration>, now: Instant) -> bool {
+        self.ended = self.ended.filter(|ended| memory.is_none_or(|memory| now - *ended <= memory));
+        now - self.barred <= LATE_MAX || self.ended.is_some()
     }
 }
 
@@ -51,15 +72,89 @@ fn memory(reentry: Reentry) -> Option<Duration> {
     }
 }
 
-/// Most users looked at, for exits to drop, with each exit that is noted: more than one, so that they get fewer.
-const PRUNED_AT_ONCE: usize = 4;
+/// Users looked at, for exits to drop, with each exit that is noted: so at most half of those who are in a round have
+/// nothing that counts.
+const PRUNED_AT_ONCE: usize = 2;
+
+impl UserPast {
+    fn get(&self, journey: JourneyNo) -> Option<&Passed> {
+        let place = self.0.binary_search_by_key(&journey, |passed| passed.journey).ok()?;
+        Some(&self.0[place])
+    }
+
+    fn get_mut(&mut self, journey: JourneyNo) -> Option<&mut Passed> {
+        let place = self.0.binary_search_by_key(&journey, |passed| passed.journey).ok()?;
+        Some(&mut self.0[place])
+    }
+
+    /// What is remembered of a journey, to be added to. Most users are in one journey, so room is made for one at a time.
+    fn of(&mut self, journey: JourneyNo) -> &mut Passed {
+        let place = self.0.binary_search_by_key(&journey, |passed| passed.journey).unwrap_or_else(|place| {
+            self.0.reserve_exact(1);
+            self.0.insert(place, Passed { journey, entries: 0, place: 0, exits: Vec::new() });
+            place
+        });
+        &mut self.0[place]
+    }
+
+    /// Drops exits that count no more.
+    fn prune(&mut self, plan: &JourneyPlan, now: Instant) {
+        for passed in &mut self.0 {
+            let memory = plan.journeys.get(usize::from(passed.journey)).and_then(|of| memory(of.reentry));
+            passed.exits.retain_mut(|exit| exit.fade(memory, now));
+        }
+        self.0.retain(|passed| passed.entries > 0 || !passed.exits.is_empty());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let exits = self.0.iter().map(|passed| {
+            let keys: usize = passed.exits.iter().map(|exit| exit.key.heap_bytes()).sum();
+            passed.exits.capacity() * size_of::<Exit>() + keys
+        });
+        self.0.capacity() * size_of::<Passed>() + exits.sum::<usize>()
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        self.0.len().write(out);
+        for Passed { journey, entries, exits, .. } in &self.0 {
+            (*journey, *entries).write(out);
+            exits.write(out);
+        }
+    }
+
+    /// Journeys are in the plan, and in order; each key is there once.
+    pub(super) fn read(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<UserPast, Malformed> {
+        let mut past = UserPast::default();
+        for _ in 0..from.len("what is remembered of journeys")? {
+            let least = past.0.last().map_or(0, |last| u32::from(last.journey) + 1);
+            let is_next = |n: &JourneyNo| u32::from(*n) >= least && usize::from(*n) < plan.journeys.len();
+            let journey = from.valid("the number of a journey", is_next)?;
+            let entries = from.read()?;
+            let is_once = |exits: &Vec<Exit>| {
+                let mut keys: Vec<&InstanceKey> = exits.iter().map(|exit| &exit.key).collect();
+                keys.sort_unstable();
+                keys.windows(2).all(|pair| pair[0] != pair[1])
+            };
+            let exits = from.valid("exits", is_once)?;
+            past.0.push(Passed { journey, entries, place: 0, exits });
+        }
+        past.0.shrink_to_fit();
+        Ok(past)
+    }
+}
+
+record! { Exit { key, barred, ended } }
 
 impl Past {
     /// Counts an entry, and gives its number.
     pub(crate) fn enter(&mut self, user: UserKey, journey: JourneyNo) -> u32 {
-        let entries = self.entries.entry((user, journey)).or_default();
-        *entries = entries.saturating_add(1);
-        *entries
+        let passed = self.users.entry(user).or_default().of(journey);
+        passed.entries = passed.entries.saturating_add(1);
+        passed.entries
     }
 
     /// Why the past forbids an entry, if it does.
@@ -71,7 +166,7 @@ impl Past {
         at: Instant,
         reentry: Reentry,
     ) -> Option<Reason> {
-        let exits = self.exits.get(&(user, journey))?;
+        let exits = &self.users.get(&user)?.get(journey)?.exits;
         // An exit without a key is one of all keys.
         let applies = |exit: &&Exit| exit.key == *key || exit.key.is_none() || key.is_none();
         if exits.iter().filter(applies).any(|exit| at < exit.barred) {
@@ -95,75 +190,113 @@ impl Past {
         now: Instant,
         plan: &JourneyPlan,
     ) {
-        let exits = self.exits.entry((user, journey)).or_default();
+        let Past { users, rounds } = self;
+        let passed = users.entry(user).or_default().of(journey);
         let ended = of_instance.then_some(at);
-        match exits.iter_mut().find(|exit| exit.key == *key) {
+        match passed.exits.iter_mut().find(|exit| exit.key == *key) {
             Some(exit) => (exit.barred, exit.ended) = (exit.barred.max(at), exit.ended.max(ended)),
             None => {
+                if passed.exits.is_empty() {
+                    passed.place = round(rounds, journey).join(user);
+                }
                 // Most have one key, or none.
-                exits.reserve_exact(1);
-                exits.push(Exit { key: key.clone(), barred: at, ended });
+                passed.exits.reserve_exact(1);
+                passed.exits.push(Exit { key: key.clone(), barred: at, ended });
             }
-        }
-        if self.noted.len() <= usize::from(journey) {
-            self.noted.resize_with(plan.journeys.len(), VecDeque::new);
-        }
-        if let Some(noted) = self.noted.get_mut(usize::from(journey)) {
-            noted.push_back((now, user));
         }
         self.prune(journey, now, plan);
     }
 
     fn prune(&mut self, journey: JourneyNo, now: Instant, plan: &JourneyPlan) {
-        let Past { exits, noted, .. } = self;
-        let (Some(noted), Some(compiled)) =
-            (noted.get_mut(usize::from(journey)), plan.journeys.get(usize::from(journey)))
-        else {
-            return;
-        };
+        let Some(compiled) = plan.journeys.get(usize::from(journey)) else { return };
         let memory = memory(compiled.reentry);
         for _ in 0..PRUNED_AT_ONCE {
-            match noted.front() {
-                Some((at, _)) if now - *at > memory.unwrap_or(LATE_MAX) => {}
-                _ => return,
+            let Some(user) = round(&mut self.rounds, journey).turn() else { return };
+            let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else {
+                return;
+            };
+            passed.exits.retain_mut(|exit| exit.fade(memory, now));
+            if passed.exits.is_empty() {
+                passed.exits = Vec::new();
+                let place = passed.place;
+                self.leave(journey, place);
+                // Whoever got the place has not been looked at.
+                round(&mut self.rounds, journey).next = place as usize;
+                self.drop_if_empty(user);
             }
-            let Some((_, user)) = noted.pop_front() else { return };
-            if let Some(known) = exits.get_mut(&(user, journey)) {
-                known.retain(|exit| exit.counts(memory, now));
-                if known.is_empty() {
-                    exits.remove(&(user, journey));
-                }
-            }
+        }
+    }
+
+    fn drop_if_empty(&mut self, user: UserKey) {
+        let Some(past) = self.users.get_mut(&user) else { return };
+        past.0.retain(|passed| passed.entries > 0 || !passed.exits.is_empty());
+        if past.is_empty() {
+            self.users.remove(&user);
+        }
+    }
+
+    /// Takes whoever is at a place out of a journey's round; the last one of it gets the place.
+    fn leave(&mut self, journey: JourneyNo, place: u32) {
+        let users = &mut round(&mut self.rounds, journey).users;
+        users.swap_remove(place as usize);
+        let Some(moved) = users.get(place as usize) else { return };
+        if let Some(passed) = self.users.get_mut(moved).and_then(|past| past.get_mut(journey)) {
+            passed.place = place;
         }
     }
 
     /// Gives journeys their new numbers; what is known of those that have none goes.
     pub(crate) fn relocate(&mut self, moves: &JourneyMoves<'_>, now: Instant) {
-        let entries = std::mem::take(&mut self.entries).into_iter();
-        self.entries = entries.filter_map(|((user, from), n)| Some(((user, moves.to(from)?), n))).collect();
-        let exits = std::mem::take(&mut self.exits).into_iter();
-        self.exits = exits.filter_map(|((user, from), of)| Some(((user, moves.to(from)?), of))).collect();
+        // What counts no longer must not count again because the memory is longer now.
+        let mut memories: Vec<Option<Option<Duration>>> = vec![None; moves.journey_count()];
         for (journey, old, _) in moves.pairs().filter(|(_, old, new)| old.reentry != new.reentry) {
-            // What counts no longer must not count again because the memory is longer now.
-            let memory = memory(old.reentry);
-            for (_, known) in self.exits.iter_mut().filter(|((_, of), _)| *of == journey) {
-                known.retain(|exit| exit.counts(memory, now));
+            memories[usize::from(journey)] = Some(memory(old.reentry));
+        }
+        self.rounds.clear();
+        // In order, so that who is looked at when follows from the inputs.
+        let mut users: Vec<UserKey> = self.users.keys().copied().collect();
+        users.sort_unstable();
+        for user in users {
+            let Some(past) = self.users.get_mut(&user) else { continue };
+            past.0.retain_mut(|passed| {
+                let Some(to) = moves.to(passed.journey) else { return false };
+                passed.journey = to;
+                if let Some(memory) = memories[usize::from(to)] {
+                    passed.exits.retain_mut(|exit| exit.fade(memory, now));
+                }
+                passed.entries > 0 || !passed.exits.is_empty()
+            });
+            past.0.sort_unstable_by_key(|passed| passed.journey);
+            for passed in past.0.iter_mut().filter(|passed| !passed.exits.is_empty()) {
+                passed.place = round(&mut self.rounds, passed.journey).join(user);
             }
         }
-        self.exits.retain(|_, known| !known.is_empty());
-        // Whoever is remembered is looked at again, once for each journey.
-        let mut users: Vec<(JourneyNo, UserKey)> = self.exits.keys().map(|(user, of)| (*of, *user)).collect();
-        users.sort_unstable();
-        self.noted = Vec::new();
-        self.noted.resize_with(moves.journey_count(), VecDeque::new);
-        users.into_iter().for_each(|(of, user)| self.noted[usize::from(of)].push_back((now, user)));
+        self.users.retain(|_, past| !past.is_empty());
     }
 
-    pub(crate) fn forget(&mut self, user: UserKey, journeys: usize) {
-        for journey in 0..journeys {
-            self.entries.remove(&(user, journey as JourneyNo));
-            self.exits.remove(&(user, journey as JourneyNo));
+    /// Takes out what is remembered of a user. O(journeys of the user).
+    pub(crate) fn take(&mut self, user: UserKey) -> UserPast {
+        let past = self.users.remove(&user).unwrap_or_default();
+        for passed in past.0.iter().filter(|passed| !passed.exits.is_empty()) {
+            self.leave(passed.journey, passed.place);
         }
+        past
+    }
+
+    /// Puts in what was taken out or read, in place of what is there. What counts no more meanwhile goes.
+    pub(crate) fn put(&mut self, user: UserKey, mut past: UserPast, now: Instant, plan: &JourneyPlan) {
+        self.take(user);
+        past.prune(plan, now);
+        for passed in past.0.iter_mut().filter(|passed| !passed.exits.is_empty()) {
+            passed.place = round(&mut self.rounds, passed.journey).join(user);
+        }
+        if !past.is_empty() {
+            self.users.insert(user, past);
+        }
+    }
+
+    pub(super) fn of(&self, user: UserKey) -> Option<&UserPast> {
+        self.users.get(&user)
     }
 
     /// Takes over the past of an absorbed profile. Entries of the latter are numbered behind those of the former:
@@ -175,65 +308,110 @@ impl Past {
         now: Instant,
         plan: &JourneyPlan,
     ) -> Vec<u32> {
-        let moved = (0..plan.journeys.len()).map(|journey| {
-            let journey = journey as JourneyNo;
-            if let Some(theirs) = self.exits.remove(&(from, journey)) {
-                let own = self.exits.entry((into, journey)).or_default();
-                for exit in theirs {
-                    match own.iter_mut().find(|own| own.key == exit.key) {
-                        Some(own) => {
-                            own.barred = own.barred.max(exit.barred);
-                            own.ended = own.ended.max(exit.ended);
-                        }
-                        None => own.push(exit),
+        let theirs = self.take(from);
+        let mut own = self.take(into);
+        let entries = |journey| own.get(journey as JourneyNo).map_or(0, |passed| passed.entries);
+        let moved = (0..plan.journeys.len()).map(entries).collect();
+        for passed in theirs.0 {
+            let known = own.of(passed.journey);
+            known.entries = known.entries.saturating_add(passed.entries);
+            for exit in passed.exits {
+                match known.exits.iter_mut().find(|own| own.key == exit.key) {
+                    Some(own) => {
+                        own.barred = own.barred.max(exit.barred);
+                        own.ended = own.ended.max(exit.ended);
                     }
-                }
-                // The old entry finds nothing when its turn comes.
-                if let Some(noted) = self.noted.get_mut(usize::from(journey)) {
-                    noted.push_back((now, into));
+                    None => known.exits.push(exit),
                 }
             }
-            let own = self.entries.get(&(into, journey)).copied().unwrap_or(0);
-            if let Some(theirs) = self.entries.remove(&(from, journey)) {
-                self.entries.insert((into, journey), own.saturating_add(theirs));
-            }
-            own
-        });
-        moved.collect()
+        }
+        self.put(into, own, now, plan);
+        moved
     }
 
     /// What is remembered of one profile is remembered of another, new one too.
     pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant, plan: &JourneyPlan) {
-        for journey in 0..plan.journeys.len() as JourneyNo {
-            if let Some(entries) = self.entries.get(&(from, journey)).copied() {
-                self.entries.insert((part, journey), entries);
-            }
-            if let Some(exits) = self.exits.get(&(from, journey)).cloned() {
-                self.exits.insert((part, journey), exits);
-                if let Some(noted) = self.noted.get_mut(usize::from(journey)) {
-                    noted.push_back((now, part));
-                }
-            }
+        if let Some(known) = self.users.get(&from) {
+            let copy = |passed: &Passed| Passed { place: 0, exits: passed.exits.clone(), ..*passed };
+            let past = UserPast(known.0.iter().map(copy).collect());
+            self.put(part, past, now, plan);
         }
     }
 
-    /// Everything, by a name for each user, for a digest of the state.
+    /// Everything that counts, by a name for each user, for a digest of the state.
     pub(crate) fn state<'a, N: Ord + Serialize + 'a>(
         &'a self,
         name: impl Fn(UserKey) -> N,
+        now: Instant,
+        plan: &JourneyPlan,
     ) -> impl Serialize + 'a {
-        let mut entries: Vec<_> = self.entries.iter().map(|((u, j), n)| (name(*u), *j, *n)).collect();
-        entries.sort_unstable();
-        let mut exits: Vec<_> = self
-            .exits
+        let passed = self.users.iter().flat_map(|(user, past)| past.0.iter().map(move |of| (*user, of)));
+        let passed: Vec<(UserKey, &Passed)> = passed.collect();
+        let mut entries: Vec<_> = passed
             .iter()
-            .map(|((u, j), exits)| {
-                let mut exits: Vec<&Exit> = exits.iter().collect();
+            .filter(|(_, of)| of.entries > 0)
+            .map(|(user, of)| (name(*user), of.journey, of.entries))
+            .collect();
+        entries.sort_unstable();
+        let mut exits: Vec<_> = passed
+            .into_iter()
+            .filter_map(|(user, of)| {
+                let memory = memory(plan.journeys.get(usize::from(of.journey))?.reentry);
+                let mut exits = of.exits.clone();
+                exits.retain_mut(|exit| exit.fade(memory, now));
                 exits.sort_by(|a, b| a.key.cmp(&b.key));
-                (name(*u), *j, exits)
+                (!exits.is_empty()).then(|| (name(user), of.journey, exits))
             })
             .collect();
         exits.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         (entries, exits)
     }
+
+    /// How many users and places of users are kept.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.users.len() + self.rounds.iter().map(|round| round.users.len()).sum::<usize>()
+    }
+
+    /// Names the invariant that broke.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
+        let with_exits = self.users.iter().flat_map(|(user, past)| {
+            past.0.iter().filter(|passed| !passed.exits.is_empty()).map(move |passed| (*user, passed))
+        });
+        let mut count = 0;
+        for (user, passed) in with_exits {
+            let round = self.rounds.get(usize::from(passed.journey));
+            if round.and_then(|round| round.users.get(passed.place as usize)) != Some(&user) {
+                return Err("who has exits is in the round");
+            }
+            count += 1;
+        }
+        let places: usize = self.rounds.iter().map(|round| round.users.len()).sum();
+        if count == places { Ok(()) } else { Err("a round has those who have exits, each once") }
+    }
+}
+
+impl Round {
+    fn join(&mut self, user: UserKey) -> u32 {
+        self.users.push(user);
+        self.users.len() as u32 - 1
+    }
+
+    /// Whose turn it is.
+    fn turn(&mut self) -> Option<UserKey> {
+        if self.next >= self.users.len() {
+            self.next = 0;
+        }
+        self.next += 1;
+        self.users.get(self.next - 1).copied()
+    }
+}
+
+fn round(rounds: &mut Vec<Round>, journey: JourneyNo) -> &mut Round {
+    let place = usize::from(journey);
+    if rounds.len() <= place {
+        rounds.resize_with(place + 1, Round::default);
+    }
+    &mut rounds[place]
 }

@@ -1,3 +1,4 @@
+use crate::model::record_choice;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -90,6 +91,35 @@ impl fmt::Display for Reason {
             Reason::Redefined => "redefined",
             Reason::Merged => "merged",
         })
+    }
+}
+
+record_choice! {
+    Reason {
+        0 => Late,
+        1 => OlderThanExit,
+        2 => InIt,
+        3 => OnceOnly,
+        4 => TooSoon,
+        5 => NotInAudience,
+        6 => NoKey,
+        7 => TooMany,
+        8 => Expired,
+        9 => ExpiresInQuietHours,
+        10 => Cap,
+        11 => Template,
+        12 => Left,
+        13 => StartedOver,
+        14 => ExpiredInOutbox,
+        15 => Failed,
+        16 => Unreachable,
+        17 => Suppressed,
+        18 => QuietHours,
+        19 => Event,
+        20 => Segment,
+        21 => LoopGuard,
+        22 => Redefined,
+        23 => Merged,
     }
 }
 

@@ -319,7 +319,7 @@ impl Journeys {
     /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);
-        self.past.forget(user, self.plan.journeys.len());
+        self.past.take(user);
         self.outbox.forget(user);
     }
 
@@ -351,21 +351,28 @@ impl Journeys {
         }
     }
 
-    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and no cap
-    /// counts it.
+    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and has to be
+    /// [given back](Journeys::give_back).
     pub(crate) fn lease(
         &mut self,
         limit: usize,
         until: Instant,
         now: Instant,
         store: &ProfileStore,
-    ) -> Vec<Action> {
+    ) -> (Vec<Action>, Vec<Lost>) {
         let (actions, expired) = self.outbox.lease(limit, until, now, store);
-        for lost in expired {
-            self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox);
-            self.give_back(&lost);
-        }
-        actions
+        expired.iter().for_each(|lost| self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox));
+        (actions, expired)
+    }
+
+    /// Whether an action would be handed out now.
+    pub(crate) fn has_ready(&self, now: Instant) -> bool {
+        self.outbox.has_ready(now)
+    }
+
+    /// Whose an action is.
+    pub(crate) fn owner(&self, action: &str) -> Option<UserKey> {
+        self.outbox.owner(action)
     }
 
     /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
@@ -400,7 +407,7 @@ impl Journeys {
     }
 
     /// A message that did not reach the user is not counted by caps.
-    fn give_back(&mut self, lost: &Lost) {
+    pub(crate) fn give_back(&mut self, lost: &Lost) {
         if let Some(known) = self.users.get_mut(&lost.user) {
             known.sends.retain(|send| send.id != lost.id);
             if known.instances.is_empty() && known.sends.is_empty() {
@@ -418,8 +425,8 @@ impl Journeys {
         self.outbox.stats()
     }
 
-    /// Everything, users in order of their ids, for a digest of the state. O(state).
-    pub(crate) fn state<'a>(&'a self, store: &'a ProfileStore) -> impl Serialize + 'a {
+    /// Everything that counts at `now`, users in order of their ids, for a digest of the state. O(state).
+    pub(crate) fn state<'a>(&'a self, store: &'a ProfileStore, now: Instant) -> impl Serialize + 'a {
         // A user and a visitor may have the same id.
         let name = |user: UserKey| {
             let profile = store.get(user);
@@ -427,6 +434,7 @@ impl Journeys {
         };
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
-        (users, self.past.state(name), self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
+        let past = self.past.state(name, now, &self.plan);
+        (users, past, self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
     }
 }

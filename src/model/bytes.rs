@@ -6,7 +6,7 @@
 //! | `u8`, `bool` | one |
 //! | `u16`, `u32`, `u64`, `usize` | seven bits a byte, the low ones first; the high bit says that more follow |
 //! | `i64`, [`Instant`], [`Duration`] | the same, of the number folded so that small ones of either sign are short |
-//! | `f64`, `u128` | eight and sixteen, little-endian |
+//! | `f32`, `f64`, `u128` | four, eight and sixteen, little-endian |
 //! | texts | length, then UTF-8 |
 //! | `Option` | 0, or 1 and the value |
 //! | lists | length, then the elements |
@@ -75,6 +75,27 @@ impl<'a> Bytes<'a> {
     pub(crate) fn len(&mut self, what: &'static str) -> Result<usize, Malformed> {
         let len = usize::read(self)?;
         if len > self.left() { Err(self.malformed(what)) } else { Ok(len) }
+    }
+
+    /// A number that is counted on from: far from where it would overflow.
+    pub(crate) fn counter(&mut self, what: &'static str) -> Result<u64, Malformed> {
+        self.valid(what, |count: &u64| *count <= u64::MAX / 2)
+    }
+
+    /// A sum of weights.
+    pub(crate) fn weight(&mut self, what: &'static str) -> Result<f64, Malformed> {
+        self.valid(what, |weight: &f64| weight.is_finite() && *weight >= 0.0)
+    }
+
+    /// A value that holds what the code behind relies on.
+    pub(crate) fn valid<T: Record>(
+        &mut self,
+        what: &'static str,
+        is_valid: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Malformed> {
+        let before = self.clone();
+        let value = T::read(self)?;
+        if is_valid(&value) { Ok(value) } else { Err(before.malformed(what)) }
     }
 
     pub(crate) fn read<T: Record>(&mut self) -> Result<T, Malformed> {
@@ -182,6 +203,16 @@ impl Record for f64 {
 
     fn read(from: &mut Bytes<'_>) -> Result<f64, Malformed> {
         Ok(f64::from_bits(u64::from_le_bytes(from.array("a number")?)))
+    }
+}
+
+impl Record for f32 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_bits().to_le_bytes());
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<f32, Malformed> {
+        Ok(f32::from_bits(u32::from_le_bytes(from.array("a number")?)))
     }
 }
 
@@ -320,6 +351,27 @@ macro_rules! record {
     )*};
 }
 pub(crate) use record;
+
+/// Makes enums without content records of a byte each. What a byte means never changes.
+macro_rules! record_choice {
+    ($($name:ident { $($byte:literal => $choice:ident),* $(,)? })*) => {$(
+        impl $crate::model::Record for $name {
+            fn write(&self, out: &mut Vec<u8>) {
+                out.push(match self {
+                    $($name::$choice => $byte),*
+                });
+            }
+
+            fn read(from: &mut $crate::model::Bytes<'_>) -> Result<Self, $crate::model::Malformed> {
+                match u8::read(from)? {
+                    $($byte => Ok($name::$choice),)*
+                    _ => Err(from.malformed("one of several words")),
+                }
+            }
+        }
+    )*};
+}
+pub(crate) use record_choice;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ mod explanation;
 mod id;
 mod instant;
 mod message;
+mod message_bytes;
 mod message_json;
 mod own;
 mod pages;
@@ -29,7 +30,7 @@ pub use message::{Body, Ids, Message, MessageError, MessageErrorKind};
 pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
-pub(crate) use bytes::{Bytes, Malformed, Record, record, write_all, write_text};
+pub(crate) use bytes::{Bytes, Malformed, Record, record, record_choice, write_all, write_text};
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;

@@ -168,7 +168,7 @@ impl Object {
     }
 
     /// Keeps the last value of every name.
-    fn last_of_each(mut entries: Vec<(Box<str>, Value)>) -> Object {
+    pub(super) fn last_of_each(mut entries: Vec<(Box<str>, Value)>) -> Object {
         // A hostile message may hold thousands of names, so sort where comparing all pairs would be slow.
         let repeated = if entries.len() <= 16 {
             (1..entries.len()).any(|i| entries[..i].iter().any(|(key, _)| *key == entries[i].0))
@@ -201,6 +201,28 @@ impl Object {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Value {
+    /// Bytes on the heap, without what the allocator adds.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Value::String(text) => text.len(),
+            Value::List(list) => {
+                list.capacity() * size_of::<Value>() + list.iter().map(Value::heap_bytes).sum::<usize>()
+            }
+            Value::Object(object) => object.heap_bytes(),
+            _ => 0,
+        }
+    }
+}
+
+impl Object {
+    /// Bytes on the heap, without what the allocator adds.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let named = |(name, value): (&str, &Value)| name.len() + value.heap_bytes();
+        self.len() * size_of::<(Box<str>, Value)>() + self.iter().map(named).sum::<usize>()
     }
 }
 

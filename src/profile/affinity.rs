@@ -256,9 +256,19 @@ impl Affinities {
         self.values.into_iter().for_each(|known| symbols.release(known.value));
     }
 
-    /// Rule, value, stored weight and last sight of everything, for a digest of the state.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Packed, f64, Instant)> {
+    /// Rule, value, stored weight and last sight of everything, in the order in which they lie.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u32, Packed, f64, Instant)> {
         self.values.iter().map(|known| (known.rule(), known.value, known.weight, known.seen()))
+    }
+
+    /// Takes over what [`iter`](Affinities::iter) gave, in its order.
+    pub(crate) fn from_rows(rows: impl ExactSizeIterator<Item = (u32, Packed, f64, Instant)>) -> Affinities {
+        let weighed = |(rule, value, weight, seen)| Weighed::new(rule, value, weight, seen);
+        Affinities { values: rows.map(weighed).collect() }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.values.capacity() * size_of::<Weighed>()
     }
 }
 

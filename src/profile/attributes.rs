@@ -22,6 +22,17 @@ pub(crate) struct Attribute {
 }
 
 impl Attributes {
+    /// Takes over attributes in any order; nothing where a name is there twice.
+    pub(crate) fn from_rows(mut rows: Vec<Attribute>) -> Option<Attributes> {
+        rows.sort_unstable_by_key(|attribute| attribute.name);
+        let is_once = rows.windows(2).all(|pair| pair[0].name != pair[1].name);
+        is_once.then_some(Attributes(rows))
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Attribute>()
+    }
+
     pub(crate) fn get(&self, name: Symbol) -> Packed {
         match self.0.binary_search_by_key(&name, |a| a.name) {
             Ok(place) => self.0[place].value,
@@ -29,7 +40,7 @@ impl Attributes {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Attribute> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Attribute> {
         self.0.iter()
     }
 

@@ -77,6 +77,20 @@ impl History {
         }
     }
 
+    /// A history that comes back: with room for as many rows as it had, since it is looked through when it is full.
+    pub(crate) fn with_capacity(rows: usize) -> History {
+        History { rows: Vec::with_capacity(rows), values: Vec::new() }
+    }
+
+    /// For how many rows there is room.
+    pub(crate) fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>() + self.values.capacity() * size_of::<Packed>()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.rows.len() == self.rows.capacity() && !self.rows.is_empty()
     }
@@ -115,6 +129,7 @@ impl History {
             true
         });
         self.values = values;
+        self.give_room_back();
         true
     }
 
@@ -140,6 +155,12 @@ impl History {
             true
         });
         self.values = values;
+        self.give_room_back();
+    }
+
+    /// Leaves as much room as a growing history has. So a history has no memory of how long it once was.
+    fn give_room_back(&mut self) {
+        self.rows.shrink_to(self.rows.len() + room(self.rows.len()));
     }
 
     /// Takes over the events of another history.
@@ -174,6 +195,11 @@ impl History {
 /// all memory on them.
 pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
-        list.reserve_exact(more.max(2).max(list.len() / 8));
+        list.reserve_exact(more.max(room(list.len())));
     }
+}
+
+/// How many elements more a list of so many has room for, once it was made larger or smaller.
+pub(super) fn room(len: usize) -> usize {
+    (len / 8).max(2)
 }

@@ -1,4 +1,4 @@
-use crate::model::{Duration, Pages, Quoted};
+use crate::model::{Bytes, Duration, Malformed, Pages, Quoted, Record};
 use crate::profile::UserKey;
 use hashbrown::HashTable;
 use serde::Serialize;
@@ -58,6 +58,28 @@ pub(crate) struct IdKindRule {
     pub(crate) is_strong: bool,
     /// Most ids of the kind that a profile may have.
     pub(crate) limit: usize,
+}
+
+impl Record for IdKind {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            IdKind::User => out.push(0),
+            IdKind::Anonymous => out.push(1),
+            IdKind::Declared(number) => {
+                out.push(2);
+                number.write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<IdKind, Malformed> {
+        match u8::read(from)? {
+            0 => Ok(IdKind::User),
+            1 => Ok(IdKind::Anonymous),
+            2 => Ok(IdKind::Declared(from.read()?)),
+            _ => Err(from.malformed("a kind of id")),
+        }
+    }
 }
 
 /// Why ids were not linked or taken apart. The message changed nothing.

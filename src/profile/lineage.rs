@@ -108,6 +108,15 @@ impl Profile {
         parts.for_each(|part| happen(&mut part.profile));
     }
 
+    /// Gives the ids of parts that were read their numbers: what was read are places among the profile's own.
+    pub(crate) fn number_parts(&mut self) {
+        let Profile { ids, lineage, .. } = self;
+        for part in lineage.iter_mut().flat_map(|lineage| lineage.parts_mut()) {
+            let number = |place: &u32| ids.get(*place as usize).copied();
+            part.profile.ids = part.profile.ids.iter().filter_map(number).collect();
+        }
+    }
+
     /// Exchanges what the profile knows for what one of its parts knows. Twice, and all is as it was.
     pub(crate) fn exchange(&mut self, part: usize) {
         let Some(mut lineage) = self.lineage.take() else { return };

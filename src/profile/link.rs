@@ -63,7 +63,7 @@ impl Linking {
     }
 
     /// The number of a kind that is declared.
-    fn number(&self, name: &str) -> Option<u16> {
+    pub(super) fn number(&self, name: &str) -> Option<u16> {
         self.kinds.iter().position(|kind| kind.is_declared && *kind.rule.name == *name).map(|n| n as u16)
     }
 }
@@ -133,50 +133,6 @@ impl ProfileStore {
     pub(super) fn part_told(&self, user: UserKey) -> usize {
         let told = self.linking.told.filter(|(told, _)| *told == user);
         told.map_or(0, |(_, id)| self.get(user).part_of(id))
-    }
-
-    /// Visitors who get a device back when a user ends.
-    pub(crate) fn visitors_of(&self, user: UserKey) -> impl Iterator<Item = UserKey> + '_ {
-        let devices = self.get(user).ids.iter().filter_map(|number| self.linking.devices.get(*number));
-        devices.filter_map(|device| device.visitor)
-    }
-
-    /// The profile that an id of a declared kind in a message belongs to.
-    pub(crate) fn find_declared(&self, message: &Message) -> Option<UserKey> {
-        let mut declared = message.ids.declared.iter();
-        declared.find_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id))
-    }
-
-    /// All profiles that a message may look at or change: those that its ids name, and visitors of its devices.
-    pub(crate) fn named(&self, message: &Message) -> SmallVec<[UserKey; 4]> {
-        let mut named = SmallVec::new();
-        let mut add = |kind: IdKind, id: &str| {
-            let Some(number) = self.ids.number(kind, id) else { return };
-            let visitor = self.linking.devices.get(number).and_then(|device| device.visitor);
-            for user in [Some(self.ids.owner_of(number)), visitor].into_iter().flatten() {
-                if !named.contains(&user) {
-                    named.push(user);
-                }
-            }
-        };
-        if let Some(user) = &message.ids.user {
-            add(IdKind::User, user);
-            // Whoever is to be forgotten may be named by an earlier id.
-            add(IdKind::Anonymous, user);
-        }
-        if let Some(device) = &message.ids.anonymous {
-            add(IdKind::Anonymous, device);
-        }
-        if let Body::Alias { previous_id } | Body::Merge { previous_id, .. } = &message.body {
-            add(IdKind::User, previous_id);
-            add(IdKind::Anonymous, previous_id);
-        }
-        for (kind, id) in &message.ids.declared {
-            if let Some(number) = self.linking.number(kind) {
-                add(IdKind::Declared(number), id);
-            }
-        }
-        named
     }
 
     /// Whether a message may have the ids it has; changes nothing.
@@ -270,14 +226,7 @@ impl ProfileStore {
                 None => self.make(IdKind::User, user, at),
             };
         }
-        let declared = |store: &ProfileStore, strong: bool| {
-            let of_kind = |(kind, id): &'_ (Box<str>, Box<str>)| {
-                let kind = IdKind::Declared(store.linking.number(kind)?);
-                (store.linking.rule(kind)?.is_strong == strong).then(|| (kind, id.clone()))
-            };
-            message.ids.declared.iter().filter_map(of_kind).collect::<SmallVec<[(IdKind, Box<str>); 2]>>()
-        };
-        let strong = declared(self, true);
+        let strong = self.declared(message, true);
         if let Some(number) = strong.iter().find_map(|(kind, id)| self.ids.number(*kind, id)) {
             return self.known(number);
         }
@@ -294,7 +243,7 @@ impl ProfileStore {
             }
             return self.of_device(device, at, now);
         }
-        let weak = declared(self, false);
+        let weak = self.declared(message, false);
         if let Some(number) = weak.iter().find_map(|(kind, id)| self.ids.number(*kind, id)) {
             return self.known(number);
         }
@@ -303,6 +252,19 @@ impl ProfileStore {
             // Messages that name nobody are refused before this.
             None => self.make(IdKind::Anonymous, "", at),
         }
+    }
+
+    /// The strong or the other ids of declared kinds in a message.
+    pub(super) fn declared<'m>(
+        &self,
+        message: &'m Message,
+        strong: bool,
+    ) -> SmallVec<[(IdKind, &'m str); 2]> {
+        let of_kind = |(kind, id): &'m (Box<str>, Box<str>)| {
+            let kind = IdKind::Declared(self.linking.number(kind)?);
+            (self.linking.rule(kind)?.is_strong == strong).then_some((kind, &**id))
+        };
+        message.ids.declared.iter().filter_map(of_kind).collect()
     }
 
     fn known(&mut self, number: u32) -> Resolved {
@@ -321,7 +283,7 @@ impl ProfileStore {
     }
 
     /// The profile without a user id that a message says is its new user.
-    fn namesake(&self, message: &Message, now: Instant) -> Option<UserKey> {
+    pub(super) fn namesake(&self, message: &Message, now: Instant) -> Option<UserKey> {
         let device = match &message.body {
             Body::Merge { previous_id, .. } => {
                 let user = self.ids.owner(IdKind::User, previous_id);
@@ -532,7 +494,7 @@ impl ProfileStore {
     }
 
     /// Whether a profile may have one more id of a kind.
-    fn has_room(&self, user: UserKey, kind: IdKind) -> bool {
+    pub(super) fn has_room(&self, user: UserKey, kind: IdKind) -> bool {
         let ids = &self.get(user).ids;
         let limit = self.linking.rule(kind).map_or(IDS_MAX, |rule| rule.limit);
         ids.len() < IDS_MAX && ids.iter().filter(|id| self.ids.entry(**id).0 == kind).count() < limit

@@ -1,6 +1,7 @@
 //! # profile: what is known of each user
 //! In: messages and what definitions want kept. Out: [`UserProfile`], and the compact profile that the rooms
 //! above evaluate.
+//! What is known of a user becomes bytes in `profile_bytes`, and values in `packed_bytes`.
 //! Knows nothing of segments or journeys; imports only `model`.
 //! Invariants: 1. an id has one owner, a profile at most one user id, but for those that the host merged. 2. a text is kept once, and no longer than
 //! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among
@@ -15,19 +16,24 @@ mod identity;
 mod keep;
 mod lineage;
 mod link;
+mod link_bytes;
 mod number;
+mod packed_bytes;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
+mod profile_bytes;
 mod profiles;
 mod record;
 mod redefine;
 mod rings;
+mod sections;
 mod session;
 mod split;
 mod store;
 mod symbols;
 mod totals;
 mod user_profile;
+mod whose;
 
 pub use identity::{IdentityError, IdentityHealth};
 pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, SessionSummary, UserProfile};
@@ -40,12 +46,14 @@ pub(crate) use identity::{DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityRules
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use link::Resolved;
 pub(crate) use number::Number;
+pub(crate) use packed_bytes::{PackedReader, PackedWriter};
 pub(crate) use profile::Profile;
+pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use rings::Rings;
+pub(crate) use sections::{read_since, write_since};
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
-#[cfg(test)]
-pub(crate) use totals::TotalRow;
-pub(crate) use totals::{Occurrence, TotalId, TotalOp, Totals};
+pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};
+pub(crate) use whose::Whose;

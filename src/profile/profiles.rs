@@ -1,10 +1,12 @@
 use crate::model::Pages;
 use crate::profile::{Profile, UserKey};
+use hashbrown::HashSet;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Profiles by number: in memory, or away with only the name left.
+/// Profiles by number: in memory, or away with only name and ids left.
 ///
-/// Whoever is away has to come back before anything but the name is asked for; the engine sees to that.
+/// Whoever is away has to come back before anything else is asked for; the engine sees to that.
 ///
 /// Invariants: 1. a number is in `free` exactly where its slot is. 2. who is away or not never shows in a result.
 #[derive(Debug, Default)]
@@ -17,8 +19,16 @@ pub(crate) struct Profiles {
 enum Slot {
     Free,
     Here(Box<Profile>),
+    Away(Box<Away>),
+}
+
+/// What is left in memory of a profile that is away.
+#[derive(Debug)]
+pub(crate) struct Away {
     /// The name that outputs show and users are ordered by.
-    Away(Arc<str>),
+    pub(crate) name: Arc<str>,
+    /// Numbers of its ids in the store's table.
+    pub(crate) ids: SmallVec<[u32; 2]>,
 }
 
 const DROPPED: &str = "a user key is dropped with its profile";
@@ -53,7 +63,16 @@ impl Profiles {
     pub(crate) fn name(&self, user: UserKey) -> &Arc<str> {
         match &self.slots[user.0 as usize] {
             Slot::Here(profile) => &profile.name,
-            Slot::Away(name) => name,
+            Slot::Away(away) => &away.name,
+            Slot::Free => unreachable!("{DROPPED}"),
+        }
+    }
+
+    /// The numbers of its ids in the store's table.
+    pub(crate) fn ids(&self, user: UserKey) -> &[u32] {
+        match &self.slots[user.0 as usize] {
+            Slot::Here(profile) => &profile.ids,
+            Slot::Away(away) => &away.ids,
             Slot::Free => unreachable!("{DROPPED}"),
         }
     }
@@ -105,25 +124,40 @@ impl Profiles {
 
     /// Takes a profile out of memory for a time.
     pub(crate) fn send_away(&mut self, user: UserKey) -> Profile {
-        let name = self.get(user).name.clone();
-        match std::mem::replace(&mut self.slots[user.0 as usize], Slot::Away(name)) {
+        let profile = self.get(user);
+        let away = Away { name: profile.name.clone(), ids: profile.ids.clone() };
+        match std::mem::replace(&mut self.slots[user.0 as usize], Slot::Away(Box::new(away))) {
             Slot::Here(profile) => *profile,
             _ => unreachable!("{AWAY}"),
         }
     }
 
-    /// Puts a profile back that was away.
-    pub(crate) fn bring_back(&mut self, user: UserKey, profile: Profile) {
-        debug_assert!(matches!(self.slots[user.0 as usize], Slot::Away(_)));
-        self.slots[user.0 as usize] = Slot::Here(Box::new(profile));
+    /// Puts a profile back that was away. It gets its name and ids back.
+    pub(crate) fn bring_back(&mut self, user: UserKey, mut profile: Profile) {
+        let slot = &mut self.slots[user.0 as usize];
+        if let Slot::Away(away) = slot {
+            (profile.name, profile.ids) = (away.name.clone(), std::mem::take(&mut away.ids));
+            profile.number_parts();
+            *slot = Slot::Here(Box::new(profile));
+        }
     }
 
-    /// Makes those that a checkpoint names, all of them away. `names` are by number, none where it is free; `free` is in
-    /// the order in which numbers came free.
-    pub(crate) fn restore(names: impl Iterator<Item = Option<Arc<str>>>, free: Vec<u32>) -> Profiles {
+    /// Makes those that a checkpoint names, all of them away: by number, none where it is free. `free` is in the order
+    /// in which numbers came free; nothing where those are not exactly the numbers that nobody has.
+    pub(crate) fn restore(users: impl Iterator<Item = Option<Away>>, free: Vec<u32>) -> Option<Profiles> {
         let mut slots = Pages::default();
-        names.for_each(|name| slots.push(name.map_or(Slot::Free, Slot::Away)));
-        Profiles { slots, free }
+        users.for_each(|user| slots.push(user.map_or(Slot::Free, |away| Slot::Away(Box::new(away)))));
+        let is_free =
+            |number: &u32| (*number as usize) < slots.len() && matches!(slots[*number as usize], Slot::Free);
+        let distinct: HashSet<u32, ahash::RandomState> = free.iter().copied().filter(is_free).collect();
+        let nobody = slots.iter().filter(|slot| matches!(slot, Slot::Free)).count();
+        (distinct.len() == free.len() && free.len() == nobody).then_some(Profiles { slots, free })
+    }
+
+    /// The numbers that the next new profiles get.
+    pub(crate) fn coming(&self, count: usize) -> impl Iterator<Item = UserKey> + '_ {
+        let free = self.free.iter().rev().copied();
+        free.chain(self.numbers()..).take(count).map(UserKey)
     }
 
     /// Numbers that come next, the last one first.

@@ -5,13 +5,14 @@ use crate::profile::identity::{IdKind, IdTable, IdentityHealth};
 use crate::profile::keep::Source;
 use crate::profile::link::Linking;
 use crate::profile::profile::{Profile, Zones};
-use crate::profile::profiles::Profiles;
+use crate::profile::profiles::{Away, Profiles};
 use crate::profile::redefine::{Moves, NewKeep};
 use crate::profile::{
     AffinityRule, Attributes, EventKind, Keep, Occurrence, Packed, Rings, Symbol, Symbols, TotalId,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -161,9 +162,61 @@ impl ProfileStore {
         self.profiles.keys_from(UserKey(0))
     }
 
-    /// The ids of a profile, with what they are.
+    /// The ids of a profile, with what they are, also while it is away.
+    pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
+        self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
+    }
+
+    /// The ids of a profile that is here, or of a part of one, with what they are.
     pub(crate) fn ids_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (IdKind, &'a str)> {
         profile.ids.iter().map(|number| self.ids.entry(*number))
+    }
+
+    /// Takes a profile out of memory for a time; its name and ids stay.
+    pub(crate) fn send_away(&mut self, user: UserKey) {
+        self.rings.remove(&user);
+        self.profiles.send_away(user).release(&mut self.symbols);
+    }
+
+    /// Puts a profile back as it was.
+    pub(crate) fn bring_back(&mut self, user: UserKey, profile: Profile) {
+        self.profiles.bring_back(user, profile);
+        self.refresh_zone(user);
+    }
+
+    /// Puts a profile of which nothing is known in the place of one that cannot be read.
+    pub(crate) fn bring_back_empty(&mut self, user: UserKey) {
+        let name = self.name(user).clone();
+        self.bring_back(user, Profile::new(name, false, Instant::MIN));
+    }
+
+    /// Makes those users that a checkpoint names, all of them away, each with its name and ids. Gives whether `free` are
+    /// exactly the numbers that nobody has, and each id is one user's.
+    pub(crate) fn restore(
+        &mut self,
+        users: impl Iterator<Item = Option<(Arc<str>, Vec<(IdKind, Box<str>)>)>>,
+        free: Vec<u32>,
+    ) -> bool {
+        let mut number = 0;
+        let mut is_sound = true;
+        let ids = &mut self.ids;
+        let users = users.map(|user| {
+            let owner = UserKey(number);
+            number += 1;
+            let (name, own) = user?;
+            // A name and the id that it comes from are one text.
+            let text = |id: Box<str>| if *id == *name { name.clone() } else { id.into() };
+            let mut numbers = SmallVec::new();
+            for (kind, id) in own {
+                is_sound &= ids.owner(kind, &id).is_none();
+                numbers.push(ids.insert(kind, text(id), owner));
+            }
+            Some(Away { name, ids: numbers })
+        });
+        let profiles = Profiles::restore(users, free);
+        is_sound &= profiles.is_some();
+        self.profiles = profiles.unwrap_or_default();
+        is_sound
     }
 
     /// A user of whom nothing is known.

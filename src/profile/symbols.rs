@@ -222,6 +222,12 @@ impl Symbols {
         self.free.len() == self.entries.len() && self.texts.is_empty()
     }
 
+    /// How many shares are held of everything together.
+    #[cfg(test)]
+    pub(crate) fn shares(&self) -> u64 {
+        self.entries.iter().map(|entry| u64::from(entry.shares)).sum()
+    }
+
     pub(crate) fn unpack(&self, packed: Packed) -> Unpacked<'_> {
         if packed.0 < NAN_BASE {
             return Unpacked::Float(f64::from_bits(packed.0));

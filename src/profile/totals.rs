@@ -115,6 +115,11 @@ impl TotalRow {
         order == worse || order.is_eq() && other.order() < self.order()
     }
 
+    /// A row with the parts that [`id`](TotalRow::id), [`order`](TotalRow::order) and [`value`](TotalRow::value) give.
+    pub(crate) fn new(id: TotalId, (word, arrival): (i64, u32), value: Packed) -> TotalRow {
+        TotalRow { id, arrival, word, value }
+    }
+
     pub(crate) fn id(&self) -> TotalId {
         self.id
     }
@@ -152,6 +157,16 @@ pub(crate) struct Totals(
 impl Totals {
     fn rows(&self) -> &[TotalRow] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Rows in order of their numbers, each once.
+    pub(crate) fn from_sorted(rows: Vec<TotalRow>) -> Totals {
+        Totals((!rows.is_empty()).then(|| Box::new(rows)))
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let rows = |rows: &Vec<TotalRow>| size_of_val(rows) + rows.capacity() * size_of::<TotalRow>();
+        self.0.as_deref().map_or(0, rows)
     }
 
     /// O(log rows).

@@ -1,4 +1,4 @@
-use crate::model::Instant;
+use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::recommend::{ItemId, LIMIT_MAX};
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -75,6 +75,11 @@ impl Board {
             count.weight *= factor;
         }
         self.total *= factor;
+        self.find_head();
+    }
+
+    /// Makes the head of the counts. O(items).
+    fn find_head(&mut self) {
         let mut head: Vec<Count> = self.counts.iter().copied().filter(|count| count.weight > 0.0).collect();
         if head.len() > HEAD_LEN {
             head.select_nth_unstable_by(HEAD_LEN - 1, Count::rank);
@@ -83,6 +88,38 @@ impl Board {
         }
         head.sort_unstable_by(Count::rank);
         self.head = head;
+    }
+
+    /// Writes counts by place; each with its item where that is not the place.
+    pub(super) fn write(&self, with_items: bool, out: &mut Vec<u8>) {
+        self.total.write(out);
+        self.counts.len().write(out);
+        for Count { weight, newest, item } in &self.counts {
+            if with_items {
+                item.number().write(out);
+            }
+            (*weight, *newest).write(out);
+        }
+    }
+
+    /// Reads what was written, of so many items that there are.
+    pub(super) fn read(with_items: bool, items: usize, from: &mut Bytes<'_>) -> Result<Board, Malformed> {
+        let mut board = Board { total: from.weight("a sum of counts")?, ..Board::default() };
+        for place in 0..from.len("counts of items")? {
+            let is_known = |number: &u32| (*number as usize) < items;
+            let number = match with_items {
+                true => from.valid("the number of an item", is_known)?,
+                false if place < items => place as u32,
+                false => return Err(from.malformed("counts of items")),
+            };
+            // A share of the sum is at most 1.
+            let total = board.total;
+            let weight = from.valid("the count of an item", |weight: &f64| (0.0..=total).contains(weight))?;
+            let newest = from.read()?;
+            board.counts.push(Count { weight, newest, item: ItemId::new(number) });
+        }
+        board.find_head();
+        Ok(board)
     }
 
     /// The best counts in order, all above 0.

@@ -1,6 +1,6 @@
-use crate::model::{Duration, Instant};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::decay::ForwardDecay;
-use crate::recommend::recent::{RECENT_MAX, RecentItems};
+use crate::recommend::recent::{RECENT_MAX, Recent, RecentItems};
 use crate::recommend::row::Row;
 use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Reason, Recommendation, Recommender, Request,
@@ -33,7 +33,7 @@ const COMMONNESS: f64 = 0.3;
 ///
 /// `learn`: at most 20 row updates, each O([`neighbours`](CoVisitationParams::neighbours)); a typical session
 /// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).
-/// Memory: 72 bytes an item and 8 for each neighbour, 72 bytes a user.
+/// Memory: 72 bytes an item and 8 for each neighbour, 80 bytes a user.
 ///
 /// Answers nothing for [`Basis::Trending`]; a user it does not know, and an item nobody saw with others.
 ///
@@ -177,6 +177,77 @@ impl CoVisitation {
             back: 0.3,
             position_decay: 0.7,
         }
+    }
+
+    /// Writes what was learned about items. The parameters are not in it, and sessions are with their users.
+    pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
+        self.decay.write(out);
+        self.rows.len().write(out);
+        for ItemRow { neighbours, outgoing, incoming, newest } in &self.rows {
+            neighbours.write(out);
+            (*outgoing, *incoming, *newest).write(out);
+        }
+    }
+
+    /// Takes over what one with the same parameters had learned about items, of which there are so many. Sessions come
+    /// after.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about items which there are not. Nothing is taken over then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        let mut decay = self.decay;
+        decay.read(from)?;
+        let len = from.len("rows of items")?;
+        if len > items {
+            return Err(from.malformed("rows of items"));
+        }
+        let mut rows = Vec::with_capacity(len.min(64));
+        for _ in 0..len {
+            let neighbours = Row::read(from, self.params.neighbours, len)?;
+            let (outgoing, incoming) = (from.weight("a sum of weights")?, from.weight("a sum of weights")?);
+            rows.push(ItemRow { neighbours, outgoing, incoming, newest: from.read()? });
+        }
+        (self.decay, self.rows, self.recent) = (decay, rows, RecentItems::default());
+        Ok(())
+    }
+
+    /// Takes out the last session of a user.
+    pub(crate) fn take_user(&mut self, user: u32) -> Option<Box<Recent>> {
+        self.recent.take(user)
+    }
+
+    /// Puts in what was taken out or read, in place of what is there.
+    pub(crate) fn put_user(&mut self, user: u32, recent: Option<Box<Recent>>) {
+        self.recent.put(user, recent);
+    }
+
+    /// Writes what [`take_user`](CoVisitation::take_user) takes out.
+    pub(crate) fn write_user(&self, user: u32, out: &mut Vec<u8>) {
+        let recent = self.recent.get(user);
+        recent.is_some().write(out);
+        if let Some(recent) = recent {
+            recent.write(out);
+        }
+    }
+
+    /// Reads what was written of a user; where that was by one that `is_gone` it may be about any items, and is of no
+    /// use.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about items of which nothing was learned.
+    pub(crate) fn read_user(
+        &self,
+        from: &mut Bytes<'_>,
+        is_gone: bool,
+    ) -> Result<Option<Box<Recent>>, Malformed> {
+        let items = if is_gone { usize::MAX } else { self.rows.len() };
+        let recent = if bool::read(from)? { Some(Box::new(Recent::read(from, items)?)) } else { None };
+        Ok(recent.filter(|_| !is_gone))
+    }
+
+    /// About how many bytes leave memory with a user.
+    pub(crate) fn heap_bytes(&self, user: u32) -> usize {
+        self.recent.get(user).map_or(0, |_| size_of::<Recent>())
     }
 
     /// `C[from,to] += amount`
@@ -333,7 +404,7 @@ impl Recommender for CoVisitation {
     }
 
     fn forget(&mut self, user: u32) {
-        self.recent.forget(user);
+        self.recent.take(user);
     }
 
     fn bytes(&self) -> usize {

@@ -1,4 +1,4 @@
-use crate::model::{Duration, Instant};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::Error;
 use serde::Serialize;
 
@@ -52,6 +52,16 @@ impl ForwardDecay {
     /// Factor from a sum to its worth at `now`, from 0 to 1; a `now` before the landmark counts as the landmark.
     pub(super) fn worth(&self, now: Instant) -> f64 {
         libm::exp2(-self.exponent(now).max(0.0))
+    }
+
+    /// The half-life is a parameter, and not written.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        self.landmark.write(out);
+    }
+
+    pub(super) fn read(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        self.landmark = from.read()?;
+        Ok(())
     }
 
     fn exponent(&self, at: Instant) -> f64 {

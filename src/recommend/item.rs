@@ -1,3 +1,4 @@
+use crate::model::{Bytes, Malformed, Record};
 use crate::recommend::Error;
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -135,6 +136,25 @@ impl Items {
     pub fn bytes(&self) -> usize {
         let texts: usize = self.names.iter().map(|name| name.len()).sum();
         texts + self.names.capacity() * size_of::<Box<str>>() + self.numbers.allocation_size()
+    }
+}
+
+/// The names in order of number.
+impl Record for Items {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.names.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Items, Malformed> {
+        let mut items = Items::new();
+        for number in 0..from.len("items")? {
+            let name = from.text()?;
+            if items.intern(name).is_ok_and(|item| item.index() == number) {
+                continue;
+            }
+            return Err(from.malformed("the id of an item"));
+        }
+        Ok(items)
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::model::{Duration, Instant};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::board::{Board, Count};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::reason::text;
@@ -169,6 +169,49 @@ impl Popularity {
         places.get_mut(number)
     }
 
+    /// Writes what was learned; the parameters are not in it.
+    pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
+        self.decay.write(out);
+        self.everywhere.write(false, out);
+        self.places.len().write(out);
+        for Place { value, board, .. } in &self.places {
+            value.write(out);
+            board.write(true, out);
+        }
+    }
+
+    /// Takes over what one with the same parameters had learned about so many items that there are.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about items which there are not. Nothing is taken over then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        let mut read = Popularity {
+            params: self.params.clone(),
+            decay: self.decay,
+            everywhere: Board::default(),
+            places: Vec::new(),
+            values: HashTable::new(),
+            hasher: self.hasher.clone(),
+        };
+        read.decay.read(from)?;
+        read.everywhere = Board::read(false, items, from)?;
+        for number in 0..from.len("values of the context")? {
+            let value = from.text()?;
+            let board = Board::read(true, items, from)?;
+            let malformed = from.malformed("counts of a context");
+            match read.place_mut(value) {
+                Some(place) if place.board.len() == 0 => place.fill(board).ok_or(malformed)?,
+                _ => return Err(malformed),
+            }
+            // A value that is there already, and has no counts, makes no new place.
+            if read.places.len() != number + 1 {
+                return Err(malformed);
+            }
+        }
+        *self = read;
+        Ok(())
+    }
+
     fn rescale(&mut self, factor: f64) {
         self.everywhere.rescale(factor);
         for place in &mut self.places {
@@ -231,6 +274,22 @@ impl Place {
     fn find(&self, item: ItemId) -> Option<&Count> {
         let same = |&place: &u32| self.board.count(place as usize).is_some_and(|count| count.item == item);
         self.board.count(*self.index.find(item.spread(), same)? as usize)
+    }
+
+    /// Takes over a board, unless an item is in it twice.
+    fn fill(&mut self, board: Board) -> Option<()> {
+        let Place { board: own, index, .. } = self;
+        *own = board;
+        let item_at =
+            |&place: &u32| own.count(place as usize).expect("the index holds places of the board").item;
+        for place in 0..own.len() as u32 {
+            let item = item_at(&place);
+            if index.find(item.spread(), |place| item_at(place) == item).is_some() {
+                return None;
+            }
+            index.insert_unique(item.spread(), place, |place| item_at(place).spread());
+        }
+        Some(())
     }
 
     fn add(&mut self, item: ItemId, amount: f64, at: Instant) {

@@ -1,3 +1,4 @@
+use crate::model::record_choice;
 use crate::recommend::{ItemId, Items};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +26,19 @@ pub enum Action {
     Finished,
     /// Anything else.
     Chose,
+}
+
+record_choice! {
+    Action {
+        0 => Viewed,
+        1 => Liked,
+        2 => Saved,
+        3 => Added,
+        4 => Bought,
+        5 => Played,
+        6 => Finished,
+        7 => Chose,
+    }
 }
 
 impl fmt::Display for Action {

@@ -1,6 +1,7 @@
-use crate::model::{Duration, Instant};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::{Action, ItemId};
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 /// How many items of a session are kept.
 pub(super) const RECENT_MAX: usize = 10;
@@ -10,7 +11,7 @@ const PAGE_LEN: usize = 1_024;
 
 /// The last items of a user's last session, in 72 bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     items: [ItemId; RECENT_MAX],
     actions: [Action; RECENT_MAX],
     /// Where the next goes, below `RECENT_MAX`.
@@ -58,38 +59,76 @@ impl Recent {
     }
 }
 
-/// The recent items of all users, by their dense numbers.
+impl Recent {
+    /// Writes the items, oldest first.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        self.newest_at.write(out);
+        usize::from(self.len).write(out);
+        let items: SmallVec<[(ItemId, Action); RECENT_MAX]> = self.iter().collect();
+        items.iter().rev().for_each(|(item, action)| (item.number(), *action).write(out));
+    }
+
+    /// Reads what was written, with items below a number.
+    pub(super) fn read(from: &mut Bytes<'_>, items: usize) -> Result<Recent, Malformed> {
+        let newest_at = from.read()?;
+        let mut recent = Recent { newest_at, ..Recent::EMPTY };
+        for _ in 0..from.valid("a session", |len: &usize| (1..=RECENT_MAX).contains(len))? {
+            let number = from.valid("the number of an item", |number: &u32| (*number as usize) < items)?;
+            recent.push(ItemId::new(number), from.read()?, newest_at);
+        }
+        Ok(recent)
+    }
+}
+
+/// The recent items of users, by their dense numbers.
 ///
-/// In pages, so that growing never copies and one large number costs a page, not all users below it.
+/// In pages, so that growing never copies and one large number costs a page, not all users below it. A user who has
+/// none, or is not in memory, takes eight bytes of a page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecentItems {
-    pages: Vec<Option<Box<[Recent]>>>,
+    pages: Vec<Option<Box<[Option<Box<Recent>>]>>>,
 }
 
 impl RecentItems {
     pub(super) fn get(&self, user: u32) -> Option<&Recent> {
         let (page, place) = split(user);
-        self.pages.get(page)?.as_ref()?.get(place).filter(|recent| recent.len > 0)
+        self.pages.get(page)?.as_ref()?.get(place)?.as_deref()
     }
 
+    /// What is there of a user, to be added to.
     pub(super) fn get_mut(&mut self, user: u32) -> &mut Recent {
+        self.place(user).get_or_insert_with(|| Box::new(Recent::EMPTY))
+    }
+
+    fn place(&mut self, user: u32) -> &mut Option<Box<Recent>> {
         let (page, place) = split(user);
         if page >= self.pages.len() {
             self.pages.resize(page + 1, None);
         }
-        &mut self.pages[page].get_or_insert_with(|| vec![Recent::EMPTY; PAGE_LEN].into_boxed_slice())[place]
+        &mut self.pages[page].get_or_insert_with(|| vec![None; PAGE_LEN].into_boxed_slice())[place]
     }
 
-    pub(super) fn forget(&mut self, user: u32) {
+    /// Takes out what is there of a user.
+    pub(super) fn take(&mut self, user: u32) -> Option<Box<Recent>> {
         let (page, place) = split(user);
-        if let Some(Some(page)) = self.pages.get_mut(page) {
-            page[place] = Recent::EMPTY;
+        self.pages.get_mut(page)?.as_mut()?.get_mut(place)?.take()
+    }
+
+    /// Puts in what was taken out or read, in place of what is there.
+    pub(super) fn put(&mut self, user: u32, recent: Option<Box<Recent>>) {
+        match recent {
+            Some(recent) => *self.place(user) = Some(recent),
+            None => drop(self.take(user)),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
+        let users = self.pages.iter().flatten().flat_map(|page| page.iter()).flatten().count();
         let pages = self.pages.iter().flatten().count();
-        self.pages.capacity() * size_of::<Option<Box<[Recent]>>>() + pages * PAGE_LEN * size_of::<Recent>()
+        let of_page = PAGE_LEN * size_of::<Option<Box<Recent>>>();
+        self.pages.capacity() * size_of::<Option<Box<[Recent]>>>()
+            + pages * of_page
+            + users * size_of::<Recent>()
     }
 }
 
@@ -102,9 +141,10 @@ impl Serialize for RecentItems {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let users = self.pages.iter().enumerate().flat_map(|(number, page)| {
             let page = page.iter().flat_map(|page| page.iter()).enumerate();
-            page.filter(|(_, recent)| recent.len > 0).map(move |(place, recent)| {
+            page.filter_map(move |(place, recent)| {
+                let recent = recent.as_deref()?;
                 let items: Vec<(ItemId, Action)> = recent.iter().collect();
-                (number * PAGE_LEN + place, recent.newest_at, items)
+                Some((number * PAGE_LEN + place, recent.newest_at, items))
             })
         });
         serializer.collect_seq(users)
@@ -153,9 +193,9 @@ mod tests {
         assert_eq!(before, r#"[[3000,5,[[1,"bought"]]]]"#);
         for user in [7, u32::MAX] {
             recent.get_mut(user).push(ItemId::new(2), Action::Viewed, Instant::from_millis(9));
-            recent.forget(user);
+            recent.take(user);
         }
-        recent.forget(1_000);
+        recent.take(1_000);
         assert_eq!(serde_json::to_string(&recent).unwrap(), before);
         assert!(recent.get(7).is_none() && recent.get(3000).is_some());
     }

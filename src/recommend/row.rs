@@ -1,3 +1,4 @@
+use crate::model::{Bytes, Malformed, Record};
 use crate::recommend::ItemId;
 use serde::Serialize;
 
@@ -52,6 +53,31 @@ impl Row {
         }
         self.items.truncate(kept);
         self.weights.truncate(kept);
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        self.items.len().write(out);
+        for (item, weight) in self.iter() {
+            (item.number(), weight).write(out);
+        }
+    }
+
+    /// Reads a row of at most so many items, all of them below a number and there once.
+    pub(super) fn read(from: &mut Bytes<'_>, len_max: usize, items: usize) -> Result<Row, Malformed> {
+        let mut row = Row::default();
+        for _ in 0..from.valid("the length of a row", |len: &usize| *len <= len_max)? {
+            let number = from.valid("the number of an item", |number: &u32| (*number as usize) < items)?;
+            row.items.push(ItemId::new(number));
+            row.weights.push(from.valid("a weight", |weight: &f32| weight.is_finite() && *weight > 0.0)?);
+        }
+        let mut items = row.items.clone();
+        items.sort_unstable();
+        if items.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(from.malformed("a row of items"));
+        }
+        row.items.shrink_to_fit();
+        row.weights.shrink_to_fit();
+        Ok(row)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -41,7 +41,7 @@ pub(super) struct Part {
     pub(super) since: i64,
     pub(super) until: i64,
     /// Its latest event: the part that has been idle longest goes when there are too many.
-    latest: i64,
+    pub(super) latest: i64,
 }
 
 /// What a look at a user works with.
@@ -410,7 +410,7 @@ impl Memberships {
                 transition: Transition::Left,
             });
         }
-        self.keyed.into_iter().flat_map(|parts| *parts).for_each(|part| symbols.release(part.key));
+        self.release(symbols);
     }
 
     /// Everything, for a digest of the state: segment, key, beginning of the stay, next look.
@@ -468,7 +468,7 @@ impl Look<'_> {
 }
 
 /// Numbers before texts, each in their own order.
-fn key_order(a: Packed, b: Packed, symbols: &Symbols) -> Ordering {
+pub(super) fn key_order(a: Packed, b: Packed, symbols: &Symbols) -> Ordering {
     let (a, b) = (Val::unpack(a, symbols), Val::unpack(b, symbols));
     a.order(&b, symbols).unwrap_or_else(|| b.number().is_some().cmp(&a.number().is_some()))
 }

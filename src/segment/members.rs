@@ -11,8 +11,8 @@ use roaring::RoaringBitmap;
 pub(crate) struct Members(Vec<Set>);
 
 #[derive(Debug)]
-struct Set {
-    users: RoaringBitmap,
+pub(super) struct Set {
+    pub(super) users: RoaringBitmap,
     /// Whether it holds those who are not in the segment.
     is_of_others: bool,
 }
@@ -45,6 +45,14 @@ impl Members {
             let known = std::mem::take(&mut old[from].users);
             new.users = if old[from].is_of_others == new.is_of_others { known } else { &everybody - &known };
         }
+    }
+
+    pub(super) fn sets(&self) -> &[Set] {
+        &self.0
+    }
+
+    pub(super) fn sets_mut(&mut self) -> &mut [Set] {
+        &mut self.0
     }
 
     fn set(&self, segment: SegmentId) -> &Set {

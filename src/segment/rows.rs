@@ -100,6 +100,10 @@ impl Rows {
         (self.tags().get(*place) == Some(&tag.0)).then(|| self.at(*place))
     }
 
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<u32>()
+    }
+
     /// When all of it began.
     pub(crate) fn began(&self) -> Option<i64> {
         (self.tags().first() == Some(&Tag::BEGAN.0)).then(|| self.at(0))

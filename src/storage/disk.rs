@@ -61,6 +61,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn describe(&self, name: &str) -> String {
         name.to_owned()
     }
+
+    /// A number that is another one once the machine was started anew, and the same until then. Nothing where that
+    /// cannot be known.
+    ///
+    /// Bytes that were written and not synced may only be missing after such a start.
+    fn boot(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A file of a [`Disk`]. May be read and written from several threads at once.
@@ -103,6 +111,15 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// Whatever the system says.
     fn truncate(&self, len: u64) -> io::Result<()>;
+
+    /// Whether its name was taken from it, so that what is written to it is lost with the process. Costs a look at the
+    /// file, not at the folder.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn is_gone(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Keeps everybody else from writing to a [`Disk`] as long as it lives.

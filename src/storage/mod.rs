@@ -14,6 +14,37 @@
 
 mod disk;
 mod error;
+mod faulty;
+#[cfg(any(unix, windows))]
+mod folder;
+mod frame;
+mod head;
+mod heap;
+mod heap_buffer;
+#[cfg(test)]
+mod heap_test;
+mod journal;
+mod keys;
+#[cfg(test)]
+mod keys_test;
+mod memory;
+mod place;
+mod root;
+mod seal;
+#[cfg(test)]
+mod test_disk;
+mod vault;
 
 pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::{Error, ErrorKind};
+pub use faulty::{Fault, FaultyDisk};
+#[cfg(any(unix, windows))]
+pub use folder::FolderDisk;
+pub use memory::MemoryDisk;
+
+pub(crate) use heap::Heap;
+pub(crate) use journal::Journal;
+pub(crate) use keys::{Keyring, Slot};
+pub(crate) use place::{HeapFile, Place};
+pub(crate) use root::{load as load_root, save as save_root};
+pub(crate) use vault::Vault;

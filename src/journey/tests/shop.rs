@@ -239,7 +239,8 @@ impl Shop {
     }
 
     pub(super) fn lease(&mut self, limit: usize, until: Instant) -> Vec<Action> {
-        let actions = self.journeys.lease(limit, until, self.now, &self.store);
+        let (actions, expired) = self.journeys.lease(limit, until, self.now, &self.store);
+        expired.iter().for_each(|lost| self.journeys.give_back(lost));
         self.leased.retain(|known| actions.iter().all(|action| action.id != known.id));
         self.leased.extend(actions.iter().cloned());
         actions
@@ -371,7 +372,7 @@ impl Shop {
 
     /// The whole state, as bytes.
     pub(super) fn state(&self) -> String {
-        serde_json::to_string(&self.journeys.state(&self.store)).unwrap()
+        serde_json::to_string(&self.journeys.state(&self.store, self.now)).unwrap()
     }
 }
 

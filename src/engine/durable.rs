@@ -1,0 +1,527 @@
+//! The way of an input into a store: sealed, written, applied, answered, for many at a time.
+
+use crate::definitions::Definitions;
+use crate::engine::group::Group;
+use crate::engine::input::{Input, TimedInput, write_message};
+use crate::engine::residence::{bring, text_of};
+use crate::engine::{Acknowledgement, Error, Outcome, Partition};
+use crate::journey::Action;
+use crate::model::{Bytes, Instant, Malformed, Message, Record};
+use crate::profile::{IdKind, UserKey, Whose};
+use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Index pages that are captured while writers wait: some tenths of a millisecond.
+const PAGES_AT_ONCE: usize = 4;
+
+/// When an input counts as taken.
+///
+/// ```
+/// # fn open(definitions: bespoke::definitions::Definitions) -> Result<(), bespoke::engine::Error> {
+/// use bespoke::engine::{Durability, Engine};
+/// let engine = Engine::builder(definitions).store("data/").durability(Durability::Synced).open()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// At once. It is written within the next 256 KiB of inputs, with a checkpoint, or as the engine is dropped: what
+    /// was not is gone with the process.
+    Memory,
+    /// Once it is written to the journal: it survives the process, however that ends.
+    #[default]
+    Written,
+    /// Once the journal is on the disk: it survives the machine. Threads that wait share one sync.
+    Synced,
+}
+
+/// Sealed inputs that are kept in memory at most, at level [`Durability::Memory`].
+const HELD_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of inputs that are written at once.
+const GROUP_BYTES_MAX: usize = 1024 * 1024;
+
+/// An input, or work on a checkpoint.
+#[derive(Debug)]
+pub(super) enum Job<'a> {
+    /// Messages, each with the host's clock; answered in order.
+    Messages(Cow<'a, [Message]>, Instant),
+    Input(Box<TimedInput>),
+    Redefine(Box<Definitions>, Instant),
+    /// Goes on with the checkpoint that is being taken, or begins one.
+    Checkpoint(Step),
+}
+
+/// A step of a checkpoint, and whether it was the last of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Begin,
+    Capture,
+    End,
+}
+
+#[derive(Debug)]
+pub(super) enum Answer {
+    Messages(SmallVec<[Result<Outcome, Error>; 1]>),
+    Outcome(Result<Outcome, Error>),
+    Acknowledged(Acknowledgement),
+    Actions(Vec<Action>),
+    /// Whether nothing of that kind is left to do.
+    Step(Result<bool, Error>),
+}
+
+impl Job<'_> {
+    fn into_owned(self) -> Job<'static> {
+        match self {
+            Job::Messages(messages, now) => Job::Messages(Cow::Owned(messages.into_owned()), now),
+            Job::Input(input) => Job::Input(input),
+            Job::Redefine(definitions, now) => Job::Redefine(definitions, now),
+            Job::Checkpoint(step) => Job::Checkpoint(step),
+        }
+    }
+}
+
+/// What the threads of an engine share beside its partition: the journal, and whose turn it is to write.
+#[derive(Debug)]
+pub(super) struct Durable {
+    jobs: Group<Job<'static>, Answer>,
+    /// Locked by whoever leads.
+    writer: Mutex<Writer>,
+}
+
+/// What leads to the disk.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// Keeps other engines out.
+    pub(super) _lock: Box<dyn DiskLock>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) journal: Journal,
+    pub(super) heap: Arc<Heap>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) durability: Durability,
+    /// Bytes of inputs after which a checkpoint begins by itself.
+    pub(super) checkpoint_bytes: u64,
+    pub(super) sealing: Sealing,
+    /// Bytes of inputs since the last checkpoint began.
+    pub(super) written_bytes: u64,
+}
+
+/// A group of sealed inputs that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Sealing {
+    payload: Vec<u8>,
+    count: u32,
+    /// Keys of users whom the group itself brings.
+    fresh: HashMap<(IdKind, Box<str>), Slot, ahash::RandomState>,
+    /// How much of it is applied already, and only held back.
+    held: (usize, u32),
+    plain: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+/// One input of a group, by reference.
+#[derive(Clone, Copy)]
+enum Unit<'a> {
+    Message(&'a Message, Instant),
+    Input(&'a TimedInput),
+    Redefine(&'a Definitions, Instant),
+}
+
+/// An input that was written, and is to be applied.
+struct Written<'a> {
+    unit: Unit<'a>,
+    slot: Slot,
+    /// Job, and message of it.
+    of: (usize, usize),
+}
+
+impl Durable {
+    pub(super) fn new(writer: Writer) -> Durable {
+        Durable { jobs: Group::default(), writer: Mutex::new(writer) }
+    }
+
+    /// Has a job done.
+    pub(super) fn submit(&self, partition: &RwLock<Partition>, job: Job<'_>) -> Answer {
+        let alone = |job: Job<'_>| {
+            let mut answers = self.writer.lock().work(partition, std::slice::from_ref(&job));
+            answers.pop().expect("every job has an answer")
+        };
+        self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
+    }
+
+    /// Writes what is held back.
+    pub(super) fn flush(&self) -> Result<(), storage::Error> {
+        self.writer.lock().flush()
+    }
+
+    /// Takes a checkpoint step by step, so that others write between the steps.
+    pub(super) fn checkpoint(&self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        let step = |step| match self.submit(partition, Job::Checkpoint(step)) {
+            Answer::Step(done) => done,
+            _ => unreachable!("a step is answered as one"),
+        };
+        // One that was begun before may lack what came since.
+        loop {
+            let is_begun = step(Step::Begin)?;
+            while !step(Step::Capture)? {}
+            step(Step::End)?;
+            if is_begun {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Does jobs in order, in groups as large as can be.
+    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[Job<'_>]) -> Vec<Answer> {
+        let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
+        let mut group: SmallVec<[Written<'_>; 1]> = SmallVec::new();
+        for (number, job) in jobs.iter().enumerate() {
+            let mut add = |unit, place, answers: &mut Vec<Answer>| {
+                let written = Written { unit, slot: Slot::STORE, of: (number, place) };
+                self.add(partition, written, &mut group, answers);
+            };
+            match job {
+                Job::Messages(messages, now) => {
+                    answers.push(Answer::Messages(SmallVec::with_capacity(messages.len())));
+                    for (place, message) in messages.iter().enumerate() {
+                        add(Unit::Message(message, *now), place, &mut answers);
+                    }
+                }
+                Job::Input(input) => {
+                    answers.push(Answer::Outcome(Ok(Outcome::default())));
+                    add(Unit::Input(input), 0, &mut answers);
+                }
+                Job::Redefine(definitions, now) => {
+                    answers.push(Answer::Outcome(Ok(Outcome::default())));
+                    add(Unit::Redefine(definitions, *now), 0, &mut answers);
+                }
+                Job::Checkpoint(step) => {
+                    self.commit(partition, &mut group, &mut answers);
+                    answers.push(Answer::Step(self.step(partition, *step)));
+                }
+            }
+        }
+        self.commit(partition, &mut group, &mut answers);
+        answers
+    }
+
+    /// Takes an input into the group, or refuses it. The group is written and applied first where the input has to see
+    /// what that did.
+    fn add<'a>(
+        &mut self,
+        partition: &RwLock<Partition>,
+        mut written: Written<'a>,
+        group: &mut SmallVec<[Written<'a>; 1]>,
+        answers: &mut [Answer],
+    ) {
+        let is_alone = matches!(written.unit, Unit::Redefine(..)) || written.unit.joins(&partition.read());
+        if is_alone || self.sealing.payload.len() >= GROUP_BYTES_MAX {
+            self.commit(partition, group, answers);
+        }
+        match self.prepare(partition, written.unit) {
+            Ok(slot) => {
+                written.slot = slot;
+                group.push(written);
+            }
+            Err(error) => answer(answers, written.of, Err(error)),
+        }
+        if is_alone {
+            self.commit(partition, group, answers);
+        }
+    }
+
+    /// Checks an input, sees to it that whom it is about is in memory, and seals it into the group. Gives the key under
+    /// which it is sealed.
+    fn prepare(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<Slot, Error> {
+        let held = loop {
+            let held = partition.read();
+            if let Some(error) = held.failure() {
+                return Err(error.clone().into());
+            }
+            let away: SmallVec<[UserKey; 3]> =
+                unit.users(&held).into_iter().filter(|user| held.away(*user).is_some()).collect();
+            if away.is_empty() {
+                break held;
+            }
+            drop(held);
+            for user in away {
+                bring(partition, user)?;
+            }
+        };
+        let slot = match unit.check(&held)? {
+            Whose::Nobody => Slot::STORE,
+            Whose::Known(user) => match held.slot(user) {
+                // Whoever came out of a split with others has no key yet.
+                Slot::STORE => self.fresh_slot(unit)?,
+                slot => slot,
+            },
+            Whose::New => self.fresh_slot(unit)?,
+        };
+        drop(held);
+        let Sealing { plain, sealed, payload, count, .. } = &mut self.sealing;
+        plain.clear();
+        match unit {
+            Unit::Message(message, now) => write_message(message, now, plain),
+            Unit::Input(input) => input.write(plain),
+            Unit::Redefine(definitions, now) => {
+                let (file, text) = text_of(definitions);
+                TimedInput { now, input: Input::Redefine { file, text } }.write(plain);
+            }
+        }
+        sealed.clear();
+        let number = self.journal.next() + u64::from(*count);
+        self.vault.seal(slot, &context(number), plain, sealed)?;
+        slot.write(payload);
+        sealed.len().write(payload);
+        payload.extend_from_slice(sealed);
+        *count += 1;
+        Ok(slot)
+    }
+
+    /// The key of a user whom nobody has seen before this group.
+    fn fresh_slot(&mut self, unit: Unit<'_>) -> Result<Slot, storage::Error> {
+        let Unit::Message(message, _) = unit else { return Ok(Slot::STORE) };
+        let id = match (&message.ids.user, &message.ids.anonymous) {
+            (Some(user), _) => (IdKind::User, user.clone()),
+            (None, device) => (IdKind::Anonymous, device.clone().unwrap_or_default()),
+        };
+        match self.sealing.fresh.entry(id) {
+            Entry::Occupied(known) => Ok(*known.get()),
+            Entry::Vacant(new) => Ok(*new.insert(self.vault.fresh()?)),
+        }
+    }
+
+    /// Writes the group, applies it, and answers. Where it cannot be written nothing of it is applied.
+    fn commit(
+        &mut self,
+        partition: &RwLock<Partition>,
+        group: &mut SmallVec<[Written<'_>; 1]>,
+        answers: &mut [Answer],
+    ) {
+        if group.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write() {
+            group.drain(..).for_each(|written| answer(answers, written.of, Err(error.clone().into())));
+            return;
+        }
+        let mut held = partition.write();
+        for written in group.iter() {
+            written.unit.apply(&mut held, written.slot, written.of, answers);
+        }
+        if let Some(error) = held.failure().cloned() {
+            group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
+        }
+        held.trim();
+        let erases = held.erases();
+        drop(held);
+        let kept = if erases { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
+        if let (true, Err(error)) = (erases, kept) {
+            // It is forgotten in memory and the journal says so; the key goes with the next checkpoint.
+            group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
+        }
+        group.clear();
+    }
+
+    /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
+    fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        if partition.read().is_taking_checkpoint() {
+            let mut held = partition.write();
+            if held.capture_share() {
+                drop(held);
+                self.end(partition)?;
+            }
+        } else if self.written_bytes >= self.checkpoint_bytes {
+            self.begin(partition)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a whole checkpoint: what was erased is gone for good when it is there.
+    fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        // One that is being taken began before.
+        if partition.read().is_taking_checkpoint() {
+            partition.write().capture_some(usize::MAX);
+            self.end(partition)?;
+        }
+        self.begin(partition)?;
+        partition.write().capture_some(usize::MAX);
+        self.end(partition)
+    }
+
+    fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
+        let is_on = partition.read().is_taking_checkpoint();
+        match step {
+            Step::Begin if is_on => Ok(false),
+            Step::Begin => self.begin(partition).map(|()| true),
+            Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
+            Step::End if is_on => self.end(partition).map(|()| true),
+            Step::End => Ok(true),
+        }
+    }
+
+    fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        self.flush()?;
+        self.journal.roll()?;
+        self.written_bytes = 0;
+        Ok(partition.write().begin_checkpoint(self.journal.next())?)
+    }
+
+    /// Makes what was captured the state to begin from. The heap first, then the root that names what is in it, then what
+    /// it names no more.
+    fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        let ended = (|| {
+            // The root says how much of the heap is sure to be there.
+            self.heap.sync()?;
+            let root = partition.write().root()?;
+            self.vault.save()?;
+            self.vault.sync()?;
+            let mut bytes = Vec::new();
+            root.write(&mut bytes);
+            save_root(&*self.disk, &bytes)?;
+            Ok(root)
+        })();
+        match ended {
+            Ok(root) => {
+                partition.write().end_checkpoint(&root.erased);
+                self.vault.erase(&root.erased)?;
+                self.journal.drop_before(root.next_input)?;
+                for file in root.unnamed(&self.heap) {
+                    self.heap.remove(file)?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                partition.write().give_up_checkpoint();
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes what was sealed, as the level asks.
+    fn write(&mut self) -> Result<(), storage::Error> {
+        let Sealing { payload, count, held, fresh, .. } = &mut self.sealing;
+        fresh.clear();
+        if self.durability == Durability::Memory && payload.len() < HELD_BYTES_MAX {
+            *held = (payload.len(), *count);
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Writes what was sealed. Where that fails, what is applied already is held back for the next time, and the rest is
+    /// as if it had never come.
+    pub(super) fn flush(&mut self) -> Result<(), storage::Error> {
+        if self.sealing.count == 0 {
+            return Ok(());
+        }
+        let is_synced = self.durability == Durability::Synced;
+        let Sealing { payload, count, held, .. } = &mut self.sealing;
+        let written = (|| {
+            // A key is there before anything that is sealed with it.
+            self.vault.save()?;
+            if is_synced {
+                self.vault.sync()?;
+            }
+            match is_synced {
+                true => self.journal.append_synced(*count, payload),
+                false => self.journal.append(*count, payload),
+            }
+        })();
+        if written.is_ok() {
+            self.written_bytes += payload.len() as u64;
+            *held = (0, 0);
+        }
+        payload.truncate(held.0);
+        *count = held.1;
+        written.map(drop)
+    }
+}
+
+impl Unit<'_> {
+    /// Whether it may change to whom ids belong, so that what follows has to see what it did.
+    fn joins(self, partition: &Partition) -> bool {
+        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
+    }
+
+    /// Whether it may be applied, and whom it is about.
+    fn check(self, partition: &Partition) -> Result<Whose, Error> {
+        match self {
+            Unit::Message(message, now) => {
+                partition.check(message, now)?;
+                Ok(partition.whose(message, now))
+            }
+            Unit::Input(input) => partition.check_input(input),
+            Unit::Redefine(..) => Ok(Whose::Nobody),
+        }
+    }
+
+    /// Everybody who has to be in memory for it, as far as can be told before.
+    fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
+        match self {
+            Unit::Message(message, _) => partition.store.named(message),
+            Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
+            Unit::Redefine(..) => SmallVec::new(),
+        }
+    }
+
+    fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
+        match self {
+            Unit::Message(message, now) => answer(answers, of, Ok(partition.take(message, now, slot))),
+            Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
+            Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
+        }
+    }
+}
+
+/// Puts an answer where it belongs; a later one takes the place of one that is there.
+fn answer(answers: &mut [Answer], (job, place): (usize, usize), outcome: Result<Outcome, Error>) {
+    match &mut answers[job] {
+        Answer::Messages(outcomes) if outcomes.len() > place => outcomes[place] = outcome,
+        Answer::Messages(outcomes) => outcomes.push(outcome),
+        other => *other = Answer::Outcome(outcome),
+    }
+}
+
+/// What the record of an input is sealed for: its number, so that none passes for another.
+fn context(number: u64) -> [u8; 13] {
+    let mut context = [0; 13];
+    context[..5].copy_from_slice(b"input");
+    context[5..].copy_from_slice(&number.to_le_bytes());
+    context
+}
+
+/// Reads the records of a group: of each input its key, and what was sealed under it.
+pub(super) fn read_group(payload: &[u8]) -> impl Iterator<Item = Result<(Slot, &[u8]), Malformed>> {
+    let mut from = Bytes::new(payload);
+    std::iter::from_fn(move || {
+        (from.left() > 0).then(|| {
+            let slot = from.read()?;
+            let len = from.len("an input")?;
+            Ok((slot, from.take(len, "an input")?))
+        })
+    })
+}
+
+/// Opens an input of a group; nothing where its user was erased.
+pub(super) fn open_input(
+    vault: &Vault,
+    number: u64,
+    slot: Slot,
+    sealed: &[u8],
+) -> Result<Option<TimedInput>, storage::Error> {
+    let mut plain = Vec::new();
+    if !vault.open(slot, &context(number), sealed, &mut plain)? {
+        return Ok(None);
+    }
+    let mut from = Bytes::new(&plain);
+    let input = from.read().and_then(|input| from.end().map(|()| input));
+    input.map(Some).map_err(|error| vault.malformed(number, &error))
+}

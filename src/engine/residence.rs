@@ -1,0 +1,419 @@
+//! Who is in memory: users come back before anybody looks at them, and go when there are too many.
+
+use crate::definitions::Definitions;
+use crate::engine::Partition;
+use crate::engine::capture::Capture;
+use crate::model::{Body, Bytes, Malformed, Message, Pages};
+use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
+use crate::segment::Memberships;
+use crate::storage::{self, Heap, Place, Slot, Vault};
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+use std::sync::Arc;
+
+/// Users in an index page of a checkpoint: what is captured at once before one of them changes.
+pub(super) const PAGE_USERS: u32 = 64;
+
+/// What sealed records of users are sealed for, so that none passes for one of another kind.
+pub(super) const USER: &[u8] = b"user";
+
+/// Where the users of a partition are who are not in memory, and what the next checkpoint has to write.
+///
+/// Invariants: 1. whoever is away has a record at its place, and that is its state. 2. whoever is here and not `changed`
+/// has one too. 3. `bytes` is the sum of all sizes.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) heap: Arc<Heap>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) rows: Pages<Row>,
+    /// Keys of profiles that were absorbed: what is written about those is about the user.
+    pub(super) more_slots: HashMap<UserKey, Vec<Slot>, ahash::RandomState>,
+    /// The definitions that hold, and the file that they came from.
+    pub(super) definitions: (Option<Box<str>>, Box<str>),
+    /// Keys of users who were erased; they go with the next checkpoint.
+    pub(super) erased: Vec<Slot>,
+    /// Bytes of those who are in memory, and how many there may be.
+    bytes: usize,
+    limit: usize,
+    /// Who is asked next whether it was used since it was asked last.
+    hand: u32,
+    pub(super) capture: Capture,
+    /// Why a user could not come back. What was done since then counts for nothing.
+    failed: Option<storage::Error>,
+    plain: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+/// What is known of a user wherever it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Its latest record.
+    pub(super) place: Place,
+    /// What is written about it is sealed under this key.
+    pub(super) slot: Slot,
+    /// Bytes that it takes in memory; 0 while it is away.
+    size: u32,
+    /// Whether its state is another one than its record.
+    pub(super) changed: bool,
+    /// Whether anybody looked since the hand passed by.
+    used: bool,
+}
+
+impl Row {
+    /// That of a user who is away.
+    pub(super) fn away(place: Place, slot: Slot) -> Row {
+        Row { place, slot, ..Row::default() }
+    }
+}
+
+impl Default for Row {
+    fn default() -> Row {
+        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, used: false }
+    }
+}
+
+impl Shelf {
+    pub(super) fn new(heap: Arc<Heap>, vault: Arc<Vault>, definitions: &Definitions, limit: usize) -> Shelf {
+        Shelf {
+            heap,
+            vault,
+            rows: Pages::default(),
+            more_slots: HashMap::default(),
+            definitions: text_of(definitions),
+            erased: Vec::new(),
+            bytes: 0,
+            limit,
+            hand: 0,
+            capture: Capture::default(),
+            failed: None,
+            plain: Vec::new(),
+            sealed: Vec::new(),
+        }
+    }
+
+    pub(super) fn row(&mut self, user: UserKey) -> &mut Row {
+        while self.rows.len() <= user.0 as usize {
+            self.rows.push(Row::default());
+        }
+        &mut self.rows[user.0 as usize]
+    }
+
+    /// Notes that something about a user was sealed under a key.
+    pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
+        let row = self.row(user);
+        if row.slot == Slot::STORE {
+            row.slot = slot;
+        } else if row.slot != slot && slot != Slot::STORE {
+            let more = self.more_slots.entry(user).or_default();
+            if !more.contains(&slot) {
+                more.push(slot);
+            }
+        }
+    }
+
+    /// A user is no more: its number may be another's from now on. What was sealed about it goes with the next
+    /// checkpoint, or belongs to the user who took it over.
+    pub(super) fn drop_user(&mut self, user: UserKey, heir: Option<UserKey>) {
+        let slots: Vec<Slot> = self.slots(user).collect();
+        match heir {
+            Some(heir) => slots.into_iter().for_each(|slot| self.note_slot(heir, slot)),
+            None => self.erased.extend(slots),
+        }
+        self.more_slots.remove(&user);
+        let row = std::mem::take(self.row(user));
+        self.bytes -= row.size as usize;
+        self.capture.give_up(user, row.place);
+    }
+
+    /// Everything under which records about a user are sealed.
+    pub(super) fn slots(&self, user: UserKey) -> impl Iterator<Item = Slot> + '_ {
+        let own = (self.rows.len() > user.0 as usize).then(|| self.rows[user.0 as usize].slot);
+        let more = self.more_slots.get(&user).into_iter().flatten().copied();
+        own.into_iter().filter(|slot| *slot != Slot::STORE).chain(more)
+    }
+
+    /// Writes a record for a user into the heap, and gives up the one before.
+    fn put(&mut self, user: UserKey, plain: &[u8]) -> Result<(), storage::Error> {
+        let slot = self.row(user).slot;
+        self.sealed.clear();
+        self.vault.seal(slot, USER, plain, &mut self.sealed)?;
+        let place = self.heap.put(&self.sealed)?;
+        let row = self.row(user);
+        row.changed = false;
+        let before = std::mem::replace(&mut row.place, place);
+        self.capture.give_up(user, before);
+        Ok(())
+    }
+}
+
+impl Partition {
+    /// Says that a user is about to change. It is in memory afterwards, and a checkpoint that is being taken has what it
+    /// was before.
+    #[inline]
+    pub(super) fn touch(&mut self, user: UserKey) {
+        if self.shelf.is_some() {
+            self.bring(user);
+            self.capture_before(user);
+            if let Some(shelf) = &mut self.shelf {
+                shelf.row(user).changed = true;
+                shelf.capture.note(user);
+            }
+        }
+    }
+
+    /// Touches everybody whom a message may change, and whom the number will belong to of anybody it makes.
+    pub(super) fn touch_named(&mut self, message: &Message) {
+        if self.shelf.is_some() {
+            self.store.named(message).into_iter().for_each(|user| self.touch(user));
+            let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
+            next.into_iter().for_each(|user| self.capture_before(user));
+        }
+    }
+
+    /// A user is no more; another one may have taken over what was known of it.
+    pub(super) fn drop_from_shelf(&mut self, user: UserKey, heir: Option<UserKey>) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.drop_user(user, heir);
+        }
+    }
+
+    /// Sees to it that a user is in memory.
+    pub(super) fn bring(&mut self, user: UserKey) {
+        let Some(shelf) = &mut self.shelf else { return };
+        shelf.row(user).used = true;
+        if self.store.profiles.is_here(user) {
+            return;
+        }
+        if let Err(error) = self.load(user) {
+            // Nothing that follows counts: the engine refuses everything from here on.
+            self.store.bring_back_empty(user);
+            if let Some(shelf) = &mut self.shelf {
+                shelf.failed.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Why the state in memory counts for nothing, if so.
+    pub(super) fn failure(&self) -> Option<&storage::Error> {
+        self.shelf.as_ref()?.failed.as_ref()
+    }
+
+    /// Reads a user's record, and puts what it says where it belongs. After an error the user is away as before.
+    pub(super) fn load(&mut self, user: UserKey) -> Result<(), storage::Error> {
+        match self.away(user) {
+            Some(away) => self.install(&away, &away.read()?),
+            None => Ok(()),
+        }
+    }
+
+    fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
+        let mut from = Bytes::new(plain);
+        let from = &mut from;
+        let store = &mut self.store;
+        let shape = Shape { keep: &store.keep, rules: &store.rules };
+        let mut values = PackedReader::new(&mut store.symbols);
+        let profile = Profile::read(from, shape, &mut values)?;
+        let memberships = Memberships::read(from, &self.compiled.plan, &mut values)?;
+        values.keep();
+        let beside = match self.read_beside(from).and_then(|beside| from.end().map(|()| beside)) {
+            Ok(beside) => beside,
+            Err(error) => {
+                profile.release(&mut self.store.symbols);
+                memberships.release(&mut self.store.symbols);
+                return Err(error);
+            }
+        };
+        self.store.bring_back(user, profile);
+        self.users[user.0 as usize].memberships = memberships;
+        self.put_beside(user, beside);
+        Ok(())
+    }
+
+    /// All of a user that leaves memory with it.
+    pub(super) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
+        let store = &self.store;
+        let shape = Shape { keep: &store.keep, rules: &store.rules };
+        let mut values = PackedWriter::new(&store.symbols);
+        store.get(user).write(shape, &mut values, out);
+        self.users[user.0 as usize].memberships.write(&mut values, out);
+        self.write_beside(user, out);
+    }
+
+    /// Writes the record of a user who is in memory, where its state is another one.
+    pub(super) fn save(&mut self, user: UserKey) -> Result<(), storage::Error> {
+        let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        if !shelf.row(user).changed {
+            return Ok(());
+        }
+        let mut plain = std::mem::take(&mut shelf.plain);
+        plain.clear();
+        self.write_user(user, &mut plain);
+        let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        let saved = shelf.put(user, &plain);
+        shelf.plain = plain;
+        saved
+    }
+
+    /// Sends a user away. After an error it is in memory as before.
+    fn send_away(&mut self, user: UserKey) -> Result<(), storage::Error> {
+        self.save(user)?;
+        self.store.send_away(user);
+        let row = &mut self.users[user.0 as usize];
+        let deadline = row.deadline();
+        let memberships = std::mem::take(&mut row.memberships);
+        memberships.release(&mut self.store.symbols);
+        // The wheel asks for the deadline of those who are away too.
+        row.journey_due = deadline;
+        self.take_beside(user);
+        if let Some(shelf) = &mut self.shelf {
+            let size = std::mem::take(&mut shelf.row(user).size);
+            shelf.bytes -= size as usize;
+        }
+        Ok(())
+    }
+
+    /// Notes what a user takes in memory now.
+    pub(super) fn weigh(&mut self, user: UserKey) {
+        if self.shelf.is_none() {
+            return;
+        }
+        let size = self.store.get(user).heap_bytes()
+            + size_of::<Profile>()
+            + self.users[user.0 as usize].memberships.heap_bytes()
+            + self.beside_bytes(user);
+        let Some(shelf) = &mut self.shelf else { return };
+        let row = shelf.row(user);
+        let before = std::mem::replace(&mut row.size, u32::try_from(size).unwrap_or(u32::MAX));
+        shelf.bytes = shelf.bytes + row_size(size) - before as usize;
+    }
+
+    /// Sends those away who were not used for longest, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
+    pub(super) fn trim(&mut self) {
+        let mut asked = 0;
+        while let Some(shelf) = &mut self.shelf {
+            // Twice round: once to forget that they were used.
+            if shelf.bytes <= shelf.limit || asked > 2 * shelf.rows.len() || shelf.failed.is_some() {
+                return;
+            }
+            asked += 1;
+            let user = UserKey(shelf.hand);
+            shelf.hand = if shelf.hand as usize + 1 < shelf.rows.len() { shelf.hand + 1 } else { 0 };
+            let row = shelf.row(user);
+            if std::mem::take(&mut row.used) || row.size == 0 {
+                continue;
+            }
+            self.capture_before(user);
+            if self.send_away(user).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The key that records of a user are sealed under.
+    pub(super) fn slot(&self, user: UserKey) -> Slot {
+        let rows = self.shelf.as_ref().map(|shelf| &shelf.rows);
+        let row = rows.filter(|rows| rows.len() > user.0 as usize).map(|rows| rows[user.0 as usize].slot);
+        row.unwrap_or(Slot::STORE)
+    }
+
+    /// Whether records of a user are sealed under a key. O(users).
+    pub(super) fn uses(&self, slot: Slot) -> bool {
+        self.store
+            .keys()
+            .any(|user| self.shelf.as_ref().is_some_and(|shelf| shelf.slots(user).any(|own| own == slot)))
+    }
+
+    /// Whether users were erased whose keys are still there.
+    pub(super) fn erases(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
+    }
+
+    /// What has to be read for a user who is away.
+    pub(super) fn away(&self, user: UserKey) -> Option<Away> {
+        let shelf = self.shelf.as_ref()?;
+        if self.store.profiles.is_here(user) || !self.store.profiles.is_there(user) {
+            return None;
+        }
+        let Row { place, slot, .. } = shelf.rows[user.0 as usize];
+        Some(Away { user, place, slot, heap: shelf.heap.clone(), vault: shelf.vault.clone() })
+    }
+
+    /// Brings a user back whose record was read, unless it has come back or changed meanwhile.
+    fn install(&mut self, away: &Away, plain: &[u8]) -> Result<(), storage::Error> {
+        if self.away(away.user).is_none_or(|now| now.place != away.place) {
+            return Ok(());
+        }
+        self.read_user(away.user, plain)
+            .map_err(|error| away.heap.corrupt(away.place, &error.to_string()))?;
+        if let Some(shelf) = &mut self.shelf {
+            shelf.row(away.user).used = true;
+        }
+        self.weigh(away.user);
+        Ok(())
+    }
+
+    /// Brings everybody back, to be looked at.
+    pub(super) fn bring_everybody(&mut self) -> Result<(), storage::Error> {
+        self.store.keys().collect::<Vec<_>>().into_iter().try_for_each(|user| self.load(user))
+    }
+
+    /// Brings everybody back: something is to change for all of them. Memory for all of them is needed then.
+    pub(super) fn bring_all(&mut self) {
+        if self.shelf.is_some() {
+            for user in self.store.keys().collect::<Vec<_>>() {
+                self.touch(user);
+            }
+        }
+    }
+}
+
+/// A user who is away, and how to read what it is.
+#[derive(Debug)]
+pub(super) struct Away {
+    user: UserKey,
+    place: Place,
+    slot: Slot,
+    heap: Arc<Heap>,
+    vault: Arc<Vault>,
+}
+
+impl Away {
+    fn read(&self) -> Result<Vec<u8>, storage::Error> {
+        let (mut sealed, mut plain) = (Vec::new(), Vec::new());
+        self.heap.get(self.place, &mut sealed)?;
+        match self.vault.open(self.slot, USER, &sealed, &mut plain)? {
+            true => Ok(plain),
+            false => Err(self.heap.corrupt(self.place, "the key that it is sealed under was erased")),
+        }
+    }
+}
+
+/// Brings a user back, and reads the disk while nothing is locked.
+pub(super) fn bring(partition: &RwLock<Partition>, user: UserKey) -> Result<(), storage::Error> {
+    loop {
+        let Some(away) = partition.read().away(user) else { return Ok(()) };
+        match away.read() {
+            Ok(plain) => partition.write().install(&away, &plain)?,
+            // Its file may have gone because it was moved to another one.
+            Err(_) if partition.read().away(user).is_some_and(|now| now.place != away.place) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The text of definitions, and the file that it came from.
+pub(super) fn text_of(definitions: &Definitions) -> (Option<Box<str>>, Box<str>) {
+    (definitions.file().map(Into::into), definitions.text().into())
+}
+
+/// Most profiles that a message makes.
+fn makes_max(message: &Message) -> usize {
+    match &message.body {
+        Body::Split { ids } => ids.len(),
+        _ => 1,
+    }
+}
+
+fn row_size(size: usize) -> usize {
+    u32::try_from(size).unwrap_or(u32::MAX) as usize
+}

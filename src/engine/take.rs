@@ -1,0 +1,84 @@
+//! Inputs as values: what the journal holds, checked before they are written, and applied after.
+
+use crate::definitions::Definitions;
+use crate::engine::durable::Answer;
+use crate::engine::input::{Input, TimedInput};
+use crate::engine::{Error, Partition};
+use crate::model::{Instant, Message};
+use crate::profile::{UserKey, Whose};
+use crate::storage::Slot;
+
+impl Partition {
+    /// Whether an input may be applied, and whom it is about; changes nothing.
+    pub(super) fn check_input(&self, input: &TimedInput) -> Result<Whose, Error> {
+        match &input.input {
+            Input::Message(message) => {
+                self.check(message, input.now)?;
+                Ok(self.whose(message, input.now))
+            }
+            Input::Feedback { user, placement, variant, .. } => {
+                self.check_feedback(placement, variant)?;
+                self.known(user).map(Whose::Known)
+            }
+            Input::Prediction { user, name, value } => {
+                self.check_prediction(name, *value)?;
+                self.known(user).map(Whose::Known)
+            }
+            Input::World { name, value } => {
+                self.check_fact(name, value)?;
+                Ok(Whose::Nobody)
+            }
+            Input::Advance | Input::Outbox { .. } | Input::Acknowledge { .. } | Input::Redefine { .. } => {
+                Ok(Whose::Nobody)
+            }
+        }
+    }
+
+    /// Whom a message is about. Everybody whom it names has to be in memory.
+    pub(super) fn whose(&self, message: &Message, now: Instant) -> Whose {
+        let now = now.max(self.clock);
+        self.store.whose(message, message.timestamp.map_or(now, |at| at.min(now)), now)
+    }
+
+    /// Whom an input that is no message looks at.
+    pub(super) fn user_of(&self, input: &Input) -> Option<UserKey> {
+        match input {
+            Input::Feedback { user, .. } | Input::Prediction { user, .. } => self.store.find(user),
+            Input::Acknowledge { action, .. } => self.journeys.owner(action),
+            _ => None,
+        }
+    }
+
+    /// Applies an input that was checked, with the key that it was sealed under.
+    pub(super) fn take_input(&mut self, input: &TimedInput, slot: Slot) -> Answer {
+        let now = input.now;
+        match &input.input {
+            Input::Message(message) => Answer::Outcome(Ok(self.take(message, now, slot))),
+            Input::Advance => Answer::Outcome(Ok(self.advance(now))),
+            Input::Outbox { limit, lease } => Answer::Actions(self.outbox(*limit, *lease, now)),
+            Input::Acknowledge { action, delivery } => {
+                Answer::Acknowledged(self.acknowledge(action, *delivery, now))
+            }
+            Input::Feedback { user, placement, variant, feedback } => {
+                Answer::Outcome(self.feedback(user, placement, variant, *feedback, now))
+            }
+            Input::Prediction { user, name, value } => {
+                Answer::Outcome(self.set_prediction(user, name, *value, now))
+            }
+            Input::World { name, value } => Answer::Outcome(self.set_world(name, value.clone(), now)),
+            Input::Redefine { file, text } => Answer::Outcome(match parse(file.as_deref(), text) {
+                Ok(definitions) => Ok(self.redefine(&definitions, now)),
+                Err(error) => Err(error),
+            }),
+        }
+    }
+}
+
+/// Reads definitions that were read once before.
+pub(super) fn parse(file: Option<&str>, text: &str) -> Result<Definitions, Error> {
+    let read = match file {
+        Some(file) => Definitions::from_toml_named(file, text),
+        None => Definitions::from_toml(text),
+    };
+    read.map_err(Error::Definitions)
+}

@@ -1,0 +1,146 @@
+//! The outbox as bytes: each action apart, because a store seals it under the key of its user, and what is about no
+//! user together.
+
+use crate::journey::Action;
+use crate::journey::compile::{GONE, JourneyPlan};
+use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting};
+use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::profile::UserKey;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+impl Outbox {
+    /// What is about no user: counters, and when which ids were answered.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        (self.arrivals, self.repeated, self.unknown).write(out);
+        self.answered.len().write(out);
+        self.answered.iter().for_each(|answer| answer.write(out));
+    }
+
+    /// An outbox without actions yet.
+    pub(super) fn read(from: &mut Bytes<'_>) -> Result<Outbox, Malformed> {
+        let arrivals = from.counter("the number of actions")?;
+        let repeated = from.counter("a count of answers")?;
+        let unknown = from.counter("a count of answers")?;
+        let is_in_order = |answered: &Vec<(Instant, u128)>| answered.is_sorted_by_key(|(at, _)| *at);
+        let answered = VecDeque::from(from.valid("answers", is_in_order)?);
+        Ok(Outbox { arrivals, repeated, unknown, answered, ..Outbox::default() })
+    }
+
+    /// Every action and every answer that is remembered, each with its user, in order of their ids.
+    pub(super) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
+        let mut ids: Vec<u128> = self.actions.keys().copied().collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|id| {
+            let mut bytes = Vec::new();
+            let entry = &self.actions[&id];
+            write_entry(id, entry, &mut bytes);
+            (entry.user, bytes)
+        })
+    }
+
+    /// Puts in an action of a user that was written.
+    pub(super) fn read_action(
+        &mut self,
+        user: UserKey,
+        from: &mut Bytes<'_>,
+        plan: &JourneyPlan,
+    ) -> Result<(), Malformed> {
+        let before = from.clone();
+        let id = u128::read(from)?;
+        let origin = read_origin(from, plan)?;
+        let (state, place) = if bool::read(from)? {
+            let arrivals = self.arrivals;
+            let number = from.valid("the number of an action", |number: &u64| *number < arrivals)?;
+            let (leased, expires) = from.read()?;
+            let action = read_action(id, origin, from, plan)?;
+            let is_taken = match leased {
+                None => self.pending.contains_key(&number),
+                Some(until) => self.leases.contains_key(&(until, number)),
+            };
+            if is_taken {
+                return Err(before.malformed("an action"));
+            }
+            let waiting = Waiting { action, expires, number, leased };
+            (State::Waiting(Box::new(waiting)), Some((number, leased)))
+        } else {
+            let said = from.valid("answers", |said: &u8| *said != 0 && *said < 1 << 7)?;
+            (State::Answered(said, from.read()?), None)
+        };
+        if self.actions.contains_key(&id) {
+            return Err(before.malformed("an action"));
+        }
+        match place {
+            Some((number, None)) => drop(self.pending.insert(number, id)),
+            Some((number, Some(until))) => drop(self.leases.insert((until, number), id)),
+            None => {}
+        }
+        self.by_user.entry(user).or_default().push(id);
+        self.actions.insert(id, Entry { user, origin, state });
+        Ok(())
+    }
+}
+
+fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
+    let Entry { user: _, origin, state } = entry;
+    id.write(out);
+    (origin.journey, origin.step).write(out);
+    match state {
+        State::Waiting(waiting) => {
+            let Waiting { action, expires, number, leased } = &**waiting;
+            true.write(out);
+            number.write(out);
+            (*leased, *expires).write(out);
+            // Its id is the one above.
+            let Action { at, id: _, user, journey, step, channel, content, key, template, attempt } = action;
+            (*at, *attempt).write(out);
+            for text in [user, journey, step, channel] {
+                text.write(out);
+            }
+            template.write(out);
+            content.write(out);
+            key.write(out);
+        }
+        State::Answered(said, first) => {
+            false.write(out);
+            (*said, *first).write(out);
+        }
+    }
+}
+
+fn read_origin(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Origin, Malformed> {
+    let is_known = |number: &u16| *number == GONE || usize::from(*number) < plan.journeys.len();
+    Ok(Origin { journey: from.valid("the number of a journey", is_known)?, step: from.read()? })
+}
+
+/// An action takes its texts from the plan, where they are there: most are, and a text is kept once.
+fn read_action(
+    id: u128,
+    origin: Origin,
+    from: &mut Bytes<'_>,
+    plan: &JourneyPlan,
+) -> Result<Action, Malformed> {
+    let (at, attempt) = from.read()?;
+    let user = from.read()?;
+    let journey = plan.journeys.get(usize::from(origin.journey));
+    let step = journey.and_then(|journey| journey.steps.get(usize::from(origin.step)));
+    let channel = step.and_then(|step| step.channel());
+    Ok(Action {
+        at,
+        id: format!("{id:032x}"),
+        user,
+        journey: known_text(journey.map(|journey| &journey.name), from)?,
+        step: known_text(step.map(|step| &step.id), from)?,
+        channel: known_text(channel, from)?,
+        template: from.read()?,
+        content: from.read()?,
+        key: from.read()?,
+        attempt,
+    })
+}
+
+/// Reads a text that is most often one that is kept already.
+fn known_text(known: Option<&Arc<str>>, from: &mut Bytes<'_>) -> Result<Arc<str>, Malformed> {
+    let text = from.text()?;
+    Ok(known.filter(|known| ***known == *text).map_or_else(|| text.into(), Arc::clone))
+}

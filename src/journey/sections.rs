@@ -1,0 +1,128 @@
+//! Journeys as bytes: what belongs to one user, which can leave memory and come back, and what belongs to none.
+
+use crate::journey::caps::Send;
+use crate::journey::compile::JourneyPlan;
+use crate::journey::counts::Counts;
+use crate::journey::instance::{Instance, UserJourneys};
+use crate::journey::outbox::Outbox;
+use crate::journey::past::UserPast;
+use crate::journey::runtime::Journeys;
+use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::profile::UserKey;
+
+/// What journeys know of one user, apart from actions in the outbox.
+#[derive(Debug, Default)]
+pub(crate) struct JourneysOfUser {
+    known: Option<UserJourneys>,
+    past: UserPast,
+}
+
+impl Journeys {
+    /// Takes out everything of a user but what is in the outbox: as long as it is away, nothing may look at the user.
+    pub(crate) fn take_user(&mut self, user: UserKey) -> JourneysOfUser {
+        JourneysOfUser { known: self.users.remove(&user), past: self.past.take(user) }
+    }
+
+    /// Puts in what was taken out or read, in place of what is there.
+    pub(crate) fn put_user(&mut self, user: UserKey, state: JourneysOfUser, now: Instant) {
+        match state.known {
+            Some(known) => drop(self.users.insert(user, known)),
+            None => drop(self.users.remove(&user)),
+        }
+        self.past.put(user, state.past, now, &self.plan);
+    }
+
+    /// Writes what [`take_user`](Journeys::take_user) takes out.
+    pub(crate) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
+        let known = self.users.get(&user);
+        known.map_or(&[][..], |known| &known.instances).len().write(out);
+        known.into_iter().flat_map(|known| &known.instances).for_each(|instance| instance.write(out));
+        known.map_or(&[][..], |known| &known.sends).len().write(out);
+        known.into_iter().flat_map(|known| &known.sends).for_each(|send| send.write(out));
+        match self.past.of(user) {
+            Some(past) => past.write(out),
+            None => UserPast::default().write(out),
+        }
+    }
+
+    /// Reads what was written of a user under the definitions that hold.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about journeys and steps which there are not.
+    pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<JourneysOfUser, Malformed> {
+        let plan = &*self.plan;
+        let instances =
+            from.valid("instances of journeys", |instances: &Vec<Instance>| are_of(plan, instances))?;
+        let mut sends: Vec<Send> = from.read()?;
+        // Most are by one channel, whose name is kept once.
+        for place in 1..sends.len() {
+            if sends[place].channel == sends[place - 1].channel {
+                sends[place].channel = sends[place - 1].channel.clone();
+            }
+        }
+        let known = UserJourneys { instances, sends };
+        let is_nothing = known.instances.is_empty() && known.sends.is_empty();
+        Ok(JourneysOfUser { known: (!is_nothing).then_some(known), past: UserPast::read(from, plan)? })
+    }
+
+    /// About how many bytes leave memory with a user.
+    pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
+        let known = self.users.get(&user).map_or(0, |known| size_of::<UserJourneys>() + known.heap_bytes());
+        let past = self.past.of(user).map_or(0, |past| size_of::<UserPast>() + past.heap_bytes());
+        known + past
+    }
+
+    /// Writes what is about no user: counts, and the outbox without its actions.
+    pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
+        self.counts.write(out);
+        self.outbox.write(out);
+    }
+
+    /// Goes on with counts and outbox as they were written under the definitions that hold; actions come after.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about journeys which there are not. Everything stays as it was then.
+    pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        let counts = Counts::read(from, &self.plan)?;
+        let outbox = Outbox::read(from)?;
+        (self.counts, self.outbox) = (counts, outbox);
+        Ok(())
+    }
+
+    /// Names the invariant that broke.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
+        self.past.validate()
+    }
+
+    /// How many users and places of users are kept.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.users.len() + self.past.remembered()
+    }
+
+    /// Every action in the outbox as bytes, and every answer that is remembered, each with its user.
+    pub(crate) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
+        self.outbox.actions()
+    }
+
+    /// Puts an action of a user into the outbox; the user has to be there. To be called behind
+    /// [`read_section`](Journeys::read_section), in any order of actions.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or an action that is there already. Everything stays as it was then.
+    pub(crate) fn read_action(&mut self, user: UserKey, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        self.outbox.read_action(user, from, &self.plan)
+    }
+}
+
+/// Whether instances stand where instances can stand, each journey and key once.
+fn are_of(plan: &JourneyPlan, instances: &[Instance]) -> bool {
+    let stands = |instance: &Instance| {
+        let journey = plan.journeys.get(usize::from(instance.journey));
+        journey.is_some_and(|journey| usize::from(instance.step) <= journey.steps.len())
+    };
+    let mut keys: Vec<_> = instances.iter().map(|instance| (instance.journey, &instance.key)).collect();
+    keys.sort_unstable();
+    instances.iter().all(stands) && keys.windows(2).all(|pair| pair[0] != pair[1])
+}

@@ -1,0 +1,142 @@
+//! Whom a message will be about, before it is applied.
+
+use crate::model::{Body, Instant, Message};
+use crate::profile::{DeviceRule, IdKind, ProfileStore, UserKey};
+use smallvec::SmallVec;
+
+/// Whom a message will be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A user who is there.
+    Known(UserKey),
+    /// One who will be made.
+    New,
+    /// Nobody, or nobody who is there.
+    Nobody,
+}
+
+impl ProfileStore {
+    /// Whether ids may belong to somebody else after a message, so that what follows has to see what it did. Looks at
+    /// nobody's profile.
+    pub(crate) fn joins(&self, message: &Message) -> bool {
+        if !message.ids.declared.is_empty() {
+            return true;
+        }
+        match &message.body {
+            Body::Alias { .. }
+            | Body::Merge { .. }
+            | Body::Split { .. }
+            | Body::Forget
+            | Body::World { .. } => true,
+            _ => {
+                let Some(device) = message.ids.anonymous.as_deref() else { return false };
+                let number = self.ids.number(IdKind::Anonymous, device);
+                let holder = number.map(|number| self.ids.owner_of(number));
+                let is_plain = number.is_none_or(|number| self.linking.devices.get(number).is_none());
+                match message.ids.user.as_deref() {
+                    Some(user) => {
+                        let user = self.ids.owner(IdKind::User, user);
+                        user.is_none() || user != holder || !is_plain
+                    }
+                    // Whether the user is still signed in is in the profile.
+                    None => holder.is_some_and(|holder| self.has_user_id(holder)) || !is_plain,
+                }
+            }
+        }
+    }
+
+    /// The profile for which `resolve` will take a message. Everybody whom it [names](ProfileStore::named) has to be in
+    /// memory.
+    pub(crate) fn whose(&self, message: &Message, at: Instant, now: Instant) -> Whose {
+        let known = |user: Option<UserKey>| user.map_or(Whose::Nobody, Whose::Known);
+        let or_new = |user: Option<UserKey>| user.map_or(Whose::New, Whose::Known);
+        let user = message.ids.user.as_deref();
+        match (&message.body, user) {
+            (Body::World { .. }, _) => return Whose::Nobody,
+            (Body::Forget, _) => return known(self.to_forget(message)),
+            // Whoever is taken out gets a key of their own.
+            (Body::Split { .. }, _) => return Whose::New,
+            (_, Some(user)) => {
+                return or_new(self.ids.owner(IdKind::User, user).or_else(|| self.namesake(message, now)));
+            }
+            (_, None) => {}
+        }
+        let strong = self.declared(message, true);
+        if let Some(user) = strong.iter().find_map(|(kind, id)| self.ids.owner(*kind, id)) {
+            return Whose::Known(user);
+        }
+        let Some(device) = message.ids.anonymous.as_deref() else {
+            let weak = self.declared(message, false);
+            return or_new(weak.iter().find_map(|(kind, id)| self.ids.owner(*kind, id)));
+        };
+        let Some(number) = self.ids.number(IdKind::Anonymous, device) else { return Whose::New };
+        let holder = self.ids.owner_of(number);
+        if strong.iter().any(|(kind, _)| !self.has_room(holder, *kind)) {
+            return Whose::New;
+        }
+        let profile = self.get(holder);
+        let is_signed_in =
+            self.linking.device == DeviceRule::Owner && at < profile.last_seen + self.session_gap;
+        if !profile.has_user_id || is_signed_in {
+            return Whose::Known(holder);
+        }
+        or_new(self.linking.devices.get(number).and_then(|device| device.visitor))
+    }
+
+    /// Whom an erasure is about.
+    pub(crate) fn to_forget(&self, message: &Message) -> Option<UserKey> {
+        // A device may have the id of a user who has nothing to do with it.
+        match (&message.ids.user, &message.ids.anonymous) {
+            (Some(user), _) => self.find(user),
+            (None, Some(device)) => self.find_device(device),
+            (None, None) => {
+                let mut declared = message.ids.declared.iter();
+                declared
+                    .find_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id))
+            }
+        }
+    }
+
+    /// Everybody whose profile a message may look at or change, visitors of its devices among them. Looks at nobody's
+    /// profile.
+    pub(crate) fn named(&self, message: &Message) -> SmallVec<[UserKey; 3]> {
+        let mut named = SmallVec::new();
+        let mut note = |user: Option<UserKey>| {
+            named.extend(user.filter(|user| !named.contains(user)));
+        };
+        let mut add = |kind: IdKind, id: &str| {
+            let Some(number) = self.ids.number(kind, id) else { return };
+            note(Some(self.ids.owner_of(number)));
+            note(self.linking.devices.get(number).and_then(|device| device.visitor));
+        };
+        if let Some(user) = &message.ids.user {
+            add(IdKind::User, user);
+        }
+        if let Some(device) = &message.ids.anonymous {
+            add(IdKind::Anonymous, device);
+        }
+        if let Body::Alias { previous_id } | Body::Merge { previous_id, .. } = &message.body {
+            add(IdKind::User, previous_id);
+            add(IdKind::Anonymous, previous_id);
+        }
+        for (kind, id) in &message.ids.declared {
+            if let Some(number) = self.linking.number(kind) {
+                add(IdKind::Declared(number), id);
+            }
+        }
+        if matches!(message.body, Body::Forget)
+            && let Some(user) = self.to_forget(message)
+        {
+            note(Some(user));
+            // They get devices back.
+            let devices = self.profiles.ids(user).iter().filter_map(|id| self.linking.devices.get(*id));
+            devices.for_each(|device| note(device.visitor));
+        }
+        named
+    }
+
+    /// Whether a profile is a user's, also while it is away.
+    fn has_user_id(&self, user: UserKey) -> bool {
+        self.ids(user).any(|(kind, _)| kind == IdKind::User)
+    }
+}

@@ -1,0 +1,40 @@
+//! Sets of members as bytes, in the format that all libraries of roaring bitmaps share.
+
+use crate::model::{Bytes, Malformed, Record};
+use crate::segment::members::Members;
+use roaring::RoaringBitmap;
+
+impl Members {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.sets().len().write(out);
+        for set in self.sets() {
+            set.users.serialized_size().write(out);
+            set.users.serialize_into(&mut *out).expect("memory takes every write");
+        }
+    }
+
+    /// Goes on with what was written under the same definitions; `is_there` says which numbers are users'.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that hold somebody who is not there.
+    pub(crate) fn read(
+        &mut self,
+        from: &mut Bytes<'_>,
+        is_there: impl Fn(u32) -> bool,
+    ) -> Result<(), Malformed> {
+        let malformed = |from: &Bytes<'_>| from.malformed("a set of members");
+        if usize::read(from)? != self.sets().len() {
+            return Err(malformed(from));
+        }
+        for set in self.sets_mut() {
+            let len = from.len("a set of members")?;
+            let bytes = from.take(len, "a set of members")?;
+            let users = RoaringBitmap::deserialize_from(bytes).map_err(|_| malformed(from))?;
+            if users.serialized_size() != len || !users.iter().all(&is_there) {
+                return Err(malformed(from));
+            }
+            set.users = users;
+        }
+        Ok(())
+    }
+}
