@@ -10,6 +10,9 @@ const DEFINITIONS: &str = r#"
     version = 1
     [settings]
     schema = "lenient"
+    [ids]
+    email_hash = { strength = "strong" }
+    card = { strength = "weak", limit = 2 }
     [attributes]
     country = "string"
     age = "number"
@@ -55,9 +58,19 @@ fn message(rng: &mut fastrand::Rng) -> Message {
         1 => Ids::both(&*user, &*device),
         _ => Ids::user(&*user),
     };
+    let ids = match rng.u32(0..12) {
+        0 => ids.and("card", format!("card-{}", rng.u32(0..6))),
+        1 => ids.and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        2 => Ids::none().and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        _ => ids,
+    };
     let sku = format!("sku-{}", rng.u32(0..9));
-    match rng.u32(0..20) {
+    match rng.u32(0..24) {
         0 => Message::forget(&*user),
+        20 => Message::alias(&*device, &*user),
+        21 => Message::merge(format!("user-{}", rng.u32(0..12)), &*user, "they said so"),
+        22 => Message::split(&*user, [&*device]),
+        23 => Message::split(&*user, [format!("user-{}", rng.u32(0..12))]),
         1..4 => {
             Message::identify(ids).with("country", ["FR", "DE"][rng.usize(0..2)]).with("age", rng.i64(1..90))
         }

@@ -61,7 +61,7 @@
 //! | --- | --- | --- |
 //! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
 //! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
-//! | `identity.switched` | a device goes to another user: for both | |
+//! | `identity.switched` | a device, or another weak id, goes to another user: for both | |
 //! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
 //! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
 //!

@@ -15,7 +15,7 @@ use crate::segment::{
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -164,7 +164,8 @@ impl Partition {
         self.check_names(message)?;
         let now = now.max(self.clock);
         // What comes twice is no news, also where it could not happen twice.
-        if !message.message_id.as_deref().is_some_and(|id| self.seen.knows(id, now)) {
+        let is_known = || message.message_id.as_deref().is_some_and(|id| self.seen.knows(id, now));
+        if message.body.is_about_ids() && !is_known() {
             self.store.check(message, now)?;
         }
         let at = message.timestamp.unwrap_or(now);
@@ -407,11 +408,13 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        let mut touched = vec![Touched { user, touch, event, own: &applied }];
+        let mut touched: SmallVec<[Touched<'_>; 2]> =
+            smallvec![Touched { user, touch, event, own: &applied }];
         for (owner, before) in &others {
             touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
         }
         self.settle(&touched, now, outcome);
+        drop(touched);
         others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;

@@ -132,6 +132,13 @@ pub enum Body {
     Forget,
 }
 
+impl Body {
+    /// Whether it says which ids belong together: such a message may be refused for what is known of them.
+    pub(crate) fn is_about_ids(&self) -> bool {
+        matches!(self, Body::Alias { .. } | Body::Merge { .. } | Body::Split { .. })
+    }
+}
+
 impl Ids {
     /// No id yet, to add declared ones to by [`and`](Ids::and).
     #[must_use]
@@ -234,6 +241,11 @@ impl Message {
     }
 
     /// Takes profiles out of a user's again that it has taken over, by all the ids that they brought.
+    ///
+    /// Each is what it would be had it been on its own all the time: what it knew when it was absorbed, and what was said
+    /// since by one of its ids. What names the user's own id, also together with a device, is the user's, and so is what
+    /// the engine recorded by itself. Journeys go on for the user; both remember what either was sent, so that nobody gets
+    /// more for it. Segments are looked at anew: a stay in one that only one of the two is in begins with the split.
     #[must_use]
     pub fn split<I: Into<Box<str>>>(user: impl Into<Box<str>>, ids: impl IntoIterator<Item = I>) -> Message {
         let ids = ids.into_iter().map(Into::into).collect();

@@ -137,7 +137,9 @@ impl ProfileStore {
 
     /// Whether a message may have the ids it has; changes nothing.
     pub(crate) fn check(&self, message: &Message, now: Instant) -> Result<(), IdentityError> {
-        let Some(user) = message.ids.user.as_deref() else { return Ok(()) };
+        let Some(user) = message.ids.user.as_deref().filter(|_| message.body.is_about_ids()) else {
+            return Ok(());
+        };
         let own = self.ids.owner(IdKind::User, user);
         match &message.body {
             Body::Alias { previous_id } => match self.ids.owner(IdKind::User, previous_id) {
@@ -177,8 +179,8 @@ impl ProfileStore {
 
     /// Finds or makes the profile that a message is about, and links ids. `at` is its instant, `now` the clock.
     pub(crate) fn resolve(&mut self, message: &Message, at: Instant, now: Instant) -> Resolved {
-        let is_known =
-            message.ids.user.as_deref().is_some_and(|id| self.ids.owner(IdKind::User, id).is_some());
+        let is_known = message.body.is_about_ids()
+            && message.ids.user.as_deref().is_some_and(|id| self.ids.owner(IdKind::User, id).is_some());
         let mut resolved = self.principal(message, at, now);
         let device = message.ids.anonymous.as_deref().filter(|_| message.ids.user.is_some());
         match &message.body {
