@@ -264,7 +264,7 @@ fn what_cannot_be_told_apart_is_not_split() {
     tell(&mut partition, &format!("{} split ada e1 p", 30 * DAY + 3));
     assert_eq!(views(&partition), ["ada 4", "e1 1"]);
     let users: Json = serde_json::from_slice(&partition.checkpoint().unwrap()).unwrap();
-    assert_eq!(users[0][2][0]["parts"], json!([]));
+    assert_eq!(users[2][0]["parts"], json!([]));
 }
 
 /// A queue that says everything twice gets no error for it.
@@ -363,14 +363,14 @@ fn run(partition: &mut Partition, message: &Message) {
 /// What is known of a user and of each part, without what depends on the order of names or on when it was looked at.
 fn known(partition: &Partition, user: &str) -> Json {
     let state: Json = serde_json::from_slice(&partition.checkpoint().unwrap()).unwrap();
-    let is_users = |known: &&Json| known["whole"]["profile"]["user"] == user;
-    let mut known = state[0][2].as_array().unwrap().iter().find(is_users).unwrap_or(&Json::Null).clone();
+    let is_users = |known: &&Json| known["profile"]["user"] == user;
+    let mut known = state[2].as_array().unwrap().iter().find(is_users).unwrap_or(&Json::Null).clone();
     let sort = |known: &mut Json| {
         if let Some(list) = known["affinities"].as_array_mut() {
             list.sort_by_key(ToString::to_string);
         }
     };
-    sort(&mut known["whole"]);
+    sort(&mut known);
     let parts = known["parts"].as_array_mut().unwrap();
     parts.iter_mut().for_each(|part| {
         part[0] = Json::Null;
@@ -380,7 +380,9 @@ fn known(partition: &Partition, user: &str) -> Json {
     let mut segments: Vec<String> =
         partition.segments(user).into_keys().map(|name| name.to_string()).collect();
     segments.sort_unstable();
-    json!([known["whole"], known["parts"], segments])
+    let parts = known["parts"].take();
+    known["memberships"] = Json::Null;
+    json!([known, parts, segments])
 }
 
 proptest! {

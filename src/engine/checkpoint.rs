@@ -24,6 +24,7 @@ struct Known {
 
 #[derive(Serialize)]
 struct User {
+    #[serde(flatten)]
     whole: Known,
     /// What can be taken out of it again, each with when it was absorbed.
     parts: Vec<(Option<Instant>, Known)>,
@@ -73,10 +74,8 @@ impl Partition {
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
         let identity = (self.store.devices_state(), self.store.identity_health());
-        serde_json::to_vec(&(
-            (self.clock, self.sequence, users, seen),
-            (journeys, models, world, covered, identity),
-        ))
+        let (clock, sequence) = (self.clock, self.sequence);
+        serde_json::to_vec(&(clock, sequence, users, seen, journeys, models, world, covered, identity))
     }
 
     fn known_of(&self, profile: &Profile) -> Known {
