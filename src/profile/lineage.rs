@@ -290,8 +290,8 @@ impl Profile {
     /// Gives up room for what is not there.
     fn tidy(&mut self) {
         if let Some(lineage) = &mut self.lineage {
-            let is_empty = |merged: &Box<Merged>| merged.parts.is_empty() && merged.confirmed.is_empty();
-            if lineage.merged.as_ref().is_some_and(is_empty) {
+            let is_empty = |merged: &Merged| merged.parts.is_empty() && merged.confirmed.is_empty();
+            if lineage.merged.as_deref().is_some_and(is_empty) {
                 lineage.merged = None;
             }
         }
