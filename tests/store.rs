@@ -3,17 +3,24 @@
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine};
 use bespoke::journey::Delivery;
-use bespoke::model::{Duration, Ids, Instant, Message};
+use bespoke::model::{Consent, Duration, Ids, Instant, Message};
 use bespoke::storage::MemoryDisk;
 
 const DEFINITIONS: &str = r#"
     version = 1
     [settings]
     schema = "lenient"
+    hash_key = "no key for real use"
     [ids]
     email_hash = { strength = "strong" }
     card = { strength = "weak", limit = 2 }
+    [consent]
+    collect = { default = "granted" }
+    personalize = { default = "granted" }
+    recommend = { default = "granted" }
+    marketing = { default = "granted" }
     [attributes]
+    email = { kind = "string", store = "hash" }
     country = "string"
     age = "number"
     [events.view]
@@ -28,6 +35,7 @@ const DEFINITIONS: &str = r#"
     [segments]
     curious = "count(view in 1h) >= 2"
     french = 'country = "FR"'
+    written = 'email = "one@example.org"'
     silent = "not did(view in 2h)"
     spender = "sum(purchase.amount) >= 50"
     waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(purchase in 1d)" }
@@ -65,15 +73,23 @@ fn message(rng: &mut fastrand::Rng) -> Message {
         _ => ids,
     };
     let sku = format!("sku-{}", rng.u32(0..9));
-    match rng.u32(0..24) {
+    match rng.u32(0..28) {
         0 => Message::forget(&*user),
-        20 => Message::alias(&*device, &*user),
-        21 => Message::merge(format!("user-{}", rng.u32(0..12)), &*user, "they said so"),
-        22 => Message::split(&*user, [&*device]),
-        23 => Message::split(&*user, [format!("user-{}", rng.u32(0..12))]),
+        23 => Message::alias(&*device, &*user),
+        24 => Message::merge(format!("user-{}", rng.u32(0..12)), &*user, "they said so"),
+        25 => Message::split(&*user, [&*device]),
+        26 => Message::split(&*user, [format!("user-{}", rng.u32(0..12))]),
         1..4 => {
-            Message::identify(ids).with("country", ["FR", "DE"][rng.usize(0..2)]).with("age", rng.i64(1..90))
+            let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
+            let country = ["FR", "DE"][rng.usize(0..2)];
+            Message::identify(ids).with("country", country).with("age", rng.i64(1..90)).with("email", email)
         }
+        20..22 => {
+            let purpose = ["collect", "personalize", "recommend", "marketing"][rng.usize(0..4)];
+            let consent = if rng.bool() { Consent::granted(purpose) } else { Consent::withdrawn(purpose) };
+            Message::consent(ids, consent)
+        }
+        22 => Message::restrict(ids, rng.bool()),
         4..7 => Message::track(ids, "purchase").with("sku", sku).with("amount", rng.i64(1..40)),
         _ => Message::track(ids, "view").with("sku", sku).with("price", f64::from(rng.u32(1..900)) / 100.0),
     }

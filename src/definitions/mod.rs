@@ -17,13 +17,13 @@
 //! | table | keys (default) |
 //! | --- | --- |
 //! | | `version = 1`, required |
-//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`) |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash) |
 //! | `[ids]` | kind = `{ strength = "strong" }` (the id of one person, such as a hash of an address) or `"weak"` (of a thing that may change hands), and `limit` (strong: 1, weak: 200; most of the kind per profile): ids that messages name in `ids` |
-//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
-//! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
+//! | `[attributes]` | name = kind, or `{ kind = "string", pii = "direct", store = "hash", ttl = "30d" }` (see below); `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
+//! | `[events.NAME]` | property = kind, or a table as for attributes; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
-//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")` |
-//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")` |
+//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")`; five of them the engine asks for itself (see below) |
+//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")`, and nobody else is sent anything by it |
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
@@ -52,6 +52,36 @@
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
+//!
+//! # Consent
+//! A purpose that is declared is asked for by the engine, not by the host; one that is not declared is asked for
+//! nowhere, so hosts without `[consent]` need none. Purposes of the host's own are for expressions.
+//!
+//! | purpose | where it is asked for | without it |
+//! | --- | --- | --- |
+//! | `collect` | events (track, page, screen) | not kept, makes no profile and links no ids; counted, and told in the outcome as `refused` |
+//! | `personalize` | affinities, `decide` | nothing is learned; the answer is that for somebody unknown, reason `no_consent` |
+//! | `recommend` | recommenders, `recommend` | the same |
+//! | `marketing` | sends of class `marketing` | a note: `no_consent`, or `unsubscribed` where the record is that of the channel |
+//! | `experiment` | nowhere yet, as there are no experiments | |
+//!
+//! Messages that are no events pass whatever the user says: they tell to whom events belong and what the user wants.
+//! Of an event with both ids the record counts that both profiles have once they are one. Classes `service` and
+//! `transactional` need no consent. What waits in the outbox and may not go out any more is taken back in the call that
+//! brings the withdrawal, with notes; a grant that expires meanwhile ends it too (`expired in the outbox`).
+//!
+//! # What is kept of a value
+//! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is
+//! direct is for whoever asks for this user's data, by `profile`, `export` or a template: in explanations and when a
+//! value is debugged it is `‹hidden›`, `attribute.changed` does not copy it, and nothing can be keyed by it or learn from
+//! it, because keys and what was learned are shown. A [`Message`](crate::model::Message) is the host's own until it is
+//! taken in, and is debugged as it is.
+//!
+//! `store` is `"plain"`, `"hash"` (strings only: 32 hexadecimal digits of an HMAC-SHA-256 under `hash_key` are kept) or
+//! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
+//! that is written out (`=`, `!=`, `in`), of which the hash is taken too, and with another hash; what is dropped cannot
+//! be asked for. Attributes that are there already are kept so too; events stay as they were until they pass. With another key
+//! equal values have other hashes. `ttl` is for how long a value is kept.
 //!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in

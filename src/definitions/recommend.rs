@@ -62,7 +62,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         definition.interactions = list.collect();
     }
     if let Some(node) = table.get("popularity") {
-        read_popularity(&node, &mut definition);
+        read_popularity(&node, &mut definition, names);
     }
     if let Some(node) = table.get("covisitation") {
         read_covisitation(&node, &mut definition);
@@ -132,7 +132,7 @@ fn read_item(
     })
 }
 
-fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition) {
+fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition, names: &Names) {
     let Some(mut table) = node.table() else { return };
     let params = &mut definition.popularity;
     if let Some(node) = table.get("half_life") {
@@ -151,7 +151,10 @@ fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition) {
                 Some(name) if definition.popularity_contexts.iter().any(|known| **known == *name) => {
                     item.error(format!("{} is named twice", Quoted(name)));
                 }
-                Some(name) => definition.popularity_contexts.push(name.into()),
+                Some(name) => {
+                    names.schema.events.keys().for_each(|event| names.check_shown(&item, event, name));
+                    definition.popularity_contexts.push(name.into());
+                }
                 None => {}
             }
         }

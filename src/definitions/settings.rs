@@ -1,7 +1,7 @@
 //! `version` and `[settings]`.
 
 use crate::definitions::reader::Table;
-use crate::model::{Duration, Zone};
+use crate::model::{Duration, HashKey, Zone};
 use crate::profile::{DeviceRule, IdentityRules};
 
 /// What `[settings]` says.
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     /// `device`, `undo_window` and `[ids]`.
     pub(crate) identity: IdentityRules,
+    /// `hash_key`: for values of which a hash is kept.
+    pub(crate) hash_key: Option<HashKey>,
 }
 
 impl Default for Settings {
@@ -33,12 +35,15 @@ impl Default for Settings {
             parts_max: 256,
             strict: true,
             identity: IdentityRules::default(),
+            hash_key: None,
         }
     }
 }
 
 /// Most live parts of a keyed segment that can be asked for.
 const PARTS_MAX: i64 = 65_536;
+/// A shorter key could be found by trying.
+const HASH_KEY_BYTES_MIN: usize = 16;
 
 /// Whether the version is one that can be read; where it is not, nothing else is worth reading.
 pub(super) fn read_version(root: &mut Table<'_>) -> bool {
@@ -97,6 +102,14 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {
         settings.strict = strict;
+    }
+    if let Some((node, key)) = table.get("hash_key").and_then(|node| Some((node, node.text()?))) {
+        if key.len() < HASH_KEY_BYTES_MIN {
+            let message =
+                format!("the key has {} bytes, at least {HASH_KEY_BYTES_MIN} are needed", key.len());
+            node.error_help(message, "whoever guesses the key can find values by their hashes");
+        }
+        settings.hash_key = Some(HashKey::new(key));
     }
     table.finish();
     settings

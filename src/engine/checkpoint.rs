@@ -74,8 +74,19 @@ impl Partition {
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
         let identity = (self.store.devices_state(), self.store.identity_health());
+        let refused = self.refused();
         let (clock, sequence) = (self.clock, self.sequence);
-        serde_json::to_vec(&(clock, sequence, users, seen, journeys, models, world, covered, identity))
+        serde_json::to_vec(&(
+            clock,
+            sequence,
+            users,
+            seen,
+            journeys,
+            models,
+            world,
+            covered,
+            (identity, refused),
+        ))
     }
 
     fn known_of(&self, profile: &Profile) -> Known {

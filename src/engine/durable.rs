@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Index pages that are captured while writers wait: some tenths of a millisecond.
 const PAGES_AT_ONCE: usize = 4;
 
+/// Users who are due and in the store that are read ahead of a group of inputs.
+const DUE_AT_ONCE: usize = 4_096;
+
 /// When an input counts as taken.
 ///
 /// ```
@@ -268,7 +271,10 @@ impl Writer {
         let Sealing { plain, sealed, payload, count, .. } = &mut self.sealing;
         plain.clear();
         match unit {
-            Unit::Message(message, now) => write_message(message, now, plain),
+            Unit::Message(message, now) => {
+                let message = partition.read().minimise(message);
+                write_message(&message, now, plain);
+            }
             Unit::Input(input) => input.write(plain),
             Unit::Redefine(definitions, now) => {
                 let (file, text) = text_of(definitions);
@@ -312,6 +318,8 @@ impl Writer {
             group.drain(..).for_each(|written| answer(answers, written.of, Err(error.clone().into())));
             return;
         }
+        let now = group.iter().map(|written| written.unit.now()).max().unwrap_or(Instant::MIN);
+        bring_due(partition, now);
         let mut held = partition.write();
         for written in group.iter() {
             written.unit.apply(&mut held, written.slot, written.of, answers);
@@ -445,7 +453,28 @@ impl Writer {
     }
 }
 
+/// Brings users back for whom time alone changes something now, so that nobody waits for the disk while they are looked
+/// at. Those are left out who are too many, or who cannot be read: they are met with an answer for that.
+fn bring_due(partition: &RwLock<Partition>, now: Instant) {
+    if partition.read().next_due().is_none_or(|next| next > now) {
+        return;
+    }
+    let due = partition.write().due_away(now, DUE_AT_ONCE);
+    for user in due {
+        if bring(partition, user).is_err() {
+            return;
+        }
+    }
+}
+
 impl Unit<'_> {
+    fn now(self) -> Instant {
+        match self {
+            Unit::Message(_, now) | Unit::Redefine(_, now) => now,
+            Unit::Input(input) => input.now,
+        }
+    }
+
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     fn joins(self, partition: &Partition) -> bool {
         matches!(self, Unit::Message(message, _) if partition.store.joins(message))
@@ -474,7 +503,10 @@ impl Unit<'_> {
 
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
         match self {
-            Unit::Message(message, now) => answer(answers, of, Ok(partition.take(message, now, slot))),
+            Unit::Message(message, now) => {
+                let message = partition.minimise(message);
+                answer(answers, of, Ok(partition.take(&message, now, slot)));
+            }
             Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
             Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
         }

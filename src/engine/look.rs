@@ -82,6 +82,9 @@ impl Partition {
         outcome: &mut Outcome,
     ) {
         let Touched { user, mut touch, ref event, own } = *touched;
+        if self.restricted.contains(&user) {
+            return self.look_at_restricted(touched, now);
+        }
         let start = outcome.changes.len();
         let mut recorded = std::mem::take(&mut self.recorded);
         let late = self.compiled.plan.echoes.strata.late();
@@ -146,7 +149,7 @@ impl Partition {
     }
 
     /// What a look at a user's memberships works with.
-    fn look_at<'a>(
+    pub(super) fn look_at<'a>(
         &'a mut self,
         user: UserKey,
         now: Instant,

@@ -9,10 +9,12 @@
 mod ask;
 mod capture;
 mod checkpoint;
+mod consent;
 mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
@@ -39,9 +41,10 @@ mod take;
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
+pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
 pub use health::Health;
 pub use members::Members;
 pub use open::Opened;
-pub use outcome::{Acknowledgement, Outcome};
+pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};

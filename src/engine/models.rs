@@ -1,4 +1,5 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
+use crate::engine::RecentItem;
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
@@ -107,6 +108,15 @@ impl Models {
         self.covisitation.forget(user.0);
         self.popularity.forget(user.0);
         self.models.iter_mut().for_each(|model| model.forget(user.0));
+    }
+
+    /// What a user did last, newest first.
+    pub(crate) fn recent_items(&self, user: UserKey) -> Vec<RecentItem> {
+        let named = |(item, action)| {
+            let item = self.items.name(item).unwrap_or_default().to_owned();
+            RecentItem { item, action }
+        };
+        self.covisitation.recent_items(user.0).map(named).collect()
     }
 
     /// What co-visitation says, filled up with what is popular.

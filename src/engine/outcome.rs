@@ -1,5 +1,7 @@
 use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
+use serde::Serialize;
+use std::fmt;
 
 /// What an input brought about, in the order in which it happened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,10 +11,37 @@ pub struct Outcome {
     pub sequence: u64,
     /// Whether a message with this id was taken before; then it changed nothing.
     pub duplicate: bool,
+    /// Why the event was not kept, where the user does not want that; then it changed nothing.
+    pub refused: Option<Refusal>,
     /// Memberships that began or ended, by time alone too, of any user.
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+}
+
+/// Why something that is right in itself is not done, for the user's sake.
+///
+/// ```
+/// use bespoke::engine::Refusal;
+/// assert_eq!(Refusal::NoConsent.to_string(), "no_consent");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The user does not agree to its purpose.
+    NoConsent,
+    /// What is known of the user is not to be processed.
+    Restricted,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NoConsent => "no_consent",
+            Refusal::Restricted => "restricted",
+        })
+    }
 }
 
 /// What an answer to an action did, and what followed from it.

@@ -1,10 +1,11 @@
-use crate::decision::{Decision, Visitor};
+use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
-use crate::engine::{Error, Health, Outcome};
+use crate::engine::{Error, Health, Outcome, Refusal};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
@@ -14,9 +15,12 @@ use crate::segment::{
 };
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
@@ -46,7 +50,6 @@ use std::sync::Arc;
 /// assert_eq!(outcome.changes[0].at, now + Duration::days(7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
     pub(super) settings: Settings,
@@ -72,11 +75,24 @@ pub struct Partition {
     /// Journeys of which segments ask who is in them, each with the fact that says so.
     pub(super) journey_facts: Vec<(JourneyNo, Symbol)>,
     pub(super) loops_cut: u64,
+    /// Users whose processing is restricted, as a fact of each says: time alone does nothing to them.
+    pub(super) restricted: HashSet<UserKey, ahash::RandomState>,
+    /// How many events were not kept, by why.
+    pub(super) refused: BTreeMap<Refusal, u64>,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+}
+
+/// Shows how far it has come, and nothing of what it knows.
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Partition");
+        shown.field("clock", &self.clock).field("sequence", &self.sequence);
+        shown.field("users", &self.user_count()).finish_non_exhaustive()
+    }
 }
 
 /// What hangs on a profile.
@@ -131,6 +147,8 @@ impl Partition {
             applied: Applied::default(),
             recorded: Vec::new(),
             loops_cut: 0,
+            restricted: HashSet::default(),
+            refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
             shelf: None,
@@ -147,6 +165,10 @@ impl Partition {
     /// history by its own instant, and what it changes is reported at the clock. One with an id that was seen
     /// before is ignored.
     ///
+    /// Where the purpose `collect` is declared, an event of a user who does not agree to it is not kept: it is counted
+    /// ([`refused`](Partition::refused)), the outcome says so, and it makes no profile and links no ids. What else
+    /// messages say is kept, because it tells to whom events belong and what a user wants.
+    ///
     /// Costs what the message can change: the segments that read its event or attributes, over the events of this
     /// user that they look at.
     ///
@@ -155,7 +177,13 @@ impl Partition {
     /// apart what cannot be told apart. It changes nothing, not even the clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         self.check(message, now)?;
-        Ok(self.take(message, now, Slot::STORE))
+        let message = self.minimise(message);
+        Ok(self.take(&message, now, Slot::STORE))
+    }
+
+    /// A message without what definitions say is not to be kept: what is written and what is applied.
+    pub(super) fn minimise<'m>(&self, message: &'m Message) -> Cow<'m, Message> {
+        self.compiled.minimiser.minimise(message)
     }
 
     /// Whether a message may be taken in; changes nothing.
@@ -176,7 +204,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Takes a message in that was checked, with the key that it was sealed under.
+    /// Takes a message in that was checked and minimised, with the key that it was sealed under.
     pub(super) fn take(&mut self, message: &Message, now: Instant, slot: Slot) -> Outcome {
         let now = now.max(self.clock);
         let at = message.timestamp.unwrap_or(now);
@@ -185,6 +213,11 @@ impl Partition {
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
+            return outcome;
+        }
+        if let Some(refusal) = self.refuses(message, now) {
+            *self.refused.entry(refusal).or_default() += 1;
+            outcome.refused = Some(refusal);
             return outcome;
         }
         let from = outcome.changes.len();
@@ -261,9 +294,7 @@ impl Partition {
     #[must_use]
     pub fn is_member(&self, user: &str, segment: &str) -> bool {
         match (self.store.find(user), self.compiled.plan.segment(segment)) {
-            (Some(user), Some(segment)) => {
-                self.users[user.0 as usize].memberships.contains(&self.compiled.plan, segment)
-            }
+            (Some(user), Some(segment)) => self.members.contains(segment, user),
             _ => false,
         }
     }
@@ -292,7 +323,8 @@ impl Partition {
     }
 
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
-    /// A user who is not known sees what everybody may see.
+    /// A user who is not known sees what everybody may see, and so does one who does not agree to `personalize`, where
+    /// that is declared, or whose processing is restricted: the first reason says so.
     ///
     /// # Errors
     /// A placement that is not defined.
@@ -303,29 +335,46 @@ impl Partition {
         request: &Object,
         now: Instant,
     ) -> Result<Decision, Error> {
+        let now = now.max(self.clock);
+        let known = self.store.find(user);
+        let refusal = known.and_then(|user| self.withholds(user, PERSONALIZE, now));
         let visitor = Visitor {
             plan: &self.compiled.plan,
             store: &self.store,
-            user: self.store.find(user),
+            user: known.filter(|_| refusal.is_none()),
             id: user,
-            now: now.max(self.clock),
+            now,
         };
-        Ok(self.compiled.decisions.decide(&visitor, placement, request)?)
+        let mut decision = self.compiled.decisions.decide(&visitor, placement, request)?;
+        if let Some(refusal) = refusal {
+            let reason = match refusal {
+                Refusal::NoConsent => decision::Reason::NoConsent,
+                Refusal::Restricted => decision::Reason::Restricted,
+            };
+            decision.reasons.insert(0, reason);
+        }
+        Ok(decision)
     }
 
     /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
     /// popular.
     ///
+    /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
+    /// those for somebody unknown, and each says so.
+    ///
     /// # Errors
     /// A query about items of which none is known, or one that passes a limit.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
+        let now = now.max(self.clock);
         let user = self.store.find(user);
+        let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
         let items = self.models.items();
-        let answer = self.models.recommend(user, query, now.max(self.clock))?;
+        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
             reason: r.reason.display(items).to_string(),
+            refused,
         };
         Ok(answer.into_iter().map(named).collect())
     }
@@ -379,18 +428,30 @@ impl Partition {
         if let Some(shelf) = &mut self.shelf {
             shelf.note_slot(user, slot);
         }
-        let everything = !absorbed.is_empty();
+        let is_merged = !absorbed.is_empty();
         for (absorbed, name) in &absorbed {
             self.end_memberships(*absorbed, name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
             self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             self.models.forget(*absorbed);
+            self.restricted.remove(absorbed);
             self.drop_from_shelf(*absorbed, Some(user));
         }
         let mut applied = std::mem::take(&mut self.applied);
-        self.store.apply(user, message, at, now, &mut applied);
-        self.models.learn(user, message, at);
+        let is_event = message.event().is_some();
+        let learns = is_event && self.learns(user, PERSONALIZE, now);
+        self.store.apply(user, message, (at, now), learns, &mut applied);
+        if is_event && self.learns(user, RECOMMEND, now) {
+            self.models.learn(user, message, at);
+        }
+        let is_told = matches!(message.body, Body::Restrict { .. });
+        let is_restricted = (is_told || is_merged).then(|| self.store.is_restricted(user));
+        // What comes together with a restricted profile is not looked at any more.
+        if is_merged && is_restricted == Some(true) {
+            self.restricted.insert(user);
+        }
+        let is_lifted = is_restricted == Some(false) && self.restricted.remove(&user);
         let mut others: Vec<(UserKey, Applied)> = Vec::new();
         for owner in switched {
             self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
@@ -399,7 +460,7 @@ impl Partition {
             self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
             others.push((owner, before));
         }
-        let touch = match (everything, is_new) {
+        let touch = match (is_merged || is_lifted, is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
@@ -418,14 +479,19 @@ impl Partition {
         others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
-        if everything {
+        // Up to here everything happened.
+        if is_restricted == Some(true) {
+            self.restricted.insert(user);
+        }
+        self.follow_consent(user, message, is_merged, now, outcome);
+        if is_merged {
             let name = self.store.name(user);
-            let is_merged = |change: &&mut Change| {
+            let is_theirs = |change: &&mut Change| {
                 change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
             };
             outcome.changes[from..]
                 .iter_mut()
-                .filter(is_merged)
+                .filter(is_theirs)
                 .for_each(|change| change.cause = Cause::Merge);
         }
     }
@@ -445,6 +511,7 @@ impl Partition {
             self.end_memberships(user, &name, now, outcome);
             self.journeys.forget(user);
             self.models.forget(user);
+            self.restricted.remove(&user);
             self.store.forget(user);
             self.drop_from_shelf(user, None);
         }
@@ -466,6 +533,12 @@ impl Partition {
         let Some((user, parts)) = self.store.split(user, ids, now) else { return };
         let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
         self.write_stays_of(user, now);
+        for user in parts.iter().chain([&user]) {
+            match self.store.is_restricted(*user) {
+                true => self.restricted.insert(*user),
+                false => self.restricted.remove(user),
+            };
+        }
         // The input has one key; who comes out with others gets one with the first message of their own.
         for (place, part) in parts.iter().enumerate() {
             self.make_room(*part);
@@ -513,10 +586,10 @@ impl Partition {
 
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
     pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
-        let Partition { timers, users, due, .. } = self;
+        let Partition { timers, users, due, restricted, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
-            row.hinted = row.deadline();
+            row.hinted = if restricted.contains(&user) { NEVER } else { row.deadline() };
             (row.hinted != NEVER).then_some(row.hinted)
         };
         timers.next_batch(until, deadline, due)
@@ -545,7 +618,7 @@ pub(super) fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
 }
 
 /// Stands where nothing is sent.
-fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
+pub(super) fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
     Ok(Object::new())
 }
 
@@ -559,4 +632,7 @@ pub struct Recommended {
     pub score: f64,
     /// Why, in words.
     pub reason: String,
+    /// Why the answer is that for somebody unknown, where the user is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
 }

@@ -93,6 +93,9 @@ impl Partition {
     ///   it ends with [`Reason::Redefined`](crate::journey::Reason::Redefined), and actions that the host does not
     ///   hold yet are taken back. Past entries and counts stay with the name.
     /// - **Recommenders.** One whose parameters are other ones begins anew.
+    /// - **Consent.** What waits in the outbox and may not go out by what is declared now is taken back.
+    /// - An attribute that is to be kept as a hash, or not at all, is kept so from here on. Of events that were kept
+    ///   before, and of what was learned of them, values stay as they are until they pass.
     /// - An attribute or property that is declared an instant from now on, or no longer, is read so, where it can be.
     ///
     /// Costs what is kept of all users where events or properties change their places, the changed segments times all
@@ -169,6 +172,8 @@ impl Partition {
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
+        self.minimise_kept(&old);
+        self.follow_purposes(&old, now, &mut outcome);
         self.move_memberships(&old, &moves, now, &mut outcome);
         let old_texts = std::mem::replace(&mut self.texts, texts);
         old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));

@@ -3,7 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::Partition;
 use crate::engine::capture::Capture;
-use crate::model::{Body, Bytes, Malformed, Message, Pages};
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
 use crate::storage::{self, Heap, Place, Slot, Vault};
@@ -326,6 +326,25 @@ impl Partition {
     /// Whether users were erased whose keys are still there.
     pub(super) fn erases(&self) -> bool {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
+    }
+
+    /// Users who are due up to an instant and away, about so many of them; nothing changes.
+    pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
+        let (mut due, mut away) = (Vec::new(), Vec::new());
+        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+            return away;
+        }
+        while away.len() < limit && self.next_batch(until).is_some() {
+            away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
+            due.append(&mut self.due);
+        }
+        // Their hints are gone, and they are still due.
+        for user in due {
+            let row = &mut self.users[user.0 as usize];
+            row.hinted = row.deadline();
+            self.timers.schedule(row.hinted, user);
+        }
+        away
     }
 
     /// What has to be read for a user who is away.

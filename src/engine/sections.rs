@@ -3,7 +3,7 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | clock and counters, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
+//! | clock and counters, who is restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
 //! | counts of journeys, the outbox without its actions | [`Section::Journeys`] |
 //! | items, co-visitation, popularity | [`Section::Models`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
@@ -17,10 +17,10 @@
 //! Deliberately absent: versions and lengths, which whoever writes the sections puts around them; profiles,
 //! memberships and sets of members; hints in the wheel, which follow from the users.
 
-use crate::engine::Partition;
 use crate::engine::partition::NEVER;
+use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Record, record_choice};
 use crate::profile::{UserKey, read_since, write_since};
 use crate::recommend::Recent;
 use crate::segment::SegmentStats;
@@ -44,6 +44,10 @@ impl Section {
 pub(crate) struct BesideProfile {
     journeys: JourneysOfUser,
     recent: Option<Box<Recent>>,
+}
+
+record_choice! {
+    Refusal { 0 => NoConsent, 1 => Restricted }
 }
 
 impl Partition {
@@ -72,6 +76,10 @@ impl Partition {
         (self.clock, self.sequence, self.parts_dropped, self.loops_cut).write(out);
         self.stats.len().write(out);
         self.stats.iter().for_each(|SegmentStats { entries, exits }| (*entries, *exits).write(out));
+        let mut restricted: Vec<u32> = self.restricted.iter().map(|user| user.0).collect();
+        restricted.sort_unstable();
+        restricted.write(out);
+        self.refused().write(out);
         self.store.write_section(out);
         let plan = &self.compiled.plan;
         write_since(&plan.keep, &plan.rules, out);
@@ -93,6 +101,8 @@ impl Partition {
             // Nobody leaves who did not enter.
             stats.exits = from.valid("exits from a segment", |exits: &u64| *exits <= entries)?;
         }
+        self.restricted = from.read::<Vec<u32>>()?.into_iter().map(UserKey).collect();
+        self.refused = from.read::<Vec<(Refusal, u64)>>()?.into_iter().collect();
         self.store.read_section(from)?;
         let plan = &self.compiled.plan;
         let kept = read_since(from, &plan.keep, &plan.rules)?;

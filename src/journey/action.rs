@@ -1,5 +1,6 @@
 use crate::model::{Instant, Object, Value};
 use serde::Serialize;
+use std::fmt;
 use std::sync::Arc;
 
 /// Something for the host to deliver.
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// }
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Action {
     /// When it was put into the outbox.
@@ -42,6 +43,25 @@ pub struct Action {
     /// How often it has been handed out, this time included.
     #[serde(skip)]
     pub attempt: u32,
+}
+
+/// Of the content only the names of the fields: it may say who the user is.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&str> = self.content.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Action")
+            .field("at", &self.at)
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .field("journey", &self.journey)
+            .field("step", &self.step)
+            .field("channel", &self.channel)
+            .field("content", &fields)
+            .field("key", &self.key)
+            .field("template", &self.template)
+            .field("attempt", &self.attempt)
+            .finish()
+    }
 }
 
 /// What became of an action. A host handles every case, so more cases would be a new version.
@@ -74,6 +94,19 @@ pub enum Delivery {
     Unreachable,
     /// The host chose not to send it.
     Suppressed,
+}
+
+impl Delivery {
+    /// All of them, in order.
+    pub(crate) const ALL: [Delivery; 7] = [
+        Delivery::Sent,
+        Delivery::Delivered,
+        Delivery::Opened,
+        Delivery::Clicked,
+        Delivery::Failed,
+        Delivery::Unreachable,
+        Delivery::Suppressed,
+    ];
 }
 
 /// What an acknowledgement did.

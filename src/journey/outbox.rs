@@ -1,6 +1,6 @@
 use crate::journey::compile::JourneyNo;
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
-use crate::model::{Duration, Instant};
+use crate::model::{Duration, Instant, Object};
 use crate::profile::{ProfileStore, UserKey};
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -56,6 +56,16 @@ pub(super) struct Waiting {
     pub(super) expires: Option<Instant>,
     pub(super) number: u64,
     pub(super) leased: Option<Instant>,
+}
+
+/// An action as whoever asks for a user's data sees it.
+pub(crate) struct Held<'a> {
+    pub(crate) id: u128,
+    pub(crate) origin: Origin,
+    pub(crate) at: Instant,
+    pub(crate) handed_out: bool,
+    pub(crate) answers: Vec<Delivery>,
+    pub(crate) content: Option<&'a Object>,
 }
 
 /// What an answer of the host did.
@@ -228,6 +238,21 @@ impl Outbox {
         let mut ids: SmallVec<[(u64, u128); 2]> = ids.iter().filter_map(number).collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
+    }
+
+    /// What waits of a user, and what was answered lately, in no order.
+    pub(crate) fn held_of(&self, user: UserKey) -> impl Iterator<Item = Held<'_>> {
+        let ids = self.by_user.get(&user).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.actions.get(id)?))).map(|(id, Entry { origin, state, .. })| {
+            let (at, handed_out, said, content) = match state {
+                State::Waiting(waiting) => {
+                    (waiting.action.at, waiting.leased.is_some(), 0, Some(&waiting.action.content))
+                }
+                State::Answered(said, first) => (*first, false, *said, None),
+            };
+            let answers = Delivery::ALL.into_iter().filter(|delivery| said & 1 << *delivery as u8 != 0);
+            Held { id, origin: *origin, at, handed_out, answers: answers.collect(), content }
+        })
     }
 
     /// Whether anything would be handed out now.

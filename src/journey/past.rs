@@ -157,6 +157,12 @@ impl Past {
         passed.entries
     }
 
+    /// How often a user has entered a journey, where that is remembered.
+    pub(crate) fn entries_of(&self, user: UserKey, journey: JourneyNo) -> Option<u32> {
+        let past = self.users.get(&user)?.0.iter().find(|passed| passed.journey == journey)?;
+        Some(past.entries).filter(|entries| *entries > 0)
+    }
+
     /// Why the past forbids an entry, if it does.
     pub(crate) fn refuses(
         &self,

@@ -316,6 +316,42 @@ impl Journeys {
         }
     }
 
+    /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
+    pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        let Journeys { plan, outbox, .. } = self;
+        let refused = |journey: JourneyNo, action: &Action| {
+            let class = plan.journeys.get(usize::from(journey))?.class;
+            plan.permits.check(cx.store, user, (class, &action.channel), cx.now).err()
+        };
+        for reason in [Reason::Unreachable, Reason::NoConsent, Reason::Unsubscribed] {
+            let lost = outbox.withdraw(user, |journey, action| refused(journey, action) == Some(reason));
+            let mut log =
+                Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
+            log.withdrawn(lost, self.users.get_mut(&user), reason);
+        }
+        self.drop_empty(user);
+    }
+
+    /// Whose actions wait or were answered lately; some more than once, in no order.
+    pub(crate) fn users_with_actions(&self) -> Vec<UserKey> {
+        self.outbox.users_of(|_| true)
+    }
+
+    /// Takes back all of a user that waits in the outbox.
+    pub(crate) fn withdraw_all(
+        &mut self,
+        cx: &Context<'_>,
+        user: UserKey,
+        reason: Reason,
+        notes: &mut Vec<Note>,
+    ) {
+        let lost = self.outbox.withdraw(user, |_, _| true);
+        let Journeys { plan, users, counts, .. } = self;
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        log.withdrawn(lost, users.get_mut(&user), reason);
+        self.drop_empty(user);
+    }
+
     /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);
@@ -410,9 +446,14 @@ impl Journeys {
     pub(crate) fn give_back(&mut self, lost: &Lost) {
         if let Some(known) = self.users.get_mut(&lost.user) {
             known.sends.retain(|send| send.id != lost.id);
-            if known.instances.is_empty() && known.sends.is_empty() {
-                self.users.remove(&lost.user);
-            }
+        }
+        self.drop_empty(lost.user);
+    }
+
+    fn drop_empty(&mut self, user: UserKey) {
+        let is_empty = |known: &UserJourneys| known.instances.is_empty() && known.sends.is_empty();
+        if self.users.get(&user).is_some_and(is_empty) {
+            self.users.remove(&user);
         }
     }
 

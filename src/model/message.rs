@@ -123,6 +123,11 @@ pub enum Body {
     },
     /// Says what the user agrees to.
     Consent(Consent),
+    /// Keeps what is known of the user, and processes it no longer; or processes it again.
+    Restrict {
+        /// Whether it is kept only, from now on.
+        restricted: bool,
+    },
     /// Sets facts for everyone, about no user; null unsets.
     World {
         /// The facts by name.
@@ -264,6 +269,24 @@ impl Message {
         Message::new(ids, Body::Consent(consent))
     }
 
+    /// Restricts the processing of what is known of the user, or lifts that.
+    ///
+    /// While it is restricted, messages, feedback and predictions are kept as ever: attributes, history, running values,
+    /// sessions, ids. Nothing else follows from them, nor from time, the world or other definitions: the user is in the
+    /// segments it was in, enters and leaves no journey and goes on in none; what waited in the outbox is taken back;
+    /// affinities and recommenders learn nothing; decisions and recommendations are those for somebody unknown; who asks
+    /// for whom an expression holds does not find the user. Only segments and journeys that are defined no longer end.
+    /// Questions about this one user, export, merges and erasure work.
+    ///
+    /// The message that restricts is itself the last to be processed, and the one that lifts it the first: then segments
+    /// are looked at as they are at that instant, journeys follow from what changed, and steps that fell due meanwhile
+    /// run, as far as their messages have not expired. Events that came meanwhile begin no journey and teach nothing.
+    /// Of several such messages the latest holds, of one instant the restriction.
+    #[must_use]
+    pub fn restrict(ids: impl Into<Ids>, restricted: bool) -> Message {
+        Message::new(ids, Body::Restrict { restricted })
+    }
+
     /// Sets facts for everyone, each by [`with`](Message::with): a sale, a rate, the weather.
     #[must_use]
     pub fn world() -> Message {
@@ -291,6 +314,7 @@ impl Message {
             | Body::Split { .. }
             | Body::List { .. }
             | Body::Consent(_)
+            | Body::Restrict { .. }
             | Body::Forget => {}
         }
         self
@@ -426,7 +450,7 @@ impl Message {
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),
-            Body::Forget => (&self.context, "context"),
+            Body::Restrict { .. } | Body::Forget => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
             check_string(id, "messageId", &mut bytes)?;
@@ -539,8 +563,8 @@ pub enum MessageErrorKind {
         /// What was there.
         found: &'static str,
     },
-    /// The `type` is not one of the twelve.
-    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, world and forget{}",
+    /// The `type` is not one of the thirteen.
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, restrict, world and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {
         /// What was there.

@@ -32,8 +32,9 @@ const LIST_MEMBER: u8 = 6;
 const CONSENT: u8 = 7;
 const WORLD: u8 = 8;
 const FORGET: u8 = 9;
-const MERGE: u8 = 10;
-const SPLIT: u8 = 11;
+const RESTRICT: u8 = 10;
+const MERGE: u8 = 11;
+const SPLIT: u8 = 12;
 
 record! {
     Geo { lat, lon }
@@ -185,6 +186,10 @@ impl Record for Body {
                 values.write(out);
             }
             Body::Forget => out.push(FORGET),
+            Body::Restrict { restricted } => {
+                out.push(RESTRICT);
+                restricted.write(out);
+            }
             Body::Merge { previous_id, reason } => {
                 out.push(MERGE);
                 write_text(previous_id, out);
@@ -211,6 +216,7 @@ impl Record for Body {
             FORGET => Body::Forget,
             MERGE => Body::Merge { previous_id: from.read()?, reason: from.read()? },
             SPLIT => Body::Split { ids: from.read()? },
+            RESTRICT => Body::Restrict { restricted: from.read()? },
             _ => return Err(from.malformed("a message")),
         })
     }
@@ -283,6 +289,7 @@ mod tests {
             Message::consent("u", Consent::withdrawn("marketing")).at(at),
             with(Message::world()),
             Message::forget("u"),
+            Message::restrict("u", true),
             Message::merge("v", "u", "they said so"),
             Message::split("u", ["v", "d"]),
             Message::identify(Ids::none().and("card", "c").and("email_hash", "e")),
@@ -310,7 +317,7 @@ mod tests {
 
         #[test]
         fn a_damaged_message_is_a_message_or_an_error(
-            value in value(), which in 0..17_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            value in value(), which in 0..18_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut written = bytes(&messages(&value, Instant::from_millis(7))[which]);
             *place.get_mut(&mut written) = byte;

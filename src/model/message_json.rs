@@ -9,9 +9,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-const TYPES: [&str; 12] = [
-    "track", "page", "screen", "identify", "group", "alias", "merge", "split", "list", "consent", "world",
-    "forget",
+const TYPES: [&str; 13] = [
+    "track", "page", "screen", "identify", "group", "alias", "merge", "split", "list", "consent", "restrict",
+    "world", "forget",
 ];
 
 impl Message {
@@ -82,16 +82,9 @@ impl Message {
             "split" => Body::Split { ids: texts(&mut fields, "ids")? },
             "list" => Body::List {
                 list: text(&mut fields, "list")?.ok_or_else(|| Kind::Missing.at("list"))?,
-                member: match fields.take("member") {
-                    Some(Value::Bool(member)) => member,
-                    None | Some(Value::Null) => return Err(Kind::Missing.at("member")),
-                    Some(other) => {
-                        return Err(
-                            Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at("member")
-                        );
-                    }
-                },
+                member: boolean(&mut fields, "member")?,
             },
+            "restrict" => Body::Restrict { restricted: boolean(&mut fields, "restricted")? },
             "consent" => {
                 let status = text(&mut fields, "status")?.ok_or_else(|| Kind::Missing.at("status"))?;
                 Body::Consent(Consent {
@@ -144,6 +137,14 @@ fn texts(fields: &mut Object, name: &'static str) -> Result<Vec<Box<str>>, Messa
     }
 }
 
+fn boolean(fields: &mut Object, name: &'static str) -> Result<bool, MessageError> {
+    match fields.take(name) {
+        Some(Value::Bool(value)) => Ok(value),
+        None | Some(Value::Null) => Err(Kind::Missing.at(name)),
+        Some(other) => Err(Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at(name)),
+    }
+}
+
 fn object(fields: &mut Object, name: &'static str) -> Result<Object, MessageError> {
     match fields.take(name) {
         None | Some(Value::Null) => Ok(Object::new()),
@@ -188,6 +189,7 @@ impl Serialize for Message {
             Body::Split { .. } => "split",
             Body::List { .. } => "list",
             Body::Consent(_) => "consent",
+            Body::Restrict { .. } => "restrict",
             Body::World { .. } => "world",
             Body::Forget => "forget",
         };
@@ -245,6 +247,7 @@ impl Serialize for Message {
                     map.serialize_entry("expires", &expires.to_string())?;
                 }
             }
+            Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
             Body::World { values } => map.serialize_entry("values", values)?,
             Body::Forget => {}
         }
@@ -298,6 +301,8 @@ mod tests {
             (r#"{"type":"identify","ids":{"card":"null"}}"#, "`ids`: `null` is no id"),
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
+            (r#"{"type":"restrict","userId":"u"}"#, "`restricted`: the field is missing"),
+            (r#"{"type":"restrict","userId":"u","restricted":1}"#, "a bool is wanted, not a number"),
             (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
             (
                 r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
@@ -362,6 +367,7 @@ mod tests {
             Message::identify(Ids::both("u", "d1")).known_by("card", "c1"),
             Message::list("u", "vip-2026", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
+            Message::restrict("u", true),
             Message::world().with("sale", true),
             Message::forget("u"),
         ] {

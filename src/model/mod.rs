@@ -9,6 +9,7 @@ mod bytes;
 mod consent;
 mod duration;
 mod explanation;
+mod hash_key;
 mod id;
 mod instant;
 mod message;
@@ -31,6 +32,7 @@ pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
 pub(crate) use bytes::{Bytes, Malformed, Record, record, record_choice, write_all, write_text};
+pub(crate) use hash_key::HashKey;
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;

@@ -21,6 +21,16 @@ pub(crate) struct Attribute {
     pub(crate) value: Packed,
 }
 
+/// What is left of an attribute of which less is to be kept.
+#[derive(Debug)]
+pub(crate) enum Less {
+    /// All of it.
+    All,
+    This(Value),
+    /// Not even that it was there.
+    Nothing,
+}
+
 impl Attributes {
     /// Takes over attributes in any order; nothing where a name is there twice.
     pub(crate) fn from_rows(mut rows: Vec<Attribute>) -> Option<Attributes> {
@@ -38,6 +48,10 @@ impl Attributes {
             Ok(place) => self.0[place].value,
             Err(_) => Packed::MISSING,
         }
+    }
+
+    pub(crate) fn find(&self, name: Symbol) -> Option<&Attribute> {
+        self.0.binary_search_by_key(&name, |a| a.name).ok().map(|place| &self.0[place])
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Attribute> {
@@ -140,6 +154,21 @@ impl Attributes {
     pub(crate) fn redeclare(&mut self, name: Symbol, declared: Declared, symbols: &mut Symbols) {
         if let Ok(place) = self.0.binary_search_by_key(&name, |a| a.name) {
             self.0[place].value = declared.pack_again(self.0[place].value, symbols);
+        }
+    }
+
+    /// Keeps each as it is to be kept from now on.
+    pub(crate) fn keep_less(&mut self, less: &dyn Fn(&str, &Value) -> Less, symbols: &mut Symbols) {
+        self.retain(symbols, |attribute, symbols| {
+            let value = symbols.value(attribute.value);
+            !matches!(less(symbols.text(attribute.name), &value), Less::Nothing)
+        });
+        for attribute in &mut self.0 {
+            let value = symbols.value(attribute.value);
+            if let Less::This(new) = less(symbols.text(attribute.name), &value) {
+                let before = std::mem::replace(&mut attribute.value, symbols.pack(&new));
+                symbols.release(before);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::model::{Duration, Instant, Object, Value, own_event};
-use crate::profile::{Packed, Symbols, TotalOp};
+use crate::profile::{Hidden, Packed, Symbols, TotalOp};
 use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// Number of a kind of event, dense, in the order in which definitions first name it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct Keep {
     pub(crate) totals: Vec<TotalOp>,
     /// Attributes that the schema declares to be lists of objects, with what is kept of those.
     pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
+    /// What is not shown.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// A field that is kept of the objects of a list.
@@ -116,6 +119,7 @@ impl Default for Keep {
             instants: hashbrown::HashSet::default(),
             totals: Vec::new(),
             lists: HashMap::default(),
+            hidden: Arc::default(),
         }
     }
 }

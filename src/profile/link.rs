@@ -526,7 +526,7 @@ impl ProfileStore {
     }
 
     /// Whether the sessions of a visitor stay on their own, because a device of theirs is shared, or was.
-    fn is_kept_apart(&self, visitor: UserKey, is_shared: impl Fn(u32, &Device) -> bool) -> bool {
+    pub(super) fn is_kept_apart(&self, visitor: UserKey, is_shared: impl Fn(u32, &Device) -> bool) -> bool {
         let devices =
             self.get(visitor).ids.iter().filter_map(|id| Some((*id, self.linking.devices.get(*id)?)));
         devices.into_iter().any(|(id, device)| device.is_kept_apart || is_shared(id, device))

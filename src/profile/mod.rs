@@ -9,8 +9,10 @@
 
 mod affinity;
 mod attributes;
+mod consent;
 mod devices;
 mod facts;
+mod hidden;
 mod history;
 mod identity;
 mod keep;
@@ -39,8 +41,10 @@ pub use identity::{IdentityError, IdentityHealth};
 pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
-pub(crate) use attributes::Attributes;
-pub(crate) use facts::{Fact, kept_consent};
+pub(crate) use attributes::{Attributes, Less};
+pub(crate) use consent::Agreement;
+pub(crate) use facts::Fact;
+pub(crate) use hidden::{Hidden, MASK};
 pub(crate) use history::{History, Row};
 pub(crate) use identity::{DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityRules};
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};

@@ -75,8 +75,11 @@ impl ProfileStore {
             let (name, before) = out.attributes[place];
             let mut properties = Object::new();
             properties.set("name", self.symbols.text(name));
-            properties.set("from", self.symbols.value(before));
-            properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
+            // What is shown to nobody is not copied to where it would be.
+            if !self.keep.hidden.has_attribute(self.symbols.text(name)) {
+                properties.set("from", self.symbols.value(before));
+                properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
+            }
             self.record(user, "attribute.changed", properties, now, out);
         }
     }

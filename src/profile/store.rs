@@ -224,13 +224,14 @@ impl ProfileStore {
         self.profiles.add(Profile::new("".into(), false, Instant::MIN))
     }
 
-    /// Applies what a message says to its user's profile. Aliases and erasure say nothing of the profile itself.
+    /// Applies what a message says to its user's profile; affinities learn of it where `learns`. Aliases and erasure
+    /// say nothing of the profile itself.
     pub(crate) fn apply(
         &mut self,
         user: UserKey,
         message: &Message,
-        at: Instant,
-        now: Instant,
+        (at, now): (Instant, Instant),
+        learns: bool,
         out: &mut Applied,
     ) {
         self.begin(at, out);
@@ -263,7 +264,7 @@ impl ProfileStore {
             if !out.events.is_empty() {
                 profile.session.note(at, *session_gap);
             }
-            for (kind, start) in &out.events {
+            for (kind, start) in out.events.iter().filter(|_| learns) {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
             }
@@ -439,6 +440,10 @@ fn write_traits(
         Body::Consent(consent) => {
             let fact = Fact::Consent(&consent.purpose, consent.channel.as_deref()).name();
             attributes.set(&fact, &consent_value(consent), when, keep, symbols, changed);
+        }
+        Body::Restrict { restricted } => {
+            let value = Value::from(restricted.then_some(true));
+            attributes.set(&Fact::Restricted.name(), &value, when, keep, symbols, changed);
         }
         _ => {}
     }

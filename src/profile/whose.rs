@@ -83,6 +83,17 @@ impl ProfileStore {
         or_new(self.linking.devices.get(number).and_then(|device| device.visitor))
     }
 
+    /// Whose the device and the declared ids of a message are.
+    pub(super) fn holders<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = UserKey> + 'm {
+        let device = message.ids.anonymous.as_deref().and_then(|id| self.ids.owner(IdKind::Anonymous, id));
+        let declared = message
+            .ids
+            .declared
+            .iter()
+            .filter_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id));
+        device.into_iter().chain(declared)
+    }
+
     /// Whom an erasure is about.
     pub(crate) fn to_forget(&self, message: &Message) -> Option<UserKey> {
         // A device may have the id of a user who has nothing to do with it.

@@ -179,6 +179,11 @@ impl CoVisitation {
         }
     }
 
+    /// What a user did in the last session, newest first.
+    pub(crate) fn recent_items(&self, user: u32) -> impl Iterator<Item = (ItemId, Action)> + '_ {
+        self.recent.get(user).into_iter().flat_map(|recent| recent.iter())
+    }
+
     /// Writes what was learned about items. The parameters are not in it, and sessions are with their users.
     pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
         self.decay.write(out);

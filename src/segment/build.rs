@@ -62,6 +62,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         errors: Vec::new(),
         compared: Cell::new(0),
         trace: None,
+        masked: Vec::new(),
     };
 
     checker.resolve_lifecycle();
@@ -187,6 +188,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     }
     keep.instants
         .extend(schema.attributes.iter().filter(|(_, kind)| **kind == Kind::Instant).map(|(n, _)| n.clone()));
+    keep.hidden = Arc::new(schema.hidden());
     keep.lists.extend(schema.lists.iter().map(|(list, fields)| {
         let fields = fields.iter();
         let fields = fields.map(|(name, kind)| Field { name: name.clone(), instant: *kind == Kind::Instant });

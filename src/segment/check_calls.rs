@@ -249,6 +249,7 @@ impl Checker<'_> {
     fn affinity(&mut self, name: &str, args: &[Expr]) -> Checked {
         let property =
             self.literal_text(&args[0], &format!("`{name}` takes the name of a property in quotes"))?;
+        self.may_be_shown(&property, args[0].span)?;
         let declared = self.schema.events.values().any(|event| event.properties.contains_key(&property));
         if !declared
             && self.schema.strict
@@ -625,6 +626,7 @@ impl Checker<'_> {
                 Error::new(ErrorKind::UnknownName, format!("unknown property {}", Quoted(name)), span);
             return self.error(error.suggest(near.as_deref()));
         }
+        self.may_be_shown(name, span)?;
         match self.keep.add_property(name) {
             Some(id) => Some(id),
             None => self.refuse(ErrorKind::Limit, "the definitions read too many properties", span),

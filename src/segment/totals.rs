@@ -277,7 +277,7 @@ mod tests {
             for n in 0..count {
                 let now = start + Duration::minutes(n);
                 let late = now - Duration::minutes(n * n % 17);
-                store.apply(user, &order(n), late, now, &mut applied);
+                store.apply(user, &order(n), (late, now), true, &mut applied);
                 let mut look = Look {
                     plan: &plan,
                     store: &mut store,

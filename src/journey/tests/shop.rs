@@ -297,7 +297,7 @@ impl Shop {
             touch_all = true;
         }
         let mut applied = Applied::default();
-        self.store.apply(user, &message, when, now, &mut applied);
+        self.store.apply(user, &message, (when, now), true, &mut applied);
         let touch = match (touch_all, resolved.is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
