@@ -11,6 +11,9 @@ const DEFINITIONS: &str = r#"
     [settings]
     schema = "lenient"
     hash_key = "no key for real use"
+    [ids]
+    email_hash = { strength = "strong" }
+    card = { strength = "weak", limit = 2 }
     [consent]
     collect = { default = "granted" }
     personalize = { default = "granted" }
@@ -70,12 +73,22 @@ fn message(rng: &mut fastrand::Rng) -> Message {
         1 => Ids::both(&*user, &*device),
         _ => Ids::user(&*user),
     };
+    let ids = match rng.u32(0..12) {
+        0 => ids.and("card", format!("card-{}", rng.u32(0..6))),
+        1 => ids.and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        2 => Ids::none().and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        _ => ids,
+    };
     let sku = format!("sku-{}", rng.u32(0..9));
-    match rng.u32(0..24) {
+    match rng.u32(0..28) {
         0 => Message::forget(&*user).suppress(match rng.u32(0..3) {
             0 => Suppress::Until(Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000))),
             _ => Suppress::No,
         }),
+        23 => Message::alias(&*device, &*user),
+        24 => Message::merge(format!("user-{}", rng.u32(0..12)), &*user, "they said so"),
+        25 => Message::split(&*user, [&*device]),
+        26 => Message::split(&*user, [format!("user-{}", rng.u32(0..12))]),
         1..4 => {
             let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
             let country = ["FR", "DE"][rng.usize(0..2)];

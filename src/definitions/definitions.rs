@@ -4,8 +4,8 @@ use crate::definitions::loose::LooseExpression;
 use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
-    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, journeys, recommend,
-    retention, schema, scores, segments, settings,
+    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, ids, journeys,
+    recommend, retention, schema, scores, segments, settings,
 };
 use crate::journey::{DeliveryPolicy, Journey};
 use crate::model::{Duration, Problem, Quoted};
@@ -227,6 +227,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     }
     let mut loose = Vec::new();
     let mut settings = settings::read(&mut root);
+    settings.identity.kinds = ids::read(&mut root);
     let mut names = schema::read(&mut root, &settings);
     retention::read(&mut root, &mut settings, &mut names);
     let segments = segments::read(&mut root);

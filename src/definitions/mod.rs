@@ -17,7 +17,8 @@
 //! | table | keys (default) |
 //! | --- | --- |
 //! | | `version = 1`, required |
-//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
+//! | `[ids]` | kind = `{ strength = "strong" }` (the id of one person, such as a hash of an address) or `"weak"` (of a thing that may change hands), and `limit` (strong: 1, weak: 200; most of the kind per profile): ids that messages name in `ids` |
 //! | `[attributes]` | name = kind, or `{ kind = "string", pii = "direct", store = "hash", ttl = "30d" }` (see below); `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind, or a table as for attributes; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
@@ -105,7 +106,7 @@
 //! | --- | --- | --- |
 //! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
 //! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
-//! | `identity.switched` | a device goes to another user: for both | |
+//! | `identity.switched` | a device, or another weak id, goes to another user: for both | |
 //! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
 //! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
 //!
@@ -160,6 +161,7 @@ mod definitions;
 mod delivery;
 mod error;
 mod facts;
+mod ids;
 mod journeys;
 mod loose;
 mod reader;

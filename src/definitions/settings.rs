@@ -2,6 +2,7 @@
 
 use crate::definitions::reader::Table;
 use crate::model::{Duration, HashKey, Zone};
+use crate::profile::{DeviceRule, IdentityRules};
 
 /// What `[settings]` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) journal_max: Option<Duration>,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
+    /// `device`, `undo_window` and `[ids]`.
+    pub(crate) identity: IdentityRules,
     /// `hash_key`: for values of which a hash is kept.
     pub(crate) hash_key: Option<HashKey>,
 }
@@ -40,6 +43,7 @@ impl Default for Settings {
             outbox_max: None,
             journal_max: None,
             strict: true,
+            identity: IdentityRules::default(),
             hash_key: None,
         }
     }
@@ -98,6 +102,14 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     }
     if let Some(seed) = table.get("seed").and_then(|node| node.integer_in(0, i64::MAX)) {
         settings.seed = seed as u64;
+    }
+    let choices = [("owner", DeviceRule::Owner), ("separate", DeviceRule::Separate)];
+    if let Some(rule) = table.get("device").and_then(|node| node.choice("device", &choices)) {
+        settings.identity.device = rule;
+    }
+    // The absorptions of a day are counted by what they keep.
+    if let Some(window) = table.get("undo_window").and_then(|node| node.duration_from(Duration::days(1))) {
+        settings.identity.undo_window = window;
     }
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {

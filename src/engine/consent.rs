@@ -28,8 +28,9 @@ impl Partition {
     pub(super) fn refuses(&mut self, message: &Message, now: Instant) -> Option<Refusal> {
         let default = *self.names.purposes.get(COLLECT)?;
         message.event()?;
-        self.store.owners(message).into_iter().for_each(|user| self.bring(user));
-        let users = self.store.speakers(message);
+        self.store.named(message).into_iter().for_each(|user| self.bring(user));
+        let at = message.timestamp.map_or(now, |at| at.min(now));
+        let users = self.store.speakers(message, at, now);
         let agreement = self.store.agreement_of(&users, COLLECT, default, now);
         (!agreement.holds).then_some(Refusal::NoConsent)
     }

@@ -6,7 +6,7 @@ use crate::engine::open::{Opened, Options, open};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
 use crate::engine::survey::Surveyor;
-use crate::engine::{Acknowledgement, Error, Outcome, Partition, Receipt, Recommended, Refusal};
+use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
@@ -440,6 +440,12 @@ impl Engine {
         self.read(|partition| {
             partition.segment_stats().map(|(name, stats)| (name.to_owned(), stats)).collect()
         })
+    }
+
+    /// What an operator should look at. See [`Partition::health`].
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.read(Partition::health)
     }
 
     /// What to show a user at a placement. See [`Partition::decide`].

@@ -17,13 +17,11 @@ impl Partition {
         now: Instant,
         outcome: &mut Outcome,
     ) {
-        // A device may have the id of a user who has nothing to do with it.
-        let (user, kind, id) = match (&message.ids.user, message.ids.anonymous.as_deref()) {
-            (Some(user), _) => (self.store.find(user), IdKind::User, &**user),
-            (None, device) => {
-                let device = device.unwrap_or_default();
-                (self.store.find_device(device), IdKind::Anonymous, device)
-            }
+        let user = self.store.to_forget(message);
+        let (kind, id) = match (&message.ids.user, &message.ids.anonymous) {
+            (Some(user), _) => (IdKind::User, &**user),
+            (None, Some(device)) => (IdKind::Anonymous, &**device),
+            (None, None) => (IdKind::Declared(0), message.ids.declared.first().map_or("", |(_, id)| id)),
         };
         let named = self.salt.hash(kind, id);
         if let Some(user) = user {
@@ -69,6 +67,7 @@ impl Partition {
         outcome: &mut Outcome,
     ) -> (Erased, Vec<Remains>) {
         self.touch(user);
+        self.store.visitors(user).into_iter().for_each(|visitor| self.touch(visitor));
         // What is looked at no longer goes, so that what was there does not depend on when that was done last.
         self.store.prune_user(user, now);
         let profile = self.store.get(user);
@@ -150,7 +149,8 @@ impl Partition {
     /// The receipts of whoever had an id, as a user or as a device, in order. O(receipts).
     #[must_use]
     pub fn receipts_of(&self, id: &str) -> Vec<&Receipt> {
-        let wanted = [IdKind::User, IdKind::Anonymous].map(|kind| written(self.salt.hash(kind, id)));
+        let wanted = [IdKind::User, IdKind::Anonymous, IdKind::Declared(0)]
+            .map(|kind| written(self.salt.hash(kind, id)));
         let is_of = |receipt: &&Receipt| receipt.ids.iter().any(|id| wanted.contains(id));
         self.receipts.all().iter().filter(is_of).collect()
     }

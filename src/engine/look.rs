@@ -142,7 +142,7 @@ impl Partition {
         if is_expiry {
             outcome.changes[start..].iter_mut().for_each(|change| change.cause = Cause::Retention);
         }
-        self.note_members(user, matches!(touched.touch, Touch::First(_)), &outcome.changes[from..]);
+        self.note_members(user, touched.touch.is_first(), &outcome.changes[from..]);
         for told in &recorded[told_from..] {
             self.note_expiry(user, told);
         }

@@ -8,18 +8,19 @@ use crate::engine::receipt::Receipts;
 use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
 use crate::engine::suppressions::{Salt, Suppressions};
-use crate::engine::{Audited, Error, Outcome, Refusal};
+use crate::engine::{Audited, Error, Health, Outcome, Refusal};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
 use crate::profile::{Applied, IdKind, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{
-    Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
+    Cause, Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -140,7 +141,8 @@ impl Partition {
         let compiled = definitions.compiled().clone();
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
-        let store = plan.empty_store();
+        let mut store = plan.empty_store();
+        store.set_identity_rules(&settings.identity);
         Partition {
             texts: plan.symbols.texts().map(|(text, _)| text).collect(),
             store,
@@ -189,8 +191,9 @@ impl Partition {
     /// user that they look at.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, would join two users, or is about an erased user who is
-    /// not to come back. It changes nothing, not even the clock.
+    /// A message that is not sound, lies too far in the future, would join two users without a reason, would take apart
+    /// what cannot be told apart, or is about an erased user who is not to come back. It changes nothing, not even the
+    /// clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         self.check(message, now)?;
         let message = self.minimise(message);
@@ -212,8 +215,12 @@ impl Partition {
             return Err(Error::Suppressed { until });
         }
         self.check_names(message)?;
-        self.store.check(message)?;
         let now = now.max(self.clock);
+        // What comes twice is no news, also where it could not happen twice.
+        let is_known = || message.message_id.as_deref().is_some_and(|id| self.seen.knows(id, now));
+        if message.body.is_about_ids() && !is_known() {
+            self.store.check(message, now)?;
+        }
         let at = message.timestamp.unwrap_or(now);
         let allowed = self.settings.allowed_skew;
         if at > now + allowed {
@@ -241,6 +248,7 @@ impl Partition {
         let from = outcome.changes.len();
         match &message.body {
             Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
+            Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
@@ -331,6 +339,12 @@ impl Partition {
     #[must_use]
     pub fn loops_cut(&self) -> u64 {
         self.loops_cut
+    }
+
+    /// What an operator should look at: what was refused or cut off since the beginning, and how often. O(1).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health { identity: self.store.identity_health() }
     }
 
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
@@ -424,15 +438,15 @@ impl Partition {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
         self.suppressions.end(now);
+        self.store.begin_input();
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
     fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
-        self.touch_owners(message);
-        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
-        while self.users.len() <= user.0 as usize {
-            self.users.push(UserRow::default());
-        }
+        let from = outcome.changes.len();
+        self.touch_named(message);
+        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
+        self.make_room(user);
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.touch(user);
@@ -443,21 +457,22 @@ impl Partition {
         if let Some(said) = consent(message) {
             self.audit(Some(user), Some(message), now, said, outcome);
         }
-        let is_merged = absorbed.is_some();
-        if let Some((absorbed, name)) = absorbed {
-            // Visitors alone are absorbed.
-            let hash = self.salt.hash(IdKind::Anonymous, &name);
+        let is_merged = !absorbed.is_empty();
+        for (absorbed, name) in &absorbed {
+            let is_user = matches!(&message.body, Body::Merge { previous_id, .. } if **previous_id == **name);
+            let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
+            let hash = self.salt.hash(kind, name);
             let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
             self.audit(Some(user), Some(message), now, merge, outcome);
-            self.end_memberships(absorbed, &name, now, outcome);
+            self.end_memberships(*absorbed, name, now, outcome);
             let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
-            self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
+            self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             // What came with the other profile has ends of its own.
             self.users[user.0 as usize].expires = Instant::MIN;
-            self.models.merge(absorbed, user, self.store.arrivals as u32);
-            self.restricted.remove(&absorbed);
-            self.drop_from_shelf(absorbed, Some(user));
+            self.models.merge(*absorbed, user, self.store.arrivals as u32);
+            self.restricted.remove(absorbed);
+            self.drop_from_shelf(*absorbed, Some(user));
         }
         self.expire(user, now);
         let mut applied = std::mem::take(&mut self.applied);
@@ -477,11 +492,13 @@ impl Partition {
             self.restricted.insert(user);
         }
         let is_lifted = is_restricted == Some(false) && self.restricted.remove(&user);
-        let mut before = Applied::default();
-        if let Some(owner) = switched {
+        let mut others: Vec<(UserKey, Applied)> = Vec::new();
+        for owner in switched {
             self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
+            let mut before = Applied::default();
             self.store.begin(at, &mut before);
             self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
+            others.push((owner, before));
         }
         let touch = match (is_merged || is_lifted, is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
@@ -492,16 +509,14 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        let touched = Touched { user, touch, event, own: &applied };
-        match switched {
-            None => self.settle(&[touched], now, outcome),
-            Some(owner) => {
-                let touch = Touch::Message(&before);
-                let other = Touched { user: owner, touch, event: None, own: &before };
-                self.settle(&[touched, other], now, outcome);
-            }
+        let mut touched: SmallVec<[Touched<'_>; 2]> =
+            smallvec![Touched { user, touch, event, own: &applied }];
+        for (owner, before) in &others {
+            touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
         }
-        before.clear(&mut self.store.symbols);
+        self.settle(&touched, now, outcome);
+        drop(touched);
+        others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
         // Up to here everything happened.
@@ -509,6 +524,63 @@ impl Partition {
             self.restricted.insert(user);
         }
         self.follow_consent(user, message, is_merged, now, outcome);
+        if is_merged {
+            let name = self.store.name(user);
+            let is_theirs = |change: &&mut Change| {
+                change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
+            };
+            outcome.changes[from..]
+                .iter_mut()
+                .filter(is_theirs)
+                .for_each(|change| change.cause = Cause::Merge);
+        }
+    }
+
+    /// Makes room for what hangs on a profile.
+    pub(super) fn make_room(&mut self, user: UserKey) {
+        while self.users.len() <= user.0 as usize {
+            self.users.push(UserRow::default());
+        }
+    }
+
+    /// Takes apart what was absorbed. What segments say of each is looked at anew.
+    fn split(
+        &mut self,
+        message: &Message,
+        ids: &[Box<str>],
+        now: Instant,
+        slot: Slot,
+        outcome: &mut Outcome,
+    ) {
+        let from = outcome.changes.len();
+        let user = message.ids.user.as_deref().unwrap_or_default();
+        self.touch_named(message);
+        let Some((user, parts)) = self.store.split(user, ids, now) else { return };
+        let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
+        self.write_stays_of(user, now);
+        for user in parts.iter().chain([&user]) {
+            match self.store.is_restricted(*user) {
+                true => self.restricted.insert(*user),
+                false => self.restricted.remove(user),
+            };
+        }
+        // The input has one key; who comes out with others gets one with the first message of their own.
+        for (place, part) in parts.iter().enumerate() {
+            self.make_room(*part);
+            self.touch(*part);
+            if let Some(shelf) = &mut self.shelf
+                && place == 0
+            {
+                shelf.note_slot(*part, slot);
+            }
+            self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.journeys.split(user, *part, now);
+            touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
+        }
+        self.settle(&touched, now, outcome);
+        let names: Vec<&Arc<str>> = parts.iter().chain([&user]).map(|user| self.store.name(*user)).collect();
+        let is_split = |change: &&mut Change| names.contains(&&change.user);
+        outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
     }
 
     pub(super) fn end_memberships(
@@ -534,6 +606,10 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
+        self.store.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }

@@ -154,6 +154,7 @@ impl Partition {
         self.stats = moves.carry(&self.stats);
         self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
         self.settings = definitions.settings.clone();
+        self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {
             shelf.definitions = text_of(definitions);
         }
@@ -192,18 +193,27 @@ impl Partition {
             return;
         }
         for user in self.store.keys().collect::<Vec<_>>() {
-            let mut look = Look {
-                plan: &compiled.plan,
-                store: &mut self.store,
-                scratch: self.scratch.get_mut(),
-                user,
-                now,
-                dropped: &mut self.parts_dropped,
-                changes: &mut Vec::new(),
-                recorded: &mut Vec::new(),
-            };
-            new.iter().for_each(|id| look.work_out_total(*id));
+            self.work_out_totals_of(user, &new, &compiled, now);
+            for part in 0..self.store.get(user).parts().len() {
+                self.store.exchange(user, part);
+                self.work_out_totals_of(user, &new, &compiled, now);
+                self.store.exchange(user, part);
+            }
         }
+    }
+
+    fn work_out_totals_of(&mut self, user: UserKey, new: &[TotalId], compiled: &Compiled, now: Instant) {
+        let mut look = Look {
+            plan: &compiled.plan,
+            store: &mut self.store,
+            scratch: self.scratch.get_mut(),
+            user,
+            now,
+            dropped: &mut self.parts_dropped,
+            changes: &mut Vec::new(),
+            recorded: &mut Vec::new(),
+        };
+        new.iter().for_each(|id| look.work_out_total(*id));
     }
 
     /// Moves everybody's memberships, and looks at what may have changed.
@@ -256,7 +266,7 @@ impl Partition {
         }
     }
 
-    fn write_stays_of(&mut self, user: UserKey, now: Instant) {
+    pub(super) fn write_stays_of(&mut self, user: UserKey, now: Instant) {
         let Partition { compiled, store, users, .. } = self;
         users[user.0 as usize].memberships.write_stays(&compiled.plan, store, user, now);
     }

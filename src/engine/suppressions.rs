@@ -18,6 +18,7 @@ impl Salt {
         let kind: &[u8] = match kind {
             IdKind::User => b"user",
             IdKind::Anonymous => b"anonymous",
+            IdKind::Declared(_) => b"declared",
         };
         stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, id.as_bytes()])
     }
@@ -25,10 +26,11 @@ impl Salt {
     /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, because a
     /// device may have another user by now.
     fn of_message(self, message: &Message) -> impl Iterator<Item = u128> {
-        let Ids { user, anonymous } = &message.ids;
+        let Ids { user, anonymous, declared } = &message.ids;
         let named = match (user, anonymous) {
             (Some(user), _) => Some(self.hash(IdKind::User, user)),
-            (None, device) => device.as_deref().map(|device| self.hash(IdKind::Anonymous, device)),
+            (None, Some(device)) => Some(self.hash(IdKind::Anonymous, device)),
+            (None, None) => declared.first().map(|(_, id)| self.hash(IdKind::Declared(0), id)),
         };
         let kinds = [IdKind::User, IdKind::Anonymous];
         let previous = message.previous_id().into_iter().flat_map(move |id| kinds.map(|kind| (kind, id)));

@@ -335,6 +335,15 @@ impl Past {
         moved
     }
 
+    /// What is remembered of one profile is remembered of another, new one too.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant, plan: &JourneyPlan) {
+        if let Some(known) = self.users.get(&from) {
+            let copy = |passed: &Passed| Passed { place: 0, exits: passed.exits.clone(), ..*passed };
+            let past = UserPast(known.0.iter().map(copy).collect());
+            self.put(part, past, now, plan);
+        }
+    }
+
     /// Everything that counts, by a name for each user, for a digest of the state.
     pub(crate) fn state<'a, N: Ord + Serialize + 'a>(
         &'a self,

@@ -21,7 +21,8 @@ const INSTANCES_MAX: usize = 256;
 /// The journeys of all users of a partition, and their outbox.
 ///
 /// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
-/// while its action is in the outbox or was answered as not lost.
+/// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
+/// one was sent.
 #[derive(Debug)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
@@ -379,6 +380,16 @@ impl Journeys {
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
         for ended in users.entry(into).or_default().absorb(other) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
+        }
+    }
+
+    /// A profile is on its own again that another had absorbed: what that one is in and what waits stay with it, and
+    /// both remember what either has sent and entered, so that nobody gets more for it.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant) {
+        self.past.split(from, part, now, &self.plan);
+        let sends = self.users.get(&from).map(|known| known.sends.clone()).unwrap_or_default();
+        if !sends.is_empty() {
+            self.users.insert(part, UserJourneys { instances: Vec::new(), sends });
         }
     }
 

@@ -7,9 +7,11 @@ use crate::model::{
 };
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
-const TYPES: [&str; 11] = [
-    "track", "page", "screen", "identify", "group", "alias", "list", "consent", "restrict", "world", "forget",
+const TYPES: [&str; 13] = [
+    "track", "page", "screen", "identify", "group", "alias", "merge", "split", "list", "consent", "restrict",
+    "world", "forget",
 ];
 
 impl Message {
@@ -32,8 +34,22 @@ impl Message {
 
     fn from_object(mut fields: Object) -> Result<Message, MessageError> {
         let kind = text(&mut fields, "type")?.ok_or_else(|| Kind::Missing.at("type"))?;
-        let ids = Ids { user: text(&mut fields, "userId")?, anonymous: text(&mut fields, "anonymousId")? };
-        if ids.user.is_none() && ids.anonymous.is_none() && &*kind != "world" {
+        let (user, anonymous) = (text(&mut fields, "userId")?, text(&mut fields, "anonymousId")?);
+        let mut ids = Ids { user, anonymous, ..Ids::none() };
+        // The ids of a split are a list.
+        if &*kind != "split" {
+            for (kind, id) in object(&mut fields, "ids")?.iter() {
+                match id {
+                    Value::Null => {}
+                    Value::String(id) => ids = ids.and(kind, id.clone()),
+                    other => {
+                        let found = other.kind_name();
+                        return Err(Kind::WrongKind { wanted: "a string", found }.at(&format!("ids.{kind}")));
+                    }
+                }
+            }
+        }
+        if ids.is_empty() && &*kind != "world" {
             return Err(Kind::NoId.at("userId"));
         }
         let body = match &*kind {
@@ -58,6 +74,12 @@ impl Message {
                 previous_id: text(&mut fields, "previousId")?
                     .ok_or_else(|| Kind::Missing.at("previousId"))?,
             },
+            "merge" => Body::Merge {
+                previous_id: text(&mut fields, "previousId")?
+                    .ok_or_else(|| Kind::Missing.at("previousId"))?,
+                reason: text(&mut fields, "reason")?.ok_or_else(|| Kind::Missing.at("reason"))?,
+            },
+            "split" => Body::Split { ids: texts(&mut fields, "ids")? },
             "list" => Body::List {
                 list: text(&mut fields, "list")?.ok_or_else(|| Kind::Missing.at("list"))?,
                 member: boolean(&mut fields, "member")?,
@@ -97,6 +119,21 @@ fn text(fields: &mut Object, name: &'static str) -> Result<Option<Box<str>>, Mes
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(Kind::WrongKind { wanted: "a string", found: other.kind_name() }.at(name)),
+    }
+}
+
+fn texts(fields: &mut Object, name: &'static str) -> Result<Vec<Box<str>>, MessageError> {
+    let wrong = |found| Kind::WrongKind { wanted: "a list of strings", found }.at(name);
+    match fields.take(name) {
+        None | Some(Value::Null) => Err(Kind::Missing.at(name)),
+        Some(Value::List(list)) => list
+            .into_iter()
+            .map(|element| match element {
+                Value::String(text) => Ok(text),
+                other => Err(wrong(other.kind_name())),
+            })
+            .collect(),
+        Some(other) => Err(wrong(other.kind_name())),
     }
 }
 
@@ -160,6 +197,8 @@ impl Serialize for Message {
             Body::Identify { .. } => "identify",
             Body::Group { .. } => "group",
             Body::Alias { .. } => "alias",
+            Body::Merge { .. } => "merge",
+            Body::Split { .. } => "split",
             Body::List { .. } => "list",
             Body::Consent(_) => "consent",
             Body::Restrict { .. } => "restrict",
@@ -175,6 +214,11 @@ impl Serialize for Message {
         }
         if let Some(anonymous) = &self.ids.anonymous {
             map.serialize_entry("anonymousId", anonymous)?;
+        }
+        if !self.ids.declared.is_empty() && !matches!(self.body, Body::Split { .. }) {
+            let ids: BTreeMap<&str, &str> =
+                self.ids.declared.iter().map(|(kind, id)| (&**kind, &**id)).collect();
+            map.serialize_entry("ids", &ids)?;
         }
         if let Some(at) = self.timestamp {
             map.serialize_entry("timestamp", &at.to_string())?;
@@ -196,6 +240,11 @@ impl Serialize for Message {
                 map.serialize_entry("traits", traits)?;
             }
             Body::Alias { previous_id } => map.serialize_entry("previousId", previous_id)?,
+            Body::Merge { previous_id, reason } => {
+                map.serialize_entry("previousId", previous_id)?;
+                map.serialize_entry("reason", reason)?;
+            }
+            Body::Split { ids } => map.serialize_entry("ids", ids)?,
             Body::List { list, member } => {
                 map.serialize_entry("list", list)?;
                 map.serialize_entry("member", member)?;
@@ -260,6 +309,12 @@ mod tests {
             (r#"{"type":"alias","userId":"u"}"#, "`previousId`: the field is missing"),
             (r#"{"type":"alias","anonymousId":"u","previousId":"v"}"#, "needs the `userId`"),
             (r#"{"type":"group","userId":"u"}"#, "`groupId`: the field is missing"),
+            (r#"{"type":"merge","userId":"a","previousId":"b"}"#, "`reason`: the field is missing"),
+            (r#"{"type":"split","userId":"a"}"#, "`ids`: the field is missing"),
+            (r#"{"type":"split","userId":"a","ids":[1]}"#, "a list of strings is wanted"),
+            (r#"{"type":"split","anonymousId":"d","ids":["x"]}"#, "a split needs the `userId`"),
+            (r#"{"type":"identify","ids":{"card":7}}"#, "`ids.card`: a string is wanted"),
+            (r#"{"type":"identify","ids":{"card":"null"}}"#, "`ids`: `null` is no id"),
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
             (r#"{"type":"restrict","userId":"u"}"#, "`restricted`: the field is missing"),
@@ -324,6 +379,10 @@ mod tests {
             Message::identify(Ids::both("u", "d1")).with("address", address).with("gone", Value::Null),
             Message::group("u", "g1").with("plan", "pro"),
             Message::alias("old", "u"),
+            Message::merge("b", "a", "support ticket 7"),
+            Message::split("a", ["b", "d1"]),
+            Message::track(Ids::none().and("email_hash", "9f86").and("card", "c1"), "click"),
+            Message::identify(Ids::both("u", "d1")).known_by("card", "c1"),
             Message::list("u", "vip-2026", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
             Message::restrict("u", true),

@@ -1,10 +1,9 @@
 //! What a user agrees to now, from the records that are kept.
 
-use crate::model::{ConsentStatus, Ids, Instant, Message};
+use crate::model::{ConsentStatus, Instant, Message};
 use crate::profile::attributes::Attribute;
 use crate::profile::facts::{Fact, kept_consent, outranks};
-use crate::profile::identity::IdKind;
-use crate::profile::{Packed, ProfileStore, Symbols, UserKey};
+use crate::profile::{Packed, ProfileStore, Symbols, UserKey, Whose};
 use smallvec::SmallVec;
 
 /// Whether a user agrees to a purpose.
@@ -73,14 +72,22 @@ impl ProfileStore {
         records.reduce(|a, b| if outranks(a, b, &self.symbols) { a } else { b })
     }
 
-    /// The profiles whose records count for a message: none where it would make one, and two where it would merge them.
-    pub(crate) fn speakers(&self, message: &Message) -> SmallVec<[UserKey; 2]> {
-        let Ids { user, anonymous } = &message.ids;
-        let owner = |kind, id: &Option<Box<str>>| id.as_deref().and_then(|id| self.ids.owner(kind, id));
-        let (known, device) = (owner(IdKind::User, user), owner(IdKind::Anonymous, anonymous));
-        // A device of another user makes no difference to the one who is named.
-        let device = device.filter(|device| user.is_none() || !self.get(*device).has_user_id);
-        known.into_iter().chain(device.filter(|device| Some(*device) != known)).collect()
+    /// The profiles whose records count for a message: none where it would make one, and more where it would merge them.
+    /// Everybody whom it names has to be in memory.
+    pub(crate) fn speakers(&self, message: &Message, at: Instant, now: Instant) -> SmallVec<[UserKey; 2]> {
+        let mut speakers = SmallVec::new();
+        if let Whose::Known(user) = self.whose(message, at, now) {
+            speakers.push(user);
+        }
+        for user in self.holders(message) {
+            // What belongs to another user makes no difference to the one who is named.
+            let joins =
+                !self.get(user).has_user_id && !self.is_kept_apart(user, |_, device| device.is_owned(now));
+            if joins && !speakers.contains(&user) {
+                speakers.push(user);
+            }
+        }
+        speakers
     }
 
     /// Whether the processing of what is kept of a user is restricted.

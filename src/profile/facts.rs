@@ -114,13 +114,13 @@ pub(crate) fn outranks(old: &Attribute, new: &Attribute, symbols: &Symbols) -> b
     }
 }
 
-/// Of what two profiles of one user say, whether theirs holds. Commutative but for attributes of one instant.
+/// Of what two profiles of one user say, whether theirs holds. Commutative: no two messages have one arrival.
 pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, symbols: &Symbols) -> bool {
     match Fact::of(symbols.text(theirs.name)) {
         // On the list in either, on it in both.
         Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => own.value.is_missing(),
         Some(Fact::Consent(..) | Fact::Restricted) => !outranks(own, theirs, symbols),
-        _ => theirs.written > own.written,
+        _ => (theirs.written, theirs.arrival) > (own.written, own.arrival),
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
             let rows: Vec<Attribute> = values
                 .iter()
                 .flat_map(|value| [1, 2].map(|ms| (value, Instant::from_millis(ms))))
-                .map(|(value, written)| Attribute { name, written, value: symbols.pack(value) })
+                .map(|(value, written)| Attribute { name, arrival: 0, written, value: symbols.pack(value) })
                 .collect();
             let merged = |a: Attribute, b: Attribute| {
                 let value = if theirs_holds(&a, &b, &symbols) { b.value } else { a.value };

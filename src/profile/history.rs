@@ -202,6 +202,20 @@ impl History {
         }
     }
 
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> History {
+        self.values.iter().for_each(|value| {
+            symbols.share(*value);
+        });
+        History { rows: self.rows.clone(), values: self.values.clone() }
+    }
+
+    /// Gives up room that nothing is in, so that when it fills up does not depend on how it came about.
+    pub(crate) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.values.shrink_to_fit();
+    }
+
     pub(crate) fn release(self, symbols: &mut Symbols) {
         self.values.into_iter().for_each(|value| symbols.release(value));
     }

@@ -96,7 +96,9 @@ impl ProfileStore {
     /// Keeps attributes of everybody as they are to be kept from now on. O(attributes of all users).
     pub(crate) fn keep_less(&mut self, less: &dyn Fn(&str, &Value) -> Less) {
         let Self { symbols, profiles, .. } = self;
-        profiles.iter_mut().for_each(|profile| profile.attributes.keep_less(less, symbols));
+        for profile in profiles.iter_mut() {
+            profile.each_part(|profile| profile.attributes.keep_less(less, symbols));
+        }
     }
 }
 

@@ -20,10 +20,16 @@ use std::sync::Arc;
 pub struct UserProfile {
     /// The user id, or while there is none the first anonymous one.
     pub user: String,
-    /// All its user ids: at most one.
+    /// Its user id, if it has one.
     pub user_id: Option<String>,
-    /// The devices that belong to it.
+    /// User ids that name it besides, in order, because the host merged the users.
+    pub former_ids: Vec<String>,
+    /// The devices that belong to it, in order.
     pub anonymous_ids: Vec<String>,
+    /// Its ids of declared kinds, by kind, in order.
+    pub ids: BTreeMap<String, Vec<String>>,
+    /// The merges of users that the host confirmed, oldest first.
+    pub merges: Vec<ConfirmedMerge>,
     /// The id that stable numbers such as `bucket("salt")` are drawn by: the first it ever had.
     pub bucketing_id: String,
     /// Instant of its earliest message.
@@ -86,6 +92,26 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// A merge of two users that the host confirmed.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// for merge in &profile.merges {
+///     println!("{} became {} because of {}", merge.previous, profile.user, merge.reason);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConfirmedMerge {
+    /// The id of the profile that ended.
+    pub previous: String,
+    /// When, by the clock.
+    pub at: Instant,
+    /// Why the host was sure.
+    pub reason: String,
+}
+
 /// The consent that holds for a purpose and a channel.
 ///
 /// ```
@@ -145,15 +171,36 @@ impl fmt::Debug for Event {
 impl ProfileStore {
     /// Copies a profile out.
     pub(crate) fn user_profile(&self, user: UserKey) -> UserProfile {
-        let profile = self.get(user);
+        self.shown(self.get(user))
+    }
+
+    /// Copies a profile out, or a part of one.
+    pub(crate) fn shown(&self, profile: &Profile) -> UserProfile {
+        // In the order of their texts: in which order they were linked is nobody's concern.
+        let mut known: Vec<(IdKind, &str)> = self.ids_of(profile).collect();
+        known.sort_unstable();
         let of_kind = |wanted: IdKind| {
-            let ids = self.ids(user).filter(move |(kind, _)| *kind == wanted);
-            ids.map(|(_, text)| text.to_owned())
+            let ids = known.iter().filter(move |(kind, _)| *kind == wanted);
+            ids.map(|(_, text)| (*text).to_owned())
         };
+        let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (kind, text) in &known {
+            if let IdKind::Declared(number) = kind {
+                ids.entry(self.kind_name(*number).to_owned()).or_default().push((*text).to_owned());
+            }
+        }
+        let merges = profile.confirmed().iter().map(|merge| ConfirmedMerge {
+            previous: merge.previous.to_string(),
+            at: merge.at,
+            reason: merge.reason.to_string(),
+        });
         let mut user_profile = UserProfile {
             user: profile.name.to_string(),
-            user_id: of_kind(IdKind::User).next(),
+            user_id: profile.has_user_id.then(|| profile.name.to_string()),
+            former_ids: of_kind(IdKind::User).filter(|id| **id != *profile.name).collect(),
             anonymous_ids: of_kind(IdKind::Anonymous).collect(),
+            ids,
+            merges: merges.collect(),
             bucketing_id: profile.bucketing_id().to_owned(),
             first_seen: profile.first_seen,
             last_seen: profile.last_seen,

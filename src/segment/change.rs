@@ -58,6 +58,8 @@ pub enum Cause {
     /// Something was kept for as long as it may be, and is no more. Of what time alone changes at one instant, all is
     /// put down to that.
     Retention,
+    /// An input that took profiles apart again.
+    Split,
 }
 
 impl Cause {

@@ -198,13 +198,13 @@ impl Memberships {
         // Parts are in order of their keys.
         ended.sort_by_key(|(segment, ..)| *segment);
         changes.extend(ended.into_iter().map(|(segment, id, key)| Change {
+            cause: Cause::Ordinary,
             id,
             at: *now,
             user: (*name).clone(),
             segment: old.segments[segment.0 as usize].name.clone(),
             key: key.map(|key| symbols.value(key)),
             transition: Transition::Left,
-            cause: Cause::Ordinary,
         }));
     }
 }

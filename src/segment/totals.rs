@@ -216,7 +216,7 @@ impl Look<'_> {
         let occurrence =
             |place: usize| evaluation.occurrence(id, evaluation.view_at(place), rows[place].order().1);
         let notes: Notes = events.filter_map(|place| Some((id, occurrence(place)?))).collect();
-        self.store.note_totals(self.user, &notes);
+        self.store.note_totals_of_whole(self.user, &notes);
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::definitions::InteractionDefinition;
 use crate::journey::{CapPeriod, Class, Reentry, StepAction, Trigger};
 use crate::model::{Duration, Zone};
+use crate::profile::DeviceRule;
 use crate::recommend::{Action, CoVisitation, Popularity};
 use crate::segment::Kind;
 
@@ -14,6 +15,10 @@ fn a_whole_file_is_read() {
     assert_eq!(settings.zone, Zone::named("Europe/Paris").unwrap());
     assert_eq!((settings.session_gap, settings.allowed_skew), (Duration::minutes(45), Duration::ZERO));
     assert_eq!((settings.dedup_window, settings.parts_max), (Duration::days(3), 64));
+    let identity = &settings.identity;
+    assert_eq!((identity.device, identity.undo_window), (DeviceRule::Separate, Duration::days(7)));
+    let kinds = identity.kinds.iter().map(|kind| (&*kind.name, kind.is_strong, kind.limit));
+    assert!(kinds.eq([("email_hash", true, 5), ("card", false, 200)]));
 
     let schema = &definitions.schema;
     assert_eq!(schema.attribute_kind("budget.shoes"), Some(Kind::Number));
