@@ -349,12 +349,6 @@ fn said() -> impl Strategy<Value = Said> {
         .prop_map(|(who, minute, sku, value)| Said { who, minute, sku, value })
 }
 
-/// All devices stay their owner's, so that only what is linked by hand is linked.
-fn open_partition() -> Partition {
-    let text = DEFINITIONS.replace("session_gap = \"30m\"", "session_gap = \"30m\"\ndevice = \"owner\"");
-    Partition::new(&Definitions::from_toml(&text).unwrap())
-}
-
 fn run(partition: &mut Partition, message: &Message) {
     let now = minute(200).max(partition.clock());
     partition.ingest(message, now).unwrap();
@@ -396,7 +390,7 @@ proptest! {
         through_each_other in any::<bool>(),
     ) {
         let ends = |order: [usize; 3], through_each_other: bool| {
-            let mut partition = open_partition();
+            let mut partition = partition();
             run(&mut partition, &Message::identify("ada").at(minute(0)));
             for device in [1, 2, 3] {
                 run(&mut partition, &Message::identify(ids(WHO[device])).at(minute(0)));
@@ -459,7 +453,6 @@ proptest! {
     }
 }
 
-/// What stays of a user does not depend on a profile being a copy.
 #[test]
 fn profiles_are_shown_with_all_ids() {
     let mut partition = partition();

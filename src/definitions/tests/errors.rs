@@ -39,7 +39,7 @@ fn kinds_of_ids() {
         "version = 1\n[ids]\n",
         &[
             ("card = 'weak'", &["3:8: a table is wanted, this is a string"]),
-            ("card = { limit = 2 }", &["3:8: `strength` is missing"]),
+            ("card = { limit = 2 }", &["3:1: `strength` is missing"]),
             ("card = { strength = 'week' }", &["3:21: unknown strength `week` (did you mean `weak`?)"]),
             (
                 "card = { strength = 'weak', limit = 201 }",
