@@ -31,6 +31,7 @@
 //!     content = { title = "New in" }
 //!
 //!     [recommend]
+//!     k_min = 1   # two users are enough here; by default ten stand behind a pair that is served
 //!     interactions = { view = { item = "sku" } }
 //! "#)?;
 //! let engine = Engine::builder(definitions).open()?;

@@ -156,6 +156,9 @@ fn state(partition: &Partition) -> Json {
         order.dedup();
         let ranks: Vec<usize> = known.iter().map(|n| order.binary_search(n).unwrap()).collect();
         user.insert("arrivals".into(), ranks.into());
+        for written in user["written"].as_object_mut().unwrap().values_mut() {
+            written[1] = Json::Null;
+        }
         for total in user["totals"].as_array_mut().unwrap() {
             total[2] = Json::Null;
         }

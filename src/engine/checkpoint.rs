@@ -97,9 +97,13 @@ impl Partition {
         let attributes = profile.attributes.iter();
         let totals = profile.totals.iter().map(|row| (row.id().0, row.order(), symbols.value(row.value())));
         Known {
-            profile: self.store.shown(profile),
+            profile: self.store.shown(profile, self.clock),
             written: attributes.map(|a| (symbols.text(a.name).to_owned(), (a.written, a.arrival))).collect(),
-            arrivals: profile.history.rows().iter().map(|row| row.order().1).collect(),
+            arrivals: profile
+                .history
+                .visible(self.clock, profile.kept_session(), &self.store.keep)
+                .map(|row| row.order().1)
+                .collect(),
             affinities: affinities.map(|(rule, v, w, at)| (rule, symbols.value(v), w, at)).collect(),
             totals: totals.map(|(number, (word, arrival), value)| (number, word, arrival, value)).collect(),
         }

@@ -194,7 +194,7 @@ impl Partition {
     /// An unknown user.
     pub fn export(&self, user: &str) -> Result<Export, Error> {
         let key = self.known(user)?;
-        let profile = self.store.user_profile(key);
+        let profile = self.store.user_profile(key, self.clock);
         let (mut attributes, mut lists) = (BTreeMap::new(), BTreeMap::new());
         let (mut predictions, mut variants) = (BTreeMap::new(), BTreeMap::new());
         for attribute in self.store.get(key).attributes.iter().filter(|a| !a.value.is_missing()) {

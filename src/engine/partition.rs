@@ -289,7 +289,7 @@ impl Partition {
     /// A copy of what is known of a user, by user id or anonymous id.
     #[must_use]
     pub fn profile(&self, user: &str) -> Option<UserProfile> {
-        self.store.find(user).map(|user| self.store.user_profile(user))
+        self.store.find(user).map(|user| self.store.user_profile(user, self.clock))
     }
 
     /// The ids of all users, in order. O(users · log users).

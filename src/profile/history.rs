@@ -27,6 +27,18 @@ impl Row {
         EventKind((self.when_and_what & 0x7FFF) as u16)
     }
 
+    /// Whether no definition can see it any more. Such a row goes when there is need of room: when that is must not show.
+    fn is_expired(self, now: Instant, session: &Session, keep: &Keep) -> bool {
+        let kind = keep.kind(self.kind());
+        let in_session = kind.session && self.at() >= session.first.as_millis();
+        !in_session
+            && match kind.horizon {
+                Horizon::None => true,
+                Horizon::For(age) => self.at() <= now.as_millis().saturating_sub(age.as_millis()),
+                Horizon::Forever => false,
+            }
+    }
+
     /// Elements of a list have the order of their event: none of them is before or after another.
     pub(crate) fn order(self) -> (i64, u32) {
         (self.at(), self.arrival)
@@ -46,6 +58,16 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Those that a definition can see.
+    pub(crate) fn visible<'a>(
+        &'a self,
+        now: Instant,
+        session: Session,
+        keep: &'a Keep,
+    ) -> impl Iterator<Item = Row> + 'a {
+        self.rows.iter().copied().filter(move |row| !row.is_expired(now, &session, keep))
     }
 
     pub(crate) fn value(&self, row: Row, place: usize) -> Packed {
@@ -82,11 +104,6 @@ impl History {
         History { rows: Vec::with_capacity(rows), values: Vec::new() }
     }
 
-    /// For how many rows there is room.
-    pub(crate) fn capacity(&self) -> usize {
-        self.rows.capacity()
-    }
-
     pub(crate) fn heap_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.values.capacity() * size_of::<Packed>()
     }
@@ -103,16 +120,7 @@ impl History {
         keep: &Keep,
         symbols: &mut Symbols,
     ) -> bool {
-        let expired = |row: Row| {
-            let kind = keep.kind(row.kind());
-            let in_session = kind.session && row.at() >= session.first.as_millis();
-            !in_session
-                && match kind.horizon {
-                    Horizon::None => true,
-                    Horizon::For(age) => row.at() <= now.as_millis().saturating_sub(age.as_millis()),
-                    Horizon::Forever => false,
-                }
-        };
+        let expired = |row: Row| row.is_expired(now, session, keep);
         if !self.rows.iter().any(|row| expired(*row)) {
             return false;
         }
@@ -230,6 +238,6 @@ pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
 }
 
 /// How many elements more a list of so many has room for, once it was made larger or smaller.
-pub(super) fn room(len: usize) -> usize {
+fn room(len: usize) -> usize {
     (len / 8).max(2)
 }

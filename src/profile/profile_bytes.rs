@@ -6,7 +6,6 @@
 
 use crate::model::{Bytes, Instant, Malformed, Record, record, write_text};
 use crate::profile::attributes::Attribute;
-use crate::profile::history::room;
 use crate::profile::lineage::{Confirmed, Lineage, Merged, Part};
 use crate::profile::{
     Affinities, AffinityRule, Attributes, EventKind, History, Keep, Packed, PackedReader, PackedWriter,
@@ -221,7 +220,6 @@ impl History {
     /// where it is, the kind, and where that comes first, the number of its columns; then its instant and its values.
     fn write(&self, keep: &Keep, base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
         self.rows().len().write(out);
-        (self.capacity() - self.rows().len()).write(out);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None::<i64>);
         for row in self.rows() {
@@ -252,11 +250,7 @@ impl History {
         values: &mut PackedReader<'_>,
     ) -> Result<History, Malformed> {
         let len = from.len("a history")?;
-        let spare = usize::read(from)?;
-        if spare > room(len) {
-            return Err(from.malformed("a history"));
-        }
-        let mut history = History::with_capacity(len + spare);
+        let mut history = History::with_capacity(len);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None);
         let mut of_row: Vec<Packed> = Vec::new();

@@ -384,7 +384,7 @@ impl ProfileStore {
     pub(crate) fn prune_user(&mut self, user: UserKey, now: Instant) {
         let Self { keep, symbols, profiles, rings, .. } = self;
         let profile = profiles.get_mut(user);
-        if profile.history.prune(now, &profile.session, keep, symbols) {
+        if profile.history.prune(now, &profile.kept_session(), keep, symbols) {
             rings.remove(&user);
         }
     }

@@ -170,12 +170,12 @@ impl fmt::Debug for Event {
 
 impl ProfileStore {
     /// Copies a profile out.
-    pub(crate) fn user_profile(&self, user: UserKey) -> UserProfile {
-        self.shown(self.get(user))
+    pub(crate) fn user_profile(&self, user: UserKey, now: Instant) -> UserProfile {
+        self.shown(self.get(user), now)
     }
 
     /// Copies a profile out, or a part of one.
-    pub(crate) fn shown(&self, profile: &Profile) -> UserProfile {
+    pub(crate) fn shown(&self, profile: &Profile, now: Instant) -> UserProfile {
         // In the order of their texts: in which order they were linked is nobody's concern.
         let mut known: Vec<(IdKind, &str)> = self.ids_of(profile).collect();
         known.sort_unstable();
@@ -216,7 +216,11 @@ impl ProfileStore {
             restricted: false,
             predictions: BTreeMap::new(),
             variants: BTreeMap::new(),
-            events: profile.history.rows().iter().map(|row| self.event(profile, *row)).collect(),
+            events: profile
+                .history
+                .visible(now, profile.kept_session(), &self.keep)
+                .map(|row| self.event(profile, row))
+                .collect(),
             hidden: self.keep.hidden.clone(),
         };
         for attribute in profile.attributes.iter().filter(|attribute| !attribute.value.is_missing()) {
