@@ -1,6 +1,7 @@
 use crate::model::{Duration, Instant};
 use crate::profile::redefine::RuleMove;
 use crate::profile::{EventKind, Packed, PropertyId, Symbols};
+use thin_vec::ThinVec;
 
 /// What feeds the affinities of a property: which events, by which weight, and how fast they fade.
 #[derive(Debug, Clone)]
@@ -77,7 +78,8 @@ fn faded(weight: f64, eras: i64) -> f64 {
 /// beginning of the era of what it saw last: it follows from the values, and no rule moves that of another.
 #[derive(Debug, Default)]
 pub(crate) struct Affinities {
-    values: Vec<Weighed>,
+    /// A pointer, because many users have none.
+    values: ThinVec<Weighed>,
 }
 
 #[derive(Debug, Clone, Copy)]
