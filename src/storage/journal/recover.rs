@@ -11,7 +11,8 @@ impl Journal {
     ///
     /// It reads all frames from there on before it returns, so what is damaged is known before anything is applied.
     /// Groups that were written and not synced may be missing after the machine was started anew; with
-    /// `accept_lost_tail` they may always.
+    /// `accept_lost_tail` they may always. So may those that are there and that `readable` says nobody can read: what
+    /// else they need was lost with them.
     ///
     /// # Errors
     /// `Corrupt`, with file, byte and the input up to which all can be read, where a file is missing, a frame is not what
@@ -20,6 +21,7 @@ impl Journal {
         disk: Arc<dyn Disk>,
         from: u64,
         accept_lost_tail: bool,
+        readable: &dyn Fn(&[u8]) -> bool,
     ) -> Result<(Journal, ReadBack), Error> {
         let numbers = file::numbers(&*disk)?;
         let boot = disk.boot();
@@ -33,7 +35,7 @@ impl Journal {
             return Ok((journal, ReadBack::new(from, 0, Vec::new())));
         };
 
-        let (files, scanned, machine) = needed(&*disk, &numbers, from, boot)?;
+        let (files, scanned, machine) = needed(&*disk, &numbers, from, boot, readable)?;
         let may_lose = accept_lost_tail || machine == Machine::Restarted;
         let lost = check(&files, &scanned, from, may_lose)?;
         let mut older = passed_over(&*disk, &numbers, files[0].file.number);
@@ -88,6 +90,7 @@ fn needed(
     numbers: &[u32],
     from: u64,
     boot: Option<u64>,
+    readable: &dyn Fn(&[u8]) -> bool,
 ) -> Result<(Vec<Found>, Scan, Machine), Error> {
     let mut files: Vec<Found> = Vec::new();
     for &number in numbers.iter().rev() {
@@ -126,13 +129,13 @@ fn needed(
         let mut both = vec![before];
         both.append(&mut files);
         let machine = machine(&both, boot);
-        match scan(&both, machine) {
+        match scan(&both, machine, readable) {
             Ok(scanned) if scanned.is_last_unused => return Ok((both, scanned, machine)),
             _ => files.extend(both.pop()),
         }
     }
     let machine = machine(&files, boot);
-    let scanned = scan(&files, machine)?;
+    let scanned = scan(&files, machine, readable)?;
     Ok((files, scanned, machine))
 }
 
@@ -201,7 +204,10 @@ fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boo
     // Only with this, the last, the marks are of this start of the machine, and are taken at their word.
     mark(found, Mark { end, boot, closed: false })?;
     if found.len > end.len {
-        found.file.file.truncate(end.len).map_err(|error| found.file.failed("cut", error))?;
+        let cut = found.file.file.truncate(end.len);
+        // Groups that nobody could read may be whole, and must not come back.
+        let cut = cut.and_then(|()| if scanned.is_broken { found.file.file.sync() } else { Ok(()) });
+        cut.map_err(|error| found.file.failed("cut", error))?;
     }
     Ok(())
 }
