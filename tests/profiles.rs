@@ -278,7 +278,7 @@ fn the_host_reads_while_others_write() {
             });
         }
         for _ in 0..500 {
-            if let Some(profile) = engine.profile("user-7") {
+            if let Some(profile) = engine.profile("user-7").unwrap() {
                 assert!(profile.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
             }
             let _ = engine.segments("user-7");

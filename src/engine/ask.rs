@@ -194,7 +194,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an expression that was compiled under other definitions and does not fit these.
     pub fn evaluate(&self, expression: &Expression, user: &str, now: Instant) -> Result<Answer, Error> {
-        self.read(|partition| partition.evaluate(expression, user, now))
+        self.read_user(user, |partition| partition.evaluate(expression, user, now))?
     }
 
     /// For whom an expression holds. See [`Partition::evaluate_all`].
@@ -231,7 +231,7 @@ impl Engine {
     ) -> Result<Survey, Error> {
         let mut surveyor = Surveyor::new(limit);
         loop {
-            self.read(|partition| surveyor.page(partition, expression, now))?;
+            self.read_page(&mut surveyor, expression, now)?;
             if progress(surveyor.progress()).is_break() || surveyor.is_complete() {
                 return Ok(surveyor.finish());
             }
@@ -248,7 +248,7 @@ impl Engine {
         user: &str,
         now: Instant,
     ) -> Result<Explanation, Error> {
-        self.read(|partition| partition.explain_expression(expression, user, now))
+        self.read_user(user, |partition| partition.explain_expression(expression, user, now))?
     }
 
     /// Why a user is in a segment, or is not. See [`Partition::explain`].
@@ -256,7 +256,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an unknown segment, with the nearest name.
     pub fn explain(&self, user: &str, segment: &str, now: Instant) -> Result<Explanation, Error> {
-        self.read(|partition| partition.explain(user, segment, now))
+        self.read_user(user, |partition| partition.explain(user, segment, now))?
     }
 
     /// The same in one part of a keyed segment. See [`Partition::explain_key`].
@@ -270,7 +270,7 @@ impl Engine {
         key: &Value,
         now: Instant,
     ) -> Result<Explanation, Error> {
-        self.read(|partition| partition.explain_key(user, segment, key, now))
+        self.read_user(user, |partition| partition.explain_key(user, segment, key, now))?
     }
 
     /// What keeps a user out of a segment, or in it. See [`Partition::why_not`].
@@ -278,7 +278,7 @@ impl Engine {
     /// # Errors
     /// An unknown user, or an unknown segment, with the nearest name.
     pub fn why_not(&self, user: &str, segment: &str, now: Instant) -> Result<WhyNot, Error> {
-        self.read(|partition| partition.why_not(user, segment, now))
+        self.read_user(user, |partition| partition.why_not(user, segment, now))?
     }
 
     /// The same in one part of a keyed segment. See [`Partition::why_not_key`].
@@ -286,6 +286,6 @@ impl Engine {
     /// # Errors
     /// An unknown user or segment, or a segment that is not keyed.
     pub fn why_not_key(&self, user: &str, segment: &str, key: &Value, now: Instant) -> Result<WhyNot, Error> {
-        self.read(|partition| partition.why_not_key(user, segment, key, now))
+        self.read_user(user, |partition| partition.why_not_key(user, segment, key, now))?
     }
 }

@@ -95,6 +95,8 @@ pub(super) struct Root {
     pub(super) definitions: Box<str>,
     /// Keys that must be gone once it holds.
     pub(super) erased: Vec<Slot>,
+    /// How many keys there were.
+    pub(super) slots: u32,
     /// How many numbers of users were given, and which are free, the next one last.
     pub(super) numbers: u32,
     pub(super) free: Vec<u32>,
@@ -105,7 +107,7 @@ pub(super) struct Root {
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, erased, numbers, free, pages, sections, seen, files }
+    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files }
 }
 
 impl Root {
@@ -310,6 +312,7 @@ impl Partition {
             file: taken.definitions.0.clone(),
             definitions: taken.definitions.1.clone(),
             erased: taken.erased.clone(),
+            slots: shelf.vault.slots(),
             numbers: taken.numbers,
             free: taken.free.clone(),
             pages: capture.pages[..taken.numbers.div_ceil(PAGE_USERS) as usize].to_vec(),

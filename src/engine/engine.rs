@@ -5,12 +5,13 @@ use crate::engine::input::{Input, TimedInput};
 use crate::engine::open::{Opened, Options, open};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
+use crate::engine::survey::Surveyor;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
-use crate::segment::SegmentStats;
+use crate::segment::{Expression, SegmentStats};
 use crate::storage::{Disk, FolderDisk, Slot};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
@@ -199,6 +200,28 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Looks at a page of users, who are brought into memory first where need be, as long as others may write.
+    pub(super) fn read_page(
+        &self,
+        surveyor: &mut Surveyor,
+        expression: &Expression,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let partition = &self.shared.partition;
+        if self.shared.durable.is_none() {
+            return surveyor.page(&partition.read(), expression, now);
+        }
+        for user in surveyor.users(&partition.read()) {
+            bring(partition, user)?;
+        }
+        let mut held = partition.write();
+        // Somebody may have needed the room already.
+        surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
+        let looked = surveyor.page(&held, expression, now);
+        held.trim();
+        looked
     }
 
     /// Has an input written, as the level asks, and applied.

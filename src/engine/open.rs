@@ -88,6 +88,7 @@ pub(super) fn open(
             partition.shelf = Some(Box::new(shelf));
         }
         Some(root) => {
+            vault.check_slots(root.slots)?;
             let stored = parse(root.file.as_deref(), &root.definitions)?;
             partition = Partition::new(&stored);
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
@@ -119,6 +120,9 @@ pub(super) fn open(
         }
     }
     opened.lost = read_back.lost();
+    // Keys that were being written as the process stopped: nothing is sealed under them.
+    let unused = vault.damaged().into_iter().filter(|slot| !partition.uses(*slot)).collect::<Vec<_>>();
+    vault.erase(&unused)?;
     let writer = Writer {
         _lock: lock,
         written_bytes: journal.bytes_since(next_input),

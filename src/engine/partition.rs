@@ -254,9 +254,7 @@ impl Partition {
     #[must_use]
     pub fn is_member(&self, user: &str, segment: &str) -> bool {
         match (self.store.find(user), self.compiled.plan.segment(segment)) {
-            (Some(user), Some(segment)) => {
-                self.users[user.0 as usize].memberships.contains(&self.compiled.plan, segment)
-            }
+            (Some(user), Some(segment)) => self.members.contains(segment, user),
             _ => false,
         }
     }

@@ -315,6 +315,13 @@ impl Partition {
         row.unwrap_or(Slot::STORE)
     }
 
+    /// Whether records of a user are sealed under a key. O(users).
+    pub(super) fn uses(&self, slot: Slot) -> bool {
+        self.store
+            .keys()
+            .any(|user| self.shelf.as_ref().is_some_and(|shelf| shelf.slots(user).any(|own| own == slot)))
+    }
+
     /// Whether users were erased whose keys are still there.
     pub(super) fn erases(&self) -> bool {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())

@@ -77,7 +77,6 @@ fn random_definitions(rng: &mut fastrand::Rng) -> Vec<Definitions> {
 #[derive(Clone)]
 struct Written {
     sections: Vec<Vec<u8>>,
-    free: Vec<u8>,
     seen: Vec<u8>,
     users: Vec<(UserKey, Vec<u8>)>,
     actions: Vec<(UserKey, Vec<u8>)>,
@@ -98,13 +97,12 @@ fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Bytes<'_>) -> Result<T, Malform
 }
 
 fn users(partition: &Partition) -> Vec<UserKey> {
-    partition.store.iter().map(|(user, _)| user).collect()
+    partition.store.keys().collect()
 }
 
 fn write(partition: &Partition) -> Written {
     Written {
         sections: Section::ALL.map(|section| bytes(|out| partition.write_section(section, out))).into(),
-        free: bytes(|out| partition.store.write_free(out)),
         seen: bytes(|out| drop(partition.seen.write_all(out))),
         users: users(partition)
             .into_iter()
@@ -139,7 +137,6 @@ fn read(partition: &mut Partition, written: &Written) -> Result<(), Malformed> {
     for (section, bytes) in Section::ALL.into_iter().zip(&written.sections) {
         whole(bytes, |from| partition.read_section(section, from))?;
     }
-    whole(&written.free, |from| partition.store.read_free(from))?;
     whole(&written.seen, |from| partition.seen.read_chunk(from))?;
     for (user, bytes) in &written.users {
         let state = whole(bytes, |from| partition.read_beside(from))?;
@@ -348,8 +345,7 @@ fn damaged_bytes_are_refused_or_leave_a_partition_that_goes_on() {
             partition.redefine(&all[0], now);
             let mut written = write(&partition);
             let of_users = written.users.iter_mut().chain(&mut written.actions).map(|(_, bytes)| bytes);
-            let mut records: Vec<&mut Vec<u8>> =
-                [&mut written.free, &mut written.seen].into_iter().chain(of_users).collect();
+            let mut records: Vec<&mut Vec<u8>> = [&mut written.seen].into_iter().chain(of_users).collect();
             if rng.bool() {
                 records = written.sections.iter_mut().collect();
             }
@@ -389,7 +385,6 @@ fn any_bytes_are_refused_or_read() {
             let _ = partition.read_section(section, &mut Bytes::new(&bytes));
         }
         let _ = partition.seen.read_chunk(&mut Bytes::new(&bytes));
-        let _ = partition.store.read_free(&mut Bytes::new(&bytes));
         let _ = partition.read_beside(&mut Bytes::new(&bytes));
         let _ = partition.journeys.read_action(UserKey(0), &mut Bytes::new(&bytes));
     }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Users who are looked at before the host is asked whether to go on.
 const PAGE_USERS: usize = 1_000;
 
+/// The same where users may be in the store only.
+const PAGE_USERS_OF_STORE: usize = 64;
+
 /// How far a question that is asked of everyone has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -71,7 +74,14 @@ impl Surveyor {
         self.complete
     }
 
-    /// Looks at one more page of users.
+    /// The users of the next page. Where some may be in the store only a page is short, because they have to come back
+    /// for it.
+    pub(super) fn users(&self, partition: &Partition) -> Vec<UserKey> {
+        let page = if partition.shelf.is_some() { PAGE_USERS_OF_STORE } else { PAGE_USERS };
+        partition.store.keys_from(self.next).take(page).collect()
+    }
+
+    /// Looks at one more page of users, all of whom are in memory.
     pub(super) fn page(
         &mut self,
         partition: &Partition,
@@ -85,7 +95,7 @@ impl Surveyor {
         let aside = expression.on(&partition.compiled.ground()).map_err(Error::Expression)?;
         let plan = aside.plan.beside(&partition.compiled.plan, &partition.store.symbols);
         let mut seen = 0;
-        for user in partition.store.keys_from(self.next).take(PAGE_USERS) {
+        for user in self.users(partition) {
             let inquiry = Inquiry::new(&aside, &plan, &partition.store, user, now);
             if inquiry.holds() {
                 self.progress.matching += 1;

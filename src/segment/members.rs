@@ -101,6 +101,12 @@ impl Members {
         }
     }
 
+    /// Whether a user is in a segment; of a keyed one, in any part of it. O(log users).
+    pub(crate) fn contains(&self, segment: SegmentId, user: UserKey) -> bool {
+        let set = self.set(segment);
+        set.users.contains(user.0) != set.is_of_others
+    }
+
     /// The members among some users.
     pub(crate) fn among(
         &self,
