@@ -73,9 +73,8 @@ pub(super) fn open(
     let heap = Arc::new(Heap::open(disk.clone(), &files)?);
     let next_input = root.as_ref().map_or(0, |root| root.next_input);
     // A key that was written and not synced may be gone, where what was sealed with it is not.
-    let readable = |group: &[u8]| {
-        read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()))
-    };
+    let readable =
+        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
     let (journal, mut read_back) =
         Journal::open(disk.clone(), next_input, options.accept_lost_tail, &readable)?;
 
