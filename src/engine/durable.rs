@@ -6,7 +6,7 @@ use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition};
 use crate::journey::Action;
-use crate::model::{Bytes, Instant, Malformed, Message, Record};
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
 use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
 use hashbrown::HashMap;
@@ -120,6 +120,8 @@ pub(super) struct Sealing {
     fresh: HashMap<(IdKind, Box<str>), Slot, ahash::RandomState>,
     /// How much of it is applied already, and only held back.
     held: (usize, u32),
+    /// Whom time changes until then is in memory.
+    brought: Option<Instant>,
     plain: Vec<u8>,
     sealed: Vec<u8>,
 }
@@ -251,10 +253,12 @@ impl Writer {
             Whose::Known(user) => held.slot(user),
             Whose::New => self.fresh_slot(unit)?,
         };
+        let now = unit.now().max(held.clock());
         drop(held);
         for user in users {
             bring(partition, user)?;
         }
+        self.bring_due(partition, now)?;
         let Sealing { plain, sealed, payload, count, .. } = &mut self.sealing;
         plain.clear();
         match unit {
@@ -273,6 +277,21 @@ impl Writer {
         payload.extend_from_slice(sealed);
         *count += 1;
         Ok(slot)
+    }
+
+    /// Brings everybody whom time changes before an input: once that is written, it is too late to find that somebody
+    /// cannot be read.
+    fn bring_due(&mut self, partition: &RwLock<Partition>, now: Instant) -> Result<(), storage::Error> {
+        let brought = &mut self.sealing.brought;
+        if brought.is_some_and(|brought| brought >= now)
+            || partition.read().next_due().is_none_or(|due| due > now)
+        {
+            return Ok(());
+        }
+        let due = partition.write().due_and_away(now);
+        due.into_iter().try_for_each(|user| bring(partition, user))?;
+        *brought = Some(now);
+        Ok(())
     }
 
     /// The key of a user whom nobody has seen before this group.
@@ -310,11 +329,13 @@ impl Writer {
             group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
         }
         held.trim();
-        let erases = held.erases();
+        // Keys of users who are forgotten otherwise go with a checkpoint that is taken step by step.
+        let forgets = held.erases() && group.iter().any(|written| written.unit.forgets());
         drop(held);
-        let kept = if erases { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
-        if let (true, Err(error)) = (erases, kept) {
-            // It is forgotten in memory and the journal says so; the key goes with the next checkpoint.
+        let kept = if forgets { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
+        if let (true, Err(Error::Storage(error))) = (forgets, kept) {
+            let error =
+                error.but("the user is forgotten; what was written about it goes with the next checkpoint");
             group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
         }
         group.clear();
@@ -328,7 +349,7 @@ impl Writer {
                 drop(held);
                 self.end(partition)?;
             }
-        } else if self.written_bytes >= self.checkpoint_bytes {
+        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
             self.begin(partition)?;
         }
         Ok(())
@@ -358,6 +379,9 @@ impl Writer {
     }
 
     fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        // Where the folder was made anew, what is in memory is not all that a store needs.
+        self.vault.check_there()?;
+        self.heap.check_there()?;
         self.flush()?;
         self.journal.roll()?;
         self.written_bytes = 0;
@@ -397,8 +421,9 @@ impl Writer {
 
     /// Writes what was sealed, as the level asks.
     fn write(&mut self) -> Result<(), storage::Error> {
-        let Sealing { payload, count, held, fresh, .. } = &mut self.sealing;
+        let Sealing { payload, count, held, fresh, brought, .. } = &mut self.sealing;
         fresh.clear();
+        *brought = None;
         if self.durability == Durability::Memory && payload.len() < HELD_BYTES_MAX {
             *held = (payload.len(), *count);
             return Ok(());
@@ -456,10 +481,28 @@ impl Unit<'_> {
     /// Everybody who has to be in memory for it, as far as can be told before.
     fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
+            Unit::Message(Message { body: Body::World { values }, .. }, _) => {
+                partition.readers_of_world(values.iter().map(|(name, _)| name)).collect()
+            }
             Unit::Message(message, _) => partition.store.owners(message),
+            Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
+                partition.readers_of_world([&**name].into_iter()).collect()
+            }
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
-            Unit::Redefine(..) => SmallVec::new(),
+            // Memory for all of them is needed, as it is when they change.
+            Unit::Redefine(..) => partition.store.keys().collect(),
         }
+    }
+
+    fn now(self) -> Instant {
+        match self {
+            Unit::Message(_, now) | Unit::Redefine(_, now) => now,
+            Unit::Input(input) => input.now,
+        }
+    }
+
+    fn forgets(self) -> bool {
+        matches!(self, Unit::Message(message, _) if matches!(message.body, Body::Forget))
     }
 
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {

@@ -157,6 +157,10 @@ impl EngineBuilder {
         if is_new {
             engine.checkpoint()?;
         }
+        if engine.read(Partition::erases) {
+            // A user was being forgotten as the store was stopped. If it fails it is tried again with the next input.
+            let _ = engine.checkpoint();
+        }
         let is_other = {
             let partition = engine.shared.partition.read();
             partition.shelf.as_ref().is_some_and(|shelf| *shelf.definitions.1 != *definitions.text())
@@ -412,6 +416,13 @@ impl Engine {
     /// [`Error::Storage`]: the user is not in memory, and cannot be read.
     pub fn profile(&self, user: &str) -> Result<Option<UserProfile>, Error> {
         self.read_user(user, |partition| partition.profile(user))
+    }
+
+    /// How many bytes the users take who are in memory, as they count against [`EngineBuilder::memory`]; 0 without a
+    /// store.
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.read(|partition| partition.shelf.as_ref().map_or(0, |shelf| shelf.bytes()))
     }
 
     /// How many users there are.

@@ -34,6 +34,7 @@ mod sections_test;
 mod seen;
 mod survey;
 mod take;
+mod verify;
 
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
@@ -43,3 +44,4 @@ pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome};
 pub use partition::{Partition, Recommended};
 pub use survey::{Progress, Survey};
+pub use verify::Verified;

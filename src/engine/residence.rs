@@ -3,7 +3,8 @@
 use crate::definitions::Definitions;
 use crate::engine::Partition;
 use crate::engine::capture::Capture;
-use crate::model::{Bytes, Malformed, Message, Pages};
+use crate::engine::partition::NEVER;
+use crate::model::{Bytes, Instant, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
 use crate::storage::{self, Heap, Place, Slot, Vault};
@@ -89,6 +90,11 @@ impl Shelf {
             plain: Vec::new(),
             sealed: Vec::new(),
         }
+    }
+
+    /// Bytes of those who are in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn row(&mut self, user: UserKey) -> &mut Row {
@@ -337,6 +343,21 @@ impl Partition {
         Some(Away { user, place, slot, heap: shelf.heap.clone(), vault: shelf.vault.clone() })
     }
 
+    /// Those who are away and whom time changes until an instant.
+    pub(super) fn due_and_away(&mut self, until: Instant) -> Vec<UserKey> {
+        let Partition { timers, users, .. } = self;
+        let deadline = |user: UserKey| {
+            let row = users.get_mut(user.0 as usize)?;
+            row.hinted = row.deadline();
+            (row.hinted != NEVER).then_some(row.hinted)
+        };
+        let mut due = Vec::new();
+        timers.poll(until, deadline, &mut due);
+        // They are still due.
+        due.iter().for_each(|(deadline, user)| timers.schedule(*deadline, *user));
+        due.into_iter().map(|(_, user)| user).filter(|user| self.away(*user).is_some()).collect()
+    }
+
     /// Brings a user back whose record was read, unless it has come back or changed meanwhile.
     fn install(&mut self, away: &Away, plain: &[u8]) -> Result<(), storage::Error> {
         if self.away(away.user).is_none_or(|now| now.place != away.place) {
@@ -393,8 +414,8 @@ pub(super) fn bring(partition: &RwLock<Partition>, user: UserKey) -> Result<(), 
         let Some(away) = partition.read().away(user) else { return Ok(()) };
         match away.read() {
             Ok(plain) => partition.write().install(&away, &plain)?,
-            // Its file may have gone because it was moved to another one.
-            Err(_) if partition.read().away(user).is_some_and(|now| now.place != away.place) => {}
+            // Its file may have gone because it was moved to another one, or came back and has another one since.
+            Err(_) if partition.read().away(user).is_none_or(|now| now.place != away.place) => {}
             Err(error) => return Err(error),
         }
     }

@@ -97,6 +97,8 @@ impl Journal {
 
     fn append_at(&mut self, level: Level, count: u32, payload: &[u8]) -> Result<u64, Error> {
         if self.last.end.len >= FILE_BYTES_MAX {
+            // Whoever begins a file because this one is gone has to take a checkpoint too.
+            self.last.check_there().map_err(|error| self.last.file.failed("append to", error))?;
             self.roll()?;
         }
         self.settle()?;

@@ -3,6 +3,15 @@
 //! hundred times as long.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
+mod damage;
+mod faults;
+mod fixture;
+mod forget;
+mod one_writer;
 mod power;
+mod small;
+mod soak;
 mod stream;
+mod threads;
 mod twin;
+mod vanished;

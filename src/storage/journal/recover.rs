@@ -64,6 +64,38 @@ impl Journal {
         Ok((journal, back))
     }
 
+    /// The groups that have inputs from `from` on, of a journal that is only looked at: nothing is changed.
+    ///
+    /// # Errors
+    /// As [`open`](Journal::open), and where there is no file.
+    pub(crate) fn look(
+        disk: &dyn Disk,
+        from: u64,
+        readable: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<ReadBack, Error> {
+        Journal::check_there(disk)?;
+        let numbers = file::numbers(disk)?;
+        let (files, scanned, machine) = needed(disk, &numbers, from, disk.boot(), readable)?;
+        let lost = check(&files, &scanned, from, machine == Machine::Restarted)?;
+        if scanned.ends.last().is_none_or(|end| end.next < from) {
+            return Ok(ReadBack::new(from, lost, Vec::new()));
+        }
+        let parts = files.into_iter().zip(&scanned.ends).map(|(found, &end)| (found.file, end)).collect();
+        Ok(ReadBack::new(from, lost, parts))
+    }
+
+    /// Makes sure that a store has a journal, which it has from its first checkpoint on.
+    ///
+    /// # Errors
+    /// It has none.
+    pub(crate) fn check_there(disk: &dyn Disk) -> Result<(), Error> {
+        if file::numbers(disk)?.is_empty() {
+            let message = format!("all files of the journal are missing: {RESTORE}");
+            return Err(Error::corrupt(disk.describe(&file::name(1)), 0, message));
+        }
+        Ok(())
+    }
+
     fn new(disk: Arc<dyn Disk>, boot: Option<u64>, older: Vec<Part>, last: Part) -> Journal {
         Journal { disk, boot: boot.unwrap_or(0), older, last, in_doubt: false, frame: Vec::new() }
     }
