@@ -156,9 +156,11 @@ impl Durable {
         self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
     }
 
-    /// Writes what is held back.
-    pub(super) fn flush(&self) -> Result<(), storage::Error> {
-        self.writer.lock().flush()
+    /// Writes what is held back, and takes back what was refused, where that was not possible yet.
+    pub(super) fn close(&self) -> Result<(), storage::Error> {
+        let mut writer = self.writer.lock();
+        writer.flush()?;
+        writer.journal.settle()
     }
 
     /// Takes a checkpoint step by step, so that others write between the steps.

@@ -217,9 +217,9 @@ impl Engine {
         if self.shared.durable.is_none() {
             return surveyor.page(&partition.read(), expression, now);
         }
-        for user in surveyor.users(&partition.read()) {
-            bring(partition, user)?;
-        }
+        // Not in the head of the loop: the lock would be held as long as it runs.
+        let users = surveyor.users(&partition.read());
+        users.into_iter().try_for_each(|user| bring(partition, user))?;
         let mut held = partition.write();
         // Somebody may have needed the room already.
         surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
@@ -563,7 +563,7 @@ impl Drop for Shared {
     /// checkpoint before.
     fn drop(&mut self) {
         if let Some(durable) = &self.durable {
-            let _ = durable.flush();
+            let _ = durable.close();
         }
     }
 }

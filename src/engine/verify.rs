@@ -117,7 +117,8 @@ impl Engine {
         let vault = found.note(vault)?;
         // Without these two nothing else can be read.
         let (Some(root), Some(vault)) = (root, vault) else { return Ok(found) };
-        let damaged = vault.verify(root.slots)?;
+        let damaged = vault.verify(root.slots);
+        let damaged = found.note(damaged)?.unwrap_or_default();
         found.damages.extend(damaged);
         let (heap, missing) = Heap::look(disk.clone(), &root.files)?;
         found.damages.extend(missing);

@@ -141,7 +141,10 @@ impl Journal {
     }
 
     /// Takes back what a call that failed may have left.
-    fn settle(&mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// What the disk says; the next call does it first.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
         if self.in_doubt {
             let mark = Mark { end: self.last.end, boot: self.boot, closed: false };
             let file = &self.last.file;

@@ -59,6 +59,9 @@ impl Run {
                 && is_of_the_store(error)
             {
                 self.expect_of_store(error);
+                if std::env::var_os("STORE_SHOW").is_some() {
+                    println!("{:?}: {step:?}: {error}", self.fault);
+                }
                 // The one thing that is not undone: only the bytes of a user who is forgotten may still be there.
                 let is_forgotten = error.to_string().contains("is forgotten");
                 assert!(!is_forgotten || step.is_forget(), "{self:?}: {step:?} was given `{error}`");
