@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Index pages that are captured while writers wait: some tenths of a millisecond.
 const PAGES_AT_ONCE: usize = 4;
 
+/// Users who are due and in the store that are read ahead of a group of inputs.
+const DUE_AT_ONCE: usize = 4_096;
+
 /// When an input counts as taken.
 ///
 /// ```
@@ -244,27 +247,39 @@ impl Writer {
     /// Checks an input, sees to it that whom it is about is in memory, and seals it into the group. Gives the key under
     /// which it is sealed.
     fn prepare(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<Slot, Error> {
-        let held = partition.read();
-        if let Some(error) = held.failure() {
-            return Err(error.clone().into());
-        }
-        let whose = unit.check(&held)?;
-        let users = unit.users(&held);
-        let slot = match whose {
+        self.bring_others(partition, unit)?;
+        let held = loop {
+            let held = partition.read();
+            if let Some(error) = held.failure() {
+                return Err(error.clone().into());
+            }
+            let away: SmallVec<[UserKey; 3]> =
+                unit.users(&held).into_iter().filter(|user| held.away(*user).is_some()).collect();
+            if away.is_empty() {
+                break held;
+            }
+            drop(held);
+            for user in away {
+                bring(partition, user)?;
+            }
+        };
+        let slot = match unit.check(&held)? {
             Whose::Nobody => Slot::STORE,
-            Whose::Known(user) => held.slot(user),
+            Whose::Known(user) => match held.slot(user) {
+                // Whoever came out of a split with others has no key yet.
+                Slot::STORE => self.fresh_slot(unit)?,
+                slot => slot,
+            },
             Whose::New => self.fresh_slot(unit)?,
         };
-        let now = unit.now().max(held.clock());
         drop(held);
-        for user in users {
-            bring(partition, user)?;
-        }
-        self.bring_due(partition, now)?;
         let Sealing { plain, sealed, payload, count, .. } = &mut self.sealing;
         plain.clear();
         match unit {
-            Unit::Message(message, now) => write_message(message, now, plain),
+            Unit::Message(message, now) => {
+                let message = partition.read().minimise(message);
+                write_message(&message, now, plain);
+            }
             Unit::Input(input) => input.write(plain),
             Unit::Redefine(definitions, now) => {
                 let (file, text) = text_of(definitions);
@@ -281,16 +296,20 @@ impl Writer {
         Ok(slot)
     }
 
-    /// Brings everybody whom time changes before an input: once that is written, it is too late to find that somebody
-    /// cannot be read.
-    fn bring_due(&mut self, partition: &RwLock<Partition>, now: Instant) -> Result<(), storage::Error> {
+    /// Brings those whom an input changes without being about them, and those whom time changes before it, so that nobody
+    /// waits for the disk while they are looked at: once it is written, it is too late to find that somebody cannot be read.
+    /// Only where too many are due the last of them are met then.
+    fn bring_others(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<(), storage::Error> {
+        let others = unit.others(&partition.read());
+        others.into_iter().try_for_each(|user| bring(partition, user))?;
+        let now = unit.now().max(partition.read().clock());
         let brought = &mut self.sealing.brought;
         if brought.is_some_and(|brought| brought >= now)
             || partition.read().next_due().is_none_or(|due| due > now)
         {
             return Ok(());
         }
-        let due = partition.write().due_and_away(now);
+        let due = partition.write().due_away(now, DUE_AT_ONCE);
         due.into_iter().try_for_each(|user| bring(partition, user))?;
         *brought = Some(now);
         Ok(())
@@ -463,9 +482,16 @@ impl Writer {
 }
 
 impl Unit<'_> {
+    fn now(self) -> Instant {
+        match self {
+            Unit::Message(_, now) | Unit::Redefine(_, now) => now,
+            Unit::Input(input) => input.now,
+        }
+    }
+
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     fn joins(self, partition: &Partition) -> bool {
-        matches!(self, Unit::Message(message, _) if partition.store.preview(message).joins)
+        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
     }
 
     /// Whether it may be applied, and whom it is about.
@@ -473,7 +499,7 @@ impl Unit<'_> {
         match self {
             Unit::Message(message, now) => {
                 partition.check(message, now)?;
-                Ok(partition.store.preview(message).whose)
+                Ok(partition.whose(message, now))
             }
             Unit::Input(input) => partition.check_input(input),
             Unit::Redefine(..) => Ok(Whose::Nobody),
@@ -483,36 +509,40 @@ impl Unit<'_> {
     /// Everybody who has to be in memory for it, as far as can be told before.
     fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
+            Unit::Message(message, _) => partition.store.named(message),
+            Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
+            Unit::Redefine(..) => SmallVec::new(),
+        }
+    }
+
+    /// Those whom it changes without being about them.
+    fn others(self, partition: &Partition) -> Vec<UserKey> {
+        match self {
             Unit::Message(Message { body: Body::World { values }, .. }, _) => {
                 partition.readers_of_world(values.iter().map(|(name, _)| name)).collect()
             }
-            Unit::Message(message, _) => partition.store.owners(message),
             Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
                 partition.readers_of_world([&**name].into_iter()).collect()
             }
             Unit::Input(TimedInput { input: Input::Outbox { limit, .. }, now }) => {
                 partition.journeys.expiring(*limit, partition.clock().max(*now)).collect()
             }
-            Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             // Memory for all of them is needed, as it is when they change.
             Unit::Redefine(..) => partition.store.keys().collect(),
-        }
-    }
-
-    fn now(self) -> Instant {
-        match self {
-            Unit::Message(_, now) | Unit::Redefine(_, now) => now,
-            Unit::Input(input) => input.now,
+            _ => Vec::new(),
         }
     }
 
     fn forgets(self) -> bool {
-        matches!(self, Unit::Message(message, _) if matches!(message.body, Body::Forget))
+        matches!(self, Unit::Message(message, _) if matches!(message.body, Body::Forget { .. }))
     }
 
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
         match self {
-            Unit::Message(message, now) => answer(answers, of, Ok(partition.take(message, now, slot))),
+            Unit::Message(message, now) => {
+                let message = partition.minimise(message);
+                answer(answers, of, Ok(partition.take(&message, now, slot)));
+            }
             Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
             Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
         }

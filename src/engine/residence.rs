@@ -3,8 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::Partition;
 use crate::engine::capture::Capture;
-use crate::engine::partition::NEVER;
-use crate::model::{Bytes, Instant, Malformed, Message, Pages};
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
 use crate::storage::{self, Heap, Place, Slot, Vault};
@@ -106,6 +105,8 @@ impl Shelf {
 
     /// Notes that something about a user was sealed under a key.
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
+        // Whose profile was over when a message came that was sealed before has the key that it had.
+        self.erased.retain(|erased| *erased != slot);
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;
@@ -167,11 +168,12 @@ impl Partition {
         }
     }
 
-    /// Touches everybody whom a message may change, and whom its number will belong to if it makes a user.
-    pub(super) fn touch_owners(&mut self, message: &Message) {
+    /// Touches everybody whom a message may change, and whom the number will belong to of anybody it makes.
+    pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {
-            self.store.owners(message).into_iter().for_each(|user| self.touch(user));
-            self.capture_before(self.store.profiles.next());
+            self.store.named(message).into_iter().for_each(|user| self.touch(user));
+            let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
+            next.into_iter().for_each(|user| self.capture_before(user));
         }
     }
 
@@ -231,6 +233,7 @@ impl Partition {
         self.store.bring_back(user, profile);
         self.users[user.0 as usize].memberships = memberships;
         self.put_beside(user, beside);
+        self.find_expiry(user);
         Ok(())
     }
 
@@ -333,6 +336,25 @@ impl Partition {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
     }
 
+    /// Users who are due up to an instant and away, about so many of them; nothing changes.
+    pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
+        let (mut due, mut away) = (Vec::new(), Vec::new());
+        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+            return away;
+        }
+        while away.len() < limit && self.next_batch(until).is_some() {
+            away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
+            due.append(&mut self.due);
+        }
+        // Their hints are gone, and they are still due.
+        for user in due {
+            let row = &mut self.users[user.0 as usize];
+            row.hinted = row.deadline();
+            self.timers.schedule(row.hinted, user);
+        }
+        away
+    }
+
     /// What has to be read for a user who is away.
     pub(super) fn away(&self, user: UserKey) -> Option<Away> {
         let shelf = self.shelf.as_ref()?;
@@ -341,21 +363,6 @@ impl Partition {
         }
         let Row { place, slot, .. } = shelf.rows[user.0 as usize];
         Some(Away { user, place, slot, heap: shelf.heap.clone(), vault: shelf.vault.clone() })
-    }
-
-    /// Those who are away and whom time changes until an instant.
-    pub(super) fn due_and_away(&mut self, until: Instant) -> Vec<UserKey> {
-        let Partition { timers, users, .. } = self;
-        let deadline = |user: UserKey| {
-            let row = users.get_mut(user.0 as usize)?;
-            row.hinted = row.deadline();
-            (row.hinted != NEVER).then_some(row.hinted)
-        };
-        let mut due = Vec::new();
-        timers.poll(until, deadline, &mut due);
-        // They are still due.
-        due.iter().for_each(|(deadline, user)| timers.schedule(*deadline, *user));
-        due.into_iter().map(|(_, user)| user).filter(|user| self.away(*user).is_some()).collect()
     }
 
     /// Brings a user back whose record was read, unless it has come back or changed meanwhile.
@@ -424,6 +431,14 @@ pub(super) fn bring(partition: &RwLock<Partition>, user: UserKey) -> Result<(), 
 /// The text of definitions, and the file that it came from.
 pub(super) fn text_of(definitions: &Definitions) -> (Option<Box<str>>, Box<str>) {
     (definitions.file().map(Into::into), definitions.text().into())
+}
+
+/// Most profiles that a message makes.
+fn makes_max(message: &Message) -> usize {
+    match &message.body {
+        Body::Split { ids } => ids.len(),
+        _ => 1,
+    }
 }
 
 fn row_size(size: usize) -> usize {

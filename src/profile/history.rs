@@ -133,6 +133,36 @@ impl History {
         true
     }
 
+    /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
+    /// there were any. `width` is how many columns a kind has. O(rows).
+    pub(crate) fn extract(
+        &mut self,
+        width: impl Fn(EventKind) -> usize,
+        wanted: impl FnMut(&Row) -> bool,
+        mut take: impl FnMut(EventKind, &[Packed]),
+    ) -> bool {
+        let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
+        if !chosen.contains(&true) {
+            return false;
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut values = Vec::with_capacity(old.len());
+        let mut chosen = chosen.into_iter();
+        self.rows.retain_mut(|row| {
+            let own = &old[row.start as usize..][..width(row.kind())];
+            if chosen.next() == Some(true) {
+                take(row.kind(), own);
+                return false;
+            }
+            row.start = values.len() as u32;
+            values.extend_from_slice(own);
+            true
+        });
+        self.values = values;
+        self.give_room_back();
+        true
+    }
+
     /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and
     /// one look at each where nothing moves.
     pub(crate) fn relocate(&mut self, moves: &[KindMove], symbols: &mut Symbols) {
@@ -170,6 +200,20 @@ impl History {
             let values = &other.values[row.start as usize..][..width];
             self.insert(Instant::from_millis(row.at()), row.kind(), row.arrival, values);
         }
+    }
+
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> History {
+        self.values.iter().for_each(|value| {
+            symbols.share(*value);
+        });
+        History { rows: self.rows.clone(), values: self.values.clone() }
+    }
+
+    /// Gives up room that nothing is in, so that when it fills up does not depend on how it came about.
+    pub(crate) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.values.shrink_to_fit();
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {

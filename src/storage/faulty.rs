@@ -69,6 +69,18 @@ impl Fault {
     pub fn when_done(self) -> Fault {
         Fault { after: After::All, ..self }
     }
+
+    /// Whether all calls after it fail too.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
+    }
+
+    /// Whether the first call that fails does all that it was asked.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.after == After::All
+    }
 }
 
 #[derive(Debug, Default)]

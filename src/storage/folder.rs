@@ -178,3 +178,6 @@ struct FolderLock {
 }
 
 impl DiskLock for FolderLock {}
+
+#[cfg(test)]
+mod test;

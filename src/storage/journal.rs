@@ -61,6 +61,10 @@ struct Part {
     file: JournalFile,
     end: End,
     synced: End,
+    /// Whether something was written to it that was not synced, be it a mark.
+    dirty: bool,
+    /// Whether another file follows.
+    closed: bool,
     /// A sync failed since `synced`: what was written since may be nowhere but in the system's memory, which takes it
     /// for saved. It must be written again before another sync counts.
     sync_failed: bool,
@@ -104,7 +108,7 @@ impl Journal {
         self.settle()?;
         if level == Level::Synced {
             self.sync_older()?;
-            self.last.write_again()?;
+            self.last.write_again(self.boot)?;
         }
         let first = self.last.end.next;
         let Some(end) = frame::write(self.last.end, count, payload, &mut self.frame) else {
@@ -131,6 +135,7 @@ impl Journal {
 
     /// Writes the frame, and then that it is there.
     fn write_frame(&mut self, level: Level, end: End) -> io::Result<()> {
+        self.last.dirty = true;
         let file = &self.last.file;
         file.file.write_at(self.last.end.len, &self.frame)?;
         if level == Level::Synced {
@@ -146,9 +151,8 @@ impl Journal {
     /// What the disk says; the next call does it first.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
         if self.in_doubt {
-            let mark = Mark { end: self.last.end, boot: self.boot, closed: false };
             let file = &self.last.file;
-            file.write_mark(Level::Written, &mark)
+            file.write_mark(Level::Written, &self.last.mark(self.boot))
                 .and_then(|()| file.file.truncate(self.last.end.len))
                 .map_err(|error| file.failed("append to", error))?;
             self.in_doubt = false;
@@ -191,9 +195,9 @@ impl Journal {
             self.settle()?;
         }
         let End { next, chain, .. } = self.last.end;
-        let number = self.last.file.number + 1;
+        let number = file::following(self.last.file.number)?;
         let begun = JournalFile::create(&*self.disk, number, next, chain, self.boot).and_then(|file| {
-            let closed = Mark { end: self.last.end, boot: self.boot, closed: true };
+            let closed = Mark { closed: true, ..self.last.mark(self.boot) };
             match self.last.file.write_mark(Level::Written, &closed) {
                 Err(error) if !is_gone => {
                     self.in_doubt = true;
@@ -204,8 +208,8 @@ impl Journal {
         });
         match begun {
             Ok(file) => {
-                let begun = Part::new(file);
-                self.older.push(std::mem::replace(&mut self.last, begun));
+                let closed = std::mem::replace(&mut self.last, Part::new(file));
+                self.older.push(Part { closed: true, dirty: true, ..closed });
                 self.in_doubt = false;
                 Ok(())
             }
@@ -242,18 +246,23 @@ impl Journal {
 impl Part {
     /// A file without groups.
     fn new(file: JournalFile) -> Part {
-        Part { end: file.start, synced: file.start, sync_failed: false, file }
+        Part { end: file.start, synced: file.start, dirty: false, closed: false, sync_failed: false, file }
+    }
+
+    fn mark(&self, boot: u64) -> Mark {
+        Mark { end: self.end, boot, closed: self.closed }
     }
 
     fn sync(&mut self, boot: u64) -> Result<(), Error> {
-        if self.synced == self.end {
+        if !self.dirty {
             return Ok(());
         }
-        self.write_again()?;
+        self.write_again(boot)?;
         self.check_there().and_then(|()| self.file.file.sync()).map_err(|error| {
             self.sync_failed = true;
             self.file.failed("sync", error)
         })?;
+        self.dirty = false;
         self.mark_synced(boot);
         Ok(())
     }
@@ -262,11 +271,11 @@ impl Part {
         self.synced = self.end;
         self.sync_failed = false;
         // It only helps to find damage, so what was promised does not hang on it.
-        let _ = self.file.write_mark(Level::Synced, &Mark { end: self.end, boot, closed: false });
+        let _ = self.file.write_mark(Level::Synced, &self.mark(boot));
     }
 
     /// After a sync that failed: puts what was not synced into the file again, so that the next sync writes it.
-    fn write_again(&mut self) -> Result<(), Error> {
+    fn write_again(&self, boot: u64) -> Result<(), Error> {
         if !self.sync_failed {
             return Ok(());
         }
@@ -281,7 +290,7 @@ impl Part {
             }
         }
         if frames.at() == self.end {
-            return Ok(());
+            return self.file.write_mark(Level::Written, &self.mark(boot)).map_err(failed);
         }
         let End { len, next, .. } = frames.at();
         let message = format!(

@@ -107,10 +107,12 @@ impl MemoryDisk {
         MemoryDisk { folder: Arc::new(Mutex::new(folder)), locked: Arc::default(), crashes: self.crashes + 1 }
     }
 
-    /// From now on what was written to a file and not synced can be read, and never outlives the machine unless it is
-    /// written again: what systems do after a sync that failed.
-    pub fn forget_unsynced(&self) {
-        self.folder.lock().files.values().for_each(|file| file.lock().forget_unsynced());
+    /// What was written to a file and not synced can still be read, and does not outlive the machine unless it is
+    /// written again: what systems do after a sync that failed. Nothing for a file that is not there.
+    pub fn forget_unsynced(&self, name: &str) {
+        if let Ok(file) = self.folder.lock().find(name) {
+            file.lock().forget_unsynced();
+        }
     }
 }
 
@@ -230,3 +232,6 @@ impl Dice {
         ((mixed ^ mixed >> 31) % many as u64) as usize
     }
 }
+
+#[cfg(test)]
+mod test;

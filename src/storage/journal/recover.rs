@@ -44,7 +44,8 @@ impl Journal {
             // All that is left is in the checkpoint already.
             older.extend(files.into_iter().zip(&scanned.ends).map(|(found, &end)| Part::found(found, end)));
             let chain = older.last().map_or(0, |part| part.end.chain);
-            let begun = JournalFile::create(&*disk, following(number_last)?, from, chain, boot.unwrap_or(0))?;
+            let begun =
+                JournalFile::create(&*disk, file::following(number_last)?, from, chain, boot.unwrap_or(0))?;
             let journal = Journal::new(disk, boot, older, Part::new(begun));
             return Ok((journal, ReadBack::new(from, lost, Vec::new())));
         };
@@ -56,12 +57,10 @@ impl Journal {
         older.extend(files.into_iter().zip(&scanned.ends).map(|(found, &end)| Part::found(found, end)));
         let last = older.pop().expect("the file that ends at `end`");
         debug_assert_eq!(last.end, end);
-        let mut journal = Journal::new(disk, boot, older, last);
-        if scanned.is_broken {
-            // What is lost is so for good: it must not come back in the middle of what follows.
-            journal.sync()?;
-        }
-        Ok((journal, back))
+        // As `repair` has marked them.
+        older.iter_mut().for_each(|part| part.closed = true);
+        let last = Part { closed: false, dirty: true, ..last };
+        Ok((Journal::new(disk, boot, older, last), back))
     }
 
     /// The groups that have inputs from `from` on, of a journal that is only looked at: nothing is changed.
@@ -105,15 +104,11 @@ const RESTORE: &str = "restore the folder from a backup";
 
 impl Part {
     fn found(found: Found, end: End) -> Part {
+        let closed = found.is_closed();
         let synced = found.synced.map(|mark| mark.end).filter(|synced| synced.len <= end.len);
-        Part { synced: synced.unwrap_or(found.file.start), end, sync_failed: false, file: found.file }
+        let synced = synced.unwrap_or(found.file.start);
+        Part { dirty: synced != end, synced, end, closed, sync_failed: false, file: found.file }
     }
-}
-
-fn following(number: u32) -> Result<u32, Error> {
-    number.checked_add(1).ok_or_else(|| {
-        Error::corrupt(file::name(number), 0, format!("there is no file of this number: {RESTORE}"))
-    })
 }
 
 /// Opens and reads the files that have inputs from `from` on.
@@ -208,6 +203,8 @@ fn check(files: &[Found], scanned: &Scan, from: u64, may_lose: bool) -> Result<u
 
 /// Makes the files say what was read: whatever happens next, it is read so again.
 fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boot: u64) -> Result<(), Error> {
+    // A file may be there whose name was never made sure of: that failed, or the process ended before.
+    disk.sync_folder().map_err(|error| Error::io("sync", disk.describe(""), error))?;
     let last = scanned.ends.len() - 1;
     let mark = |found: &Found, mark: Mark| {
         let written = found.file.write_mark(Level::Written, &mark);
@@ -216,9 +213,10 @@ fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boo
     let (found, end) = (&files[last], scanned.ends[last]);
     let unused: Vec<u32> = numbers.iter().copied().filter(|&number| number > found.file.number).collect();
     if !unused.is_empty() {
-        // Not closed any more, with the rest as it was: should this be stopped, it begins anew.
+        // Not closed any more, with the rest as it was: should this be stopped, even by a power cut, it begins anew.
         if let Some(written) = found.written.filter(|written| written.closed) {
             mark(found, Mark { closed: false, ..written })?;
+            found.file.file.sync().map_err(|error| found.file.failed("sync", error))?;
         }
         for &number in unused.iter().rev() {
             let name = file::name(number);
@@ -236,10 +234,12 @@ fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boo
     // Only with this, the last, the marks are of this start of the machine, and are taken at their word.
     mark(found, Mark { end, boot, closed: false })?;
     if found.len > end.len {
-        let cut = found.file.file.truncate(end.len);
-        // Groups that nobody could read may be whole, and must not come back.
-        let cut = cut.and_then(|()| if scanned.is_broken { found.file.file.sync() } else { Ok(()) });
-        cut.map_err(|error| found.file.failed("cut", error))?;
+        found.file.file.truncate(end.len).map_err(|error| found.file.failed("cut", error))?;
+    }
+    if scanned.is_broken {
+        // What is lost is so for good: it must not come back in the middle of what follows. It may be whole, too, where
+        // it could not be read.
+        found.file.file.sync().map_err(|error| found.file.failed("sync", error))?;
     }
     Ok(())
 }
