@@ -20,6 +20,8 @@ mod facts;
 #[cfg(test)]
 mod fixed_point_test;
 mod forget;
+#[cfg(test)]
+mod forgotten_test;
 mod group;
 mod health;
 mod input;

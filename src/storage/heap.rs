@@ -309,6 +309,22 @@ impl Heap {
         Ok(damages)
     }
 
+    /// All records that are in the files, also those that nobody wants any more.
+    #[cfg(test)]
+    pub(crate) fn records(&self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        for (&number, stored) in &self.contents.read().files {
+            let Some(file) = &stored.file else { continue };
+            let each = |_: Place, frame: &[u8]| {
+                records.push(frame[FRAME_HEAD as usize..].to_vec());
+                Ok(())
+            };
+            let name = self.name(number);
+            frame::walk(&**file, &name, number, Head::BYTES as u32, stored.written, each).unwrap();
+        }
+        records
+    }
+
     fn sync_file(&self, number: u32) -> Result<(), Error> {
         let name = self.name(number);
         let (file, synced, written, unsure) = {

@@ -1,6 +1,7 @@
 //! What is read back after anything that can happen to a journal.
 
-use super::{Group, Journal};
+use super::Journal;
+use super::read_back::Group;
 use crate::storage::{Disk, Error, ErrorKind, MemoryDisk};
 use std::sync::Arc;
 
