@@ -6,7 +6,7 @@ use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition};
 use crate::journey::Action;
-use crate::model::{Bytes, Instant, Malformed, Message, Record};
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
 use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
 use hashbrown::HashMap;
@@ -123,6 +123,8 @@ pub(super) struct Sealing {
     fresh: HashMap<(IdKind, Box<str>), Slot, ahash::RandomState>,
     /// How much of it is applied already, and only held back.
     held: (usize, u32),
+    /// Whom time changes until then is in memory.
+    brought: Option<Instant>,
     plain: Vec<u8>,
     sealed: Vec<u8>,
 }
@@ -157,9 +159,11 @@ impl Durable {
         self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
     }
 
-    /// Writes what is held back.
-    pub(super) fn flush(&self) -> Result<(), storage::Error> {
-        self.writer.lock().flush()
+    /// Writes what is held back, and takes back what was refused, where that was not possible yet.
+    pub(super) fn close(&self) -> Result<(), storage::Error> {
+        let mut writer = self.writer.lock();
+        writer.flush()?;
+        writer.journal.settle()
     }
 
     /// Takes a checkpoint step by step, so that others write between the steps.
@@ -243,6 +247,7 @@ impl Writer {
     /// Checks an input, sees to it that whom it is about is in memory, and seals it into the group. Gives the key under
     /// which it is sealed.
     fn prepare(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<Slot, Error> {
+        self.bring_others(partition, unit)?;
         let held = loop {
             let held = partition.read();
             if let Some(error) = held.failure() {
@@ -291,6 +296,25 @@ impl Writer {
         Ok(slot)
     }
 
+    /// Brings those whom an input changes without being about them, and those whom time changes before it, so that nobody
+    /// waits for the disk while they are looked at: once it is written, it is too late to find that somebody cannot be read.
+    /// Only where too many are due the last of them are met then.
+    fn bring_others(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<(), storage::Error> {
+        let others = unit.others(&partition.read());
+        others.into_iter().try_for_each(|user| bring(partition, user))?;
+        let now = unit.now().max(partition.read().clock());
+        let brought = &mut self.sealing.brought;
+        if brought.is_some_and(|brought| brought >= now)
+            || partition.read().next_due().is_none_or(|due| due > now)
+        {
+            return Ok(());
+        }
+        let due = partition.write().due_away(now, DUE_AT_ONCE);
+        due.into_iter().try_for_each(|user| bring(partition, user))?;
+        *brought = Some(now);
+        Ok(())
+    }
+
     /// The key of a user whom nobody has seen before this group.
     fn fresh_slot(&mut self, unit: Unit<'_>) -> Result<Slot, storage::Error> {
         let Unit::Message(message, _) = unit else { return Ok(Slot::STORE) };
@@ -318,8 +342,6 @@ impl Writer {
             group.drain(..).for_each(|written| answer(answers, written.of, Err(error.clone().into())));
             return;
         }
-        let now = group.iter().map(|written| written.unit.now()).max().unwrap_or(Instant::MIN);
-        bring_due(partition, now);
         let mut held = partition.write();
         for written in group.iter() {
             written.unit.apply(&mut held, written.slot, written.of, answers);
@@ -328,11 +350,13 @@ impl Writer {
             group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
         }
         held.trim();
-        let erases = held.erases();
+        // Keys of users who are forgotten otherwise go with a checkpoint that is taken step by step.
+        let forgets = held.erases() && group.iter().any(|written| written.unit.forgets());
         drop(held);
-        let kept = if erases { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
-        if let (true, Err(error)) = (erases, kept) {
-            // It is forgotten in memory and the journal says so; the key goes with the next checkpoint.
+        let kept = if forgets { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
+        if let (true, Err(Error::Storage(error))) = (forgets, kept) {
+            let error =
+                error.but("the user is forgotten; what was written about it goes with the next checkpoint");
             group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
         }
         group.clear();
@@ -346,7 +370,7 @@ impl Writer {
                 drop(held);
                 self.end(partition)?;
             }
-        } else if self.written_bytes >= self.checkpoint_bytes {
+        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
             self.begin(partition)?;
         }
         Ok(())
@@ -376,6 +400,9 @@ impl Writer {
     }
 
     fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        // Where the folder was made anew, what is in memory is not all that a store needs.
+        self.vault.check_there()?;
+        self.heap.check_there()?;
         self.flush()?;
         self.journal.roll()?;
         self.written_bytes = 0;
@@ -415,8 +442,9 @@ impl Writer {
 
     /// Writes what was sealed, as the level asks.
     fn write(&mut self) -> Result<(), storage::Error> {
-        let Sealing { payload, count, held, fresh, .. } = &mut self.sealing;
+        let Sealing { payload, count, held, fresh, brought, .. } = &mut self.sealing;
         fresh.clear();
+        *brought = None;
         if self.durability == Durability::Memory && payload.len() < HELD_BYTES_MAX {
             *held = (payload.len(), *count);
             return Ok(());
@@ -453,20 +481,6 @@ impl Writer {
     }
 }
 
-/// Brings users back for whom time alone changes something now, so that nobody waits for the disk while they are looked
-/// at. Those are left out who are too many, or who cannot be read: they are met with an answer for that.
-fn bring_due(partition: &RwLock<Partition>, now: Instant) {
-    if partition.read().next_due().is_none_or(|next| next > now) {
-        return;
-    }
-    let due = partition.write().due_away(now, DUE_AT_ONCE);
-    for user in due {
-        if bring(partition, user).is_err() {
-            return;
-        }
-    }
-}
-
 impl Unit<'_> {
     fn now(self) -> Instant {
         match self {
@@ -499,6 +513,28 @@ impl Unit<'_> {
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             Unit::Redefine(..) => SmallVec::new(),
         }
+    }
+
+    /// Those whom it changes without being about them.
+    fn others(self, partition: &Partition) -> Vec<UserKey> {
+        match self {
+            Unit::Message(Message { body: Body::World { values }, .. }, _) => {
+                partition.readers_of_world(values.iter().map(|(name, _)| name)).collect()
+            }
+            Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
+                partition.readers_of_world([&**name].into_iter()).collect()
+            }
+            Unit::Input(TimedInput { input: Input::Outbox { limit, .. }, now }) => {
+                partition.journeys.expiring(*limit, partition.clock().max(*now)).collect()
+            }
+            // Memory for all of them is needed, as it is when they change.
+            Unit::Redefine(..) => partition.store.keys().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn forgets(self) -> bool {
+        matches!(self, Unit::Message(message, _) if matches!(message.body, Body::Forget { .. }))
     }
 
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {

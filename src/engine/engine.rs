@@ -157,6 +157,10 @@ impl EngineBuilder {
         if is_new {
             engine.checkpoint()?;
         }
+        if engine.read(Partition::erases) {
+            // A user was being forgotten as the store was stopped. If it fails it is tried again with the next input.
+            let _ = engine.checkpoint();
+        }
         let is_other = {
             let partition = engine.shared.partition.read();
             partition.shelf.as_ref().is_some_and(|shelf| *shelf.definitions.1 != *definitions.text())
@@ -213,9 +217,9 @@ impl Engine {
         if self.shared.durable.is_none() {
             return surveyor.page(&partition.read(), expression, now);
         }
-        for user in surveyor.users(&partition.read()) {
-            bring(partition, user)?;
-        }
+        // Not in the head of the loop: the lock would be held as long as it runs.
+        let users = surveyor.users(&partition.read());
+        users.into_iter().try_for_each(|user| bring(partition, user))?;
         let mut held = partition.write();
         // Somebody may have needed the room already.
         surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
@@ -414,6 +418,13 @@ impl Engine {
         self.read_user(user, |partition| partition.profile(user))
     }
 
+    /// How many bytes the users take who are in memory, as they count against [`EngineBuilder::memory`]; 0 without a
+    /// store.
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.read(|partition| partition.shelf.as_ref().map_or(0, |shelf| shelf.bytes()))
+    }
+
     /// How many users there are.
     #[must_use]
     pub fn user_count(&self) -> usize {
@@ -595,7 +606,7 @@ impl Drop for Shared {
     /// checkpoint before.
     fn drop(&mut self) {
         if let Some(durable) = &self.durable {
-            let _ = durable.flush();
+            let _ = durable.close();
         }
     }
 }

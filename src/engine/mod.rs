@@ -20,6 +20,8 @@ mod facts;
 #[cfg(test)]
 mod fixed_point_test;
 mod forget;
+#[cfg(test)]
+mod forgotten_test;
 mod group;
 mod health;
 mod input;
@@ -43,6 +45,7 @@ mod suppressions;
 mod survey;
 mod take;
 mod unlearn;
+mod verify;
 
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
@@ -56,3 +59,4 @@ pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};
+pub use verify::Verified;

@@ -69,10 +69,23 @@ pub(super) fn open(
         ),
         None => None,
     };
+    if root.is_some() {
+        Journal::check_there(&*disk)?;
+    }
+    let next_input = root.as_ref().map_or(0, |root| root.next_input);
+    // A key that was written and not synced may be gone, where what was sealed with it is not.
+    let readable =
+        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
+    let (journal, mut read_back) =
+        Journal::open(disk.clone(), next_input, options.accept_lost_tail, &readable)?;
+    if root.is_none() && journal.next() > 0 {
+        // The first checkpoint is taken before the first input.
+        let message = "it is missing, and there are inputs: restore it from a backup";
+        return Err(storage::Error::corrupt(disk.describe("root"), 0, message).into());
+    }
+    // What the checkpoint does not name is removed from it: only now, when nothing else is amiss.
     let files = root.as_ref().map(|root| root.files.clone()).unwrap_or_default();
     let heap = Arc::new(Heap::open(disk.clone(), &files)?);
-    let next_input = root.as_ref().map_or(0, |root| root.next_input);
-    let (journal, mut read_back) = Journal::open(disk.clone(), next_input, options.accept_lost_tail)?;
 
     let mut partition;
     let mut opened = Opened::default();
@@ -133,7 +146,7 @@ pub(super) fn open(
 }
 
 /// Reads a record that is all of some bytes.
-fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
+pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
     let mut from = Bytes::new(bytes);
     let value = from.read()?;
     from.end()?;
@@ -177,7 +190,7 @@ impl Partition {
 
     /// Reads a checkpoint into a fresh partition under the same definitions. Users stay away; their deadlines, ids and
     /// places are in memory.
-    fn restore(&mut self, root: &Root) -> Result<(), storage::Error> {
+    pub(super) fn restore(&mut self, root: &Root) -> Result<(), storage::Error> {
         let Some(shelf) = &self.shelf else { return Ok(()) };
         let (heap, vault) = (shelf.heap.clone(), shelf.vault.clone());
         let is_sound = self.restore_users(root, &heap, &vault)?;
@@ -285,7 +298,7 @@ impl Partition {
 }
 
 /// Reads a sealed record of the heap.
-fn read_sealed(
+pub(super) fn read_sealed(
     heap: &Heap,
     vault: &Vault,
     place: Place,

@@ -91,6 +91,11 @@ impl Shelf {
         }
     }
 
+    /// Bytes of those who are in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn row(&mut self, user: UserKey) -> &mut Row {
         while self.rows.len() <= user.0 as usize {
             self.rows.push(Row::default());
@@ -416,8 +421,8 @@ pub(super) fn bring(partition: &RwLock<Partition>, user: UserKey) -> Result<(), 
         let Some(away) = partition.read().away(user) else { return Ok(()) };
         match away.read() {
             Ok(plain) => partition.write().install(&away, &plain)?,
-            // Its file may have gone because it was moved to another one.
-            Err(_) if partition.read().away(user).is_some_and(|now| now.place != away.place) => {}
+            // Its file may have gone because it was moved to another one, or came back and has another one since.
+            Err(_) if partition.read().away(user).is_none_or(|now| now.place != away.place) => {}
             Err(error) => return Err(error),
         }
     }

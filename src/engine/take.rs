@@ -5,7 +5,7 @@ use crate::engine::durable::Answer;
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::{Error, Partition};
 use crate::model::{Instant, Message};
-use crate::profile::{UserKey, Whose};
+use crate::profile::{Fact, UserKey, Whose};
 use crate::storage::Slot;
 
 impl Partition {
@@ -47,6 +47,17 @@ impl Partition {
             Input::Acknowledge { action, .. } => self.journeys.owner(action),
             _ => None,
         }
+    }
+
+    /// Everybody where a segment reads one of these facts about the world, and nobody otherwise.
+    pub(super) fn readers_of_world<'n>(
+        &self,
+        mut names: impl Iterator<Item = &'n str>,
+    ) -> impl Iterator<Item = UserKey> + '_ {
+        let slots = &self.compiled.plan.slot_of;
+        let symbol = |name| self.store.symbols.get(&Fact::World(name).name());
+        let is_read = names.any(|name| symbol(name).is_some_and(|name| slots.contains_key(&name)));
+        self.store.keys().filter(move |_| is_read)
     }
 
     /// Applies an input that was checked, with the key that it was sealed under.

@@ -170,6 +170,33 @@ impl Outbox {
         (actions, expired)
     }
 
+    /// Whose actions `lease` will find expired.
+    pub(crate) fn expiring(&self, limit: usize, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
+        let ended = self.leases.range(..=(now, u64::MAX)).map(|((_, number), id)| (*number, *id));
+        let mut ended: Vec<(u64, u128)> = ended.collect();
+        ended.sort_unstable();
+        let mut ended = ended.into_iter().peekable();
+        let mut pending = self.pending.iter().map(|(number, id)| (*number, *id)).peekable();
+        let in_order = std::iter::from_fn(move || match (pending.peek(), ended.peek()) {
+            (Some(waiting), Some(given)) if given < waiting => ended.next(),
+            (Some(_), _) => pending.next(),
+            (None, _) => ended.next(),
+        });
+        let waiting = in_order.filter_map(move |(_, id)| match self.actions.get(&id) {
+            Some(Entry { user, state: State::Waiting(waiting), .. }) => {
+                Some((*user, waiting.expires.is_some_and(|expires| expires <= now)))
+            }
+            _ => None,
+        });
+        let mut handed_out = 0;
+        let until_full = waiting.take_while(move |(_, is_expired)| {
+            let is_full = handed_out >= limit;
+            handed_out += usize::from(!is_expired);
+            !is_full
+        });
+        until_full.filter(|(_, is_expired)| *is_expired).map(|(user, _)| user)
+    }
+
     /// Takes an answer.
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
         self.forget_answers(now);

@@ -407,6 +407,11 @@ impl Journeys {
         (actions, expired)
     }
 
+    /// Whose actions `lease` will find expired.
+    pub(crate) fn expiring(&self, limit: usize, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
+        self.outbox.expiring(limit, now)
+    }
+
     /// Whether an action would be handed out now.
     pub(crate) fn has_ready(&self, now: Instant) -> bool {
         self.outbox.has_ready(now)

@@ -95,6 +95,11 @@ impl Error {
         }
     }
 
+    /// The same, with what else is to be known.
+    pub(crate) fn but(&self, note: &str) -> Error {
+        Error { message: format!("{}; {note}", self.message).into(), ..self.clone() }
+    }
+
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

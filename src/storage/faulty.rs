@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A disk that fails where it is told to, for tests of hosts and of this crate. Clones steer the same disk.
 ///
 /// Calls that change something are counted from 0: to create, rename, remove, write, truncate, sync, sync the folder.
-/// What only looks always works.
+/// Those that only look are counted for themselves: to lock, list, open, read, ask for a length.
 ///
 /// ```
 /// use bespoke::storage::{Disk, DiskFile, Fault, FaultyDisk, MemoryDisk};
@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub struct FaultyDisk {
     inner: Arc<dyn Disk>,
     steering: Arc<Mutex<Steering>>,
+    /// Of calls that only look.
+    looks: Arc<Mutex<Steering>>,
 }
 
 /// How a call of a [`FaultyDisk`] fails.
@@ -90,7 +92,7 @@ struct Steering {
 impl FaultyDisk {
     /// A disk that does what `inner` does until it is told to [`fail`](FaultyDisk::fail).
     pub fn new(inner: impl Disk + 'static) -> FaultyDisk {
-        FaultyDisk { inner: Arc::new(inner), steering: Arc::default() }
+        FaultyDisk { inner: Arc::new(inner), steering: Arc::default(), looks: Arc::default() }
     }
 
     /// How many calls there were that change something, with those that failed.
@@ -105,9 +107,25 @@ impl FaultyDisk {
         self.steering.lock().next = Some((call, fault));
     }
 
+    /// How many calls there were that only look, with those that failed.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.looks.lock().calls
+    }
+
+    /// Lets a call fail that only looks, by its number among these.
+    pub fn fail_look(&self, look: u64, fault: Fault) {
+        self.looks.lock().next = Some((look, fault));
+    }
+
     /// Lets all calls work again.
     pub fn heal(&self) {
         self.steering.lock().next = None;
+        self.looks.lock().next = None;
+    }
+
+    fn file(&self, inner: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        Box::new(FaultyFile { inner, steering: self.steering.clone(), looks: self.looks.clone() })
     }
 }
 
@@ -143,16 +161,15 @@ fn call<T>(steering: &Mutex<Steering>, run: impl FnOnce() -> io::Result<T>) -> i
 
 impl Disk for FaultyDisk {
     fn names(&self) -> io::Result<Vec<String>> {
-        self.inner.names()
+        call(&self.looks, || self.inner.names())
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let inner = call(&self.steering, || self.inner.create(name))?;
-        Ok(Box::new(FaultyFile { inner, steering: self.steering.clone() }))
+        call(&self.steering, || self.inner.create(name)).map(|inner| self.file(inner))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FaultyFile { inner: self.inner.open(name)?, steering: self.steering.clone() }))
+        call(&self.looks, || self.inner.open(name)).map(|inner| self.file(inner))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -168,7 +185,7 @@ impl Disk for FaultyDisk {
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.inner.lock()
+        call(&self.looks, || self.inner.lock())
     }
 
     fn describe(&self, name: &str) -> String {
@@ -184,15 +201,16 @@ impl Disk for FaultyDisk {
 struct FaultyFile {
     inner: Box<dyn DiskFile>,
     steering: Arc<Mutex<Steering>>,
+    looks: Arc<Mutex<Steering>>,
 }
 
 impl DiskFile for FaultyFile {
     fn len(&self) -> io::Result<u64> {
-        self.inner.len()
+        call(&self.looks, || self.inner.len())
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.inner.read_at(offset, bytes)
+        call(&self.looks, || self.inner.read_at(offset, bytes))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -60,3 +60,16 @@ pub(super) fn read_at(file: &dyn DiskFile, name: &str, at: u64, bytes: &mut [u8]
         _ => Error::io("read", name, error),
     })
 }
+
+/// Makes sure that what is written to a file is not lost with the process.
+pub(super) fn check_there(file: &dyn DiskFile, name: &str) -> Result<(), Error> {
+    match file.is_gone() {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            let message =
+                "it was removed while the store was open: stop, and restore the folder from a backup";
+            Err(Error::io("write", name, io::Error::new(io::ErrorKind::NotFound, message)))
+        }
+        Err(error) => Err(Error::io("look at", name, error)),
+    }
+}

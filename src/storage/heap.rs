@@ -1,8 +1,8 @@
 use crate::storage::frame::{self, FRAME_HEAD};
-use crate::storage::head::{Head, read_at};
+use crate::storage::head::{Head, check_there, read_at};
 use crate::storage::heap_buffer::{Contents, Found, Stored};
 use crate::storage::place::{HeapBytes, HeapFile, Place};
-use crate::storage::{Disk, DiskFile, Error};
+use crate::storage::{Disk, DiskFile, Error, ErrorKind};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::io;
@@ -54,6 +54,24 @@ impl Heap {
     /// Whatever the disk says; a file that is missing, shorter than it was, or another one. Nothing was removed then.
     pub(crate) fn open(disk: Arc<dyn Disk>, files: &[HeapFile]) -> Result<Heap, Error> {
         Heap::open_with(disk, files, Limits::DEFAULT)
+    }
+
+    /// The files that the checkpoint names, to be read only, and what is wrong with those that cannot be.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub(crate) fn look(disk: Arc<dyn Disk>, files: &[HeapFile]) -> Result<(Heap, Vec<Error>), Error> {
+        let (mut stored, mut damages) = (BTreeMap::new(), Vec::new());
+        for file in files {
+            match open_file(&*disk, file) {
+                Ok(found) => drop(stored.insert(file.number, found)),
+                Err(error) if error.kind() == ErrorKind::Corrupt => damages.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let contents = RwLock::new(Contents::new(stored));
+        let heap = Heap { disk, limits: Limits::DEFAULT, writer: Mutex::new(Writer::default()), contents };
+        Ok((heap, damages))
     }
 
     pub(super) fn open_with(disk: Arc<dyn Disk>, files: &[HeapFile], limits: Limits) -> Result<Heap, Error> {
@@ -160,6 +178,19 @@ impl Heap {
         self.write_waiting(&mut writer)
     }
 
+    /// Makes sure that no file was removed under it.
+    ///
+    /// # Errors
+    /// One was, or the disk says something else.
+    pub(crate) fn check_there(&self) -> Result<(), Error> {
+        let files: Vec<(u32, Arc<dyn DiskFile>)> = {
+            let contents = self.contents.read();
+            let files = contents.files.iter();
+            files.filter_map(|(&number, stored)| Some((number, Arc::clone(stored.file.as_ref()?)))).collect()
+        };
+        files.into_iter().try_for_each(|(number, file)| check_there(&*file, &self.name(number)))
+    }
+
     /// Makes sure that all that was put so far outlives the machine.
     ///
     /// # Errors
@@ -249,11 +280,13 @@ impl Heap {
         }
     }
 
-    /// Reads all that is written, and compares it with its checksums.
+    /// Reads all that is written, and compares it with its checksums. Gives of each file the first thing that is not
+    /// what was written there.
     ///
     /// # Errors
-    /// The first thing that is not what was written there.
-    pub(crate) fn verify(&self) -> Result<(), Error> {
+    /// Whatever the disk says.
+    pub(crate) fn verify(&self) -> Result<Vec<Error>, Error> {
+        let mut damages = Vec::new();
         let files: Vec<(u32, Arc<dyn DiskFile>, u32)> = {
             let contents = self.contents.read();
             let files = contents.files.iter().filter(|(_, stored)| stored.written > 0);
@@ -264,10 +297,32 @@ impl Heap {
         };
         for (number, file, written) in files {
             let name = self.name(number);
-            head(number).check(&*file, &name)?;
-            frame::walk(&*file, &name, number, Head::BYTES as u32, written, |_, _| Ok(()))?;
+            let walked = head(number).check(&*file, &name).and_then(|()| {
+                frame::walk(&*file, &name, number, Head::BYTES as u32, written, |_, _| Ok(()))
+            });
+            match walked {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => damages.push(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        Ok(damages)
+    }
+
+    /// All records that are in the files, also those that nobody wants any more.
+    #[cfg(test)]
+    pub(crate) fn records(&self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        for (&number, stored) in &self.contents.read().files {
+            let Some(file) = &stored.file else { continue };
+            let each = |_: Place, frame: &[u8]| {
+                records.push(frame[FRAME_HEAD as usize..].to_vec());
+                Ok(())
+            };
+            let name = self.name(number);
+            frame::walk(&**file, &name, number, Head::BYTES as u32, stored.written, each).unwrap();
+        }
+        records
     }
 
     fn sync_file(&self, number: u32) -> Result<(), Error> {

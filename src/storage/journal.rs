@@ -33,7 +33,7 @@ mod scan;
 use file::{FRAMES, JournalFile};
 use frame::Frames;
 use mark::{End, Level, Mark};
-pub(crate) use read_back::{Group, ReadBack};
+pub(crate) use read_back::ReadBack;
 
 /// A file that is as long as this gets no further group.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -101,6 +101,8 @@ impl Journal {
 
     fn append_at(&mut self, level: Level, count: u32, payload: &[u8]) -> Result<u64, Error> {
         if self.last.end.len >= FILE_BYTES_MAX {
+            // Whoever begins a file because this one is gone has to take a checkpoint too.
+            self.last.check_there().map_err(|error| self.last.file.failed("append to", error))?;
             self.roll()?;
         }
         self.settle()?;
@@ -144,7 +146,10 @@ impl Journal {
     }
 
     /// Takes back what a call that failed may have left.
-    fn settle(&mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// What the disk says; the next call does it first.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
         if self.in_doubt {
             let file = &self.last.file;
             file.write_mark(Level::Written, &self.last.mark(self.boot))

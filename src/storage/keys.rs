@@ -1,5 +1,5 @@
 use crate::model::{Bytes, Malformed, Pages, Record};
-use crate::storage::head::{Head, read_at};
+use crate::storage::head::{Head, check_there, read_at};
 use crate::storage::seal::{Key, Sealer};
 use crate::storage::{Disk, DiskFile, Error};
 use parking_lot::{Mutex, RwLock};
@@ -112,6 +112,31 @@ impl Keyring {
         Ok((Keyring { file, name, held: RwLock::new(held), written }, Sealer::new(epoch)))
     }
 
+    /// The keys of a store, to be looked at. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`open`](Keyring::open), and where there are none.
+    pub(crate) fn look(disk: &dyn Disk) -> Result<Keyring, Error> {
+        let name = disk.describe(FILE);
+        let file = disk.open(FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::corrupt(&*name, 0, "it is missing: restore it from a backup"),
+            _ => Error::io("open", &*name, error),
+        })?;
+        HEAD.check(&*file, &name)?;
+        let held = load(&*file, &name)?;
+        let slots = held.keys.len() as u32;
+        let written = Mutex::new(Written { saved: slots, synced: slots, erased: BTreeSet::new() });
+        Ok(Keyring { file, name, held: RwLock::new(held), written })
+    }
+
+    /// Makes sure that the file was not removed.
+    ///
+    /// # Errors
+    /// It was, or the disk says something else.
+    pub(crate) fn check_there(&self) -> Result<(), Error> {
+        check_there(&*self.file, &self.name)
+    }
+
     /// A new key, in memory. It must be [saved](Keyring::save) before anything is written that is sealed with it. Its
     /// slot is never given again, used or not.
     ///
@@ -201,22 +226,28 @@ impl Keyring {
         self.held.read().damaged.iter().map(|&slot| Slot(slot)).collect()
     }
 
-    /// Reads the whole file again, and compares it with its checksums.
+    /// Reads the whole file again, and compares it with its checksums. Gives all that is not what was written there, in
+    /// the first `slots`.
     ///
     /// # Errors
-    /// The first thing that is not what was written there.
-    pub(crate) fn verify(&self) -> Result<(), Error> {
+    /// Whatever the disk says; a file that is shorter.
+    pub(crate) fn verify(&self, slots: u32) -> Result<Vec<Error>, Error> {
         let written = self.written.lock();
+        let mut damages = Vec::new();
         HEAD.check(&*self.file, &self.name)?;
         for (cell, at) in CELLS_AT.into_iter().enumerate() {
             if read_epoch(&*self.file, &self.name, cell)?.is_none() {
                 let message = "the number of an opening is not what was written: the next opening repairs it";
-                return Err(Error::corrupt(&*self.name, at, message));
+                damages.push(Error::corrupt(&*self.name, at, message));
             }
         }
-        read_slots(&*self.file, &self.name, written.saved, |slot, key| {
-            key.map(drop).ok_or_else(|| damage(&self.name, slot))
-        })
+        read_slots(&*self.file, &self.name, slots.min(written.saved), |slot, key| {
+            if key.is_none() {
+                damages.push(damage(&self.name, slot));
+            }
+            Ok(())
+        })?;
+        Ok(damages)
     }
 
     fn save_new(&self, written: &mut Written) -> Result<(), Error> {

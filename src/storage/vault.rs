@@ -1,6 +1,7 @@
 use crate::storage::seal::{Sealer, open};
 use crate::storage::{Disk, Error, Keyring, Slot};
 use parking_lot::Mutex;
+use std::io;
 
 /// Seals what is written, each user's under its own key.
 ///
@@ -8,7 +9,8 @@ use parking_lot::Mutex;
 #[derive(Debug)]
 pub(crate) struct Vault {
     keys: Keyring,
-    sealer: Mutex<Sealer>,
+    /// Nothing where the store is only looked at.
+    sealer: Option<Mutex<Sealer>>,
     /// What errors call the file of keys.
     name: String,
 }
@@ -20,7 +22,15 @@ impl Vault {
     /// As [`Keyring::open`].
     pub(crate) fn open_keys(disk: &dyn Disk) -> Result<Vault, Error> {
         let (keys, sealer) = Keyring::open(disk)?;
-        Ok(Vault { keys, sealer: Mutex::new(sealer), name: disk.describe("keys") })
+        Ok(Vault { keys, sealer: Some(Mutex::new(sealer)), name: disk.describe("keys") })
+    }
+
+    /// The keys of a store that is only looked at: nothing can be sealed.
+    ///
+    /// # Errors
+    /// As [`Keyring::look`].
+    pub(crate) fn look(disk: &dyn Disk) -> Result<Vault, Error> {
+        Ok(Vault { keys: Keyring::look(disk)?, sealer: None, name: disk.describe("keys") })
     }
 
     /// Appends bytes to `out`, sealed; they open with the same key and context only.
@@ -37,7 +47,10 @@ impl Vault {
         let key = self.keys.key(slot)?;
         let key = key
             .ok_or_else(|| Error::corrupt(&*self.name, slot.position(), "a key was erased that is in use"))?;
-        self.sealer.lock().seal(&key, context, plain, out);
+        let Some(sealer) = &self.sealer else {
+            return Err(Error::io("seal with", &*self.name, io::ErrorKind::PermissionDenied.into()));
+        };
+        sealer.lock().seal(&key, context, plain, out);
         Ok(())
     }
 

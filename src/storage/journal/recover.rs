@@ -11,7 +11,8 @@ impl Journal {
     ///
     /// It reads all frames from there on before it returns, so what is damaged is known before anything is applied.
     /// Groups that were written and not synced may be missing after the machine was started anew; with
-    /// `accept_lost_tail` they may always.
+    /// `accept_lost_tail` they may always. So may those that are there and that `readable` says nobody can read: what
+    /// else they need was lost with them.
     ///
     /// # Errors
     /// `Corrupt`, with file, byte and the input up to which all can be read, where a file is missing, a frame is not what
@@ -20,6 +21,7 @@ impl Journal {
         disk: Arc<dyn Disk>,
         from: u64,
         accept_lost_tail: bool,
+        readable: &dyn Fn(&[u8]) -> bool,
     ) -> Result<(Journal, ReadBack), Error> {
         let numbers = file::numbers(&*disk)?;
         let boot = disk.boot();
@@ -33,7 +35,7 @@ impl Journal {
             return Ok((journal, ReadBack::new(from, 0, Vec::new())));
         };
 
-        let (files, scanned, machine) = needed(&*disk, &numbers, from, boot)?;
+        let (files, scanned, machine) = needed(&*disk, &numbers, from, boot, readable)?;
         let may_lose = accept_lost_tail || machine == Machine::Restarted;
         let lost = check(&files, &scanned, from, may_lose)?;
         let mut older = passed_over(&*disk, &numbers, files[0].file.number);
@@ -61,6 +63,38 @@ impl Journal {
         Ok((Journal::new(disk, boot, older, last), back))
     }
 
+    /// The groups that have inputs from `from` on, of a journal that is only looked at: nothing is changed.
+    ///
+    /// # Errors
+    /// As [`open`](Journal::open), and where there is no file.
+    pub(crate) fn look(
+        disk: &dyn Disk,
+        from: u64,
+        readable: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<ReadBack, Error> {
+        Journal::check_there(disk)?;
+        let numbers = file::numbers(disk)?;
+        let (files, scanned, machine) = needed(disk, &numbers, from, disk.boot(), readable)?;
+        let lost = check(&files, &scanned, from, machine == Machine::Restarted)?;
+        if scanned.ends.last().is_none_or(|end| end.next < from) {
+            return Ok(ReadBack::new(from, lost, Vec::new()));
+        }
+        let parts = files.into_iter().zip(&scanned.ends).map(|(found, &end)| (found.file, end)).collect();
+        Ok(ReadBack::new(from, lost, parts))
+    }
+
+    /// Makes sure that a store has a journal, which it has from its first checkpoint on.
+    ///
+    /// # Errors
+    /// It has none.
+    pub(crate) fn check_there(disk: &dyn Disk) -> Result<(), Error> {
+        if file::numbers(disk)?.is_empty() {
+            let message = format!("all files of the journal are missing: {RESTORE}");
+            return Err(Error::corrupt(disk.describe(&file::name(1)), 0, message));
+        }
+        Ok(())
+    }
+
     fn new(disk: Arc<dyn Disk>, boot: Option<u64>, older: Vec<Part>, last: Part) -> Journal {
         Journal { disk, boot: boot.unwrap_or(0), older, last, in_doubt: false, frame: Vec::new() }
     }
@@ -83,6 +117,7 @@ fn needed(
     numbers: &[u32],
     from: u64,
     boot: Option<u64>,
+    readable: &dyn Fn(&[u8]) -> bool,
 ) -> Result<(Vec<Found>, Scan, Machine), Error> {
     let mut files: Vec<Found> = Vec::new();
     for &number in numbers.iter().rev() {
@@ -121,13 +156,13 @@ fn needed(
         let mut both = vec![before];
         both.append(&mut files);
         let machine = machine(&both, boot);
-        match scan(&both, machine) {
+        match scan(&both, machine, readable) {
             Ok(scanned) if scanned.is_last_unused => return Ok((both, scanned, machine)),
             _ => files.extend(both.pop()),
         }
     }
     let machine = machine(&files, boot);
-    let scanned = scan(&files, machine)?;
+    let scanned = scan(&files, machine, readable)?;
     Ok((files, scanned, machine))
 }
 
@@ -202,7 +237,8 @@ fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boo
         found.file.file.truncate(end.len).map_err(|error| found.file.failed("cut", error))?;
     }
     if scanned.is_broken {
-        // What is lost is so for good: it must not come back in the middle of what follows.
+        // What is lost is so for good: it must not come back in the middle of what follows. It may be whole, too, where
+        // it could not be read.
         found.file.file.sync().map_err(|error| found.file.failed("sync", error))?;
     }
     Ok(())

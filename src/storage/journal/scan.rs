@@ -49,8 +49,15 @@ impl Found {
         self.written.iter().chain(&self.synced).map(|mark| mark.end.next).max().unwrap_or(0)
     }
 
-    /// How far it goes, and whether that is as far as it should. `next` is the file that follows.
-    fn scan(&self, next: Option<&Found>, machine: Machine) -> Result<(End, bool), Error> {
+    /// How far it goes, and whether that is as far as it should. `next` is the file that follows; a group from `synced`
+    /// on that is not `readable` is none.
+    fn scan(
+        &self,
+        next: Option<&Found>,
+        machine: Machine,
+        synced: u64,
+        readable: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<(End, bool), Error> {
         let failed = |error| self.file.failed("read", error);
         // What is behind the mark was refused, or never acknowledged; unless the mark did not reach the disk.
         let exact = self.written.filter(|written| machine == Machine::Same || written.closed);
@@ -59,8 +66,15 @@ impl Found {
         let next = next.filter(|next| next.len > FRAMES).map(|next| next.file.start);
         let is_next = |end: End| next.is_some_and(|next| (next.next, next.chain) == (end.next, end.chain));
         let mut frames = Frames::new(self.file.file.clone(), self.file.start, limit).map_err(failed)?;
-        while !is_next(frames.at()) && frames.next().map_err(failed)?.is_some() {}
-        let end = frames.at();
+        let mut end = frames.at();
+        while !is_next(end)
+            && let Some(frame) = frames.next().map_err(failed)?
+        {
+            if exact.is_none() && frame.first >= synced && !readable(frame.payload()) {
+                return Ok((end, false));
+            }
+            end = frames.at();
+        }
         let is_whole = match exact {
             Some(written) => end == written.end,
             None => end.next >= self.written_next(),
@@ -96,8 +110,13 @@ pub(super) fn machine(files: &[Found], boot: Option<u64>) -> Machine {
     }
 }
 
-/// Reads all frames of files that follow on each other.
-pub(super) fn scan(files: &[Found], machine: Machine) -> Result<Scan, Error> {
+/// Reads all frames of files that follow on each other. Whoever reads them may need more than the journal, which the power
+/// cut took: a group that is not `readable` is as one that is missing.
+pub(super) fn scan(
+    files: &[Found],
+    machine: Machine,
+    readable: &dyn Fn(&[u8]) -> bool,
+) -> Result<Scan, Error> {
     let mut scan = Scan {
         ends: Vec::new(),
         is_broken: false,
@@ -120,7 +139,7 @@ pub(super) fn scan(files: &[Found], machine: Machine) -> Result<Scan, Error> {
                 break;
             }
         }
-        let (end, is_whole) = found.scan(files.get(index + 1), machine)?;
+        let (end, is_whole) = found.scan(files.get(index + 1), machine, scan.synced_next, readable)?;
         scan.ends.push(end);
         if !is_whole {
             scan.is_broken = true;

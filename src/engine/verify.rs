@@ -1,0 +1,211 @@
+//! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
+
+use crate::engine::capture::{Entry, IDS, Names, Root, SECTION};
+use crate::engine::durable::{open_input, read_group};
+use crate::engine::open::{read_all, read_sealed};
+use crate::engine::residence::{Shelf, USER};
+use crate::engine::take::parse;
+use crate::engine::{Engine, Error, Partition};
+use crate::storage::{self, Disk, ErrorKind, FolderDisk, Heap, Journal, Place, Slot, Vault, load_root};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What was found in a store that was looked through.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let folder = std::env::temp_dir().join(format!("bespoke-verify-{}", std::process::id()));
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]")?;
+/// let engine = Engine::builder(definitions).store(&folder).open()?;
+/// engine.ingest(Message::track("ada", "view"), Instant::from_millis(0))?;
+/// drop(engine);
+///
+/// let found = Engine::verify(&folder)?;
+/// for damage in &found.damages {
+///     println!("{damage}"); // with file and byte
+/// }
+/// assert!(found.is_sound());
+/// assert_eq!(found.inputs, 1); // not in a checkpoint yet
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Users whom the checkpoint names.
+    pub users: u64,
+    /// Records of the checkpoint that are as they were written: of users, and of what is about nobody.
+    pub records: u64,
+    /// Inputs behind the checkpoint that can be read.
+    pub inputs: u64,
+    /// Inputs that were written and never synced, and that the machine lost as it stopped: no damage.
+    pub lost: u64,
+    /// All that is not as it was written, each with its file and place. Of what cannot be read to its end only the first
+    /// is known.
+    pub damages: Vec<storage::Error>,
+}
+
+impl Verified {
+    /// Whether an engine that opens the store has all that was promised.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damages.is_empty()
+    }
+
+    /// Takes damage down; any other error ends it all.
+    fn note<T>(&mut self, found: Result<T, storage::Error>) -> Result<Option<T>, storage::Error> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                let is_known = |known: &storage::Error| {
+                    (known.file(), known.position()) == (error.file(), error.position())
+                };
+                if !self.damages.iter().any(is_known) {
+                    self.damages.push(error);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Engine {
+    /// Looks through the store in a folder and changes nothing: checkpoint, keys, journal, and every record of every
+    /// user. What is not as it was written is no error, and is in the answer.
+    ///
+    /// Takes time by the size of the folder, and memory by the number of users, and a little more.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: no store is there, an engine has it open, it may not be read and locked, or it is of a newer
+    /// format. [`Error::Definitions`].
+    pub fn verify(folder: impl AsRef<Path>) -> Result<Verified, Error> {
+        let folder = folder.as_ref();
+        if !folder.is_dir() {
+            let name = folder.display().to_string();
+            return Err(storage::Error::io("open", name, io::ErrorKind::NotFound.into()).into());
+        }
+        Engine::verify_disk(FolderDisk::new(folder)?)
+    }
+
+    /// The same of a store on another kind of disk.
+    ///
+    /// # Errors
+    /// As for [`verify`](Engine::verify).
+    pub fn verify_disk(disk: impl Disk + 'static) -> Result<Verified, Error> {
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let folder = disk.describe("");
+        let names = disk.names().map_err(|error| storage::Error::io("list", folder.clone(), error))?;
+        if !names.iter().any(|name| name == "root" || name == "keys" || name.starts_with("journal-")) {
+            return Err(storage::Error::io("open", folder, io::ErrorKind::NotFound.into()).into());
+        }
+        let lock = disk.lock().map_err(|error| storage::Error::io("lock", folder.clone(), error))?;
+        let _lock = lock.ok_or_else(|| storage::Error::in_use(folder))?;
+
+        let mut found = Verified::default();
+        let root = load_root(&*disk).and_then(|root| {
+            let missing = || storage::Error::corrupt(disk.describe("root"), 0, "it is missing");
+            let root = read_all::<Root>(&root.ok_or_else(missing)?);
+            root.map_err(|error| storage::Error::corrupt(disk.describe("root"), 0, error.to_string()))
+        });
+        let root = found.note(root)?;
+        let vault = Vault::look(&*disk).and_then(|vault| {
+            vault.check_slots(root.as_ref().map_or(1, |root| root.slots))?;
+            Ok(Arc::new(vault))
+        });
+        let vault = found.note(vault)?;
+        // Without these two nothing else can be read.
+        let (Some(root), Some(vault)) = (root, vault) else { return Ok(found) };
+        let damaged = vault.verify(root.slots);
+        let damaged = found.note(damaged)?.unwrap_or_default();
+        found.damages.extend(damaged);
+        let (heap, missing) = Heap::look(disk.clone(), &root.files)?;
+        found.damages.extend(missing);
+        let heap = Arc::new(heap);
+        found.look_at_records(&root, &heap, &vault)?;
+        for damage in heap.verify()? {
+            found.note(Err::<(), _>(damage))?;
+        }
+        found.look_at_journal(&*disk, &root, &vault)?;
+        if found.is_sound() {
+            found.look_at_state(&root, heap, vault)?;
+        }
+        Ok(found)
+    }
+}
+
+impl Verified {
+    /// Everything that the checkpoint names, one by one.
+    fn look_at_records(&mut self, root: &Root, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
+        let sections = root.sections.iter().chain(root.seen.iter().map(|(_, place)| place));
+        for place in sections {
+            let read = self.note(read_sealed(heap, vault, *place, Slot::STORE, SECTION))?;
+            self.records += u64::from(read.is_some());
+        }
+        let mut bytes = Vec::new();
+        for place in &root.pages {
+            bytes.clear();
+            let page = heap.get(*place, &mut bytes).and_then(|()| {
+                let page = read_all::<Vec<Entry>>(&bytes);
+                page.map_err(|error| heap.corrupt(*place, error))
+            });
+            let Some(page) = self.note(page)? else { continue };
+            for entry in page {
+                self.users += 1;
+                let read = look_at_user(*place, &entry, heap, vault);
+                self.records += u64::from(self.note(read)?.is_some());
+            }
+        }
+        Ok(())
+    }
+
+    /// All inputs behind the checkpoint.
+    fn look_at_journal(&mut self, disk: &dyn Disk, root: &Root, vault: &Vault) -> Result<(), storage::Error> {
+        let readable = |group: &[u8]| {
+            read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()))
+        };
+        let Some(mut back) = self.note(Journal::look(disk, root.next_input, &readable))? else {
+            return Ok(());
+        };
+        self.lost = back.lost();
+        while let Some(group) = self.note(back.next_group())?.flatten() {
+            for (number, record) in (group.first..).zip(read_group(&group.payload)) {
+                let input = record
+                    .map_err(|error| vault.malformed(number, &error))
+                    .and_then(|(slot, sealed)| open_input(vault, number, slot, sealed));
+                let read = self.note(input)?;
+                self.inputs += u64::from(number >= root.next_input && read.is_some());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what is whole makes a state: as an engine reads it, and everybody for once in memory.
+    fn look_at_state(&mut self, root: &Root, heap: Arc<Heap>, vault: Arc<Vault>) -> Result<(), Error> {
+        let definitions = parse(root.file.as_deref(), &root.definitions)?;
+        let mut partition = Partition::new(&definitions);
+        partition.shelf = Some(Box::new(Shelf::new(heap, vault, &definitions, 0)));
+        if self.note(partition.restore(root))?.is_none() {
+            return Ok(());
+        }
+        let users: Vec<_> = partition.store.keys().collect();
+        for user in users {
+            let loaded = partition.load(user);
+            self.note(loaded)?;
+            partition.trim();
+        }
+        Ok(())
+    }
+}
+
+/// The ids and the record of a user.
+fn look_at_user(page: Place, entry: &Entry, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
+    let Some(slot) = entry.slots.first() else { return Err(heap.corrupt(page, "a user has no key")) };
+    let mut plain = Vec::new();
+    if !vault.open(*slot, IDS, &entry.ids, &mut plain)? {
+        return Err(heap.corrupt(page, "the key of a user was erased"));
+    }
+    read_all::<Names>(&plain).map_err(|error| heap.corrupt(page, error))?;
+    read_sealed(heap, vault, entry.record, *slot, USER).map(drop)
+}

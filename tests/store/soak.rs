@@ -1,0 +1,29 @@
+//! Many inputs about many users, of whom few fit into memory.
+
+use crate::stream::{Setting, Stream, digest, give, twin};
+use bespoke::engine::Durability;
+use bespoke::storage::MemoryDisk;
+
+/// `SOAK=10000000 cargo test --release --test store soak` takes as many inputs.
+#[test]
+fn memory_stays_below_its_setting() {
+    let inputs = std::env::var("SOAK").ok().and_then(|inputs| inputs.parse().ok()).unwrap_or(3_000_u64);
+    let limit = 60_000;
+    let setting = Setting { durability: Durability::Written, memory: limit, checkpoint_bytes: 200_000 };
+    let disk = MemoryDisk::new();
+    let (engine, twin) = (setting.open(disk.clone(), false).unwrap(), twin());
+    let mut stream = Stream::new(7, (inputs / 10) as u32);
+    let mut most = 0;
+    for number in 0..inputs {
+        let step = stream.step();
+        let answer = give(&engine, &step, stream.now).map(|(words, _)| words);
+        assert_eq!(answer, stream.give(&twin, &step), "input {number}");
+        most = most.max(engine.memory_used());
+        assert!(engine.memory_used() <= limit, "input {number}: {} bytes", engine.memory_used());
+    }
+    assert!(most > limit / 2, "{most} bytes at most prove little");
+    drop(engine);
+    let engine = setting.open(disk, stream.more).unwrap();
+    assert!(digest(&engine) == digest(&twin), "another state when opened again");
+    assert!(engine.memory_used() <= limit);
+}
