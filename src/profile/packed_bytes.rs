@@ -17,6 +17,7 @@
 use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 const OTHER: u64 = 0;
 const KNOWN: u64 = 1;
@@ -60,19 +61,47 @@ fn hundredths(x: f64) -> Option<i64> {
     (n.abs() < 1e15 && (n as i64 as f64 / 100.0).to_bits() == x.to_bits()).then_some(n as i64)
 }
 
+/// Texts of a record that are looked for one after the other: most records have no more, and a table that is made for
+/// each record costs more than that.
+const FEW: usize = 32;
+
+/// The numbers in a record of the texts that are in it, in order.
+#[derive(Debug, Default)]
+struct Known {
+    few: SmallVec<[Symbol; FEW]>,
+    /// Those behind the first few.
+    more: Option<HashMap<Symbol, u64, ahash::RandomState>>,
+}
+
+impl Known {
+    /// The number of a text; one that has none gets the next.
+    fn number(&mut self, symbol: Symbol) -> Option<u64> {
+        if let Some(place) = self.few.iter().position(|known| *known == symbol) {
+            return Some(place as u64);
+        }
+        if self.few.len() < FEW {
+            self.few.push(symbol);
+            return None;
+        }
+        let more = self.more.get_or_insert_default();
+        let number = (FEW + more.len()) as u64;
+        let first = *more.entry(symbol).or_insert(number);
+        (first < number).then_some(first)
+    }
+}
+
 /// Writes the packed values and texts of one record.
 #[derive(Debug)]
 pub(crate) struct PackedWriter<'s> {
     symbols: &'s Symbols,
-    /// The numbers in the record of the texts that are in it.
-    known: HashMap<Symbol, u64, ahash::RandomState>,
+    known: Known,
     /// The text that was new last.
     last: &'s str,
 }
 
 impl<'s> PackedWriter<'s> {
     pub(crate) fn new(symbols: &'s Symbols) -> PackedWriter<'s> {
-        PackedWriter { symbols, known: HashMap::default(), last: "" }
+        PackedWriter { symbols, known: Known::default(), last: "" }
     }
 
     pub(crate) fn value(&mut self, value: Packed, out: &mut Vec<u8>) {
@@ -108,10 +137,8 @@ impl<'s> PackedWriter<'s> {
     }
 
     pub(crate) fn text(&mut self, symbol: Symbol, out: &mut Vec<u8>) {
-        let number = self.known.len() as u64;
-        let first = *self.known.entry(symbol).or_insert(number);
-        if first < number {
-            return head(KNOWN, first, out);
+        if let Some(number) = self.known.number(symbol) {
+            return head(KNOWN, number, out);
         }
         let text = self.symbols.text(symbol);
         let (bytes, last) = (text.as_bytes(), self.last.as_bytes());

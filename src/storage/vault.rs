@@ -1,6 +1,5 @@
 use crate::storage::seal::{Sealer, open};
 use crate::storage::{Disk, Error, Keyring, Slot};
-use parking_lot::Mutex;
 
 /// Seals what is written, each user's under its own key.
 ///
@@ -8,7 +7,7 @@ use parking_lot::Mutex;
 #[derive(Debug)]
 pub(crate) struct Vault {
     keys: Keyring,
-    sealer: Mutex<Sealer>,
+    sealer: Sealer,
     /// What errors call the file of keys.
     name: String,
 }
@@ -20,7 +19,7 @@ impl Vault {
     /// As [`Keyring::open`].
     pub(crate) fn open_keys(disk: &dyn Disk) -> Result<Vault, Error> {
         let (keys, sealer) = Keyring::open(disk)?;
-        Ok(Vault { keys, sealer: Mutex::new(sealer), name: disk.describe("keys") })
+        Ok(Vault { keys, sealer, name: disk.describe("keys") })
     }
 
     /// Appends bytes to `out`, sealed; they open with the same key and context only.
@@ -37,7 +36,7 @@ impl Vault {
         let key = self.keys.key(slot)?;
         let key = key
             .ok_or_else(|| Error::corrupt(&*self.name, slot.position(), "a key was erased that is in use"))?;
-        self.sealer.lock().seal(&key, context, plain, out);
+        self.sealer.seal(&key, context, plain, out);
         Ok(())
     }
 
