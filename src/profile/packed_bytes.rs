@@ -18,6 +18,7 @@ use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
+use std::io::Write;
 
 const OTHER: u64 = 0;
 const KNOWN: u64 = 1;
@@ -174,8 +175,10 @@ fn numbered(text: &str, within: usize) -> Option<(usize, u64)> {
 #[derive(Debug)]
 pub(crate) struct PackedReader<'s> {
     symbols: &'s mut Symbols,
-    texts: Vec<Symbol>,
+    texts: SmallVec<[Symbol; FEW]>,
     taken: Vec<Packed>,
+    /// The text that is being read.
+    text: Vec<u8>,
 }
 
 impl Drop for PackedReader<'_> {
@@ -186,7 +189,12 @@ impl Drop for PackedReader<'_> {
 
 impl<'s> PackedReader<'s> {
     pub(crate) fn new(symbols: &'s mut Symbols) -> PackedReader<'s> {
-        PackedReader { symbols, texts: Vec::new(), taken: Vec::new() }
+        PackedReader {
+            symbols,
+            texts: SmallVec::new(),
+            taken: Vec::with_capacity(2 * FEW),
+            text: Vec::with_capacity(FEW),
+        }
     }
 
     /// Says that all shares are in what was read.
@@ -253,7 +261,8 @@ impl<'s> PackedReader<'s> {
         }
         let last = self.texts.last().map_or("", |last| self.symbols.text(*last)).as_bytes();
         let shared = |len: usize| last.get(..len).filter(|_| len <= SHARED_MAX).ok_or(malformed);
-        let mut text = Vec::new();
+        let text = &mut self.text;
+        text.clear();
         match head & 7 {
             TEXT => {
                 text.extend_from_slice(shared(u8::read(from)?.into())?);
@@ -261,11 +270,11 @@ impl<'s> PackedReader<'s> {
             }
             NUMBERED => {
                 text.extend_from_slice(shared(n)?);
-                text.extend_from_slice(u64::read(from)?.to_string().as_bytes());
+                write!(text, "{}", u64::read(from)?).expect("memory takes what is written to it");
             }
             _ => return Err(malformed),
         }
-        let text = std::str::from_utf8(&text).map_err(|_| malformed)?;
+        let text = std::str::from_utf8(text).map_err(|_| malformed)?;
         let symbol = self.symbols.intern(text);
         self.taken.push(symbol.packed());
         self.texts.push(symbol);

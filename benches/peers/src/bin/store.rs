@@ -3,7 +3,7 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin store`, with the number of users and of those in
 //! memory where they are not to be a million and 50,000. Each user has 20 events of two properties. Everything is in
 //! `target/store-bars` of the crate, which must not be on a file system in memory. A million take some minutes, 2 GB of
-//! memory and 1 GB of disk. Times hold for a quiet machine only; ratios are taken in turns, slice by slice.
+//! memory and 1 GB of disk. Times hold for a quiet machine only.
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine, EngineBuilder};
@@ -19,6 +19,8 @@ static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
 
 const EVENTS: usize = 20;
 const GROUP: usize = 256;
+/// Users who are forgotten at last.
+const FORGOTTEN: usize = 2;
 /// More than all users take.
 const ALL: usize = 16 << 30;
 
@@ -106,7 +108,14 @@ impl Zipf {
     fn new(users: usize) -> Zipf {
         let mut sum = 0.0;
         let weights = (1..=users).map(|rank| 1.0 / rank as f64);
-        Zipf { sums: weights.map(|weight| { sum += weight; sum }).collect() }
+        Zipf {
+            sums: weights
+                .map(|weight| {
+                    sum += weight;
+                    sum
+                })
+                .collect(),
+        }
     }
 
     fn draw(&self, dice: &mut fastrand::Rng) -> usize {
@@ -116,6 +125,19 @@ impl Zipf {
         // Ranks are spread over the numbers, so that busy users are not neighbours. A prime shares no factor with them.
         (rank * 7_919 + 13) % self.sums.len()
     }
+}
+
+/// Seconds that work takes, and those of it on a processor: nearly the same on a quiet machine, unless it waits for the
+/// disk. Where the system does not tell, the same.
+fn seconds(work: impl FnOnce()) -> (f64, f64) {
+    let processor = || {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        told.split(' ').next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
+    };
+    let (start, before) = (Clock::now(), processor());
+    work();
+    let all = start.elapsed().as_secs_f64();
+    (all, processor().zip(before).map_or(all, |(after, before)| after - before))
 }
 
 fn millis(clock: Clock) -> f64 {
@@ -150,42 +172,45 @@ fn fill_and_compare(folder: &Path, users: usize, resident: usize) {
     let start = Clock::now();
     let engine = stored(folder, resident * each);
     fill(&[&engine], users);
-    let seconds = start.elapsed().as_secs_f64();
-    line("filled in turn, room for few", format!("{seconds:.1} s, {:.0} messages/s", (users * EVENTS) as f64 / seconds), "");
-    line("  bytes in memory each, so many resident", (ALLOCATOR.allocated() - before) / users, "at most 600 with all away");
+    let took = start.elapsed().as_secs_f64();
+    let rate = (users * EVENTS) as f64 / took;
+    line("filled in turn, who comes is always away", format!("{took:.1} s, {rate:.0} messages/s"), "");
+    line(
+        "  bytes in memory each, so many resident",
+        (ALLOCATOR.allocated() - before) / users,
+        "at most 600 with all away",
+    );
     let start = Clock::now();
     engine.checkpoint().expect("the disk has room");
     line("checkpoint of what changed since the last", format!("{:.0} ms", millis(start)), "");
 
     let zipf = Zipf::new(users);
     let mut host = Host::new(now);
-    let (mut ratios, mut all, mut few) = (Vec::new(), 0.0, 0.0);
-    for round in 0..60 {
-        let messages: Vec<Message> = (0..40 * GROUP).map(|_| {
-            let user = zipf.draw(&mut host.dice);
-            host.view(user)
-        }).collect();
+    let (mut in_memory, mut in_store) = ([0.0; 2], [0.0; 2]);
+    const ROUNDS: usize = 60;
+    // At first those are in memory who came last, not those who come often.
+    const WARM: usize = 20;
+    const SLICE: usize = 40 * GROUP;
+    for round in 0..ROUNDS {
+        let users: Vec<usize> = (0..SLICE).map(|_| zipf.draw(&mut host.dice)).collect();
+        let messages: Vec<Message> = users.into_iter().map(|user| host.view(user)).collect();
         let now = host.tick();
-        let time = |engine: &Engine| {
-            let start = Clock::now();
-            messages.chunks(GROUP).for_each(|group| take_in(engine, group, now));
-            start.elapsed().as_secs_f64()
-        };
-        let (slow, fast) = if round % 2 == 0 { let slow = time(&engine); (slow, time(&memory)) } else { let fast = time(&memory); (time(&engine), fast) };
-        // At first those are in memory who came last, not those who come often.
-        if round >= 20 {
-            ratios.push(fast / slow);
-            all += fast;
-            few += slow;
+        for (engine, sums) in [(&memory, &mut in_memory), (&engine, &mut in_store)] {
+            let (all, processor) =
+                seconds(|| messages.chunks(GROUP).for_each(|group| take_in(engine, group, now)));
+            if round >= WARM {
+                sums[0] += all;
+                sums[1] += processor;
+            }
         }
     }
-    ratios.sort_by(f64::total_cmp);
-    let count = (40 * 40 * GROUP) as f64;
-    line(
-        "zipf traffic, few resident, against all in memory",
-        format!("{:.2} of {:.0} messages/s (sums: {:.2})", ratios[ratios.len() / 2], count / all, all / few),
-        "at least 0.33",
-    );
+    let rate = |sums: [f64; 2], which: usize| (SLICE * (ROUNDS - WARM)) as f64 / sums[which];
+    for (which, what) in
+        ["zipf traffic, share of the rate in memory", "  the same by processor time"].into_iter().enumerate()
+    {
+        let (few, all) = (rate(in_store, which), rate(in_memory, which));
+        line(what, format!("{:.2}: {few:.0} of {all:.0} messages/s", few / all), "at least 0.33");
+    }
     engine.checkpoint().expect("the disk has room");
 }
 
@@ -198,8 +223,12 @@ fn open(folder: &Path, users: usize, memory: usize) {
     let decision = engine.decide(&name(users / 2), "hero", &Object::new(), engine.clock());
     let decided = millis(start);
     assert_eq!(decision.ok().and_then(|decision| decision.variant).as_deref(), Some("common"));
-    assert_eq!(engine.opened().users, users);
-    line("from `open` to the first decision", format!("{decided:.0} ms (open {opened:.0} ms)"), "at most 2,000 ms");
+    assert!(engine.opened().users + FORGOTTEN >= users, "{:?}", engine.opened());
+    line(
+        "from `open` to the first decision",
+        format!("{decided:.0} ms (open {opened:.0} ms)"),
+        "at most 2,000 ms",
+    );
     line("bytes in memory each, all away", (ALLOCATOR.allocated() - before) / users, "at most 600");
 }
 
@@ -207,7 +236,7 @@ fn open(folder: &Path, users: usize, memory: usize) {
 fn disturb(folder: &Path, users: usize, memory: usize) {
     let engine = stored(folder, memory);
     let mut host = Host::new(engine.clock());
-    let mut each = |host: &mut Host, times: &mut Vec<f64>| {
+    let each = |host: &mut Host, times: &mut Vec<f64>| {
         let user = host.dice.usize(0..users.min(10_000));
         let message = host.view(user);
         let now = host.tick();
@@ -241,7 +270,8 @@ fn disturb(folder: &Path, users: usize, memory: usize) {
     });
     line("  an `ingest` waits meanwhile", spread(busy), "a few ms");
 
-    for (number, what) in ["`forget`, much to write before", "`forget`, the next one"].into_iter().enumerate() {
+    let forgets: [&str; FORGOTTEN] = ["`forget`, much to write before", "`forget`, the next one"];
+    for (number, what) in forgets.into_iter().enumerate() {
         let start = Clock::now();
         engine.ingest(Message::forget(name(number)), host.tick()).expect("it can be written");
         line(what, format!("{:.0} ms", millis(start)), "");
@@ -255,7 +285,8 @@ fn main() {
         Some((part, numbers)) if part.parse::<usize>().is_err() => (Some(part.as_str()), numbers),
         _ => (None, &arguments[..]),
     };
-    let number = |place: usize, default: usize| numbers.get(place).and_then(|n| n.parse().ok()).unwrap_or(default);
+    let number =
+        |place: usize, default: usize| numbers.get(place).and_then(|n| n.parse().ok()).unwrap_or(default);
     let (users, resident) = (number(0, 1_000_000), number(1, 50_000));
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/store-bars"));
     match part {
