@@ -6,6 +6,7 @@
 //! and whatever needs one looks free.
 #![allow(missing_docs)] // criterion's macros make public items
 
+#[allow(dead_code)] // `run` is for a partition without a store
 mod shop;
 
 use bespoke::engine::{Durability, Engine, EngineBuilder};

@@ -187,12 +187,13 @@ fn fill_and_compare(folder: &Path, users: usize, resident: usize) {
     let zipf = Zipf::new(users);
     let mut host = Host::new(now);
     let (mut in_memory, mut in_store) = ([0.0; 2], [0.0; 2]);
-    const ROUNDS: usize = 60;
+    const ROUNDS: usize = 40;
     // At first those are in memory who came last, not those who come often.
     const WARM: usize = 20;
-    const SLICE: usize = 40 * GROUP;
+    // One message for each user on average: with more, a few with histories of thousands of events take all the room.
+    let slice = users.div_ceil(ROUNDS);
     for round in 0..ROUNDS {
-        let users: Vec<usize> = (0..SLICE).map(|_| zipf.draw(&mut host.dice)).collect();
+        let users: Vec<usize> = (0..slice).map(|_| zipf.draw(&mut host.dice)).collect();
         let messages: Vec<Message> = users.into_iter().map(|user| host.view(user)).collect();
         let now = host.tick();
         for (engine, sums) in [(&memory, &mut in_memory), (&engine, &mut in_store)] {
@@ -204,7 +205,7 @@ fn fill_and_compare(folder: &Path, users: usize, resident: usize) {
             }
         }
     }
-    let rate = |sums: [f64; 2], which: usize| (SLICE * (ROUNDS - WARM)) as f64 / sums[which];
+    let rate = |sums: [f64; 2], which: usize| (slice * (ROUNDS - WARM)) as f64 / sums[which];
     for (which, what) in
         ["zipf traffic, share of the rate in memory", "  the same by processor time"].into_iter().enumerate()
     {
