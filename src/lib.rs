@@ -31,6 +31,7 @@
 //!     content = { title = "New in" }
 //!
 //!     [recommend]
+//!     k_min = 1   # two users are enough here; by default ten stand behind a pair that is served
 //!     interactions = { view = { item = "sku" } }
 //! "#)?;
 //! let engine = Engine::builder(definitions).open()?;
@@ -50,7 +51,7 @@
 //! assert_eq!(items[0].item, "trail-2");
 //!
 //! // Time alone: seven days after the first of the three views the rule no longer holds, to the millisecond.
-//! let outcome = engine.advance(now + Duration::days(10));
+//! let outcome = engine.advance(now + Duration::days(10))?;
 //! assert_eq!(outcome.changes[0].to_string(), "ada left sneakerhead");
 //! assert_eq!(outcome.changes[0].at, now - Duration::minutes(2) + Duration::days(7));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

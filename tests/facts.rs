@@ -42,6 +42,7 @@ title = "Hello"
 [placements.hero]
 variant = [{ name = "a", content = { title = "A" } }, { name = "b", content = { title = "B" } }]
 [journeys.welcome]
+class = "service"
 enter = { event = "view", reentry = "after_exit" }
 exit = [{ event = "buy" }]
 step = [{ id = "hi", send = { channel = "push", template = "hello" } }, { id = "wait", wait = "1h" }]
@@ -334,6 +335,7 @@ cold = 'did(message.sent) and not did(message.opened)'
 failed = 'did(message.failed)'
 "#,
     );
+    ingest(&mut partition, 0, Message::identify("ada").with("push_token", "t1"));
     ingest(&mut partition, 0, view());
     let actions = partition.outbox(10, Duration::minutes(1), minute(1));
     let id = &*actions[0].id;
@@ -363,6 +365,7 @@ since = 'count(view since last(message.sent)) >= 1'
 in_order = 'sequence(message.sent, not message.clicked within 10m)'
 "#,
     );
+    ingest(&mut partition, 0, Message::identify("ada").with("push_token", "t1"));
     ingest(&mut partition, 0, view());
     let id = partition.outbox(10, Duration::minutes(1), minute(1))[0].id.clone();
     let mut acknowledge = |delivery, at| lines(&partition.acknowledge(&id, delivery, minute(at)).outcome);

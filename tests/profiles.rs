@@ -207,7 +207,7 @@ fn an_alias_joins_a_visitor_but_never_two_users() {
     let error = partition.ingest(&Message::alias("bob", "ada"), minute(4)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`bob` is itself a user, so it cannot become `ada`: a user keeps its id for ever"
+        "`bob` is itself a user, so it cannot become `ada`: a user keeps its id for ever; where they are one person, send `merge` with a reason"
     );
     assert!(matches!(error, Error::Identity(_)));
     assert!(

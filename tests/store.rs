@@ -3,14 +3,24 @@
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine};
 use bespoke::journey::Delivery;
-use bespoke::model::{Duration, Ids, Instant, Message};
+use bespoke::model::{Consent, Duration, Ids, Instant, Message, Suppress};
 use bespoke::storage::MemoryDisk;
 
 const DEFINITIONS: &str = r#"
     version = 1
     [settings]
     schema = "lenient"
+    hash_key = "no key for real use"
+    [ids]
+    email_hash = { strength = "strong" }
+    card = { strength = "weak", limit = 2 }
+    [consent]
+    collect = { default = "granted" }
+    personalize = { default = "granted" }
+    recommend = { default = "granted" }
+    marketing = { default = "granted" }
     [attributes]
+    email = { kind = "string", store = "hash" }
     country = "string"
     age = "number"
     [events.view]
@@ -25,6 +35,7 @@ const DEFINITIONS: &str = r#"
     [segments]
     curious = "count(view in 1h) >= 2"
     french = 'country = "FR"'
+    written = 'email = "one@example.org"'
     silent = "not did(view in 2h)"
     spender = "sum(purchase.amount) >= 50"
     waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(purchase in 1d)" }
@@ -41,6 +52,13 @@ const DEFINITIONS: &str = r#"
     cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [recommend]
     interactions = { view = { item = "sku" }, purchase = { item = "sku", weight = 5.0 } }
+    k_min = 2
+    [retention]
+    events = { view = "1d", default = "30h" }
+    attributes = { country = "5h" }
+    anonymous = "8h"
+    idle = "20h"
+    outbox = "6h"
 "#;
 
 fn definitions() -> Definitions {
@@ -55,12 +73,33 @@ fn message(rng: &mut fastrand::Rng) -> Message {
         1 => Ids::both(&*user, &*device),
         _ => Ids::user(&*user),
     };
+    let ids = match rng.u32(0..12) {
+        0 => ids.and("card", format!("card-{}", rng.u32(0..6))),
+        1 => ids.and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        2 => Ids::none().and("email_hash", format!("hash-{}", rng.u32(0..9))),
+        _ => ids,
+    };
     let sku = format!("sku-{}", rng.u32(0..9));
-    match rng.u32(0..20) {
-        0 => Message::forget(&*user),
+    match rng.u32(0..28) {
+        0 => Message::forget(&*user).suppress(match rng.u32(0..3) {
+            0 => Suppress::Until(Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000))),
+            _ => Suppress::No,
+        }),
+        23 => Message::alias(&*device, &*user),
+        24 => Message::merge(format!("user-{}", rng.u32(0..12)), &*user, "they said so"),
+        25 => Message::split(&*user, [&*device]),
+        26 => Message::split(&*user, [format!("user-{}", rng.u32(0..12))]),
         1..4 => {
-            Message::identify(ids).with("country", ["FR", "DE"][rng.usize(0..2)]).with("age", rng.i64(1..90))
+            let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
+            let country = ["FR", "DE"][rng.usize(0..2)];
+            Message::identify(ids).with("country", country).with("age", rng.i64(1..90)).with("email", email)
         }
+        20..22 => {
+            let purpose = ["collect", "personalize", "recommend", "marketing"][rng.usize(0..4)];
+            let consent = if rng.bool() { Consent::granted(purpose) } else { Consent::withdrawn(purpose) };
+            Message::consent(ids, consent)
+        }
+        22 => Message::restrict(ids, rng.bool()),
         4..7 => Message::track(ids, "purchase").with("sku", sku).with("amount", rng.i64(1..40)),
         _ => Message::track(ids, "view").with("sku", sku).with("price", f64::from(rng.u32(1..900)) / 100.0),
     }

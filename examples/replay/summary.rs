@@ -176,8 +176,9 @@ fn kind(message: &Message) -> &'static str {
         Body::Alias { .. } => "alias",
         Body::List { .. } => "list",
         Body::Consent(_) => "consent",
+        Body::Restrict { .. } => "restrict",
         Body::World { .. } => "world",
-        Body::Forget => "forget",
+        Body::Forget { .. } => "forget",
         _ => "event",
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// //   ✓ `sale`: drawn, as for 50 % of users
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Decision {
     /// Names it in what the host reports of it: seen, clicked.
@@ -35,6 +35,21 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// When.
     pub at: Instant,
+}
+
+/// Of the content only the names of the fields: it may say who the user is.
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&str> = self.content.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Decision")
+            .field("id", &self.id)
+            .field("placement", &self.placement)
+            .field("variant", &self.variant)
+            .field("content", &fields)
+            .field("reasons", &self.reasons)
+            .field("at", &self.at)
+            .finish()
+    }
 }
 
 impl Decision {

@@ -49,9 +49,9 @@ impl Shop {
     }
 
     pub(super) fn take(&mut self, message: &Message) {
-        let user = self.store.resolve(message, self.now).user;
+        let user = self.store.resolve(message, self.now, self.now).user;
         let mut applied = Applied::default();
-        self.store.apply(user, message, self.now, self.now, &mut applied);
+        self.store.apply(user, message, (self.now, self.now), true, &mut applied);
         applied.clear(&mut self.store.symbols);
     }
 

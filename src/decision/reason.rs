@@ -71,6 +71,10 @@ pub enum Reason {
         /// What went wrong.
         message: Box<str>,
     },
+    /// The user does not agree to be decided for: it is what somebody unknown sees.
+    NoConsent,
+    /// What is known of the user is not to be processed: it is what somebody unknown sees.
+    Restricted,
     /// No variant is eligible: show what you show without a decision.
     NoVariant,
 }
@@ -87,7 +91,7 @@ impl Reason {
             | Reason::LowerPriority { variant, .. }
             | Reason::SwitchedOff { variant }
             | Reason::TemplateFailed { variant, .. } => Some(variant),
-            Reason::NoVariant => None,
+            Reason::NoConsent | Reason::Restricted | Reason::NoVariant => None,
         }
     }
 
@@ -118,6 +122,12 @@ impl fmt::Display for Reason {
             Reason::SwitchedOff { variant } => write!(f, "`{variant}`: switched off, its weight is 0"),
             Reason::TemplateFailed { variant, field, message } => {
                 write!(f, "`{variant}`: field `{field}` is left out: {message}")
+            }
+            Reason::NoConsent => {
+                f.write_str("the user does not agree to it, so nothing of the user is looked at")
+            }
+            Reason::Restricted => {
+                f.write_str("processing is restricted, so nothing of the user is looked at")
             }
             Reason::NoVariant => f.write_str("no variant is eligible"),
         }
@@ -185,10 +195,21 @@ mod tests {
                 r#"{"template_failed":{"variant":"sale","field":"title","message":"no"}}"#,
             ),
             (Reason::NoVariant, "no variant is eligible", r#""no_variant""#),
+            (
+                Reason::NoConsent,
+                "the user does not agree to it, so nothing of the user is looked at",
+                r#""no_consent""#,
+            ),
+            (
+                Reason::Restricted,
+                "processing is restricted, so nothing of the user is looked at",
+                r#""restricted""#,
+            ),
         ] {
             assert_eq!(reason.to_string(), words);
             assert_eq!(serde_json::to_string(&reason).unwrap(), json);
-            assert_eq!(reason.variant(), (reason != Reason::NoVariant).then_some("sale"));
+            let is_of_variant = !matches!(reason, Reason::NoVariant | Reason::NoConsent | Reason::Restricted);
+            assert_eq!(reason.variant(), is_of_variant.then_some("sale"));
         }
     }
 }

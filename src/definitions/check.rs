@@ -4,8 +4,8 @@
 use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::{Definitions, Error};
-use crate::journey::JourneyPlan;
-use crate::segment::{Fingerprints, Ground, Plan, Schema, Score, SegmentText, fingerprints};
+use crate::journey::{JourneyPlan, Permits};
+use crate::segment::{Fingerprints, Ground, Minimiser, Plan, Schema, Score, SegmentText, fingerprints};
 use hashbrown::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +16,9 @@ pub(crate) struct Compiled {
     pub(crate) journeys: Arc<JourneyPlan>,
     pub(crate) decisions: Arc<DecisionPlan>,
     /// What the plan was made of: expressions that are asked once are compiled against it.
-    schema: Arc<Schema>,
+    pub(crate) schema: Arc<Schema>,
+    /// What is not kept of messages.
+    pub(crate) minimiser: Arc<Minimiser>,
     texts: Arc<[SegmentText]>,
     lifecycle: Arc<[Box<str>]>,
     scores: Arc<[Score]>,
@@ -38,12 +40,13 @@ impl Compiled {
 
     /// The same with another plan for the same texts, such as one that speaks the numbers of a store.
     pub(crate) fn with(&self, plan: Plan) -> Compiled {
-        let Compiled { journeys, decisions, schema, texts, lifecycle, scores, .. } = self;
+        let Compiled { journeys, decisions, schema, minimiser, texts, lifecycle, scores, .. } = self;
         Compiled {
             plan,
             journeys: journeys.clone(),
             decisions: decisions.clone(),
             schema: schema.clone(),
+            minimiser: minimiser.clone(),
             texts: texts.clone(),
             lifecycle: lifecycle.clone(),
             scores: scores.clone(),
@@ -62,8 +65,10 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
         templates.iter().map(|template| (&*template.name, reads_event(template))).collect();
     let (mut journey_plan, mut problems) =
         JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
+    journey_plan.permits = Permits::of(&definitions.schema.facts);
     let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
     problems.extend(more);
+    journey_plan.outbox_max = definitions.settings.outbox_max;
     let mut errors = Vec::new();
     let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {
@@ -77,12 +82,14 @@ pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Res
         }
     };
     errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
+    let schema = Arc::new(definitions.schema.clone());
     match plan.filter(|_| errors.is_empty()) {
         Some(plan) => Ok(Compiled {
             plan,
             journeys: Arc::new(journey_plan),
             decisions: Arc::new(decisions),
-            schema: Arc::new(definitions.schema.clone()),
+            minimiser: Arc::new(Minimiser::new(schema.clone())),
+            schema,
             texts,
             lifecycle: definitions.lifecycle.clone().into(),
             scores: definitions.scores.clone().into(),

@@ -4,11 +4,11 @@ use crate::definitions::loose::LooseExpression;
 use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
-    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, journeys, recommend,
-    schema, scores, segments, settings,
+    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, ids, journeys,
+    recommend, retention, schema, scores, segments, settings,
 };
 use crate::journey::{DeliveryPolicy, Journey};
-use crate::model::{Problem, Quoted};
+use crate::model::{Duration, Problem, Quoted};
 use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Score, Span};
 use hashbrown::HashSet;
 use std::sync::Arc;
@@ -101,6 +101,12 @@ impl Definitions {
     /// The names of the placements, in the order of the text.
     pub fn placement_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.placements.iter().map(|placement| &*placement.name)
+    }
+
+    /// How long inputs may stay in the journal of a store, where that is said.
+    #[must_use]
+    pub fn journal_retention(&self) -> Option<Duration> {
+        self.settings.journal_max
     }
 
     /// What the rooms run.
@@ -220,8 +226,10 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         return None;
     }
     let mut loose = Vec::new();
-    let settings = settings::read(&mut root);
-    let names = schema::read(&mut root, &settings);
+    let mut settings = settings::read(&mut root);
+    settings.identity.kinds = ids::read(&mut root);
+    let mut names = schema::read(&mut root, &settings);
+    retention::read(&mut root, &mut settings, &mut names);
     let segments = segments::read(&mut root);
     let known = report.count();
     let lifecycle = segments::read_lifecycle(&mut root);

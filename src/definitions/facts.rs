@@ -2,7 +2,8 @@
 
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::read_kind;
-use crate::segment::Schema;
+use crate::model::Quoted;
+use crate::segment::{Schema, Stored};
 
 /// What holds for a purpose of which a user has said nothing.
 const DEFAULTS: [(&str, bool); 2] = [("granted", true), ("denied", false)];
@@ -35,6 +36,10 @@ pub(super) fn read(root: &mut Table<'_>, schema: &mut Schema) {
                 schema.attributes.keys().map(|name| &**name),
                 Some("declare it under [attributes]: it is a user's address in this channel".into()),
             );
+        }
+        if schema.attribute_tags(address).stored == Stored::Drop {
+            let message = format!("{} is not kept, so nobody can be reached", Quoted(address));
+            node.error_help(message, "keep it, or a hash of it: `store = \"hash\"`");
         }
         schema.channel(node.key, address);
     });

@@ -17,12 +17,13 @@
 //! | table | keys (default) |
 //! | --- | --- |
 //! | | `version = 1`, required |
-//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536) |
-//! | `[attributes]` | name = kind; `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
-//! | `[events.NAME]` | property = kind; `products = [{ sku = "string", price = "number" }]` is a list of objects |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
+//! | `[ids]` | kind = `{ strength = "strong" }` (the id of one person, such as a hash of an address) or `"weak"` (of a thing that may change hands), and `limit` (strong: 1, weak: 200; most of the kind per profile): ids that messages name in `ids` |
+//! | `[attributes]` | name = kind, or `{ kind = "string", pii = "direct", store = "hash", ttl = "30d" }` (see below); `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
+//! | `[events.NAME]` | property = kind, or a table as for attributes; `products = [{ sku = "string", price = "number" }]` is a list of objects |
 //! | `[lists]` | name = 'what it is for': who is on it is changed by messages, and asked by `list("vip")` |
-//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")` |
-//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")` |
+//! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")`; five of them the engine asks for itself (see below) |
+//! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")`, and nobody else is sent anything by it |
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
@@ -35,7 +36,8 @@
 //! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions`, `popularity`, `covisitation` |
+//! | `[recommend]` | `interactions`, `popularity`, `covisitation`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular |
+//! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
 //! - A score is the sum of its points, in the order in which they are given: for each event, oldest first, and then
@@ -52,6 +54,50 @@
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
 //!
+//! # How long things are kept
+//! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
+//! reported at that instant with the cause `retention`.
+//!
+//! - An event goes so long after its own instant, the elements of its lists with it; `default` is for events that have no
+//!   line of their own, also those that the engine records. One that comes later than that is not kept at all. An
+//!   expression without a window (`did(view)`) is then about what is kept; one with a window that reaches further back is
+//!   an error. Scores count what is kept. Affinities, sessions and what recommenders have learned are sums, and stay.
+//! - An attribute goes so long after it was last written. A name goes before a group (`"budget.*"`), a longer group before
+//!   a shorter one.
+//! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
+//!   that very instant still counts.
+//! - An action that has waited so long (`outbox`) is not handed out any more. `journal` is for a store.
+//!
+//! # Consent
+//! A purpose that is declared is asked for by the engine, not by the host; one that is not declared is asked for
+//! nowhere, so hosts without `[consent]` need none. Purposes of the host's own are for expressions.
+//!
+//! | purpose | where it is asked for | without it |
+//! | --- | --- | --- |
+//! | `collect` | events (track, page, screen) | not kept, makes no profile and links no ids; counted, and told in the outcome as `refused` |
+//! | `personalize` | affinities, `decide` | nothing is learned; the answer is that for somebody unknown, reason `no_consent` |
+//! | `recommend` | recommenders, `recommend` | the same |
+//! | `marketing` | sends of class `marketing` | a note: `no_consent`, or `unsubscribed` where the record is that of the channel |
+//! | `experiment` | nowhere yet, as there are no experiments | |
+//!
+//! Messages that are no events pass whatever the user says: they tell to whom events belong and what the user wants.
+//! Of an event with both ids the record counts that both profiles have once they are one. Classes `service` and
+//! `transactional` need no consent. What waits in the outbox and may not go out any more is taken back in the call that
+//! brings the withdrawal, with notes; a grant that expires meanwhile ends it too (`expired in the outbox`).
+//!
+//! # What is kept of a value
+//! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is
+//! direct is for whoever asks for this user's data, by `profile`, `export` or a template: in explanations and when a
+//! value is debugged it is `‹hidden›`, `attribute.changed` does not copy it, and nothing can be keyed by it or learn from
+//! it, because keys and what was learned are shown. A [`Message`](crate::model::Message) is the host's own until it is
+//! taken in, and is debugged as it is.
+//!
+//! `store` is `"plain"`, `"hash"` (strings only: 32 hexadecimal digits of an HMAC-SHA-256 under `hash_key` are kept) or
+//! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
+//! that is written out (`=`, `!=`, `in`), of which the hash is taken too, and with another hash; what is dropped cannot
+//! be asked for. Attributes that are there already are kept so too; events stay as they were until they pass. With another key
+//! equal values have other hashes. `ttl` is for how long a value is kept.
+//!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in
 //! `any`, and nothing learns from them.
@@ -60,7 +106,7 @@
 //! | --- | --- | --- |
 //! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
 //! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
-//! | `identity.switched` | a device goes to another user: for both | |
+//! | `identity.switched` | a device, or another weak id, goes to another user: for both | |
 //! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
 //! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
 //!
@@ -115,10 +161,12 @@ mod definitions;
 mod delivery;
 mod error;
 mod facts;
+mod ids;
 mod journeys;
 mod loose;
 mod reader;
 mod recommend;
+mod retention;
 mod schema;
 mod scores;
 mod segments;

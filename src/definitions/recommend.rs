@@ -46,6 +46,9 @@ const ACTIONS: [(&str, Action); 8] = [
 ];
 /// What `CoVisitationParams::check` allows.
 const NEIGHBOURS_MAX: i64 = 10_000;
+/// Pairs that fewer users stand behind are not recommended, unless definitions say otherwise.
+const K_MIN: usize = 10;
+const K_MIN_MAX: i64 = 20;
 /// Each part of the context is a model of its own.
 const CONTEXTS_MAX: usize = 8;
 
@@ -54,7 +57,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         interactions: Vec::new(),
         popularity: Popularity::params(),
         popularity_contexts: Vec::new(),
-        covisitation: CoVisitation::params().session_gap(settings.session_gap),
+        covisitation: CoVisitation::params().session_gap(settings.session_gap).k_min(K_MIN),
     };
     let Some(mut table) = root.get("recommend").and_then(|node| node.table()) else { return definition };
     if let Some(interactions) = table.require("interactions").and_then(|node| node.table()) {
@@ -62,10 +65,15 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         definition.interactions = list.collect();
     }
     if let Some(node) = table.get("popularity") {
-        read_popularity(&node, &mut definition);
+        read_popularity(&node, &mut definition, names);
     }
     if let Some(node) = table.get("covisitation") {
         read_covisitation(&node, &mut definition);
+    }
+    if let Some(node) = table.get("k_min") {
+        let users = node.integer_in(1, K_MIN_MAX).map(|users| users as usize);
+        let params = &mut definition.covisitation;
+        tune(params, &node, users, CoVisitationParams::k_min, CoVisitationParams::check);
     }
     table.finish();
     definition
@@ -132,7 +140,7 @@ fn read_item(
     })
 }
 
-fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition) {
+fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition, names: &Names) {
     let Some(mut table) = node.table() else { return };
     let params = &mut definition.popularity;
     if let Some(node) = table.get("half_life") {
@@ -151,7 +159,10 @@ fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition) {
                 Some(name) if definition.popularity_contexts.iter().any(|known| **known == *name) => {
                     item.error(format!("{} is named twice", Quoted(name)));
                 }
-                Some(name) => definition.popularity_contexts.push(name.into()),
+                Some(name) => {
+                    names.schema.events.keys().for_each(|event| names.check_shown(&item, event, name));
+                    definition.popularity_contexts.push(name.into());
+                }
                 None => {}
             }
         }

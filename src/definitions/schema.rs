@@ -3,7 +3,7 @@
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::{Settings, facts};
 use crate::model::{Duration, Quoted, own_event};
-use crate::segment::{Kind, Schema, Span};
+use crate::segment::{Kind, Pii, Schema, Span, Stored, Tags};
 
 /// The kinds by the words that definitions have for them.
 const KINDS: [(&str, Kind); 6] = [
@@ -42,6 +42,7 @@ pub(super) struct Names {
 
 pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
     let mut schema = if settings.strict { Schema::strict() } else { Schema::lenient() };
+    schema.hash_key.clone_from(&settings.hash_key);
     let known = root.count();
     if let Some(table) = root.get("attributes").and_then(|node| node.table()) {
         for node in table.nodes() {
@@ -61,6 +62,39 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
         }
     }
     names
+}
+
+const PIIS: [(&str, Pii); 3] =
+    [("direct", Pii::Direct), ("quasi", Pii::Quasi), ("sensitive", Pii::Sensitive)];
+const STORED: [(&str, Stored); 3] =
+    [("plain", Stored::Plain), ("hash", Stored::Hash), ("drop", Stored::Drop)];
+/// Attributes that the engine itself reads.
+const OWN_ATTRIBUTES: [&str; 2] = ["timezone", "group.id"];
+
+/// `key = "kind"` or `key = { kind = "kind", pii = "direct", store = "hash", ttl = "30d" }`
+fn read_tagged(node: &Node<'_>, schema: &Schema) -> Option<(Kind, Option<Tags>)> {
+    let has_kind = |table: &Table<'_>| table.nodes().iter().any(|node| node.key == "kind");
+    let table = node.is_table().then(|| node.table()).flatten();
+    let Some(mut table) = table.filter(has_kind) else {
+        // A table without a kind is a name with dots.
+        return read_kind(node).map(|kind| (kind, None));
+    };
+    let kind = table.require("kind").and_then(|node| read_kind(&node));
+    let pii = table.get("pii").and_then(|node| node.choice("word for personal data", &PIIS));
+    let store = table.get("store");
+    let stored = store.and_then(|node| node.choice("way to store", &STORED)).unwrap_or_default();
+    let ttl = table.get("ttl").and_then(|node| node.duration());
+    if let (Some(kind), Some(store), Stored::Hash) = (kind, store, stored)
+        && kind != Kind::String
+    {
+        store.error_help("only a string can be kept as a hash", "leave `store` out, or say `drop`");
+    }
+    if stored == Stored::Hash && schema.hash_key.is_none() {
+        let message = format!("{} is kept as a hash, and there is no key to hash it with", Quoted(node.key));
+        node.error_help(message, "give one in [settings]: `hash_key = \"…\"`, from where you keep secrets");
+    }
+    table.finish();
+    Some((kind?, Some(Tags { pii, stored, ttl })))
 }
 
 /// `key = "kind"`
@@ -94,11 +128,14 @@ fn read_attribute(node: &Node<'_>, schema: &mut Schema) {
     if node.is_list() {
         return read_objects(node, schema);
     }
-    let Some(kind) = read_kind(node) else { return };
+    let Some((kind, tags)) = read_tagged(node, schema) else { return };
     if !node.is_named() {
         return;
     }
     let name = node.key;
+    if let Some(ttl) = tags.as_ref().and_then(|tags| tags.ttl) {
+        schema.retention.attributes.insert(name.into(), ttl);
+    }
     let bare = name.strip_suffix(".*").unwrap_or(name);
     if bare.contains('*') || bare.is_empty() {
         let help = "all names that begin alike are declared with `.*` at the end: `\"budget.*\"`";
@@ -109,11 +146,19 @@ fn read_attribute(node: &Node<'_>, schema: &mut Schema) {
         );
         return;
     }
-    if ["timezone", "group.id"].contains(&name) && kind != Kind::String {
+    let is_own = OWN_ATTRIBUTES.contains(&name);
+    if is_own && kind != Kind::String {
         node.error(format!("{} is a string for the engine itself", Quoted(name)));
         return;
     }
+    if is_own && tags.is_some_and(|tags| tags.stored != Stored::Plain) {
+        node.error(format!("the engine itself reads {}, so it is kept as it is", Quoted(name)));
+        return;
+    }
     schema.attribute(name, kind);
+    if let Some(tags) = tags {
+        schema.tag_attribute(name, tags);
+    }
 }
 
 fn read_event(node: &Node<'_>, schema: &mut Schema) {
@@ -137,8 +182,11 @@ fn read_event(node: &Node<'_>, schema: &mut Schema) {
             read_fields(property, |field, kind| {
                 schema.line(event, property.key, field, kind);
             });
-        } else if let Some(kind) = read_kind(property) {
+        } else if let Some((kind, tags)) = read_tagged(property, schema) {
             schema.property(event, property.key, kind);
+            if let Some(tags) = tags {
+                schema.tag_property(event, property.key, tags);
+            }
         }
     }
 }
@@ -148,7 +196,7 @@ fn read_objects(node: &Node<'_>, schema: &mut Schema) {
     if !node.is_named() {
         return;
     }
-    if node.key.contains('*') || ["timezone", "group.id"].contains(&node.key) {
+    if node.key.contains('*') || OWN_ATTRIBUTES.contains(&node.key) {
         node.error(format!("{} is no name for a list of objects", Quoted(node.key)));
         return;
     }
@@ -249,7 +297,24 @@ impl Names {
             let message = format!("the event {} has no property {}", Quoted(event), Quoted(property));
             node.report().add(node.place(), message, help);
         }
+        self.check_shown(node, event, property);
         kind
+    }
+
+    /// Reports a property that is not kept, or whose values may not be shown: keys are shown, and so is what models
+    /// have learned.
+    pub(super) fn check_shown(&self, node: &Node<'_>, event: &str, property: &str) {
+        let tags = self.schema.property_tags(event, property);
+        let name = Quoted(property);
+        if tags.stored == Stored::Drop {
+            node.error_help(
+                format!("{name} is not kept (`store = \"drop\"`)"),
+                "keep it as a hash: `store = \"hash\"`",
+            );
+        } else if tags.is_hidden() {
+            let message = format!("{name} is direct personal data, and this would show it");
+            node.error_help(message, "keep it as a hash: `store = \"hash\"`");
+        }
     }
 
     fn check_affinity(&self, node: &Node<'_>) {

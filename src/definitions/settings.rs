@@ -1,7 +1,8 @@
 //! `version` and `[settings]`.
 
 use crate::definitions::reader::Table;
-use crate::model::{Duration, Zone};
+use crate::model::{Duration, HashKey, Zone};
+use crate::profile::{DeviceRule, IdentityRules};
 
 /// What `[settings]` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +17,18 @@ pub(crate) struct Settings {
     pub(crate) dedup_window: Duration,
     /// Most live parts of a keyed segment, per user.
     pub(crate) parts_max: usize,
+    /// What the salt of hashes that stay of erased users follows from.
+    pub(crate) seed: u64,
+    /// How long an action may wait for the host to take it, whatever the journey says.
+    pub(crate) outbox_max: Option<Duration>,
+    /// How long inputs may stay in the journal of a store.
+    pub(crate) journal_max: Option<Duration>,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
+    /// `device`, `undo_window` and `[ids]`.
+    pub(crate) identity: IdentityRules,
+    /// `hash_key`: for values of which a hash is kept.
+    pub(crate) hash_key: Option<HashKey>,
 }
 
 impl Default for Settings {
@@ -28,13 +39,20 @@ impl Default for Settings {
             allowed_skew: Duration::minutes(5),
             dedup_window: Duration::days(7),
             parts_max: 256,
+            seed: 0,
+            outbox_max: None,
+            journal_max: None,
             strict: true,
+            identity: IdentityRules::default(),
+            hash_key: None,
         }
     }
 }
 
 /// Most live parts of a keyed segment that can be asked for.
 const PARTS_MAX: i64 = 65_536;
+/// A shorter key could be found by trying.
+const HASH_KEY_BYTES_MIN: usize = 16;
 
 /// Whether the version is one that can be read; where it is not, nothing else is worth reading.
 pub(super) fn read_version(root: &mut Table<'_>) -> bool {
@@ -82,9 +100,28 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     if let Some(most) = table.get("parts_max").and_then(|node| node.integer_in(1, PARTS_MAX)) {
         settings.parts_max = most as usize;
     }
+    if let Some(seed) = table.get("seed").and_then(|node| node.integer_in(0, i64::MAX)) {
+        settings.seed = seed as u64;
+    }
+    let choices = [("owner", DeviceRule::Owner), ("separate", DeviceRule::Separate)];
+    if let Some(rule) = table.get("device").and_then(|node| node.choice("device", &choices)) {
+        settings.identity.device = rule;
+    }
+    // The absorptions of a day are counted by what they keep.
+    if let Some(window) = table.get("undo_window").and_then(|node| node.duration_from(Duration::days(1))) {
+        settings.identity.undo_window = window;
+    }
     let choices = [("strict", true), ("lenient", false)];
     if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {
         settings.strict = strict;
+    }
+    if let Some((node, key)) = table.get("hash_key").and_then(|node| Some((node, node.text()?))) {
+        if key.len() < HASH_KEY_BYTES_MIN {
+            let message =
+                format!("the key has {} bytes, at least {HASH_KEY_BYTES_MIN} are needed", key.len());
+            node.error_help(message, "whoever guesses the key can find values by their hashes");
+        }
+        settings.hash_key = Some(HashKey::new(key));
     }
     table.finish();
     settings

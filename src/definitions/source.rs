@@ -3,15 +3,24 @@
 use crate::definitions::Error;
 use crate::model::cut;
 use crate::segment::Span;
+use std::fmt;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Source {
     file: Option<Arc<str>>,
     text: Arc<str>,
     /// The byte with which each line begins.
     lines: Vec<usize>,
+}
+
+/// Shows how long the text is: there may be a key in it.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Source");
+        shown.field("file", &self.file).field("bytes", &self.text.len()).finish_non_exhaustive()
+    }
 }
 
 impl Source {

@@ -2,23 +2,32 @@
 
 use crate::engine::Partition;
 use crate::model::{Instant, Value};
-use crate::profile::UserProfile;
+use crate::profile::{Profile, UserProfile};
 use crate::segment::Memberships;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a profile knows, or a part of one.
 #[derive(Serialize)]
-struct User {
+struct Known {
     profile: UserProfile,
-    /// Name and instant of the last write of every attribute, of those that were unset too.
-    written: BTreeMap<String, Instant>,
+    /// Name, instant and arrival of the last write of every attribute, of those that were unset too.
+    written: BTreeMap<String, (Instant, u32)>,
     /// Order of arrival of every kept event.
     arrivals: Vec<u32>,
     /// Rule, value, weight as at the landmark of its rule, last sight.
     affinities: Vec<(u32, Value, f64, Instant)>,
     /// Number, instant or count, arrival, value.
     totals: Vec<(u32, i64, u32, Value)>,
+}
+
+#[derive(Serialize)]
+struct User {
+    #[serde(flatten)]
+    whole: Known,
+    /// What can be taken out of it again, each with when it was absorbed.
+    parts: Vec<(Option<Instant>, Known)>,
     /// Segment, key, beginning of the stay, next look.
     memberships: Vec<(u32, Value, Option<Instant>, i64)>,
 }
@@ -38,24 +47,10 @@ impl Partition {
                 let profile = self.store.get(key);
                 let memberships: &Memberships = &self.users[key.0 as usize].memberships;
                 let rows = memberships.rows(&self.compiled.plan, &self.store.symbols);
-                let affinities = profile.affinities.iter();
+                let parts = profile.parts().iter();
                 let user = User {
-                    profile: self.store.user_profile(key),
-                    written: profile
-                        .attributes
-                        .iter()
-                        .map(|a| (self.store.symbols.text(a.name).to_owned(), a.written))
-                        .collect(),
-                    arrivals: profile.history.rows().iter().map(|row| row.order().1).collect(),
-                    affinities: affinities
-                        .map(|(rule, v, w, at)| (rule, self.store.symbols.value(v), w, at))
-                        .collect(),
-                    totals: profile
-                        .totals
-                        .iter()
-                        .map(|row| (row.id().0, row.order(), self.store.symbols.value(row.value())))
-                        .map(|(number, (word, arrival), value)| (number, word, arrival, value))
-                        .collect(),
+                    whole: self.known_of(profile),
+                    parts: parts.map(|part| (part.absorbed, self.known_of(&part.profile))).collect(),
                     memberships: rows
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),
@@ -78,6 +73,39 @@ impl Partition {
         let totals: Vec<(u32, Instant)> = totals.filter_map(|(id, since)| Some((id, (*since)?))).collect();
         let covered = (self.store.covered(), totals);
         let models = self.models.state();
-        serde_json::to_vec(&(self.clock, self.sequence, users, seen, journeys, models, world, covered))
+        let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
+        let identity = (self.store.devices_state(), self.store.identity_health());
+        let refused = self.refused();
+        let (clock, sequence) = (self.clock, self.sequence);
+        serde_json::to_vec(&(
+            clock,
+            sequence,
+            users,
+            seen,
+            journeys,
+            models,
+            world,
+            covered,
+            erased,
+            (identity, refused),
+        ))
+    }
+
+    fn known_of(&self, profile: &Profile) -> Known {
+        let symbols = &self.store.symbols;
+        let affinities = profile.affinities.iter();
+        let attributes = profile.attributes.iter();
+        let totals = profile.totals.iter().map(|row| (row.id().0, row.order(), symbols.value(row.value())));
+        Known {
+            profile: self.store.shown(profile, self.clock),
+            written: attributes.map(|a| (symbols.text(a.name).to_owned(), (a.written, a.arrival))).collect(),
+            arrivals: profile
+                .history
+                .visible(self.clock, profile.kept_session(), &self.store.keep)
+                .map(|row| row.order().1)
+                .collect(),
+            affinities: affinities.map(|(rule, v, w, at)| (rule, symbols.value(v), w, at)).collect(),
+            totals: totals.map(|(number, (word, arrival), value)| (number, word, arrival, value)).collect(),
+        }
     }
 }

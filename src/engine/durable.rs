@@ -246,25 +246,38 @@ impl Writer {
     /// Checks an input, sees to it that whom it is about is in memory, and seals it into the group. Gives the key under
     /// which it is sealed.
     fn prepare(&mut self, partition: &RwLock<Partition>, unit: Unit<'_>) -> Result<Slot, Error> {
-        let held = partition.read();
-        if let Some(error) = held.failure() {
-            return Err(error.clone().into());
-        }
-        let whose = unit.check(&held)?;
-        let users = unit.users(&held);
-        let slot = match whose {
+        let held = loop {
+            let held = partition.read();
+            if let Some(error) = held.failure() {
+                return Err(error.clone().into());
+            }
+            let away: SmallVec<[UserKey; 3]> =
+                unit.users(&held).into_iter().filter(|user| held.away(*user).is_some()).collect();
+            if away.is_empty() {
+                break held;
+            }
+            drop(held);
+            for user in away {
+                bring(partition, user)?;
+            }
+        };
+        let slot = match unit.check(&held)? {
             Whose::Nobody => Slot::STORE,
-            Whose::Known(user) => held.slot(user),
+            Whose::Known(user) => match held.slot(user) {
+                // Whoever came out of a split with others has no key yet.
+                Slot::STORE => self.fresh_slot(unit)?,
+                slot => slot,
+            },
             Whose::New => self.fresh_slot(unit)?,
         };
         drop(held);
-        for user in users {
-            bring(partition, user)?;
-        }
         let Sealing { plain, sealed, payload, count, .. } = &mut self.sealing;
         plain.clear();
         match unit {
-            Unit::Message(message, now) => write_message(message, now, plain),
+            Unit::Message(message, now) => {
+                let message = partition.read().minimise(message);
+                write_message(&message, now, plain);
+            }
             Unit::Input(input) => input.write(plain),
             Unit::Redefine(definitions, now) => {
                 let (file, text) = text_of(definitions);
@@ -467,7 +480,7 @@ impl Unit<'_> {
 
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     fn joins(self, partition: &Partition) -> bool {
-        matches!(self, Unit::Message(message, _) if partition.store.preview(message).joins)
+        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
     }
 
     /// Whether it may be applied, and whom it is about.
@@ -475,7 +488,7 @@ impl Unit<'_> {
         match self {
             Unit::Message(message, now) => {
                 partition.check(message, now)?;
-                Ok(partition.store.preview(message).whose)
+                Ok(partition.whose(message, now))
             }
             Unit::Input(input) => partition.check_input(input),
             Unit::Redefine(..) => Ok(Whose::Nobody),
@@ -485,7 +498,7 @@ impl Unit<'_> {
     /// Everybody who has to be in memory for it, as far as can be told before.
     fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
-            Unit::Message(message, _) => partition.store.owners(message),
+            Unit::Message(message, _) => partition.store.named(message),
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             Unit::Redefine(..) => SmallVec::new(),
         }
@@ -493,7 +506,10 @@ impl Unit<'_> {
 
     fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
         match self {
-            Unit::Message(message, now) => answer(answers, of, Ok(partition.take(message, now, slot))),
+            Unit::Message(message, now) => {
+                let message = partition.minimise(message);
+                answer(answers, of, Ok(partition.take(&message, now, slot)));
+            }
             Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
             Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
         }

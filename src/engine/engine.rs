@@ -6,7 +6,7 @@ use crate::engine::open::{Opened, Options, open};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
 use crate::engine::survey::Surveyor;
-use crate::engine::{Acknowledgement, Error, Outcome, Partition, Recommended};
+use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
@@ -299,8 +299,8 @@ impl Engine {
     /// applied; threads that ingest at once share the write.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users, or that cannot be written. It
-    /// changes nothing.
+    /// A message that is not sound, lies too far in the future, would join two users, is about an erased user who is not
+    /// to come back, or cannot be written. It changes nothing.
     pub fn ingest(&self, message: impl Borrow<Message>, now: Instant) -> Result<Outcome, Error> {
         let message = message.borrow();
         match &self.shared.durable {
@@ -442,6 +442,12 @@ impl Engine {
         })
     }
 
+    /// What an operator should look at. See [`Partition::health`].
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.read(Partition::health)
+    }
+
     /// What to show a user at a placement. See [`Partition::decide`].
     ///
     /// # Errors
@@ -538,6 +544,43 @@ impl Engine {
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.read(Partition::journey_counts)
+    }
+
+    /// All receipts of erasures, in order. See [`Receipt`].
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.read(|partition| partition.receipts().to_vec())
+    }
+
+    /// The receipt of that id.
+    #[must_use]
+    pub fn receipt(&self, id: &str) -> Option<Receipt> {
+        self.read(|partition| partition.receipt(id).cloned())
+    }
+
+    /// The receipts of whoever had an id, as a user or as a device, in order.
+    #[must_use]
+    pub fn receipts_of(&self, id: &str) -> Vec<Receipt> {
+        self.read(|partition| partition.receipts_of(id).into_iter().cloned().collect())
+    }
+
+    /// The salted hash under which a user id stands in receipts and in the audit log. See [`Partition::hash_of`].
+    #[must_use]
+    pub fn hash_of(&self, user_id: &str) -> String {
+        self.read(|partition| partition.hash_of(user_id))
+    }
+
+    /// How many messages were refused because their user was erased and is not to come back. See
+    /// [`Partition::suppressed`].
+    #[must_use]
+    pub fn suppressed(&self) -> u64 {
+        self.read(Partition::suppressed)
+    }
+
+    /// How many events were not kept, by why. See [`Partition::refused`].
+    #[must_use]
+    pub fn refused(&self) -> Vec<(Refusal, u64)> {
+        self.read(Partition::refused)
     }
 
     /// How full the outbox is, and how often the host said something of an action in vain.

@@ -1,4 +1,4 @@
-use crate::model::{MessageError, Quoted};
+use crate::model::{Instant, MessageError, Quoted};
 use crate::profile::IdentityError;
 
 /// Why an engine refused an input or a question. It changed nothing.
@@ -11,6 +11,14 @@ pub enum Error {
     /// A message whose ids may not be linked.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A message about a user who was erased and is not to come back; until when, where that ends. It is
+    /// [counted](crate::engine::Partition::suppressed).
+    #[error("the user was erased and is suppressed{}; drop the message, or lift it by a `forget` with `suppress` = `no`",
+        .until.map(|until| format!(" until {until}")).unwrap_or_default())]
+    Suppressed {
+        /// When it ends; none for ever.
+        until: Option<Instant>,
+    },
     /// The store refused. Nothing was changed, unless the error says otherwise.
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),

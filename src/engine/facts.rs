@@ -80,8 +80,9 @@ impl Partition {
         now: Instant,
     ) -> Result<Outcome, Error> {
         self.check_feedback(placement, variant)?;
-        let user = self.known(user)?;
+        let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
+        self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             let mut about = Object::new();
             about.set("placement", placement);
@@ -133,8 +134,9 @@ impl Partition {
         now: Instant,
     ) -> Result<Outcome, Error> {
         self.check_prediction(name, value)?;
-        let user = self.known(user)?;
+        let (id, user) = (user, self.known(user)?);
         let (now, mut outcome) = self.begin_at(now);
+        self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             store.set_fact(user, &Fact::Prediction(name).name(), &Value::from(value), now, applied);
         });
@@ -212,6 +214,9 @@ impl Partition {
 
     /// Whether the names in a message are declared, where they should be.
     pub(super) fn check_names(&self, message: &Message) -> Result<(), Error> {
+        if let Some((kind, nearest)) = self.store.unknown_kind(message) {
+            return Err(Unknown { what: "kind of id", name: kind.into(), nearest }.into());
+        }
         let strict = self.settings.strict;
         let names = &self.names;
         match &message.body {

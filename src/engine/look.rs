@@ -6,7 +6,7 @@ use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, EventOccurrence, RenderRequest};
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, UserKey};
-use crate::segment::{Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
+use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,14 @@ impl Partition {
     /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
     /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
     fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
+        if matches!(touched.touch, Touch::Time) && self.is_over(touched.user, now) {
+            return self.retire(touched.user, now, outcome);
+        }
         self.look_after(outcome.changes.len(), touched, now, outcome);
+        // A message that came late does not keep a profile that it began, or found at its end.
+        if self.is_over(touched.user, now) {
+            self.retire(touched.user, now, outcome);
+        }
     }
 
     /// The same where changes of this user were reported already, from a place in the outcome on.
@@ -82,11 +89,27 @@ impl Partition {
         outcome: &mut Outcome,
     ) {
         let Touched { user, mut touch, ref event, own } = *touched;
+        if self.restricted.contains(&user) {
+            // Everything is looked at once the restriction is lifted.
+            for mut expired in self.take_expired(user) {
+                expired.clear(&mut self.store.symbols);
+            }
+            return self.look_at_restricted(touched, now);
+        }
         let start = outcome.changes.len();
         let mut recorded = std::mem::take(&mut self.recorded);
         let late = self.compiled.plan.echoes.strata.late();
+        self.note_expiry(user, own);
+        self.expire(user, now);
+        let expired = self.take_expired(user);
+        let is_expiry = !expired.is_empty() && matches!(touch, Touch::Time);
         let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
         let mut candidates = memberships.candidates(&mut look, touch);
+        for expired in expired {
+            look.recorded.push(expired);
+            memberships.hear(&mut look, &mut candidates, 0);
+        }
+        let told_from = look.recorded.len();
         memberships.refresh_below(&mut look, touch, &mut candidates, late);
         self.count(&outcome.changes[from..]);
         self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
@@ -116,7 +139,13 @@ impl Partition {
         if rounds > 0 {
             outcome.changes[start..].sort_by_key(|change| change.id);
         }
-        self.note_members(user, matches!(touched.touch, Touch::First(_)), &outcome.changes[from..]);
+        if is_expiry {
+            outcome.changes[start..].iter_mut().for_each(|change| change.cause = Cause::Retention);
+        }
+        self.note_members(user, touched.touch.is_first(), &outcome.changes[from..]);
+        for told in &recorded[told_from..] {
+            self.note_expiry(user, told);
+        }
         if !recorded.is_empty() {
             recorded.drain(..).for_each(|mut told| told.clear(&mut self.store.symbols));
             self.store.drop_ended_facts(user);
@@ -146,7 +175,7 @@ impl Partition {
     }
 
     /// What a look at a user's memberships works with.
-    fn look_at<'a>(
+    pub(super) fn look_at<'a>(
         &'a mut self,
         user: UserKey,
         now: Instant,

@@ -7,16 +7,21 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod ask;
+mod audit;
 mod capture;
 mod checkpoint;
+mod consent;
 mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
+mod forget;
 mod group;
+mod health;
 mod input;
 mod look;
 mod members;
@@ -24,22 +29,30 @@ mod models;
 mod open;
 mod outcome;
 mod partition;
+mod receipt;
 #[cfg(test)]
 mod records_test;
 mod redefine;
 mod residence;
+mod retention;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod suppressions;
 mod survey;
 mod take;
+mod unlearn;
 
+pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
+pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
+pub use health::Health;
 pub use members::Members;
 pub use open::Opened;
-pub use outcome::{Acknowledgement, Outcome};
+pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
+pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};

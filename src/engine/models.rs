@@ -1,4 +1,6 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
+use crate::engine::RecentItem;
+use crate::engine::unlearn::Learned;
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
@@ -12,16 +14,20 @@ use smallvec::SmallVec;
 /// The recommenders of a partition, which learn from every event that the definitions name.
 #[derive(Debug)]
 pub(crate) struct Models {
-    definition: RecommendDefinition,
+    pub(super) definition: RecommendDefinition,
     rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
     /// Parts of the context that popularity is also counted by, each with its model.
-    contexts: Vec<Box<str>>,
-    models: Vec<Popularity>,
+    pub(super) contexts: Vec<Box<str>>,
+    pub(super) models: Vec<Popularity>,
     items: Items,
-    covisitation: CoVisitation,
+    pub(super) covisitation: CoVisitation,
+    pub(super) popularity: Popularity,
+    /// Since which arrival the definition that holds is learned by.
+    pub(super) learned_since: u32,
+    /// Of users whose history is not from the beginning what was learned of them.
+    pub(super) learned: HashMap<UserKey, Learned, ahash::RandomState>,
     /// How often co-visitation has begun anew: sessions of users who were away meanwhile are of one that is no more.
     beginnings: u64,
-    popularity: Popularity,
 }
 
 impl Models {
@@ -37,13 +43,19 @@ impl Models {
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             definition: definition.clone(),
+            learned_since: 0,
+            learned: HashMap::default(),
         }
     }
 
     /// Goes on under another definition. A model whose parameters changed begins anew, and so does popularity in a
     /// part of the context by which it was not counted; everything else goes on with what it has learned.
-    pub(crate) fn redefine(&mut self, definition: &RecommendDefinition) {
+    pub(crate) fn redefine(&mut self, definition: &RecommendDefinition, arrival: u32) {
         let old = std::mem::replace(&mut self.definition, definition.clone());
+        if old != *definition {
+            self.learned_since = arrival;
+            self.learned.clear();
+        }
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
         self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
         if old.covisitation != *covisitation {
@@ -103,10 +115,13 @@ impl Models {
         }
     }
 
-    pub(crate) fn forget(&mut self, user: UserKey) {
-        self.covisitation.forget(user.0);
-        self.popularity.forget(user.0);
-        self.models.iter_mut().for_each(|model| model.forget(user.0));
+    /// What a user did last, newest first.
+    pub(crate) fn recent_items(&self, user: UserKey) -> Vec<RecentItem> {
+        let named = |(item, action)| {
+            let item = self.items.name(item).unwrap_or_default().to_owned();
+            RecentItem { item, action }
+        };
+        self.covisitation.recent_items(user.0).map(named).collect()
     }
 
     /// What co-visitation says, filled up with what is popular.
@@ -154,6 +169,8 @@ impl Models {
         popularity.write_state(out);
         models.len().write(out);
         models.iter().for_each(|model| model.write_state(out));
+        self.learned_since.write(out);
+        self.learned_in_order().write(out);
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -168,7 +185,11 @@ impl Models {
         self.popularity.read_state(from, items)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
-        self.models.iter_mut().try_for_each(|model| model.read_state(from, items))
+        self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;
+        self.learned_since = from.read()?;
+        let learned: Vec<(u32, Learned)> = from.read()?;
+        self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
+        Ok(())
     }
 
     /// Takes out what belongs to a user: the last session.
@@ -201,8 +222,15 @@ impl Models {
         self.covisitation.heap_bytes(user.0)
     }
 
+    fn learned_in_order(&self) -> Vec<(u32, Learned)> {
+        let mut learned: Vec<_> = self.learned.iter().map(|(user, learned)| (user.0, *learned)).collect();
+        learned.sort_unstable_by_key(|(user, _)| *user);
+        learned
+    }
+
     pub(crate) fn state(&self) -> impl Serialize + '_ {
-        (&self.items, &self.covisitation, &self.popularity, &self.models)
+        let learned = (self.learned_since, self.learned_in_order());
+        (&self.items, &self.covisitation, &self.popularity, &self.models, learned)
     }
 }
 
@@ -213,7 +241,7 @@ fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
 }
 
 /// Calls `f` with an item's id, or with each of a list of them; whole numbers are ids too.
-fn each_text(value: &Value, f: &mut impl FnMut(&str)) {
+pub(super) fn each_text(value: &Value, f: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => f(text),
         Value::Int(n) => f(&n.to_string()),

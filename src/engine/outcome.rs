@@ -1,5 +1,8 @@
+use crate::engine::{AuditEntry, Receipt};
 use crate::journey::{Acknowledged, Note};
 use crate::segment::Change;
+use serde::Serialize;
+use std::fmt;
 
 /// What an input brought about, in the order in which it happened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,21 +12,53 @@ pub struct Outcome {
     pub sequence: u64,
     /// Whether a message with this id was taken before; then it changed nothing.
     pub duplicate: bool,
+    /// Why the event was not kept, where the user does not want that; then it changed nothing.
+    pub refused: Option<Refusal>,
     /// Memberships that began or ended, by time alone too, of any user.
     pub changes: Vec<Change>,
     /// What journeys did, and for each message that they did not send, why.
     pub notes: Vec<Note>,
+    /// The receipt, where a user was to be erased.
+    pub receipt: Option<Receipt>,
+    /// What the host's audit log should have.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// Why something that is right in itself is not done, for the user's sake.
+///
+/// ```
+/// use bespoke::engine::Refusal;
+/// assert_eq!(Refusal::NoConsent.to_string(), "no_consent");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The user does not agree to its purpose.
+    NoConsent,
+    /// What is known of the user is not to be processed.
+    Restricted,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NoConsent => "no_consent",
+            Refusal::Restricted => "restricted",
+        })
+    }
 }
 
 /// What an answer to an action did, and what followed from it.
 ///
 /// ```
-/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) {
+/// # fn tell(engine: &bespoke::engine::Engine, action: &str, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
 /// use bespoke::journey::{Acknowledged, Delivery};
-/// let answer = engine.acknowledge(action, Delivery::Opened, now);
+/// let answer = engine.acknowledge(action, Delivery::Opened, now)?;
 /// if answer.acknowledged == Acknowledged::Accepted {
 ///     answer.outcome.changes.iter().for_each(|change| println!("{change}")); // u42 left cold
 /// }
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]

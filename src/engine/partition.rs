@@ -1,22 +1,31 @@
-use crate::decision::{Decision, Visitor};
+use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::audit::consent;
+use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
+use crate::engine::receipt::Receipts;
 use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
-use crate::engine::{Error, Outcome};
+use crate::engine::suppressions::{Salt, Suppressions};
+use crate::engine::{Audited, Error, Health, Outcome, Refusal};
 use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
+use crate::profile::{Applied, IdKind, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
 use crate::recommend::{Query, Recommendation};
 use crate::segment::{
-    Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
+    Cause, Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
 };
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A deterministic state machine over inputs: messages, the host's clock, answers to deliveries.
 ///
@@ -45,7 +54,6 @@ use std::sync::Arc;
 /// assert_eq!(outcome.changes[0].at, now + Duration::days(7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Partition {
     pub(super) compiled: Arc<Compiled>,
     pub(super) settings: Settings,
@@ -71,11 +79,31 @@ pub struct Partition {
     /// Journeys of which segments ask who is in them, each with the fact that says so.
     pub(super) journey_facts: Vec<(JourneyNo, Symbol)>,
     pub(super) loops_cut: u64,
+    /// Users whose processing is restricted, as a fact of each says: time alone does nothing to them.
+    pub(super) restricted: HashSet<UserKey, ahash::RandomState>,
+    /// How many events were not kept, by why.
+    pub(super) refused: BTreeMap<Refusal, u64>,
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    /// What expired of users who were not looked at since; empty between inputs.
+    pub(super) expired: Vec<(UserKey, Applied)>,
+    pub(super) salt: Salt,
+    pub(super) receipts: Receipts,
+    pub(super) suppressions: Suppressions,
+    /// Messages that were refused. No state: a refused input changes nothing.
+    pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+}
+
+/// Shows how far it has come, and nothing of what it knows.
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Partition");
+        shown.field("clock", &self.clock).field("sequence", &self.sequence);
+        shown.field("users", &self.user_count()).finish_non_exhaustive()
+    }
 }
 
 /// What hangs on a profile.
@@ -86,6 +114,8 @@ pub(super) struct UserRow {
     pub(super) journey_due: Instant,
     /// The earliest hint in the wheel.
     pub(super) hinted: Instant,
+    /// The earliest instant at which something may be kept no longer, or earlier.
+    pub(super) expires: Instant,
 }
 
 /// Stands for no instant in a row that every user has.
@@ -93,14 +123,14 @@ pub(super) const NEVER: Instant = Instant::MAX;
 
 impl Default for UserRow {
     fn default() -> UserRow {
-        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER }
+        UserRow { memberships: Memberships::default(), journey_due: NEVER, hinted: NEVER, expires: NEVER }
     }
 }
 
 impl UserRow {
     /// The earliest instant at which time alone changes something.
     pub(super) fn deadline(&self) -> Instant {
-        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due)
+        self.memberships.deadline().unwrap_or(NEVER).min(self.journey_due).min(self.expires)
     }
 }
 
@@ -111,7 +141,8 @@ impl Partition {
         let compiled = definitions.compiled().clone();
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
-        let store = plan.empty_store();
+        let mut store = plan.empty_store();
+        store.set_identity_rules(&settings.identity);
         Partition {
             texts: plan.symbols.texts().map(|(text, _)| text).collect(),
             store,
@@ -129,8 +160,15 @@ impl Partition {
             applied: Applied::default(),
             recorded: Vec::new(),
             loops_cut: 0,
+            restricted: HashSet::default(),
+            refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            expired: Vec::new(),
+            salt: Salt::new(settings.seed),
+            receipts: Receipts::default(),
+            suppressions: Suppressions::default(),
+            suppressed: AtomicU64::new(0),
             shelf: None,
             compiled,
             settings,
@@ -145,23 +183,44 @@ impl Partition {
     /// history by its own instant, and what it changes is reported at the clock. One with an id that was seen
     /// before is ignored.
     ///
+    /// Where the purpose `collect` is declared, an event of a user who does not agree to it is not kept: it is counted
+    /// ([`refused`](Partition::refused)), the outcome says so, and it makes no profile and links no ids. What else
+    /// messages say is kept, because it tells to whom events belong and what a user wants.
+    ///
     /// Costs what the message can change: the segments that read its event or attributes, over the events of this
     /// user that they look at.
     ///
     /// # Errors
-    /// A message that is not sound, lies too far in the future, or would join two users. It changes nothing, not
-    /// even the clock.
+    /// A message that is not sound, lies too far in the future, would join two users without a reason, would take apart
+    /// what cannot be told apart, or is about an erased user who is not to come back. It changes nothing, not even the
+    /// clock.
     pub fn ingest(&mut self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         self.check(message, now)?;
-        Ok(self.take(message, now, Slot::STORE))
+        let message = self.minimise(message);
+        Ok(self.take(&message, now, Slot::STORE))
+    }
+
+    /// A message without what definitions say is not to be kept: what is written and what is applied.
+    pub(super) fn minimise<'m>(&self, message: &'m Message) -> Cow<'m, Message> {
+        self.compiled.minimiser.minimise(message)
     }
 
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        if !matches!(message.body, Body::Forget { .. })
+            && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
+        {
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::Suppressed { until });
+        }
         self.check_names(message)?;
-        self.store.check(message)?;
         let now = now.max(self.clock);
+        // What comes twice is no news, also where it could not happen twice.
+        let is_known = || message.message_id.as_deref().is_some_and(|id| self.seen.knows(id, now));
+        if message.body.is_about_ids() && !is_known() {
+            self.store.check(message, now)?;
+        }
         let at = message.timestamp.unwrap_or(now);
         let allowed = self.settings.allowed_skew;
         if at > now + allowed {
@@ -170,7 +229,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Takes a message in that was checked, with the key that it was sealed under.
+    /// Takes a message in that was checked and minimised, with the key that it was sealed under.
     pub(super) fn take(&mut self, message: &Message, now: Instant, slot: Slot) -> Outcome {
         let now = now.max(self.clock);
         let at = message.timestamp.unwrap_or(now);
@@ -181,9 +240,15 @@ impl Partition {
             outcome.duplicate = true;
             return outcome;
         }
+        if let Some(refusal) = self.refuses(message, now) {
+            *self.refused.entry(refusal).or_default() += 1;
+            outcome.refused = Some(refusal);
+            return outcome;
+        }
         let from = outcome.changes.len();
         match &message.body {
-            Body::Forget => self.forget(message, now, &mut outcome),
+            Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
+            Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
@@ -224,7 +289,7 @@ impl Partition {
     /// A copy of what is known of a user, by user id or anonymous id.
     #[must_use]
     pub fn profile(&self, user: &str) -> Option<UserProfile> {
-        self.store.find(user).map(|user| self.store.user_profile(user))
+        self.store.find(user).map(|user| self.store.user_profile(user, self.clock))
     }
 
     /// The ids of all users, in order. O(users · log users).
@@ -276,8 +341,15 @@ impl Partition {
         self.loops_cut
     }
 
+    /// What an operator should look at: what was refused or cut off since the beginning, and how often. O(1).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health { identity: self.store.identity_health() }
+    }
+
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.
-    /// A user who is not known sees what everybody may see.
+    /// A user who is not known sees what everybody may see, and so does one who does not agree to `personalize`, where
+    /// that is declared, or whose processing is restricted: the first reason says so.
     ///
     /// # Errors
     /// A placement that is not defined.
@@ -288,29 +360,46 @@ impl Partition {
         request: &Object,
         now: Instant,
     ) -> Result<Decision, Error> {
+        let now = now.max(self.clock);
+        let known = self.store.find(user);
+        let refusal = known.and_then(|user| self.withholds(user, PERSONALIZE, now));
         let visitor = Visitor {
             plan: &self.compiled.plan,
             store: &self.store,
-            user: self.store.find(user),
+            user: known.filter(|_| refusal.is_none()),
             id: user,
-            now: now.max(self.clock),
+            now,
         };
-        Ok(self.compiled.decisions.decide(&visitor, placement, request)?)
+        let mut decision = self.compiled.decisions.decide(&visitor, placement, request)?;
+        if let Some(refusal) = refusal {
+            let reason = match refusal {
+                Refusal::NoConsent => decision::Reason::NoConsent,
+                Refusal::Restricted => decision::Reason::Restricted,
+            };
+            decision.reasons.insert(0, reason);
+        }
+        Ok(decision)
     }
 
     /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
     /// popular.
     ///
+    /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
+    /// those for somebody unknown, and each says so.
+    ///
     /// # Errors
     /// A query about items of which none is known, or one that passes a limit.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
+        let now = now.max(self.clock);
         let user = self.store.find(user);
+        let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
         let items = self.models.items();
-        let answer = self.models.recommend(user, query, now.max(self.clock))?;
+        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
             reason: r.reason.display(items).to_string(),
+            refused,
         };
         Ok(answer.into_iter().map(named).collect())
     }
@@ -348,15 +437,16 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.suppressions.end(now);
+        self.store.begin_input();
         Outcome { sequence: self.sequence, ..Outcome::default() }
     }
 
     fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
-        self.touch_owners(message);
-        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at);
-        while self.users.len() <= user.0 as usize {
-            self.users.push(UserRow::default());
-        }
+        let from = outcome.changes.len();
+        self.touch_named(message);
+        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
+        self.make_room(user);
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.touch(user);
@@ -364,25 +454,53 @@ impl Partition {
         if let Some(shelf) = &mut self.shelf {
             shelf.note_slot(user, slot);
         }
-        let everything = absorbed.is_some();
-        if let Some((absorbed, name)) = absorbed {
-            self.end_memberships(absorbed, &name, now, outcome);
-            let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
-            self.journeys.absorb(&context, absorbed, user, &mut outcome.notes);
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            self.models.forget(absorbed);
-            self.drop_from_shelf(absorbed, Some(user));
+        if let Some(said) = consent(message) {
+            self.audit(Some(user), Some(message), now, said, outcome);
         }
+        let is_merged = !absorbed.is_empty();
+        for (absorbed, name) in &absorbed {
+            let is_user = matches!(&message.body, Body::Merge { previous_id, .. } if **previous_id == **name);
+            let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
+            let hash = self.salt.hash(kind, name);
+            let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
+            self.audit(Some(user), Some(message), now, merge, outcome);
+            self.end_memberships(*absorbed, name, now, outcome);
+            let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+            self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            // What came with the other profile has ends of its own.
+            self.users[user.0 as usize].expires = Instant::MIN;
+            self.models.merge(*absorbed, user, self.store.arrivals as u32);
+            self.restricted.remove(absorbed);
+            self.drop_from_shelf(*absorbed, Some(user));
+        }
+        self.expire(user, now);
         let mut applied = std::mem::take(&mut self.applied);
-        self.store.apply(user, message, at, now, &mut applied);
-        self.models.learn(user, message, at);
-        let mut before = Applied::default();
-        if let Some(owner) = switched {
+        let is_event = message.event().is_some();
+        let learns = is_event && self.learns(user, PERSONALIZE, now);
+        self.store.apply(user, message, (at, now), learns, &mut applied);
+        self.note_heard(user, message, at);
+        if is_event && self.learns(user, RECOMMEND, now) {
+            self.models.learn(user, message, at);
+        } else if is_event {
+            self.models.learned_not(user, self.store.arrivals as u32);
+        }
+        let is_told = matches!(message.body, Body::Restrict { .. });
+        let is_restricted = (is_told || is_merged).then(|| self.store.is_restricted(user));
+        // What comes together with a restricted profile is not looked at any more.
+        if is_merged && is_restricted == Some(true) {
+            self.restricted.insert(user);
+        }
+        let is_lifted = is_restricted == Some(false) && self.restricted.remove(&user);
+        let mut others: Vec<(UserKey, Applied)> = Vec::new();
+        for owner in switched {
             self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
+            let mut before = Applied::default();
             self.store.begin(at, &mut before);
             self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
+            others.push((owner, before));
         }
-        let touch = match (everything, is_new) {
+        let touch = match (is_merged || is_lifted, is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
@@ -391,39 +509,87 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
-        let touched = Touched { user, touch, event, own: &applied };
-        match switched {
-            None => self.settle(&[touched], now, outcome),
-            Some(owner) => {
-                let touch = Touch::Message(&before);
-                let other = Touched { user: owner, touch, event: None, own: &before };
-                self.settle(&[touched, other], now, outcome);
-            }
+        let mut touched: SmallVec<[Touched<'_>; 2]> =
+            smallvec![Touched { user, touch, event, own: &applied }];
+        for (owner, before) in &others {
+            touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
         }
-        before.clear(&mut self.store.symbols);
+        self.settle(&touched, now, outcome);
+        drop(touched);
+        others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
-    }
-
-    fn forget(&mut self, message: &Message, now: Instant, outcome: &mut Outcome) {
-        // A device may have the id of a user who has nothing to do with it.
-        let user = match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => self.store.find(user),
-            (None, device) => device.as_deref().and_then(|device| self.store.find_device(device)),
-        };
-        if let Some(user) = user {
-            self.touch(user);
-            let name = self.store.name(user).clone();
-            self.end_memberships(user, &name, now, outcome);
-            self.journeys.forget(user);
-            self.models.forget(user);
-            self.store.forget(user);
-            self.drop_from_shelf(user, None);
+        // Up to here everything happened.
+        if is_restricted == Some(true) {
+            self.restricted.insert(user);
         }
-        self.run_due(now, outcome);
+        self.follow_consent(user, message, is_merged, now, outcome);
+        if is_merged {
+            let name = self.store.name(user);
+            let is_theirs = |change: &&mut Change| {
+                change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
+            };
+            outcome.changes[from..]
+                .iter_mut()
+                .filter(is_theirs)
+                .for_each(|change| change.cause = Cause::Merge);
+        }
     }
 
-    fn end_memberships(&mut self, user: UserKey, name: &Arc<str>, now: Instant, outcome: &mut Outcome) {
+    /// Makes room for what hangs on a profile.
+    pub(super) fn make_room(&mut self, user: UserKey) {
+        while self.users.len() <= user.0 as usize {
+            self.users.push(UserRow::default());
+        }
+    }
+
+    /// Takes apart what was absorbed. What segments say of each is looked at anew.
+    fn split(
+        &mut self,
+        message: &Message,
+        ids: &[Box<str>],
+        now: Instant,
+        slot: Slot,
+        outcome: &mut Outcome,
+    ) {
+        let from = outcome.changes.len();
+        let user = message.ids.user.as_deref().unwrap_or_default();
+        self.touch_named(message);
+        let Some((user, parts)) = self.store.split(user, ids, now) else { return };
+        let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
+        self.write_stays_of(user, now);
+        for user in parts.iter().chain([&user]) {
+            match self.store.is_restricted(*user) {
+                true => self.restricted.insert(*user),
+                false => self.restricted.remove(user),
+            };
+        }
+        // The input has one key; who comes out with others gets one with the first message of their own.
+        for (place, part) in parts.iter().enumerate() {
+            self.make_room(*part);
+            self.touch(*part);
+            if let Some(shelf) = &mut self.shelf
+                && place == 0
+            {
+                shelf.note_slot(*part, slot);
+            }
+            self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            self.journeys.split(user, *part, now);
+            touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
+        }
+        self.settle(&touched, now, outcome);
+        let names: Vec<&Arc<str>> = parts.iter().chain([&user]).map(|user| self.store.name(*user)).collect();
+        let is_split = |change: &&mut Change| names.contains(&&change.user);
+        outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
+    }
+
+    pub(super) fn end_memberships(
+        &mut self,
+        user: UserKey,
+        name: &Arc<str>,
+        now: Instant,
+        outcome: &mut Outcome,
+    ) {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
@@ -440,6 +606,10 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
+        self.store.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }
@@ -447,10 +617,10 @@ impl Partition {
 
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
     pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
-        let Partition { timers, users, due, .. } = self;
+        let Partition { timers, users, due, restricted, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;
-            row.hinted = row.deadline();
+            row.hinted = if restricted.contains(&user) { NEVER } else { row.deadline() };
             (row.hinted != NEVER).then_some(row.hinted)
         };
         timers.next_batch(until, deadline, due)
@@ -479,7 +649,7 @@ pub(super) fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
 }
 
 /// Stands where nothing is sent.
-fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
+pub(super) fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
     Ok(Object::new())
 }
 
@@ -493,4 +663,7 @@ pub struct Recommended {
     pub score: f64,
     /// Why, in words.
     pub reason: String,
+    /// Why the answer is that for somebody unknown, where the user is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
 }

@@ -196,6 +196,7 @@ fn load(partition: &mut Partition, user: UserKey, bytes: &[u8]) -> Result<(), Ma
     partition.store.take_rings(user);
     let old = partition.store.get_mut(user);
     (profile.ids, profile.zone) = (old.ids.clone(), old.zone);
+    profile.number_parts();
     std::mem::replace(old, profile).release(&mut partition.store.symbols);
     let old = &mut partition.users[user.0 as usize].memberships;
     std::mem::replace(old, memberships).release(&mut partition.store.symbols);

@@ -4,7 +4,7 @@ use crate::definitions::{Compiled, Definitions};
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::residence::text_of;
-use crate::engine::{Outcome, Partition};
+use crate::engine::{Audited, Outcome, Partition};
 use crate::model::{Duration, Instant};
 use crate::profile::{Keep, NewKeep, Symbol, TotalId, UserKey, follow, kept_since};
 use crate::segment::{Look, Move, Plan, Scratch, SegmentMoves, Touch};
@@ -93,6 +93,9 @@ impl Partition {
     ///   it ends with [`Reason::Redefined`](crate::journey::Reason::Redefined), and actions that the host does not
     ///   hold yet are taken back. Past entries and counts stay with the name.
     /// - **Recommenders.** One whose parameters are other ones begins anew.
+    /// - **Consent.** What waits in the outbox and may not go out by what is declared now is taken back.
+    /// - An attribute that is to be kept as a hash, or not at all, is kept so from here on. Of events that were kept
+    ///   before, and of what was learned of them, values stay as they are until they pass.
     /// - An attribute or property that is declared an instant from now on, or no longer, is read so, where it can be.
     ///
     /// Costs what is kept of all users where events or properties change their places, the changed segments times all
@@ -149,8 +152,9 @@ impl Partition {
         let moves =
             SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
-        self.models.redefine(&definitions.recommend);
+        self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
         self.settings = definitions.settings.clone();
+        self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {
             shelf.definitions = text_of(definitions);
         }
@@ -161,6 +165,9 @@ impl Partition {
         self.journey_facts = journey_facts(&self.compiled);
         self.members.relocate(&moves, &self.compiled.plan, self.store.keys());
         self.work_out_totals(&totals, now);
+        if old.plan.keep.retention != self.compiled.plan.keep.retention {
+            self.expire_all(now);
+        }
         if drops {
             self.store.prune(now);
         }
@@ -168,7 +175,10 @@ impl Partition {
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
+        self.minimise_kept(&old);
+        self.follow_purposes(&old, now, &mut outcome);
         self.move_memberships(&old, &moves, now, &mut outcome);
+        self.audit(None, None, now, Audited::Definitions, &mut outcome);
         let old_texts = std::mem::replace(&mut self.texts, texts);
         old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
         outcome
@@ -183,18 +193,27 @@ impl Partition {
             return;
         }
         for user in self.store.keys().collect::<Vec<_>>() {
-            let mut look = Look {
-                plan: &compiled.plan,
-                store: &mut self.store,
-                scratch: self.scratch.get_mut(),
-                user,
-                now,
-                dropped: &mut self.parts_dropped,
-                changes: &mut Vec::new(),
-                recorded: &mut Vec::new(),
-            };
-            new.iter().for_each(|id| look.work_out_total(*id));
+            self.work_out_totals_of(user, &new, &compiled, now);
+            for part in 0..self.store.get(user).parts().len() {
+                self.store.exchange(user, part);
+                self.work_out_totals_of(user, &new, &compiled, now);
+                self.store.exchange(user, part);
+            }
         }
+    }
+
+    fn work_out_totals_of(&mut self, user: UserKey, new: &[TotalId], compiled: &Compiled, now: Instant) {
+        let mut look = Look {
+            plan: &compiled.plan,
+            store: &mut self.store,
+            scratch: self.scratch.get_mut(),
+            user,
+            now,
+            dropped: &mut self.parts_dropped,
+            changes: &mut Vec::new(),
+            recorded: &mut Vec::new(),
+        };
+        new.iter().for_each(|id| look.work_out_total(*id));
     }
 
     /// Moves everybody's memberships, and looks at what may have changed.
@@ -211,7 +230,11 @@ impl Partition {
                 self.move_user(user, old, moves, now, outcome);
             }
             self.next_batch(now);
-            std::mem::take(&mut self.due)
+            let mut due = std::mem::take(&mut self.due);
+            due.extend(self.expired.iter().map(|(user, _)| *user));
+            due.sort_unstable();
+            due.dedup();
+            due
         } else {
             self.next_batch(now);
             self.due.clear();
@@ -229,6 +252,9 @@ impl Partition {
             }
             let touched = Touched { touch: Touch::Redefined(moves), ..Touched::by_time(user) };
             self.look_after(from, &touched, now, outcome);
+            if self.is_over(user, now) {
+                self.retire(user, now, outcome);
+            }
         }
         self.due = users;
     }
@@ -240,7 +266,7 @@ impl Partition {
         }
     }
 
-    fn write_stays_of(&mut self, user: UserKey, now: Instant) {
+    pub(super) fn write_stays_of(&mut self, user: UserKey, now: Instant) {
         let Partition { compiled, store, users, .. } = self;
         users[user.0 as usize].memberships.write_stays(&compiled.plan, store, user, now);
     }

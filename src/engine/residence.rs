@@ -3,7 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::Partition;
 use crate::engine::capture::Capture;
-use crate::model::{Bytes, Instant, Malformed, Message, Pages};
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
 use crate::storage::{self, Heap, Place, Slot, Vault};
@@ -100,6 +100,8 @@ impl Shelf {
 
     /// Notes that something about a user was sealed under a key.
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
+        // Whose profile was over when a message came that was sealed before has the key that it had.
+        self.erased.retain(|erased| *erased != slot);
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;
@@ -162,11 +164,12 @@ impl Partition {
         }
     }
 
-    /// Touches everybody whom a message may change, and whom its number will belong to if it makes a user.
-    pub(super) fn touch_owners(&mut self, message: &Message) {
+    /// Touches everybody whom a message may change, and whom the number will belong to of anybody it makes.
+    pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {
-            self.store.owners(message).into_iter().for_each(|user| self.touch(user));
-            self.capture_before(self.store.profiles.next());
+            self.store.named(message).into_iter().for_each(|user| self.touch(user));
+            let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
+            next.into_iter().for_each(|user| self.capture_before(user));
         }
     }
 
@@ -226,6 +229,7 @@ impl Partition {
         self.store.bring_back(user, profile);
         self.users[user.0 as usize].memberships = memberships;
         self.put_beside(user, beside);
+        self.find_expiry(user);
         Ok(())
     }
 
@@ -423,6 +427,14 @@ pub(super) fn bring(partition: &RwLock<Partition>, user: UserKey) -> Result<(), 
 /// The text of definitions, and the file that it came from.
 pub(super) fn text_of(definitions: &Definitions) -> (Option<Box<str>>, Box<str>) {
     (definitions.file().map(Into::into), definitions.text().into())
+}
+
+/// Most profiles that a message makes.
+fn makes_max(message: &Message) -> usize {
+    match &message.body {
+        Body::Split { ids } => ids.len(),
+        _ => 1,
+    }
 }
 
 fn row_size(size: usize) -> usize {

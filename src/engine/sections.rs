@@ -3,7 +3,7 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | clock and counters, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
+//! | clock and counters, receipts, who is suppressed or restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
 //! | counts of journeys, the outbox without its actions | [`Section::Journeys`] |
 //! | items, co-visitation, popularity | [`Section::Models`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
@@ -17,10 +17,11 @@
 //! Deliberately absent: versions and lengths, which whoever writes the sections puts around them; profiles,
 //! memberships and sets of members; hints in the wheel, which follow from the users.
 
-use crate::engine::Partition;
 use crate::engine::partition::NEVER;
+use crate::engine::suppressions::Salt;
+use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Record, record_choice};
 use crate::profile::{UserKey, read_since, write_since};
 use crate::recommend::Recent;
 use crate::segment::SegmentStats;
@@ -44,6 +45,10 @@ impl Section {
 pub(crate) struct BesideProfile {
     journeys: JourneysOfUser,
     recent: Option<Box<Recent>>,
+}
+
+record_choice! {
+    Refusal { 0 => NoConsent, 1 => Restricted }
 }
 
 impl Partition {
@@ -70,8 +75,15 @@ impl Partition {
 
     fn write_base(&self, out: &mut Vec<u8>) {
         (self.clock, self.sequence, self.parts_dropped, self.loops_cut).write(out);
+        self.salt.0.write(out);
+        self.receipts.write(out);
+        self.suppressions.write(out);
         self.stats.len().write(out);
         self.stats.iter().for_each(|SegmentStats { entries, exits }| (*entries, *exits).write(out));
+        let mut restricted: Vec<u32> = self.restricted.iter().map(|user| user.0).collect();
+        restricted.sort_unstable();
+        restricted.write(out);
+        self.refused().write(out);
         self.store.write_section(out);
         let plan = &self.compiled.plan;
         write_since(&plan.keep, &plan.rules, out);
@@ -85,6 +97,9 @@ impl Partition {
         self.sequence = from.counter("the number of inputs")?;
         self.parts_dropped = from.counter("a count of parts")?;
         self.loops_cut = from.counter("a count of loops")?;
+        self.salt = Salt(from.read()?);
+        self.receipts = from.read()?;
+        self.suppressions = from.read()?;
         let segments = self.stats.len();
         from.valid("statistics of segments", |len: &usize| *len == segments)?;
         for stats in &mut self.stats {
@@ -93,6 +108,8 @@ impl Partition {
             // Nobody leaves who did not enter.
             stats.exits = from.valid("exits from a segment", |exits: &u64| *exits <= entries)?;
         }
+        self.restricted = from.read::<Vec<u32>>()?.into_iter().map(UserKey).collect();
+        self.refused = from.read::<Vec<(Refusal, u64)>>()?.into_iter().collect();
         self.store.read_section(from)?;
         let plan = &self.compiled.plan;
         let kept = read_since(from, &plan.keep, &plan.rules)?;

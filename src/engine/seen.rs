@@ -75,6 +75,14 @@ impl SeenMessages {
         self.window = window;
     }
 
+    /// Whether an id is known.
+    pub(crate) fn knows(&self, id: &str, now: Instant) -> bool {
+        let hash = stable_hash(&[id.as_bytes()]);
+        let age = now - self.young.began;
+        let is_young = age < self.window + self.window && self.young.contains(hash, &self.hasher);
+        is_young || age < self.window && self.old.contains(hash, &self.hasher)
+    }
+
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
         let age = now - self.young.began;
@@ -161,6 +169,12 @@ impl SeenMessages {
         Ok(())
     }
 
+    /// When all ids that are remembered now are forgotten at the latest; none where there are none.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        let is_empty = self.young.hashes.is_empty() && self.old.hashes.is_empty();
+        (!is_empty).then(|| self.young.began + self.window + self.window)
+    }
+
     /// All hashes in order, for a digest of the state.
     pub(crate) fn sorted(&self) -> Vec<u128> {
         let mut all: Vec<u128> = self.young.hashes.iter().chain(&self.old.hashes).copied().collect();
@@ -183,7 +197,9 @@ mod tests {
         assert!(seen.note("a", day(0)));
         assert!(!seen.note("a", day(6)));
         assert!(seen.note("b", day(6)));
+        assert!(seen.knows("b", day(12)));
         assert!(!seen.note("b", day(12)), "six days later");
+        assert!(!seen.knows("a", day(30)));
         assert!(seen.note("a", day(30)), "long gone");
         assert!(seen.old.hashes.is_empty());
     }

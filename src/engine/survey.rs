@@ -96,14 +96,18 @@ impl Surveyor {
         let plan = aside.plan.beside(&partition.compiled.plan, &partition.store.symbols);
         let mut seen = 0;
         for user in self.users(partition) {
+            self.next = UserKey(user.0 + 1);
+            seen += 1;
+            // To be looked for is to be processed.
+            if partition.restricted.contains(&user) {
+                continue;
+            }
             let inquiry = Inquiry::new(&aside, &plan, &partition.store, user, now);
             if inquiry.holds() {
                 self.progress.matching += 1;
                 self.note(partition.store.name(user));
             }
             self.covered_since = self.covered_since.max(inquiry.covered_since());
-            self.next = UserKey(user.0 + 1);
-            seen += 1;
         }
         self.progress.done += seen;
         self.progress.total = partition.user_count().max(self.progress.done);

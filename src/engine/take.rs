@@ -4,6 +4,7 @@ use crate::definitions::Definitions;
 use crate::engine::durable::Answer;
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::{Error, Partition};
+use crate::model::{Instant, Message};
 use crate::profile::{UserKey, Whose};
 use crate::storage::Slot;
 
@@ -13,7 +14,7 @@ impl Partition {
         match &input.input {
             Input::Message(message) => {
                 self.check(message, input.now)?;
-                Ok(self.store.preview(message).whose)
+                Ok(self.whose(message, input.now))
             }
             Input::Feedback { user, placement, variant, .. } => {
                 self.check_feedback(placement, variant)?;
@@ -31,6 +32,12 @@ impl Partition {
                 Ok(Whose::Nobody)
             }
         }
+    }
+
+    /// Whom a message is about. Everybody whom it names has to be in memory.
+    pub(super) fn whose(&self, message: &Message, now: Instant) -> Whose {
+        let now = now.max(self.clock);
+        self.store.whose(message, message.timestamp.map_or(now, |at| at.min(now)), now)
     }
 
     /// Whom an input that is no message looks at.

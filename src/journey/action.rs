@@ -1,5 +1,6 @@
 use crate::model::{Instant, Object, Value};
 use serde::Serialize;
+use std::fmt;
 use std::sync::Arc;
 
 /// Something for the host to deliver.
@@ -8,15 +9,16 @@ use std::sync::Arc;
 /// `actions.jsonl`, with `key` where the instance has one.
 ///
 /// ```
-/// # fn deliver(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) {
+/// # fn deliver(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
 /// use bespoke::journey::Delivery;
-/// for action in engine.outbox(100, now) {
+/// for action in engine.outbox(100, now)? {
 ///     println!("{} for {} by {}", action.template, action.user, action.channel);
-///     engine.acknowledge(&action.id, Delivery::Sent, now);
+///     engine.acknowledge(&action.id, Delivery::Sent, now)?;
 /// }
+/// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Action {
     /// When it was put into the outbox.
@@ -42,6 +44,25 @@ pub struct Action {
     /// How often it has been handed out, this time included.
     #[serde(skip)]
     pub attempt: u32,
+}
+
+/// Of the content only the names of the fields: it may say who the user is.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&str> = self.content.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Action")
+            .field("at", &self.at)
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .field("journey", &self.journey)
+            .field("step", &self.step)
+            .field("channel", &self.channel)
+            .field("content", &fields)
+            .field("key", &self.key)
+            .field("template", &self.template)
+            .field("attempt", &self.attempt)
+            .finish()
+    }
 }
 
 /// What became of an action. A host handles every case, so more cases would be a new version.
@@ -76,6 +97,19 @@ pub enum Delivery {
     Suppressed,
 }
 
+impl Delivery {
+    /// All of them, in order.
+    pub(crate) const ALL: [Delivery; 7] = [
+        Delivery::Sent,
+        Delivery::Delivered,
+        Delivery::Opened,
+        Delivery::Clicked,
+        Delivery::Failed,
+        Delivery::Unreachable,
+        Delivery::Suppressed,
+    ];
+}
+
 /// What an acknowledgement did.
 ///
 /// ```
@@ -84,7 +118,7 @@ pub enum Delivery {
 /// use bespoke::journey::{Acknowledged, Delivery};
 /// let engine = Engine::builder(Definitions::from_toml("version = 1")?).open()?;
 /// let now = "2026-11-23T10:00:00Z".parse()?;
-/// let answer = engine.acknowledge("no such action", Delivery::Sent, now);
+/// let answer = engine.acknowledge("no such action", Delivery::Sent, now)?;
 /// assert_eq!(answer.acknowledged, Acknowledged::Unknown);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

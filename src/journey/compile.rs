@@ -1,6 +1,7 @@
 //! Definitions to a plan: labels become numbers, texts become conditions, and what cannot work is refused.
 
 use crate::journey::flow::check_flow;
+use crate::journey::permit::Permits;
 use crate::journey::{Branch, Class, DeliveryPolicy, Journey, Reentry, Step, StepAction, Trigger};
 use crate::model::{Duration, Problem, Quoted};
 use crate::segment::{ConditionId, EventFilterId, Plan, PlanBuilder, SegmentId, Transition};
@@ -29,6 +30,10 @@ pub(crate) struct JourneyPlan {
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
     pub(crate) policy: DeliveryPolicy,
+    /// How long an action may wait for the host, whatever its step says.
+    pub(crate) outbox_max: Option<Duration>,
+    /// What sends ask of their users.
+    pub(crate) permits: Permits,
     /// Segments are numbered only once the plan is built.
     unresolved: Vec<Unresolved>,
 }

@@ -21,9 +21,12 @@ pub(crate) struct Candidate<'a> {
     /// When it was due at first.
     pub(crate) wanted: Instant,
     pub(crate) expires: Option<Duration>,
+    /// Why the user may not be sent it, if so.
+    pub(crate) refused: Option<Reason>,
 }
 
-/// Expiry, quiet hours, caps: in this order, because what waits for the end of quiet hours takes no slot yet.
+/// Expiry, address and consent, quiet hours, caps: in this order, because what waits for the end of quiet hours takes no
+/// slot yet.
 pub(crate) fn judge(
     candidate: Candidate<'_>,
     sends: &[Send],
@@ -31,9 +34,12 @@ pub(crate) fn judge(
     zone: &Zone,
     now: Instant,
 ) -> Verdict {
-    let Candidate { class, channel, wanted, expires } = candidate;
+    let Candidate { class, channel, wanted, expires, refused } = candidate;
     if expires.is_some_and(|expires| now - wanted >= expires) {
         return Verdict::Skip(Reason::Expired);
+    }
+    if let Some(reason) = refused {
+        return Verdict::Skip(reason);
     }
     if class == Class::Transactional {
         return Verdict::Pass;

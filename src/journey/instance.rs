@@ -104,6 +104,8 @@ impl UserJourneys {
         }
         self.sends.extend(other.sends);
         self.sends.sort_by_key(|send| (send.at, send.id));
+        // Profiles that were one before remember the same.
+        self.sends.dedup_by_key(|send| send.id);
         ended
     }
 }

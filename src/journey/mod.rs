@@ -4,7 +4,7 @@
 //! Knows nothing of templates, stores or transports: the engine renders, the host delivers. Imports `model`,
 //! `profile`, `segment` and `trigger`. Reads no clock.
 //!
-//! definition → plan (`compile`, `flow`) → instances (`runtime`, `run`) → the delivery gate (`gate`, `caps`) → `outbox`
+//! definition → plan (`compile`, `flow`) → instances (`runtime`, `run`) → the delivery gate (`gate`, `permit`, `caps`) → `outbox`
 //!
 //! Invariants: 1. an instance is one (user, journey, key). 2. every send that falls due ends as an action or as a
 //! note with a reason, and every action that is not delivered is counted with one. 3. an action's id follows from
@@ -12,7 +12,7 @@
 //! same after any replay and no two actions share one. 4. order at one instant is by due instant, journey, key and
 //! entry, not by how inputs are batched.
 //!
-//! Deliberately absent: `wait_until`, `wait_for`, splits, goals, holdouts, consent, best send times, and whatever else
+//! Deliberately absent: `wait_until`, `wait_for`, splits, goals, holdouts, best send times, and whatever else
 //! `spec/journeys.md` has beyond the first steps. Notes of what expires in the outbox, or comes back from the host:
 //! those are only counted.
 
@@ -25,11 +25,13 @@ mod definition;
 mod flow;
 mod gate;
 mod instance;
+mod kept;
 mod key;
 mod note;
 mod outbox;
 mod outbox_bytes;
 mod past;
+mod permit;
 mod reason;
 mod redefine;
 mod run;
@@ -42,11 +44,13 @@ pub use action::{Acknowledged, Action, Delivery, OutboxStats};
 pub use definition::{
     Branch, Cap, CapPeriod, Class, DeliveryPolicy, Enter, Journey, Reentry, Step, StepAction, Trigger,
 };
+pub use kept::{JourneyStay, MessageKept};
 pub use note::{Note, What};
 pub use reason::Reason;
 
 pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
+pub(crate) use permit::Permits;
 pub(crate) use runtime::Journeys;
 pub(crate) use sections::JourneysOfUser;
 

@@ -1,6 +1,6 @@
 use crate::journey::compile::JourneyNo;
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
-use crate::model::{Duration, Instant};
+use crate::model::{Duration, Instant, Object};
 use crate::profile::{ProfileStore, UserKey};
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -56,6 +56,16 @@ pub(super) struct Waiting {
     pub(super) expires: Option<Instant>,
     pub(super) number: u64,
     pub(super) leased: Option<Instant>,
+}
+
+/// An action as whoever asks for a user's data sees it.
+pub(crate) struct Held<'a> {
+    pub(crate) id: u128,
+    pub(crate) origin: Origin,
+    pub(crate) at: Instant,
+    pub(crate) handed_out: bool,
+    pub(crate) answers: Vec<Delivery>,
+    pub(crate) content: Option<&'a Object>,
 }
 
 /// What an answer of the host did.
@@ -230,6 +240,26 @@ impl Outbox {
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
+    /// How many actions of a user wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> usize {
+        self.by_user.get(&user).map_or(0, |ids| ids.len())
+    }
+
+    /// What waits of a user, and what was answered lately, in no order.
+    pub(crate) fn held_of(&self, user: UserKey) -> impl Iterator<Item = Held<'_>> {
+        let ids = self.by_user.get(&user).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.actions.get(id)?))).map(|(id, Entry { origin, state, .. })| {
+            let (at, handed_out, said, content) = match state {
+                State::Waiting(waiting) => {
+                    (waiting.action.at, waiting.leased.is_some(), 0, Some(&waiting.action.content))
+                }
+                State::Answered(said, first) => (*first, false, *said, None),
+            };
+            let answers = Delivery::ALL.into_iter().filter(|delivery| said & 1 << *delivery as u8 != 0);
+            Held { id, origin: *origin, at, handed_out, answers: answers.collect(), content }
+        })
+    }
+
     /// Whether anything would be handed out now.
     pub(crate) fn has_ready(&self, now: Instant) -> bool {
         !self.pending.is_empty() || self.leases.first_key_value().is_some_and(|((until, _), _)| *until <= now)
@@ -282,7 +312,8 @@ impl Outbox {
     }
 
     /// Everything, for a digest of the state: what waits in order of arrival, answers in order of their ids.
-    pub(crate) fn state(&self) -> impl Serialize + '_ {
+    /// Answers that are forgotten at the next one are in it no more.
+    pub(crate) fn state(&self, now: Instant) -> impl Serialize + '_ {
         let mut waiting = Vec::new();
         let mut answers = Vec::new();
         for (id, Entry { state, .. }) in &self.actions {
@@ -290,6 +321,7 @@ impl Outbox {
                 State::Waiting(w) => {
                     waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires))
                 }
+                State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),
             }
         }

@@ -157,6 +157,12 @@ impl Past {
         passed.entries
     }
 
+    /// How often a user has entered a journey, where that is remembered.
+    pub(crate) fn entries_of(&self, user: UserKey, journey: JourneyNo) -> Option<u32> {
+        let past = self.users.get(&user)?.0.iter().find(|passed| passed.journey == journey)?;
+        Some(past.entries).filter(|entries| *entries > 0)
+    }
+
     /// Why the past forbids an entry, if it does.
     pub(crate) fn refuses(
         &self,
@@ -327,6 +333,15 @@ impl Past {
         }
         self.put(into, own, now, plan);
         moved
+    }
+
+    /// What is remembered of one profile is remembered of another, new one too.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant, plan: &JourneyPlan) {
+        if let Some(known) = self.users.get(&from) {
+            let copy = |passed: &Passed| Passed { place: 0, exits: passed.exits.clone(), ..*passed };
+            let past = UserPast(known.0.iter().map(copy).collect());
+            self.put(part, past, now, plan);
+        }
     }
 
     /// Everything that counts, by a name for each user, for a digest of the state.

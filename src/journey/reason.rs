@@ -35,6 +35,12 @@ pub enum Reason {
     ExpiresInQuietHours,
     /// Not sent: the user has had as many messages as a cap allows.
     Cap,
+    /// Not sent: the user does not agree to its purpose.
+    NoConsent,
+    /// Not sent: the user does not want it by this channel.
+    Unsubscribed,
+    /// Not sent: what is known of the user is not to be processed.
+    Restricted,
     /// Not sent: its template cannot be rendered for this user.
     Template,
     /// Not sent: the journey was left while the action waited in the outbox.
@@ -45,7 +51,7 @@ pub enum Reason {
     ExpiredInOutbox,
     /// Not sent: the host reports that it failed.
     Failed,
-    /// Not sent: the host reports that the user cannot be reached.
+    /// Not sent: the user has no address in the channel, or the host reports that the user cannot be reached.
     Unreachable,
     /// Not sent: the host chose not to.
     Suppressed,
@@ -77,6 +83,9 @@ impl fmt::Display for Reason {
             Reason::Expired => "expired",
             Reason::ExpiresInQuietHours => "expires in quiet hours",
             Reason::Cap => "cap",
+            Reason::NoConsent => "no_consent",
+            Reason::Unsubscribed => "unsubscribed",
+            Reason::Restricted => "restricted",
             Reason::Template => "its template cannot be rendered",
             Reason::Left => "left before",
             Reason::StartedOver => "started over before",
@@ -120,6 +129,9 @@ record_choice! {
         21 => LoopGuard,
         22 => Redefined,
         23 => Merged,
+        24 => NoConsent,
+        25 => Unsubscribed,
+        26 => Restricted,
     }
 }
 

@@ -132,8 +132,10 @@ impl Run<'_, '_> {
         let CompiledAction::Send { channel, template, expires } = &step.action else { return None };
         let Context { store, now, render, .. } = *self.cx;
         let profile = store.get(self.user);
-        let candidate =
-            Candidate { class: journey.class, channel, wanted: instance.wanted, expires: *expires };
+        let class = journey.class;
+        let permit = self.plan.permits.check(store, self.user, (class, channel), now);
+        let (refused, wanted, expires) = (permit.err(), instance.wanted, *expires);
+        let candidate = Candidate { class, channel, wanted, expires, refused };
         let verdict = judge(candidate, &self.known.sends, &self.plan.policy, store.zone(profile), now);
         let what = match verdict {
             Verdict::Defer(until) => {
@@ -167,7 +169,10 @@ impl Run<'_, '_> {
                             template: template.clone(),
                             attempt: 0,
                         };
-                        let expires = expires.map(|expires| instance.wanted + expires);
+                        // A grant may come to its end while the action waits.
+                        let expires = expires.map(|expires| wanted + expires);
+                        let kept = self.plan.outbox_max.map(|max| now + max);
+                        let expires = expires.into_iter().chain(permit.ok().flatten()).chain(kept).min();
                         let origin = Origin { journey: instance.journey, step: number };
                         self.outbox.put(id, self.user, origin, expires, action);
                         What::Sent { channel: channel.clone() }

@@ -21,7 +21,8 @@ const INSTANCES_MAX: usize = 256;
 /// The journeys of all users of a partition, and their outbox.
 ///
 /// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
-/// while its action is in the outbox or was answered as not lost.
+/// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
+/// one was sent.
 #[derive(Debug)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
@@ -315,6 +316,48 @@ impl Journeys {
         }
     }
 
+    /// How many instances a user has, and how many actions that wait or were answered lately.
+    pub(crate) fn held(&self, user: UserKey) -> (usize, usize) {
+        let instances = self.users.get(&user).map_or(0, |known| known.instances.len());
+        (instances, self.outbox.held(user))
+    }
+
+    /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
+    pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        let Journeys { plan, outbox, .. } = self;
+        let refused = |journey: JourneyNo, action: &Action| {
+            let class = plan.journeys.get(usize::from(journey))?.class;
+            plan.permits.check(cx.store, user, (class, &action.channel), cx.now).err()
+        };
+        for reason in [Reason::Unreachable, Reason::NoConsent, Reason::Unsubscribed] {
+            let lost = outbox.withdraw(user, |journey, action| refused(journey, action) == Some(reason));
+            let mut log =
+                Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
+            log.withdrawn(lost, self.users.get_mut(&user), reason);
+        }
+        self.drop_empty(user);
+    }
+
+    /// Whose actions wait or were answered lately; some more than once, in no order.
+    pub(crate) fn users_with_actions(&self) -> Vec<UserKey> {
+        self.outbox.users_of(|_| true)
+    }
+
+    /// Takes back all of a user that waits in the outbox.
+    pub(crate) fn withdraw_all(
+        &mut self,
+        cx: &Context<'_>,
+        user: UserKey,
+        reason: Reason,
+        notes: &mut Vec<Note>,
+    ) {
+        let lost = self.outbox.withdraw(user, |_, _| true);
+        let Journeys { plan, users, counts, .. } = self;
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        log.withdrawn(lost, users.get_mut(&user), reason);
+        self.drop_empty(user);
+    }
+
     /// Drops everything of a user, also what the host holds: to be called before the profile goes.
     pub(crate) fn forget(&mut self, user: UserKey) {
         self.users.remove(&user);
@@ -337,6 +380,16 @@ impl Journeys {
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
         for ended in users.entry(into).or_default().absorb(other) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
+        }
+    }
+
+    /// A profile is on its own again that another had absorbed: what that one is in and what waits stay with it, and
+    /// both remember what either has sent and entered, so that nobody gets more for it.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant) {
+        self.past.split(from, part, now, &self.plan);
+        let sends = self.users.get(&from).map(|known| known.sends.clone()).unwrap_or_default();
+        if !sends.is_empty() {
+            self.users.insert(part, UserJourneys { instances: Vec::new(), sends });
         }
     }
 
@@ -399,9 +452,14 @@ impl Journeys {
     pub(crate) fn give_back(&mut self, lost: &Lost) {
         if let Some(known) = self.users.get_mut(&lost.user) {
             known.sends.retain(|send| send.id != lost.id);
-            if known.instances.is_empty() && known.sends.is_empty() {
-                self.users.remove(&lost.user);
-            }
+        }
+        self.drop_empty(lost.user);
+    }
+
+    fn drop_empty(&mut self, user: UserKey) {
+        let is_empty = |known: &UserJourneys| known.instances.is_empty() && known.sends.is_empty();
+        if self.users.get(&user).is_some_and(is_empty) {
+            self.users.remove(&user);
         }
     }
 
@@ -424,6 +482,6 @@ impl Journeys {
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
         let past = self.past.state(name, now, &self.plan);
-        (users, past, self.outbox.state(), self.counts().into_iter().collect::<Vec<_>>())
+        (users, past, self.outbox.state(now), self.counts().into_iter().collect::<Vec<_>>())
     }
 }

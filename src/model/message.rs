@@ -1,5 +1,5 @@
 use crate::model::{
-    Consent, Duration, IdError, Instant, OWN_MARK, Object, Quoted, Value, check_id, own_event,
+    Consent, Duration, IdError, Instant, OWN_MARK, Object, Quoted, Suppress, Value, check_id, own_event,
 };
 use std::fmt;
 
@@ -11,6 +11,8 @@ pub const STRING_BYTES_MAX: usize = 8 * 1024;
 pub const BYTES_MAX: usize = 64 * 1024;
 /// Longest name of a list, a purpose or a channel, in bytes.
 const NAME_BYTES_MAX: usize = 200;
+/// Most declared ids in a message, and most ids that a split can name.
+const IDS_MAX: usize = 200;
 /// Deepest nesting of objects and lists.
 const DEPTH_MAX: usize = 16;
 
@@ -45,7 +47,8 @@ pub struct Message {
 /// use bespoke::model::{Ids, Message};
 /// let browsing = Message::track(Ids::anonymous("device-1"), "view");
 /// let signed_in = Message::identify(Ids::both("u42", "device-1")).with("country", "FR");
-/// # let _ = (browsing, signed_in);
+/// let from_a_newsletter = Message::track(Ids::none().and("email_hash", "9f86d0"), "click");
+/// # let _ = (browsing, signed_in, from_a_newsletter);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ids {
@@ -53,6 +56,8 @@ pub struct Ids {
     pub user: Option<Box<str>>,
     /// The id of a browser or device.
     pub anonymous: Option<Box<str>>,
+    /// Ids of the kinds that definitions declare under `[ids]`: kind and id, in order of the kinds, each kind once.
+    pub declared: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What a message says.
@@ -97,6 +102,18 @@ pub enum Body {
         /// The earlier id.
         previous_id: Box<str>,
     },
+    /// Two profiles are one, also where both are users: the host is sure, and says why.
+    Merge {
+        /// The id of the profile that ends. It names the message's user from now on.
+        previous_id: Box<str>,
+        /// Why the host is sure; kept with the profile.
+        reason: Box<str>,
+    },
+    /// Profiles that the user's has taken over are on their own again.
+    Split {
+        /// All ids that they brought.
+        ids: Vec<Box<str>>,
+    },
     /// Puts the user on a list, or takes the user off it.
     List {
         /// The list's name.
@@ -106,32 +123,69 @@ pub enum Body {
     },
     /// Says what the user agrees to.
     Consent(Consent),
+    /// Keeps what is known of the user, and processes it no longer; or processes it again.
+    Restrict {
+        /// Whether it is kept only, from now on.
+        restricted: bool,
+    },
     /// Sets facts for everyone, about no user; null unsets.
     World {
         /// The facts by name.
         values: Object,
     },
     /// Erases the user.
-    Forget,
+    Forget {
+        /// Whether a later message may bring the user back.
+        suppress: Suppress,
+    },
+}
+
+impl Body {
+    /// Whether it says which ids belong together: such a message may be refused for what is known of them.
+    pub(crate) fn is_about_ids(&self) -> bool {
+        matches!(self, Body::Alias { .. } | Body::Merge { .. } | Body::Split { .. })
+    }
 }
 
 impl Ids {
+    /// No id yet, to add declared ones to by [`and`](Ids::and).
+    #[must_use]
+    pub fn none() -> Ids {
+        Ids { user: None, anonymous: None, declared: Vec::new() }
+    }
+
     /// A user whom the host knows.
     #[must_use]
     pub fn user(id: impl Into<Box<str>>) -> Ids {
-        Ids { user: Some(id.into()), anonymous: None }
+        Ids { user: Some(id.into()), ..Ids::none() }
     }
 
     /// A browser or device whose user is not known yet.
     #[must_use]
     pub fn anonymous(id: impl Into<Box<str>>) -> Ids {
-        Ids { user: None, anonymous: Some(id.into()) }
+        Ids { anonymous: Some(id.into()), ..Ids::none() }
     }
 
     /// A user on a browser or device: links the two.
     #[must_use]
     pub fn both(user: impl Into<Box<str>>, anonymous: impl Into<Box<str>>) -> Ids {
-        Ids { user: Some(user.into()), anonymous: Some(anonymous.into()) }
+        Ids { user: Some(user.into()), anonymous: Some(anonymous.into()), ..Ids::none() }
+    }
+
+    /// Besides, an id of a kind that definitions declare, such as `email_hash`; of two of one kind the last counts.
+    #[must_use]
+    pub fn and(mut self, kind: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Ids {
+        let (kind, id) = (kind.into(), id.into());
+        match self.declared.binary_search_by(|(known, _)| known.cmp(&kind)) {
+            Ok(place) => self.declared[place].1 = id,
+            Err(place) => self.declared.insert(place, (kind, id)),
+        }
+        self
+    }
+
+    /// Whether it names nobody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.user.is_none() && self.anonymous.is_none() && self.declared.is_empty()
     }
 }
 
@@ -182,6 +236,30 @@ impl Message {
         Message::new(Ids::user(user), Body::Alias { previous_id: previous_id.into() })
     }
 
+    /// The profile of `previous_id` ends in that of `user`, also where both are users. What it brings can be taken back
+    /// by [`split`](Message::split) for some time.
+    #[must_use]
+    pub fn merge(
+        previous_id: impl Into<Box<str>>,
+        user: impl Into<Box<str>>,
+        reason: impl Into<Box<str>>,
+    ) -> Message {
+        let body = Body::Merge { previous_id: previous_id.into(), reason: reason.into() };
+        Message::new(Ids::user(user), body)
+    }
+
+    /// Takes profiles out of a user's again that it has taken over, by all the ids that they brought.
+    ///
+    /// Each is what it would be had it been on its own all the time: what it knew when it was absorbed, and what was said
+    /// since by one of its ids. What names the user's own id, also together with a device, is the user's, and so is what
+    /// the engine recorded by itself. Journeys go on for the user; both remember what either was sent, so that nobody gets
+    /// more for it. Segments are looked at anew: a stay in one that only one of the two is in begins with the split.
+    #[must_use]
+    pub fn split<I: Into<Box<str>>>(user: impl Into<Box<str>>, ids: impl IntoIterator<Item = I>) -> Message {
+        let ids = ids.into_iter().map(Into::into).collect();
+        Message::new(Ids::user(user), Body::Split { ids })
+    }
+
     /// Puts the user on a list, or takes the user off it.
     #[must_use]
     pub fn list(ids: impl Into<Ids>, list: impl Into<Box<str>>, member: bool) -> Message {
@@ -194,16 +272,43 @@ impl Message {
         Message::new(ids, Body::Consent(consent))
     }
 
+    /// Restricts the processing of what is known of the user, or lifts that.
+    ///
+    /// While it is restricted, messages, feedback and predictions are kept as ever: attributes, history, running values,
+    /// sessions, ids. Nothing else follows from them, nor from time, the world or other definitions: the user is in the
+    /// segments it was in, enters and leaves no journey and goes on in none; what waited in the outbox is taken back;
+    /// affinities and recommenders learn nothing; decisions and recommendations are those for somebody unknown; who asks
+    /// for whom an expression holds does not find the user. Only segments and journeys that are defined no longer end.
+    /// Questions about this one user, export, merges and erasure work.
+    ///
+    /// The message that restricts is itself the last to be processed, and the one that lifts it the first: then segments
+    /// are looked at as they are at that instant, journeys follow from what changed, and steps that fell due meanwhile
+    /// run, as far as their messages have not expired. Events that came meanwhile begin no journey and teach nothing.
+    /// Of several such messages the latest holds, of one instant the restriction.
+    #[must_use]
+    pub fn restrict(ids: impl Into<Ids>, restricted: bool) -> Message {
+        Message::new(ids, Body::Restrict { restricted })
+    }
+
     /// Sets facts for everyone, each by [`with`](Message::with): a sale, a rate, the weather.
     #[must_use]
     pub fn world() -> Message {
-        Message::new(Ids { user: None, anonymous: None }, Body::World { values: Object::new() })
+        Message::new(Ids::none(), Body::World { values: Object::new() })
     }
 
     /// Erases the user.
     #[must_use]
     pub fn forget(ids: impl Into<Ids>) -> Message {
-        Message::new(ids, Body::Forget)
+        Message::new(ids, Body::Forget { suppress: Suppress::No })
+    }
+
+    /// Whether the erased user may come back; a message of another type stays as it is.
+    #[must_use]
+    pub fn suppress(mut self, how: Suppress) -> Message {
+        if let Body::Forget { suppress } = &mut self.body {
+            *suppress = how;
+        }
+        self
     }
 
     /// Sets a property, a trait or a fact for everyone; a message of another type has none and stays as it is.
@@ -216,8 +321,21 @@ impl Message {
             | Body::Identify { traits: fields }
             | Body::Group { traits: fields, .. }
             | Body::World { values: fields } => fields.set(name, value),
-            Body::Alias { .. } | Body::List { .. } | Body::Consent(_) | Body::Forget => {}
+            Body::Alias { .. }
+            | Body::Merge { .. }
+            | Body::Split { .. }
+            | Body::List { .. }
+            | Body::Consent(_)
+            | Body::Restrict { .. }
+            | Body::Forget { .. } => {}
         }
+        self
+    }
+
+    /// Names the user by an id of a declared kind besides. See [`Ids::and`].
+    #[must_use]
+    pub fn known_by(mut self, kind: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Message {
+        self.ids = self.ids.and(kind, id);
         self
     }
 
@@ -253,6 +371,14 @@ impl Message {
         }
     }
 
+    /// The earlier id of an alias.
+    pub(crate) fn previous_id(&self) -> Option<&str> {
+        match &self.body {
+            Body::Alias { previous_id } => Some(previous_id),
+            _ => None,
+        }
+    }
+
     /// The name of a page or screen, which is its property `name`.
     pub(crate) fn page_name(&self) -> Option<&str> {
         match &self.body {
@@ -267,8 +393,7 @@ impl Message {
     /// [`MessageError`] for whatever `spec/formats.md` §1 refuses: no id or a junk id, no event name, a number
     /// that is not finite, too many properties, a string or a message that is too large, nesting too deep.
     pub fn check(&self) -> Result<(), MessageError> {
-        let is_of_nobody = self.ids.user.is_none() && self.ids.anonymous.is_none();
-        if is_of_nobody && !matches!(self.body, Body::World { .. }) {
+        if self.ids.is_empty() && !matches!(self.body, Body::World { .. }) {
             return Err(MessageErrorKind::NoId.at("userId"));
         }
         let mut bytes = 0;
@@ -278,6 +403,10 @@ impl Message {
         };
         self.ids.user.as_deref().map_or(Ok(()), |id| check(id, "userId"))?;
         self.ids.anonymous.as_deref().map_or(Ok(()), |id| check(id, "anonymousId"))?;
+        self.ids.declared.iter().try_for_each(|(_, id)| check(id, "ids"))?;
+        if self.ids.declared.len() > IDS_MAX {
+            return Err(MessageErrorKind::TooManyIds.at("ids"));
+        }
         let (fields, name) = match &self.body {
             Body::Track { event, properties } => {
                 if event.trim().is_empty() {
@@ -310,6 +439,27 @@ impl Message {
                 }
                 (&self.context, "context")
             }
+            Body::Merge { previous_id, reason } => {
+                check(previous_id, "previousId")?;
+                if self.ids.user.is_none() {
+                    return Err(MessageErrorKind::AliasWithoutUser.at("userId"));
+                }
+                check_name(reason, "reason", &mut bytes)?;
+                (&self.context, "context")
+            }
+            Body::Split { ids } => {
+                if self.ids.user.is_none() {
+                    return Err(MessageErrorKind::SplitWithoutUser.at("userId"));
+                }
+                if ids.is_empty() {
+                    return Err(MessageErrorKind::Missing.at("ids"));
+                }
+                if ids.len() > IDS_MAX {
+                    return Err(MessageErrorKind::TooManyIds.at("ids"));
+                }
+                ids.iter().try_for_each(|id| check(id, "ids"))?;
+                (&self.context, "context")
+            }
             Body::List { list, .. } => {
                 check_name(list, "list", &mut bytes)?;
                 (&self.context, "context")
@@ -320,7 +470,7 @@ impl Message {
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),
-            Body::Forget => (&self.context, "context"),
+            Body::Restrict { .. } | Body::Forget { .. } => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
             check_string(id, "messageId", &mut bytes)?;
@@ -433,8 +583,8 @@ pub enum MessageErrorKind {
         /// What was there.
         found: &'static str,
     },
-    /// The `type` is not one of the ten.
-    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, list, consent, world and forget{}",
+    /// The `type` is not one of the thirteen.
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, restrict, world and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {
         /// What was there.
@@ -442,7 +592,7 @@ pub enum MessageErrorKind {
         /// A known type that is near.
         nearest: Option<&'static str>,
     },
-    /// Neither `userId` nor `anonymousId` is there.
+    /// Neither `userId` nor `anonymousId` is there, nor an id of a declared kind in `ids`.
     #[error("the message names nobody; set `userId` or `anonymousId`")]
     NoId,
     /// An id is not one.
@@ -454,15 +604,24 @@ pub enum MessageErrorKind {
     /// A track message with the name of an event that the engine records itself.
     #[error("{} is an event that the engine records itself; give the event another name", Quoted(.0))]
     OwnEvent(Box<str>),
-    /// The name of a list, purpose, channel or trait that cannot be one.
+    /// The name of a list, purpose, channel or trait, or the reason of a merge, that cannot be one.
     #[error("a name is not empty, has at most {NAME_BYTES_MAX} bytes and no control characters")]
     BadName,
     /// The status of a consent is not one.
     #[error("{} is no status of a consent; known are granted, denied and withdrawn", Quoted(.0))]
     UnknownStatus(Box<str>),
+    /// What a `forget` says to later messages is not one of what it can say.
+    #[error("{} is no way to suppress; known are `no`, `forever` and an instant", Quoted(.0))]
+    UnknownSuppress(Box<str>),
     /// An `alias` without a `userId` has nobody to give the earlier id to.
     #[error("an alias needs the `userId` that `previousId` is known by from now on")]
     AliasWithoutUser,
+    /// A `split` without the `userId` of the profile that is to be split.
+    #[error("a split needs the `userId` of the profile that took the ids over")]
+    SplitWithoutUser,
+    /// More than 200 ids.
+    #[error("more than {IDS_MAX} ids; a profile has no more")]
+    TooManyIds,
     /// The timestamp is neither RFC 3339 nor integer milliseconds within the years 1 to 9999.
     #[error("{} is not a timestamp; write `2026-11-23T10:00:00Z` or integer milliseconds since 1970", Quoted(.0))]
     Timestamp(String),

@@ -32,10 +32,13 @@ const LIST_MEMBER: u8 = 6;
 const CONSENT: u8 = 7;
 const WORLD: u8 = 8;
 const FORGET: u8 = 9;
+const RESTRICT: u8 = 10;
+const MERGE: u8 = 11;
+const SPLIT: u8 = 12;
 
 record! {
     Geo { lat, lon }
-    Ids { user, anonymous }
+    Ids { user, anonymous, declared }
     Consent { purpose, channel, status, expires }
     Message { ids, timestamp, message_id, context, body }
 }
@@ -182,7 +185,23 @@ impl Record for Body {
                 out.push(WORLD);
                 values.write(out);
             }
-            Body::Forget => out.push(FORGET),
+            Body::Forget { suppress } => {
+                out.push(FORGET);
+                suppress.write(out);
+            }
+            Body::Restrict { restricted } => {
+                out.push(RESTRICT);
+                restricted.write(out);
+            }
+            Body::Merge { previous_id, reason } => {
+                out.push(MERGE);
+                write_text(previous_id, out);
+                write_text(reason, out);
+            }
+            Body::Split { ids } => {
+                out.push(SPLIT);
+                ids.write(out);
+            }
         }
     }
 
@@ -197,7 +216,10 @@ impl Record for Body {
             LIST_MEMBER => Body::List { list: from.read()?, member: from.read()? },
             CONSENT => Body::Consent(from.read()?),
             WORLD => Body::World { values: from.read()? },
-            FORGET => Body::Forget,
+            FORGET => Body::Forget { suppress: from.read()? },
+            MERGE => Body::Merge { previous_id: from.read()?, reason: from.read()? },
+            SPLIT => Body::Split { ids: from.read()? },
+            RESTRICT => Body::Restrict { restricted: from.read()? },
             _ => return Err(from.malformed("a message")),
         })
     }
@@ -270,6 +292,10 @@ mod tests {
             Message::consent("u", Consent::withdrawn("marketing")).at(at),
             with(Message::world()),
             Message::forget("u"),
+            Message::restrict("u", true),
+            Message::merge("v", "u", "they said so"),
+            Message::split("u", ["v", "d"]),
+            Message::identify(Ids::none().and("card", "c").and("email_hash", "e")),
         ]
     }
 
@@ -294,7 +320,7 @@ mod tests {
 
         #[test]
         fn a_damaged_message_is_a_message_or_an_error(
-            value in value(), which in 0..14_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            value in value(), which in 0..18_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut written = bytes(&messages(&value, Instant::from_millis(7))[which]);
             *place.get_mut(&mut written) = byte;
@@ -337,6 +363,6 @@ mod tests {
             .with("price", 59.5)
             .context("country", "FR")
             .at(Instant::from_millis(1_795_428_000_123));
-        assert_eq!(bytes(&message).len(), 69);
+        assert_eq!(bytes(&message).len(), 70);
     }
 }

@@ -3,13 +3,16 @@
 
 use crate::model::{
     BYTES_MAX, Body, Consent, ConsentStatus, Ids, Instant, Message, MessageError, MessageErrorKind as Kind,
-    Object, Value,
+    Object, Suppress, Value,
 };
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
-const TYPES: [&str; 10] =
-    ["track", "page", "screen", "identify", "group", "alias", "list", "consent", "world", "forget"];
+const TYPES: [&str; 13] = [
+    "track", "page", "screen", "identify", "group", "alias", "merge", "split", "list", "consent", "restrict",
+    "world", "forget",
+];
 
 impl Message {
     /// Reads one message from its JSON.
@@ -31,8 +34,22 @@ impl Message {
 
     fn from_object(mut fields: Object) -> Result<Message, MessageError> {
         let kind = text(&mut fields, "type")?.ok_or_else(|| Kind::Missing.at("type"))?;
-        let ids = Ids { user: text(&mut fields, "userId")?, anonymous: text(&mut fields, "anonymousId")? };
-        if ids.user.is_none() && ids.anonymous.is_none() && &*kind != "world" {
+        let (user, anonymous) = (text(&mut fields, "userId")?, text(&mut fields, "anonymousId")?);
+        let mut ids = Ids { user, anonymous, ..Ids::none() };
+        // The ids of a split are a list.
+        if &*kind != "split" {
+            for (kind, id) in object(&mut fields, "ids")?.iter() {
+                match id {
+                    Value::Null => {}
+                    Value::String(id) => ids = ids.and(kind, id.clone()),
+                    other => {
+                        let found = other.kind_name();
+                        return Err(Kind::WrongKind { wanted: "a string", found }.at(&format!("ids.{kind}")));
+                    }
+                }
+            }
+        }
+        if ids.is_empty() && &*kind != "world" {
             return Err(Kind::NoId.at("userId"));
         }
         let body = match &*kind {
@@ -57,18 +74,17 @@ impl Message {
                 previous_id: text(&mut fields, "previousId")?
                     .ok_or_else(|| Kind::Missing.at("previousId"))?,
             },
+            "merge" => Body::Merge {
+                previous_id: text(&mut fields, "previousId")?
+                    .ok_or_else(|| Kind::Missing.at("previousId"))?,
+                reason: text(&mut fields, "reason")?.ok_or_else(|| Kind::Missing.at("reason"))?,
+            },
+            "split" => Body::Split { ids: texts(&mut fields, "ids")? },
             "list" => Body::List {
                 list: text(&mut fields, "list")?.ok_or_else(|| Kind::Missing.at("list"))?,
-                member: match fields.take("member") {
-                    Some(Value::Bool(member)) => member,
-                    None | Some(Value::Null) => return Err(Kind::Missing.at("member")),
-                    Some(other) => {
-                        return Err(
-                            Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at("member")
-                        );
-                    }
-                },
+                member: boolean(&mut fields, "member")?,
             },
+            "restrict" => Body::Restrict { restricted: boolean(&mut fields, "restricted")? },
             "consent" => {
                 let status = text(&mut fields, "status")?.ok_or_else(|| Kind::Missing.at("status"))?;
                 Body::Consent(Consent {
@@ -80,7 +96,7 @@ impl Message {
                 })
             }
             "world" => Body::World { values: object(&mut fields, "values")? },
-            "forget" => Body::Forget,
+            "forget" => Body::Forget { suppress: suppress(&mut fields)? },
             other => {
                 let nearest = crate::model::nearest(other, TYPES);
                 return Err(Kind::UnknownType { found: other.to_owned(), nearest }.at("type"));
@@ -103,6 +119,29 @@ fn text(fields: &mut Object, name: &'static str) -> Result<Option<Box<str>>, Mes
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(Kind::WrongKind { wanted: "a string", found: other.kind_name() }.at(name)),
+    }
+}
+
+fn texts(fields: &mut Object, name: &'static str) -> Result<Vec<Box<str>>, MessageError> {
+    let wrong = |found| Kind::WrongKind { wanted: "a list of strings", found }.at(name);
+    match fields.take(name) {
+        None | Some(Value::Null) => Err(Kind::Missing.at(name)),
+        Some(Value::List(list)) => list
+            .into_iter()
+            .map(|element| match element {
+                Value::String(text) => Ok(text),
+                other => Err(wrong(other.kind_name())),
+            })
+            .collect(),
+        Some(other) => Err(wrong(other.kind_name())),
+    }
+}
+
+fn boolean(fields: &mut Object, name: &'static str) -> Result<bool, MessageError> {
+    match fields.take(name) {
+        Some(Value::Bool(value)) => Ok(value),
+        None | Some(Value::Null) => Err(Kind::Missing.at(name)),
+        Some(other) => Err(Kind::WrongKind { wanted: "a bool", found: other.kind_name() }.at(name)),
     }
 }
 
@@ -130,6 +169,18 @@ fn instant(fields: &mut Object, name: &'static str) -> Result<Option<Instant>, M
     }
 }
 
+fn suppress(fields: &mut Object) -> Result<Suppress, MessageError> {
+    Ok(match fields.get("suppress") {
+        None | Some(Value::Null) => Suppress::No,
+        Some(Value::String(word)) if **word == *"no" => Suppress::No,
+        Some(Value::String(word)) if **word == *"forever" => Suppress::Forever,
+        Some(Value::String(word)) if word.parse::<Instant>().is_err() => {
+            return Err(Kind::UnknownSuppress(word.clone()).at("suppress"));
+        }
+        Some(_) => instant(fields, "suppress")?.map_or(Suppress::No, Suppress::Until),
+    })
+}
+
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Message, D::Error> {
         Message::from_object(Object::deserialize(deserializer)?).map_err(serde::de::Error::custom)
@@ -146,10 +197,13 @@ impl Serialize for Message {
             Body::Identify { .. } => "identify",
             Body::Group { .. } => "group",
             Body::Alias { .. } => "alias",
+            Body::Merge { .. } => "merge",
+            Body::Split { .. } => "split",
             Body::List { .. } => "list",
             Body::Consent(_) => "consent",
+            Body::Restrict { .. } => "restrict",
             Body::World { .. } => "world",
-            Body::Forget => "forget",
+            Body::Forget { .. } => "forget",
         };
         map.serialize_entry("type", kind)?;
         if let Some(id) = &self.message_id {
@@ -160,6 +214,11 @@ impl Serialize for Message {
         }
         if let Some(anonymous) = &self.ids.anonymous {
             map.serialize_entry("anonymousId", anonymous)?;
+        }
+        if !self.ids.declared.is_empty() && !matches!(self.body, Body::Split { .. }) {
+            let ids: BTreeMap<&str, &str> =
+                self.ids.declared.iter().map(|(kind, id)| (&**kind, &**id)).collect();
+            map.serialize_entry("ids", &ids)?;
         }
         if let Some(at) = self.timestamp {
             map.serialize_entry("timestamp", &at.to_string())?;
@@ -181,6 +240,11 @@ impl Serialize for Message {
                 map.serialize_entry("traits", traits)?;
             }
             Body::Alias { previous_id } => map.serialize_entry("previousId", previous_id)?,
+            Body::Merge { previous_id, reason } => {
+                map.serialize_entry("previousId", previous_id)?;
+                map.serialize_entry("reason", reason)?;
+            }
+            Body::Split { ids } => map.serialize_entry("ids", ids)?,
             Body::List { list, member } => {
                 map.serialize_entry("list", list)?;
                 map.serialize_entry("member", member)?;
@@ -195,8 +259,13 @@ impl Serialize for Message {
                     map.serialize_entry("expires", &expires.to_string())?;
                 }
             }
+            Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
             Body::World { values } => map.serialize_entry("values", values)?,
-            Body::Forget => {}
+            Body::Forget { suppress: Suppress::No } => {}
+            Body::Forget { suppress: Suppress::Forever } => map.serialize_entry("suppress", "forever")?,
+            Body::Forget { suppress: Suppress::Until(at) } => {
+                map.serialize_entry("suppress", &at.to_string())?
+            }
         }
         if !self.context.is_empty() {
             map.serialize_entry("context", &self.context)?;
@@ -240,13 +309,23 @@ mod tests {
             (r#"{"type":"alias","userId":"u"}"#, "`previousId`: the field is missing"),
             (r#"{"type":"alias","anonymousId":"u","previousId":"v"}"#, "needs the `userId`"),
             (r#"{"type":"group","userId":"u"}"#, "`groupId`: the field is missing"),
+            (r#"{"type":"merge","userId":"a","previousId":"b"}"#, "`reason`: the field is missing"),
+            (r#"{"type":"split","userId":"a"}"#, "`ids`: the field is missing"),
+            (r#"{"type":"split","userId":"a","ids":[1]}"#, "a list of strings is wanted"),
+            (r#"{"type":"split","anonymousId":"d","ids":["x"]}"#, "a split needs the `userId`"),
+            (r#"{"type":"identify","ids":{"card":7}}"#, "`ids.card`: a string is wanted"),
+            (r#"{"type":"identify","ids":{"card":"null"}}"#, "`ids`: `null` is no id"),
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
+            (r#"{"type":"restrict","userId":"u"}"#, "`restricted`: the field is missing"),
+            (r#"{"type":"restrict","userId":"u","restricted":1}"#, "a bool is wanted, not a number"),
             (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
             (
                 r#"{"type":"consent","userId":"u","purpose":"x","status":"denied","expires":"soon"}"#,
                 "`expires`",
             ),
+            (r#"{"type":"forget","userId":"u","suppress":"never"}"#, "`never` is no way to suppress"),
+            (r#"{"type":"forget","userId":"u","suppress":true}"#, "integer milliseconds is wanted"),
             (r#"{"type":"track","userId":"u","event":"message.opened"}"#, "the engine records itself"),
             (r#"{"type":"identify","userId":"u","traits":{"\u0001list":1}}"#, "no control characters"),
             (
@@ -300,10 +379,17 @@ mod tests {
             Message::identify(Ids::both("u", "d1")).with("address", address).with("gone", Value::Null),
             Message::group("u", "g1").with("plan", "pro"),
             Message::alias("old", "u"),
+            Message::merge("b", "a", "support ticket 7"),
+            Message::split("a", ["b", "d1"]),
+            Message::track(Ids::none().and("email_hash", "9f86").and("card", "c1"), "click"),
+            Message::identify(Ids::both("u", "d1")).known_by("card", "c1"),
             Message::list("u", "vip-2026", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
+            Message::restrict("u", true),
             Message::world().with("sale", true),
             Message::forget("u"),
+            Message::forget("u").suppress(Suppress::Forever),
+            Message::forget(Ids::anonymous("d1")).suppress(Suppress::Until(at)),
         ] {
             let json = serde_json::to_string(&message).unwrap();
             assert_eq!(Message::from_json(&json).unwrap(), message, "{json}");

@@ -225,8 +225,9 @@ impl Affinities {
         largest.filter(|known| known.weight > 0.0).map_or(Packed::MISSING, |known| known.value)
     }
 
-    /// Takes over those of another profile, under the same rules. What they sum up to does not depend on which of
-    /// the two takes over the other.
+    /// Takes over those of another profile, under the same rules. What comes of it does not depend on which of the two
+    /// takes over the other, but for the rounding of sums. Of what both saw last at one instant, the last in order of
+    /// the values, as JSON, counts as the later.
     pub(crate) fn absorb(&mut self, mut other: Affinities, rules: &[AffinityRule], symbols: &mut Symbols) {
         for (rule, number) in rules.iter().zip(0..) {
             if let (Some(own), Some(theirs)) = (self.era(number, rule), other.era(number, rule)) {
@@ -235,6 +236,20 @@ impl Affinities {
             }
         }
         other.values.into_iter().for_each(|theirs| self.join(theirs, symbols));
+        // Which event arrived last is not known across profiles, so the values themselves tell.
+        let order = |known: &Weighed| {
+            let value = serde_json::to_string(&symbols.value(known.value));
+            (known.seen_and_rule, value.unwrap_or_default())
+        };
+        self.values.sort_by_cached_key(order);
+    }
+
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> Affinities {
+        self.values.iter().for_each(|known| {
+            symbols.share(known.value);
+        });
+        Affinities { values: self.values.clone() }
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {

@@ -4,7 +4,8 @@ use crate::profile::keep::{pack_declared, pack_objects};
 use crate::profile::redefine::Declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
 
-/// The attributes of a user by last write: the later instant wins, of equals the later arrival.
+/// The attributes of a user by last write: the later instant wins, of equals the later arrival, also where they came to
+/// two profiles that were merged since.
 ///
 /// An attribute that was unset stays as a tomb with its instant, so that a late message cannot bring it back.
 /// Invariants: 1. sorted by name's symbol, each once. 2. names and values hold shares in `Symbols`.
@@ -14,8 +15,20 @@ pub(crate) struct Attributes(Vec<Attribute>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attribute {
     pub(crate) name: Symbol,
+    /// Order of arrival of the message that wrote it.
+    pub(crate) arrival: u32,
     pub(crate) written: Instant,
     pub(crate) value: Packed,
+}
+
+/// What is left of an attribute of which less is to be kept.
+#[derive(Debug)]
+pub(crate) enum Less {
+    /// All of it.
+    All,
+    This(Value),
+    /// Not even that it was there.
+    Nothing,
 }
 
 impl Attributes {
@@ -37,17 +50,30 @@ impl Attributes {
         }
     }
 
+    pub(crate) fn find(&self, name: Symbol) -> Option<&Attribute> {
+        self.0.binary_search_by_key(&name, |a| a.name).ok().map(|place| &self.0[place])
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Attribute> {
         self.0.iter()
     }
 
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> Attributes {
+        self.0.iter().for_each(|attribute| {
+            symbols.share(attribute.name.packed());
+            symbols.share(attribute.value);
+        });
+        Attributes(self.0.clone())
+    }
+
     /// Writes traits, with nested objects as dotted names below `prefix`; `changed` gets each name whose value is
-    /// another one now, with the value it had and its share.
+    /// another one now, with the value it had and its share. `when` is the instant with the order of arrival.
     pub(crate) fn write(
         &mut self,
         prefix: &str,
         traits: &Object,
-        at: Instant,
+        when: (Instant, u32),
         keep: &Keep,
         symbols: &mut Symbols,
         changed: &mut Vec<(Symbol, Packed)>,
@@ -64,16 +90,16 @@ impl Attributes {
                 Value::Object(inner) => {
                     let place = value.as_geo();
                     if let Some(geo) = place {
-                        self.set(name, &Value::Geo(geo), at, keep, symbols, changed);
+                        self.set(name, &Value::Geo(geo), when, keep, symbols, changed);
                     }
                     let mut inner = inner.clone();
                     if place.is_some() {
                         inner.take("lat");
                         inner.take("lon");
                     }
-                    self.write(name, &inner, at, keep, symbols, changed);
+                    self.write(name, &inner, when, keep, symbols, changed);
                 }
-                _ => self.set(name, value, at, keep, symbols, changed),
+                _ => self.set(name, value, when, keep, symbols, changed),
             }
         }
     }
@@ -82,7 +108,7 @@ impl Attributes {
         &mut self,
         name: &str,
         value: &Value,
-        at: Instant,
+        when: (Instant, u32),
         keep: &Keep,
         symbols: &mut Symbols,
         changed: &mut Vec<(Symbol, Packed)>,
@@ -92,7 +118,8 @@ impl Attributes {
             _ => pack_declared(value, keep.instants.contains(name), symbols),
         };
         let name = symbols.intern(name);
-        self.put(Attribute { name, written: at, value }, symbols, changed);
+        let (written, arrival) = when;
+        self.put(Attribute { name, arrival, written, value }, symbols, changed);
     }
 
     /// Takes over a written attribute with its shares.
@@ -106,7 +133,7 @@ impl Attributes {
                 }
                 let old = &mut self.0[place];
                 let before = std::mem::replace(&mut old.value, new.value);
-                old.written = new.written;
+                (old.written, old.arrival) = (new.written, new.arrival);
                 if symbols.same(before, new.value) {
                     symbols.release(before);
                 } else {
@@ -130,8 +157,23 @@ impl Attributes {
         }
     }
 
-    /// Takes over the attributes of another profile of the same user. Of two that were written at the same
-    /// instant the own one stays; facts of the engine's own have their own rules.
+    /// Keeps each as it is to be kept from now on.
+    pub(crate) fn keep_less(&mut self, less: &dyn Fn(&str, &Value) -> Less, symbols: &mut Symbols) {
+        self.retain(symbols, |attribute, symbols| {
+            let value = symbols.value(attribute.value);
+            !matches!(less(symbols.text(attribute.name), &value), Less::Nothing)
+        });
+        for attribute in &mut self.0 {
+            let value = symbols.value(attribute.value);
+            if let Less::This(new) = less(symbols.text(attribute.name), &value) {
+                let before = std::mem::replace(&mut attribute.value, symbols.pack(&new));
+                symbols.release(before);
+            }
+        }
+    }
+
+    /// Takes over the attributes of another profile of the same user; facts of the engine's own have their own rules.
+    /// Commutative and associative.
     pub(crate) fn absorb(&mut self, mut other: Attributes, symbols: &mut Symbols) {
         other.drop_derived(true, symbols);
         for theirs in other.0 {
@@ -144,7 +186,8 @@ impl Attributes {
                         theirs
                     };
                     // Who is on a list because of the earlier of two messages is on it since the later one.
-                    self.0[place].written = own.written.max(theirs.written);
+                    let latest = (own.written, own.arrival).max((theirs.written, theirs.arrival));
+                    (self.0[place].written, self.0[place].arrival) = latest;
                     symbols.release(lost.name.packed());
                     symbols.release(lost.value);
                 }
@@ -170,6 +213,12 @@ impl Attributes {
             }
             is_kept
         });
+    }
+
+    /// Takes out the attributes that `wanted` chooses and gives them away, with their shares.
+    pub(crate) fn extract(&mut self, wanted: impl FnMut(&Attribute) -> bool, take: impl FnMut(Attribute)) {
+        let mut wanted = wanted;
+        self.0.extract_if(.., |attribute| wanted(attribute)).for_each(take);
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {

@@ -12,6 +12,8 @@ pub(crate) enum Fact<'a> {
     List(&'a str),
     /// What the user says to a purpose, by any channel or by one.
     Consent(&'a str, Option<&'a str>),
+    /// What is kept of the user is not to be processed.
+    Restricted,
     /// The variant that was shown last at a placement.
     Variant(&'a str),
     /// A number that a model says.
@@ -35,6 +37,7 @@ impl<'a> Fact<'a> {
             Fact::Consent(purpose, Some(channel)) => {
                 return format!("{OWN_MARK}consent{OWN_MARK}{purpose}{OWN_MARK}{channel}");
             }
+            Fact::Restricted => ("restricted", ""),
             Fact::Variant(name) => ("variant", name),
             Fact::Prediction(name) => ("predict", name),
             Fact::World(name) => ("world", name),
@@ -54,6 +57,7 @@ impl<'a> Fact<'a> {
                 Some((purpose, channel)) => Fact::Consent(purpose, Some(channel)),
                 None => Fact::Consent(name, None),
             },
+            "restricted" => Fact::Restricted,
             "variant" => Fact::Variant(name),
             "predict" => Fact::Prediction(name),
             "world" => Fact::World(name),
@@ -65,7 +69,7 @@ impl<'a> Fact<'a> {
     }
 
     /// Whether it follows from other state, so that it is worked out anew and not merged.
-    fn is_derived(self) -> bool {
+    pub(crate) fn is_derived(self) -> bool {
         matches!(self, Fact::Entered(_) | Fact::EnteredPart(_) | Fact::Journey(_))
     }
 }
@@ -101,17 +105,22 @@ pub(crate) fn outranks(old: &Attribute, new: &Attribute, symbols: &Symbols) -> b
             let rank = |a: &Attribute| (a.written, strictness(a.value, symbols));
             rank(old) > rank(new)
         }
+        // Of two of one instant the restriction holds.
+        Some(Fact::Restricted) => {
+            let rank = |a: &Attribute| (a.written, !a.value.is_missing());
+            rank(old) > rank(new)
+        }
         _ => new.written < old.written,
     }
 }
 
-/// Of what two profiles of one user say, whether theirs holds. Commutative but for attributes of one instant.
+/// Of what two profiles of one user say, whether theirs holds. Commutative: no two messages have one arrival.
 pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, symbols: &Symbols) -> bool {
     match Fact::of(symbols.text(theirs.name)) {
         // On the list in either, on it in both.
         Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => own.value.is_missing(),
-        Some(Fact::Consent(..)) => !outranks(own, theirs, symbols),
-        _ => theirs.written > own.written,
+        Some(Fact::Consent(..) | Fact::Restricted) => !outranks(own, theirs, symbols),
+        _ => (theirs.written, theirs.arrival) > (own.written, own.arrival),
     }
 }
 
@@ -135,6 +144,7 @@ mod tests {
             Fact::List("vip-2026"),
             Fact::Consent("marketing", None),
             Fact::Consent("marketing", Some("e.mail")),
+            Fact::Restricted,
             Fact::Variant("hero"),
             Fact::Prediction("churn"),
             Fact::World("sale.on"),
@@ -169,13 +179,14 @@ mod tests {
         let facts = [
             (Fact::List("vip"), vec![Value::Bool(true), Value::Null]),
             (Fact::Consent("marketing", Some("email")), marketing.into()),
+            (Fact::Restricted, vec![Value::Bool(true), Value::Null]),
         ];
         for (fact, values) in facts {
             let name = symbols.intern(&fact.name());
             let rows: Vec<Attribute> = values
                 .iter()
                 .flat_map(|value| [1, 2].map(|ms| (value, Instant::from_millis(ms))))
-                .map(|(value, written)| Attribute { name, written, value: symbols.pack(value) })
+                .map(|(value, written)| Attribute { name, arrival: 0, written, value: symbols.pack(value) })
                 .collect();
             let merged = |a: Attribute, b: Attribute| {
                 let value = if theirs_holds(&a, &b, &symbols) { b.value } else { a.value };

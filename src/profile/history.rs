@@ -27,6 +27,18 @@ impl Row {
         EventKind((self.when_and_what & 0x7FFF) as u16)
     }
 
+    /// Whether no definition can see it any more. Such a row goes when there is need of room: when that is must not show.
+    fn is_expired(self, now: Instant, session: &Session, keep: &Keep) -> bool {
+        let kind = keep.kind(self.kind());
+        let in_session = kind.session && self.at() >= session.first.as_millis();
+        !in_session
+            && match kind.horizon {
+                Horizon::None => true,
+                Horizon::For(age) => self.at() <= now.as_millis().saturating_sub(age.as_millis()),
+                Horizon::Forever => false,
+            }
+    }
+
     /// Elements of a list have the order of their event: none of them is before or after another.
     pub(crate) fn order(self) -> (i64, u32) {
         (self.at(), self.arrival)
@@ -46,6 +58,16 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Those that a definition can see.
+    pub(crate) fn visible<'a>(
+        &'a self,
+        now: Instant,
+        session: Session,
+        keep: &'a Keep,
+    ) -> impl Iterator<Item = Row> + 'a {
+        self.rows.iter().copied().filter(move |row| !row.is_expired(now, &session, keep))
     }
 
     pub(crate) fn value(&self, row: Row, place: usize) -> Packed {
@@ -87,11 +109,6 @@ impl History {
         self.values.reserve_exact(values);
     }
 
-    /// For how many rows there is room.
-    pub(crate) fn capacity(&self) -> usize {
-        self.rows.capacity()
-    }
-
     pub(crate) fn heap_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.values.capacity() * size_of::<Packed>()
     }
@@ -108,16 +125,7 @@ impl History {
         keep: &Keep,
         symbols: &mut Symbols,
     ) -> bool {
-        let expired = |row: Row| {
-            let kind = keep.kind(row.kind());
-            let in_session = kind.session && row.at() >= session.first.as_millis();
-            !in_session
-                && match kind.horizon {
-                    Horizon::None => true,
-                    Horizon::For(age) => row.at() <= now.as_millis().saturating_sub(age.as_millis()),
-                    Horizon::Forever => false,
-                }
-        };
+        let expired = |row: Row| row.is_expired(now, session, keep);
         if !self.rows.iter().any(|row| expired(*row)) {
             return false;
         }
@@ -127,6 +135,36 @@ impl History {
             let own = &self.values[row.start as usize..][..width];
             if expired(*row) {
                 own.iter().for_each(|value| symbols.release(*value));
+                return false;
+            }
+            row.start = values.len() as u32;
+            values.extend_from_slice(own);
+            true
+        });
+        self.values = values;
+        self.give_room_back();
+        true
+    }
+
+    /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
+    /// there were any. `width` is how many columns a kind has. O(rows).
+    pub(crate) fn extract(
+        &mut self,
+        width: impl Fn(EventKind) -> usize,
+        wanted: impl FnMut(&Row) -> bool,
+        mut take: impl FnMut(EventKind, &[Packed]),
+    ) -> bool {
+        let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
+        if !chosen.contains(&true) {
+            return false;
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut values = Vec::with_capacity(old.len());
+        let mut chosen = chosen.into_iter();
+        self.rows.retain_mut(|row| {
+            let own = &old[row.start as usize..][..width(row.kind())];
+            if chosen.next() == Some(true) {
+                take(row.kind(), own);
                 return false;
             }
             row.start = values.len() as u32;
@@ -178,6 +216,20 @@ impl History {
         }
     }
 
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> History {
+        self.values.iter().for_each(|value| {
+            symbols.share(*value);
+        });
+        History { rows: self.rows.clone(), values: self.values.clone() }
+    }
+
+    /// Gives up room that nothing is in, so that when it fills up does not depend on how it came about.
+    pub(crate) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.values.shrink_to_fit();
+    }
+
     pub(crate) fn release(self, symbols: &mut Symbols) {
         self.values.into_iter().for_each(|value| symbols.release(value));
     }
@@ -192,6 +244,6 @@ pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
 }
 
 /// How many elements more a list of so many has room for, once it was made larger or smaller.
-pub(super) fn room(len: usize) -> usize {
+fn room(len: usize) -> usize {
     (len / 8).max(2)
 }

@@ -1,6 +1,7 @@
 use crate::model::{Duration, Instant, Object, Value, own_event};
-use crate::profile::{Packed, Symbols, TotalOp};
+use crate::profile::{Hidden, Packed, Retention, Symbols, TotalOp};
 use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// Number of a kind of event, dense, in the order in which definitions first name it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,6 +54,10 @@ pub(crate) struct Keep {
     pub(crate) totals: Vec<TotalOp>,
     /// Attributes that the schema declares to be lists of objects, with what is kept of those.
     pub(crate) lists: HashMap<Box<str>, Vec<Field>, ahash::RandomState>,
+    /// How long things may be kept.
+    pub(crate) retention: Retention,
+    /// What is not shown.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// A field that is kept of the objects of a list.
@@ -68,6 +73,8 @@ pub(crate) struct Field {
 pub(crate) struct KindKeep {
     pub(crate) name: Box<str>,
     pub(crate) horizon: Horizon,
+    /// How long they may be kept, whatever looks back at them.
+    pub(crate) retention: Option<Duration>,
     /// Since when everything is kept that is asked for; nothing for the beginning.
     pub(crate) since: Option<Instant>,
     /// Whether a definition asks for the current session's events of this kind: those stay while it lasts.
@@ -116,6 +123,8 @@ impl Default for Keep {
             instants: hashbrown::HashSet::default(),
             totals: Vec::new(),
             lists: HashMap::default(),
+            retention: Retention::default(),
+            hidden: Arc::default(),
         }
     }
 }
@@ -235,6 +244,24 @@ impl Keep {
     pub(crate) fn extend_horizon(&mut self, kind: EventKind, horizon: Horizon) {
         let keep = &mut self.kinds[kind.0 as usize];
         keep.horizon = keep.horizon.longest(horizon);
+    }
+
+    /// Keeps nothing longer than may be. Elements of a list go with their event.
+    pub(crate) fn retain(&mut self, retention: &Retention) {
+        self.retention = retention.clone();
+        let mut ages: Vec<Option<Duration>> =
+            self.kinds.iter().map(|kind| retention.event(&kind.name)).collect();
+        for (number, kind) in self.kinds.iter().enumerate() {
+            kind.lines.iter().for_each(|(_, lines)| ages[lines.0 as usize] = ages[number]);
+        }
+        for (kind, age) in self.kinds.iter_mut().zip(ages) {
+            kind.retention = age;
+            kind.horizon = match (kind.horizon, age) {
+                (Horizon::For(own), Some(age)) => Horizon::For(own.min(age)),
+                (Horizon::Forever, Some(age)) => Horizon::For(age),
+                (own, _) => own,
+            };
+        }
     }
 
     pub(crate) fn keep_session(&mut self, kind: EventKind) {

@@ -3,16 +3,22 @@
 //! above evaluate.
 //! What is known of a user becomes bytes in `profile_bytes`, and values in `packed_bytes`.
 //! Knows nothing of segments or journeys; imports only `model`.
-//! Invariants: 1. an id has one owner, a profile at most one user id. 2. a text is kept once, and no longer than
+//! Invariants: 1. an id has one owner, a profile at most one user id, but for those that the host merged. 2. a text is kept once, and no longer than
 //! something holds it. 3. history is by (instant, arrival), attributes by last write; the engine's own facts lie among
 //! them under names that no host can write (`facts`).
 
 mod affinity;
 mod attributes;
+mod consent;
+mod devices;
 mod facts;
+mod hidden;
 mod history;
 mod identity;
 mod keep;
+mod lineage;
+mod link;
+mod link_bytes;
 mod number;
 mod packed_bytes;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
@@ -21,33 +27,39 @@ mod profile_bytes;
 mod profiles;
 mod record;
 mod redefine;
+mod retention;
 mod rings;
 mod sections;
 mod session;
+mod split;
 mod store;
 mod symbols;
 mod totals;
 mod user_profile;
 mod whose;
 
-pub use identity::IdentityError;
-pub use user_profile::{ConsentRecord, Event, SessionSummary, UserProfile};
+pub use identity::{IdentityError, IdentityHealth};
+pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
-pub(crate) use attributes::Attributes;
-pub(crate) use facts::{Fact, kept_consent};
+pub(crate) use attributes::{Attributes, Less};
+pub(crate) use consent::Agreement;
+pub(crate) use facts::Fact;
+pub(crate) use hidden::{Hidden, MASK};
 pub(crate) use history::{History, Row};
-pub(crate) use identity::IdKind;
+pub(crate) use identity::{DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityRules};
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
+pub(crate) use link::Resolved;
 pub(crate) use number::Number;
 pub(crate) use packed_bytes::{PackedReader, PackedWriter};
 pub(crate) use profile::Profile;
 pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
+pub(crate) use retention::Retention;
 pub(crate) use rings::Rings;
 pub(crate) use sections::{read_since, write_since};
 pub(crate) use session::Session;
-pub(crate) use store::{Applied, ProfileStore, Resolved, UserKey};
+pub(crate) use store::{Applied, ProfileStore, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
 pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};
 pub(crate) use whose::Whose;

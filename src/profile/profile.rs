@@ -1,5 +1,6 @@
-use crate::model::{Duration, Instant, Zone};
-use crate::profile::{Affinities, AffinityRule, Attributes, History, Keep, Session, Symbols, Totals};
+use crate::model::{Instant, Zone};
+use crate::profile::lineage::Lineage;
+use crate::profile::{Affinities, Attributes, History, Session, Symbols, Totals};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use std::sync::Arc;
 pub(crate) struct Profile {
     /// The id that outputs show: the user id, or while there is none the first anonymous one.
     pub(crate) name: Arc<str>,
-    /// The first id it ever had, where that is not `name`: buckets are drawn by it, so they do not jump.
-    pub(crate) first_name: Option<Arc<str>>,
+    /// Behind a pointer, because most have none.
+    pub(crate) lineage: Option<Box<Lineage>>,
     /// Numbers of its ids in the store's table.
     pub(crate) ids: SmallVec<[u32; 2]>,
     pub(crate) has_user_id: bool,
@@ -30,7 +31,7 @@ impl Profile {
     pub(crate) fn new(name: Arc<str>, has_user_id: bool, now: Instant) -> Profile {
         Profile {
             name,
-            first_name: None,
+            lineage: None,
             ids: SmallVec::new(),
             has_user_id,
             zone: 0,
@@ -46,7 +47,7 @@ impl Profile {
 
     /// The id that stable numbers are drawn by.
     pub(crate) fn bucketing_id(&self) -> &str {
-        self.first_name.as_deref().unwrap_or(&self.name)
+        self.lineage.as_ref().and_then(|lineage| lineage.first_name.as_deref()).unwrap_or(&self.name)
     }
 
     /// A number in [0, 100) that follows from salt and user alone, the same on every machine.
@@ -56,25 +57,10 @@ impl Profile {
         ((hash as u64) >> 11) as f64 / (1_u64 << 53) as f64 * 100.0
     }
 
-    /// Takes over another profile of the same user (`spec/identity.md`, what a merge does).
-    pub(crate) fn absorb(
-        &mut self,
-        other: Profile,
-        keep: &Keep,
-        rules: &[AffinityRule],
-        gap: Duration,
-        symbols: &mut Symbols,
-    ) {
-        self.first_seen = self.first_seen.min(other.first_seen);
-        self.last_seen = self.last_seen.max(other.last_seen);
-        self.session = self.session.merge(other.session, gap);
-        self.attributes.absorb(other.attributes, symbols);
-        self.history.absorb(other.history, keep);
-        self.affinities.absorb(other.affinities, rules, symbols);
-        self.totals.absorb(other.totals, &keep.totals, symbols);
-    }
-
-    pub(crate) fn release(self, symbols: &mut Symbols) {
+    pub(crate) fn release(mut self, symbols: &mut Symbols) {
+        if let Some(merged) = self.lineage.take().and_then(|lineage| lineage.merged) {
+            merged.parts.into_iter().for_each(|part| part.profile.release(symbols));
+        }
         self.attributes.release(symbols);
         self.history.release(symbols);
         self.affinities.release(symbols);

@@ -4,9 +4,9 @@
 //! the number of its columns where it comes first, so that a record can be gone through by itself. The numbers of kinds,
 //! rules and totals are those of the definitions under which it was written.
 
-use crate::model::{Bytes, Instant, Malformed, Record, write_text};
+use crate::model::{Bytes, Instant, Malformed, Record, record, write_text};
 use crate::profile::attributes::Attribute;
-use crate::profile::history::room;
+use crate::profile::lineage::{Confirmed, Lineage, Merged, Part};
 use crate::profile::{
     Affinities, AffinityRule, Attributes, EventKind, History, Keep, Packed, PackedReader, PackedWriter,
     Profile, Session, TotalId, TotalOp, TotalRow, Totals,
@@ -21,8 +21,13 @@ pub(crate) struct Shape<'a> {
     pub(crate) rules: &'a [AffinityRule],
 }
 
+record! {
+    Confirmed { previous, at, reason }
+}
+
 const HAS_USER_ID: u8 = 1;
 const HAS_FIRST_NAME: u8 = 2;
+const HAS_MERGED: u8 = 4;
 
 /// More sessions than there can be, and more events in one: so that counting on has room.
 const COUNT_MAX: u32 = 1 << 30;
@@ -39,10 +44,18 @@ fn read_since(from: &mut Bytes<'_>, base: Instant) -> Result<Instant, Malformed>
 impl Profile {
     /// Writes everything but the numbers of its ids and its zone, which follow from the tables of its store.
     pub(crate) fn write(&self, shape: Shape<'_>, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
-        let user_id = if self.has_user_id { HAS_USER_ID } else { 0 };
-        out.push(user_id | if self.first_name.is_some() { HAS_FIRST_NAME } else { 0 });
+        let (first_name, merged) = match &self.lineage {
+            Some(lineage) => (&lineage.first_name, lineage.merged.as_deref()),
+            None => (&None, None),
+        };
+        let flag = |is_there: bool, flag: u8| if is_there { flag } else { 0 };
+        out.push(
+            flag(self.has_user_id, HAS_USER_ID)
+                | flag(first_name.is_some(), HAS_FIRST_NAME)
+                | flag(merged.is_some(), HAS_MERGED),
+        );
         write_text(&self.name, out);
-        if let Some(first_name) = &self.first_name {
+        if let Some(first_name) = first_name {
             write_text(first_name, out);
         }
         let base = self.last_seen;
@@ -53,6 +66,17 @@ impl Profile {
         self.history.write(shape.keep, base, values, out);
         self.affinities.write(base, values, out);
         self.totals.write(&shape.keep.totals, base, values, out);
+        if let Some(merged) = merged {
+            merged.confirmed.write(out);
+            merged.parts.len().write(out);
+            for part in &merged.parts {
+                part.absorbed.write(out);
+                // Numbers of ids are other ones in every process; their places among those of the whole are not.
+                let place = |id: &u32| self.ids.iter().position(|own| own == id);
+                part.profile.ids.iter().filter_map(place).collect::<Vec<usize>>().write(out);
+                part.profile.write(shape, values, out);
+            }
+        }
     }
 
     /// Reads what was [written](Profile::write) under the same definitions. Its shares are the reader's until that is
@@ -65,16 +89,25 @@ impl Profile {
         shape: Shape<'_>,
         values: &mut PackedReader<'_>,
     ) -> Result<Profile, Malformed> {
+        Profile::read_part(from, shape, values, false)
+    }
+
+    fn read_part(
+        from: &mut Bytes<'_>,
+        shape: Shape<'_>,
+        values: &mut PackedReader<'_>,
+        is_part: bool,
+    ) -> Result<Profile, Malformed> {
         let flags = u8::read(from)?;
-        if flags > HAS_USER_ID | HAS_FIRST_NAME {
+        if flags > HAS_USER_ID | HAS_FIRST_NAME | HAS_MERGED {
             return Err(from.malformed("a profile"));
         }
         let name: Arc<str> = from.read()?;
         let first_name = if flags & HAS_FIRST_NAME != 0 { Some(from.read()?) } else { None };
         let base: Instant = from.read()?;
-        Ok(Profile {
+        let mut profile = Profile {
             name,
-            first_name,
+            lineage: None,
             ids: SmallVec::new(),
             has_user_id: flags & HAS_USER_ID != 0,
             zone: 0,
@@ -85,13 +118,34 @@ impl Profile {
             history: History::read(from, shape.keep, base, values)?,
             affinities: Affinities::read(from, shape.rules.len(), base, values)?,
             totals: Totals::read(from, &shape.keep.totals, base, values)?,
-        })
+        };
+        let mut merged = None;
+        if flags & HAS_MERGED != 0 {
+            let mut read = Merged { confirmed: from.read()?, parts: Vec::new() };
+            let len = from.valid("parts of a profile", |len: &usize| *len != 1 && !(is_part && *len > 0))?;
+            for _ in 0..len {
+                let absorbed = from.read()?;
+                let ids: Vec<u32> = from.read()?;
+                let mut profile = Profile::read_part(from, shape, values, true)?;
+                profile.ids = ids.into();
+                read.parts.push(Part { profile, absorbed });
+            }
+            merged = Some(Box::new(read));
+        }
+        if first_name.is_some() || merged.is_some() {
+            profile.lineage = Some(Box::new(Lineage { first_name, merged }));
+        }
+        Ok(profile)
     }
 
-    /// How much memory it takes beside itself: without texts, which it shares with others. O(1).
+    /// How much memory it takes beside itself: without texts, which it shares with others. O(parts).
     pub(crate) fn heap_bytes(&self) -> usize {
         let ids = if self.ids.spilled() { self.ids.capacity() * size_of::<u32>() } else { 0 };
-        ids + self.attributes.heap_bytes()
+        let lineage = self.lineage.as_ref().map_or(0, |_| size_of::<Lineage>() + size_of::<Merged>());
+        let parts = self.parts().iter().map(|part| size_of::<Part>() + part.profile.heap_bytes());
+        ids + lineage
+            + parts.sum::<usize>()
+            + self.attributes.heap_bytes()
             + self.history.heap_bytes()
             + self.affinities.heap_bytes()
             + self.totals.heap_bytes()
@@ -128,6 +182,7 @@ impl Attributes {
         for attribute in self.iter() {
             values.text(attribute.name, out);
             write_since(attribute.written, base, out);
+            attribute.arrival.write(out);
             values.value(attribute.value, out);
         }
     }
@@ -141,8 +196,8 @@ impl Attributes {
         let mut rows = Vec::with_capacity(len);
         for _ in 0..len {
             let name = values.text(from)?;
-            let written = read_since(from, base)?;
-            rows.push(Attribute { name, written, value: values.value(from)? });
+            let (written, arrival) = (read_since(from, base)?, from.read()?);
+            rows.push(Attribute { name, arrival, written, value: values.value(from)? });
         }
         // They lie by the numbers of their names, which are other ones in every process.
         Attributes::from_rows(rows).ok_or_else(|| from.malformed("attributes"))
@@ -165,7 +220,6 @@ impl History {
     /// where it is, the kind, and where that comes first, the number of its columns; then its instant and its values.
     fn write(&self, keep: &Keep, base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
         self.rows().len().write(out);
-        (self.capacity() - self.rows().len()).write(out);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None::<i64>);
         for row in self.rows() {
@@ -196,11 +250,7 @@ impl History {
         values: &mut PackedReader<'_>,
     ) -> Result<History, Malformed> {
         let len = from.len("a history")?;
-        let spare = usize::read(from)?;
-        if spare > room(len) {
-            return Err(from.malformed("a history"));
-        }
-        let mut history = History::with_capacity(len + spare);
+        let mut history = History::with_capacity(len);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None);
         let mut of_row: Vec<Packed> = Vec::new();

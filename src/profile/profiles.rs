@@ -137,6 +137,7 @@ impl Profiles {
         let slot = &mut self.slots[user.0 as usize];
         if let Slot::Away(away) = slot {
             (profile.name, profile.ids) = (away.name.clone(), std::mem::take(&mut away.ids));
+            profile.number_parts();
             *slot = Slot::Here(Box::new(profile));
         }
     }
@@ -153,9 +154,10 @@ impl Profiles {
         (distinct.len() == free.len() && free.len() == nobody).then_some(Profiles { slots, free })
     }
 
-    /// The number that the next new profile gets.
-    pub(crate) fn next(&self) -> UserKey {
-        UserKey(self.free.last().copied().unwrap_or(self.numbers()))
+    /// The numbers that the next new profiles get.
+    pub(crate) fn coming(&self, count: usize) -> impl Iterator<Item = UserKey> + '_ {
+        let free = self.free.iter().rev().copied();
+        free.chain(self.numbers()..).take(count).map(UserKey)
     }
 
     /// Numbers that come next, the last one first.

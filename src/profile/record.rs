@@ -16,23 +16,25 @@ impl ProfileStore {
 
     /// Keeps the events that were noted, from a place on, as far as definitions look back at them.
     pub(super) fn keep_events(&mut self, user: UserKey, from: usize, now: Instant, out: &Applied) {
+        let part = self.part_told(user);
         let Self { keep, symbols, profiles, rings, .. } = self;
-        let profile = profiles.get_mut(user);
         let mut moved = false;
-        for (kind, start) in &out.events[from..] {
-            let keep_kind = keep.kind(*kind);
-            if keep_kind.horizon == Horizon::None && !keep_kind.session {
-                continue;
+        profiles.get_mut(user).each(part, |profile, _| {
+            for (kind, start) in &out.events[from..] {
+                let keep_kind = keep.kind(*kind);
+                if keep_kind.horizon == Horizon::None && !keep_kind.session {
+                    continue;
+                }
+                if profile.history.is_full() {
+                    moved |= profile.history.prune(now, &profile.kept_session(), keep, symbols);
+                }
+                let values = &out.values[*start..][..keep_kind.columns.len()];
+                values.iter().for_each(|value| {
+                    symbols.share(*value);
+                });
+                moved |= profile.history.insert(Instant::from_millis(out.at), *kind, out.arrival, values);
             }
-            if profile.history.is_full() {
-                moved |= profile.history.prune(now, &profile.session, keep, symbols);
-            }
-            let values = &out.values[*start..][..keep_kind.columns.len()];
-            values.iter().for_each(|value| {
-                symbols.share(*value);
-            });
-            moved |= profile.history.insert(Instant::from_millis(out.at), *kind, out.arrival, values);
-        }
+        });
         if moved {
             rings.remove(&user);
         }
@@ -73,8 +75,11 @@ impl ProfileStore {
             let (name, before) = out.attributes[place];
             let mut properties = Object::new();
             properties.set("name", self.symbols.text(name));
-            properties.set("from", self.symbols.value(before));
-            properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
+            // What is shown to nobody is not copied to where it would be.
+            if !self.keep.hidden.has_attribute(self.symbols.text(name)) {
+                properties.set("from", self.symbols.value(before));
+                properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
+            }
             self.record(user, "attribute.changed", properties, now, out);
         }
     }
@@ -88,17 +93,27 @@ impl ProfileStore {
         at: Instant,
         out: &mut Applied,
     ) {
+        let part = self.part_told(user);
+        let is_derived = Fact::of(name).is_some_and(Fact::is_derived);
         let Self { symbols, profiles, .. } = self;
-        let profile = profiles.get_mut(user);
-        let new = Attribute { value: symbols.pack(value), name: symbols.intern(name), written: at };
-        profile.attributes.put(new, symbols, &mut out.attributes);
+        let mut of_part = Vec::new();
+        profiles.get_mut(user).each(part, |profile, is_whole| {
+            // What follows from other state follows from the whole.
+            if is_whole || !is_derived {
+                let (name, value) = (symbols.intern(name), symbols.pack(value));
+                let new = Attribute { name, arrival: out.arrival, written: at, value };
+                let changed = if is_whole { &mut out.attributes } else { &mut of_part };
+                profile.attributes.put(new, symbols, changed);
+            }
+        });
+        of_part.into_iter().for_each(|(_, before)| symbols.release(before));
     }
 
     /// Writes a fact for everyone; null is none.
     pub(crate) fn set_world(&mut self, name: &str, value: &Value, at: Instant, out: &mut Applied) {
         let symbols = &mut self.symbols;
         let name = symbols.intern(&Fact::World(name).name());
-        let new = Attribute { value: symbols.pack(value), name, written: at };
+        let new = Attribute { name, arrival: out.arrival, written: at, value: symbols.pack(value) };
         self.world.put(new, symbols, &mut out.attributes);
     }
 

@@ -1,8 +1,11 @@
 //! From what profiles kept under some definitions to what they keep under others.
 
 use crate::model::{Duration, Instant, Value, Zone};
+use crate::profile::attributes::Less;
 use crate::profile::keep::KindKeep;
-use crate::profile::{AffinityRule, EventKind, Horizon, Keep, Packed, PropertyId, Symbols, TotalId};
+use crate::profile::{
+    AffinityRule, EventKind, Horizon, Keep, Packed, ProfileStore, PropertyId, Symbols, TotalId,
+};
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -86,6 +89,16 @@ impl Declared {
         let Some(new) = new else { return value };
         symbols.release(value);
         symbols.pack(&new)
+    }
+}
+
+impl ProfileStore {
+    /// Keeps attributes of everybody as they are to be kept from now on. O(attributes of all users).
+    pub(crate) fn keep_less(&mut self, less: &dyn Fn(&str, &Value) -> Less) {
+        let Self { symbols, profiles, .. } = self;
+        for profile in profiles.iter_mut() {
+            profile.each_part(|profile| profile.attributes.keep_less(less, symbols));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the store knows that is about no user, as bytes: facts for everyone, the order of arrival, and since
-//! when what is kept.
+//! What the store knows that is about no user, as bytes: facts for everyone, the order of arrival, what is known of ids
+//! beside their owners, and since when what is kept.
 
 use crate::model::{Bytes, Instant, Malformed, Record, Value, write_text};
 use crate::profile::attributes::{Attribute, Attributes};
@@ -20,6 +20,7 @@ impl ProfileStore {
             fact.written.write(out);
             self.symbols.value(fact.value).write(out);
         }
+        self.write_linking(out);
     }
 
     /// Goes on with what was written.
@@ -43,12 +44,13 @@ impl ProfileStore {
         let mut read = Attributes::default();
         let mut changed = Vec::new();
         for (name, written, value) in facts {
-            let fact = Attribute { name: symbols.intern(name), written, value: symbols.pack(&value) };
+            let (name, value) = (symbols.intern(name), symbols.pack(&value));
+            let fact = Attribute { name, arrival: 0, written, value };
             read.put(fact, symbols, &mut changed);
         }
         changed.into_iter().for_each(|(_, before)| symbols.release(before));
         *world = read;
-        Ok(())
+        self.read_linking(from)
     }
 }
 

@@ -39,23 +39,26 @@ impl Session {
         self.number > 0 && now < self.end(gap)
     }
 
-    /// The latest session of two profiles that turn out to be one user. Sessions that touch become one.
-    /// Commutative and associative as far as the latest sessions tell.
-    pub(crate) fn merge(self, other: Session, gap: Duration) -> Session {
-        let (early, late) =
-            if (self.last, self.first) <= (other.last, other.first) { (self, other) } else { (other, self) };
-        if early.number == 0 {
-            return late;
-        }
-        if late.first < early.end(gap) {
-            return Session {
-                number: early.number + late.number - 1,
-                events: early.events + late.events,
-                first: early.first.min(late.first),
-                last: late.last,
+    /// The latest session of profiles that turn out to be one user, from the latest session of each: sessions that touch
+    /// become one, and older ones are counted. The order does not matter, nor which are taken together first.
+    pub(crate) fn latest(sessions: impl IntoIterator<Item = Session>, gap: Duration) -> Session {
+        let mut sessions: Vec<Session> = sessions.into_iter().filter(|session| session.number > 0).collect();
+        sessions.sort_unstable_by_key(|session| (session.first, session.last));
+        let mut whole = Session::default();
+        for session in sessions {
+            let number = whole.number.saturating_add(session.number);
+            whole = if whole.number > 0 && session.first < whole.end(gap) {
+                Session {
+                    number: number - 1,
+                    events: whole.events.saturating_add(session.events),
+                    first: whole.first,
+                    last: whole.last.max(session.last),
+                }
+            } else {
+                Session { number, ..session }
             };
         }
-        Session { number: early.number + late.number, ..late }
+        whole
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn merge_in_either_order() {
+    fn a_merge_is_the_same_in_any_order() {
         let gap = Duration::minutes(30);
         let of = |minutes: &[i64]| {
             let mut session = Session::default();
@@ -95,10 +98,15 @@ mod tests {
             session
         };
         let (a, b) = (of(&[0, 10]), of(&[20, 25]));
-        assert_eq!(a.merge(b, gap), b.merge(a, gap));
-        assert_eq!(a.merge(b, gap), Session { number: 1, events: 4, first: at(0), last: at(25) });
-        let c = of(&[0, 100]);
-        assert_eq!(a.merge(c, gap).number, 3);
-        assert_eq!(a.merge(Session::default(), gap), a);
+        let merged = |sessions: &[Session]| Session::latest(sessions.iter().copied(), gap);
+        assert_eq!(merged(&[a, b]), Session { number: 1, events: 4, first: at(0), last: at(25) });
+        let (c, d) = (of(&[0, 100]), of(&[50]));
+        assert_eq!(merged(&[a, c]).number, 3);
+        assert_eq!(merged(&[a, Session::default()]), a);
+        // What lies between two that do not touch makes one of them all.
+        let whole = Session { number: 1, events: 5, first: at(0), last: at(50) };
+        for order in [[a, b, d], [a, d, b], [d, b, a], [b, a, d]] {
+            assert_eq!(merged(&order), whole);
+        }
     }
 }

@@ -1,8 +1,9 @@
-use crate::model::{Body, Duration, Ids, Instant, Message, Object, Value, Zone};
+use crate::model::{Body, Duration, Instant, Message, Object, Value, Zone};
 use crate::profile::affinity::Touch;
 use crate::profile::facts::{Fact, consent_value};
-use crate::profile::identity::{IdKind, IdTable, IdentityError};
+use crate::profile::identity::{IdKind, IdTable, IdentityHealth};
 use crate::profile::keep::Source;
+use crate::profile::link::Linking;
 use crate::profile::profile::{Profile, Zones};
 use crate::profile::profiles::{Away, Profiles};
 use crate::profile::redefine::{Moves, NewKeep};
@@ -25,16 +26,17 @@ pub(crate) struct ProfileStore {
     pub(crate) rules: Arc<[AffinityRule]>,
     pub(crate) symbols: Symbols,
     pub(crate) zones: Zones,
-    session_gap: Duration,
-    timezone: Symbol,
+    pub(super) session_gap: Duration,
+    pub(super) timezone: Symbol,
     pub(crate) profiles: Profiles,
-    ids: IdTable,
+    pub(super) ids: IdTable,
+    pub(super) linking: Linking,
     /// Of users with long histories.
     pub(super) rings: HashMap<UserKey, Rings, ahash::RandomState>,
     /// Facts for everyone.
     pub(crate) world: Attributes,
     /// Counts what happens; its low half orders events of one instant.
-    pub(super) arrivals: u64,
+    pub(crate) arrivals: u64,
 }
 
 /// What a message did to a profile.
@@ -74,18 +76,6 @@ impl Applied {
     }
 }
 
-/// Whom a message is about.
-#[derive(Debug)]
-pub(crate) struct Resolved {
-    pub(crate) user: UserKey,
-    /// Whether the profile was made for it.
-    pub(crate) is_new: bool,
-    /// The profile that this one took over, and the name it had.
-    pub(crate) absorbed: Option<(UserKey, Arc<str>)>,
-    /// The profile that the device belonged to until now.
-    pub(crate) switched: Option<UserKey>,
-}
-
 impl ProfileStore {
     pub(crate) fn new(
         keep: Arc<Keep>,
@@ -104,6 +94,7 @@ impl ProfileStore {
             timezone,
             profiles: Profiles::default(),
             ids: IdTable::default(),
+            linking: Linking::default(),
             rings: HashMap::default(),
             world: Attributes::default(),
             arrivals: 0,
@@ -143,19 +134,17 @@ impl ProfileStore {
         self.zones.get(profile.zone)
     }
 
-    /// The profile that an id belongs to, as a user id or else as an anonymous one.
+    /// The profile that an id belongs to: as a user id, else as an anonymous one, else as one of a declared kind.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
-        self.ids.owner(IdKind::User, id).or_else(|| self.ids.owner(IdKind::Anonymous, id))
+        let user = self.ids.owner(IdKind::User, id).or_else(|| self.find_device(id));
+        user.or_else(|| self.linking.numbers().find_map(|kind| self.ids.owner(kind, id)))
     }
 
-    /// The profile that an id of a kind belongs to.
-    pub(crate) fn owner(&self, kind: IdKind, id: &str) -> Option<UserKey> {
-        self.ids.owner(kind, id)
-    }
-
-    /// The profile of a device: a visitor's, or that of the user who owns it.
+    /// The profile of a device: its visitor's, or that of the user who owns it.
     pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
-        self.ids.owner(IdKind::Anonymous, id)
+        let number = self.ids.number(IdKind::Anonymous, id)?;
+        let visitor = self.linking.devices.get(number).and_then(|device| device.visitor);
+        Some(visitor.unwrap_or_else(|| self.ids.owner_of(number)))
     }
 
     /// The id that outputs show.
@@ -176,6 +165,11 @@ impl ProfileStore {
     /// The ids of a profile, with what they are, also while it is away.
     pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
         self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
+    }
+
+    /// The ids of a profile that is here, or of a part of one, with what they are.
+    pub(crate) fn ids_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (IdKind, &'a str)> {
+        profile.ids.iter().map(|number| self.ids.entry(*number))
     }
 
     /// Takes a profile out of memory for a time; its name and ids stay.
@@ -226,130 +220,25 @@ impl ProfileStore {
         is_sound
     }
 
-    /// Whether a message may have the ids it has; changes nothing.
-    pub(crate) fn check(&self, message: &Message) -> Result<(), IdentityError> {
-        let (Body::Alias { previous_id }, Some(user)) = (&message.body, message.ids.user.as_deref()) else {
-            return Ok(());
-        };
-        match self.ids.owner(IdKind::User, previous_id) {
-            Some(owner) if self.ids.owner(IdKind::User, user) != Some(owner) => {
-                Err(IdentityError::TwoUsers { previous: previous_id.clone(), user: user.into() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Finds or makes the profile that a message is about, and links ids (`spec/identity.md` rules 1, 2, 3, 5).
-    pub(crate) fn resolve(&mut self, message: &Message, now: Instant) -> Resolved {
-        match (&message.ids, &message.body) {
-            (Ids { user: Some(user), .. }, Body::Alias { previous_id }) => {
-                // A second name of the same user needs no link.
-                if self.ids.owner(IdKind::User, previous_id).is_some() {
-                    return self.of_one_id(IdKind::User, user, now);
-                }
-                self.link(user, previous_id, now)
-            }
-            (Ids { user: Some(user), anonymous: Some(anonymous) }, _) => self.link(user, anonymous, now),
-            (Ids { user: Some(user), anonymous: None }, _) => self.of_one_id(IdKind::User, user, now),
-            (Ids { user: None, anonymous }, _) => {
-                self.of_one_id(IdKind::Anonymous, anonymous.as_deref().unwrap_or_default(), now)
-            }
-        }
-    }
-
     /// A user of whom nothing is known.
     pub(crate) fn nobody(&mut self) -> UserKey {
-        self.of_one_id(IdKind::Anonymous, "", Instant::MIN).user
+        self.profiles.add(Profile::new("".into(), false, Instant::MIN))
     }
 
-    fn of_one_id(&mut self, kind: IdKind, id: &str, now: Instant) -> Resolved {
-        if let Some(user) = self.ids.owner(kind, id) {
-            return Resolved { user, is_new: false, absorbed: None, switched: None };
-        }
-        let name: Arc<str> = id.into();
-        let profile = Profile::new(name.clone(), kind == IdKind::User, now);
-        let user = self.profiles.add(profile);
-        self.own(user, kind, name);
-        Resolved { user, is_new: true, absorbed: None, switched: None }
-    }
-
-    fn own(&mut self, user: UserKey, kind: IdKind, id: Arc<str>) {
-        let number = self.ids.insert(kind, id, user);
-        self.get_mut(user).ids.push(number);
-    }
-
-    fn link(&mut self, user_id: &str, weak_id: &str, now: Instant) -> Resolved {
-        let weak = self.ids.owner(IdKind::Anonymous, weak_id);
-        let Some(user) = self.ids.owner(IdKind::User, user_id) else {
-            // Rule 2, the user is new: an unowned anonymous profile simply gets the name.
-            if let Some(weak) = weak.filter(|weak| !self.get(*weak).has_user_id) {
-                let name: Arc<str> = user_id.into();
-                let profile = self.get_mut(weak);
-                profile.first_name.get_or_insert(std::mem::replace(&mut profile.name, name.clone()));
-                profile.has_user_id = true;
-                self.own(weak, IdKind::User, name);
-                return Resolved { user: weak, is_new: false, absorbed: None, switched: None };
-            }
-            let resolved = self.of_one_id(IdKind::User, user_id, now);
-            let switched = self.own_or_move(resolved.user, weak_id);
-            return Resolved { switched, ..resolved };
-        };
-        match weak {
-            // Rule 2: absorbed by the user's.
-            Some(weak) if weak != user && !self.get(weak).has_user_id => {
-                let absorbed = self.profiles.remove(weak);
-                let name = absorbed.name.clone();
-                let numbers = absorbed.ids.clone();
-                let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
-                let profile = self.profiles.get_mut(user);
-                self.rings.remove(&weak);
-                self.rings.remove(&user);
-                profile.absorb(absorbed, &keep, &rules, gap, &mut self.symbols);
-                profile.ids.extend_from_slice(&numbers);
-                numbers.iter().for_each(|number| self.ids.set_owner(*number, user));
-                self.refresh_zone(user);
-                Resolved { user, is_new: false, absorbed: Some((weak, name)), switched: None }
-            }
-            _ => {
-                let switched = self.own_or_move(user, weak_id);
-                Resolved { user, is_new: false, absorbed: None, switched }
-            }
-        }
-    }
-
-    /// Rule 3: a device that belonged to another user has a new owner from here on; nothing merges. Gives the
-    /// owner before.
-    fn own_or_move(&mut self, user: UserKey, weak_id: &str) -> Option<UserKey> {
-        let Some(number) = self.ids.number(IdKind::Anonymous, weak_id) else {
-            self.own(user, IdKind::Anonymous, weak_id.into());
-            return None;
-        };
-        let before = self.ids.owner_of(number);
-        if before == user {
-            return None;
-        }
-        self.get_mut(before).ids.retain(|id| *id != number);
-        self.get_mut(user).ids.push(number);
-        self.ids.set_owner(number, user);
-        Some(before)
-    }
-
-    /// Applies what a message says to its user's profile. Aliases and erasure say nothing of the profile itself.
+    /// Applies what a message says to its user's profile; affinities learn of it where `learns`. Aliases and erasure
+    /// say nothing of the profile itself.
     pub(crate) fn apply(
         &mut self,
         user: UserKey,
         message: &Message,
-        at: Instant,
-        now: Instant,
+        (at, now): (Instant, Instant),
+        learns: bool,
         out: &mut Applied,
     ) {
         self.begin(at, out);
+        let part = self.part_told(user);
         let Self { keep, rules, symbols, profiles, session_gap, .. } = self;
-        let profile = profiles.get_mut(user);
-        profile.first_seen = profile.first_seen.min(at);
-        profile.last_seen = profile.last_seen.max(at);
         if let Some((event, properties)) = message.event() {
-            profile.session.note(at, *session_gap);
             let kind = keep.kind_of(event);
             let mut note = |kind: EventKind, own: &Object, outer: Option<&Object>| {
                 let start = out.values.len();
@@ -367,33 +256,27 @@ impl ProfileStore {
                     }
                 }
             }
-            for (kind, start) in &out.events {
+        }
+        let when = (at, out.arrival);
+        let mut of_part = Vec::new();
+        profiles.get_mut(user).each(part, |profile, is_whole| {
+            profile.first_seen = profile.first_seen.min(at);
+            profile.last_seen = profile.last_seen.max(at);
+            if !out.events.is_empty() {
+                profile.session.note(at, *session_gap);
+            }
+            for (kind, start) in out.events.iter().filter(|_| learns) {
                 let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
             }
+            let changed = if is_whole { &mut out.attributes } else { &mut of_part };
+            write_traits(&mut profile.attributes, &message.body, when, keep, symbols, changed);
+        });
+        of_part.into_iter().for_each(|(_, before)| symbols.release(before));
+        if !out.events.is_empty() {
+            profiles.get_mut(user).settle_session(*session_gap);
             self.keep_events(user, 0, now, out);
             return;
-        }
-        match &message.body {
-            Body::Identify { traits } => {
-                profile.attributes.write("", traits, at, keep, symbols, &mut out.attributes);
-            }
-            Body::Group { group_id, traits } => {
-                profile.attributes.write("group", traits, at, keep, symbols, &mut out.attributes);
-                let id = Value::String(group_id.clone());
-                profile.attributes.set("group.id", &id, at, keep, symbols, &mut out.attributes);
-            }
-            Body::List { list, member } => {
-                let member = if *member { Value::Bool(true) } else { Value::Null };
-                let fact = Fact::List(list).name();
-                profile.attributes.set(&fact, &member, at, keep, symbols, &mut out.attributes);
-            }
-            Body::Consent(consent) => {
-                let fact = Fact::Consent(&consent.purpose, consent.channel.as_deref()).name();
-                let value = consent_value(consent);
-                profile.attributes.set(&fact, &value, at, keep, symbols, &mut out.attributes);
-            }
-            _ => {}
         }
         if matches!(message.body, Body::Identify { .. } | Body::Group { .. }) {
             self.record_changes(user, now, out);
@@ -405,6 +288,17 @@ impl ProfileStore {
 
     /// Adds events to a user's totals, in order.
     pub(crate) fn note_totals(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
+        let part = self.part_told(user);
+        let Self { keep, symbols, profiles, .. } = self;
+        profiles.get_mut(user).each(part, |profile, _| {
+            for (id, event) in notes {
+                profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
+            }
+        });
+    }
+
+    /// The same for the profile alone, whatever its parts: what is worked out anew is worked out for each.
+    pub(crate) fn note_totals_of_whole(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
         let Self { keep, symbols, profiles, .. } = self;
         let profile = profiles.get_mut(user);
         for (id, event) in notes {
@@ -422,7 +316,7 @@ impl ProfileStore {
         let mut changed = Vec::new();
         let Self { keep, symbols, profiles, .. } = self;
         let profile = profiles.get_mut(user);
-        profile.attributes.set(name, value, profile.last_seen, keep, symbols, &mut changed);
+        profile.attributes.set(name, value, (profile.last_seen, 0), keep, symbols, &mut changed);
         let (name, before) = changed.pop()?;
         symbols.release(before);
         if name == self.timezone {
@@ -431,7 +325,7 @@ impl ProfileStore {
         Some((name, self.get(user).attributes.get(name)))
     }
 
-    fn refresh_zone(&mut self, user: UserKey) {
+    pub(super) fn refresh_zone(&mut self, user: UserKey) {
         let packed = self.get(user).attributes.get(self.timezone);
         let number = match self.symbols.value(packed) {
             Value::String(name) => self.zones.number(&name),
@@ -453,21 +347,23 @@ impl ProfileStore {
             .filter_map(|(name, declared)| Some((symbols.get(name)?, *declared)))
             .collect();
         for profile in profiles.iter_mut() {
-            if prunes {
-                // What the old definitions see no longer goes, so that what stays does not depend on when that was
-                // looked at last.
-                profile.history.prune(now, &profile.session, keep, symbols);
-            }
-            if !moves.is_same_shape {
-                profile.history.relocate(&moves.kinds, symbols);
-            }
-            for (name, declared) in &attributes {
-                profile.attributes.redeclare(*name, *declared, symbols);
-            }
-            profile.totals.renumber(|id| new.totals[id.0 as usize], symbols);
-            if !moves.are_rules_same {
-                profile.affinities.relocate(&moves.rules, now, symbols);
-            }
+            profile.each_part(|profile| {
+                if prunes {
+                    // What the old definitions see no longer goes, so that what stays does not depend on when that was
+                    // looked at last.
+                    profile.history.prune(now, &profile.kept_session(), keep, symbols);
+                }
+                if !moves.is_same_shape {
+                    profile.history.relocate(&moves.kinds, symbols);
+                }
+                for (name, declared) in &attributes {
+                    profile.attributes.redeclare(*name, *declared, symbols);
+                }
+                profile.totals.renumber(|id| new.totals[id.0 as usize], symbols);
+                if !moves.are_rules_same {
+                    profile.affinities.relocate(&moves.rules, now, symbols);
+                }
+            });
         }
         self.rings.clear();
         self.zones.set_default(new.zone);
@@ -479,8 +375,24 @@ impl ProfileStore {
     pub(crate) fn prune(&mut self, now: Instant) {
         let Self { keep, symbols, profiles, .. } = self;
         for profile in profiles.iter_mut() {
-            profile.history.prune(now, &profile.session, keep, symbols);
+            profile.each_part(|profile| {
+                profile.history.prune(now, &profile.kept_session(), keep, symbols);
+            });
         }
+    }
+
+    /// Drops the events of a user that no definition can see any more.
+    pub(crate) fn prune_user(&mut self, user: UserKey, now: Instant) {
+        let Self { keep, symbols, profiles, rings, .. } = self;
+        let profile = profiles.get_mut(user);
+        if profile.history.prune(now, &profile.kept_session(), keep, symbols) {
+            rings.remove(&user);
+        }
+    }
+
+    /// Whether an attribute follows from other state.
+    pub(crate) fn is_derived(&self, name: Symbol) -> bool {
+        Fact::of(self.symbols.text(name)).is_some_and(Fact::is_derived)
     }
 
     /// Since when what is not there from the beginning is kept, by kind, property or rule: for a digest of the state.
@@ -498,14 +410,57 @@ impl ProfileStore {
         (covered, rules.collect::<Vec<_>>())
     }
 
+    /// What became of ids since the beginning.
+    pub(crate) fn identity_health(&self) -> IdentityHealth {
+        self.linking.health
+    }
+
+    /// Exchanges what a user's profile knows for what one of its parts knows. Twice, and all is as it was.
+    pub(crate) fn exchange(&mut self, user: UserKey, part: usize) {
+        self.rings.remove(&user);
+        self.profiles.get_mut(user).exchange(part);
+    }
+
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
     pub(crate) fn forget(&mut self, user: UserKey) -> Arc<str> {
         let profile = self.profiles.remove(user);
         self.rings.remove(&user);
-        profile.ids.iter().for_each(|number| self.ids.remove(*number));
+        self.drop_ids(user, &profile.ids);
         let name = profile.name.clone();
         profile.release(&mut self.symbols);
         name
+    }
+}
+
+/// Writes what a message says of the user itself.
+fn write_traits(
+    attributes: &mut Attributes,
+    body: &Body,
+    when: (Instant, u32),
+    keep: &Keep,
+    symbols: &mut Symbols,
+    changed: &mut Vec<(Symbol, Packed)>,
+) {
+    match body {
+        Body::Identify { traits } => attributes.write("", traits, when, keep, symbols, changed),
+        Body::Group { group_id, traits } => {
+            attributes.write("group", traits, when, keep, symbols, changed);
+            let id = Value::String(group_id.clone());
+            attributes.set("group.id", &id, when, keep, symbols, changed);
+        }
+        Body::List { list, member } => {
+            let member = if *member { Value::Bool(true) } else { Value::Null };
+            attributes.set(&Fact::List(list).name(), &member, when, keep, symbols, changed);
+        }
+        Body::Consent(consent) => {
+            let fact = Fact::Consent(&consent.purpose, consent.channel.as_deref()).name();
+            attributes.set(&fact, &consent_value(consent), when, keep, symbols, changed);
+        }
+        Body::Restrict { restricted } => {
+            let value = Value::from(restricted.then_some(true));
+            attributes.set(&Fact::Restricted.name(), &value, when, keep, symbols, changed);
+        }
+        _ => {}
     }
 }
 

@@ -221,6 +221,14 @@ impl Totals {
         rows.sort_unstable_by_key(|row| row.id);
     }
 
+    /// A copy with shares of its own.
+    pub(crate) fn copy(&self, symbols: &mut Symbols) -> Totals {
+        self.rows().iter().for_each(|row| {
+            symbols.share(row.value);
+        });
+        Totals(self.0.clone())
+    }
+
     pub(crate) fn release(self, symbols: &mut Symbols) {
         self.0.into_iter().flat_map(|rows| *rows).for_each(|row| symbols.release(row.value));
     }

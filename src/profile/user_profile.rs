@@ -1,24 +1,35 @@
 use crate::model::{Consent, Instant, Value};
-use crate::profile::{Fact, IdKind, Profile, ProfileStore, UserKey, kept_consent};
+use crate::profile::facts::kept_consent;
+use crate::profile::{Fact, Hidden, IdKind, MASK, Profile, ProfileStore, UserKey};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 /// A user as a host sees it: a copy, taken at one moment, that stays as it is while others write.
+///
+/// Debugging shows no value that definitions declare to be direct personal data (`pii = "direct"`).
 ///
 /// ```
 /// # fn show(profile: &bespoke::profile::UserProfile) {
 /// println!("{} is in session {}", profile.user, profile.session.as_ref().map_or(0, |s| s.number));
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct UserProfile {
     /// The user id, or while there is none the first anonymous one.
     pub user: String,
-    /// All its user ids: at most one.
+    /// Its user id, if it has one.
     pub user_id: Option<String>,
-    /// The devices that belong to it.
+    /// User ids that name it besides, in order, because the host merged the users.
+    pub former_ids: Vec<String>,
+    /// The devices that belong to it, in order.
     pub anonymous_ids: Vec<String>,
+    /// Its ids of declared kinds, by kind, in order.
+    pub ids: BTreeMap<String, Vec<String>>,
+    /// The merges of users that the host confirmed, oldest first.
+    pub merges: Vec<ConfirmedMerge>,
     /// The id that stable numbers such as `bucket("salt")` are drawn by: the first it ever had.
     pub bucketing_id: String,
     /// Instant of its earliest message.
@@ -33,12 +44,72 @@ pub struct UserProfile {
     pub lists: Vec<String>,
     /// What it agrees to, in order of purpose and channel; with what has expired.
     pub consents: Vec<ConsentRecord>,
+    /// Whether what is kept of it is not to be processed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
     /// What models say of it, by name.
     pub predictions: BTreeMap<String, Value>,
     /// The variant that was shown last, by placement.
     pub variants: BTreeMap<String, Value>,
     /// The events that definitions keep, oldest first.
     pub events: Vec<Event>,
+    #[serde(skip)]
+    hidden: Arc<Hidden>,
+}
+
+impl fmt::Debug for UserProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserProfile")
+            .field("user", &self.user)
+            .field("user_id", &self.user_id)
+            .field("anonymous_ids", &self.anonymous_ids)
+            .field("bucketing_id", &self.bucketing_id)
+            .field("first_seen", &self.first_seen)
+            .field("last_seen", &self.last_seen)
+            .field("session", &self.session)
+            .field("attributes", &Shown(&self.attributes, &|name: &str| self.hidden.has_attribute(name)))
+            .field("lists", &self.lists)
+            .field("consents", &self.consents)
+            .field("restricted", &self.restricted)
+            .field("predictions", &self.predictions)
+            .field("variants", &self.variants)
+            .field("events", &self.events)
+            .finish()
+    }
+}
+
+/// Names and values, of which some are hidden.
+struct Shown<'a>(&'a BTreeMap<String, Value>, &'a dyn Fn(&str) -> bool);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, value) in self.0 {
+            let value: &dyn fmt::Debug = if (self.1)(name) { &format_args!("{MASK}") } else { value };
+            map.entry(name, value);
+        }
+        map.finish()
+    }
+}
+
+/// A merge of two users that the host confirmed.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// for merge in &profile.merges {
+///     println!("{} became {} because of {}", merge.previous, profile.user, merge.reason);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConfirmedMerge {
+    /// The id of the profile that ended.
+    pub previous: String,
+    /// When, by the clock.
+    pub at: Instant,
+    /// Why the host was sure.
+    pub reason: String,
 }
 
 /// The consent that holds for a purpose and a channel.
@@ -74,7 +145,7 @@ pub struct SessionSummary {
 }
 
 /// One kept event with those of its properties that definitions read.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// Its name; empty where no definition names it. Elements of a list have the list's path behind the name.
@@ -83,20 +154,53 @@ pub struct Event {
     pub at: Instant,
     /// What was kept of it.
     pub properties: BTreeMap<String, Value>,
+    #[serde(skip)]
+    hidden: Arc<Hidden>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name)
+            .field("at", &self.at)
+            .field("properties", &Shown(&self.properties, &|name: &str| self.hidden.has_property(name)))
+            .finish()
+    }
 }
 
 impl ProfileStore {
     /// Copies a profile out.
-    pub(crate) fn user_profile(&self, user: UserKey) -> UserProfile {
-        let profile = self.get(user);
+    pub(crate) fn user_profile(&self, user: UserKey, now: Instant) -> UserProfile {
+        self.shown(self.get(user), now)
+    }
+
+    /// Copies a profile out, or a part of one.
+    pub(crate) fn shown(&self, profile: &Profile, now: Instant) -> UserProfile {
+        // In the order of their texts: in which order they were linked is nobody's concern.
+        let mut known: Vec<(IdKind, &str)> = self.ids_of(profile).collect();
+        known.sort_unstable();
         let of_kind = |wanted: IdKind| {
-            let ids = self.ids(user).filter(move |(kind, _)| *kind == wanted);
-            ids.map(|(_, text)| text.to_owned())
+            let ids = known.iter().filter(move |(kind, _)| *kind == wanted);
+            ids.map(|(_, text)| (*text).to_owned())
         };
+        let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (kind, text) in &known {
+            if let IdKind::Declared(number) = kind {
+                ids.entry(self.kind_name(*number).to_owned()).or_default().push((*text).to_owned());
+            }
+        }
+        let merges = profile.confirmed().iter().map(|merge| ConfirmedMerge {
+            previous: merge.previous.to_string(),
+            at: merge.at,
+            reason: merge.reason.to_string(),
+        });
         let mut user_profile = UserProfile {
             user: profile.name.to_string(),
-            user_id: of_kind(IdKind::User).next(),
+            user_id: profile.has_user_id.then(|| profile.name.to_string()),
+            former_ids: of_kind(IdKind::User).filter(|id| **id != *profile.name).collect(),
             anonymous_ids: of_kind(IdKind::Anonymous).collect(),
+            ids,
+            merges: merges.collect(),
             bucketing_id: profile.bucketing_id().to_owned(),
             first_seen: profile.first_seen,
             last_seen: profile.last_seen,
@@ -109,9 +213,15 @@ impl ProfileStore {
             attributes: BTreeMap::new(),
             lists: Vec::new(),
             consents: Vec::new(),
+            restricted: false,
             predictions: BTreeMap::new(),
             variants: BTreeMap::new(),
-            events: profile.history.rows().iter().map(|row| self.event(profile, *row)).collect(),
+            events: profile
+                .history
+                .visible(now, profile.kept_session(), &self.keep)
+                .map(|row| self.event(profile, row))
+                .collect(),
+            hidden: self.keep.hidden.clone(),
         };
         for attribute in profile.attributes.iter().filter(|attribute| !attribute.value.is_missing()) {
             let (name, value) = (self.symbols.text(attribute.name), self.symbols.value(attribute.value));
@@ -130,6 +240,7 @@ impl ProfileStore {
                         at: attribute.written,
                     }));
                 }
+                Some(Fact::Restricted) => user_profile.restricted = true,
                 Some(Fact::Prediction(name)) => drop(user_profile.predictions.insert(name.to_owned(), value)),
                 Some(Fact::Variant(placement)) => {
                     drop(user_profile.variants.insert(placement.to_owned(), value));
@@ -156,6 +267,7 @@ impl ProfileStore {
             name: kind.name.to_string(),
             at: Instant::from_millis(row.at()),
             properties: properties.collect(),
+            hidden: self.keep.hidden.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whom a message will be about, before it is applied.
 
-use crate::model::{Body, Message};
-use crate::profile::{IdKind, ProfileStore, UserKey};
+use crate::model::{Body, Instant, Message};
+use crate::profile::{DeviceRule, IdKind, ProfileStore, UserKey};
 use smallvec::SmallVec;
 
 /// Whom a message will be about.
@@ -15,49 +15,139 @@ pub(crate) enum Whose {
     Nobody,
 }
 
-/// What applying a message will do to identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Preview {
-    pub(crate) whose: Whose,
-    /// Whether ids may belong to somebody else afterwards.
-    pub(crate) joins: bool,
-}
-
 impl ProfileStore {
-    /// What `resolve` will do.
-    pub(crate) fn preview(&self, message: &Message) -> Preview {
-        let owner = |kind, id: &Option<Box<str>>| self.owner(kind, id.as_deref()?);
-        let ids = &message.ids;
-        let (user, weak) = (owner(IdKind::User, &ids.user), owner(IdKind::Anonymous, &ids.anonymous));
-        let whose = match (user, weak) {
-            _ if matches!(message.body, Body::World { .. }) => Whose::Nobody,
-            _ if matches!(message.body, Body::Forget) => match user.or(weak.filter(|_| ids.user.is_none())) {
-                Some(user) => Whose::Known(user),
-                None => Whose::Nobody,
-            },
-            (Some(user), _) => Whose::Known(user),
-            (None, Some(weak)) if ids.user.is_none() || !self.has_user_id(weak) => Whose::Known(weak),
-            _ => Whose::New,
-        };
-        let links = ids.user.is_some() && ids.anonymous.is_some() && (user.is_none() || user != weak);
-        let joins = links || matches!(message.body, Body::Alias { .. } | Body::Forget | Body::World { .. });
-        Preview { whose, joins }
+    /// Whether ids may belong to somebody else after a message, so that what follows has to see what it did. Looks at
+    /// nobody's profile.
+    pub(crate) fn joins(&self, message: &Message) -> bool {
+        if !message.ids.declared.is_empty() {
+            return true;
+        }
+        match &message.body {
+            Body::Alias { .. }
+            | Body::Merge { .. }
+            | Body::Split { .. }
+            | Body::Forget { .. }
+            | Body::World { .. } => true,
+            _ => {
+                let Some(device) = message.ids.anonymous.as_deref() else { return false };
+                let number = self.ids.number(IdKind::Anonymous, device);
+                let holder = number.map(|number| self.ids.owner_of(number));
+                let is_plain = number.is_none_or(|number| self.linking.devices.get(number).is_none());
+                match message.ids.user.as_deref() {
+                    Some(user) => {
+                        let user = self.ids.owner(IdKind::User, user);
+                        user.is_none() || user != holder || !is_plain
+                    }
+                    // Whether the user is still signed in is in the profile.
+                    None => holder.is_some_and(|holder| self.has_user_id(holder)) || !is_plain,
+                }
+            }
+        }
     }
 
-    /// Everybody whose profile a message may change: the owners of its ids.
-    pub(crate) fn owners(&self, message: &Message) -> SmallVec<[UserKey; 3]> {
-        let mut owners = SmallVec::new();
-        let mut note = |kind, id: Option<&str>| {
-            let owner = id.and_then(|id| self.owner(kind, id));
-            owners.extend(owner.filter(|owner| !owners.contains(owner)));
-        };
-        note(IdKind::User, message.ids.user.as_deref());
-        note(IdKind::Anonymous, message.ids.anonymous.as_deref());
-        if let Body::Alias { previous_id } = &message.body {
-            note(IdKind::User, Some(previous_id));
-            note(IdKind::Anonymous, Some(previous_id));
+    /// The profile for which `resolve` will take a message. Everybody whom it [names](ProfileStore::named) has to be in
+    /// memory.
+    pub(crate) fn whose(&self, message: &Message, at: Instant, now: Instant) -> Whose {
+        let known = |user: Option<UserKey>| user.map_or(Whose::Nobody, Whose::Known);
+        let or_new = |user: Option<UserKey>| user.map_or(Whose::New, Whose::Known);
+        let user = message.ids.user.as_deref();
+        match (&message.body, user) {
+            (Body::World { .. }, _) => return Whose::Nobody,
+            (Body::Forget { .. }, _) => return known(self.to_forget(message)),
+            // Whoever is taken out gets a key of their own.
+            (Body::Split { .. }, _) => return Whose::New,
+            (_, Some(user)) => {
+                return or_new(self.ids.owner(IdKind::User, user).or_else(|| self.namesake(message, now)));
+            }
+            (_, None) => {}
         }
-        owners
+        let strong = self.declared(message, true);
+        if let Some(user) = strong.iter().find_map(|(kind, id)| self.ids.owner(*kind, id)) {
+            return Whose::Known(user);
+        }
+        let Some(device) = message.ids.anonymous.as_deref() else {
+            let weak = self.declared(message, false);
+            return or_new(weak.iter().find_map(|(kind, id)| self.ids.owner(*kind, id)));
+        };
+        let Some(number) = self.ids.number(IdKind::Anonymous, device) else { return Whose::New };
+        let holder = self.ids.owner_of(number);
+        if strong.iter().any(|(kind, _)| !self.has_room(holder, *kind)) {
+            return Whose::New;
+        }
+        let profile = self.get(holder);
+        let is_signed_in =
+            self.linking.device == DeviceRule::Owner && at < profile.last_seen + self.session_gap;
+        if !profile.has_user_id || is_signed_in {
+            return Whose::Known(holder);
+        }
+        or_new(self.linking.devices.get(number).and_then(|device| device.visitor))
+    }
+
+    /// Whose the device and the declared ids of a message are.
+    pub(super) fn holders<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = UserKey> + 'm {
+        let device = message.ids.anonymous.as_deref().and_then(|id| self.ids.owner(IdKind::Anonymous, id));
+        let declared = message
+            .ids
+            .declared
+            .iter()
+            .filter_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id));
+        device.into_iter().chain(declared)
+    }
+
+    /// The visitors of a user's devices, who get these back when the user is erased.
+    pub(crate) fn visitors(&self, user: UserKey) -> SmallVec<[UserKey; 3]> {
+        let devices = self.profiles.ids(user).iter().filter_map(|id| self.linking.devices.get(*id));
+        devices.filter_map(|device| device.visitor).collect()
+    }
+
+    /// Whom an erasure is about.
+    pub(crate) fn to_forget(&self, message: &Message) -> Option<UserKey> {
+        // A device may have the id of a user who has nothing to do with it.
+        match (&message.ids.user, &message.ids.anonymous) {
+            (Some(user), _) => self.find(user),
+            (None, Some(device)) => self.find_device(device),
+            (None, None) => {
+                let mut declared = message.ids.declared.iter();
+                declared
+                    .find_map(|(kind, id)| self.ids.owner(IdKind::Declared(self.linking.number(kind)?), id))
+            }
+        }
+    }
+
+    /// Everybody whose profile a message may look at or change, visitors of its devices among them. Looks at nobody's
+    /// profile.
+    pub(crate) fn named(&self, message: &Message) -> SmallVec<[UserKey; 3]> {
+        let mut named = SmallVec::new();
+        let mut note = |user: Option<UserKey>| {
+            named.extend(user.filter(|user| !named.contains(user)));
+        };
+        let mut add = |kind: IdKind, id: &str| {
+            let Some(number) = self.ids.number(kind, id) else { return };
+            note(Some(self.ids.owner_of(number)));
+            note(self.linking.devices.get(number).and_then(|device| device.visitor));
+        };
+        if let Some(user) = &message.ids.user {
+            add(IdKind::User, user);
+        }
+        if let Some(device) = &message.ids.anonymous {
+            add(IdKind::Anonymous, device);
+        }
+        if let Body::Alias { previous_id } | Body::Merge { previous_id, .. } = &message.body {
+            add(IdKind::User, previous_id);
+            add(IdKind::Anonymous, previous_id);
+        }
+        for (kind, id) in &message.ids.declared {
+            if let Some(number) = self.linking.number(kind) {
+                add(IdKind::Declared(number), id);
+            }
+        }
+        if matches!(message.body, Body::Forget { .. })
+            && let Some(user) = self.to_forget(message)
+        {
+            note(Some(user));
+            self.visitors(user).into_iter().for_each(|visitor| note(Some(visitor)));
+        }
+        named
     }
 
     /// Whether a profile is a user's, also while it is away.

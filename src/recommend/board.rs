@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 
 /// How many of the best items a board keeps in order: every limit is served without a look at the rest.
 pub(super) const HEAD_LEN: usize = LIMIT_MAX;
+/// A share of what is taken back below which a count is what rounding left of nothing.
+const ROUNDING: f64 = 1e-9;
 
 /// The decayed count of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -67,6 +69,18 @@ impl Board {
         let to = self.head[..from].partition_point(|count| count.rank(&new).is_lt());
         self.head.copy_within(to..from, to + 1);
         self.head[to] = new;
+    }
+
+    /// Takes back what was counted, by place. O(items): what falls behind may leave the head.
+    pub(super) fn subtract(&mut self, amounts: impl IntoIterator<Item = (usize, f64)>) {
+        for (place, amount) in amounts {
+            if let Some(count) = self.counts.get_mut(place) {
+                let left = count.weight - amount;
+                count.weight = if left > amount * ROUNDING { left } else { 0.0 };
+            }
+        }
+        self.total = self.counts.iter().map(|count| count.weight).sum();
+        self.find_head();
     }
 
     /// Multiplies all counts. O(items): counts that vanish may change places, so the head is made anew.

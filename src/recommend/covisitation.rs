@@ -1,4 +1,5 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::recent::{RECENT_MAX, Recent, RecentItems};
 use crate::recommend::row::Row;
@@ -31,9 +32,12 @@ const COMMONNESS: f64 = 0.3;
 /// Per user it keeps the last 10 items of the last session. An interaction that comes late by more than
 /// the session gap is of a session that is no longer kept, and teaches nothing.
 ///
+/// With [`k_min`](CoVisitationParams::k_min), two items go with one another only once so many users have touched both.
+/// That is counted in a byte a neighbour and never too high: on average it takes 31 users until 10 are certain.
+///
 /// `learn`: at most 20 row updates, each O([`neighbours`](CoVisitationParams::neighbours)); a typical session
 /// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).
-/// Memory: 72 bytes an item and 8 for each neighbour, 80 bytes a user.
+/// Memory: 96 bytes an item and 8 for each neighbour, 9 with `k_min`; 80 bytes a user.
 ///
 /// Answers nothing for [`Basis::Trending`]; a user it does not know, and an item nobody saw with others.
 ///
@@ -84,6 +88,7 @@ pub struct CoVisitationParams {
     neighbours: usize,
     back: f64,
     position_decay: f64,
+    k_min: usize,
 }
 
 impl CoVisitationParams {
@@ -122,6 +127,14 @@ impl CoVisitationParams {
         self
     }
 
+    /// An item is recommended beside another only where at least so many users stand behind the pair; 1 by default,
+    /// which is every pair, to 20. A user who was two profiles before they were merged counts as two.
+    #[must_use]
+    pub fn k_min(mut self, users: usize) -> CoVisitationParams {
+        self.k_min = users;
+        self
+    }
+
     /// Makes the recommender.
     ///
     /// # Errors
@@ -134,6 +147,9 @@ impl CoVisitationParams {
         }
         if !(1..=10_000).contains(&self.neighbours) {
             return refuse("neighbours", self.neighbours.to_string(), "from 1 to 10000");
+        }
+        if !(1..=CROWD_MAX).contains(&self.k_min) {
+            return refuse("k_min", self.k_min.to_string(), "from 1 to 20");
         }
         for (name, share) in [("back", self.back), ("position_decay", self.position_decay)] {
             if !(0.0..=1.0).contains(&share) {
@@ -176,7 +192,18 @@ impl CoVisitation {
             neighbours: 200,
             back: 0.3,
             position_decay: 0.7,
+            k_min: 1,
         }
+    }
+
+    /// How many users have to stand behind a pair.
+    fn crowd(&self) -> Size {
+        Size::new(self.params.k_min)
+    }
+
+    /// What a user did in the last session, newest first.
+    pub(crate) fn recent_items(&self, user: u32) -> impl Iterator<Item = (ItemId, Action)> + '_ {
+        self.recent.get(user).into_iter().flat_map(|recent| recent.iter())
     }
 
     /// Writes what was learned about items. The parameters are not in it, and sessions are with their users.
@@ -203,7 +230,7 @@ impl CoVisitation {
         }
         let mut rows = Vec::with_capacity(len.min(64));
         for _ in 0..len {
-            let neighbours = Row::read(from, self.params.neighbours, len)?;
+            let neighbours = Row::read(from, self.params.neighbours, len, self.crowd())?;
             let (outgoing, incoming) = (from.weight("a sum of weights")?, from.weight("a sum of weights")?);
             rows.push(ItemRow { neighbours, outgoing, incoming, newest: from.read()? });
         }
@@ -251,14 +278,63 @@ impl CoVisitation {
     }
 
     /// `C[from,to] += amount`
-    fn add(&mut self, from: ItemId, to: ItemId, amount: f64) {
+    fn add(&mut self, from: ItemId, to: ItemId, amount: f64, user: u32) {
         let kept = amount as f32;
         if kept > 0.0 {
+            let behind = (user, self.crowd());
             let row = &mut self.rows[from.index()];
-            row.neighbours.add(to, kept, self.params.neighbours);
+            row.neighbours.add(to, kept, self.params.neighbours, behind);
             row.outgoing += amount;
             self.rows[to.index()].incoming += amount;
         }
+    }
+
+    /// `C[from,to] -= amount`. Of a pair that is no longer kept, others have the weight.
+    fn subtract(&mut self, from: ItemId, to: ItemId, amount: f64, user: u32) {
+        let kept = amount as f32;
+        if kept > 0.0 {
+            let behind = (user, self.crowd());
+            let row = &mut self.rows[from.index()];
+            row.neighbours.subtract(to, kept, behind);
+            row.outgoing = (row.outgoing - amount).max(0.0);
+            let incoming = &mut self.rows[to.index()].incoming;
+            *incoming = (*incoming - amount).max(0.0);
+        }
+    }
+
+    /// Takes back what a user's interactions taught: those at `known_from` or later, all of them, in the order in which
+    /// they were learned; earlier ones may be missing. Those of a session that may have begun with a missing one teach
+    /// nothing back. Gives how many were taken back.
+    ///
+    /// Exact but for the rounding of sums, as long as no row has been full: of a pair that had to go another one has
+    /// taken over the weight.
+    pub(crate) fn unlearn(&mut self, interactions: &[Interaction<'_>], known_from: Instant) -> u64 {
+        let gap = self.params.session_gap;
+        let is_all = known_from == Instant::MIN;
+        // What the user was seen to do last; nothing while that may have been an interaction that is missing.
+        let (mut session, mut newest) = (is_all.then_some(Recent::EMPTY), known_from);
+        let mut taken = 0;
+        for interaction in interactions.iter().filter(|interaction| interaction.weight() > 0.0) {
+            let (item, at, user) = (interaction.item(), interaction.at(), interaction.user());
+            if session.is_none() && at - newest > gap {
+                session = Some(Recent::EMPTY);
+            }
+            newest = newest.max(at);
+            let Some(recent) = &mut session else { continue };
+            if !recent.open(at, gap) {
+                continue;
+            }
+            let earlier = *recent;
+            recent.push(item, interaction.action(), at);
+            taken += 1;
+            let amount = self.decay.weight(at) * f64::from(interaction.weight());
+            for (place, (before, _)) in earlier.iter().enumerate() {
+                let step = amount / (place + 1) as f64;
+                self.subtract(before, item, step, user);
+                self.subtract(item, before, self.params.back * step, user);
+            }
+        }
+        taken
     }
 
     fn rescale(&mut self, factor: f64) {
@@ -281,11 +357,12 @@ impl CoVisitation {
         let candidates_max = rows.map(|row| row.neighbours.len()).sum();
         let mut candidates: Vec<Candidate> = Vec::with_capacity(candidates_max);
         let mut places: HashTable<u32> = HashTable::with_capacity(candidates_max);
+        let crowd = self.crowd();
         for (base, Base { item, weight, .. }) in bases.iter().enumerate() {
             let Some(row) = self.rows.get(item.index()) else { continue };
             // The part of the term that depends on `j` alone waits until the sum is complete.
             let factor = weight * worth / (row.outgoing * worth + SUPPORT);
-            for (item, count) in row.neighbours.iter() {
+            for (item, count) in row.neighbours.iter_enough(crowd) {
                 let term = factor * f64::from(count);
                 let known = places.entry(
                     item.spread(),
@@ -364,8 +441,8 @@ impl Recommender for CoVisitation {
         let amount = self.decay.weight(at) * f64::from(interaction.weight());
         for (place, (before, _)) in earlier.iter().enumerate() {
             let step = amount / (place + 1) as f64;
-            self.add(before, item, step);
-            self.add(item, before, self.params.back * step);
+            self.add(before, item, step, interaction.user());
+            self.add(item, before, self.params.back * step, interaction.user());
         }
     }
 

@@ -22,9 +22,9 @@
 //! 4. Every input is accepted or refused by a typed error; weights and instants that make no sense teach nothing.
 //!
 //! Deliberately absent: which events count and how much (definitions say), who may be shown what
-//! (eligibility), blending several recommenders, diversity, consent, and how many users stand behind a count
-//! (`spec/privacy.md` serves no pair below ten). "Rising", as against popular, has no answer. Forgetting drops what is kept per user
-//! and subtracts nothing from counts over all users.
+//! (eligibility), blending several recommenders, diversity and consent. "Rising", as against popular, has no answer.
+//! Forgetting drops what is kept per user and subtracts nothing from counts over all users; the engine, which knows what
+//! a user's history proves, has that taken back before.
 //!
 //! ```
 //! use bespoke::model::{Duration, Instant};
@@ -58,6 +58,7 @@
 mod board;
 mod conformance;
 mod covisitation;
+mod crowd;
 mod decay;
 mod error;
 mod item;

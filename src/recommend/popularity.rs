@@ -8,6 +8,7 @@ use crate::recommend::{
 use ahash::RandomState;
 use hashbrown::HashTable;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most values of the context key that get counts of their own. What is seen with a further one, or with one
@@ -148,8 +149,12 @@ impl Popularity {
 
     /// The counts of a context value.
     fn place(&self, value: &str) -> Option<&Place> {
+        self.place_number(value).map(|number| &self.places[number as usize])
+    }
+
+    fn place_number(&self, value: &str) -> Option<u32> {
         let same = |&number: &u32| *self.places[number as usize].value == *value;
-        self.values.find(self.hasher.hash_one(value), same).map(|&number| &self.places[number as usize])
+        self.values.find(self.hasher.hash_one(value), same).copied()
     }
 
     /// The same to count in; a new one while there may be more.
@@ -167,6 +172,34 @@ impl Popularity {
             }
         };
         places.get_mut(number)
+    }
+
+    /// Takes back what interactions taught, everywhere, and where `in_context` also for the values of the context that
+    /// they have. Exact but for the rounding of sums. O(items) for every board that they are on.
+    pub(crate) fn unlearn(&mut self, interactions: &[Interaction<'_>], in_context: bool) {
+        let key = self.params.context.clone();
+        let mut everywhere = Vec::new();
+        let mut places: BTreeMap<u32, Vec<(usize, f64)>> = BTreeMap::new();
+        for interaction in interactions {
+            let amount = self.decay.weight(interaction.at()) * f64::from(interaction.weight());
+            if amount <= 0.0 {
+                continue;
+            }
+            everywhere.push((interaction.item().index(), amount));
+            let value = key.as_deref().filter(|_| in_context).and_then(|key| interaction.context(key));
+            let place = value.and_then(|value| self.place_number(value));
+            if let Some(number) = place
+                && let Some(place) = self.places[number as usize].place_of(interaction.item())
+            {
+                places.entry(number).or_default().push((place as usize, amount));
+            }
+        }
+        if !everywhere.is_empty() {
+            self.everywhere.subtract(everywhere);
+        }
+        for (number, amounts) in places {
+            self.places[number as usize].board.subtract(amounts);
+        }
     }
 
     /// Writes what was learned; the parameters are not in it.
@@ -272,8 +305,12 @@ impl Popularity {
 
 impl Place {
     fn find(&self, item: ItemId) -> Option<&Count> {
+        self.board.count(self.place_of(item)? as usize)
+    }
+
+    fn place_of(&self, item: ItemId) -> Option<u32> {
         let same = |&place: &u32| self.board.count(place as usize).is_some_and(|count| count.item == item);
-        self.board.count(*self.index.find(item.spread(), same)? as usize)
+        self.index.find(item.spread(), same).copied()
     }
 
     /// Takes over a board, unless an item is in it twice.

@@ -21,7 +21,7 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
-    const EMPTY: Recent = Recent {
+    pub(super) const EMPTY: Recent = Recent {
         items: [ItemId::new(0); RECENT_MAX],
         actions: [Action::Viewed; RECENT_MAX],
         next: 0,

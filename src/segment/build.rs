@@ -1,7 +1,7 @@
 //! Texts to a plan: all are parsed and checked, then what they read is turned into what is kept and what is
 //! touched.
 
-use crate::model::{Duration, Instant, Period, Quoted};
+use crate::model::{Duration, Instant, Quoted};
 use crate::profile::{AffinityRule, EventKind, Field, Horizon, Keep, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::ExprKind;
@@ -62,6 +62,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         errors: Vec::new(),
         compared: Cell::new(0),
         trace: None,
+        masked: Vec::new(),
     };
 
     checker.resolve_lifecycle();
@@ -185,8 +186,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             keep_for(&mut keep, kind, window);
         }
     }
+    keep.retain(&schema.retention);
     keep.instants
         .extend(schema.attributes.iter().filter(|(_, kind)| **kind == Kind::Instant).map(|(n, _)| n.clone()));
+    keep.hidden = Arc::new(schema.hidden());
     keep.lists.extend(schema.lists.iter().map(|(list, fields)| {
         let fields = fields.iter();
         let fields = fields.map(|(name, kind)| Field { name: name.clone(), instant: *kind == Kind::Instant });
@@ -283,17 +286,11 @@ fn members(kinds: &Kinds, keep: &Keep) -> Vec<EventKind> {
 }
 
 fn keep_for(keep: &mut Keep, kind: EventKind, window: &Window) {
-    let days = |period: Period| match period {
-        Period::Day => 1,
-        Period::Week => 7,
-        Period::Month => 31,
-        Period::Year => 366,
-    };
     let horizon = match window {
-        Window::Sliding(ms) | Window::FromTo(ms, _) => Horizon::For(Duration::from_millis(*ms)),
+        Window::Sliding(..) | Window::FromTo(..) => window.length().map_or(Horizon::Forever, Horizon::For),
         // Two days more, so that a user who changes zones still has the whole period.
-        Window::Calendar(period, back) => {
-            Horizon::For(Duration::days(days(*period) * (i64::from(*back) + 1) + 2))
+        Window::Calendar(..) => {
+            window.length().map_or(Horizon::Forever, |length| Horizon::For(length + Duration::days(2)))
         }
         Window::SinceLast(events) => return keep_for(keep, kind, &events.1),
         Window::Session => return keep.keep_session(kind),

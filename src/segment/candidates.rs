@@ -29,8 +29,17 @@ pub(crate) enum Touch<'a> {
     First(&'a Applied),
     /// The profile is another one now, and a message may have said something besides.
     Everything(Option<&'a Applied>),
+    /// The profile begins with all that it knows.
+    Anew,
     /// Other definitions hold now.
     Redefined(&'a SegmentMoves),
+}
+
+impl Touch<'_> {
+    /// Whether the user was nobody before, and in nothing.
+    pub(crate) fn is_first(&self) -> bool {
+        matches!(self, Touch::First(_) | Touch::Anew)
+    }
 }
 
 impl Look<'_> {
@@ -50,9 +59,11 @@ impl Look<'_> {
                     self.note_events(applied);
                 }
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
-                let evaluation = self.evaluation();
-                let gates = &self.plan.index.gates;
-                self.plan.index.open(|gate| evaluation.gate(gates.gate(gate)), |segment| marks.mark(segment));
+                self.by_gates(&mut marks);
+            }
+            Touch::Anew => {
+                self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
+                self.by_gates(&mut marks);
             }
             Touch::First(applied) => {
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
@@ -61,6 +72,12 @@ impl Look<'_> {
             Touch::Message(applied) => self.by_message(applied, &mut marks),
         }
         self.scratch.put_marks(marks);
+    }
+
+    fn by_gates(&self, marks: &mut Marks) {
+        let evaluation = self.evaluation();
+        let gates = &self.plan.index.gates;
+        self.plan.index.open(|gate| evaluation.gate(gates.gate(gate)), |segment| marks.mark(segment));
     }
 
     fn by_message(&mut self, applied: &Applied, marks: &mut Marks) {

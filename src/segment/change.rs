@@ -31,6 +31,41 @@ pub struct Change {
     /// The part, where the segment is keyed: a string or a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Value>,
+    /// What brought it about, where that is not what users do, or time.
+    #[serde(skip_serializing_if = "Cause::is_ordinary")]
+    pub cause: Cause,
+}
+
+/// What brought a change about.
+///
+/// ```
+/// # fn show(outcome: &bespoke::engine::Outcome) {
+/// use bespoke::segment::Cause;
+/// for change in outcome.changes.iter().filter(|change| change.cause == Cause::Retention) {
+///     println!("{change}, because something may be kept no longer");
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Cause {
+    /// What the user did, what was said of them, or time.
+    #[default]
+    Ordinary,
+    /// An input that made one profile of two: what changed for both of them.
+    Merge,
+    /// Something was kept for as long as it may be, and is no more. Of what time alone changes at one instant, all is
+    /// put down to that.
+    Retention,
+    /// An input that took profiles apart again.
+    Split,
+}
+
+impl Cause {
+    fn is_ordinary(&self) -> bool {
+        *self == Cause::Ordinary
+    }
 }
 
 /// Which way a membership changed.

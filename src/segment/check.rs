@@ -40,6 +40,8 @@ pub(crate) enum Type {
     Geo,
     List,
     Version,
+    /// What is kept of a text as its hash.
+    Hash,
 }
 
 impl From<Kind> for Type {
@@ -69,6 +71,7 @@ impl Type {
             Type::Geo => "a geo point",
             Type::List => "a list",
             Type::Version => "a version",
+            Type::Hash => "a hash",
         }
     }
 
@@ -77,11 +80,11 @@ impl Type {
     }
 
     fn comparable(self, other: Type) -> bool {
-        use Type::{Any, Distance, Metres, Number, Text, Version};
+        use Type::{Any, Distance, Hash, Metres, Number, Text, Version};
         self == other
             || matches!((self, other), (Any, _) | (_, Any))
             || matches!((self, other), (Distance, Number | Metres) | (Number | Metres, Distance))
-            || matches!((self, other), (Version, Text) | (Text, Version))
+            || matches!((self, other), (Version | Hash, Text) | (Text, Version | Hash))
     }
 }
 
@@ -167,6 +170,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) compared: Cell<usize>,
     /// What became of each part of a text, where that is asked for.
     pub(crate) trace: Option<Trace>,
+    /// The places of values in that text that are shown to nobody.
+    pub(crate) masked: Vec<Span>,
 }
 
 /// What became of the parts of a text, each known by its place: no two parts have the same.
@@ -296,7 +301,11 @@ impl Checker<'_> {
                 let prefix = format!("{}.", path.strip_prefix("user.").unwrap_or(&path));
                 let kind = match self.schema.prefixes.iter().find(|(known, _)| prefix.starts_with(&***known))
                 {
-                    Some((_, kind)) => (*kind).into(),
+                    Some((known, kind)) => {
+                        let tags = self.schema.prefix_tags.get(known).copied().unwrap_or_default();
+                        self.is_kept(&path, tags.stored, span)?;
+                        Type::kept(*kind, tags)
+                    }
                     None if !self.schema.strict => Type::Any,
                     None => {
                         let error = Error::new(
@@ -346,6 +355,8 @@ impl Checker<'_> {
                         );
                     }
                 }
+                self.hide_beside(item_typed, list);
+                let list_typed = self.hashed_list(list_typed, list, item_typed)?;
                 let node = match self.test_in(item_typed.node, list_typed.node) {
                     Some(test) => test,
                     None => Node::In(item_typed.node, list_typed.node),
@@ -491,6 +502,10 @@ impl Checker<'_> {
             let message = format!("{} has no order, so nothing is less or greater", unordered.words());
             return self.refuse(ErrorKind::Kind, message, span);
         }
+        self.is_of_hashes(comparison, [left, right], span)?;
+        self.hide_beside(left, b);
+        self.hide_beside(right, a);
+        let (left, right) = (self.hashed(left, a, right)?, self.hashed(right, b, left)?);
         self.check_stages(left, b).and(self.check_stages(right, a))?;
         if left.kind == Type::Version || right.kind == Type::Version {
             let (left, right) = (self.versions_written_out(a), self.versions_written_out(b));
@@ -588,6 +603,7 @@ impl Checker<'_> {
     fn text_test(&mut self, test: TextTest, text: &Expr, pattern: &Expr, scope: &Scope) -> Checked {
         let (typed, pattern_typed) = (self.expr(text, scope), self.expr(pattern, scope));
         let (typed, pattern_typed) = (typed?, pattern_typed?);
+        self.hide_beside(typed, pattern);
         let of_list = test == TextTest::Contains && matches!(typed.kind, Type::List | Type::Any);
         if !of_list && !matches!(typed.kind, Type::Text | Type::Any) {
             let wanted = if test == TextTest::Contains { "a string or a list" } else { "a string" };

@@ -1,6 +1,6 @@
 //! Calls, aggregates, sequences and windows: the other half of the checker.
 
-use crate::model::Quoted;
+use crate::model::{Duration, Quoted};
 use crate::segment::ast::{self, EventName, Events, Expr, ExprKind, Literal, Path, Step};
 use crate::segment::check::{Checked, Checker, EventScope, Reads, Scope, Type, Typed, part_of};
 use crate::segment::check_facts::FACTS;
@@ -249,6 +249,7 @@ impl Checker<'_> {
     fn affinity(&mut self, name: &str, args: &[Expr]) -> Checked {
         let property =
             self.literal_text(&args[0], &format!("`{name}` takes the name of a property in quotes"))?;
+        self.may_be_shown(&property, args[0].span)?;
         let declared = self.schema.events.values().any(|event| event.properties.contains_key(&property));
         if !declared
             && self.schema.strict
@@ -374,6 +375,8 @@ impl Checker<'_> {
         };
         self.note_memberships(&kinds, filter, events.span)?;
         let window = window?;
+        let span = events.window.as_ref().map_or(events.span, |(_, span)| *span);
+        self.check_retention(&events.names, &window, span)?;
         self.reads.events.push((kinds.clone(), window.clone()));
         let property = match property {
             Some(property) => Some(property?),
@@ -381,6 +384,31 @@ impl Checker<'_> {
         };
         let source = self.arena.source(Source { kinds, filter });
         Some(ResolvedEvents { source, property, window })
+    }
+
+    /// How long the first of some events to go may be kept, with its name.
+    fn shortest_retention(&self, names: &[(EventName, Span)]) -> Option<(String, Duration)> {
+        let retention = &self.schema.retention;
+        let of = |(name, _): &(EventName, Span)| match name {
+            EventName::Named(name) => Some((name.to_string(), retention.event(name)?)),
+            _ => retention.shortest_event().map(|(name, age)| (name.unwrap_or("default").to_owned(), age)),
+        };
+        names.iter().filter_map(of).min_by_key(|(_, age)| *age)
+    }
+
+    /// Refuses a window that reaches further back than events may be kept.
+    fn check_retention(&mut self, names: &[(EventName, Span)], window: &Window, span: Span) -> Option<()> {
+        let Some(((name, kept), asked)) = self.shortest_retention(names).zip(window.length()) else {
+            return Some(());
+        };
+        if asked <= kept {
+            return Some(());
+        }
+        let message = format!("this asks for {asked}, but retention keeps {kept} of {}", Quoted(&name));
+        let error = Error::new(ErrorKind::Retention, message, span);
+        self.error(error.help(format!(
+            "ask for at most `{kept}`, or keep it longer: `events.{name} = \"{asked}\"` under [retention]"
+        )))
     }
 
     pub(crate) fn filter(&self, node: NodeId) -> Filter {
@@ -538,7 +566,8 @@ impl Checker<'_> {
         };
         let property = resolved.property.map(|(id, _)| id);
         let ResolvedEvents { source, window, .. } = resolved;
-        let is_whole = scope.by.is_none();
+        // A running value would go on saying what may be kept no longer.
+        let is_whole = scope.by.is_none() && self.shortest_retention(&events.names).is_none();
         let total = if is_whole { self.arena.total_of(op, source, property, &window) } else { None };
         if total.is_some() {
             // It looks back at no event.
@@ -556,6 +585,7 @@ impl Checker<'_> {
         scope: &Scope,
     ) -> Checked {
         self.outside_where("`sequence(…)`", span, scope)?;
+        let window_span = window.map_or(span, |(_, span)| *span);
         let window = match window {
             Some((window, span)) => self.window(window, *span, scope),
             None => Some(Window::All),
@@ -571,6 +601,9 @@ impl Checker<'_> {
                         "a step is an event, not a property of one",
                         step.events.span,
                     );
+                }
+                if let Some(window) = &window {
+                    self.check_retention(&step.events.names, window, window_span)?;
                 }
                 Some(resolved)
             })
@@ -625,6 +658,7 @@ impl Checker<'_> {
                 Error::new(ErrorKind::UnknownName, format!("unknown property {}", Quoted(name)), span);
             return self.error(error.suggest(near.as_deref()));
         }
+        self.may_be_shown(name, span)?;
         match self.keep.add_property(name) {
             Some(id) => Some(id),
             None => self.refuse(ErrorKind::Limit, "the definitions read too many properties", span),

@@ -101,7 +101,11 @@ impl Checker<'_> {
 
     pub(crate) fn attribute(&mut self, name: &str, span: Span) -> Checked {
         let kind = match self.schema.attribute_kind(name) {
-            Some(kind) => kind.into(),
+            Some(kind) => {
+                let tags = self.schema.attribute_tags(name);
+                self.is_kept(name, tags.stored, span)?;
+                Type::kept(kind, tags)
+            }
             None if !self.schema.strict => Type::Any,
             None => {
                 let names = self.schema.attributes.keys().map(|name| &**name).chain(BUILT_IN);
@@ -148,6 +152,7 @@ impl Checker<'_> {
         span: Span,
         events: &EventScope,
     ) -> Option<(PropertyId, Type)> {
+        self.is_kept(name, self.property_stored(name, events), span)?;
         let kind = match self.property_type(name, events) {
             Some(kind) => kind,
             None if !self.schema.strict || name.starts_with("context.") => Type::Any,
@@ -194,8 +199,11 @@ impl Checker<'_> {
                 (Some(list), None) => event.lists.get(list).and_then(|fields| fields.get(name)),
                 (None, _) => event.properties.get(name),
             };
+            // The fields of objects have no tags.
+            let own = if events.list.is_some() { name.strip_prefix("event.") } else { Some(name) };
+            let tags = own.and_then(|name| event.tags.get(name)).copied().unwrap_or_default();
             let kind = match kind {
-                Some(kind) => (*kind).into(),
+                Some(kind) => Type::kept(*kind, tags),
                 None if events.list.is_none() && event.lists.contains_key(name) => Type::List,
                 None if event.any_kind.contains(&name) => Type::Any,
                 None => continue,
@@ -210,7 +218,7 @@ impl Checker<'_> {
 }
 
 /// The schemas of the events in scope.
-fn events_of<'s>(schema: &'s Schema, events: &EventScope) -> Vec<&'s EventSchema> {
+pub(crate) fn events_of<'s>(schema: &'s Schema, events: &EventScope) -> Vec<&'s EventSchema> {
     match &events.names {
         Some(names) => names.iter().filter_map(|name| schema.event_schema(name)).collect(),
         None => schema.events.values().collect(),

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     ChainedComparison,
     /// The text, its depth, its nodes or a regex pass a limit.
     Limit,
+    /// A window reaches further back than events may be kept.
+    Retention,
     /// An attribute, event, property, function or segment of that name is not declared.
     UnknownName,
     /// Segments that refer to one another in a circle.

@@ -9,7 +9,7 @@ use crate::segment::inquiry::{Inquiry, Part, Present};
 use crate::segment::node::{Node, NodeId, Parts, SourceId, Window};
 use crate::segment::plan::SegmentId;
 use crate::segment::value::Val;
-use crate::segment::words::written;
+use crate::segment::words::{HIDDEN, written};
 use std::cell::RefCell;
 
 /// Parts nested deeper are told by their value alone.
@@ -89,7 +89,7 @@ impl Explainer<'_> {
         let is_name = matches!(expr.kind, ExprKind::Name(_) | ExprKind::KeyedName(_));
         let mut whole = match role {
             Role::Operand if typed.kind != Type::Bool || is_name => {
-                let Present { holds, words: value, until, then } = self.inquiry.value(typed.node, part);
+                let Present { holds, words: value, until, then } = self.inquiry.shown(typed.node, part);
                 Explanation { holds, until, then, ..Explanation::of_value(words, value) }
             }
             _ => condition(words, self.inquiry.truth(typed.node, part)),
@@ -100,8 +100,13 @@ impl Explainer<'_> {
         if let Node::Aggregate(aggregate) = self.inquiry.plan.node(typed.node)
             && aggregate.total.is_none()
         {
-            whole.evidence =
-                Some(self.evidence(aggregate.source, &aggregate.window, aggregate.property, part));
+            let is_hidden = self.inquiry.aside.is_hidden(typed.node);
+            whole.evidence = Some(self.evidence(
+                aggregate.source,
+                &aggregate.window,
+                (aggregate.property, is_hidden),
+                part,
+            ));
         }
         if depth < EXPLAINED_DEPTH_MAX {
             whole.because = self.children(text, expr, typed.node, part, depth + 1);
@@ -210,7 +215,7 @@ impl Explainer<'_> {
         let told = steps.iter().zip(sources).map(|(step, source)| {
             let not = if step.negative { "not " } else { "" };
             let words = format!("{not}{}", self.text(text).words(step.events.span));
-            let evidence = self.evidence(source, &sequence.window, None, part);
+            let evidence = self.evidence(source, &sequence.window, (None, false), part);
             let count = evidence.count;
             let value = format!("{count} event{}", if count == 1 { "" } else { "s" });
             Explanation { evidence: Some(evidence), ..Explanation::of_value(words, value) }
@@ -223,7 +228,7 @@ impl Explainer<'_> {
         &self,
         source: SourceId,
         window: &Window,
-        property: Option<PropertyId>,
+        (property, is_hidden): (Option<PropertyId>, bool),
         part: Part,
     ) -> Box<Evidence> {
         let evaluation = self.inquiry.evaluation(part);
@@ -235,7 +240,10 @@ impl Explainer<'_> {
         let at = |place: &usize| Instant::from_millis(evaluation.view_at(*place).at);
         let witness = |place: &usize| {
             let event = evaluation.view_at(*place);
-            let value = property.map(|p| written(&Val::unpack(event.value(keep, p), symbols), symbols));
+            let value = property.map(|p| match is_hidden {
+                true => HIDDEN.to_owned(),
+                false => written(&Val::unpack(event.value(keep, p), symbols), symbols),
+            });
             Witness { at: at(place), event: keep.kind(event.kind).name.to_string(), value }
         };
         Box::new(Evidence {

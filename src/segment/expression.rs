@@ -109,6 +109,8 @@ pub(crate) struct Aside {
     pub(crate) parts: Option<Parts>,
     /// The expression, then the segments of `plan` in order.
     pub(crate) written: Vec<Written>,
+    /// By node, whether its value is shown to nobody.
+    hidden: Vec<bool>,
     /// The texts it was compiled beside.
     texts: Arc<[SegmentText]>,
 }
@@ -123,6 +125,8 @@ pub(crate) struct Written {
     pub(crate) tokens: TokenSpans,
     pub(crate) tree: Expr,
     pub(crate) trace: Trace,
+    /// The places of values that are shown to nobody.
+    masked: Vec<Span>,
 }
 
 impl Aside {
@@ -162,6 +166,7 @@ impl Aside {
                 errors: Vec::new(),
                 compared: Cell::new(0),
                 trace: None,
+                masked: Vec::new(),
             },
             numbers: HashMap::default(),
             segments: Vec::new(),
@@ -180,6 +185,8 @@ impl Aside {
             return Err(vec![Error::new(ErrorKind::Limit, message, span).in_text(None, &text.text)]);
         }
         let Compiler { checker, numbers, segments, mut written, .. } = compiler;
+        let nodes = 0..checker.arena.nodes.len() as u32;
+        let hidden = nodes.map(|node| checker.is_hidden(NodeId(node))).collect();
         written.insert(0, whole.written);
         let Checker { arena: Arena { mut nodes, sources, totals, slots, .. }, mut symbols, .. } = checker;
         for node in &mut nodes {
@@ -215,7 +222,12 @@ impl Aside {
             zone: plan.zone.clone(),
             parts_max: plan.parts_max,
         };
-        Ok(Aside { plan, root: whole.root, parts: whole.parts, written, texts: texts.clone() })
+        Ok(Aside { plan, root: whole.root, parts: whole.parts, written, hidden, texts: texts.clone() })
+    }
+
+    /// Whether the value of a node is shown to nobody.
+    pub(crate) fn is_hidden(&self, node: NodeId) -> bool {
+        self.hidden.get(node.0 as usize).copied().unwrap_or(false)
     }
 
     pub(crate) fn written(&self, segment: SegmentId) -> &Written {
@@ -290,6 +302,7 @@ impl Compiler<'_> {
             tokens: TokenSpans::of(&text.text),
             tree: tree.root,
             trace,
+            masked: std::mem::take(&mut self.checker.masked),
         };
         let parts_linked = reads.session
             || !reads.segments.is_empty()
@@ -334,6 +347,6 @@ impl Written {
 
     /// A part as it is written, on one line and cut where it is long.
     pub(crate) fn words(&self, span: Span) -> String {
-        self.tokens.words(&self.text, span)
+        self.tokens.words(&self.text, span, &self.masked)
     }
 }

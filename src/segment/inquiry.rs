@@ -5,7 +5,7 @@ use crate::segment::expression::Aside;
 use crate::segment::node::{NodeId, Parts};
 use crate::segment::plan::Plan;
 use crate::segment::value::{NEVER, Slope, Val};
-use crate::segment::words::{public, written};
+use crate::segment::words::{HIDDEN, public, written};
 use serde::Serialize;
 use std::cell::Cell;
 
@@ -114,6 +114,15 @@ impl<'a> Inquiry<'a> {
             let until = if signal.slope == Slope::Still { signal.until } else { NEVER };
             (holds, written(&signal.value, &self.store.symbols), until)
         })
+    }
+
+    /// The same as it may be shown.
+    pub(crate) fn shown(&self, node: NodeId, part: Part) -> Present {
+        let present = self.value(node, part);
+        match self.aside.is_hidden(node) && present.holds {
+            true => Present { words: HIDDEN.to_owned(), then: None, ..present },
+            false => present,
+        }
     }
 
     /// Whether a node holds, and when time alone changes that.

@@ -1,7 +1,7 @@
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
 use crate::segment::candidates::Touch;
-use crate::segment::change::{Change, Transition};
+use crate::segment::change::{Cause, Change, Transition};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::Parts;
 use crate::segment::plan::{Plan, SegmentId};
@@ -220,7 +220,7 @@ impl Memberships {
         for run in candidates.chunk_by(|a, b| !is_keyed(a) && !is_keyed(b)) {
             match (&look.plan.segments[run[0].0 as usize].parts, run) {
                 (Some(parts), [segment]) => self.refresh_parts(look, *segment, parts, touch, least),
-                _ => self.refresh_run(look, run, matches!(touch, Touch::First(_)), least, &mut edits),
+                _ => self.refresh_run(look, run, touch.is_first(), least, &mut edits),
             }
         }
         self.rows.apply(&mut edits);
@@ -250,6 +250,7 @@ impl Memberships {
             let after = truth.holds.then(|| before.unwrap_or(now));
             if let Some(transition) = Transition::of(before.is_some(), after.is_some()) {
                 changes.push(Change {
+                    cause: Cause::Ordinary,
                     id: segment,
                     at: evaluation.instant(),
                     user: evaluation.profile.name.clone(),
@@ -331,7 +332,7 @@ impl Memberships {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
-            Touch::Everything(_) => true,
+            Touch::Everything(_) | Touch::Anew => true,
             Touch::Redefined(moves) => moves.is_changed(segment),
             _ => false,
         };
@@ -400,6 +401,7 @@ impl Memberships {
         ended.sort_by_key(|(segment, _)| *segment);
         for (segment, key) in ended {
             changes.push(Change {
+                cause: Cause::Ordinary,
                 id: segment,
                 at: now,
                 user: name.clone(),
@@ -454,6 +456,7 @@ impl Look<'_> {
     fn report(&mut self, segment: SegmentId, key: Option<Packed>, before: Option<i64>, after: Option<i64>) {
         let Some(transition) = Transition::of(before.is_some(), after.is_some()) else { return };
         self.changes.push(Change {
+            cause: Cause::Ordinary,
             id: segment,
             at: self.now,
             user: self.store.name(self.user).clone(),

@@ -1,6 +1,6 @@
 //! What expressions are once they are compiled: nodes, the events that they look at, and in which windows.
 
-use crate::model::Period;
+use crate::model::{Duration, Period};
 use crate::profile::{EventKind, Keep, Packed, PropertyId, Symbol, TotalId};
 use crate::segment::SegmentId;
 use crate::segment::ast::{Comparison, Operator};
@@ -308,6 +308,25 @@ pub(crate) enum Window {
     Before(i64),
     Between(i64, i64),
     Session,
+}
+
+impl Window {
+    /// How far back it reaches at most, where that is said.
+    pub(crate) fn length(&self) -> Option<Duration> {
+        match self {
+            Window::Sliding(ms) | Window::FromTo(ms, _) => Some(Duration::from_millis(*ms)),
+            Window::Calendar(period, back) => {
+                let days = match period {
+                    Period::Day => 1,
+                    Period::Week => 7,
+                    Period::Month => 31,
+                    Period::Year => 366,
+                };
+                Some(Duration::days(days * (i64::from(*back) + 1)))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Symbols};
 use crate::segment::Fingerprints;
-use crate::segment::change::{Change, Transition};
+use crate::segment::change::{Cause, Change, Transition};
 use crate::segment::maintain::{Memberships, OUT};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
@@ -198,6 +198,7 @@ impl Memberships {
         // Parts are in order of their keys.
         ended.sort_by_key(|(segment, ..)| *segment);
         changes.extend(ended.into_iter().map(|(segment, id, key)| Change {
+            cause: Cause::Ordinary,
             id,
             at: *now,
             user: (*name).clone(),

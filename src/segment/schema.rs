@@ -1,5 +1,7 @@
-use crate::model::{Duration, OWN_EVENTS};
+use crate::model::{Duration, HashKey, OWN_EVENTS};
+use crate::profile::Retention;
 use crate::segment::fact_names::FactNames;
+use crate::segment::tags::Tags;
 use std::collections::BTreeMap;
 
 /// The kind of an attribute or of a property.
@@ -37,16 +39,25 @@ pub struct Schema {
     pub(crate) lists: BTreeMap<Box<str>, BTreeMap<Box<str>, Kind>>,
     /// By prefix with its dot: `budget.` for `budget.*`.
     pub(crate) prefixes: BTreeMap<Box<str>, Kind>,
+    /// What is said of attributes beside their kind, and of prefixes with their dot.
+    pub(crate) attribute_tags: BTreeMap<Box<str>, Tags>,
+    pub(crate) prefix_tags: BTreeMap<Box<str>, Tags>,
+    /// The key of values of which a hash is kept.
+    pub(crate) hash_key: Option<HashKey>,
     pub(crate) events: BTreeMap<Box<str>, EventSchema>,
     pub(crate) affinities: BTreeMap<Box<str>, AffinitySchema>,
     pub(crate) facts: FactNames,
     /// What the engine records itself; never declared, and never among the events of `any`.
     pub(crate) own_events: BTreeMap<Box<str>, EventSchema>,
+    /// How long things may be kept.
+    pub(crate) retention: Retention,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventSchema {
     pub(crate) properties: BTreeMap<Box<str>, Kind>,
+    /// What is said of properties beside their kind.
+    pub(crate) tags: BTreeMap<Box<str>, Tags>,
     /// Properties whose values may be of any kind.
     pub(crate) any_kind: Vec<&'static str>,
     /// Properties that are lists of objects, with the fields of those.
@@ -73,10 +84,14 @@ impl Schema {
             attributes: BTreeMap::new(),
             lists: BTreeMap::new(),
             prefixes: BTreeMap::new(),
+            attribute_tags: BTreeMap::new(),
+            prefix_tags: BTreeMap::new(),
+            hash_key: None,
             events: BTreeMap::new(),
             affinities: BTreeMap::new(),
             facts: FactNames::default(),
             own_events: own_events(),
+            retention: Retention::default(),
         };
         schema.attribute("timezone", Kind::String).attribute("group.id", Kind::String);
         schema.property("page", "name", Kind::String).property("screen", "name", Kind::String);

@@ -216,7 +216,7 @@ impl Look<'_> {
         let occurrence =
             |place: usize| evaluation.occurrence(id, evaluation.view_at(place), rows[place].order().1);
         let notes: Notes = events.filter_map(|place| Some((id, occurrence(place)?))).collect();
-        self.store.note_totals(self.user, &notes);
+        self.store.note_totals_of_whole(self.user, &notes);
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
             for n in 0..count {
                 let now = start + Duration::minutes(n);
                 let late = now - Duration::minutes(n * n % 17);
-                store.apply(user, &order(n), late, now, &mut applied);
+                store.apply(user, &order(n), (late, now), true, &mut applied);
                 let mut look = Look {
                     plan: &plan,
                     store: &mut store,

@@ -8,7 +8,7 @@ use crate::segment::inquiry::{Inquiry, Part, Present};
 use crate::segment::node::{Node, NodeId};
 use crate::segment::plan::SegmentId;
 use crate::segment::value::Val;
-use crate::segment::words::{in_part, number, written};
+use crate::segment::words::{HIDDEN, in_part, number, written};
 use hashbrown::HashMap;
 use serde::Serialize;
 use std::fmt;
@@ -289,7 +289,7 @@ impl<'a> Search<'a> {
         };
         if let Some((subject, needs)) = self.needs(text, expr, part, !holds) {
             missing.subject = Some(source.words(subject.span));
-            missing.value = source.node(subject).map(|node| self.inquiry.value(node, part).words);
+            missing.value = source.node(subject).map(|node| self.inquiry.shown(node, part).words);
             missing.needs = Some(needs);
         }
         missing
@@ -317,7 +317,15 @@ impl<'a> Search<'a> {
                 let value = evaluation.value(source.node(subject)?, None).value;
                 let beside = evaluation.value(source.node(other)?, None).value;
                 let comparison = if wanted { comparison } else { opposite(comparison) };
-                (subject, self.needed(comparison, &value, &beside))
+                let is_hidden =
+                    |e: &Expr| source.node(e).is_some_and(|node| self.inquiry.aside.is_hidden(node));
+                let needs = match comparison {
+                    // What is wanted would tell as much as what is there.
+                    Comparison::NotEqual => self.needed(comparison, &value, &beside),
+                    _ if is_hidden(subject) || is_hidden(other) => HIDDEN.to_owned(),
+                    _ => self.needed(comparison, &value, &beside),
+                };
+                (subject, needs)
             }
             ExprKind::In(item, list, true) => {
                 let list = source.words(list.span);

@@ -8,6 +8,8 @@ use crate::segment::value::{List, Val};
 
 /// Most characters of a part of a text, and of a text that is a value.
 const WORDS_MAX: usize = 200;
+/// Stands for what is shown to nobody.
+pub(crate) const HIDDEN: &str = "‹hidden›";
 /// Most elements of a list that are written.
 const ELEMENTS_MAX: usize = 10;
 
@@ -24,8 +26,8 @@ impl TokenSpans {
     }
 
     /// The part of a text that lies in a span, with one space where there was any, without comments and without
-    /// parentheses around the whole.
-    pub(crate) fn words(&self, text: &str, span: Span) -> String {
+    /// parentheses around the whole. What is masked is not shown.
+    pub(crate) fn words(&self, text: &str, span: Span, masked: &[Span]) -> String {
         let first = self.0.partition_point(|token| token.start < span.start);
         let end = self.0.partition_point(|token| token.end <= span.end).max(first);
         let tokens = without_parentheses(text, &self.0[first..end]);
@@ -35,7 +37,13 @@ impl TokenSpans {
             if token.start > end && !words.is_empty() {
                 words.push(' ');
             }
-            for c in text[token.range()].chars() {
+            let mask = masked.iter().find(|mask| mask.start <= token.start && token.end <= mask.end);
+            let shown = match mask {
+                None => &text[token.range()],
+                Some(mask) if mask.start == token.start => HIDDEN,
+                Some(_) => "",
+            };
+            for c in shown.chars() {
                 words.push(if c.is_control() { ' ' } else { c });
                 count += 1;
                 if count >= WORDS_MAX {
@@ -162,11 +170,11 @@ mod tests {
             ("(a) or (b)", "(a) or (b)"),
         ] {
             let whole = Span { start: 0, end: text.len() };
-            assert_eq!(TokenSpans::of(text).words(text, whole), words);
+            assert_eq!(TokenSpans::of(text).words(text, whole, &[]), words);
         }
         let long = "abc and ".repeat(100) + "abc";
         let whole = Span { start: 0, end: long.len() };
-        assert!(TokenSpans::of(&long).words(&long, whole).chars().count() < 300);
+        assert!(TokenSpans::of(&long).words(&long, whole, &[]).chars().count() < 300);
     }
 
     #[test]

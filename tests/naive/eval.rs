@@ -77,7 +77,7 @@ struct Part<'a> {
 #[derive(Clone)]
 pub(super) struct Evaluation<'a> {
     pub(super) definitions: &'a Definitions,
-    user: &'a User,
+    pub(super) user: &'a User,
     pub(super) now: Millis,
     zone: OnceCell<TimeZone>,
     part: Option<Part<'a>>,

@@ -1,9 +1,9 @@
 //! # history: what is known of each user
-//! Keeps everything that messages said, in the order in which they arrived. Nothing is summed up
-//! here but the latest session: `eval` starts from this each time.
+//! Keeps everything that messages said, in the order in which they arrived, and which part of a profile they
+//! said it to. Nothing is summed up here but the latest session: `eval` starts from this each time.
 
 use super::ast::{Definitions, Millis, Record, Value};
-use super::identity::{Owners, ProfileId};
+use super::identity::{Owners, ProfileId, WINDOW, When};
 use super::message::Message;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +21,16 @@ pub(crate) struct Event {
     pub(crate) properties: Record,
     /// By dotted name.
     pub(crate) context: Record,
+    /// The part of its profile that it belongs to.
+    pub(crate) part: ProfileId,
 }
 
 /// One attribute set, or unset with `Value::Missing`, by one message.
 #[derive(Clone, Debug)]
 struct Assignment {
     at: Millis,
+    arrival: usize,
+    part: ProfileId,
     name: String,
     value: Value,
 }
@@ -41,6 +45,24 @@ pub(crate) struct User {
     /// The latest session. It cannot be told from the events alone: profiles that turn out to be one
     /// user had sessions of their own, and the gap may have been another one.
     pub(crate) session: Option<Session>,
+    /// What it consists of while that can be told apart: nothing, or the own part and others, by number.
+    parts: BTreeMap<ProfileId, Part>,
+    /// Instant of the latest message.
+    last: Option<Millis>,
+    /// How many messages had arrived when profiles last became one in it.
+    pub(crate) joined: usize,
+    /// See [`History::is_unsure`].
+    is_unsure: bool,
+}
+
+/// A profile within another, as it would be on its own.
+#[derive(Clone, Debug)]
+struct Part {
+    name: String,
+    absorbed: Option<Millis>,
+    session: Option<Session>,
+    last: Option<Millis>,
+    joined: usize,
 }
 
 /// The latest session, over or not.
@@ -59,63 +81,150 @@ pub(crate) struct Session {
 impl User {
     /// The value set by the latest message that names it; of equals, the later arrival.
     pub(crate) fn attribute(&self, name: &str) -> Value {
-        self.assignment(name).map_or(Value::Missing, |a| a.value.clone())
+        let own = self.assignments.iter().filter(|a| a.name == name);
+        own.max_by_key(|a| (a.at, a.arrival)).map_or(Value::Missing, |a| a.value.clone())
     }
 
-    fn assignment(&self, name: &str) -> Option<&Assignment> {
-        self.assignments.iter().filter(|a| a.name == name).max_by_key(|a| a.at)
-    }
-
-    fn assign(&mut self, at: Millis, traits: Vec<(String, Value)>) {
-        let assignments = traits.into_iter().map(|(name, value)| Assignment { at, name, value });
-        self.assignments.extend(assignments);
+    fn assign(&mut self, (at, arrival, part): (Millis, usize, ProfileId), traits: Vec<(String, Value)>) {
+        let assignment = |(name, value)| Assignment { at, arrival, part, name, value };
+        self.assignments.extend(traits.into_iter().map(assignment));
     }
 
     fn note(&mut self, event: Event, gap: i64) {
-        let at = event.at;
+        let (at, part) = (event.at, event.part);
         self.events.push(event);
-        self.session = Some(match self.session {
-            None => Session { number: 1, first: at, last: at, events: 1 },
-            Some(s) if at >= s.last + gap => Session { number: s.number + 1, first: at, last: at, events: 1 },
-            Some(s) if at >= s.first => Session { last: s.last.max(at), events: s.events + 1, ..s },
-            Some(s) => s,
-        });
+        self.session = Some(Session::noted(self.session, at, gap));
+        if let Some(part) = self.parts.get_mut(&part) {
+            part.session = Some(Session::noted(part.session, at, gap));
+            self.settle_session(gap);
+        }
     }
 
-    /// Takes over what is known of a visitor who turns out to be this user. Of attributes written at
-    /// the same instant the own one stays.
-    fn absorb(&mut self, visitor: User, gap: i64) {
-        let names: BTreeSet<&String> = visitor.assignments.iter().map(|a| &a.name).collect();
-        for theirs in names.into_iter().filter_map(|name| visitor.assignment(name)) {
-            if self.assignment(&theirs.name).is_none_or(|own| own.at != theirs.at) {
-                self.assignments.push(theirs.clone());
-            }
+    fn settle_session(&mut self, gap: i64) {
+        if !self.parts.is_empty() {
+            self.session = Session::merged(self.parts.values().filter_map(|part| part.session), gap);
         }
+        let Some(whole) = self.session else { return };
+        let first = |part: &ProfileId| self.parts.get(part)?.session.map(|session| session.first);
+        let is_older = |event: &Event| first(&event.part).is_some_and(|first| event.at < first);
+        self.is_unsure |= self.events.iter().any(|event| event.at >= whole.first && is_older(event));
+    }
+
+    /// A message came at an instant, to a part where there are any.
+    fn seen(&mut self, at: Millis, part: ProfileId) {
+        let later = |last: Option<Millis>| Some(last.map_or(at, |last| last.max(at)));
+        self.last = later(self.last);
+        if let Some(part) = self.parts.get_mut(&part) {
+            part.last = later(part.last);
+        }
+    }
+
+    fn as_part(&self, name: &str, absorbed: Option<Millis>) -> Part {
+        Part { name: name.to_owned(), absorbed, session: self.session, last: self.last, joined: self.joined }
+    }
+
+    /// Takes over what is known of a visitor who turns out to be this user.
+    fn absorb(
+        &mut self,
+        (id, own): (ProfileId, &str),
+        (from, mut visitor): (ProfileId, User),
+        name: &str,
+        (now, arrivals): (Millis, usize),
+        gap: i64,
+    ) {
+        if self.parts.is_empty() {
+            self.parts.insert(id, self.as_part(own, None));
+        }
+        if visitor.parts.is_empty() {
+            visitor.parts.insert(from, visitor.as_part(name, None));
+        }
+        visitor.parts.values_mut().for_each(|part| part.absorbed = Some(now));
+        self.parts.append(&mut visitor.parts);
         self.events.extend(visitor.events);
         self.events.sort_by_key(|event| event.arrival);
-        self.session = match (self.session, visitor.session) {
-            (Some(own), Some(theirs)) => Some(own.merged(theirs, gap)),
-            (own, theirs) => own.or(theirs),
-        };
+        self.assignments.extend(visitor.assignments);
+        self.assignments.sort_by_key(|assignment| assignment.arrival);
+        self.last = self.last.max(visitor.last);
+        self.joined = arrivals;
+        self.settle_session(gap);
+    }
+
+    /// A part is the own one's from now on.
+    fn fold(&mut self, id: ProfileId, part: ProfileId, (gap, arrivals): (i64, usize)) {
+        let Some(gone) = self.parts.remove(&part) else { return };
+        if let Some(own) = self.parts.get_mut(&id) {
+            own.session = Session::merged([own.session, gone.session].into_iter().flatten(), gap);
+            own.last = own.last.max(gone.last);
+            own.joined = arrivals;
+        }
+        self.events.iter_mut().filter(|event| event.part == part).for_each(|event| event.part = id);
+        self.assignments.iter_mut().filter(|a| a.part == part).for_each(|a| a.part = id);
+        if self.parts.len() == 1 {
+            self.parts.clear();
+        }
+    }
+
+    /// Takes a part out, as a profile of another number.
+    fn split(
+        &mut self,
+        id: ProfileId,
+        part: ProfileId,
+        new: ProfileId,
+        (gap, arrivals): (i64, usize),
+    ) -> User {
+        let gone = self.parts.remove(&part).expect("a part that is named is there");
+        let (events, rest) = self.events.drain(..).partition(|event| event.part == part);
+        self.events = rest;
+        let (assignments, rest) = self.assignments.drain(..).partition(|a| a.part == part);
+        self.assignments = rest;
+        self.last = self.parts.values().filter_map(|part| part.last).max();
+        self.joined = if self.parts.len() > 1 { arrivals } else { self.parts[&id].joined };
+        self.settle_session(gap);
+        if self.parts.len() == 1 {
+            self.parts.clear();
+        }
+        let Part { session, last, joined, .. } = gone;
+        let is_unsure = self.is_unsure;
+        let parts = BTreeMap::new();
+        let mut user = User { events, assignments, session, parts, last, joined, is_unsure };
+        user.events.iter_mut().for_each(|event| event.part = new);
+        user.assignments.iter_mut().for_each(|a| a.part = new);
+        user
     }
 }
 
 impl Session {
-    /// The latest session of two profiles of one user. Where the latest ones touch they are one;
-    /// older ones are counted, not compared.
-    fn merged(self, other: Session, gap: i64) -> Session {
-        let (early, late) =
-            if (self.last, self.first) <= (other.last, other.first) { (self, other) } else { (other, self) };
-        let number = early.number + late.number;
-        if late.first >= early.last + gap {
-            return Session { number, ..late };
+    /// The session after one more event.
+    fn noted(session: Option<Session>, at: Millis, gap: i64) -> Session {
+        match session {
+            None => Session { number: 1, first: at, last: at, events: 1 },
+            Some(s) if at >= s.last + gap => Session { number: s.number + 1, first: at, last: at, events: 1 },
+            Some(s) if at >= s.first => Session { last: s.last.max(at), events: s.events + 1, ..s },
+            Some(s) => s,
         }
-        Session {
-            number: number - 1,
-            first: early.first.min(late.first),
-            last: late.last,
-            events: early.events + late.events,
+    }
+
+    /// The latest session of profiles of one user, from the latest of each. Any two that touch are one; older
+    /// ones are counted, not compared.
+    fn merged(sessions: impl Iterator<Item = Session>, gap: i64) -> Option<Session> {
+        let mut all: Vec<Session> = sessions.collect();
+        let number: i64 = all.iter().map(|session| session.number).sum();
+        let mut joined = 0;
+        let touch = |a: &Session, b: &Session| a.first < b.last + gap && b.first < a.last + gap;
+        while let Some((a, b)) =
+            (0..all.len()).flat_map(|b| (0..b).map(move |a| (a, b))).find(|(a, b)| touch(&all[*a], &all[*b]))
+        {
+            let (one, other) = (all.remove(b), all[a]);
+            all[a] = Session {
+                number: 0,
+                first: one.first.min(other.first),
+                last: one.last.max(other.last),
+                events: one.events + other.events,
+            };
+            joined += 1;
         }
+        let latest = all.into_iter().max_by_key(|session| session.last)?;
+        Some(Session { number: number - joined, ..latest })
     }
 }
 
@@ -182,6 +291,9 @@ pub(crate) struct History {
     owners: Owners,
     seen: BTreeSet<String>,
     arrivals: usize,
+    /// Whether sessions of two profiles turned out to be one that begins before the latest session of one of them did:
+    /// of its older sessions an engine may have kept the events or not, as other definitions ask.
+    pub(crate) is_unsure: bool,
 }
 
 impl History {
@@ -198,50 +310,157 @@ impl History {
         self.owners.name(id)
     }
 
-    /// Whether a message changes nothing, not even the clock: an alias that would join two users.
-    pub(crate) fn refuses(&self, message: &Message) -> bool {
-        let previous =
-            message.field("previousId").filter(|previous| message.field("userId") != Some(previous));
-        previous.is_some_and(|previous| self.owners.is_user(previous))
+    /// Whether a name finds a profile: that of a device may be a user's since.
+    pub(crate) fn finds(&self, name: &str, id: ProfileId) -> bool {
+        self.owners.user(name).is_none_or(|user| user == id)
+    }
+
+    /// Whether a message changes nothing, not even the clock: an alias that would join two users, a merge by a device
+    /// of another user, a split of what was not absorbed. One that comes twice is no such message.
+    pub(crate) fn refuses(&self, message: &Message, now: Millis) -> bool {
+        if message.field("messageId").is_some_and(|id| self.seen.contains(id)) {
+            return false;
+        }
+        let user = message.field("userId");
+        match (message.string("type"), message.field("previousId"), user) {
+            ("alias", Some(previous), _) => {
+                user != Some(previous) && {
+                    let (own, previous) =
+                        (user.and_then(|user| self.owners.user(user)), self.owners.user(previous));
+                    previous.is_some() && own != previous
+                }
+            }
+            ("merge", Some(previous), Some(user)) => self.owners.is_device_of_another(previous, user),
+            ("split", _, Some(user)) => self.parts_named(user, &message.texts("ids"), now).is_none(),
+            _ => false,
+        }
+    }
+
+    /// The parts of a user that are named by all of their ids; none where that is not so.
+    fn parts_named(&self, user: &str, ids: &[&str], now: Millis) -> Option<Vec<ProfileId>> {
+        let profile = self.owners.user(user)?;
+        let known = &self.users[&profile];
+        let own: Vec<(ProfileId, BTreeSet<&str>)> =
+            known.parts.keys().map(|part| (*part, self.owners.ids(profile, *part))).collect();
+        let mut named = Vec::new();
+        for id in ids {
+            let parts: Vec<_> = own.iter().filter(|(_, texts)| texts.contains(id)).collect();
+            if parts.is_empty() {
+                return None;
+            }
+            for (part, texts) in parts {
+                let is_open = known.parts[part].absorbed.is_some_and(|absorbed| now - absorbed < WINDOW);
+                if !is_open || texts.iter().any(|text| !ids.contains(text)) {
+                    return None;
+                }
+                named.push(*part);
+            }
+        }
+        named.sort_unstable();
+        named.dedup();
+        let goes = |part: &ProfileId| named.contains(part);
+        let is_left = own.iter().any(|(part, texts)| !goes(part) && !texts.is_empty());
+        is_left.then_some(named)
+    }
+
+    /// Lets go of what can be undone no longer at an instant.
+    pub(crate) fn settle(&mut self, until: Millis, gap: i64) {
+        for (id, user) in &mut self.users {
+            let is_due = |part: &Part| part.absorbed.is_some_and(|absorbed| until - absorbed >= WINDOW);
+            let due: Vec<ProfileId> =
+                user.parts.iter().filter(|(_, part)| is_due(part)).map(|(part, _)| *part).collect();
+            for part in due {
+                user.fold(*id, part, (gap, self.arrivals));
+                self.owners.fold(*id, part);
+            }
+        }
+    }
+
+    /// A part that has no id left can be named no more, and is its profile's own.
+    fn settle_nameless(&mut self, gap: i64) {
+        for (id, user) in &mut self.users {
+            let parts: Vec<ProfileId> = user.parts.keys().copied().filter(|part| part != id).collect();
+            for part in parts {
+                if self.owners.ids(*id, part).is_empty() {
+                    user.fold(*id, part, (gap, self.arrivals));
+                }
+            }
+        }
     }
 
     /// Applies a message by its own instant; one whose `messageId` was seen changes nothing.
     /// Gives those who are no longer there: forgotten, or absorbed by another.
-    pub(crate) fn apply(&mut self, definitions: &Definitions, message: &Message) -> Vec<ProfileId> {
+    pub(crate) fn apply(
+        &mut self,
+        definitions: &Definitions,
+        message: &Message,
+        now: Millis,
+    ) -> Vec<ProfileId> {
+        let gap = definitions.gap();
+        self.settle(now - 1, gap);
         if let Some(id) = message.field("messageId")
             && !self.seen.insert(id.to_owned())
         {
             return Vec::new();
         }
         let (user, device) = (message.field("userId"), message.field("anonymousId"));
-        if message.string("type") == "forget" {
-            return self
-                .owners
-                .forget(user, device)
-                .into_iter()
-                .inspect(|id| drop(self.users.remove(id)))
-                .collect();
+        match message.string("type") {
+            "forget" => {
+                let forgotten = self.owners.forget(user, device);
+                return forgotten.into_iter().inspect(|id| drop(self.users.remove(id))).collect();
+            }
+            "split" => {
+                let user = user.expect("a split has a user");
+                let id = self.owners.user(user).expect("a split that is not refused");
+                let parts = self.parts_named(user, &message.texts("ids"), now);
+                for part in parts.expect("a split that is not refused") {
+                    let known = self.users.get_mut(&id).expect("a profile of each number");
+                    let name = known.parts[&part].name.clone();
+                    let new = self.owners.split(id, part, &name);
+                    let user = known.split(id, part, new, (gap, self.arrivals));
+                    self.users.insert(new, user);
+                }
+                return Vec::new();
+            }
+            _ => {}
         }
-        let resolved = self.owners.resolve(user, message.field("previousId").or(device));
-        let absorbed = resolved.absorbed.and_then(|id| self.users.remove(&id));
+        let previous = message.field("previousId");
+        let before = self.owners.clone();
+        let last = |id| self.users[&id].last.expect("a message made it");
+        let when = When { at: message.at, now, gap, last: &last };
+        let resolved = match (message.string("type"), previous) {
+            ("merge", Some(previous)) => self.owners.merge(user.expect("a merge has a user"), previous),
+            // A second name of the same user needs no link.
+            ("alias", Some(previous)) if self.owners.is_user(previous) => {
+                self.owners.resolve(user, None, &when)
+            }
+            _ => self.owners.resolve(user, previous.or(device), &when),
+        };
+        let absorbed = resolved.absorbed.and_then(|id| Some((id, self.users.remove(&id)?)));
         let user = self.users.entry(resolved.id).or_default();
         if let Some(visitor) = absorbed {
-            user.absorb(visitor, definitions.gap());
+            let name = before.name(visitor.0).to_owned();
+            user.absorb((resolved.id, before.name(resolved.id)), visitor, &name, (now, self.arrivals), gap);
         }
+        user.seen(message.at, resolved.part);
         self.arrivals += 1;
+        let what = (message.at, self.arrivals, resolved.part);
         match message.string("type") {
             "track" | "page" | "screen" => {
-                user.note(message.event(definitions, self.arrivals), definitions.gap());
+                let event = message.event(definitions, self.arrivals);
+                user.note(Event { part: resolved.part, ..event }, gap);
             }
-            "identify" => user.assign(message.at, message.traits(definitions, "")),
+            "identify" => user.assign(what, message.traits(definitions, "")),
             "group" => {
                 let id = Value::Text(message.string("groupId").to_owned());
-                user.assign(message.at, vec![("group.id".to_owned(), id)]);
-                user.assign(message.at, message.traits(definitions, "group."));
+                user.assign(what, vec![("group.id".to_owned(), id)]);
+                user.assign(what, message.traits(definitions, "group."));
             }
-            "alias" => {}
+            "alias" | "merge" => {}
             other => panic!("the generator writes no `{other}`"),
         }
+        self.settle_nameless(gap);
+        self.is_unsure |= self.users.values().any(|user| user.is_unsure);
         resolved.absorbed.into_iter().collect()
     }
 }

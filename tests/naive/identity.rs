@@ -1,12 +1,17 @@
 //! # identity: which profile a message is about
-//! The rules of identity.md for `userId`, `anonymousId` and `previousId`. Profiles are numbers here:
-//! what is known of them is `history`'s. Deliberately absent: rule 4 beyond “an owned device alone
-//! belongs to its owner”, limits, declared ids, `merge` and `split`.
+//! The rules of identity.md for `userId`, `anonymousId` and `previousId`. Profiles are numbers here: what is known of
+//! them is `history`'s. Each id belongs to a profile and, in it, to the part that it came with; a part has the number
+//! that its profile had. Deliberately absent: limits and declared ids.
 
-use std::collections::BTreeMap;
+use super::ast::Millis;
+use super::clock::DAY;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of a profile, in order of first sight; never given twice.
 pub(crate) type ProfileId = usize;
+
+/// How long a merge can be undone, and how long a device that belonged to two users is shared.
+pub(crate) const WINDOW: i64 = 30 * DAY;
 
 /// What an id names. A user and a device may have the same text and are two then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,19 +20,59 @@ enum Id {
     Device(String),
 }
 
+impl Id {
+    fn text(&self) -> &str {
+        let (Id::User(text) | Id::Device(text)) = self;
+        text
+    }
+}
+
+/// Whose an id is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    profile: ProfileId,
+    part: ProfileId,
+}
+
+/// A device that changed hands.
+#[derive(Clone, Debug, Default)]
+struct Device {
+    /// The users to whom it belonged, with when that was last said.
+    owners: BTreeMap<ProfileId, Millis>,
+    /// Whoever uses it while nobody is signed in, while it belongs to a user.
+    visitor: Option<ProfileId>,
+    /// Whether that visitor is nobody's for ever.
+    apart: bool,
+}
+
 /// Which profile owns which id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Owners {
-    owners: BTreeMap<Id, ProfileId>,
+    owners: BTreeMap<Id, Owner>,
+    devices: BTreeMap<String, Device>,
     names: BTreeMap<ProfileId, String>,
     /// How many profiles there ever were.
     profiles: usize,
+}
+
+/// When a message is, and what else decides whose it is.
+pub(crate) struct When<'a> {
+    /// By its own clock.
+    pub(crate) at: Millis,
+    /// By the engine's.
+    pub(crate) now: Millis,
+    /// The session gap.
+    pub(crate) gap: i64,
+    /// Instant of the latest message about a profile.
+    pub(crate) last: &'a dyn Fn(ProfileId) -> Millis,
 }
 
 /// Whom a message is about.
 pub(crate) struct Resolved {
     /// The profile, which may be a new one.
     pub(crate) id: ProfileId,
+    /// The part of it that the message names.
+    pub(crate) part: ProfileId,
     /// The visitor who turned out to be this user.
     pub(crate) absorbed: Option<ProfileId>,
 }
@@ -43,61 +88,254 @@ impl Owners {
         self.owners.contains_key(&Id::User(text.to_owned()))
     }
 
-    /// Rules 1, 2, 3 and 5; an alias names its `previousId` as the device.
-    pub(crate) fn resolve(&mut self, user: Option<&str>, device: Option<&str>) -> Resolved {
-        let known = |id: ProfileId| Resolved { id, absorbed: None };
-        match (user.map(|u| Id::User(u.to_owned())), device.map(|d| Id::Device(d.to_owned()))) {
-            (Some(user), Some(device)) => {
-                let visitor = self.owners.get(&device).copied().filter(|id| !self.has_user(*id));
-                match (self.owners.get(&user).copied(), visitor) {
-                    (None, Some(visitor)) => {
-                        self.give(user, visitor);
-                        known(visitor)
-                    }
-                    (Some(id), Some(visitor)) => {
-                        self.owners.values_mut().filter(|owner| **owner == visitor).for_each(|o| *o = id);
-                        Resolved { id, absorbed: Some(visitor) }
-                    }
-                    (_, None) => {
-                        let id = self.owner(user);
-                        self.owners.insert(device, id);
-                        known(id)
-                    }
-                }
+    /// The profile of a user.
+    pub(crate) fn user(&self, text: &str) -> Option<ProfileId> {
+        self.owners.get(&Id::User(text.to_owned())).map(|owner| owner.profile)
+    }
+
+    /// The visitor of a device, or the user to whom it belongs.
+    fn device(&self, text: &str) -> Option<ProfileId> {
+        let visitor = self.devices.get(text).and_then(|device| device.visitor);
+        visitor.or_else(|| Some(self.owners.get(&Id::Device(text.to_owned()))?.profile))
+    }
+
+    /// Whether a text is no user, and is the device of a user other than this one.
+    pub(crate) fn is_device_of_another(&self, text: &str, user: &str) -> bool {
+        self.device(text).is_some_and(|owner| {
+            !self.is_user(text) && self.has_user(owner) && self.user(user) != Some(owner)
+        })
+    }
+
+    /// The texts of the ids of a part of a profile.
+    pub(crate) fn ids(&self, profile: ProfileId, part: ProfileId) -> BTreeSet<&str> {
+        let own = self.owners.iter().filter(|(_, owner)| **owner == Owner { profile, part });
+        own.map(|(id, _)| id.text()).collect()
+    }
+
+    /// Rules 1 to 5; an alias names its `previousId` as the device.
+    pub(crate) fn resolve(&mut self, user: Option<&str>, device: Option<&str>, when: &When<'_>) -> Resolved {
+        match (user, device) {
+            (Some(user), None) => {
+                let owner = self.known_or_new(Id::User(user.to_owned()));
+                self.about(owner)
             }
-            (Some(only), None) | (None, Some(only)) => known(self.owner(only)),
+            (None, Some(device)) => self.of_device(device, when),
+            (Some(user), Some(device)) => self.of_both(Id::User(user.to_owned()), device, when),
             (None, None) => panic!("a generated message names somebody"),
         }
     }
 
-    /// Erases a profile with all its ids: the user's, or that of whom an alias says that this was
-    /// an earlier id of theirs; else the device's owner.
-    pub(crate) fn forget(&mut self, user: Option<&str>, device: Option<&str>) -> Option<ProfileId> {
-        let device = self.owners.get(&Id::Device(user.or(device)?.to_owned())).copied();
-        let user = user.and_then(|user| self.owners.get(&Id::User(user.to_owned())).copied());
-        let forgotten = user.or(device)?;
-        self.owners.retain(|_, owner| *owner != forgotten);
-        Some(forgotten)
-    }
-
-    fn has_user(&self, id: ProfileId) -> bool {
-        self.owners.iter().any(|(text, owner)| matches!(text, Id::User(_)) && *owner == id)
-    }
-
-    /// The owner of an id; one that is seen for the first time makes a profile.
-    fn owner(&mut self, id: Id) -> ProfileId {
+    fn known_or_new(&mut self, id: Id) -> Owner {
         if let Some(owner) = self.owners.get(&id) {
             return *owner;
         }
+        let profile = self.new_profile(id.text().to_owned());
+        let owner = Owner { profile, part: profile };
+        self.owners.insert(id, owner);
+        owner
+    }
+
+    fn about(&self, owner: Owner) -> Resolved {
+        Resolved { id: owner.profile, part: owner.part, absorbed: None }
+    }
+
+    /// Rule 4.
+    fn of_device(&mut self, text: &str, when: &When<'_>) -> Resolved {
+        let id = Id::Device(text.to_owned());
+        let Some(owner) = self.owners.get(&id).copied() else {
+            let owner = self.known_or_new(id);
+            return self.about(owner);
+        };
+        let last = (when.last)(owner.profile);
+        let is_owned = self.has_user(owner.profile);
+        if is_owned && when.at < last + when.gap {
+            return self.about(owner);
+        }
+        if is_owned {
+            let device = self.devices.entry(text.to_owned()).or_default();
+            note(device, owner.profile, last.min(when.now), when.now);
+        }
+        if let Some(device) = self.devices.get_mut(text) {
+            device.apart |= device.owners.values().filter(|at| **at > when.now - WINDOW).count() > 1;
+        }
+        if !is_owned {
+            return self.about(owner);
+        }
+        let visitor = self.devices.get_mut(text).and_then(|device| device.visitor.take());
+        let visitor = visitor.unwrap_or_else(|| self.new_profile(text.to_owned()));
+        let owner = Owner { profile: visitor, part: visitor };
+        self.owners.insert(id, owner);
+        self.about(owner)
+    }
+
+    fn of_both(&mut self, user: Id, device: &str, when: &When<'_>) -> Resolved {
+        let id = Id::Device(device.to_owned());
+        let holder = self.owners.get(&id).copied();
+        let visitor = holder.filter(|owner| !self.has_user(owner.profile)).map(|owner| owner.profile);
+        let known = self.owners.get(&user).copied();
+        if let (None, Some(visitor)) = (known, visitor)
+            && !self.is_apart(visitor, device, None, when.now)
+        {
+            self.give_name(&user, visitor);
+            return self.about(Owner { profile: visitor, part: visitor });
+        }
+        let own = self.known_or_new(user);
+        let Resolved { id: profile, part, .. } = self.about(own);
+        let Some(holder) = holder else {
+            self.owners.insert(id, own);
+            return self.about(own);
+        };
+        if holder.profile == profile {
+            if let Some(known) = self.devices.get_mut(device) {
+                note(known, profile, when.now, when.now);
+                self.tidy(device);
+            }
+            return self.about(own);
+        }
+        if let Some(visitor) = visitor
+            && !self.is_apart(visitor, device, Some(profile), when.now)
+        {
+            if let Some(known) = self.devices.get_mut(device) {
+                note(known, profile, when.now, when.now);
+            }
+            self.absorb(visitor, profile);
+            self.tidy(device);
+            return Resolved { id: profile, part, absorbed: Some(visitor) };
+        }
+        let known = self.devices.entry(device.to_owned()).or_default();
+        match visitor {
+            Some(visitor) => (known.visitor, known.apart) = (Some(visitor), true),
+            None => note(known, holder.profile, (when.last)(holder.profile).min(when.now), when.now),
+        }
+        note(known, profile, when.now, when.now);
+        // What comes to a profile by a change of hands is its own.
+        self.owners.insert(id, Owner { profile, part: profile });
+        self.tidy(device);
+        self.about(own)
+    }
+
+    /// What a merge does to the ids; it was found allowed. A text that is nobody yet becomes one more id of the user.
+    pub(crate) fn merge(&mut self, user: &str, previous: &str) -> Resolved {
+        let user = Id::User(user.to_owned());
+        let known = self.owners.get(&user).copied();
+        let from = self.user(previous).or_else(|| self.device(previous));
+        match (known, from) {
+            (None, Some(from)) => {
+                self.give_name(&user, from);
+                self.about(Owner { profile: from, part: from })
+            }
+            (Some(own), Some(from)) if own.profile != from => {
+                self.absorb(from, own.profile);
+                Resolved { absorbed: Some(from), ..self.about(own) }
+            }
+            (Some(own), Some(_)) => self.about(own),
+            (_, None) => {
+                let own = self.known_or_new(user);
+                self.owners.insert(Id::User(previous.to_owned()), own);
+                self.about(own)
+            }
+        }
+    }
+
+    /// Makes a part a profile again. `name` is what it was called.
+    pub(crate) fn split(&mut self, profile: ProfileId, part: ProfileId, name: &str) -> ProfileId {
+        let ids = self.ids(profile, part);
+        let is_own = ids.contains(name);
+        let name = if is_own { name } else { ids.first().expect("it was named by its ids") };
+        let new = self.new_profile(name.to_owned());
+        for owner in self.owners.values_mut().filter(|owner| **owner == Owner { profile, part }) {
+            *owner = Owner { profile: new, part: new };
+        }
+        new
+    }
+
+    /// The ids of a part are the profile's own from now on.
+    pub(crate) fn fold(&mut self, profile: ProfileId, part: ProfileId) {
+        for owner in self.owners.values_mut().filter(|owner| **owner == Owner { profile, part }) {
+            owner.part = profile;
+        }
+    }
+
+    /// Erases a profile with all its ids: the user's, or that of whom an alias says that this was
+    /// an earlier id of theirs; else the device's owner. A device goes back to the visitor who used it besides.
+    pub(crate) fn forget(&mut self, user: Option<&str>, device: Option<&str>) -> Option<ProfileId> {
+        let device = self.device(user.or(device)?);
+        let forgotten = user.and_then(|user| self.user(user)).or(device)?;
+        let ids: Vec<Id> =
+            self.owners.iter().filter(|(_, o)| o.profile == forgotten).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let visitor = match &id {
+                Id::Device(text) => self.devices.remove(text).and_then(|device| device.visitor),
+                Id::User(_) => None,
+            };
+            match visitor {
+                Some(visitor) => self.owners.insert(id, Owner { profile: visitor, part: visitor }),
+                None => self.owners.remove(&id),
+            };
+        }
+        self.devices.retain(|_, device| {
+            device.owners.remove(&forgotten);
+            device.visitor = device.visitor.filter(|visitor| *visitor != forgotten);
+            !device.owners.is_empty() || device.visitor.is_some()
+        });
+        Some(forgotten)
+    }
+
+    fn absorb(&mut self, from: ProfileId, into: ProfileId) {
+        self.owners.values_mut().filter(|owner| owner.profile == from).for_each(|owner| owner.profile = into);
+        for device in self.devices.values_mut() {
+            if let Some(at) = device.owners.remove(&from) {
+                let known = device.owners.entry(into).or_insert(at);
+                *known = at.max(*known);
+            }
+            device.visitor = device.visitor.filter(|visitor| *visitor != from);
+        }
+    }
+
+    /// Whether a visitor stays on their own when a user signs in on a device; none is a new one.
+    fn is_apart(&self, visitor: ProfileId, on: &str, user: Option<ProfileId>, now: Millis) -> bool {
+        let own = self.owners.iter().filter(|(_, owner)| owner.profile == visitor);
+        own.filter_map(|(id, _)| {
+            self.devices.get_key_value(id.text()).filter(|_| matches!(id, Id::Device(_)))
+        })
+        .any(|(text, device)| {
+            let lately = device.owners.iter().filter(|(_, at)| **at > now - WINDOW);
+            let is_shared = match user {
+                None => lately.count() > 0,
+                Some(user) if text == on => lately.filter(|(owner, _)| **owner != user).count() > 0,
+                Some(_) => lately.count() > 1,
+            };
+            device.apart || is_shared
+        })
+    }
+
+    /// A device that belongs to one user and has no visitor is like any other.
+    fn tidy(&mut self, device: &str) {
+        let is_plain = |known: &Device| known.owners.len() < 2 && known.visitor.is_none() && !known.apart;
+        if self.devices.get(device).is_some_and(is_plain) {
+            self.devices.remove(device);
+        }
+    }
+
+    fn has_user(&self, id: ProfileId) -> bool {
+        self.owners.iter().any(|(text, owner)| matches!(text, Id::User(_)) && owner.profile == id)
+    }
+
+    fn new_profile(&mut self, name: String) -> ProfileId {
         self.profiles += 1;
-        self.give(id, self.profiles);
+        self.names.insert(self.profiles, name);
         self.profiles
     }
 
     /// Names a profile by an id of its own.
-    fn give(&mut self, id: Id, profile: ProfileId) {
-        let (Id::User(name) | Id::Device(name)) = &id;
-        self.names.insert(profile, name.clone());
-        self.owners.insert(id, profile);
+    fn give_name(&mut self, id: &Id, profile: ProfileId) {
+        self.names.insert(profile, id.text().to_owned());
+        self.owners.insert(id.clone(), Owner { profile, part: profile });
     }
+}
+
+fn note(device: &mut Device, owner: ProfileId, at: Millis, now: Millis) {
+    let known = device.owners.entry(owner).or_insert(at);
+    *known = at.max(*known);
+    device.owners.retain(|_, at| *at > now - WINDOW);
 }

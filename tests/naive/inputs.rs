@@ -84,7 +84,18 @@ impl<'a> Inputs<'a> {
 
     /// By a user, a visitor, or a visitor who turns out to be a user; now and then about ids alone.
     fn by_anybody(&self, rng: &mut Rng) -> Map<String, Json> {
-        let message = match rng.u32(0..14) {
+        let message = match rng.u32(0..18) {
+            2 | 3 => {
+                let previous = if one_in(rng, 3) { self.device(rng) } else { self.user(rng) };
+                json!({ "type": "merge", "previousId": previous, "userId": self.user(rng), "reason": "one person" })
+            }
+            4 | 5 => {
+                // Mostly one device or user, which is often all that somebody brought.
+                let count = if one_in(rng, 3) { 2 } else { 1 };
+                let id = |rng: &mut Rng| if one_in(rng, 3) { self.user(rng) } else { self.device(rng) };
+                let ids: Vec<&str> = (0..count).map(|_| id(rng)).collect();
+                json!({ "type": "split", "userId": self.user(rng), "ids": ids })
+            }
             0 => {
                 // A device, or what may be a user: then it is refused, or the id of nobody yet.
                 let previous = if one_in(rng, 4) { self.user(rng) } else { self.device(rng) };
@@ -122,8 +133,9 @@ pub(crate) fn restless(rng: &mut Rng, scenario: &Scenario) -> Scenario {
     let mut inputs = Vec::new();
     let mut clock = None;
     for input in &scenario.inputs {
-        // An alias may be refused, and then it does not move the clock.
-        let moves = !matches!(input, Input::Message(line) if line.contains("previousId"));
+        // An alias, a merge and a split may be refused, and then they do not move the clock.
+        let may_be_refused = |line: &str| line.contains("previousId") || line.contains("\"split\"");
+        let moves = !matches!(input, Input::Message(line) if may_be_refused(line));
         if moves {
             let at = input.at();
             wake_up(rng, clock.unwrap_or(at), at, &mut inputs);

@@ -35,6 +35,12 @@ impl Message {
         self.body.get(name).and_then(Json::as_str)
     }
 
+    /// A field that is a list of texts.
+    pub(super) fn texts(&self, name: &str) -> Vec<&str> {
+        let list = self.body.get(name).and_then(Json::as_array);
+        list.into_iter().flatten().filter_map(Json::as_str).collect()
+    }
+
     /// A field that must be there.
     pub(super) fn string(&self, name: &str) -> &str {
         self.field(name).unwrap_or_else(|| panic!("a generated message has `{name}`"))
@@ -58,7 +64,7 @@ impl Message {
         flatten("", self.body.get("context"), &mut |path, json| {
             context.insert(path.to_owned(), convert(json, None));
         });
-        Event { at: self.at, arrival, name: name.to_owned(), properties, context }
+        Event { at: self.at, arrival, name: name.to_owned(), properties, context, part: 0 }
     }
 
     /// The attributes that an identify or a group sets, below a prefix; unset ones are missing.

@@ -135,6 +135,11 @@ pub(crate) fn changes_and_stays(scenario: &Scenario) -> (Vec<Change>, Vec<Stay>)
     (watch.changes, stays)
 }
 
+/// Whether a scenario has what an engine cannot know for want of what it kept; see [`History::is_unsure`].
+pub(crate) fn is_unsure(scenario: &Scenario) -> bool {
+    run(scenario, &|_| false).history.is_unsure
+}
+
 /// The twin after a scenario, with the changes of the chosen segments only.
 fn run<'a>(scenario: &'a Scenario, chosen: &'a dyn Fn(&Segment) -> bool) -> Watch<'a> {
     let mut watch = Watch::new(&scenario.definitions, chosen);
@@ -144,18 +149,21 @@ fn run<'a>(scenario: &'a Scenario, chosen: &'a dyn Fn(&Segment) -> bool) -> Watc
             Input::Message(line) => Some(message::read(line)),
             Input::Advance(_) | Input::Redefine(..) => None,
         };
-        if message.as_ref().is_some_and(|message| watch.history.refuses(message)) {
-            continue;
-        }
         let at = input.at();
         let now = clock.map_or(at, |clock| clock.max(at));
+        if message.as_ref().is_some_and(|message| watch.history.refuses(message, now)) {
+            continue;
+        }
         for at in polls(clock.unwrap_or(now), now, scenario.grid).filter(|at| *at < now) {
             watch.evaluate(at);
         }
         match (input, message) {
             (Input::Redefine(_, definitions), _) => watch.redefine(definitions, now),
             (_, Some(message)) => watch.apply(&message, now),
-            _ => watch.evaluate(now),
+            _ => {
+                watch.history.settle(now, watch.definitions.gap());
+                watch.evaluate(now);
+            }
         }
         clock = Some(now);
     }
@@ -197,7 +205,7 @@ impl<'a> Watch<'a> {
     fn apply(&mut self, message: &message::Message, now: Millis) {
         let before = self.history.clone();
         let from = self.changes.len();
-        for id in self.history.apply(self.definitions, message) {
+        for id in self.history.apply(self.definitions, message, now) {
             for segment in self.definitions.segments.iter().filter(|segment| (self.chosen)(segment)) {
                 self.compare(now, (before.name(id), id), segment, BTreeSet::new());
             }
@@ -209,6 +217,7 @@ impl<'a> Watch<'a> {
     /// Other definitions from now on. What is no longer defined is left; a keyed segment that parts
     /// events by another property is another one.
     fn redefine(&mut self, definitions: &'a Definitions, now: Millis) {
+        self.history.settle(now - 1, self.definitions.gap());
         let old = std::mem::replace(&mut self.definitions, definitions);
         let goes_on =
             |gone: &Segment| definitions.segments.iter().any(|s| s.name == gone.name && s.by == gone.by);
@@ -256,10 +265,12 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Who is in which segment: users in order of their ids, segments in order of their names.
+    /// Who is in which segment, as far as their names find them: users in order of their ids, segments in order of their names.
     fn stays(&self) -> Vec<Stay> {
         let mut stays = Vec::new();
-        for (user, id, _) in self.history.in_order() {
+        for (user, id, _) in
+            self.history.in_order().into_iter().filter(|(user, id, _)| self.history.finds(user, *id))
+        {
             let own = self.members.range((id, "")..(id + 1, ""));
             stays.extend(own.filter_map(|((_, segment), stays)| {
                 let since = *stays.values().min()?;

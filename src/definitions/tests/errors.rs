@@ -34,6 +34,27 @@ fn syntax_and_version() {
 }
 
 #[test]
+fn kinds_of_ids() {
+    check(
+        "version = 1\n[ids]\n",
+        &[
+            ("card = 'weak'", &["3:8: a table is wanted, this is a string"]),
+            ("card = { limit = 2 }", &["3:1: `strength` is missing"]),
+            ("card = { strength = 'week' }", &["3:21: unknown strength `week` (did you mean `weak`?)"]),
+            (
+                "card = { strength = 'weak', limit = 201 }",
+                &["3:37: 201 is out of range: at least 1 and at most 200"],
+            ),
+            (
+                "card = { strength = 'weak', limits = 2 }",
+                &["3:29: unknown key `limits` (did you mean `limit`?)"],
+            ),
+            ("userId = { strength = 'strong' }", &["3:1: `userId` is a kind of the engine's own"]),
+        ],
+    );
+}
+
+#[test]
 fn settings() {
     check(
         "version = 1\n[settings]\n",
@@ -56,6 +77,8 @@ fn settings() {
             ("dedup_window = '36501d'", &["3:16: the duration must be at most `36500d`"]),
             ("schema = 'Strict'", &["3:10: unknown schema `Strict` (did you mean `strict`?)"]),
             ("schema = 'none'", &["3:10: unknown schema `none` (it is one of `strict`, `lenient`)"]),
+            ("device = 'kiosk'", &["3:10: unknown device `kiosk` (it is one of `owner`, `separate`)"]),
+            ("undo_window = '1h'", &["3:15: the duration must be at least `1d`"]),
             ("parts_max = 0", &["3:13: 0 is out of range: at least 1 and at most 65536"]),
             ("parts_max = 1.5", &["3:13: an integer is wanted, this is a float"]),
             ("parts_max = 99999999999999999999", &["3:13: the number is too large"]),

@@ -3,6 +3,7 @@ mod fact_errors;
 mod journey_errors;
 mod mutated;
 mod places;
+mod tag_tests;
 mod valid;
 
 use crate::definitions::{Definitions, Errors};

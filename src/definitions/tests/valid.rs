@@ -2,6 +2,7 @@ use super::*;
 use crate::definitions::InteractionDefinition;
 use crate::journey::{CapPeriod, Class, Reentry, StepAction, Trigger};
 use crate::model::{Duration, Zone};
+use crate::profile::DeviceRule;
 use crate::recommend::{Action, CoVisitation, Popularity};
 use crate::segment::Kind;
 
@@ -14,6 +15,10 @@ fn a_whole_file_is_read() {
     assert_eq!(settings.zone, Zone::named("Europe/Paris").unwrap());
     assert_eq!((settings.session_gap, settings.allowed_skew), (Duration::minutes(45), Duration::ZERO));
     assert_eq!((settings.dedup_window, settings.parts_max), (Duration::days(3), 64));
+    let identity = &settings.identity;
+    assert_eq!((identity.device, identity.undo_window), (DeviceRule::Separate, Duration::days(7)));
+    let kinds = identity.kinds.iter().map(|kind| (&*kind.name, kind.is_strong, kind.limit));
+    assert!(kinds.eq([("email_hash", true, 5), ("card", false, 200)]));
 
     let schema = &definitions.schema;
     assert_eq!(schema.attribute_kind("budget.shoes"), Some(Kind::Number));
@@ -91,7 +96,7 @@ fn placements_and_recommenders_are_read() {
     assert_eq!(recommend.popularity_contexts, ["place".into()]);
     let covisitation =
         CoVisitation::params().half_life(Duration::days(14)).session_gap(Duration::minutes(20));
-    assert_eq!(recommend.covisitation, covisitation.neighbours(50));
+    assert_eq!(recommend.covisitation, covisitation.neighbours(50).k_min(10));
 }
 
 #[test]
@@ -118,7 +123,7 @@ fn defaults() {
     // Items' sessions are the users' ones unless said otherwise.
     let text = "version = 1\nsettings = { session_gap = '1h' }";
     let covisitation = Definitions::from_toml(text).unwrap().recommend.covisitation;
-    assert_eq!(covisitation, CoVisitation::params().session_gap(Duration::hours(1)));
+    assert_eq!(covisitation, CoVisitation::params().session_gap(Duration::hours(1)).k_min(10));
 }
 
 #[test]

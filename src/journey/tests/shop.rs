@@ -283,13 +283,13 @@ impl Shop {
             self.store.forget(user);
             return;
         }
-        let resolved = self.store.resolve(&message, now);
+        let resolved = self.store.resolve(&message, now, now);
         let user = resolved.user;
         if resolved.is_new {
             self.memberships.insert(user, Memberships::begin(&self.plan, now));
         }
         let mut touch_all = false;
-        if let Some((from, _)) = resolved.absorbed {
+        for (from, _) in resolved.absorbed {
             self.memberships.remove(&from);
             let render = |_: &RenderRequest<'_>| Ok(Object::new());
             let cx = Context { plan: &self.plan, store: &self.store, now, render: &render };
@@ -297,7 +297,7 @@ impl Shop {
             touch_all = true;
         }
         let mut applied = Applied::default();
-        self.store.apply(user, &message, when, now, &mut applied);
+        self.store.apply(user, &message, (when, now), true, &mut applied);
         let touch = match (touch_all, resolved.is_new) {
             (true, _) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),

@@ -121,11 +121,11 @@ fn what_a_merge_makes_of_two_profiles() {
         by("anonymousId", 95, event()),
         by("anonymousId", 125, event()),
     ];
-    lines.push(by("userId", 126, json!({ "type": "alias", "previousId": "x" })));
+    lines.push(by("userId", 126, json!({ "anonymousId": "x", "traits": {} })));
     // A device of the same text as a user is another profile until they are linked.
     let user = user(&lines);
     let attribute = |name: &str| value(&user, &attribute(name), T0 + DAY);
-    assert_eq!(attribute("plan"), text("own"), "of equal instants the own stays");
+    assert_eq!(attribute("plan"), text("theirs"), "of equal instants the later arrival");
     assert_eq!((attribute("country"), attribute("score")), (text("theirs"), Value::Int(1)));
     assert_eq!(attribute("tier"), text("theirs"));
     let session = user.session.expect("there were events");

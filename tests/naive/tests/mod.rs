@@ -44,8 +44,11 @@ fn traits(at: Millis, traits: Json) -> String {
 
 fn user(lines: &[String]) -> User {
     let mut history = History::default();
+    let mut now = Millis::MIN;
     for line in lines {
-        history.apply(&definitions(), &read(line));
+        let message = read(line);
+        now = now.max(message.at);
+        history.apply(&definitions(), &message, now);
     }
     let known = history.in_order().first().map(|(_, _, user)| (*user).clone());
     known.unwrap_or_default()

@@ -136,9 +136,9 @@ fn truth_changes_only_on_the_grid() {
         for input in &scenario.inputs {
             clock = clock.max(input.at());
             if let Input::Message(line) = input
-                && !history.refuses(&read(line))
+                && !history.refuses(&read(line), input.at())
             {
-                history.apply(tree, &read(line));
+                history.apply(tree, &read(line), input.at());
             }
         }
         let lines = polls(clock, scenario.until, grid).filter(|at| at % grid == 1);

@@ -1,0 +1,224 @@
+use crate::model::{Bytes, Instant, Malformed, Record, record, stable_hash};
+use serde::Serialize;
+
+/// What is left to show of an erasure: when, what and how much, and nothing of whom.
+///
+/// Receipts are chained: the id of each follows from all that it says and from the id of the one before, so that none
+/// can be changed or left out unnoticed. The hash is no signature: whoever may write the state can write another chain.
+///
+/// ```
+/// use bespoke::definitions::Definitions;
+/// use bespoke::engine::Partition;
+/// use bespoke::model::{Instant, Message};
+///
+/// let definitions = Definitions::from_toml("version = 1\n[attributes]\nage = \"number\"")?;
+/// let mut partition = Partition::new(&definitions);
+/// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// partition.ingest(&Message::identify("ada").with("age", 37), now)?;
+///
+/// let receipt = partition.ingest(&Message::forget("ada"), now)?.receipt.unwrap();
+/// assert_eq!((receipt.erased.attributes, receipt.position), (1, 2));
+/// assert!(receipt.follows(None));
+/// assert_eq!(partition.receipts_of("ada"), [&receipt]); // asked with the id, which nobody keeps
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Follows from everything else: 32 hexadecimal digits.
+    pub id: String,
+    /// The id of the receipt before, if there was one.
+    pub previous: Option<String>,
+    /// The salted hash of the id that the user was known by: 32 hexadecimal digits.
+    pub user: String,
+    /// The salted hashes of all its ids, in order; of a user who was not known, of the id that the message named.
+    pub ids: Vec<String>,
+    /// The instant of the message that asked for it.
+    pub asked: Instant,
+    /// The clock at which it was done: all of it, at once.
+    pub done: Instant,
+    /// Number of the input that asked for it.
+    pub position: u64,
+    /// What is gone.
+    pub erased: Erased,
+    /// Where something of the user stays, as a part of what is counted over all users.
+    pub remains: Vec<Remains>,
+}
+
+/// How much is gone of an erased user; all 0 of one who was not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Erased {
+    /// User ids and devices.
+    pub ids: u64,
+    /// Attributes, lists, consents, predictions and variants, those that were unset too.
+    pub attributes: u64,
+    /// Events that definitions looked back at.
+    pub events: u64,
+    /// Values that the user had an affinity to.
+    pub affinities: u64,
+    /// Running values of aggregates over all time.
+    pub totals: u64,
+    /// Stays in segments, and in parts of keyed ones.
+    pub memberships: u64,
+    /// Journeys that the user was in.
+    pub instances: u64,
+    /// Actions that waited in the outbox, or were answered lately.
+    pub actions: u64,
+    /// Interactions with items that were subtracted from what recommenders count.
+    pub interactions: u64,
+}
+
+/// Where something of an erased user stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Remains {
+    /// How often segments were entered and left.
+    SegmentCounts,
+    /// How often journeys did what, and how much passed through the outbox.
+    JourneyCounts,
+    /// Hashes of ids of messages, which name no user and are gone at this instant at the latest.
+    MessageIds(Instant),
+    /// The names of items that were seen, and when each was seen last.
+    Items,
+    /// A recommender counts interactions that kept history does not prove to be this user's.
+    Model {
+        /// Which one: `co-visitation`, `popularity`, or `popularity` for a part of the context.
+        model: Box<str>,
+        /// All of them were before this instant, or belong to a session that began before it; none where there is none.
+        before: Option<Instant>,
+    },
+}
+
+record!(Erased {
+    ids,
+    attributes,
+    events,
+    affinities,
+    totals,
+    memberships,
+    instances,
+    actions,
+    interactions
+});
+
+impl Record for Remains {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Remains::SegmentCounts => 0_u8.write(out),
+            Remains::JourneyCounts => 1_u8.write(out),
+            Remains::MessageIds(until) => (2_u8, *until).write(out),
+            Remains::Items => 3_u8.write(out),
+            Remains::Model { model, before } => {
+                4_u8.write(out);
+                model.write(out);
+                before.write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Remains, Malformed> {
+        Ok(match from.read::<u8>()? {
+            0 => Remains::SegmentCounts,
+            1 => Remains::JourneyCounts,
+            2 => Remains::MessageIds(from.read()?),
+            3 => Remains::Items,
+            4 => Remains::Model { model: from.read()?, before: from.read()? },
+            _ => return Err(from.malformed("what remains")),
+        })
+    }
+}
+
+record!(Receipt { id, previous, user, ids, asked, done, position, erased, remains });
+
+impl Receipt {
+    /// Whether this is, unchanged, the receipt that came behind another one; behind none, the first.
+    #[must_use]
+    pub fn follows(&self, previous: Option<&Receipt>) -> bool {
+        self.previous.as_deref() == previous.map(|previous| &*previous.id) && self.id == self.hash()
+    }
+
+    fn hash(&self) -> String {
+        let mut bytes = Vec::new();
+        Receipt { id: String::new(), ..self.clone() }.write(&mut bytes);
+        format!("{:032x}", stable_hash(&[b"receipt", &bytes]))
+    }
+}
+
+/// All receipts of a partition, in order.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Receipts(Vec<Receipt>);
+
+impl Receipts {
+    /// Adds one, which says all but the ids of the chain.
+    pub(crate) fn add(&mut self, mut receipt: Receipt) -> &Receipt {
+        receipt.previous = self.0.last().map(|last| last.id.clone());
+        receipt.id = receipt.hash();
+        self.0.push(receipt);
+        &self.0[self.0.len() - 1]
+    }
+
+    pub(crate) fn all(&self) -> &[Receipt] {
+        &self.0
+    }
+}
+
+impl Record for Receipts {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Receipts, Malformed> {
+        Ok(Receipts(from.read()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(position: u64) -> Receipt {
+        let before = Some(Instant::from_millis(7));
+        Receipt {
+            id: String::new(),
+            previous: None,
+            user: "u".into(),
+            ids: vec!["u".into()],
+            asked: Instant::from_millis(1),
+            done: Instant::from_millis(2),
+            position,
+            erased: Erased { events: 3, ..Erased::default() },
+            remains: vec![
+                Remains::SegmentCounts,
+                Remains::JourneyCounts,
+                Remains::MessageIds(Instant::from_millis(9)),
+                Remains::Items,
+                Remains::Model { model: "popularity".into(), before },
+            ],
+        }
+    }
+
+    #[test]
+    fn what_was_changed_or_left_out_breaks_the_chain() {
+        let mut receipts = Receipts::default();
+        (1..4).for_each(|position| drop(receipts.add(receipt(position)).clone()));
+        let [first, second, third] = receipts.all() else { panic!("there are three") };
+        assert!(first.follows(None) && second.follows(Some(first)) && third.follows(Some(second)));
+        assert!(!third.follows(Some(first)) && !second.follows(None));
+        let changed = Receipt { asked: Instant::from_millis(0), ..second.clone() };
+        assert!(!changed.follows(Some(first)));
+    }
+
+    #[test]
+    fn bytes_are_read_back() {
+        let mut receipts = Receipts::default();
+        receipts.add(receipt(1));
+        receipts.add(receipt(2));
+        let mut bytes = Vec::new();
+        receipts.write(&mut bytes);
+        let mut from = Bytes::new(&bytes);
+        assert_eq!(from.read::<Receipts>().unwrap(), receipts);
+        from.end().unwrap();
+    }
+}

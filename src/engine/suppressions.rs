@@ -1,0 +1,146 @@
+use crate::model::{Bytes, Ids, Instant, Malformed, Message, Record, Suppress, stable_hash};
+use crate::profile::IdKind;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Makes hashes of ids that only whoever knows id and salt can make again.
+///
+/// It follows from the seed of the first definitions and stays: what was hashed has to be found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Salt(pub(crate) u128);
+
+impl Salt {
+    pub(crate) fn new(seed: u64) -> Salt {
+        Salt(stable_hash(&[b"salt", &seed.to_le_bytes()]))
+    }
+
+    pub(crate) fn hash(self, kind: IdKind, id: &str) -> u128 {
+        let kind: &[u8] = match kind {
+            IdKind::User => b"user",
+            IdKind::Anonymous => b"anonymous",
+            IdKind::Declared(_) => b"declared",
+        };
+        stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, id.as_bytes()])
+    }
+
+    /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, because a
+    /// device may have another user by now.
+    fn of_message(self, message: &Message) -> impl Iterator<Item = u128> {
+        let Ids { user, anonymous, declared } = &message.ids;
+        let named = match (user, anonymous) {
+            (Some(user), _) => Some(self.hash(IdKind::User, user)),
+            (None, Some(device)) => Some(self.hash(IdKind::Anonymous, device)),
+            (None, None) => declared.first().map(|(_, id)| self.hash(IdKind::Declared(0), id)),
+        };
+        let kinds = [IdKind::User, IdKind::Anonymous];
+        let previous = message.previous_id().into_iter().flat_map(move |id| kinds.map(|kind| (kind, id)));
+        named.into_iter().chain(previous.map(move |(kind, id)| self.hash(kind, id)))
+    }
+}
+
+/// Erased users who may not come back, as salted hashes of their ids.
+///
+/// Invariant: `ends` lists those in `until` that have an end, and nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Suppressions {
+    /// Until when; none for ever.
+    until: BTreeMap<u128, Option<Instant>>,
+    ends: BTreeSet<(Instant, u128)>,
+}
+
+impl Suppressions {
+    /// Notes what was asked of an id last.
+    pub(crate) fn set(&mut self, hash: u128, suppress: Suppress) {
+        let until = match suppress {
+            Suppress::No => None,
+            Suppress::Until(at) => Some(Some(at)),
+            Suppress::Forever => Some(None),
+        };
+        let before = match until {
+            Some(until) => self.until.insert(hash, until),
+            None => self.until.remove(&hash),
+        };
+        if let Some(Some(end)) = before {
+            self.ends.remove(&(end, hash));
+        }
+        if let Some(Some(end)) = until {
+            self.ends.insert((end, hash));
+        }
+    }
+
+    /// Drops what has ended.
+    pub(crate) fn end(&mut self, now: Instant) {
+        while let Some((_, hash)) = self.ends.first().copied().filter(|(end, _)| *end <= now) {
+            self.ends.pop_first();
+            self.until.remove(&hash);
+        }
+    }
+
+    /// Until when a message is refused, if it is; none within for ever. `now` may be later than the clock.
+    pub(crate) fn refuse(&self, message: &Message, salt: Salt, now: Instant) -> Option<Option<Instant>> {
+        if self.until.is_empty() {
+            return None;
+        }
+        let found = salt.of_message(message).filter_map(|hash| self.until.get(&hash).copied());
+        let holds = |until: &Option<Instant>| until.is_none_or(|until| now < until);
+        found.filter(holds).max_by_key(|until| until.unwrap_or(Instant::MAX))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.until.len()
+    }
+
+    /// Everything, for a digest of the state.
+    pub(crate) fn state(&self) -> impl Serialize {
+        self.until.iter().map(|(hash, until)| (format!("{hash:032x}"), *until)).collect::<Vec<_>>()
+    }
+}
+
+impl Record for Suppressions {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.until.len().write(out);
+        self.until.iter().for_each(|(hash, until)| (*hash, *until).write(out));
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Suppressions, Malformed> {
+        let mut all = Suppressions::default();
+        for (hash, until) in Vec::<(u128, Option<Instant>)>::read(from)? {
+            all.set(hash, until.map_or(Suppress::Forever, Suppress::Until));
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_back_and_ends_are_ends() {
+        let (salt, at) = (Salt::new(7), Instant::from_millis);
+        let mut all = Suppressions::default();
+        let hash = |id: &str| salt.hash(IdKind::User, id);
+        all.set(hash("ada"), Suppress::Until(at(10)));
+        all.set(hash("bob"), Suppress::Forever);
+        all.set(hash("eve"), Suppress::Until(at(5)));
+        all.set(hash("eve"), Suppress::No);
+        all.set(hash("ada"), Suppress::Until(at(20)));
+        let mut bytes = Vec::new();
+        all.write(&mut bytes);
+        let mut read = Bytes::new(&bytes).read::<Suppressions>().unwrap();
+        for all in [&mut all, &mut read] {
+            let refused =
+                |all: &Suppressions, id: &str, now| all.refuse(&Message::track(id, "x"), salt, at(now));
+            assert_eq!(refused(all, "eve", 0), None);
+            assert_eq!(refused(all, "ada", 19), Some(Some(at(20))));
+            assert_eq!(refused(all, "ada", 20), None);
+            assert_eq!(refused(all, "bob", 99), Some(None));
+            assert_eq!(all.refuse(&Message::track(Ids::anonymous("bob"), "x"), salt, at(0)), None);
+            assert_eq!(all.refuse(&Message::alias("bob", "new"), salt, at(0)), Some(None));
+            all.end(at(19));
+            assert_eq!(all.len(), 2);
+            all.end(at(20));
+            assert_eq!((all.len(), all.ends.len()), (1, 0));
+        }
+    }
+}

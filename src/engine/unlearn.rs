@@ -1,0 +1,216 @@
+//! What recommenders learned of a user, taken back as far as the kept history proves it.
+
+use crate::definitions::InteractionDefinition;
+use crate::engine::Remains;
+use crate::engine::models::{Models, each_text};
+use crate::model::{Instant, Value, record};
+use crate::profile::{EventKind, Horizon, Keep, ProfileStore, UserKey};
+use crate::recommend::{Interaction, ItemId, Recommender};
+use serde::Serialize;
+use smallvec::SmallVec;
+
+/// From which arrival on the history of a user is what recommenders learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Learned {
+    /// Earlier interactions may not have been learned.
+    pub(super) since: u32,
+    /// Earlier ones were learned, but came to several profiles.
+    pub(super) as_one_since: u32,
+}
+
+record!(Learned { since, as_one_since });
+
+/// An event that is an interaction, as it lies in the history.
+struct Kept {
+    kind: EventKind,
+    /// The column of the item.
+    item: usize,
+    /// By context of the models: the columns of the property and of the message's context. None where one of them is
+    /// not kept.
+    contexts: SmallVec<[Option<(usize, usize)>; 4]>,
+    /// All that came at this instant or later are there.
+    from: Instant,
+}
+
+impl Kept {
+    /// None where history does not say which item it was about.
+    fn of(rule: &InteractionDefinition, contexts: &[Box<str>], keep: &Keep, now: Instant) -> Option<Kept> {
+        let event = keep.kind_of(&rule.event);
+        let kind = match &rule.list {
+            None => event,
+            Some(list) => keep.kind(event).lines.iter().find(|(path, _)| path == list)?.1,
+        };
+        if kind == EventKind::OTHER {
+            return None;
+        }
+        let column = |path: &str| {
+            let property = keep.property(path)?;
+            Some((property, keep.place(kind, property)?))
+        };
+        // The name of a page is no property of the message, but one of the event.
+        let is_named = ["page", "screen"].contains(&&*rule.event);
+        let own = |path: &str| if is_named && path == "name" { None } else { column(path) };
+        let (property, item) = own(&rule.item)?;
+        let outer = |name: &str| match rule.list {
+            None => own(name),
+            Some(_) => column(&format!("event.{name}")),
+        };
+        let horizon = match keep.kind(kind).horizon {
+            Horizon::None => return None,
+            Horizon::For(age) => Instant::from_millis(now.as_millis().saturating_sub(age.as_millis()) + 1),
+            Horizon::Forever => Instant::MIN,
+        };
+        let since = keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
+        let places = contexts.iter().map(|name| {
+            let (property, own) = outer(name)?;
+            let (context, place) = column(&format!("context.{name}"))?;
+            let is_whole = |property| keep.covered_since(kind, Some(property)) <= Some(since);
+            (is_whole(property) && is_whole(context)).then_some((own, place))
+        });
+        Some(Kept { kind, item, contexts: places.collect(), from: horizon.max(since) })
+    }
+}
+
+/// An interaction that the history holds.
+struct Proven {
+    arrival: u32,
+    item: ItemId,
+    at: Instant,
+    rule: usize,
+    contexts: SmallVec<[Option<Box<str>>; 4]>,
+}
+
+impl Models {
+    /// Takes back what the user's history proves, and forgets the user. Gives how many interactions were taken back, and
+    /// which models may count more of the user.
+    pub(super) fn forget(
+        &mut self,
+        user: UserKey,
+        store: &ProfileStore,
+        now: Instant,
+    ) -> (u64, Vec<Remains>) {
+        let rules = self.definition.interactions.clone();
+        let kept: Vec<Option<Kept>> =
+            rules.iter().map(|rule| Kept::of(rule, &self.contexts, &store.keep, now)).collect();
+        let learned = self.learned.remove(&user).unwrap_or_default();
+        let since = learned.since.max(self.learned_since);
+        let as_one_since = learned.as_one_since.max(since);
+        let proven = self.proven(&kept, user, store);
+        let first_seen = store.get(user).first_seen;
+
+        // From when on all interactions are known.
+        let known = kept.iter().try_fold(Instant::MIN, |from, kept| Some(from.max(kept.as_ref()?.from)));
+        let is_all = |mark: u32| mark == 0 && known.is_some_and(|known| known <= first_seen);
+        let before = |mark: u32| known.filter(|_| mark == 0);
+        let as_interaction = |proven: &Proven| {
+            let rule = &rules[proven.rule];
+            Interaction::new(user.0, proven.item, proven.at).with_weight(rule.weight).with_action(rule.action)
+        };
+
+        let counted: Vec<&Proven> = proven.iter().filter(|proven| proven.arrival > since).collect();
+        let interactions: Vec<Interaction<'_>> =
+            counted.iter().map(|proven| as_interaction(proven)).collect();
+        self.popularity.unlearn(&interactions, false);
+        let mut is_everywhere = SmallVec::<[bool; 4]>::new();
+        for (place, (name, model)) in self.contexts.iter().zip(&mut self.models).enumerate() {
+            let is_told =
+                |rule: usize| kept[rule].as_ref().is_some_and(|kept| kept.contexts[place].is_some());
+            let context = |proven: &Proven| proven.contexts[place].clone();
+            let values: Vec<_> =
+                counted.iter().map(|proven| context(proven).map(|value| [(name.clone(), value)])).collect();
+            let pairs: Vec<_> =
+                values.iter().flatten().map(|[(name, value)]| [(&**name, &**value)]).collect();
+            let mut pair = pairs.iter();
+            let interactions: Vec<Interaction<'_>> = interactions
+                .iter()
+                .zip(&values)
+                .map(|(interaction, value)| match value.as_ref().and_then(|_| pair.next()) {
+                    Some(pair) => interaction.with_context(pair),
+                    None => *interaction,
+                })
+                .collect();
+            model.unlearn(&interactions, true);
+            is_everywhere.push((0..rules.len()).all(is_told));
+        }
+
+        let mut remains = Vec::new();
+        let mut remain = |model: &str, before: Option<Instant>| {
+            remains.push(Remains::Model { model: model.into(), before });
+        };
+        if let Some(known) = known {
+            let barred =
+                proven.iter().filter(|proven| proven.arrival <= as_one_since).map(|proven| proven.at);
+            let from = if is_all(as_one_since) { Instant::MIN } else { barred.fold(known, Instant::max) };
+            let stream = proven.iter().filter(|proven| proven.arrival > as_one_since && proven.at >= from);
+            let stream: Vec<Interaction<'_>> = stream.map(as_interaction).collect();
+            self.covisitation.unlearn(&stream, from);
+        }
+        if !rules.is_empty() {
+            if !is_all(as_one_since) {
+                remain(self.covisitation.name(), before(as_one_since));
+            }
+            if !is_all(since) {
+                remain(self.popularity.name(), before(since));
+            }
+            for (name, is_told) in self.contexts.iter().zip(is_everywhere) {
+                if !(is_told && is_all(since)) {
+                    let model = format!("{} by {name}", self.popularity.name());
+                    remain(&model, before(since).filter(|_| is_told));
+                }
+            }
+        }
+        self.drop_user(user);
+        (interactions.len() as u64, remains)
+    }
+
+    /// The interactions that the history holds, in the order in which they were learned.
+    fn proven(&self, kept: &[Option<Kept>], user: UserKey, store: &ProfileStore) -> Vec<Proven> {
+        let history = &store.get(user).history;
+        let mut proven = Vec::new();
+        let mut rows = history.rows().to_vec();
+        rows.sort_by_key(|row| row.order().1);
+        for row in rows {
+            let at = Instant::from_millis(row.at());
+            let of_kind = kept.iter().enumerate().filter_map(|(rule, kept)| Some((rule, kept.as_ref()?)));
+            for (rule, kept) in of_kind.filter(|(_, kept)| kept.kind == row.kind() && at >= kept.from) {
+                let value = |place: usize| store.symbols.value(history.value(row, place));
+                let context = |place: &Option<(usize, usize)>| {
+                    let (own, context) = (*place)?;
+                    let text = match value(own) {
+                        Value::Null => value(context),
+                        own => own,
+                    };
+                    text.as_str().map(Into::into)
+                };
+                let contexts: SmallVec<[Option<Box<str>>; 4]> = kept.contexts.iter().map(context).collect();
+                each_text(&value(kept.item), &mut |name| {
+                    if let Some(item) = self.items().get(name) {
+                        let contexts = contexts.clone();
+                        proven.push(Proven { arrival: row.order().1, item, at, rule, contexts });
+                    }
+                });
+            }
+        }
+        proven
+    }
+
+    /// Two profiles are one user from now on, up to an arrival.
+    pub(super) fn merge(&mut self, absorbed: UserKey, user: UserKey, arrival: u32) {
+        let theirs = self.learned.remove(&absorbed).unwrap_or_default();
+        let own = self.learned.entry(user).or_default();
+        own.since = own.since.max(theirs.since);
+        own.as_one_since = arrival;
+        self.drop_user(absorbed);
+    }
+
+    /// What a user did was not learned, up to an arrival.
+    pub(super) fn learned_not(&mut self, user: UserKey, arrival: u32) {
+        self.learned.entry(user).or_default().since = arrival;
+    }
+
+    fn drop_user(&mut self, user: UserKey) {
+        self.covisitation.forget(user.0);
+        self.popularity.forget(user.0);
+        self.models.iter_mut().for_each(|model| model.forget(user.0));
+    }
+}

@@ -1,0 +1,120 @@
+//! What journeys and the outbox hold of one user, for whoever asks for all that is kept.
+
+use crate::journey::compile::JourneyNo;
+use crate::journey::instance::Instance;
+use crate::journey::outbox::Held;
+use crate::journey::{Delivery, Journeys};
+use crate::model::{Instant, Object, Value};
+use crate::profile::UserKey;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// A journey that a user is in.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct JourneyStay {
+    /// Its name.
+    pub journey: Arc<str>,
+    /// What keys the instance, where something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
+    /// The step that comes next, or `end`.
+    pub step: Arc<str>,
+    /// The instant of what began it.
+    pub entered: Instant,
+    /// When it goes on.
+    pub due: Instant,
+    /// The properties of the event that began it, where a template reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Object>,
+}
+
+/// Shows where the user stands, and not what began it.
+impl fmt::Debug for JourneyStay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("JourneyStay");
+        shown.field("journey", &self.journey).field("key", &self.key).field("step", &self.step);
+        shown.field("entered", &self.entered).field("due", &self.due).finish_non_exhaustive()
+    }
+}
+
+/// A message to a user that waits, or of which is known what became.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MessageKept {
+    /// Its stable id.
+    pub id: String,
+    /// From which journey; none where it is defined no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journey: Option<Arc<str>>,
+    /// From which step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Arc<str>>,
+    /// When it was put into the outbox, while it waits; else when the host first said something of it.
+    pub at: Instant,
+    /// Whether the host has it and has not answered yet.
+    pub handed_out: bool,
+    /// What the host said of it, in the order of the kinds; empty while it waits.
+    pub answers: Vec<Delivery>,
+    /// Its content, which is kept while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Object>,
+}
+
+/// Shows what became of it, and not what it says.
+impl fmt::Debug for MessageKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("MessageKept");
+        shown.field("id", &self.id).field("journey", &self.journey).field("step", &self.step);
+        shown.field("at", &self.at).field("answers", &self.answers).finish_non_exhaustive()
+    }
+}
+
+impl Journeys {
+    /// The journeys that a user is in, by journey and key.
+    pub(crate) fn stays_of(&self, user: UserKey) -> Vec<JourneyStay> {
+        let Some(known) = self.users.get(&user) else { return Vec::new() };
+        let mut instances: Vec<&Instance> = known.instances.iter().collect();
+        instances.sort_by(|a, b| (a.journey, &a.key, a.entry).cmp(&(b.journey, &b.key, b.entry)));
+        let stay = |instance: &&Instance| {
+            let journey = &self.plan.journeys[usize::from(instance.journey)];
+            JourneyStay {
+                journey: journey.name.clone(),
+                key: instance.key.value().cloned(),
+                step: journey.label(instance.step),
+                entered: instance.entered,
+                due: instance.due,
+                event: instance.event.as_deref().cloned(),
+            }
+        };
+        instances.iter().map(stay).collect()
+    }
+
+    /// How often a user has entered each journey, in order of definition.
+    pub(crate) fn entries_of(&self, user: UserKey) -> Vec<(Arc<str>, u32)> {
+        let journeys = self.plan.journeys.iter().enumerate();
+        let entries = |(number, name)| Some((name, self.past.entries_of(user, number as JourneyNo)?));
+        journeys.map(|(number, journey)| (number, journey.name.clone())).filter_map(entries).collect()
+    }
+
+    /// The messages of a user that wait or were answered lately, by instant and id.
+    pub(crate) fn messages_of(&self, user: UserKey) -> Vec<MessageKept> {
+        let message = |held: Held<'_>| {
+            let journey = self.plan.journeys.get(usize::from(held.origin.journey));
+            let step = journey.and_then(|journey| journey.steps.get(usize::from(held.origin.step)));
+            MessageKept {
+                id: format!("{:032x}", held.id),
+                journey: journey.map(|journey| journey.name.clone()),
+                step: step.map(|step| step.id.clone()),
+                at: held.at,
+                handed_out: held.handed_out,
+                answers: held.answers,
+                content: held.content.cloned(),
+            }
+        };
+        let mut messages: Vec<MessageKept> = self.outbox.held_of(user).map(message).collect();
+        messages.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        messages
+    }
+}

@@ -1,0 +1,157 @@
+//! How long what is known of a user may be kept.
+
+use crate::model::{Duration, Instant};
+use crate::profile::{Applied, EventKind, ProfileStore, UserKey};
+use std::collections::BTreeMap;
+
+/// How long things may be kept, as definitions say. What is not named stays as long as definitions look back at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// By name of the event.
+    pub(crate) events: BTreeMap<Box<str>, Duration>,
+    /// Of all other events.
+    pub(crate) other_events: Option<Duration>,
+    /// By name of the attribute; `budget.*` is every name under `budget.`.
+    pub(crate) attributes: BTreeMap<Box<str>, Duration>,
+    /// A visitor of whom nothing is heard.
+    pub(crate) anonymous: Option<Duration>,
+    /// A user of whom nothing is heard.
+    pub(crate) idle: Option<Duration>,
+}
+
+impl Retention {
+    /// Of the events of a name.
+    pub(crate) fn event(&self, name: &str) -> Option<Duration> {
+        self.events.get(name).copied().or(self.other_events)
+    }
+
+    /// Of whatever event the shortest, with its name where it has one.
+    pub(crate) fn shortest_event(&self) -> Option<(Option<&str>, Duration)> {
+        let named = self.events.iter().map(|(name, age)| (Some(&**name), *age));
+        named.chain(self.other_events.map(|age| (None, age))).min_by_key(|(_, age)| *age)
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<Duration> {
+        let ancestors = name.rmatch_indices('.').map(|(dot, _)| format!("{}.*", &name[..dot]));
+        let known = |name: &str| self.attributes.get(name).copied();
+        known(name).or_else(|| ancestors.filter_map(|name| known(&name)).next())
+    }
+
+    /// Of whatever attribute the shortest.
+    pub(crate) fn shortest_attribute(&self) -> Option<Duration> {
+        self.attributes.values().min().copied()
+    }
+
+    fn profile(&self, has_user_id: bool) -> Option<Duration> {
+        if has_user_id { self.idle } else { self.anonymous }
+    }
+}
+
+impl ProfileStore {
+    /// When the first of what was noted may be kept no longer.
+    pub(crate) fn expiry(&self, applied: &Applied) -> Instant {
+        let at = Instant::from_millis(applied.at);
+        let events = applied.events.iter().filter_map(|(kind, _)| self.keep.kind(*kind).retention);
+        let retention = &self.keep.retention;
+        let names = applied.attributes.iter().filter(|_| !retention.attributes.is_empty());
+        let attributes = names.filter_map(|(name, _)| retention.attribute(self.symbols.text(*name)));
+        events.chain(attributes).min().map_or(Instant::MAX, |age| at + age)
+    }
+
+    /// When a user who is not heard of any more may be kept no longer.
+    pub(crate) fn idle_end(&self, user: UserKey) -> Instant {
+        let profile = self.get(user);
+        let age = self.keep.retention.profile(profile.has_user_id);
+        age.map_or(Instant::MAX, |age| profile.last_seen + age)
+    }
+
+    /// When the first of what is kept of a user may be kept no longer. O(what is kept).
+    pub(crate) fn next_expiry(&self, user: UserKey) -> Instant {
+        let profile = self.get(user);
+        let end = |at: Instant, age: Option<Duration>| Some(at + age?);
+        let rows = profile.history.rows().iter();
+        let events =
+            rows.filter_map(|row| end(Instant::from_millis(row.at()), self.keep.kind(row.kind()).retention));
+        let retention = &self.keep.retention;
+        let named = profile.attributes.iter().filter(|_| !retention.attributes.is_empty());
+        let attributes = named.filter_map(|a| end(a.written, retention.attribute(self.symbols.text(a.name))));
+        events.chain(attributes).min().unwrap_or(Instant::MAX)
+    }
+
+    /// Drops the events and attributes of a user that may be kept no longer, and notes them as things that happened.
+    /// Gives when the next ones may not. O(what is kept of the user).
+    pub(crate) fn expire(&mut self, user: UserKey, now: Instant, out: &mut Applied) -> Instant {
+        let ProfileStore { keep, symbols, profiles, rings, .. } = self;
+        let profile = profiles.get_mut(user);
+        let end_of = |kind: EventKind, at: i64| {
+            let age = keep.kind(kind).retention;
+            age.map_or(Instant::MAX, |age| Instant::from_millis(at) + age)
+        };
+        let mut next = Instant::MAX;
+        out.at = now.as_millis();
+        let is_over = profile.history.extract(
+            |kind| keep.kind(kind).columns.len(),
+            |row| {
+                let end = end_of(row.kind(), row.at());
+                next = if end > now { next.min(end) } else { next };
+                end <= now
+            },
+            |kind, values| {
+                out.events.push((kind, out.values.len()));
+                out.values.extend_from_slice(values);
+            },
+        );
+        if is_over {
+            rings.remove(&user);
+        }
+        if !keep.retention.attributes.is_empty() {
+            let mut names = Vec::new();
+            profile.attributes.extract(
+                |attribute| {
+                    let age = keep.retention.attribute(symbols.text(attribute.name));
+                    let end = age.map_or(Instant::MAX, |age| attribute.written + age);
+                    next = if end > now { next.min(end) } else { next };
+                    end <= now
+                },
+                |attribute| {
+                    names.push(attribute.name);
+                    // One that was unset is no change, but it goes too.
+                    if !attribute.value.is_missing() {
+                        out.attributes.push((attribute.name, attribute.value));
+                    }
+                },
+            );
+            // Their shares are given back with the values, once nobody asks for the names.
+            out.values.extend(names.iter().map(|name| name.packed()));
+            if names.contains(&self.timezone) {
+                self.refresh_zone(user);
+            }
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_counts() {
+        let days = |n| Some(Duration::days(n));
+        let names = [("email", 1), ("budget.*", 2), ("budget.home.*", 3), ("budget.home.tv", 4)];
+        let attributes = names.into_iter().map(|(name, n)| (name.into(), Duration::days(n))).collect();
+        let retention = Retention { attributes, ..Retention::default() };
+        for (name, expected) in [
+            ("email", days(1)),
+            ("emails", None),
+            ("budget", None),
+            ("budget.car", days(2)),
+            ("budget.home", days(2)),
+            ("budget.home.sofa", days(3)),
+            ("budget.home.tv", days(4)),
+            ("budget.home.tv.size", days(3)),
+        ] {
+            assert_eq!(retention.attribute(name), expected, "{name}");
+        }
+    }
+}

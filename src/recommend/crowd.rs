@@ -1,0 +1,179 @@
+use crate::model::{Bytes, Malformed, Record};
+use serde::Serialize;
+
+/// Most users that a [`Crowd`] can be asked for.
+pub(super) const CROWD_MAX: usize = 20;
+
+/// How many different users stand behind something, counted in one byte: never too many.
+///
+/// Users fall into groups by a hash, and within their group into bins. One group is counted at a time: bins that were
+/// hit are as many different users at least. Once a group has its share of the wanted number the next one is counted,
+/// whose users are others. Whoever falls into a bin that was hit already is not counted, so it takes some 30 users
+/// until 10 are known for certain.
+///
+/// The byte: the number of the group that is counted above the bits of its bins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Crowd(u8);
+
+/// How many users a [`Crowd`] has to have, and how it counts to that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    users: u32,
+    /// A power of two; with bins it fills the byte.
+    groups: u32,
+    bins: u32,
+}
+
+impl Size {
+    /// From 1 to [`CROWD_MAX`].
+    pub(super) fn new(users: usize) -> Size {
+        let users = users as u32;
+        // What takes the fewest users on average.
+        let (groups, bins) = match users {
+            ..=7 => (1, 8),
+            8..=12 => (2, 7),
+            _ => (4, 6),
+        };
+        Size { users, groups, bins }
+    }
+
+    /// Whether every crowd is large enough, so that none need be counted.
+    pub(super) fn is_any(self) -> bool {
+        self.users <= 1
+    }
+
+    /// How many bins of a group have to be hit.
+    fn share(self, group: u32) -> u32 {
+        self.users / self.groups + u32::from(group < self.users % self.groups)
+    }
+
+    /// Group and bin of a user.
+    fn place(self, user: u32) -> (u32, u32) {
+        // Fibonacci hashing of a dense number, mixed once more so that group and bin are independent.
+        let mixed = u64::from(user).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32;
+        (mixed as u32 % self.groups, (mixed as u32 >> 4) % self.bins)
+    }
+}
+
+impl Crowd {
+    fn parts(self, size: Size) -> (u32, u32) {
+        (u32::from(self.0) >> size.bins, u32::from(self.0) & ((1 << size.bins) - 1))
+    }
+
+    fn of(group: u32, hit: u32, size: Size) -> Crowd {
+        Crowd((group << size.bins | hit) as u8)
+    }
+
+    /// Counts a user, once.
+    pub(super) fn add(&mut self, user: u32, size: Size) {
+        let (group, hit) = self.parts(size);
+        let (own, bin) = size.place(user);
+        if own != group {
+            return;
+        }
+        let hit = hit | 1 << bin;
+        let is_full = hit.count_ones() >= size.share(group) && group + 1 < size.groups;
+        *self = if is_full { Crowd::of(group + 1, 0, size) } else { Crowd::of(group, hit, size) };
+    }
+
+    /// Counts a user no more. Which users made a group full is not known, so it is counted again from the beginning.
+    pub(super) fn remove(&mut self, user: u32, size: Size) {
+        let (group, hit) = self.parts(size);
+        let (own, bin) = size.place(user);
+        if own < group {
+            *self = Crowd::of(own, 0, size);
+        } else if own == group {
+            *self = Crowd::of(group, hit & !(1 << bin), size);
+        }
+    }
+
+    /// Whether there are enough for certain.
+    pub(super) fn is_enough(self, size: Size) -> bool {
+        let (group, hit) = self.parts(size);
+        size.is_any() || group + 1 == size.groups && hit.count_ones() >= size.share(group)
+    }
+}
+
+/// Every byte is a crowd.
+impl Record for Crowd {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Crowd, Malformed> {
+        Ok(Crowd(from.read()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn never_too_many() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for wanted in 1..=CROWD_MAX {
+            let size = Size::new(wanted);
+            for _ in 0..300 {
+                let (mut crowd, mut users) = (Crowd::default(), BTreeSet::new());
+                while !crowd.is_enough(size) || users.is_empty() {
+                    let user = random.u32(..);
+                    // Whoever comes again counts once; and who has gone, not at all.
+                    for _ in 0..random.usize(1..4) {
+                        users.insert(user);
+                        crowd.add(user, size);
+                    }
+                    if random.u8(..) < 20 && !crowd.is_enough(size) {
+                        crowd.remove(user, size);
+                        users.remove(&user);
+                    }
+                }
+                assert!(users.len() >= wanted, "{} users for {wanted}", users.len());
+            }
+        }
+    }
+
+    #[test]
+    fn enough_in_the_end() {
+        for (wanted, on_average) in [(1, 1..=1), (5, 6..=8), (10, 28..=34), (20, 120..=160)] {
+            let size = Size::new(wanted);
+            let needed = |seed| {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let mut crowd = Crowd::default();
+                (1_u64..).find(|_| {
+                    crowd.add(random.u32(..), size);
+                    crowd.is_enough(size)
+                })
+            };
+            let average = (0..500).filter_map(needed).sum::<u64>() / 500;
+            assert!(on_average.contains(&average), "{average} for {wanted}");
+        }
+    }
+
+    /// With nobody more than wanted, each of them is needed.
+    #[test]
+    fn one_less_is_not_enough() {
+        let size = Size::new(10);
+        let mut crowd = Crowd::default();
+        let mut counted = Vec::new();
+        for user in 0..10_000 {
+            let before = crowd;
+            crowd.add(user, size);
+            if crowd != before {
+                counted.push(user);
+            }
+            if crowd.is_enough(size) {
+                break;
+            }
+        }
+        assert_eq!(counted.len(), 10);
+        for user in counted {
+            let mut less = crowd;
+            less.remove(user, size);
+            assert!(!less.is_enough(size), "{user}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What may be kept no longer, beside a partition that was never told of it: at every minute the memberships are those
+//! of a fresh partition without retention, which takes only the messages that may still be kept.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
+
+use bespoke::definitions::Definitions;
+use bespoke::engine::Partition;
+use bespoke::model::{Body, Duration, Instant, Message, Object};
+use bespoke::segment::{Cause, Transition};
+use fastrand::Rng;
+use std::collections::BTreeSet;
+
+const DEFINITIONS: &str = r#"
+version = 1
+[attributes]
+country = "string"
+"budget.car" = "number"
+[events.view]
+sku = "string"
+price = "number"
+[events.order]
+products = [{ sku = "string", price = "number" }]
+[events.open]
+[affinity.sku]
+[segments]
+viewed = "did(view)"
+curious = "count(view) >= 3"
+steady = "count(view where sku = \"a\") >= 2 and not did(order)"
+spender = "sum(order.products.price) > 10"
+dear = "max(view.price) >= 3"
+first_view = "first(view.sku) = \"a\""
+last_view = "last(view.sku) = \"b\""
+recent = "count(view in 2h) >= 2"
+old_order = "did(order from 3h to 1h ago)"
+after_order = "did(view since last(order))"
+never = "not did(view) and not did(order)"
+both = "sequence(view, order)"
+opened = "count(open) >= 2"
+anything = "count(any) >= 4"
+french = 'country = "FR"'
+driver = "budget.car > 2"
+french_viewer = 'country = "FR" and did(view)'
+sku_twice = { by = "sku", when = "count(view) >= 2" }
+some_dear = "some sku: (max(view.price) >= 3)"
+viewed_viewed = 'segment("viewed") or segment("opened")'
+entered_late = 'entered("viewed") is present'
+"#;
+
+/// Events of a name, and what `order` and the rest may be kept.
+const RETENTION: &str = r#"
+[retention]
+events = { view = "4h", default = "6h" }
+attributes = { country = "5h", "budget.*" = "3h" }
+"#;
+
+fn age(message: &Message) -> Option<Duration> {
+    match &message.body {
+        Body::Identify { traits } if traits.get("country").is_some() => Some(Duration::hours(5)),
+        Body::Identify { .. } => Some(Duration::hours(3)),
+        _ => message.event().map(|(name, _)| Duration::hours(if name == "view" { 4 } else { 6 })),
+    }
+}
+
+const USERS: [&str; 2] = ["ada", "bob"];
+const START: i64 = 1_700_000_040_000; // a whole minute
+
+fn minute(n: i64) -> Instant {
+    Instant::from_millis(START) + Duration::minutes(n)
+}
+
+/// A message, and the minute in which it comes.
+fn messages(rng: &mut Rng, minutes: i64) -> Vec<(i64, Message)> {
+    let mut messages = Vec::new();
+    let mut now = 0;
+    while now < minutes {
+        let user = USERS[rng.usize(..USERS.len())];
+        let message = match rng.u32(0..12) {
+            0..6 => Message::track(user, "view")
+                .with("sku", ["a", "b"][rng.usize(..2)])
+                .with("price", rng.i64(1..5)),
+            6..8 => {
+                let mut line = Object::new();
+                line.set("sku", "a");
+                line.set("price", rng.i64(1..9));
+                Message::track(user, "order").with("products", vec![bespoke::model::Value::Object(line)])
+            }
+            8 => Message::track(user, "open"),
+            9 => Message::identify(user).with("budget.car", rng.i64(1..5)),
+            10 => Message::identify(user).with("country", bespoke::model::Value::Null),
+            _ => Message::identify(user).with("country", ["FR", "IT"][rng.usize(..2)]),
+        };
+        // Some come late, some so late that they may not be kept.
+        let late = if rng.u32(0..5) == 0 { rng.i64(0..420) } else { 0 };
+        messages.push((now, message.at(minute(now - late))));
+        now += [0, 0, 1, 5, 20, 60, 200][rng.usize(..7)];
+    }
+    messages
+}
+
+/// Who is in which segment. Since when is another matter: that is known only to those who were there.
+fn memberships(partition: &Partition) -> BTreeSet<(String, String)> {
+    let of = |user: &str| partition.segments(user).into_keys().map(|segment| segment.to_string()).collect();
+    let users = partition.users();
+    let all = users.iter().flat_map(|user| {
+        let segments: Vec<String> = of(user);
+        segments.into_iter().map(|segment| (user.to_string(), segment))
+    });
+    all.collect()
+}
+
+/// A partition without retention that takes what may still be kept at an instant, and of the rest that there was somebody.
+fn fresh(definitions: &Definitions, messages: &[(i64, Message)], at: Instant) -> Partition {
+    let mut fresh = Partition::new(definitions);
+    for (_, message) in messages {
+        if age(message).is_none_or(|age| message.timestamp.unwrap() + age > at) {
+            fresh.ingest(message, at).unwrap();
+        } else {
+            fresh.ingest(&Message::identify(message.ids.clone()), at).unwrap();
+        }
+    }
+    fresh.advance(at);
+    fresh
+}
+
+#[test]
+fn as_if_it_was_never_kept() {
+    let with = Definitions::from_toml(&format!("{DEFINITIONS}{RETENTION}")).unwrap();
+    let without = Definitions::from_toml(DEFINITIONS).unwrap();
+    let mut by_retention = 0;
+    for seed in 0..6 {
+        let minutes = 900;
+        let messages = messages(&mut Rng::with_seed(seed), minutes);
+        let mut partition = Partition::new(&with);
+        // What the changes say.
+        let mut told = BTreeSet::new();
+        let mut next = 0;
+        for now in 0..minutes + 420 {
+            let at = minute(now);
+            let mut outcomes = Vec::new();
+            while let Some((_, message)) = messages.get(next).filter(|(minute, _)| *minute <= now) {
+                outcomes.push(partition.ingest(message, at).unwrap());
+                next += 1;
+            }
+            let is_quiet = outcomes.is_empty();
+            outcomes.push(partition.advance(at));
+            for change in outcomes.iter().flat_map(|outcome| &outcome.changes) {
+                assert_eq!(change.at, at, "seed {seed}, minute {now}: {change}");
+                by_retention += usize::from(change.cause == Cause::Retention);
+                // All but two of the windows reach as far back as retention.
+                let is_windowed = ["recent", "old_order"].contains(&&*change.segment);
+                let is_by_time = is_quiet && !is_windowed;
+                assert!(!is_by_time || change.cause == Cause::Retention, "seed {seed}: {change}");
+                let stay = (change.user.to_string(), change.segment.to_string());
+                match change.transition {
+                    _ if change.key.is_some() => {}
+                    Transition::Entered => assert!(told.insert(stay), "seed {seed}, minute {now}: {change}"),
+                    Transition::Left => assert!(told.remove(&stay), "seed {seed}, minute {now}: {change}"),
+                }
+            }
+            let mut is = memberships(&partition);
+            let expected = memberships(&fresh(&without, &messages[..next], at));
+            let differs: Vec<_> = is.symmetric_difference(&expected).collect();
+            assert!(differs.is_empty(), "seed {seed}, minute {now}: {differs:?}");
+            is.retain(|(_, segment)| segment != "sku_twice");
+            assert_eq!(is, told, "seed {seed}, minute {now}");
+        }
+        // All that may be kept no longer is gone from memory.
+        for user in partition.users() {
+            let profile = partition.profile(&user).unwrap();
+            assert!(profile.events.is_empty() && profile.attributes.is_empty(), "{profile:?}");
+        }
+    }
+    assert!(by_retention > 100, "{by_retention} changes prove little");
+}
+
+/// Definitions that keep less drop at once what is too old, and say so; those that keep more bring nothing back.
+#[test]
+fn other_definitions_keep_less() {
+    let text = "version = 1\n[events.view]\n[attributes]\nname = 'string'\n[segments]\nviewed = 'did(view)'\n\
+                named = 'name is present'\n";
+    let shorter = format!("{text}[retention]\nevents.view = '2h'\nattributes.name = '2h'");
+    let [long, short] = [text, &shorter].map(|text| Definitions::from_toml(text).unwrap());
+    let mut partition = Partition::new(&short);
+    partition.ingest(&Message::track("ada", "view"), minute(0)).unwrap();
+    partition.ingest(&Message::identify("ada").with("name", "Ada"), minute(0)).unwrap();
+    // A running value begins with the events that are there.
+    assert!(partition.redefine(&long, minute(60)).changes.is_empty());
+    partition.ingest(&Message::track("bob", "view"), minute(100)).unwrap();
+    assert!(partition.advance(minute(170)).changes.is_empty());
+    let outcome = partition.redefine(&short, minute(180));
+    let lines: Vec<_> = outcome.changes.iter().map(|change| format!("{change} {:?}", change.cause)).collect();
+    // Of events that only a running value has seen nothing was kept.
+    assert_eq!(lines[..2], ["ada left viewed Ordinary", "ada left named Ordinary"]);
+    assert!(partition.profile("ada").unwrap().attributes.is_empty());
+}
