@@ -176,6 +176,9 @@ impl Durable {
         loop {
             let is_begun = step(Step::Begin)?;
             while !step(Step::Capture)? {}
+            // Most of it reaches the disk while others write. Where it does not, the end says so.
+            let heap = self.writer.lock().heap.clone();
+            let _ = heap.sync();
             step(Step::End)?;
             if is_begun {
                 return Ok(());

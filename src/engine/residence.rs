@@ -161,8 +161,9 @@ impl Partition {
         if self.shelf.is_some() {
             self.bring(user);
             self.capture_before(user);
-            if let Some(shelf) = &mut self.shelf {
-                shelf.row(user).changed = true;
+            if let Some(shelf) = &mut self.shelf
+                && !std::mem::replace(&mut shelf.row(user).changed, true)
+            {
                 shelf.capture.note(user);
             }
         }

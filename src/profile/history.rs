@@ -104,6 +104,11 @@ impl History {
         History { rows: Vec::with_capacity(rows), values: Vec::new() }
     }
 
+    /// Makes room for so many values, of rows that are going to be inserted.
+    pub(crate) fn reserve_values(&mut self, values: usize) {
+        self.values.reserve_exact(values);
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>() + self.values.capacity() * size_of::<Packed>()
     }
@@ -197,8 +202,9 @@ impl History {
     }
 
     /// Leaves as much room as a growing history has. So a history has no memory of how long it once was.
-    fn give_room_back(&mut self) {
+    pub(crate) fn give_room_back(&mut self) {
         self.rows.shrink_to(self.rows.len() + room(self.rows.len()));
+        self.values.shrink_to(self.values.len() + room(self.values.len()));
     }
 
     /// Takes over the events of another history.

@@ -211,6 +211,15 @@ impl IdTable {
         (id.kind, &id.text)
     }
 
+    /// Makes room for so many more ids, so that the table does not grow step by step.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.numbers.reserve(more, |n| {
+            let id = entries[*n as usize].as_ref().expect("the table holds live ids only");
+            hasher.hash_one((id.kind, &*id.text))
+        });
+    }
+
     /// Enters an id that is not there yet.
     pub(crate) fn insert(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> u32 {
         let hash = self.hasher.hash_one((kind, &*text));

@@ -17,6 +17,8 @@
 use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
+use std::io::Write;
 
 const OTHER: u64 = 0;
 const KNOWN: u64 = 1;
@@ -60,19 +62,47 @@ fn hundredths(x: f64) -> Option<i64> {
     (n.abs() < 1e15 && (n as i64 as f64 / 100.0).to_bits() == x.to_bits()).then_some(n as i64)
 }
 
+/// Texts of a record that are looked for one after the other: most records have no more, and a table that is made for
+/// each record costs more than that.
+const FEW: usize = 32;
+
+/// The numbers in a record of the texts that are in it, in order.
+#[derive(Debug, Default)]
+struct Known {
+    few: SmallVec<[Symbol; FEW]>,
+    /// Those behind the first few.
+    more: Option<HashMap<Symbol, u64, ahash::RandomState>>,
+}
+
+impl Known {
+    /// The number of a text; one that has none gets the next.
+    fn number(&mut self, symbol: Symbol) -> Option<u64> {
+        if let Some(place) = self.few.iter().position(|known| *known == symbol) {
+            return Some(place as u64);
+        }
+        if self.few.len() < FEW {
+            self.few.push(symbol);
+            return None;
+        }
+        let more = self.more.get_or_insert_default();
+        let number = (FEW + more.len()) as u64;
+        let first = *more.entry(symbol).or_insert(number);
+        (first < number).then_some(first)
+    }
+}
+
 /// Writes the packed values and texts of one record.
 #[derive(Debug)]
 pub(crate) struct PackedWriter<'s> {
     symbols: &'s Symbols,
-    /// The numbers in the record of the texts that are in it.
-    known: HashMap<Symbol, u64, ahash::RandomState>,
+    known: Known,
     /// The text that was new last.
     last: &'s str,
 }
 
 impl<'s> PackedWriter<'s> {
     pub(crate) fn new(symbols: &'s Symbols) -> PackedWriter<'s> {
-        PackedWriter { symbols, known: HashMap::default(), last: "" }
+        PackedWriter { symbols, known: Known::default(), last: "" }
     }
 
     pub(crate) fn value(&mut self, value: Packed, out: &mut Vec<u8>) {
@@ -108,10 +138,8 @@ impl<'s> PackedWriter<'s> {
     }
 
     pub(crate) fn text(&mut self, symbol: Symbol, out: &mut Vec<u8>) {
-        let number = self.known.len() as u64;
-        let first = *self.known.entry(symbol).or_insert(number);
-        if first < number {
-            return head(KNOWN, first, out);
+        if let Some(number) = self.known.number(symbol) {
+            return head(KNOWN, number, out);
         }
         let text = self.symbols.text(symbol);
         let (bytes, last) = (text.as_bytes(), self.last.as_bytes());
@@ -147,8 +175,10 @@ fn numbered(text: &str, within: usize) -> Option<(usize, u64)> {
 #[derive(Debug)]
 pub(crate) struct PackedReader<'s> {
     symbols: &'s mut Symbols,
-    texts: Vec<Symbol>,
+    texts: SmallVec<[Symbol; FEW]>,
     taken: Vec<Packed>,
+    /// The text that is being read.
+    text: Vec<u8>,
 }
 
 impl Drop for PackedReader<'_> {
@@ -159,7 +189,12 @@ impl Drop for PackedReader<'_> {
 
 impl<'s> PackedReader<'s> {
     pub(crate) fn new(symbols: &'s mut Symbols) -> PackedReader<'s> {
-        PackedReader { symbols, texts: Vec::new(), taken: Vec::new() }
+        PackedReader {
+            symbols,
+            texts: SmallVec::new(),
+            taken: Vec::with_capacity(2 * FEW),
+            text: Vec::with_capacity(FEW),
+        }
     }
 
     /// Says that all shares are in what was read.
@@ -226,7 +261,8 @@ impl<'s> PackedReader<'s> {
         }
         let last = self.texts.last().map_or("", |last| self.symbols.text(*last)).as_bytes();
         let shared = |len: usize| last.get(..len).filter(|_| len <= SHARED_MAX).ok_or(malformed);
-        let mut text = Vec::new();
+        let text = &mut self.text;
+        text.clear();
         match head & 7 {
             TEXT => {
                 text.extend_from_slice(shared(u8::read(from)?.into())?);
@@ -234,11 +270,11 @@ impl<'s> PackedReader<'s> {
             }
             NUMBERED => {
                 text.extend_from_slice(shared(n)?);
-                text.extend_from_slice(u64::read(from)?.to_string().as_bytes());
+                write!(text, "{}", u64::read(from)?).expect("memory takes what is written to it");
             }
             _ => return Err(malformed),
         }
-        let text = std::str::from_utf8(&text).map_err(|_| malformed)?;
+        let text = std::str::from_utf8(text).map_err(|_| malformed)?;
         let symbol = self.symbols.intern(text);
         self.taken.push(symbol.packed());
         self.texts.push(symbol);

@@ -262,6 +262,10 @@ impl History {
                 kind = Some(read_kind(from, keep, &mut met)?);
             }
             let (kind, width) = kind.ok_or_else(|| from.malformed("a kind of event"))?;
+            if history.rows().is_empty() {
+                // A guess, which holds where all are of one kind. Each value takes a byte at least.
+                history.reserve_values((len * width).min(from.left()));
+            }
             let instant = match at {
                 None => read_since(from, base)?,
                 Some(at) => read_later(from, at)?,
@@ -275,6 +279,7 @@ impl History {
             }
             at = Some(instant);
         }
+        history.give_room_back();
         Ok(history)
     }
 }

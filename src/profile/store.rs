@@ -200,6 +200,7 @@ impl ProfileStore {
         let mut number = 0;
         let mut is_sound = true;
         let ids = &mut self.ids;
+        ids.reserve(users.size_hint().0);
         let users = users.map(|user| {
             let owner = UserKey(number);
             number += 1;

@@ -28,7 +28,7 @@ fn small() -> (TestDisk, BTreeMap<Slot, [u8; 32]>) {
 }
 
 /// The epoch that a sealer has, as anybody can read it from what it seals.
-fn epoch(sealer: &mut Sealer) -> u32 {
+fn epoch(sealer: &Sealer) -> u32 {
     let mut sealed = Vec::new();
     sealer.seal(&Key([1; 32]), b"", b"", &mut sealed);
     crate::model::Bytes::new(&sealed).read().unwrap()
@@ -98,7 +98,7 @@ fn an_erased_key_is_nowhere() {
         assert_eq!(key(&keys, Slot(2)), Some(left[&Slot(2)]));
         assert_eq!(keys.verify(keys.slots()), Ok(Vec::new()));
     }
-    let mut sealer = Sealer::new(9);
+    let sealer = Sealer::new(9);
     sealer.seal(&new_key, b"", b"ada", &mut sealer_bytes);
     let other = open(&disk).0.key(Slot(2)).unwrap().unwrap();
     assert!(seal::open(&other, b"", &sealer_bytes, &mut Vec::new()).is_err());
@@ -121,8 +121,8 @@ fn every_flipped_byte_is_found_or_does_no_harm() {
             assert_eq!(error.position(), Some(0));
             continue;
         }
-        let (keys, mut sealer) = open(&disk);
-        assert!(epoch(&mut sealer) >= last, "byte {position}");
+        let (keys, sealer) = open(&disk);
+        assert!(epoch(&sealer) >= last, "byte {position}");
         for slot in (0..5).map(Slot) {
             let at = HEAD + slot.0 as usize * SLOT;
             if (at..at + SLOT).contains(&position) {
@@ -279,8 +279,8 @@ fn no_epoch_is_given_twice() {
         let mut given = BTreeSet::new();
         for opening in 0..30 {
             disk.fail(random.usize(0..6), usize::from(random.bool()));
-            if let Ok((_, mut sealer)) = Keyring::open(&disk) {
-                let epoch = epoch(&mut sealer);
+            if let Ok((_, sealer)) = Keyring::open(&disk) {
+                let epoch = epoch(&sealer);
                 assert!(given.last().is_none_or(|&last| last < epoch), "seed {seed}, opening {opening}");
                 given.insert(epoch);
                 // A cell is damaged, but never both: an opening that fails may leave the other one half written.

@@ -2,6 +2,7 @@ use crate::model::{Bytes, Record};
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// What a user's records are sealed with, or the store's own.
@@ -45,30 +46,34 @@ pub(crate) struct Unsealable;
 #[derive(Debug)]
 pub(crate) struct Sealer {
     epoch: u32,
-    next: u64,
+    next: AtomicU64,
 }
 
 const CHECK: usize = 8;
+/// Bytes of key stream that the processor's wide registers make in the time of any part of them.
+const STRIDE: usize = 256;
 type Nonce = [u8; 12];
 
 impl Sealer {
     /// The sealer of an epoch that has had none.
     pub(super) fn new(epoch: u32) -> Sealer {
-        Sealer { epoch, next: 0 }
+        Sealer { epoch, next: AtomicU64::new(0) }
     }
 
     /// Appends the bytes to `out`, sealed. They open with the same key and context only.
     ///
     /// Takes time in proportion to the bytes, about that of copying them from memory; allocates only where `out` grows.
-    pub(crate) fn seal(&mut self, key: &Key, context: &[u8], plain: &[u8], out: &mut Vec<u8>) {
-        let nonce = nonce(self.epoch, self.next);
+    pub(crate) fn seal(&self, key: &Key, context: &[u8], plain: &[u8], out: &mut Vec<u8>) {
+        // Only that no two have the same matters. (2^64 seals take longer than an opening lasts.)
+        let counter = self.next.fetch_add(1, Ordering::Relaxed);
+        let nonce = nonce(self.epoch, counter);
         self.epoch.write(out);
-        self.next.write(out);
-        self.next = self.next.checked_add(1).expect("2^64 seals take longer than an opening lasts");
+        counter.write(out);
         let start = out.len();
+        out.reserve((plain.len() + CHECK).next_multiple_of(STRIDE));
         out.extend_from_slice(plain);
         out.extend_from_slice(&check(context, &nonce, plain).to_le_bytes());
-        ChaCha20::new((&key.0).into(), (&nonce).into()).apply_keystream(&mut out[start..]);
+        apply_stream(key, &nonce, start, out);
     }
 }
 
@@ -84,11 +89,21 @@ pub(crate) fn open(key: &Key, context: &[u8], sealed: &[u8], out: &mut Vec<u8>) 
     let len = rest.len().checked_sub(CHECK).ok_or(Unsealable)?;
     let nonce = nonce(epoch, counter);
     let start = out.len();
+    out.reserve(rest.len().next_multiple_of(STRIDE));
     out.extend_from_slice(rest);
-    ChaCha20::new((&key.0).into(), (&nonce).into()).apply_keystream(&mut out[start..]);
+    apply_stream(key, &nonce, start, out);
     let is_whole = out[start + len..] == check(context, &nonce, &out[start..start + len]).to_le_bytes();
     out.truncate(if is_whole { start + len } else { start });
     if is_whole { Ok(()) } else { Err(Unsealable) }
+}
+
+/// Seals or opens the bytes from a place on. What is not a multiple of the stride costs as if it were, several times over
+/// where it is made block by block: so whole strides are made, and what is too much is cut off.
+fn apply_stream(key: &Key, nonce: &Nonce, start: usize, out: &mut Vec<u8>) {
+    let end = out.len();
+    out.resize(start + (end - start).next_multiple_of(STRIDE), 0);
+    ChaCha20::new((&key.0).into(), nonce.into()).apply_keystream(&mut out[start..]);
+    out.truncate(end);
 }
 
 fn nonce(epoch: u32, counter: u64) -> Nonce {
@@ -108,7 +123,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sealed(sealer: &mut Sealer, key: &Key, context: &[u8], plain: &[u8]) -> Vec<u8> {
+    fn sealed(sealer: &Sealer, key: &Key, context: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         sealer.seal(key, context, plain, &mut out);
         out
@@ -134,7 +149,7 @@ mod tests {
             plain in prop::collection::vec(any::<u8>(), 0..600),
         ) {
             let key = Key(key);
-            let sealed = sealed(&mut Sealer { epoch, next }, &key, &context, &plain);
+            let sealed = sealed(&Sealer { epoch, next: next.into() }, &key, &context, &plain);
             prop_assert_eq!(opened(&key, &context, &sealed), Ok(plain));
         }
 
@@ -147,8 +162,8 @@ mod tests {
     #[test]
     fn every_bit_counts() {
         let key = Key([7; 32]);
-        let mut sealer = Sealer { epoch: 300, next: 20_000 };
-        let sealed = sealed(&mut sealer, &key, b"journal", b"ada bought boots");
+        let sealer = Sealer { epoch: 300, next: 20_000.into() };
+        let sealed = sealed(&sealer, &key, b"journal", b"ada bought boots");
         assert_eq!(sealed.len(), 2 + 3 + 16 + CHECK);
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();
@@ -172,7 +187,7 @@ mod tests {
     /// RFC 8439, A.1: the key stream of zeros.
     #[test]
     fn the_example_of_the_standard() {
-        let sealed = sealed(&mut Sealer { epoch: 0, next: 0 }, &Key([0; 32]), b"", &[0; 32]);
+        let sealed = sealed(&Sealer::new(0), &Key([0; 32]), b"", &[0; 32]);
         let stream = [
             0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90, 0x40, 0x5d, 0x6a, 0xe5, 0x53, 0x86, 0xbd, 0x28,
             0xbd, 0xd2, 0x19, 0xb8, 0xa0, 0x8d, 0xed, 0x1a, 0xa8, 0x36, 0xef, 0xcc, 0x8b, 0x77, 0x0d, 0xc7,
@@ -183,10 +198,10 @@ mod tests {
     #[test]
     fn no_two_seals_are_alike() {
         let key = Key([7; 32]);
-        let mut sealer = Sealer::new(1);
-        let first = sealed(&mut sealer, &key, b"", b"the same");
-        let second = sealed(&mut sealer, &key, b"", b"the same");
-        let third = sealed(&mut Sealer::new(2), &key, b"", b"the same");
+        let sealer = Sealer::new(1);
+        let first = sealed(&sealer, &key, b"", b"the same");
+        let second = sealed(&sealer, &key, b"", b"the same");
+        let third = sealed(&Sealer::new(2), &key, b"", b"the same");
         assert_ne!(first[2..], second[2..]);
         assert_ne!(first[2..], third[2..]);
     }

@@ -1,6 +1,5 @@
 use crate::storage::seal::{Sealer, open};
 use crate::storage::{Disk, Error, Keyring, Slot};
-use parking_lot::Mutex;
 use std::io;
 
 /// Seals what is written, each user's under its own key.
@@ -10,7 +9,7 @@ use std::io;
 pub(crate) struct Vault {
     keys: Keyring,
     /// Nothing where the store is only looked at.
-    sealer: Option<Mutex<Sealer>>,
+    sealer: Option<Sealer>,
     /// What errors call the file of keys.
     name: String,
 }
@@ -22,7 +21,7 @@ impl Vault {
     /// As [`Keyring::open`].
     pub(crate) fn open_keys(disk: &dyn Disk) -> Result<Vault, Error> {
         let (keys, sealer) = Keyring::open(disk)?;
-        Ok(Vault { keys, sealer: Some(Mutex::new(sealer)), name: disk.describe("keys") })
+        Ok(Vault { keys, sealer: Some(sealer), name: disk.describe("keys") })
     }
 
     /// The keys of a store that is only looked at: nothing can be sealed.
@@ -50,7 +49,7 @@ impl Vault {
         let Some(sealer) = &self.sealer else {
             return Err(Error::io("seal with", &*self.name, io::ErrorKind::PermissionDenied.into()));
         };
-        sealer.lock().seal(&key, context, plain, out);
+        sealer.seal(&key, context, plain, out);
         Ok(())
     }
 
