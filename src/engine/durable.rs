@@ -353,8 +353,9 @@ impl Writer {
             group.iter().for_each(|written| answer(answers, written.of, Err(error.clone().into())));
         }
         held.trim();
-        // Keys of users who are forgotten otherwise go with a checkpoint that is taken step by step.
-        let forgets = held.erases() && group.iter().any(|written| written.unit.forgets());
+        // Also where nobody was there to be forgotten: the journal has the id, sealed for the store itself. Keys of users
+        // who go otherwise go with a checkpoint that is taken step by step.
+        let forgets = group.iter().any(|written| written.unit.forgets());
         drop(held);
         let kept = if forgets { self.checkpoint_at_once(partition) } else { self.go_on(partition) };
         if let (true, Err(Error::Storage(error))) = (forgets, kept) {
