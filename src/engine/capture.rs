@@ -66,7 +66,7 @@ impl Capture {
     /// Gives up a record of a user for a newer one.
     pub(super) fn give_up(&mut self, user: UserKey, place: Place) {
         let page = user.0 / PAGE_USERS;
-        if place != Place::NONE {
+        if !place.is_none() {
             let is_named = self.taken.as_ref().is_some_and(|taken| !taken.todo.contains(page));
             if is_named { self.dead_after.push(place) } else { self.dead.push(place) }
         }
@@ -230,7 +230,7 @@ impl Partition {
         match captured {
             Ok(place) => {
                 let before = std::mem::replace(&mut capture.pages[page as usize], place);
-                if before != Place::NONE {
+                if !before.is_none() {
                     capture.dead.push(before);
                 }
             }
@@ -303,7 +303,7 @@ impl Partition {
         capture.dead.extend(passed.map(|(_, place)| place));
         capture.seen.push((written.generation, place));
         self.seen.set_written(written);
-        let dead = capture.dead.drain(..).filter(|place| *place != Place::NONE);
+        let dead = capture.dead.drain(..).filter(|place| !place.is_none());
         dead.for_each(|place| shelf.heap.free(place));
         let sections = std::mem::take(&mut taken.sections);
         taken.seen.1 = Place::NONE;

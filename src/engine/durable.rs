@@ -60,12 +60,13 @@ pub(super) enum Job<'a> {
     Checkpoint(Step),
 }
 
-/// A step of a checkpoint, and whether it was the last of its kind.
+/// A step of a checkpoint, or that what was written reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Begin,
     Capture,
     End,
+    Sync,
 }
 
 #[derive(Debug)]
@@ -164,6 +165,14 @@ impl Durable {
         let mut writer = self.writer.lock();
         writer.flush()?;
         writer.journal.settle()
+    }
+
+    /// Makes sure of all that was acknowledged.
+    pub(super) fn sync(&self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        match self.submit(partition, Job::Checkpoint(Step::Sync)) {
+            Answer::Step(done) => done.map(drop),
+            _ => unreachable!("a step is answered as one"),
+        }
     }
 
     /// Takes a checkpoint step by step, so that others write between the steps.
@@ -400,6 +409,12 @@ impl Writer {
             Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
             Step::End if is_on => self.end(partition).map(|()| true),
             Step::End => Ok(true),
+            Step::Sync => {
+                self.flush()?;
+                self.vault.sync()?;
+                self.journal.sync()?;
+                Ok(true)
+            }
         }
     }
 

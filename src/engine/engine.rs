@@ -286,6 +286,18 @@ impl Engine {
         }
     }
 
+    /// Makes sure that all that was acknowledged so far outlives the machine, whatever the level. Without a store it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; it can be asked again.
+    pub fn sync(&self) -> Result<(), Error> {
+        match &self.shared.durable {
+            Some(durable) => durable.sync(&self.shared.partition),
+            None => Ok(()),
+        }
+    }
+
     /// The state as bytes, in the canonical form of [`Partition::checkpoint`]. For tests and audits: brings everybody
     /// into memory.
     ///

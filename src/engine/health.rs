@@ -21,4 +21,26 @@ use serde::Serialize;
 pub struct Health {
     /// What became of ids.
     pub identity: IdentityHealth,
+    /// What the store takes; nothing without one.
+    pub store: Option<StoreHealth>,
+}
+
+/// What a store takes on the disk and in memory.
+///
+/// ```
+/// # fn show(engine: &bespoke::engine::Engine) {
+/// if let Some(store) = engine.health().store {
+///     println!("{} of {} bytes of the heap are wanted", store.heap_live, store.heap_live + store.heap_dead);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoreHealth {
+    /// Bytes of records that are wanted.
+    pub heap_live: u64,
+    /// Bytes of records that are not: files in which they are more than half are emptied by the next checkpoint.
+    pub heap_dead: u64,
+    /// Bytes of users in memory.
+    pub resident: u64,
 }

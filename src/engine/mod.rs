@@ -52,7 +52,7 @@ pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
-pub use health::Health;
+pub use health::{Health, StoreHealth};
 pub use members::Members;
 pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};

@@ -214,13 +214,13 @@ impl Partition {
                 ACTIONS => self.read_actions(&mut from, &vault),
                 _ => self.read_section(Section::ALL[number], &mut from),
             };
-            read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, &error.to_string()))?;
+            read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, error.to_string()))?;
         }
         for (_, place) in &root.seen {
             let plain = read_sealed(&heap, &vault, *place, Slot::STORE, SECTION)?;
             let mut from = Bytes::new(&plain);
             let read = self.seen.read_chunk(&mut from).and_then(|()| from.end());
-            read.map_err(|error| heap.corrupt(*place, &error.to_string()))?;
+            read.map_err(|error| heap.corrupt(*place, error.to_string()))?;
         }
         if let Some(shelf) = &mut self.shelf {
             let sections = root.sections.clone();
@@ -238,7 +238,7 @@ impl Partition {
         for (page, place) in root.pages.iter().enumerate() {
             bytes.clear();
             heap.get(*place, &mut bytes)?;
-            let corrupt = |error: &dyn std::fmt::Display| heap.corrupt(*place, &error.to_string());
+            let corrupt = |error: &dyn std::fmt::Display| heap.corrupt(*place, error.to_string());
             let entries: Vec<Entry> = read_all(&bytes).map_err(|error| corrupt(&error))?;
             let first = page as u32 * PAGE_USERS;
             for Entry { place_in_page, slots, record, deadline, ids } in entries {

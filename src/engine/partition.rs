@@ -344,7 +344,7 @@ impl Partition {
     /// What an operator should look at: what was refused or cut off since the beginning, and how often. O(1).
     #[must_use]
     pub fn health(&self) -> Health {
-        Health { identity: self.store.identity_health() }
+        Health { identity: self.store.identity_health(), store: self.store_health() }
     }
 
     /// What to show a user at a placement. Only looks: nothing is learned until the host reports what was seen.

@@ -1,12 +1,12 @@
 //! Who is in memory: users come back before anybody looks at them, and go when there are too many.
 
 use crate::definitions::Definitions;
-use crate::engine::Partition;
 use crate::engine::capture::Capture;
+use crate::engine::{Partition, StoreHealth};
 use crate::model::{Body, Bytes, Instant, Malformed, Message, Pages};
 use crate::profile::{PackedReader, PackedWriter, Profile, Shape, UserKey};
 use crate::segment::Memberships;
-use crate::storage::{self, Heap, Place, Slot, Vault};
+use crate::storage::{self, Heap, HeapBytes, Place, Slot, Vault};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -332,6 +332,13 @@ impl Partition {
             .any(|user| self.shelf.as_ref().is_some_and(|shelf| shelf.slots(user).any(|own| own == slot)))
     }
 
+    /// What the store takes.
+    pub(super) fn store_health(&self) -> Option<StoreHealth> {
+        let shelf = self.shelf.as_ref()?;
+        let HeapBytes { live, dead } = shelf.heap.waste();
+        Some(StoreHealth { heap_live: live, heap_dead: dead, resident: shelf.bytes as u64 })
+    }
+
     /// Whether users were erased whose keys are still there.
     pub(super) fn erases(&self) -> bool {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
@@ -371,8 +378,7 @@ impl Partition {
         if self.away(away.user).is_none_or(|now| now.place != away.place) {
             return Ok(());
         }
-        self.read_user(away.user, plain)
-            .map_err(|error| away.heap.corrupt(away.place, &error.to_string()))?;
+        self.read_user(away.user, plain).map_err(|error| away.heap.corrupt(away.place, error.to_string()))?;
         if let Some(shelf) = &mut self.shelf {
             shelf.row(away.user).used = true;
         }

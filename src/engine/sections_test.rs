@@ -103,7 +103,9 @@ fn users(partition: &Partition) -> Vec<UserKey> {
 fn write(partition: &Partition) -> Written {
     Written {
         sections: Section::ALL.map(|section| bytes(|out| partition.write_section(section, out))).into(),
-        seen: bytes(|out| drop(partition.seen.write_all(out))),
+        seen: bytes(|out| {
+            partition.seen.write_all(out);
+        }),
         users: users(partition)
             .into_iter()
             .map(|user| (user, bytes(|out| partition.write_beside(user, out))))
@@ -125,9 +127,8 @@ fn with_profiles_of(old: Partition, definitions: &Definitions) -> Partition {
     new.compiled = Arc::new(new.compiled.with(plan));
     new.journey_facts = journey_facts(&new.compiled);
     for row in users.iter_mut() {
-        let mut moved = UserRow::default();
-        moved.memberships = std::mem::take(&mut row.memberships);
-        new.users.push(moved);
+        let memberships = std::mem::take(&mut row.memberships);
+        new.users.push(UserRow { memberships, ..UserRow::default() });
     }
     (new.store, new.texts, new.members) = (store, texts, members);
     new

@@ -86,8 +86,10 @@ impl Recent {
 /// none, or is not in memory, takes eight bytes of a page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecentItems {
-    pages: Vec<Option<Box<[Option<Box<Recent>>]>>>,
+    pages: Vec<Option<Page>>,
 }
+
+type Page = Box<[Option<Box<Recent>>]>;
 
 impl RecentItems {
     pub(super) fn get(&self, user: u32) -> Option<&Recent> {

@@ -172,6 +172,7 @@ impl Heap {
     ///
     /// # Errors
     /// Whatever the disk says. All can still be read; what is not written is tried again the next time.
+    #[cfg(test)]
     pub(crate) fn flush(&self) -> Result<(), Error> {
         let mut writer = self.writer.lock();
         self.contents.write().close_buffer();

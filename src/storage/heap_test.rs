@@ -25,8 +25,10 @@ fn record(heap: &Heap, place: Place) -> Result<Vec<u8>, Error> {
     result.map(|()| out.split_off(6))
 }
 
+type Records = Vec<(Place, Vec<u8>)>;
+
 /// A synced heap of two files with a few records.
-fn small() -> (TestDisk, Vec<HeapFile>, Vec<(Place, Vec<u8>)>) {
+fn small() -> (TestDisk, Vec<HeapFile>, Records) {
     let disk = TestDisk::default();
     let heap = open(&disk, &[]).unwrap();
     let records = (0..12_u8).map(|i| vec![i; usize::from(i) * 9]);

@@ -109,7 +109,7 @@ fn every_flipped_byte_is_found_or_does_no_harm() {
     let (disk, left) = small();
     let whole = disk.bytes("keys");
     assert_eq!(whole.len(), HEAD + 5 * SLOT);
-    let last = epoch(&mut open(&disk.copy()).1);
+    let last = epoch(&open(&disk.copy()).1);
     for position in 0..whole.len() {
         let disk = disk.copy();
         let mut bytes = whole.clone();

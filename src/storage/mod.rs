@@ -45,6 +45,6 @@ pub use memory::MemoryDisk;
 pub(crate) use heap::Heap;
 pub(crate) use journal::Journal;
 pub(crate) use keys::{Keyring, Slot};
-pub(crate) use place::{HeapFile, Place};
+pub(crate) use place::{HeapBytes, HeapFile, Place};
 pub(crate) use root::{load as load_root, save as save_root};
 pub(crate) use vault::Vault;
