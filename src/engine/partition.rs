@@ -575,6 +575,8 @@ impl Partition {
             }
             self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.journeys.split(user, *part, now);
+            // What it took with it has ends of its own.
+            self.find_expiry(*part);
             touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
         }
         self.settle(&touched, now, outcome);

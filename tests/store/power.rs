@@ -7,11 +7,18 @@ use bespoke::model::Instant;
 use bespoke::storage::MemoryDisk;
 
 /// Gives both the same inputs, and takes down those that were taken in.
-fn run(stream: &mut Stream, engine: &Engine, twin: &Engine, inputs: u32, taken: &mut Vec<(Step, Instant)>) {
+fn run(
+    stream: &mut Stream,
+    engines: [&Engine; 2],
+    inputs: u32,
+    taken: &mut Vec<(Step, Instant)>,
+    what: &str,
+) {
+    let [engine, twin] = engines;
     for _ in 0..inputs {
         let step = stream.step();
         let answer = give(engine, &step, stream.now).map(|(words, _)| words);
-        assert_eq!(answer, stream.give(twin, &step));
+        assert_eq!(answer, stream.give(twin, &step), "{what}, input {}", taken.len());
         if twin.sequence() as usize > taken.len() {
             taken.push((step, stream.now));
         }
@@ -57,7 +64,7 @@ fn check(seed: u64, levels: &[Durability]) {
     let (mut given, mut taken) = (twin(), Vec::new());
     for cut in 0..4 {
         let what = format!("seed {seed}, cut {cut}, {setting:?}");
-        run(&mut stream, &engine, &given, rng.u32(1..80), &mut taken);
+        run(&mut stream, [&engine, &given], rng.u32(1..80), &mut taken, &what);
         let acknowledged = given.sequence();
         let crash = rng.u64(..);
         let (left, opened) = open(&setting, || disk.crash(crash), &what);
