@@ -80,8 +80,10 @@ impl Partition {
         now: Instant,
     ) -> Result<Outcome, Error> {
         self.check_feedback(placement, variant)?;
-        let (id, user) = (user, self.known(user)?);
+        self.known(user)?;
         let (now, mut outcome) = self.begin_at(now);
+        // Their profile may be over since.
+        let Some((id, user)) = Some(user).zip(self.store.find(user)) else { return Ok(outcome) };
         self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             let mut about = Object::new();
@@ -134,8 +136,10 @@ impl Partition {
         now: Instant,
     ) -> Result<Outcome, Error> {
         self.check_prediction(name, value)?;
-        let (id, user) = (user, self.known(user)?);
+        self.known(user)?;
         let (now, mut outcome) = self.begin_at(now);
+        // Their profile may be over since.
+        let Some((id, user)) = Some(user).zip(self.store.find(user)) else { return Ok(outcome) };
         self.store.tell(user, id);
         self.happened(user, now, &mut outcome, |store, applied| {
             store.set_fact(user, &Fact::Prediction(name).name(), &Value::from(value), now, applied);

@@ -475,6 +475,10 @@ impl Partition {
             self.drop_from_shelf(*absorbed, Some(user));
         }
         self.expire(user, now);
+        if is_merged {
+            // What came with the other profile may be due earlier, and the wheel is asked before the user is looked at.
+            self.schedule(user, now);
+        }
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
         let learns = is_event && self.learns(user, PERSONALIZE, now);
@@ -564,14 +568,14 @@ impl Partition {
                 false => self.restricted.remove(user),
             };
         }
-        // The input has one key; who comes out with others gets one with the first message of their own.
+        // The input has one key, for one who comes out; the others get keys of their own.
         for (place, part) in parts.iter().enumerate() {
             self.make_room(*part);
             self.touch(*part);
-            if let Some(shelf) = &mut self.shelf
-                && place == 0
-            {
-                shelf.note_slot(*part, slot);
+            if let Some(shelf) = &mut self.shelf {
+                // Without randomness it has none until its next message.
+                let own = if place == 0 { Ok(slot) } else { shelf.vault.fresh() };
+                shelf.note_slot(*part, own.unwrap_or(Slot::STORE));
             }
             self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.journeys.split(user, *part, now);
@@ -579,9 +583,11 @@ impl Partition {
             self.find_expiry(*part);
             touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
         }
+        // Whoever comes out may be over at once.
+        let names: Vec<Arc<str>> =
+            parts.iter().chain([&user]).map(|user| self.store.name(*user).clone()).collect();
         self.settle(&touched, now, outcome);
-        let names: Vec<&Arc<str>> = parts.iter().chain([&user]).map(|user| self.store.name(*user)).collect();
-        let is_split = |change: &&mut Change| names.contains(&&change.user);
+        let is_split = |change: &&mut Change| names.contains(&change.user);
         outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
     }
 

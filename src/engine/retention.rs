@@ -55,7 +55,11 @@ impl Partition {
             end = least.map_or(end, |least| end.min(at + least));
         }
         let row = &mut self.users[user.0 as usize];
-        row.expires = row.expires.min(end);
+        if end < row.expires {
+            row.expires = end;
+            // The wheel may ask before the user is looked at, and would take the earlier end for hinted.
+            self.schedule(user, self.clock);
+        }
     }
 
     /// Takes what expired of a user since the last look.

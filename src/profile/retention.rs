@@ -1,7 +1,7 @@
 //! How long what is known of a user may be kept.
 
 use crate::model::{Duration, Instant};
-use crate::profile::{Applied, EventKind, ProfileStore, UserKey};
+use crate::profile::{Applied, EventKind, Keep, Packed, Profile, ProfileStore, Symbols, UserKey};
 use std::collections::BTreeMap;
 
 /// How long things may be kept, as definitions say. What is not named stays as long as definitions look back at it.
@@ -68,6 +68,12 @@ impl ProfileStore {
     /// When the first of what is kept of a user may be kept no longer. O(what is kept).
     pub(crate) fn next_expiry(&self, user: UserKey) -> Instant {
         let profile = self.get(user);
+        let parts = profile.parts().iter().map(|part| &part.profile);
+        let ends = parts.chain([profile]).filter_map(|profile| self.first_end(profile));
+        ends.min().unwrap_or(Instant::MAX)
+    }
+
+    fn first_end(&self, profile: &Profile) -> Option<Instant> {
         let end = |at: Instant, age: Option<Duration>| Some(at + age?);
         let rows = profile.history.rows().iter();
         let events =
@@ -75,7 +81,7 @@ impl ProfileStore {
         let retention = &self.keep.retention;
         let named = profile.attributes.iter().filter(|_| !retention.attributes.is_empty());
         let attributes = named.filter_map(|a| end(a.written, retention.attribute(self.symbols.text(a.name))));
-        events.chain(attributes).min().unwrap_or(Instant::MAX)
+        events.chain(attributes).min()
     }
 
     /// Drops the events and attributes of a user that may be kept no longer, and notes them as things that happened.
@@ -127,8 +133,38 @@ impl ProfileStore {
                 self.refresh_zone(user);
             }
         }
-        next
+        let ProfileStore { keep, symbols, profiles, .. } = self;
+        let parts = profiles.get_mut(user).lineage.iter_mut().flat_map(|lineage| lineage.parts_mut());
+        parts.fold(next, |next, part| next.min(expire_part(&mut part.profile, now, keep, symbols)))
     }
+}
+
+/// Drops what may be kept no longer from a part of a profile: what that changes is told of the whole. Gives when the next
+/// may not.
+fn expire_part(part: &mut Profile, now: Instant, keep: &Keep, symbols: &mut Symbols) -> Instant {
+    let mut next = Instant::MAX;
+    let mut is_over = |end: Instant| {
+        next = if end > now { next.min(end) } else { next };
+        end <= now
+    };
+    let mut values: Vec<Packed> = Vec::new();
+    part.history.extract(
+        |kind| keep.kind(kind).columns.len(),
+        |row| {
+            let age = keep.kind(row.kind()).retention;
+            age.is_some_and(|age| is_over(Instant::from_millis(row.at()) + age))
+        },
+        |_, own| values.extend_from_slice(own),
+    );
+    part.attributes.extract(
+        |attribute| {
+            let age = keep.retention.attribute(symbols.text(attribute.name));
+            age.is_some_and(|age| is_over(attribute.written + age))
+        },
+        |attribute| values.extend([attribute.name.packed(), attribute.value]),
+    );
+    values.into_iter().for_each(|value| symbols.release(value));
+    next
 }
 
 #[cfg(test)]
