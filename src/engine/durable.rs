@@ -423,6 +423,8 @@ impl Writer {
         self.vault.check_there()?;
         self.heap.check_there()?;
         self.flush()?;
+        // Groups that are sure to be there need keys that are: a new file makes sure of those before it.
+        self.vault.sync()?;
         self.journal.roll()?;
         self.written_bytes = 0;
         Ok(partition.write().begin_checkpoint(self.journal.next())?)
@@ -482,7 +484,7 @@ impl Writer {
         let written = (|| {
             // A key is there before anything that is sealed with it.
             self.vault.save()?;
-            if is_synced {
+            if is_synced || self.journal.is_full() {
                 self.vault.sync()?;
             }
             match is_synced {

@@ -76,6 +76,11 @@ impl Journal {
         self.last.end.next
     }
 
+    /// Whether the next group begins a new file, which makes sure of those before.
+    pub(crate) fn is_full(&self) -> bool {
+        self.last.end.len >= FILE_BYTES_MAX
+    }
+
     /// Bytes of the groups in all files that have an input from this one on. A whole file counts.
     pub(crate) fn bytes_since(&self, input: u64) -> u64 {
         let parts = self.older.iter().chain([&self.last]);
@@ -100,7 +105,7 @@ impl Journal {
     }
 
     fn append_at(&mut self, level: Level, count: u32, payload: &[u8]) -> Result<u64, Error> {
-        if self.last.end.len >= FILE_BYTES_MAX {
+        if self.is_full() {
             // Whoever begins a file because this one is gone has to take a checkpoint too.
             self.last.check_there().map_err(|error| self.last.file.failed("append to", error))?;
             self.roll()?;
