@@ -73,13 +73,14 @@
 //! | [`journey`] | workflows, the delivery gate, the outbox |
 //! | [`decision`] | placements, variants, content templates |
 //! | [`definitions`] | all that a host defines, from TOML, as one checked whole |
+//! | [`storage`] | what outlives the process: journal, heap, keys, checkpoint |
 //! | [`engine`] | [`engine::Partition`] and [`engine::Engine`], the two doors |
 //!
 //! # What it is not
 //! - No server and no network: your process calls it, it never calls out.
 //! - No clock: `now` is an argument, and time stands still until you pass a later one.
 //! - No threads of its own.
-//! - No durability yet: everything is in memory.
+//! - No database server: a store is a folder of the process, with one writer.
 //!
 //! # Untrusted input
 //! Messages are checked before anything else happens: sizes, depths, numbers, ids. Definitions are the host's own,

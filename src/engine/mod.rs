@@ -3,6 +3,10 @@
 //! decisions, recommendations, explanations (`ask`), and for whom an expression holds (`survey`).
 //! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
 //! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
+//!
+//! With a store an input goes `durable` (checked, sealed, written) → `take` (applied) → answer, for many threads at a time
+//! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), and
+//! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 

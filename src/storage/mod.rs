@@ -4,6 +4,9 @@
 //! Knows nothing of what the bytes mean; imports only `model`. Reads no clock, starts no thread. The only room that
 //! touches files, all of them through a [`Disk`].
 //!
+//! Why a store of its own: `benches/stores` asks two that exist what is promised here, and shows where they keep it and
+//! where not (silence about damage, going on after a disk was full, level written without a sync, erasure in place).
+//!
 //! | file of the folder | what it holds |
 //! | --- | --- |
 //! | `lock` | nothing: who has it locked is the one writer |
