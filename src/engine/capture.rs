@@ -3,10 +3,12 @@
 use crate::engine::Partition;
 use crate::engine::residence::PAGE_USERS;
 use crate::engine::seen::Written;
-use crate::model::{Instant, Record};
+use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
 use roaring::RoaringBitmap;
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// What sections are sealed for.
 pub(super) const SECTION: &[u8] = b"section";
@@ -123,7 +125,7 @@ impl Root {
 pub(super) struct Entry {
     /// Place in the page.
     pub(super) place_in_page: u8,
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: SmallVec<[Slot; 2]>,
     pub(super) record: Place,
     pub(super) deadline: Instant,
     /// Its name and ids, sealed.
@@ -137,12 +139,26 @@ crate::model::record! {
 /// The name of a user, and its ids.
 #[derive(Debug)]
 pub(super) struct Names {
-    pub(super) name: std::sync::Arc<str>,
-    pub(super) ids: Vec<(IdKind, Box<str>)>,
+    pub(super) name: Arc<str>,
+    /// A name and the id that it comes from are one text in memory.
+    pub(super) ids: SmallVec<[(IdKind, Arc<str>); 2]>,
 }
 
-crate::model::record! {
-    Names { name, ids }
+impl Record for Names {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.name.write(out);
+        self.ids.write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Names, Malformed> {
+        let name: Arc<str> = from.read()?;
+        let mut ids = SmallVec::new();
+        for _ in 0..from.len("ids")? {
+            let (kind, id) = (from.read()?, from.text()?);
+            ids.push((kind, if *id == *name { name.clone() } else { id.into() }));
+        }
+        Ok(Names { name, ids })
+    }
 }
 
 impl Partition {

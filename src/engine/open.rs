@@ -231,7 +231,8 @@ impl Partition {
 
     /// Reads the index pages: who there is. Gives whether they agree with one another.
     fn restore_users(&mut self, root: &Root, heap: &Heap, vault: &Vault) -> Result<bool, storage::Error> {
-        let mut users = Vec::with_capacity(root.numbers.min(1 << 24) as usize);
+        let mut is_sound = true;
+        self.store.reserve(root.numbers.min(1 << 24) as usize);
         let (mut bytes, mut plain) = (Vec::new(), Vec::new());
         let Some(shelf) = &mut self.shelf else { return Ok(true) };
         self.timers = TimingWheel::new(Instant::MIN);
@@ -246,7 +247,7 @@ impl Partition {
                 let [slot, more @ ..] = &slots[..] else { return Err(corrupt(&"a user has no key")) };
                 if u32::from(place_in_page) >= PAGE_USERS
                     || user.0 >= root.numbers
-                    || users.len() > user.0 as usize
+                    || self.store.profiles.numbers() > user.0
                 {
                     return Err(corrupt(&"a user is out of its place"));
                 }
@@ -255,8 +256,7 @@ impl Partition {
                     return Err(corrupt(&"the key of a user was erased"));
                 }
                 let names: Names = read_all(&plain).map_err(|error| corrupt(&error))?;
-                users.resize_with(user.0 as usize, || None);
-                users.push(Some((names.name, names.ids)));
+                is_sound &= self.store.restore(user, names.name, names.ids.into_iter());
                 *shelf.row(user) = Row::away(record, *slot);
                 if !more.is_empty() {
                     shelf.more_slots.insert(user, more.to_vec());
@@ -272,11 +272,10 @@ impl Partition {
                 }
             }
         }
-        users.resize_with(root.numbers as usize, || None);
         while self.users.len() < root.numbers as usize {
             self.users.push(UserRow::default());
         }
-        Ok(self.store.restore(users.into_iter(), root.free.clone()))
+        Ok(self.store.profiles.end_restore(root.numbers, root.free.clone()) && is_sound)
     }
 
     fn read_actions(&mut self, from: &mut Bytes<'_>, vault: &Vault) -> Result<(), Malformed> {

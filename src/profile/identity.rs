@@ -239,6 +239,11 @@ impl IdTable {
         number
     }
 
+    /// The same, and nothing where it is there.
+    pub(crate) fn insert_new(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> Option<u32> {
+        self.number(kind, &text).is_none().then(|| self.insert(kind, text, owner))
+    }
+
     pub(crate) fn set_owner(&mut self, number: u32, owner: UserKey) {
         self.entries[number as usize].as_mut().expect("numbers of removed ids are dropped with them").owner =
             owner;

@@ -142,16 +142,30 @@ impl Profiles {
         }
     }
 
-    /// Makes those that a checkpoint names, all of them away: by number, none where it is free. `free` is in the order
-    /// in which numbers came free; nothing where those are not exactly the numbers that nobody has.
-    pub(crate) fn restore(users: impl Iterator<Item = Option<Away>>, free: Vec<u32>) -> Option<Profiles> {
-        let mut slots = Pages::default();
-        users.for_each(|user| slots.push(user.map_or(Slot::Free, |away| Slot::Away(Box::new(away)))));
-        let is_free =
-            |number: &u32| (*number as usize) < slots.len() && matches!(slots[*number as usize], Slot::Free);
+    /// Makes one that a checkpoint names, behind those that were made before.
+    pub(crate) fn restore(&mut self, user: UserKey, away: Away) {
+        self.restore_up_to(user.0);
+        self.slots.push(Slot::Away(Box::new(away)));
+    }
+
+    fn restore_up_to(&mut self, numbers: u32) {
+        while self.numbers() < numbers {
+            self.slots.push(Slot::Free);
+        }
+    }
+
+    /// Ends that: `numbers` were given, and `free` came free in this order. Gives whether those are exactly the numbers
+    /// that nobody has.
+    pub(crate) fn end_restore(&mut self, numbers: u32, free: Vec<u32>) -> bool {
+        self.restore_up_to(numbers);
+        let is_free = |number: &u32| {
+            (*number as usize) < self.slots.len() && matches!(self.slots[*number as usize], Slot::Free)
+        };
         let distinct: HashSet<u32, ahash::RandomState> = free.iter().copied().filter(is_free).collect();
-        let nobody = slots.iter().filter(|slot| matches!(slot, Slot::Free)).count();
-        (distinct.len() == free.len() && free.len() == nobody).then_some(Profiles { slots, free })
+        let nobody = self.slots.iter().filter(|slot| matches!(slot, Slot::Free)).count();
+        let is_sound = distinct.len() == free.len() && free.len() == nobody;
+        self.free = free;
+        is_sound
     }
 
     /// The numbers that the next new profiles get.

@@ -190,34 +190,29 @@ impl ProfileStore {
         self.bring_back(user, Profile::new(name, false, Instant::MIN));
     }
 
-    /// Makes those users that a checkpoint names, all of them away, each with its name and ids. Gives whether `free` are
-    /// exactly the numbers that nobody has, and each id is one user's.
+    /// Makes a user whom a checkpoint names, who is away. Users come in order of their numbers. Gives whether each id is
+    /// this one user's.
     pub(crate) fn restore(
         &mut self,
-        users: impl Iterator<Item = Option<(Arc<str>, Vec<(IdKind, Box<str>)>)>>,
-        free: Vec<u32>,
+        user: UserKey,
+        name: Arc<str>,
+        own: impl Iterator<Item = (IdKind, Arc<str>)>,
     ) -> bool {
-        let mut number = 0;
         let mut is_sound = true;
-        let ids = &mut self.ids;
-        ids.reserve(users.size_hint().0);
-        let users = users.map(|user| {
-            let owner = UserKey(number);
-            number += 1;
-            let (name, own) = user?;
-            // A name and the id that it comes from are one text.
-            let text = |id: Box<str>| if *id == *name { name.clone() } else { id.into() };
-            let mut numbers = SmallVec::new();
-            for (kind, id) in own {
-                is_sound &= ids.owner(kind, &id).is_none();
-                numbers.push(ids.insert(kind, text(id), owner));
+        let mut numbers = SmallVec::new();
+        for (kind, id) in own {
+            match self.ids.insert_new(kind, id, user) {
+                Some(number) => numbers.push(number),
+                None => is_sound = false,
             }
-            Some(Away { name, ids: numbers })
-        });
-        let profiles = Profiles::restore(users, free);
-        is_sound &= profiles.is_some();
-        self.profiles = profiles.unwrap_or_default();
+        }
+        self.profiles.restore(user, Away { name, ids: numbers });
         is_sound
+    }
+
+    /// Makes room for so many users.
+    pub(crate) fn reserve(&mut self, users: usize) {
+        self.ids.reserve(users);
     }
 
     /// A user of whom nothing is known.
