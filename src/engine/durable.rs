@@ -4,20 +4,18 @@ use crate::definitions::Definitions;
 use crate::engine::group::Group;
 use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::residence::{bring, text_of};
+use crate::engine::unit::{Unit, context};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition};
 use crate::journey::Action;
-use crate::model::{Body, Bytes, Instant, Malformed, Message, Record};
+use crate::model::{Instant, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
-use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault, save_root};
+use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// Index pages that are captured while writers wait: some tenths of a millisecond.
-const PAGES_AT_ONCE: usize = 4;
 
 /// Users who are due and in the store that are read ahead of a group of inputs.
 const DUE_AT_ONCE: usize = 4_096;
@@ -128,14 +126,6 @@ pub(super) struct Sealing {
     brought: Option<Instant>,
     plain: Vec<u8>,
     sealed: Vec<u8>,
-}
-
-/// One input of a group, by reference.
-#[derive(Clone, Copy)]
-enum Unit<'a> {
-    Message(&'a Message, Instant),
-    Input(&'a TimedInput),
-    Redefine(&'a Definitions, Instant),
 }
 
 /// An input that was written, and is to be applied.
@@ -375,92 +365,6 @@ impl Writer {
         group.clear();
     }
 
-    /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
-    fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        if partition.read().is_taking_checkpoint() {
-            let mut held = partition.write();
-            if held.capture_share() {
-                drop(held);
-                self.end(partition)?;
-            }
-        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
-            self.begin(partition)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a whole checkpoint: what was erased is gone for good when it is there.
-    fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        // One that is being taken began before.
-        if partition.read().is_taking_checkpoint() {
-            partition.write().capture_some(usize::MAX);
-            self.end(partition)?;
-        }
-        self.begin(partition)?;
-        partition.write().capture_some(usize::MAX);
-        self.end(partition)
-    }
-
-    fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
-        let is_on = partition.read().is_taking_checkpoint();
-        match step {
-            Step::Begin if is_on => Ok(false),
-            Step::Begin => self.begin(partition).map(|()| true),
-            Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
-            Step::End if is_on => self.end(partition).map(|()| true),
-            Step::End => Ok(true),
-            Step::Sync => {
-                self.flush()?;
-                self.vault.sync()?;
-                self.journal.sync()?;
-                Ok(true)
-            }
-        }
-    }
-
-    fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        // Where the folder was made anew, what is in memory is not all that a store needs.
-        self.vault.check_there()?;
-        self.heap.check_there()?;
-        self.flush()?;
-        // Groups that are sure to be there need keys that are: a new file makes sure of those before it.
-        self.vault.sync()?;
-        self.journal.roll()?;
-        self.written_bytes = 0;
-        Ok(partition.write().begin_checkpoint(self.journal.next())?)
-    }
-
-    /// Makes what was captured the state to begin from. The heap first, then the root that names what is in it, then what
-    /// it names no more.
-    fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        let ended = (|| {
-            // The root says how much of the heap is sure to be there.
-            self.heap.sync()?;
-            let root = partition.write().root()?;
-            self.vault.save()?;
-            self.vault.sync()?;
-            let mut bytes = Vec::new();
-            root.write(&mut bytes);
-            save_root(&*self.disk, &bytes)?;
-            Ok(root)
-        })();
-        match ended {
-            Ok(root) => {
-                partition.write().end_checkpoint(&root.erased);
-                self.vault.erase(&root.erased)?;
-                self.journal.drop_before(root.next_input)?;
-                for file in root.unnamed(&self.heap) {
-                    self.heap.remove(file)?;
-                }
-                Ok(())
-            }
-            Err(error) => {
-                partition.write().give_up_checkpoint();
-                Err(error)
-            }
-        }
-    }
-
     /// Writes what was sealed, as the level asks.
     fn write(&mut self) -> Result<(), storage::Error> {
         let Sealing { payload, count, held, fresh, brought, .. } = &mut self.sealing;
@@ -502,115 +406,11 @@ impl Writer {
     }
 }
 
-impl Unit<'_> {
-    fn now(self) -> Instant {
-        match self {
-            Unit::Message(_, now) | Unit::Redefine(_, now) => now,
-            Unit::Input(input) => input.now,
-        }
-    }
-
-    /// Whether it may change to whom ids belong, so that what follows has to see what it did.
-    fn joins(self, partition: &Partition) -> bool {
-        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
-    }
-
-    /// Whether it may be applied, and whom it is about.
-    fn check(self, partition: &Partition) -> Result<Whose, Error> {
-        match self {
-            Unit::Message(message, now) => {
-                partition.check(message, now)?;
-                Ok(partition.whose(message, now))
-            }
-            Unit::Input(input) => partition.check_input(input),
-            Unit::Redefine(..) => Ok(Whose::Nobody),
-        }
-    }
-
-    /// Everybody who has to be in memory for it, as far as can be told before.
-    fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
-        match self {
-            Unit::Message(message, _) => partition.store.named(message),
-            Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
-            Unit::Redefine(..) => SmallVec::new(),
-        }
-    }
-
-    /// Those whom it changes without being about them.
-    fn others(self, partition: &Partition) -> Vec<UserKey> {
-        match self {
-            Unit::Message(Message { body: Body::World { values }, .. }, _) => {
-                partition.readers_of_world(values.iter().map(|(name, _)| name)).collect()
-            }
-            Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
-                partition.readers_of_world([&**name].into_iter()).collect()
-            }
-            Unit::Input(TimedInput { input: Input::Outbox { limit, .. }, now }) => {
-                partition.journeys.expiring(*limit, partition.clock().max(*now)).collect()
-            }
-            // Memory for all of them is needed, as it is when they change.
-            Unit::Redefine(..) => partition.store.keys().collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn forgets(self) -> bool {
-        matches!(self, Unit::Message(message, _) if matches!(message.body, Body::Forget { .. }))
-    }
-
-    fn apply(self, partition: &mut Partition, slot: Slot, of: (usize, usize), answers: &mut [Answer]) {
-        match self {
-            Unit::Message(message, now) => {
-                let message = partition.minimise(message);
-                answer(answers, of, Ok(partition.take(&message, now, slot)));
-            }
-            Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
-            Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
-        }
-    }
-}
-
 /// Puts an answer where it belongs; a later one takes the place of one that is there.
-fn answer(answers: &mut [Answer], (job, place): (usize, usize), outcome: Result<Outcome, Error>) {
+pub(super) fn answer(answers: &mut [Answer], (job, place): (usize, usize), outcome: Result<Outcome, Error>) {
     match &mut answers[job] {
         Answer::Messages(outcomes) if outcomes.len() > place => outcomes[place] = outcome,
         Answer::Messages(outcomes) => outcomes.push(outcome),
         other => *other = Answer::Outcome(outcome),
     }
-}
-
-/// What the record of an input is sealed for: its number, so that none passes for another.
-fn context(number: u64) -> [u8; 13] {
-    let mut context = [0; 13];
-    context[..5].copy_from_slice(b"input");
-    context[5..].copy_from_slice(&number.to_le_bytes());
-    context
-}
-
-/// Reads the records of a group: of each input its key, and what was sealed under it.
-pub(super) fn read_group(payload: &[u8]) -> impl Iterator<Item = Result<(Slot, &[u8]), Malformed>> {
-    let mut from = Bytes::new(payload);
-    std::iter::from_fn(move || {
-        (from.left() > 0).then(|| {
-            let slot = from.read()?;
-            let len = from.len("an input")?;
-            Ok((slot, from.take(len, "an input")?))
-        })
-    })
-}
-
-/// Opens an input of a group; nothing where its user was erased.
-pub(super) fn open_input(
-    vault: &Vault,
-    number: u64,
-    slot: Slot,
-    sealed: &[u8],
-) -> Result<Option<TimedInput>, storage::Error> {
-    let mut plain = Vec::new();
-    if !vault.open(slot, &context(number), sealed, &mut plain)? {
-        return Ok(None);
-    }
-    let mut from = Bytes::new(&plain);
-    let input = from.read().and_then(|input| from.end().map(|()| input));
-    input.map(Some).map_err(|error| vault.malformed(number, &error))
 }

@@ -45,9 +45,11 @@ mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod steps;
 mod suppressions;
 mod survey;
 mod take;
+mod unit;
 mod unlearn;
 mod verify;
 

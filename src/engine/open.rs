@@ -2,11 +2,12 @@
 
 use crate::definitions::Definitions;
 use crate::engine::capture::{ACTION, Capture, Entry, IDS, Names, Root, SECTION};
-use crate::engine::durable::{Durability, Durable, Sealing, Writer, open_input, read_group};
+use crate::engine::durable::{Durability, Durable, Sealing, Writer};
 use crate::engine::partition::{NEVER, UserRow};
 use crate::engine::residence::{PAGE_USERS, Row, Shelf};
 use crate::engine::sections::Section;
 use crate::engine::take::parse;
+use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;

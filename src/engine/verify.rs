@@ -1,10 +1,10 @@
 //! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
 
 use crate::engine::capture::{Entry, IDS, Names, Root, SECTION};
-use crate::engine::durable::{open_input, read_group};
 use crate::engine::open::{read_all, read_sealed};
 use crate::engine::residence::{Shelf, USER};
 use crate::engine::take::parse;
+use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
 use crate::storage::{self, Disk, ErrorKind, FolderDisk, Heap, Journal, Place, Slot, Vault, load_root};
 use std::io;

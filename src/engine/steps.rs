@@ -1,0 +1,98 @@
+//! A checkpoint in steps, between the inputs of a store.
+
+use crate::engine::durable::{Step, Writer};
+use crate::engine::{Error, Partition};
+use crate::model::Record;
+use crate::storage::save_root;
+use parking_lot::RwLock;
+
+/// Index pages that are captured while writers wait: some tenths of a millisecond.
+const PAGES_AT_ONCE: usize = 4;
+
+impl Writer {
+    /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
+    pub(super) fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        if partition.read().is_taking_checkpoint() {
+            let mut held = partition.write();
+            if held.capture_share() {
+                drop(held);
+                self.end(partition)?;
+            }
+        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
+            self.begin(partition)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a whole checkpoint: what was erased is gone for good when it is there.
+    pub(super) fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        // One that is being taken began before.
+        if partition.read().is_taking_checkpoint() {
+            partition.write().capture_some(usize::MAX);
+            self.end(partition)?;
+        }
+        self.begin(partition)?;
+        partition.write().capture_some(usize::MAX);
+        self.end(partition)
+    }
+
+    pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
+        let is_on = partition.read().is_taking_checkpoint();
+        match step {
+            Step::Begin if is_on => Ok(false),
+            Step::Begin => self.begin(partition).map(|()| true),
+            Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
+            Step::End if is_on => self.end(partition).map(|()| true),
+            Step::End => Ok(true),
+            Step::Sync => {
+                self.flush()?;
+                self.vault.sync()?;
+                self.journal.sync()?;
+                Ok(true)
+            }
+        }
+    }
+
+    pub(super) fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        // Where the folder was made anew, what is in memory is not all that a store needs.
+        self.vault.check_there()?;
+        self.heap.check_there()?;
+        self.flush()?;
+        // Groups that are sure to be there need keys that are: a new file makes sure of those before it.
+        self.vault.sync()?;
+        self.journal.roll()?;
+        self.written_bytes = 0;
+        Ok(partition.write().begin_checkpoint(self.journal.next())?)
+    }
+
+    /// Makes what was captured the state to begin from. The heap first, then the root that names what is in it, then what
+    /// it names no more.
+    pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        let ended = (|| {
+            // The root says how much of the heap is sure to be there.
+            self.heap.sync()?;
+            let root = partition.write().root()?;
+            self.vault.save()?;
+            self.vault.sync()?;
+            let mut bytes = Vec::new();
+            root.write(&mut bytes);
+            save_root(&*self.disk, &bytes)?;
+            Ok(root)
+        })();
+        match ended {
+            Ok(root) => {
+                partition.write().end_checkpoint(&root.erased);
+                self.vault.erase(&root.erased)?;
+                self.journal.drop_before(root.next_input)?;
+                for file in root.unnamed(&self.heap) {
+                    self.heap.remove(file)?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                partition.write().give_up_checkpoint();
+                Err(error)
+            }
+        }
+    }
+}
