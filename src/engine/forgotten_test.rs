@@ -2,9 +2,9 @@
 
 use crate::definitions::Definitions;
 use crate::engine::capture::{ACTION, Entry, IDS, Root, SECTION};
-use crate::engine::durable::{open_input, read_group};
 use crate::engine::open::read_all;
 use crate::engine::residence::USER;
+use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Durability, Engine};
 use crate::model::{Duration, Ids, Instant, Message, Record};
 use crate::storage::{Disk, Heap, Journal, MemoryDisk, Slot, Vault, load_root};

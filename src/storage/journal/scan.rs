@@ -77,6 +77,8 @@ impl Found {
         }
         let is_whole = match exact {
             Some(written) => end == written.end,
+            // A mark is one sector: where it cannot be read it is damaged, and what follows the frames may be too.
+            None if self.written.is_none() => end.next >= self.written_next() && end.len == self.len,
             None => end.next >= self.written_next(),
         };
         Ok((end, is_whole))

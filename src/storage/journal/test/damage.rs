@@ -192,3 +192,17 @@ proptest! {
         }
     }
 }
+
+/// Found by the test above: both copies of a mark, where they meet, and a frame.
+#[test]
+fn a_mark_and_a_frame_that_are_damaged_are_an_error() {
+    let (disk, _) = three_files();
+    let name = "journal-00000003";
+    let mut all = bytes(&disk, name);
+    let frame = all.len() - 30;
+    for at in [512 + 44, frame] {
+        all[at..at + 8].fill(0);
+    }
+    put(&disk, name, &all);
+    assert!(open_with(&disk, 0, false).is_err());
+}
