@@ -109,6 +109,8 @@ pub(super) struct Writer {
     /// Bytes of inputs after which a checkpoint begins by itself.
     pub(super) checkpoint_bytes: u64,
     pub(super) sealing: Sealing,
+    /// Whether the last checkpoint that was to end is on the disk.
+    pub(super) ended_well: bool,
     /// Bytes of inputs since the last checkpoint began.
     pub(super) written_bytes: u64,
 }
@@ -178,8 +180,7 @@ impl Durable {
             // Most of it reaches the disk while others write. Where it does not, the end says so.
             let heap = self.writer.lock().heap.clone();
             let _ = heap.sync();
-            step(Step::End)?;
-            if is_begun {
+            if step(Step::End)? && is_begun {
                 return Ok(());
             }
         }

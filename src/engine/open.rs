@@ -134,6 +134,7 @@ pub(super) fn open(
     vault.erase(&unused)?;
     let writer = Writer {
         _lock: lock,
+        ended_well: true,
         written_bytes: journal.bytes_since(next_input),
         disk,
         journal,

@@ -28,11 +28,9 @@ impl Writer {
     pub(super) fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         // One that is being taken began before.
         if partition.read().is_taking_checkpoint() {
-            partition.write().capture_some(usize::MAX);
             self.end(partition)?;
         }
         self.begin(partition)?;
-        partition.write().capture_some(usize::MAX);
         self.end(partition)
     }
 
@@ -43,7 +41,8 @@ impl Writer {
             Step::Begin => self.begin(partition).map(|()| true),
             Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
             Step::End if is_on => self.end(partition).map(|()| true),
-            Step::End => Ok(true),
+            // Somebody else ended it, or gave it up.
+            Step::End => Ok(self.ended_well),
             Step::Sync => {
                 self.flush()?;
                 self.vault.sync()?;
@@ -65,9 +64,11 @@ impl Writer {
         Ok(partition.write().begin_checkpoint(self.journal.next())?)
     }
 
-    /// Makes what was captured the state to begin from. The heap first, then the root that names what is in it, then what
+    /// Makes what was captured the state to begin from, and captures what is left of it: between two steps another
+    /// checkpoint may have taken the place of the one that was begun. The heap first, then the root that names what is in it, then what
     /// it names no more.
     pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        partition.write().capture_some(usize::MAX);
         let ended = (|| {
             // The root says how much of the heap is sure to be there.
             self.heap.sync()?;
@@ -79,6 +80,7 @@ impl Writer {
             save_root(&*self.disk, &bytes)?;
             Ok(root)
         })();
+        self.ended_well = ended.is_ok();
         match ended {
             Ok(root) => {
                 partition.write().end_checkpoint(&root.erased);

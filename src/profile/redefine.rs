@@ -263,7 +263,7 @@ pub(crate) fn kept_since(
     kinds.iter().map(of_kind).max().flatten()
 }
 
-/// Since when all is there that is asked for now of a kind that was there before.
+/// Since when everything is there that the new definitions ask of a kind which the old ones knew.
 fn since(old: &KindKeep, new: &KindKeep, now: Instant) -> Option<Instant> {
     if !new.is_kept() {
         return None;
