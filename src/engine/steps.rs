@@ -98,3 +98,59 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::definitions::Definitions;
+    use crate::engine::Partition;
+    use crate::engine::durable::{Answer, Durability, Durable, Job, Step};
+    use crate::engine::open::{Options, open};
+    use crate::model::{Instant, Message};
+    use crate::storage::MemoryDisk;
+    use parking_lot::RwLock;
+    use std::borrow::Cow;
+    use std::sync::Arc;
+
+    fn opened(disk: &MemoryDisk) -> (RwLock<Partition>, Durable) {
+        let definitions =
+            Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'did(view in 7d)'");
+        let options = Options {
+            durability: Durability::Written,
+            memory: 0,
+            checkpoint_bytes: u64::MAX,
+            accept_lost_tail: false,
+        };
+        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options).unwrap();
+        (RwLock::new(partition), durable)
+    }
+
+    fn state(partition: &RwLock<Partition>) -> Vec<u8> {
+        let mut held = partition.write();
+        held.bring_everybody().unwrap();
+        held.checkpoint().unwrap()
+    }
+
+    /// Whoever ends a checkpoint may meet another one, of which nothing is captured yet.
+    #[test]
+    fn a_checkpoint_that_is_ended_early_is_whole() {
+        let disk = MemoryDisk::new();
+        let (partition, durable) = opened(&disk);
+        durable.checkpoint(&partition).unwrap();
+        let view = |user: u32| Message::track(format!("user-{user}"), "view");
+        let ingest = |users: std::ops::Range<u32>| {
+            let messages = Cow::Owned(users.map(view).collect());
+            durable.submit(&partition, Job::Messages(messages, Instant::from_millis(0)));
+        };
+        let step = |step| match durable.submit(&partition, Job::Checkpoint(step)) {
+            Answer::Step(done) => done.unwrap(),
+            _ => unreachable!(),
+        };
+        ingest(0..300);
+        assert!(step(Step::Begin));
+        ingest(250..400);
+        assert!(step(Step::End));
+        let expected = state(&partition);
+        drop((partition, durable));
+        assert!(state(&opened(&disk).0) == expected);
+    }
+}

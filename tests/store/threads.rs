@@ -134,31 +134,3 @@ fn threads_of_every_level_end_as_one_thread_does() {
         }
     }
 }
-
-/// Whoever ends a checkpoint may meet another one, of which only a part is captured yet.
-#[test]
-fn checkpoints_of_two_threads_are_whole() {
-    let disk = MemoryDisk::new();
-    let open =
-        || Engine::builder(definitions(false)).disk(disk.clone()).checkpoint_bytes(4_000).open().unwrap();
-    let engine = open();
-    let now = Instant::from_millis(1_795_428_000_000);
-    let is_done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !is_done.load(Ordering::Relaxed) {
-                    engine.checkpoint().unwrap();
-                }
-            });
-        }
-        for i in 0..2_000 {
-            let view = Message::track(format!("user-{}", i % 700), "view").with("sku", format!("sku-{i}"));
-            engine.ingest(view, now).unwrap();
-        }
-        is_done.store(true, Ordering::Relaxed);
-    });
-    let state = engine.state().unwrap();
-    drop(engine);
-    assert!(open().state().unwrap() == state);
-}
