@@ -255,7 +255,7 @@ impl SendTimes {
         let by_chance = self.params.explore / count as f64;
         // Two halves of a hash are two draws.
         if unit(draw as u64) < self.params.explore {
-            let drawn = ((draw >> 64) * count as u128 >> 64) as usize;
+            let drawn = (((draw >> 64) * count as u128) >> 64) as usize;
             let probability = by_chance + if drawn == place { 1.0 - self.params.explore } else { 0.0 };
             return Some(Choice {
                 place: drawn,
