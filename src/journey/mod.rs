@@ -47,6 +47,7 @@ mod sections;
 mod step;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod unbuilt;
 mod version;
 
