@@ -1,7 +1,7 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
 use crate::journey::compile::At;
-use crate::journey::plan::{CompiledAction, CompiledStep};
+use crate::journey::plan::{CompiledAction, CompiledCapped, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
@@ -26,7 +26,14 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
     let targets: Vec<usize> = match &steps[i].action {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
-        CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
+        CompiledAction::Wait(_) => vec![fall],
+        CompiledAction::Send(send) => {
+            let capped = match send.capped {
+                Some(CompiledCapped::To(to)) => Some(to),
+                _ => None,
+            };
+            send.unreachable.into_iter().chain(capped).map(usize::from).chain([fall]).collect()
+        }
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }

@@ -24,11 +24,16 @@ pub(crate) struct Instance {
     /// The step on which it stands.
     pub(crate) step: u16,
     pub(crate) stand: Stand,
-    /// A bit for each thing that holds of it to the end.
+    /// A bit for each thing that holds of it.
     pub(crate) flags: u8,
     /// How many steps it has done at this instant; 0 while it waits.
     pub(crate) burst: u8,
 }
+
+/// The user goes through it and is sent nothing.
+pub(crate) const HELD_OUT: u8 = 1;
+/// The send on which it stands has a token of its channel, at the instant at which it is due.
+pub(crate) const HAS_TOKEN: u8 = 2;
 
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,6 +57,8 @@ pub(crate) struct More {
     pub(crate) met: u16,
     /// What the host said of the messages that its steps sent.
     pub(crate) said: Vec<Said>,
+    /// Of a send whose hour was chosen, how probable the choice was.
+    pub(crate) probability: Option<f64>,
 }
 
 /// What the host said of a message: a bit for each kind of delivery.
@@ -63,7 +70,7 @@ pub(crate) struct Said {
 
 record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
-    More { event, met, said }
+    More { event, met, said, probability }
     Said { step, bits }
     DateDue { journey, due }
     GoalOpen { journey, key, entered, until, ghost }
@@ -105,6 +112,27 @@ impl Instance {
     /// Waits on its step until an instant.
     pub(crate) fn wait_until(&mut self, due: Instant, stand: Stand) {
         (self.due, self.stand, self.burst) = (due, stand, 0);
+    }
+
+    /// How probable the choice was of the hour until which its send waits.
+    pub(crate) fn probability(&self) -> Option<f64> {
+        self.more.as_ref()?.probability
+    }
+
+    /// Notes that the hour was chosen for the send on which it stands.
+    pub(crate) fn set_probability(&mut self, probability: f64) {
+        self.more.get_or_insert_default().probability = Some(probability);
+    }
+
+    /// Drops what was noted of the send on which it stands.
+    pub(crate) fn drop_choice(&mut self) {
+        self.flags &= !HAS_TOKEN;
+        if let Some(more) = &mut self.more {
+            more.probability = None;
+            if **more == More::default() {
+                self.more = None;
+            }
+        }
     }
 
     /// The event that began it, where a template reads it.
