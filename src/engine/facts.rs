@@ -34,6 +34,9 @@ impl Partition {
             self.touch(user);
         }
         let answer = self.journeys.acknowledge(action, delivery, now);
+        if self.journeys.learns_times() {
+            self.learn_answer(&answer, delivery, now);
+        }
         if let Some((user, origin)) = answer.about.filter(|_| is_read) {
             let about = self.journeys.about(&origin);
             self.happened(user, now, &mut outcome, |store, applied| {

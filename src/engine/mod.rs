@@ -45,6 +45,7 @@ mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod send_times;
 mod steps;
 mod suppressions;
 mod survey;

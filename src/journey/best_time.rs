@@ -45,8 +45,7 @@ impl Wish {
     ) -> Option<BestTime> {
         let zone = cx.store.zone(cx.store.get(user));
         let (hours, starts): (Vec<LocalHour>, Vec<Instant>) = self.allowed(zone).into_iter().unzip();
-        let is_fallback =
-            |hour: &LocalHour| self.fallback.is_some_and(|time| hour.hour() == hour_of(time));
+        let is_fallback = |hour: &LocalHour| self.fallback.is_some_and(|time| hour.hour() == hour_of(time));
         let fallback = hours.iter().position(is_fallback).unwrap_or(0);
         let draw = stable_hash(&[b"send time", &self.draw.to_le_bytes()]);
         let choose = |times: &SendTimes| {
@@ -144,11 +143,38 @@ mod tests {
             ("UTC", "2026-11-23T18:20:00Z", Some(("17:15", "18:00")), None, None, "24T17:15", "24T17:15", 1),
             ("UTC", "2026-11-23T10:00:00Z", Some(("22:30", "01:00")), None, None, "23T22:30", "24T00:00", 3),
             // Quiet from nine, and not before half past seven.
-            ("UTC", "2026-11-23T10:00:00Z", Some(("20:00", "08:00")), Some(("21:00", "07:30")), None, "23T20:00", "24T07:30", 2),
+            (
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                Some(("20:00", "08:00")),
+                Some(("21:00", "07:30")),
+                None,
+                "23T20:00",
+                "24T07:30",
+                2,
+            ),
             // Before it is pointless.
-            ("UTC", "2026-11-23T10:00:00Z", None, None, Some("2026-11-23T12:00:00Z"), "23T10:00", "23T11:00", 2),
+            (
+                "UTC",
+                "2026-11-23T10:00:00Z",
+                None,
+                None,
+                Some("2026-11-23T12:00:00Z"),
+                "23T10:00",
+                "23T11:00",
+                2,
+            ),
             // Two in the morning is left out in Paris that night; the next one is of a working day.
-            ("Europe/Paris", "2026-03-29T00:00:00Z", Some(("01:00", "05:00")), None, None, "29T00:00", "29T23:00", 4),
+            (
+                "Europe/Paris",
+                "2026-03-29T00:00:00Z",
+                Some(("01:00", "05:00")),
+                None,
+                None,
+                "29T00:00",
+                "29T23:00",
+                4,
+            ),
         ] {
             let zone = Zone::named(zone).unwrap();
             let pair = |(a, b): (&str, &str)| (time(a), time(b));
@@ -161,7 +187,8 @@ mod tests {
                 draw: 0,
             };
             let allowed = wish.allowed(&zone);
-            let shown = |at: Option<&(LocalHour, Instant)>| at.map(|(_, at)| at.to_string()[8..16].to_owned());
+            let shown =
+                |at: Option<&(LocalHour, Instant)>| at.map(|(_, at)| at.to_string()[8..16].to_owned());
             assert_eq!(
                 (shown(allowed.first()).as_deref(), shown(allowed.last()).as_deref(), allowed.len()),
                 (Some(first), Some(last), count),

@@ -128,7 +128,7 @@ impl DeliveryPolicy {
         self.caps.iter().any(|cap| matches!(&cap.scope, CapScope::Tag(own) if **own == *tag))
     }
 
-    /// How long sends must be remembered for the caps, at most.
+    /// How long sends must be remembered for caps, at most.
     pub(crate) fn memory(&self) -> Duration {
         let span = |cap: &Cap| match cap.per {
             // A day more, for days that are longer and users who travel.

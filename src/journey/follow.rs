@@ -3,23 +3,30 @@
 use crate::journey::context::{Context, EventOccurrence};
 use crate::journey::enter::Entry;
 use crate::journey::exit::Exit;
-use crate::journey::instance::Stand;
+use crate::journey::instance::{HAS_TOKEN, Stand};
 use crate::journey::key::InstanceKey;
 use crate::journey::plan::{EventUse, Use};
 use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, What};
 use crate::model::Instant;
-use crate::profile::UserKey;
+use crate::profile::{ProfileStore, UserKey};
 use crate::segment::Change;
 
 impl Journeys {
     /// The user may be in another time zone now: whatever hangs on it is asked for anew. To be followed by
     /// [`on_time`](Journeys::on_time).
-    pub(crate) fn on_zone(&mut self, user: UserKey, now: Instant) {
+    pub(crate) fn on_zone(&mut self, store: &ProfileStore, user: UserKey, now: Instant) {
+        let zone = store.zone(store.get(user));
+        let plan = &self.plan;
+        self.outbox.rezone(user, |journey, channel| plan.quiet_zone(journey, channel, zone));
         let Some(known) = self.users.get_mut(&user) else { return };
         for instance in known.instances.iter_mut().filter(|instance| instance.stand == Stand::Deferred) {
-            // The gate says until when it waits here.
-            instance.due = instance.due.min(now);
+            // A token of its channel is there at its instant, wherever the user is.
+            if instance.flags & HAS_TOKEN == 0 {
+                // The gate says until when it waits here, and which hour is the best.
+                instance.due = instance.due.min(now);
+                instance.drop_choice();
+            }
         }
     }
 

@@ -36,6 +36,16 @@ pub(crate) struct JourneyPlan {
 }
 
 impl JourneyPlan {
+    /// How long what was sent must be remembered, for caps and so that nothing is said twice.
+    pub(crate) fn memory(&self) -> Duration {
+        let steps = self.journeys.iter().flat_map(|journey| &journey.steps);
+        let again = steps.filter_map(|step| match &step.action {
+            CompiledAction::Send(send) => send.dedup,
+            _ => None,
+        });
+        again.max().unwrap_or(Duration::ZERO).max(self.policy.memory())
+    }
+
     /// The send of a step, if it is one.
     pub(crate) fn send(&self, journey: JourneyNo, step: u16) -> Option<&CompiledSend> {
         match &self.journeys.get(usize::from(journey))?.steps.get(usize::from(step))?.action {

@@ -51,9 +51,6 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    pub(super) const NOTHING: Observed =
-        Observed { happened: [[0.0; HOURS]; 3], possible: [[0.0; HOURS]; 3] };
-
     /// The rates of all hours against the average one: those that were believed before, which weigh as much as so many
     /// events in each hour, corrected by what was seen against what they let expect (the empirical Bayes estimate of Clayton
     /// and Kaldor, 1987). Neighbouring hours tell of one another.
@@ -242,6 +239,10 @@ pub(super) fn read_day(from: &mut Bytes<'_>) -> Result<i32, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Observed {
+        const NOTHING: Observed = Observed { happened: [[0.0; HOURS]; 3], possible: [[0.0; HOURS]; 3] };
+    }
 
     fn rate(seen: f64, expected: f64) -> Rate {
         Rate { seen, expected }

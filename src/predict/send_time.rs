@@ -343,7 +343,33 @@ impl SendTimes {
     pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         let count = self.curves.len();
         from.valid("curves of send times", |len: &usize| *len == count)?;
-        self.curves.iter_mut().try_for_each(|curve| Curve::read(from).map(|read| *curve = read))
+        self.curves = (0..count).map(|_| Curve::read(from)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Goes on under the parameters of another model. The groups' curves begin anew where `same_groups` does not hold.
+    pub(crate) fn redefine(&mut self, other: SendTimes, same_groups: bool) {
+        self.params = other.params;
+        if !same_groups {
+            self.curves.truncate(1);
+            self.curves.resize_with(other.curves.len(), Curve::default);
+            self.users.values_mut().for_each(|row| row.counted &= 1);
+        }
+    }
+
+    /// What is known of an absorbed user is the other's from now on.
+    pub(crate) fn absorb(&mut self, absorbed: u32, into: u32) {
+        let Some(theirs) = self.users.remove(&absorbed) else { return };
+        let decay = self.decay();
+        match self.users.get_mut(&into) {
+            None => drop(self.users.insert(into, theirs)),
+            Some(own) => {
+                let twice = own.absorb(&theirs, decay);
+                for (number, curve) in self.curves.iter_mut().enumerate() {
+                    curve.users -= u64::from(twice >> number & 1).min(curve.users);
+                }
+            }
+        }
     }
 
     /// Takes out what is known of a user, which stays counted in the curves.

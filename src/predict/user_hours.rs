@@ -63,25 +63,10 @@ impl UserHours {
     /// Counts an event. Gives how many more days the user is seen by it, as they count at the last of them. O(what is
     /// counted).
     pub(super) fn add(&mut self, kind: Kind, hour: LocalHour, day: i32, decay: Decay) -> f64 {
-        let mut days_before = self.days(decay);
-        if day > self.day {
-            let factor = decay.over(day - self.day);
-            days_before *= factor;
-            self.cells.iter_mut().for_each(|cell| cell.count = (cell.count() * factor as f32).to_le_bytes());
-            self.cells.retain(|cell| f64::from(cell.count()) >= COUNT_MIN);
-            self.day = day;
-        }
+        let days_before = self.days(decay) * decay.over((day - self.day).max(0));
+        self.come_to(day, decay);
         self.since = self.since.min(day);
-        let weight = decay.over(self.day - day) as f32;
-        let code = Cell::code(kind, hour);
-        match self.cells.binary_search_by_key(&code, |cell| cell.code) {
-            Ok(place) => {
-                let cell = &mut self.cells[place];
-                cell.count = (cell.count() + weight).to_le_bytes();
-            }
-            Err(_) if f64::from(weight) < COUNT_MIN => {}
-            Err(place) => self.cells.insert(place, Cell { code, count: weight.to_le_bytes() }),
-        }
+        self.count(Cell::code(kind, hour), decay.over(self.day - day));
         self.days(decay) - days_before
     }
 
@@ -111,6 +96,42 @@ impl UserHours {
         let scaled = |counts: ByHour| counts.map(|count| count * factor);
         let happened = [Kind::Session, Kind::Clicked, Kind::Opened].map(|kind| scaled(self.counts(kind)));
         Observed { happened, possible: [awake(decay.days(self.since, self.day), &exposed), exposed, exposed] }
+    }
+
+    /// Takes over what is known of the same user under another name. Gives in which curves the user is counted twice.
+    pub(super) fn absorb(&mut self, other: &UserHours, decay: Decay) -> u16 {
+        let day = self.day.max(other.day);
+        self.come_to(day, decay);
+        let worth = decay.over(day - other.day);
+        for cell in &other.cells {
+            self.count(cell.code, f64::from(cell.count()) * worth);
+        }
+        self.since = self.since.min(other.since);
+        self.exposed = self.exposed.max(other.exposed);
+        let twice = self.counted & other.counted;
+        self.counted |= other.counted;
+        twice
+    }
+
+    /// Lets what is counted be worth what it is on a later day.
+    fn come_to(&mut self, day: i32, decay: Decay) {
+        if day > self.day {
+            let factor = decay.over(day - self.day) as f32;
+            self.cells.iter_mut().for_each(|cell| cell.count = (cell.count() * factor).to_le_bytes());
+            self.cells.retain(|cell| f64::from(cell.count()) >= COUNT_MIN);
+            self.day = day;
+        }
+    }
+
+    fn count(&mut self, code: u8, weight: f64) {
+        match self.cells.binary_search_by_key(&code, |cell| cell.code) {
+            Ok(place) => {
+                let cell = &mut self.cells[place];
+                cell.count = (cell.count() + weight as f32).to_le_bytes();
+            }
+            Err(_) if weight < COUNT_MIN => {}
+            Err(place) => self.cells.insert(place, Cell { code, count: (weight as f32).to_le_bytes() }),
+        }
     }
 
     /// Everything that is counted, with the day that it is worth so much.

@@ -227,7 +227,6 @@ fn not_built_yet() {
         ("enter = { call = true }", "7:18: `call`"),
         ("enter = { event = 'go', reentry = { parallel = 3 } }", "7:48: `parallel`"),
         ("enter = { event = 'go' }\ngoal = { event = 'go' }", "8:1: `goal`"),
-        ("enter = { event = 'go' }\nholdout = 5", "8:11: `holdout`"),
         ("enter = { event = 'go' }\nlate = { catch_up = '1h' }", "8:1: `late`"),
         ("enter = { event = 'go' }\nexpires = '1d'", "8:11: `expires`"),
         ("enter = { event = 'go' }\nmoved_to = { a = 'x' }", "8:1: `moved_to`"),

@@ -25,7 +25,8 @@ pub(super) fn best_time(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Be
         return None;
     }
     let quiet = view.plan.policy.quiet_hours(candidate.kind.channel).filter(|_| !candidate.is_expected());
-    let of_policy = || view.plan.policy.send_time.as_ref().and_then(|policy: &SendTimePolicy| policy.fallback);
+    let of_policy =
+        || view.plan.policy.send_time.as_ref().and_then(|policy: &SendTimePolicy| policy.fallback);
     let wish = Wish {
         from: view.now(),
         before: candidate.expires_at(),

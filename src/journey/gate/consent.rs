@@ -4,7 +4,6 @@ use crate::journey::gate::{Candidate, Verdict, View};
 
 pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
     let (store, purpose) = (view.cx.store, candidate.send.purpose.as_deref());
-    let agreed =
-        view.plan.permits.agreed(store, candidate.user, purpose, candidate.kind.channel, view.now());
+    let agreed = view.plan.permits.agreed(store, candidate.user, purpose, candidate.kind.channel, view.now());
     agreed.err().map(Verdict::Skip)
 }

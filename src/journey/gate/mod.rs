@@ -16,8 +16,6 @@ mod dedup;
 mod expiry;
 mod holdout;
 mod quiet;
-#[cfg(test)]
-mod test;
 mod throttle;
 
 use crate::journey::best_time::BestTime;
