@@ -30,10 +30,10 @@
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
 //! | `[scores.NAME]` | `points = [{ event = "view", where = 'condition', points = 1 }, { when = 'expression', points = 10 }]` (`where` optional), and `half_life = "14d"` or `in = "30d"` (events count for ever): see below |
 //! | `[templates.NAME]` | field = 'text' |
-//! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` |
-//! | `[[delivery.cap]]` | `scope` ("global" or "channel:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]) |
-//! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]` |
-//! | `[[journeys.NAME.step]]` | `id`, and one of `wait = "1h"`, `branch = [{ when = 'expression', to = "id" }]`, `send = { channel, template, expires }`, `goto = "id"` |
+//! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` (`on` is "defer", "drop" or "bypass"), `throttle = { CHANNEL = { max = 600, per = "1m", burst = 1 } }`, `dedup` (a duration), `send_time = { explore = 0.05, half_life = "45d", segments = ["NAME", …], fallback = "19:00" }` |
+//! | `[[delivery.cap]]` | `scope` ("global", "channel:NAME" or "tag:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]), `capped` ("skip" or "defer") |
+//! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]`, `goal` (a TRIGGER with `within`, a duration), `holdout` (0 percent), `late = { tolerance = "1h", catch_up = "6h", else = "skip" }` ("skip", "exit", "next_window"), `expires` (a duration), `tags`, `purpose` (that of the class), `on_change` ("pin" or "migrate"), `moved_to = { OLD_STEP = "new_step" }` |
+//! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
 //! | `[recommend]` | `interactions`, `popularity`, `covisitation`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular |
@@ -46,8 +46,25 @@
 //!   fades against each other tells no instant. With `in` they are worth all until the event is so old. Points are at
 //!   most 1e9 either way. Conditions may ask for segments, not for scores.
 //! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
-//!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, with `reentry` as
-//!   `"after_exit"` (the default), `"once"`, `"restart"` or `{ after = "7d" }`.
+//!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, or one of
+//!   `{ date = "attribute", offset = "-1d", yearly = true, at = "09:00" }` (all but the first optional),
+//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition' }` ("price_drop",
+//!   "back_in_stock" or "change") and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
+//!   default), `"once"`, `"restart"`, `{ after = "7d" }` or `{ parallel = 3 }`.
+//! - The action of a step is one of
+//!   - `wait = "1h"`;
+//!   - `wait_until = { day, at = "19:00" }`, where `day` is "today", "tomorrow", "entry", or a day of the week, and
+//!     `at = "best"` may come with `between = "17:00-21:30"` and `fallback = "19:30"`;
+//!   - `wait_for = { any = [CONDITION, …], timeout = "4h", then = "id", else = "id" }`, or `all`: a CONDITION is a
+//!     TRIGGER, or what the host says of a message: `{ opened = "id" }`, with the step that sent it, likewise `sent`,
+//!     `delivered`, `clicked`, `failed`, `unreachable`, `suppressed`;
+//!   - `branch = [{ when = 'expression', to = "id" }]`, and `split = { salt, arms = { a = 50, b = 50 }, to = { a = "id" } }`
+//!     by weight, the same user always alike;
+//!   - `send = { channel, template, expires, unreachable = "id", at = "best", between, fallback, capped = "skip", purpose,
+//!     tags, dedup }`: only the first two are required; `capped` is "skip", "defer" or the `id` of a step; `dedup` is a
+//!     duration or `{ key, window }`;
+//!   - `set = { attribute = value }`, `emit = { event, properties }`, `call = { channel, properties }`;
+//!   - `goto = "id"`. Every id may be `end`.
 //! - `interactions = { EVENT = { item = "sku", weight = 1.0, action = "viewed" } }`: only `item` is required; in
 //!   order lines it is `products.sku`. Actions are `viewed`, `liked`, `saved`, `added`, `bought`, `played`,
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;

@@ -35,7 +35,7 @@ impl Partition {
         }
         let answer = self.journeys.acknowledge(action, delivery, now);
         if let Some((user, origin)) = answer.about.filter(|_| is_read) {
-            let about = self.journeys.about(origin);
+            let about = self.journeys.about(&origin);
             self.happened(user, now, &mut outcome, |store, applied| {
                 store.record(user, event, about, now, applied);
             });

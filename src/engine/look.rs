@@ -208,7 +208,7 @@ impl Partition {
     ) {
         let plan = &self.compiled.plan;
         let decisions = &self.compiled.decisions;
-        let store = &self.store;
+        let (store, clock) = (&self.store, self.host_clock);
         let render = |request: &RenderRequest<'_>| {
             let context = RenderContext {
                 user: Some((store, request.user)),
@@ -218,7 +218,7 @@ impl Partition {
             };
             decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
         };
-        let context = Context { plan, store, now, render: &render };
+        let context = Context { plan, store, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
         let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));

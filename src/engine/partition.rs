@@ -68,6 +68,8 @@ pub struct Partition {
     pub(super) seen: SeenMessages,
     pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
+    /// What time it was when the input came that is being taken.
+    pub(super) host_clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
     pub(super) members: Members,
@@ -153,6 +155,7 @@ impl Partition {
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
+            host_clock: Instant::MIN,
             sequence: 0,
             stats: vec![SegmentStats::default(); plan.segments.len()],
             members: Members::new(plan),
@@ -437,6 +440,7 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.host_clock = now;
         self.suppressions.end(now);
         self.store.begin_input();
         Outcome { sequence: self.sequence, ..Outcome::default() }
@@ -465,7 +469,13 @@ impl Partition {
             let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
             self.audit(Some(user), Some(message), now, merge, outcome);
             self.end_memberships(*absorbed, name, now, outcome);
-            let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+            let context = Context {
+                plan: &self.compiled.plan,
+                store: &self.store,
+                now,
+                clock: self.host_clock,
+                render: &no_content,
+            };
             self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             // What came with the other profile has ends of its own.
@@ -482,7 +492,12 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
         let learns = is_event && self.learns(user, PERSONALIZE, now);
+        let zone = self.store.get(user).zone;
         self.store.apply(user, message, (at, now), learns, &mut applied);
+        if is_merged || self.store.get(user).zone != zone {
+            self.journeys.on_zone(user, now);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+        }
         self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {
             self.models.learn(user, message, at);

@@ -8,7 +8,11 @@ use crate::segment::{Evaluation, EventView, Plan};
 pub(crate) struct Context<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) store: &'a ProfileStore,
+    /// The instant at which this happens, be it over when the host says what time it is.
     pub(crate) now: Instant,
+    /// What time it is, as the host says with the input.
+    #[expect(dead_code, reason = "asked for once sends know how late they are")]
+    pub(crate) clock: Instant,
     /// Makes content from a template; the room that can lies above this one.
     pub(crate) render: &'a dyn Fn(&RenderRequest<'_>) -> Result<Object, String>,
 }

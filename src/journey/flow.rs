@@ -1,6 +1,7 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
-use crate::journey::compile::{At, CompiledAction, CompiledStep};
+use crate::journey::compile::At;
+use crate::journey::plan::{CompiledAction, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
@@ -25,7 +26,7 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
     let targets: Vec<usize> = match &steps[i].action {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
-        CompiledAction::Wait(_) | CompiledAction::Send { .. } => vec![fall],
+        CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }

@@ -1,4 +1,6 @@
-use crate::journey::compile::JourneyNo;
+use crate::journey::instance::Instance;
+use crate::journey::key::InstanceKey;
+use crate::journey::plan::JourneyNo;
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Object};
 use crate::profile::{ProfileStore, UserKey};
@@ -37,10 +39,21 @@ pub(super) struct Entry {
 }
 
 /// Where an action comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) journey: JourneyNo,
     pub(crate) step: u16,
+    /// Of the instance, with its entry's number.
+    pub(crate) key: InstanceKey,
+    pub(crate) entry: u32,
+}
+
+impl Origin {
+    /// Where what an instance sends now comes from.
+    pub(crate) fn of(instance: &Instance) -> Origin {
+        let Instance { journey, step, ref key, entry, .. } = *instance;
+        Origin { journey, step, key: key.clone(), entry }
+    }
 }
 
 #[derive(Debug)]
@@ -61,7 +74,7 @@ pub(super) struct Waiting {
 /// An action as whoever asks for a user's data sees it.
 pub(crate) struct Held<'a> {
     pub(crate) id: u128,
-    pub(crate) origin: Origin,
+    pub(crate) origin: &'a Origin,
     pub(crate) at: Instant,
     pub(crate) handed_out: bool,
     pub(crate) answers: Vec<Delivery>,
@@ -223,7 +236,7 @@ impl Outbox {
         };
         let before = std::mem::replace(&mut entry.state, State::Answered(said | bit, first));
         let is_lost = |said: u8| said & LOST != 0;
-        let (user, origin) = (entry.user, entry.origin);
+        let (user, origin) = (entry.user, entry.origin.clone());
         let lost = is_lost(bit) && !is_lost(said);
         let action = match before {
             State::Waiting(waiting) => {
@@ -283,7 +296,7 @@ impl Outbox {
                 State::Answered(said, first) => (*first, false, *said, None),
             };
             let answers = Delivery::ALL.into_iter().filter(|delivery| said & 1 << *delivery as u8 != 0);
-            Held { id, origin: *origin, at, handed_out, answers: answers.collect(), content }
+            Held { id, origin, at, handed_out, answers: answers.collect(), content }
         })
     }
 
@@ -325,8 +338,8 @@ impl Outbox {
     }
 
     /// Says anew where actions came from. What the host holds of a journey that is gone stays, until it is answered.
-    pub(crate) fn relocate(&mut self, to: impl Fn(Origin) -> Origin) {
-        self.actions.values_mut().for_each(|entry| entry.origin = to(entry.origin));
+    pub(crate) fn relocate(&mut self, to: impl Fn(&Origin) -> Origin) {
+        self.actions.values_mut().for_each(|entry| entry.origin = to(&entry.origin));
     }
 
     pub(crate) fn stats(&self) -> OutboxStats {

@@ -1,9 +1,10 @@
 //! From journeys under some definitions to those under others: users go on where they stand.
 
-use crate::journey::compile::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
-use crate::journey::instance::Instance;
+use crate::journey::instance::{Instance, Stand};
+use crate::journey::log::Log;
 use crate::journey::outbox::Origin;
-use crate::journey::runtime::{Journeys, Log};
+use crate::journey::plan::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
+use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, What};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
@@ -19,8 +20,9 @@ pub(super) struct JourneyMoves<'p> {
 }
 
 /// Where an instance goes on.
-struct Stand {
+struct Place {
     step: u16,
+    stand: Stand,
     /// Whether a step comes again that it has behind it: what that sends is another action then.
     is_again: bool,
 }
@@ -40,13 +42,16 @@ impl<'p> JourneyMoves<'p> {
     }
 
     /// Where an action came from: its journey and step, or what there is of them.
-    fn origin(&self, Origin { journey, step }: Origin) -> Origin {
-        let Some(to) = self.to(journey) else { return Origin { journey: GONE, step: END } };
+    fn origin(&self, origin: &Origin) -> Origin {
+        let Origin { journey, step, ref key, entry } = *origin;
+        let Some(to) = self.to(journey) else {
+            return Origin { journey: GONE, step: END, key: key.clone(), entry };
+        };
         let old = &self.old.journeys[usize::from(journey)].steps;
         let id = old.get(usize::from(step)).map(|step| &step.id);
         let steps = &self.new.journeys[usize::from(to)].steps;
         let place = id.and_then(|id| steps.iter().position(|step| step.id == *id));
-        Origin { journey: to, step: place.map_or(END, |place| place as u16) }
+        Origin { journey: to, step: place.map_or(END, |place| place as u16), key: key.clone(), entry }
     }
 
     /// The journeys that go on, each as it was and as it is.
@@ -67,25 +72,31 @@ impl<'p> JourneyMoves<'p> {
             journey.steps.iter().map(|step| step.id.clone()).collect()
         };
         self.to.iter().zip(0..).all(|(to, number)| *to == Some(number))
-            && self.pairs().all(|(_, old, new)| ids(old) == ids(new) && old.reentry == new.reentry)
+            && self.pairs().all(|(_, old, new)| {
+                let rules =
+                    |journey: &CompiledJourney| (journey.definition.enter.reentry, journey.definition.late);
+                ids(old) == ids(new) && old.version == new.version && rules(old) == rules(new)
+            })
     }
 
-    /// An instance that waits stands on its wait and goes on behind it; one that is deferred stands on its send.
-    fn stand(&self, instance: &Instance) -> Option<Stand> {
+    /// Where an instance goes on. One that waits goes on waiting where its step still is a wait; else it does what its
+    /// step is now once the wait is over.
+    fn place(&self, instance: &Instance) -> Option<Place> {
         let to = self.to(instance.journey)?;
         let (old, new) =
             (&self.old.journeys[usize::from(instance.journey)], &self.new.journeys[usize::from(to)]);
-        let is_wait = |journey: &CompiledJourney, step: usize| {
-            matches!(journey.steps.get(step).map(|step| &step.action), Some(CompiledAction::Wait(_)))
+        let standing = usize::from(instance.step);
+        let step = new.step_of(&old.steps.get(standing)?.id)?;
+        let waits = instance.stand == Stand::Waiting;
+        let stand = match (instance.stand, &new.steps[usize::from(step)].action) {
+            (Stand::Waiting, CompiledAction::Wait(_)) => Stand::Waiting,
+            (Stand::Deferred, CompiledAction::Send(_)) => Stand::Deferred,
+            _ => Stand::Due,
         };
-        let next = usize::from(instance.step);
-        let waits = instance.due == instance.wanted && next > 0 && is_wait(old, next - 1);
-        let id = &old.steps.get(if waits { next - 1 } else { next })?.id;
-        let found = new.steps.iter().position(|step| step.id == *id)?;
-        let step = if waits && is_wait(new, found) { found + 1 } else { found };
-        let behind = &old.steps[..next.min(old.steps.len())];
-        let is_again = new.steps[step..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
-        Some(Stand { step: step as u16, is_again })
+        let next = usize::from(step) + usize::from(stand == Stand::Waiting);
+        let behind = &old.steps[..standing + usize::from(waits)];
+        let is_again = new.steps[next..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
+        Some(Place { step, stand, is_again })
     }
 }
 
@@ -113,10 +124,14 @@ impl Journeys {
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
         for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
-            if let (Some(to), Some(stand)) = (moves.to(instance.journey), moves.stand(instance)) {
-                (instance.journey, instance.step) = (to, stand.step);
-                instance.round = instance.round.saturating_add(u32::from(stand.is_again));
+            if let (Some(to), Some(place)) = (moves.to(instance.journey), moves.place(instance)) {
+                (instance.journey, instance.step, instance.stand) = (to, place.step, place.stand);
+                instance.round = instance.round.saturating_add(u16::from(place.is_again));
             }
+        }
+        for known in self.users.values_mut() {
+            known.dates.retain_mut(|date| moves.to(date.journey).map(|to| date.journey = to).is_some());
+            known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
         }
         self.past.relocate(&moves, now);
         self.outbox.relocate(|origin| moves.origin(origin));
@@ -133,7 +148,7 @@ impl Journeys {
         notes: &mut Vec<Note>,
     ) -> Vec<UserKey> {
         let Journeys { users, past, outbox, counts, memory, .. } = self;
-        let leaves = |instance: &Instance| moves.stand(instance).is_none();
+        let leaves = |instance: &Instance| moves.place(instance).is_none();
         let is_gone = |journey: JourneyNo| {
             usize::from(journey) < moves.old.journeys.len() && moves.to(journey).is_none()
         };

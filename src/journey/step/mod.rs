@@ -1,0 +1,14 @@
+//! What each kind of step does, one file for each.
+
+mod branch;
+mod send;
+mod wait;
+
+/// How an instance goes on behind a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At this instant: the instance stands on the step that comes next.
+    Step,
+    /// The instance waits on its step.
+    Wait,
+}
