@@ -14,6 +14,8 @@ use std::time::Instant as WallClock;
 
 pub(crate) const START: i64 = 1_795_428_000_000;
 const HOUR: i64 = 3_600_000;
+/// From one event of a user to the next, on average.
+const PAUSE: i64 = 3 * HOUR / 4;
 const MONTH: i64 = 30 * 24 * HOUR;
 
 /// What an owner keeps of a user: the deadline, what the queue needs to find its entry, and the rest of a cache line.
@@ -139,7 +141,7 @@ struct Event {
     dice: u32,
 }
 
-/// Events at the rate of one per user and hour, and before which of them something is due.
+/// Events at the rate of one per user in 45 minutes, and before which of them something is due.
 struct Day {
     events: Vec<Event>,
     fires: Vec<bool>,
@@ -202,7 +204,7 @@ impl<T: Timers> Host<T> {
     fn events(&mut self, day: &Day, from: usize, to: usize) {
         let n = self.rows.len() as i64;
         for i in from..to {
-            let now = Instant::from_millis(START + i as i64 * HOUR / n);
+            let now = Instant::from_millis(START + i as i64 * PAUSE / n);
             self.event(day.events[i], now, day.fires[i]);
         }
     }
@@ -219,7 +221,7 @@ fn keys(n: usize, seed: u64) -> Vec<u32> {
     keys
 }
 
-/// Two hours of events, so that a queue is as a long run leaves it, and those that are timed behind them.
+/// An hour and a half of events, so that a queue is as a long run leaves it, and those that are timed behind them.
 fn warm(n: usize) -> usize {
     2 * n
 }
@@ -243,7 +245,7 @@ impl Day {
                 fired = host.fired;
             }
             let before = host.fired;
-            let now = Instant::from_millis(START + i as i64 * HOUR / n as i64);
+            let now = Instant::from_millis(START + i as i64 * PAUSE / n as i64);
             host.event(day.events[i], now, true);
             day.fires[i] = host.fired > before;
         }
