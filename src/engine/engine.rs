@@ -362,6 +362,21 @@ impl Engine {
         self.outcome(now, Input::Advance)
     }
 
+    /// Moves the clock in pieces, so that others write and read between them. See [`Partition::advance_some`].
+    ///
+    /// ```
+    /// # fn catch_up(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
+    /// while engine.advance_some(now, 1_000)?.more_due {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn advance_some(&self, now: Instant, limit: usize) -> Result<Outcome, Error> {
+        self.outcome(now, Input::AdvanceSome { limit })
+    }
+
     /// Goes on under other definitions. See [`Partition::redefine`]. Whatever needs no profiles is worked out beside
     /// the partition, while others read and write.
     ///

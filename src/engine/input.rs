@@ -19,6 +19,10 @@ pub(crate) struct TimedInput {
 pub(crate) enum Input {
     Message(Message),
     Advance,
+    /// The clock moves as far as so many looks at users bring it.
+    AdvanceSome {
+        limit: usize,
+    },
     /// Actions were handed out, which nobody else gets before the lease is over.
     Outbox {
         limit: usize,
@@ -59,6 +63,7 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
+const ADVANCE_SOME: u8 = 10;
 
 record! {
     TimedInput { now, input }
@@ -92,6 +97,10 @@ impl Record for Input {
                 message.write(out);
             }
             Input::Advance => out.push(ADVANCE),
+            Input::AdvanceSome { limit } => {
+                out.push(ADVANCE_SOME);
+                limit.write(out);
+            }
             Input::Outbox { limit, lease } => {
                 out.push(OUTBOX);
                 limit.write(out);
@@ -132,11 +141,8 @@ impl Record for Input {
         Ok(match u8::read(from)? {
             MESSAGE => Input::Message(from.read()?),
             ADVANCE => Input::Advance,
-            OUTBOX => {
-                // A machine of fewer bits has no room for so many: there, as many as there is room for are all.
-                let limit = usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX);
-                Input::Outbox { limit, lease: from.read()? }
-            }
+            ADVANCE_SOME => Input::AdvanceSome { limit: read_limit(from)? },
+            OUTBOX => Input::Outbox { limit: read_limit(from)?, lease: from.read()? },
             ACKNOWLEDGE => Input::Acknowledge { action: from.read()?, delivery: from.read()? },
             FEEDBACK => Input::Feedback {
                 user: from.read()?,
@@ -150,6 +156,11 @@ impl Record for Input {
             _ => return Err(from.malformed("an input")),
         })
     }
+}
+
+/// A machine of fewer bits has no room for so many: there, as many as there is room for are all.
+fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
+    Ok(usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -179,6 +190,7 @@ mod tests {
         let mut inputs = vec![
             Input::Message(message),
             Input::Advance,
+            Input::AdvanceSome { limit: 1_000 },
             Input::Outbox { limit: usize::MAX, lease: Duration::minutes(1) },
             feedback(Feedback::Shown),
             feedback(Feedback::Clicked),
@@ -225,7 +237,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..17_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..18_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

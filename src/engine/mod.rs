@@ -10,6 +10,9 @@
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod advance;
+#[cfg(test)]
+mod advance_test;
 mod ask;
 mod audit;
 mod capture;

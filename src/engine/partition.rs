@@ -1,5 +1,6 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::advance::Unfinished;
 use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
@@ -88,6 +89,7 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    pub(super) unfinished: Unfinished,
     /// What expired of users who were not looked at since; empty between inputs.
     pub(super) expired: Vec<(UserKey, Applied)>,
     pub(super) salt: Salt,
@@ -167,6 +169,7 @@ impl Partition {
             refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            unfinished: Unfinished::default(),
             expired: Vec::new(),
             salt: Salt::new(settings.seed),
             receipts: Receipts::default(),
@@ -272,7 +275,7 @@ impl Partition {
     /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.timers.next_due()
+        self.timers.next_due().into_iter().chain(self.unfinished.at()).min()
     }
 
     /// The latest `now` that was given.
@@ -629,17 +632,30 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
-        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
-            self.touch(user);
-        }
-        self.store.settle_absorptions(until);
+        self.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }
     }
 
+    /// Lets go of what absorptions keep apart, once they can be undone no longer.
+    pub(super) fn settle_absorptions(&mut self, until: Instant) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
+        self.store.settle_absorptions(until);
+    }
+
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
     pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+        let Some(at) = self.unfinished.at().filter(|at| *at <= until) else { return self.next_hinted(until) };
+        self.next_hinted(at);
+        self.take_unfinished();
+        Some(at)
+    }
+
+    /// The same, of those whom the wheel has.
+    pub(super) fn next_hinted(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, restricted, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;

@@ -347,10 +347,14 @@ impl Partition {
     /// Users who are due up to an instant and away, about so many of them; nothing changes.
     pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
         let (mut due, mut away) = (Vec::new(), Vec::new());
-        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+        if self.shelf.is_none() || self.next_due().is_none_or(|next| next > until) {
             return away;
         }
-        while away.len() < limit && self.next_batch(until).is_some() {
+        let is_away = |user: &UserKey| !self.store.profiles.is_here(*user);
+        if self.unfinished.at().is_some_and(|at| at <= until) {
+            return self.unfinished.users().iter().rev().take(limit).copied().filter(is_away).collect();
+        }
+        while away.len() < limit && self.next_hinted(until).is_some() {
             away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
             due.append(&mut self.due);
         }

@@ -28,9 +28,11 @@ impl Partition {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
             }
-            Input::Advance | Input::Outbox { .. } | Input::Acknowledge { .. } | Input::Redefine { .. } => {
-                Ok(Whose::Nobody)
-            }
+            Input::Advance
+            | Input::AdvanceSome { .. }
+            | Input::Outbox { .. }
+            | Input::Acknowledge { .. }
+            | Input::Redefine { .. } => Ok(Whose::Nobody),
         }
     }
 
@@ -66,6 +68,7 @@ impl Partition {
         match &input.input {
             Input::Message(message) => Answer::Outcome(Ok(self.take(message, now, slot))),
             Input::Advance => Answer::Outcome(Ok(self.advance(now))),
+            Input::AdvanceSome { limit } => Answer::Outcome(Ok(self.advance_some(now, *limit))),
             Input::Outbox { limit, lease } => Answer::Actions(self.outbox(*limit, *lease, now)),
             Input::Acknowledge { action, delivery } => {
                 Answer::Acknowledged(self.acknowledge(action, *delivery, now))

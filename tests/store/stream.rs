@@ -86,6 +86,7 @@ pub(crate) fn definitions(more: bool) -> Definitions {
 pub(crate) enum Step {
     Message(Message),
     Advance,
+    AdvanceSome(usize),
     Outbox,
     Acknowledge(String, Delivery),
     World(bool),
@@ -122,6 +123,7 @@ impl Stream {
         self.now = self.now + Duration::seconds([0, 1, 60, 600, 4_000][rng.usize(0..5)]);
         let user = format!("user-{}", rng.u32(0..self.users));
         match rng.u32(0..40) {
+            0 if rng.bool() => Step::AdvanceSome(rng.usize(0..9)),
             0 => Step::Advance,
             1..4 => Step::Outbox,
             4..7 => {
@@ -153,6 +155,7 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant) -> Result<(String
     let words = match step {
         Step::Message(message) => format!("{:?}", engine.ingest(message, now)?),
         Step::Advance => format!("{:?}", engine.advance(now)?),
+        Step::AdvanceSome(limit) => format!("{:?}", engine.advance_some(now, *limit)?),
         Step::Outbox => {
             let actions = engine.outbox(3, now)?;
             handed_out.extend(actions.iter().map(|action| action.id.clone()));
