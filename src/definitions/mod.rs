@@ -83,7 +83,12 @@
 //!   a shorter one.
 //! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
 //!   that very instant still counts.
-//! - An action that has waited so long (`outbox`) is not handed out any more. `journal` is for a store.
+//! - An action that has waited so long (`outbox`) is not handed out any more.
+//! - `journal` is for how long the inputs of a store stay although a checkpoint has passed them, as
+//!   [`Engine::journal`](crate::engine::Engine::journal) gives them; without it they go with the next one. They go once
+//!   they are older than that, with a checkpoint that is taken for it: at most a quarter of the time late, as long as
+//!   inputs come. A journal has what messages said, so the lines above do not shorten it; of users who are erased nothing
+//!   in it can be read from then on.
 //!
 //! # Consent
 //! A purpose that is declared is asked for by the engine, not by the host; one that is not declared is asked for

@@ -6,17 +6,20 @@ use crate::engine::open::{Opened, Options, open};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
 use crate::engine::survey::Surveyor;
-use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
+use crate::engine::{
+    Acknowledgement, Error, Health, JournalReader, Outcome, Partition, Receipt, Recommended, Refusal,
+};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
 use crate::segment::{Expression, SegmentStats};
-use crate::storage::{Disk, FolderDisk, Slot};
+use crate::storage::{self, Disk, FolderDisk, Journal, Slot};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,6 +73,7 @@ pub struct EngineBuilder {
     definitions: Definitions,
     lease: Duration,
     store: Option<Store>,
+    journal: Option<Box<dyn Journal>>,
     options: Options,
 }
 
@@ -96,6 +100,17 @@ impl EngineBuilder {
     /// The same on another kind of disk, such as [`MemoryDisk`](crate::storage::MemoryDisk).
     pub fn disk(mut self, disk: impl Disk + 'static) -> EngineBuilder {
         self.store = Some(Store::Disk(Arc::new(disk)));
+        self
+    }
+
+    /// Puts the inputs into a log of the host's instead of files of the store, in which keys and checkpoints stay: a store
+    /// is needed beside it. The same journal has to be given whenever that store is opened. See [`Journal`] for what it
+    /// has to promise.
+    ///
+    /// New keys are synced before each group then, also at level [`Durability::Written`], because the log may outlive the
+    /// machine when they do not.
+    pub fn journal(mut self, journal: impl Journal + 'static) -> EngineBuilder {
+        self.journal = Some(Box::new(journal));
         self
     }
 
@@ -139,8 +154,13 @@ impl EngineBuilder {
     /// [`Error::Storage`]: a folder that cannot be used, that another engine has open, or in which something is not as it
     /// was written.
     pub fn open(self) -> Result<Engine, Error> {
-        let EngineBuilder { definitions, lease, store, options } = self;
+        let EngineBuilder { definitions, lease, store, journal, options } = self;
         let disk: Arc<dyn Disk> = match store {
+            None if journal.is_some() => {
+                let message = "keys and checkpoints need a store beside it";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+                return Err(storage::Error::io("open", "the journal", error).into());
+            }
             None => {
                 let partition = RwLock::new(Partition::new(&definitions));
                 let shared = Shared { partition, durable: None, opened: Opened::default() };
@@ -149,7 +169,7 @@ impl EngineBuilder {
             Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
             Some(Store::Disk(disk)) => disk,
         };
-        let (partition, durable, opened) = open(&definitions, disk, options)?;
+        let (partition, durable, opened) = open(&definitions, disk, journal, options)?;
         let partition = RwLock::new(partition);
         let is_new = !opened.was_there;
         let shared = Arc::new(Shared { partition, durable: Some(durable), opened });
@@ -262,7 +282,7 @@ impl Engine {
             checkpoint_bytes: 256 << 20,
             accept_lost_tail: false,
         };
-        EngineBuilder { definitions, lease: Duration::minutes(1), store: None, options }
+        EngineBuilder { definitions, lease: Duration::minutes(1), store: None, journal: None, options }
     }
 
     /// What was found in the store as the engine was opened.
@@ -295,6 +315,46 @@ impl Engine {
         match &self.shared.durable {
             Some(durable) => durable.sync(&self.shared.partition),
             None => Ok(()),
+        }
+    }
+
+    /// The inputs that the journal of the store still has, from a sequence number on, up to the last that was taken in now:
+    /// each with its number and the host's clock. With [`Partition::replay`] they can be given to a partition once more,
+    /// under the same definitions or others.
+    ///
+    /// How long inputs stay is said by `journal` under `[retention]`; without it they go with the next checkpoint. The
+    /// oldest that is there is in [`health`](Engine::health). Others write meanwhile, and nothing that is still to be read
+    /// goes. Of a user who was erased there is nothing: the input says that it was one, and is counted.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::{Engine, Input}, model::{Instant, Message}, storage::MemoryDisk};
+    /// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[retention]\njournal = '30d'")?;
+    /// let engine = Engine::builder(definitions).disk(MemoryDisk::new()).open()?;
+    /// let now = Instant::from_millis(0);
+    /// engine.ingest(Message::track("ada", "view"), now)?;
+    /// engine.ingest(Message::track("bob", "view"), now)?;
+    /// engine.ingest(Message::forget("ada"), now)?;
+    ///
+    /// let mut users = Vec::new();
+    /// let mut journal = engine.journal(1)?;
+    /// for entry in &mut journal {
+    ///     if let Some(Input::Message(message)) = entry?.input.map(|input| input.input) {
+    ///         users.extend(message.ids.user);
+    ///     }
+    /// }
+    /// assert_eq!(users, ["bob".into()]);
+    /// assert_eq!(journal.erased(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoJournal`] without a store. [`Error::Storage`]: of kind
+    /// [`Dropped`](crate::storage::ErrorKind::Dropped) where inputs were asked for that are not there any more, or it
+    /// cannot be read. What is found amiss only on the way is an error in its place.
+    pub fn journal(&self, from: u64) -> Result<JournalReader, Error> {
+        match &self.shared.durable {
+            Some(durable) => durable.recorded(from),
+            None => Err(Error::NoJournal),
         }
     }
 
@@ -483,7 +543,11 @@ impl Engine {
     /// What an operator should look at. See [`Partition::health`].
     #[must_use]
     pub fn health(&self) -> Health {
-        self.read(Partition::health)
+        let mut health = self.read(Partition::health);
+        if let (Some(durable), Some(store)) = (&self.shared.durable, &mut health.store) {
+            durable.note_health(store);
+        }
+        health
     }
 
     /// What to show a user at a placement. See [`Partition::decide`].

@@ -22,6 +22,9 @@ pub enum Error {
     /// The store refused. Nothing was changed, unless the error says otherwise.
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),
+    /// A journal was asked for, and there is none.
+    #[error("an engine in memory keeps no journal; open it with a store")]
+    NoJournal,
     /// Definitions in a store that this version of the crate does not take.
     #[error("the definitions in the store are not taken by this version of the crate: {0}")]
     Definitions(crate::definitions::Errors),

@@ -7,49 +7,86 @@ use crate::model::{
 };
 
 /// An input with the host's clock at which it was given.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Input, Partition, TimedInput}, model::{Instant, Message}};
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'did(view)'")?;
+/// let mut partition = Partition::new(&definitions);
+/// let input = TimedInput { now: Instant::from_millis(0), input: Input::Message(Message::track("ada", "view")) };
+/// let replayed = partition.replay(&input)?;
+/// assert_eq!(replayed.outcome().unwrap().changes[0].to_string(), "ada entered keen");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TimedInput {
-    pub(crate) now: Instant,
-    pub(crate) input: Input,
+pub struct TimedInput {
+    /// The host's clock. It may lie before that of the input before; then that one's counts.
+    pub now: Instant,
+    /// What was given.
+    pub input: Input,
 }
 
 /// What a host does that changes a [`Partition`](crate::engine::Partition): one for each of its methods that take
-/// the clock and need it for themselves alone.
+/// the clock and need it for themselves alone. The journal of a store is a list of these.
+///
+/// It is the host's own data, and is debugged as it is, personal data included.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Input {
+#[non_exhaustive]
+pub enum Input {
+    /// A message, without what definitions say is not to be kept.
     Message(Message),
+    /// The clock was moved.
     Advance,
     /// The clock moves as far as so many looks at users bring it.
     AdvanceSome {
+        /// How many at most.
         limit: usize,
     },
     /// Actions were handed out, which nobody else gets before the lease is over.
     Outbox {
+        /// How many at most.
         limit: usize,
+        /// For how long.
         lease: Duration,
     },
+    /// What became of an action.
     Acknowledge {
+        /// Its id.
         action: Box<str>,
+        /// What.
         delivery: Delivery,
     },
+    /// A user saw a variant of a placement, or clicked on it.
     Feedback {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the placement.
         placement: Box<str>,
+        /// The name of the variant.
         variant: Box<str>,
+        /// Which of both.
         feedback: Feedback,
     },
+    /// What a model says of a user.
     Prediction {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the prediction.
         name: Box<str>,
+        /// What it says; nothing where it says nothing any more.
         value: Option<f64>,
     },
+    /// A fact for everyone.
     World {
+        /// Its name.
         name: Box<str>,
+        /// Its value; null unsets it.
         value: Value,
     },
-    /// Definitions by their text, with the name of the file where they came from one.
+    /// Definitions that came into force.
     Redefine {
+        /// The name of their file, where they came from one.
         file: Option<Box<str>>,
+        /// Their text.
         text: Box<str>,
     },
 }

@@ -3,6 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::capture::{ACTION, Capture, Entry, IDS, Names, Root, SECTION};
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
+use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::partition::{NEVER, UserRow};
 use crate::engine::residence::{PAGE_USERS, Row, Shelf};
 use crate::engine::sections::Section;
@@ -11,8 +12,9 @@ use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
-use crate::storage::{self, Disk, Heap, Journal, Place, Slot, Vault, load_root};
+use crate::storage::{self, Disk, FileJournal, Groups, Heap, Journal, Place, Slot, Vault, load_root};
 use crate::trigger::TimingWheel;
+use std::io;
 use std::sync::Arc;
 
 /// What an engine found in its store as it was opened.
@@ -53,10 +55,11 @@ pub(super) struct Options {
     pub(super) accept_lost_tail: bool,
 }
 
-/// Opens a store, or makes one.
+/// Opens a store, or makes one. Its inputs are in a journal of the host's, or else in its folder.
 pub(super) fn open(
     definitions: &Definitions,
     disk: Arc<dyn Disk>,
+    journal: Option<Box<dyn Journal>>,
     options: Options,
 ) -> Result<(Partition, Durable, Opened), Error> {
     let folder = disk.describe("");
@@ -70,16 +73,15 @@ pub(super) fn open(
         ),
         None => None,
     };
-    if root.is_some() {
-        Journal::check_there(&*disk)?;
-    }
+    let is_of_host = journal.is_some();
+    check_whose(&*disk, root.as_ref(), is_of_host)?;
     let next_input = root.as_ref().map_or(0, |root| root.next_input);
-    // A key that was written and not synced may be gone, where what was sealed with it is not.
-    let readable =
-        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
-    let (journal, mut read_back) =
-        Journal::open(disk.clone(), next_input, options.accept_lost_tail, &readable)?;
-    if root.is_none() && journal.next() > 0 {
+    let (journal, groups, lost) = match journal {
+        Some(journal) => from_host(journal, next_input, options)?,
+        None => from_files(disk.clone(), &vault, next_input, options)?,
+    };
+    let next = journal.held()?.inputs.end.max(next_input);
+    if root.is_none() && next > 0 {
         // The first checkpoint is taken before the first input.
         let message = "it is missing, and there are inputs: restore it from a backup";
         return Err(storage::Error::corrupt(disk.describe("root"), 0, message).into());
@@ -108,12 +110,23 @@ pub(super) fn open(
     }
     opened.was_there = root.is_some();
     opened.users = partition.user_count();
-    while let Some(group) = read_back.next_group()? {
+    let mut kept = root.as_ref().map_or_else(|| Kept::new(is_of_host), |root| root.kept.clone());
+    let (mut written_bytes, mut replayed_to) = (0, next_input);
+    for group in groups {
+        let group = group?;
+        if group.first > replayed_to {
+            let message = format!("inputs {replayed_to} to {} are missing", group.first - 1);
+            return Err(storage::Error::corrupt(journal.name(), 0, message).into());
+        }
+        replayed_to = group.end();
+        written_bytes += group.payload.len() as u64;
         let mut number = group.first;
         for record in read_group(&group.payload) {
             let (slot, sealed) = record.map_err(|error| vault.malformed(number, &error))?;
             if number >= next_input {
                 if let Some(input) = open_input(&vault, number, slot, sealed)? {
+                    let clock = partition.clock();
+                    kept.note(partition.settings.journal_max, number, clock, input.now.max(clock));
                     drop(partition.take_input(&input, slot));
                     partition.trim();
                     if let Some(error) = partition.failure() {
@@ -128,16 +141,26 @@ pub(super) fn open(
             return Err(vault.malformed(number, &"a group has more or fewer inputs than it says").into());
         }
     }
-    opened.lost = read_back.lost();
+    if replayed_to < next {
+        let message = format!("inputs {replayed_to} to {} are missing", next - 1);
+        return Err(storage::Error::corrupt(journal.name(), 0, message).into());
+    }
+    opened.lost = lost;
     // Keys that were being written as the process stopped: nothing is sealed under them.
     let unused = vault.damaged().into_iter().filter(|slot| !partition.uses(*slot)).collect::<Vec<_>>();
     vault.erase(&unused)?;
+    let journal_size = Arc::new(JournalSize::default());
+    journal_size.set(&*journal)?;
     let writer = Writer {
         _lock: lock,
         ended_well: true,
-        written_bytes: journal.bytes_since(next_input),
+        written_bytes,
         disk,
         journal,
+        next,
+        journal_size,
+        kept,
+        readers: Readers::default(),
         heap,
         vault,
         durability: options.durability,
@@ -145,6 +168,66 @@ pub(super) fn open(
         sealing: Sealing::default(),
     };
     Ok((partition, Durable::new(writer), opened))
+}
+
+/// Makes sure that the inputs of a store are where they are looked for.
+fn check_whose(disk: &dyn Disk, root: Option<&Root>, is_of_host: bool) -> Result<(), storage::Error> {
+    let refused = |message| {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+        Err(storage::Error::io("open", disk.describe(""), error))
+    };
+    match root {
+        Some(root) if root.kept.is_of_host && !is_of_host => {
+            refused("its inputs are in a journal of the host's: give that to the builder")
+        }
+        Some(root) if !root.kept.is_of_host && is_of_host => {
+            refused("its inputs are in its own files: open it without another journal")
+        }
+        None if is_of_host && FileJournal::check_there(disk).is_ok() => {
+            refused("there are inputs in its own files already: open it without another journal")
+        }
+        Some(_) if !is_of_host => FileJournal::check_there(disk),
+        _ => Ok(()),
+    }
+}
+
+/// A journal, what is to be replayed of it, and how many inputs are lost.
+type Found = (Box<dyn Journal>, Groups, u64);
+
+fn from_files(
+    disk: Arc<dyn Disk>,
+    vault: &Vault,
+    next_input: u64,
+    options: Options,
+) -> Result<Found, storage::Error> {
+    // A key that was written and not synced may be gone, where what was sealed with it is not.
+    let readable =
+        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
+    let (journal, back) = FileJournal::open(disk, next_input, options.accept_lost_tail, &readable)?;
+    let lost = back.lost();
+    Ok((Box::new(journal), Box::new(back), lost))
+}
+
+/// A journal of the host's. All that a checkpoint has was synced before.
+fn from_host(journal: Box<dyn Journal>, next_input: u64, options: Options) -> Result<Found, storage::Error> {
+    let held = journal.held()?.inputs;
+    if held.start > next_input && !held.is_empty() {
+        let message = format!("inputs from {next_input} on are needed, and it begins with {}", held.start);
+        return Err(storage::Error::corrupt(journal.name(), 0, message));
+    }
+    if held.end < next_input && !options.accept_lost_tail {
+        let message = format!(
+            "the checkpoint goes up to input {next_input}, and it ends with {}: give the journal of this store, or \
+             accept that the rest is lost",
+            held.end
+        );
+        return Err(storage::Error::corrupt(journal.name(), 0, message));
+    }
+    let groups: Groups = match held.end > next_input {
+        true => journal.read(next_input)?,
+        false => Box::new(std::iter::empty()),
+    };
+    Ok((journal, groups, 0))
 }
 
 /// Reads a record that is all of some bytes.

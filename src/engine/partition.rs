@@ -244,11 +244,13 @@ impl Partition {
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
+            self.note_unused(message, slot);
             return outcome;
         }
         if let Some(refusal) = self.refuses(message, now) {
             *self.refused.entry(refusal).or_default() += 1;
             outcome.refused = Some(refusal);
+            self.note_unused(message, slot);
             return outcome;
         }
         let from = outcome.changes.len();
@@ -257,6 +259,9 @@ impl Partition {
             Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
+        }
+        if message.body.is_about_ids() || matches!(message.body, Body::Forget { .. }) {
+            self.note_unused(message, slot);
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
@@ -586,15 +591,14 @@ impl Partition {
                 false => self.restricted.remove(user),
             };
         }
-        // The input has one key, for one who comes out; the others get keys of their own.
-        for (place, part) in parts.iter().enumerate() {
+        for part in &parts {
             self.make_room(*part);
             self.touch(*part);
-            if let Some(shelf) = &mut self.shelf {
-                // Without randomness it has none until its next message.
-                let own = if place == 0 { Ok(slot) } else { shelf.vault.fresh() };
-                shelf.note_slot(*part, own.unwrap_or(Slot::STORE));
-            }
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.split(user, &parts, slot);
+        }
+        for part in &parts {
             self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.journeys.split(user, *part, now);
             // What it took with it has ends of its own.

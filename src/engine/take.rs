@@ -28,11 +28,12 @@ impl Partition {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
             }
-            Input::Advance
-            | Input::AdvanceSome { .. }
-            | Input::Outbox { .. }
-            | Input::Acknowledge { .. }
-            | Input::Redefine { .. } => Ok(Whose::Nobody),
+            Input::Acknowledge { action, .. } => {
+                Ok(self.journeys.owner(action).map_or(Whose::Nobody, Whose::Known))
+            }
+            Input::Advance | Input::AdvanceSome { .. } | Input::Outbox { .. } | Input::Redefine { .. } => {
+                Ok(Whose::Nobody)
+            }
         }
     }
 

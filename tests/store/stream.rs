@@ -77,8 +77,12 @@ const MORE: &str = "    [segments.buyer]\n    when = 'did(purchase)'\n";
 
 /// The definitions that a stream begins with, or what it may change them to.
 pub(crate) fn definitions(more: bool) -> Definitions {
-    let text = if more { format!("{DEFINITIONS}{MORE}") } else { DEFINITIONS.to_owned() };
-    Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors:#}"))
+    Definitions::from_toml(&text(more)).unwrap_or_else(|errors| panic!("{errors:#}"))
+}
+
+/// Their text.
+pub(crate) fn text(more: bool) -> String {
+    if more { format!("{DEFINITIONS}{MORE}") } else { DEFINITIONS.to_owned() }
 }
 
 /// One input.
