@@ -10,6 +10,7 @@
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod among;
 mod ask;
 mod audit;
 mod capture;
@@ -20,6 +21,7 @@ mod durable;
 mod engine;
 mod error;
 mod export;
+mod everywhere;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;
@@ -28,10 +30,12 @@ mod forget;
 mod forgotten_test;
 mod group;
 mod health;
+mod homes;
 mod input;
 mod look;
 mod members;
 mod models;
+mod moving;
 mod open;
 mod outcome;
 mod partition;
@@ -41,14 +45,18 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod route;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod shard;
+mod shards;
 mod steps;
 mod suppressions;
 mod survey;
 mod take;
+mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
@@ -66,3 +74,5 @@ pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
+
+pub(crate) use shards::PARTITIONS_MAX;

@@ -1,5 +1,6 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::among::Among;
 use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
@@ -95,6 +96,8 @@ pub struct Partition {
     pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+    /// Nothing where it is the only one.
+    pub(super) among: Option<Box<Among>>,
 }
 
 /// Shows how far it has come, and nothing of what it knows.
@@ -170,6 +173,7 @@ impl Partition {
             suppressions: Suppressions::default(),
             suppressed: AtomicU64::new(0),
             shelf: None,
+            among: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -208,6 +212,7 @@ impl Partition {
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        self.check_place(message, now)?;
         if !matches!(message.body, Body::Forget { .. })
             && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
         {

@@ -43,6 +43,7 @@ impl Writer {
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
             Step::End => Ok(self.ended_well),
+            Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
                 self.vault.sync()?;
@@ -120,7 +121,7 @@ mod tests {
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
         };
-        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options).unwrap();
+        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 

@@ -30,6 +30,7 @@ mod key;
 mod note;
 mod outbox;
 mod outbox_bytes;
+mod parting;
 mod past;
 mod permit;
 mod reason;
