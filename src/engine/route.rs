@@ -138,8 +138,8 @@ impl Shards {
             let to = match most {
                 Some(most) => most.place,
                 None => {
-                    let (kind, id) = self.first().read(|partition| strongest(partition, message));
-                    homes.home(kind, id)
+                    let id = self.first().read(|partition| strongest(partition, message));
+                    found.iter().find(|found| found.id == id).map_or(0, |found| found.place)
                 }
             };
             let away: SmallVec<[&Found<'_>; 4]> = found.iter().filter(|found| found.place != to).collect();

@@ -214,7 +214,6 @@ impl ProfileStore {
             let owners = owners.into_iter().filter_map(|(owner, at)| Some((user(owner)?, at))).collect();
             let visitor = visitor.and_then(user);
             *self.linking.devices.entry(number) = Device { owners, visitor, is_kept_apart };
-            self.linking.devices.tidy(number);
         }
         Ok(())
     }

@@ -4,14 +4,15 @@ use crate::stream::{Step, Stream, definitions};
 use bespoke::decision::Feedback;
 use bespoke::engine::{Engine, Error, Outcome};
 use bespoke::journey::Delivery;
-use bespoke::model::{Duration, Instant, Message};
+use bespoke::model::{Body, Duration, Instant, Message};
 
 /// A stream of inputs for engines that are to know the same. No two come at one instant, because of equals each partition
 /// knows its own order.
 pub(crate) struct Inputs {
     pub(crate) stream: Stream,
     handed_out: Vec<String>,
-    sent: Vec<Message>,
+    /// Messages that may come once more, each with its instant.
+    sent: Vec<(Instant, Message)>,
     messages: u64,
 }
 
@@ -24,15 +25,20 @@ impl Inputs {
         let step = self.stream.step();
         self.stream.now = self.stream.now + Duration::from_millis(1);
         let rng = &mut self.stream.rng;
+        let now = self.stream.now;
+        // Whoever was erased and comes back may do so where nobody knows what was sent before.
+        self.sent.retain(|(sent, _)| now - *sent < Duration::hours(4));
         match step {
             Step::Message(mut message) => {
-                if rng.u32(0..3) == 0 {
+                if matches!(message.body, Body::Forget { .. }) {
+                    self.sent.clear();
+                } else if rng.u32(0..3) == 0 {
                     self.messages += 1;
                     message.message_id = Some(format!("message-{}", self.messages).into());
-                    self.sent.push(message.clone());
+                    self.sent.push((now, message.clone()));
                 } else if rng.u32(0..12) == 0 && !self.sent.is_empty() {
                     // A second copy, from a queue.
-                    return Step::Message(self.sent[rng.usize(0..self.sent.len())].clone());
+                    return Step::Message(self.sent[rng.usize(0..self.sent.len())].1.clone());
                 }
                 Step::Message(message)
             }
@@ -92,6 +98,12 @@ impl Told {
 
 /// Gives an engine an input.
 pub(crate) fn give(engine: &Engine, step: &Step, now: Instant, told: &mut Told) -> Result<(), Error> {
+    // What is due in a partition happens with the next message to it, or with this: whatever looks before that has to
+    // come behind.
+    let is_plain = matches!(step, Step::Message(message) if message.event().is_some());
+    if !is_plain {
+        told.note(&engine.advance(now)?);
+    }
     match step {
         Step::Message(message) => told.note(&engine.ingest(message, now)?),
         Step::Advance => told.note(&engine.advance(now)?),
