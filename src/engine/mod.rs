@@ -14,6 +14,7 @@
 mod advance;
 #[cfg(test)]
 mod advance_test;
+mod among;
 mod ask;
 mod audit;
 mod capture;
@@ -23,6 +24,7 @@ mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod everywhere;
 mod export;
 mod facts;
 #[cfg(test)]
@@ -32,11 +34,13 @@ mod forget;
 mod forgotten_test;
 mod group;
 mod health;
+mod homes;
 mod input;
 mod kept;
 mod look;
 mod members;
 mod models;
+mod moving;
 mod open;
 mod outcome;
 mod partition;
@@ -47,14 +51,18 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod route;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod shard;
+mod shards;
 mod steps;
 mod suppressions;
 mod survey;
 mod take;
+mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
@@ -74,3 +82,5 @@ pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
+
+pub(crate) use shards::PARTITIONS_MAX;

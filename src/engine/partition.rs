@@ -1,6 +1,7 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::advance::Unfinished;
+use crate::engine::among::Among;
 use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
@@ -99,6 +100,8 @@ pub struct Partition {
     pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+    /// Nothing where it is the only one.
+    pub(super) among: Option<Box<Among>>,
 }
 
 /// Shows how far it has come, and nothing of what it knows.
@@ -176,6 +179,7 @@ impl Partition {
             suppressions: Suppressions::default(),
             suppressed: AtomicU64::new(0),
             shelf: None,
+            among: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -214,6 +218,7 @@ impl Partition {
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        self.check_place(message, now)?;
         if !matches!(message.body, Body::Forget { .. })
             && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
         {

@@ -36,6 +36,7 @@ mod log;
 mod note;
 mod outbox;
 mod outbox_bytes;
+mod parting;
 mod past;
 mod permit;
 mod plan;
