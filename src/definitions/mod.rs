@@ -118,7 +118,14 @@
 //! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
 //! that is written out (`=`, `!=`, `in`), of which the hash is taken too, and with another hash; what is dropped cannot
 //! be asked for. Attributes that are there already are kept so too; events stay as they were until they pass. With another key
-//! equal values have other hashes. `ttl` is for how long a value is kept.
+//! equal values have other hashes.
+//!
+//! `ttl` is for how long a value is kept: that of an attribute after it was written, as `attributes` under `[retention]`
+//! says it too, that of a property after the instant of its event, which stays without it. It goes at its instant, as what
+//! retention says goes. Running values do not count what is kept no longer, so an expression that reads such a property of
+//! events over all time looks at events, and is about the values that are there. One with a window that reaches further
+//! back is an error. What was made of a value while it was there stays: affinities, what recommenders learned, what was
+//! sent.
 //!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in

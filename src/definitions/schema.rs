@@ -186,6 +186,10 @@ fn read_event(node: &Node<'_>, schema: &mut Schema) {
             schema.property(event, property.key, kind);
             if let Some(tags) = tags {
                 schema.tag_property(event, property.key, tags);
+                if let Some(ttl) = tags.ttl {
+                    let ages = schema.retention.properties.entry(event.into()).or_default();
+                    ages.insert(property.key.into(), ttl);
+                }
             }
         }
     }

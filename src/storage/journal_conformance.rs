@@ -60,9 +60,9 @@ pub fn journal_conformance<J: Journal>(
     let mut check = Check { journal: opened(&mut open)?, groups: Vec::new(), needed: 0, start: 0 };
     check.verify()?;
     for round in 0..4 {
-        for number in 0..SIZES.len() {
+        for (number, size) in SIZES.into_iter().enumerate() {
             let level = if (number + round) % 3 == 0 { Level::Synced } else { Level::Written };
-            check.append(check.end(), 1 + number as u32 % 3, SIZES[number], level)?;
+            check.append(check.end(), 1 + number as u32 % 3, size, level)?;
             if number == 3 {
                 check.refuses()?;
                 check.reads_beside(round)?;
