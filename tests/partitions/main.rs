@@ -8,3 +8,4 @@ mod stream;
 
 mod known;
 mod one_or_several;
+mod reopened;
