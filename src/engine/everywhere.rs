@@ -42,6 +42,8 @@ impl Shards {
             match give(shard, now) {
                 Ok(more) => add(&mut outcome, more),
                 Err(error) => {
+                    // What is about nobody is told when the input is given again.
+                    outcome.audit.retain(|entry| entry.user.is_some());
                     let is_empty = outcome == Outcome { sequence: outcome.sequence, ..Outcome::default() };
                     *several.stray.lock() = (!is_empty).then_some(outcome);
                     return Err(error);

@@ -174,7 +174,7 @@ mod tests {
             homes.home(KindName::Declared("card"), "ada"),
             homes.home(KindName::User, "bob"),
         ];
-        assert_eq!(found, [0, 0, 0, 0]);
+        assert_eq!(found, [6, 2, 1, 4]);
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Shard {
                     drop(held);
                     bring(partition, user)?;
                     let mut held = partition.write();
-                    // Somebody may have needed the room already.
-                    if held.away(user).is_none() {
+                    // Somebody may have needed the room already, and the id may be another one's since.
+                    if held.store.find(id).is_none_or(|user| held.away(user).is_none()) {
                         let answer = look(&held);
                         held.trim();
                         return Ok(answer);

@@ -64,6 +64,10 @@ impl Shards {
         if count == 1 {
             let (partition, durable, opened) = open(definitions, disk, journals.next(), options, None)?;
             let shard = Shard { partition: RwLock::new(partition), durable: Some(durable) };
+            // Before the first input.
+            if !opened.was_there {
+                shard.checkpoint()?;
+            }
             return Ok((Shards { shards: Box::new([shard]), several: None, durability }, opened));
         }
         let disks = PartDisk::all(&disk, count)?;

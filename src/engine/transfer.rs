@@ -35,7 +35,6 @@ impl Partition {
     /// Takes out whoever has an id, and everybody who goes where they go. They wait until it is known that they have
     /// arrived.
     pub(super) fn extract(&mut self, id: &NamedId, to: u16, number: u64) {
-        self.sequence += 1;
         self.store.begin_input();
         let company = self.company(id);
         company.iter().for_each(|user| self.touch(*user));
@@ -56,7 +55,6 @@ impl Partition {
 
     /// Drops whoever has an id: they went long ago, and a power cut took that back.
     pub(super) fn leave_behind(&mut self, id: &NamedId) {
-        self.sequence += 1;
         self.store.begin_input();
         let (kind, id) = id.get();
         let Some(user) = self.store.owner_named(kind, id) else { return };
@@ -131,7 +129,6 @@ impl Partition {
 
     /// Takes in users who come from another partition; once, however often they are sent.
     pub(super) fn absorb(&mut self, arrival: &Arrival) {
-        self.sequence += 1;
         self.store.begin_input();
         let from = usize::from(arrival.from);
         let Some(among) = &mut self.among else { return };
@@ -224,7 +221,6 @@ impl Partition {
 
     /// Users have arrived for good: what is left of them here goes with the next checkpoint.
     pub(super) fn confirm(&mut self, number: u64) {
-        self.sequence += 1;
         let gone = self.among.as_mut().and_then(|among| among.transit.remove(&number));
         if let (Some(transit), Some(shelf)) = (gone, &mut self.shelf) {
             shelf.parted.extend(transit.users.into_iter().flat_map(|user| user.slots));
@@ -242,7 +238,6 @@ impl Partition {
 
     /// A user was forgotten in another partition.
     pub(super) fn note_forgotten(&mut self, hashes: &[u128], suppress: Suppress) {
-        self.sequence += 1;
         for hash in hashes {
             self.suppressions.set(*hash, suppress);
             if let Some(among) = &mut self.among {
@@ -254,7 +249,6 @@ impl Partition {
 
     /// A message was seen in another partition, before its user came here.
     pub(super) fn note_seen(&mut self, message: u128, now: Instant) {
-        self.sequence += 1;
         self.seen.note_hash(message, now.max(self.clock));
     }
 }

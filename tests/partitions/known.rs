@@ -67,7 +67,9 @@ pub(crate) struct Told {
 impl Told {
     fn note(&mut self, outcome: &Outcome) {
         let Outcome { duplicate, refused, changes, notes, receipt, audit, .. } = outcome;
-        self.lines.push(format!("{duplicate} {refused:?}"));
+        if *duplicate || refused.is_some() {
+            self.lines.push(format!("{duplicate} {refused:?}"));
+        }
         for change in changes {
             self.lines.push(format!("{change:?}"));
         }

@@ -6,5 +6,8 @@
 #[path = "../store/stream.rs"]
 mod stream;
 
+mod faults;
 mod known;
 mod one_or_several;
+mod power;
+mod reopened;
