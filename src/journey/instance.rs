@@ -41,6 +41,8 @@ pub(crate) enum Stand {
     WaitingFor,
     /// The step is a send that waits for its turn.
     Deferred,
+    /// The step is a wait for something that has happened.
+    Met,
 }
 
 /// What few instances have.
@@ -58,17 +60,19 @@ pub(crate) struct More {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Said {
     pub(crate) step: u16,
+    /// The round in which it was sent: an answer to an earlier one is none to this.
+    pub(crate) round: u16,
     pub(crate) bits: u8,
 }
 
 record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
     More { event, met, said }
-    Said { step, bits }
+    Said { step, round, bits }
     DateDue { journey, due }
     GoalOpen { journey, key, entered, until, ghost }
 }
-record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred } }
+record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred, 4 => Met } }
 
 impl More {
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -105,6 +109,11 @@ impl Instance {
     /// Waits on its step until an instant.
     pub(crate) fn wait_until(&mut self, due: Instant, stand: Stand) {
         (self.due, self.stand, self.burst) = (due, stand, 0);
+    }
+
+    /// What most have nothing of, to be added to.
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// The event that began it, where a template reads it.

@@ -1,6 +1,6 @@
 //! Journeys as the engine runs them.
 
-use crate::journey::{DeliveryPolicy, Journey, Permits, Send};
+use crate::journey::{Delivery, DeliveryPolicy, Journey, Permits, Send};
 use crate::model::Duration;
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
@@ -25,6 +25,8 @@ pub(crate) struct JourneyPlan {
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
+    /// Whether any step waits for what the host says of a message.
+    pub(crate) awaits_answers: bool,
     /// What sends ask of their users.
     pub(crate) permits: Permits,
     /// Segments are numbered only once the plan is built.
@@ -67,10 +69,22 @@ impl CompiledJourney {
     }
 }
 
+impl JourneyPlan {
+    pub(crate) fn step(&self, journey: JourneyNo, step: u16) -> Option<&CompiledStep> {
+        self.journeys.get(usize::from(journey))?.steps.get(usize::from(step))
+    }
+
+    pub(crate) fn action(&self, journey: JourneyNo, step: u16) -> Option<&CompiledAction> {
+        self.step(journey, step).map(|step| &step.action)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct CompiledStep {
     pub(crate) id: Arc<str>,
     pub(crate) action: CompiledAction,
+    /// What of its message other steps wait for: a bit for each kind of delivery.
+    pub(crate) awaited: u8,
 }
 
 impl CompiledStep {
@@ -86,9 +100,42 @@ impl CompiledStep {
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),
+    WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Send(Box<CompiledSend>),
     Goto(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledWaitFor {
+    /// A bit for each condition that has to be met; where any one is enough, none.
+    pub(crate) all: u16,
+    pub(crate) conditions: Vec<CompiledAwaited>,
+    pub(crate) timeout: Duration,
+    pub(crate) then: u16,
+    pub(crate) otherwise: u16,
+}
+
+impl CompiledWaitFor {
+    /// Whether it is over once these conditions are met.
+    pub(crate) fn is_over(&self, met: u16) -> bool {
+        met != 0 && met & self.all == self.all
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledAwaited {
+    Event,
+    /// That the user is in a segment, or is not; its number is known once the plan is built.
+    Segment {
+        segment: Option<SegmentId>,
+        is_in: bool,
+    },
+    /// That the host says something of the message of a step.
+    Answer {
+        delivery: Delivery,
+        step: u16,
+    },
 }
 
 #[derive(Debug)]
@@ -119,5 +166,10 @@ pub(crate) struct SegmentUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
     Exit,
+    /// Meets a condition of a wait.
+    Await {
+        step: u16,
+        condition: u8,
+    },
     Enter,
 }

@@ -85,11 +85,15 @@ impl<'r> Run<'r, '_> {
     /// Goes on with an instance that is due, up to a send, a wait or the end.
     pub(super) fn wake(&mut self, mut instance: Instance) -> Stop {
         match instance.stand {
-            Stand::Due | Stand::Deferred => {}
-            Stand::Waiting | Stand::WaitingFor => instance.step += 1,
-        }
-        if instance.stand == Stand::Deferred {
-            return self.stop_at_send(instance);
+            Stand::Due => {}
+            Stand::Deferred => return self.stop_at_send(instance),
+            Stand::Waiting => instance.step += 1,
+            Stand::WaitingFor | Stand::Met => {
+                if let Some(CompiledAction::WaitFor(wait)) = self.plan.action(instance.journey, instance.step)
+                {
+                    self.wake_waiting_for(&mut instance, wait);
+                }
+            }
         }
         instance.stand = Stand::Due;
         self.walk(instance)
@@ -117,6 +121,7 @@ impl<'r> Run<'r, '_> {
                     Next::Step
                 }
                 CompiledAction::Wait(duration) => self.wait(&mut instance, *duration),
+                CompiledAction::WaitFor(wait) => self.wait_for(&mut instance, wait),
                 CompiledAction::Branch(arms) => {
                     self.branch(&mut instance, arms);
                     Next::Step

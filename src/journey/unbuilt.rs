@@ -35,7 +35,6 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
         };
         match &step.action {
             StepAction::WaitUntil(_) => refuse(true, &["wait_until"]),
-            StepAction::WaitFor(_) => refuse(true, &["wait_for"]),
             StepAction::Split(_) => refuse(true, &["split"]),
             StepAction::Set(_) => refuse(true, &["set"]),
             StepAction::Emit(_) => refuse(true, &["emit"]),
@@ -52,7 +51,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
                 refuse(purpose.is_some(), &["send", "purpose"]);
                 refuse(dedup.is_some(), &["send", "dedup"]);
             }
-            StepAction::Wait(_) | StepAction::Branch(_) | StepAction::Goto(_) => {}
+            StepAction::Wait(_) | StepAction::WaitFor(_) | StepAction::Branch(_) | StepAction::Goto(_) => {}
         }
     }
     problems

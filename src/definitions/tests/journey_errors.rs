@@ -237,7 +237,6 @@ fn not_built_yet() {
     let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
     for (step, place) in [
         ("wait_until = { at = '19:00' }", "10:1: `wait_until`"),
-        ("wait_for = { any = [{ event = 'go' }], timeout = '1h' }", "10:1: `wait_for`"),
         ("split = { salt = 's', arms = { a = 1 } }", "10:1: `split`"),
         ("emit = { event = 'go' }", "10:1: `emit`"),
         ("call = { channel = 'c' }", "10:1: `call`"),

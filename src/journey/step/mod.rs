@@ -3,6 +3,9 @@
 mod branch;
 mod send;
 mod wait;
+mod wait_for;
+
+pub(super) use wait_for::Occurrence;
 
 /// How an instance goes on behind a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
