@@ -97,6 +97,9 @@ impl JourneyPlan {
                 builder,
             );
         }
+        if let Some(goal) = &journey.goal {
+            self.trigger(number, Use::Goal, &goal.trigger, &At(&journey.name, vec!["goal".into()]), builder);
+        }
         if journey.steps.is_empty() {
             let help = format!("add `[[journeys.{}.step]]`", journey.name);
             problems.push(here.problem(&[], "a journey needs a step".into()).help(help));

@@ -3,9 +3,12 @@
 use crate::journey::compile::At;
 use crate::journey::outbox::ANSWERS_KEPT;
 use crate::journey::plan::{
-    CompiledAction, CompiledAwaited, CompiledSend, CompiledStep, CompiledWaitFor, END,
+    CompiledAction, CompiledArm, CompiledAwaited, CompiledSend, CompiledSplit, CompiledStep, CompiledWaitFor,
+    END,
 };
-use crate::journey::{Awaited, Branch, DeliveryPolicy, Journey, Send, Step, StepAction, Trigger, WaitFor};
+use crate::journey::{
+    Awaited, Branch, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
+};
 use crate::model::{Problem, Quoted};
 use crate::segment::PlanBuilder;
 use hashbrown::HashMap;
@@ -31,6 +34,7 @@ impl StepCompiler<'_> {
             StepAction::Goto(label) => CompiledAction::Goto(self.target(&at, label, &["goto"])),
             StepAction::Branch(arms) => self.branch(&at, arms),
             StepAction::Send(send) => self.send(&at, send),
+            StepAction::Split(split) => self.split(&at, number, split),
             StepAction::WaitFor(wait) => self.wait_for(&at, number, wait),
             // What is not built yet is refused; so it is none of the mistakes that are found here.
             _ => CompiledAction::Branch(Vec::new()),
@@ -50,6 +54,16 @@ impl StepCompiler<'_> {
                 END
             }
         }
+    }
+
+    fn split(&mut self, at: &At<'_>, number: usize, split: &Split) -> CompiledAction {
+        let mut arms = Vec::new();
+        for (name, weight) in split.arms.iter().filter(|(_, weight)| *weight > 0.0) {
+            let to = split.to.get(name).map(|label| &**label);
+            let to = self.target_or_next(at, number, to, &["split", "to", name]);
+            arms.push(CompiledArm { name: (&**name).into(), weight: *weight, to });
+        }
+        CompiledAction::Split(Box::new(CompiledSplit { salt: split.salt.clone(), arms }))
     }
 
     /// The number of the step of a label, or of the one behind a step where none is named.

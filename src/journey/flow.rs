@@ -27,6 +27,7 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
+        CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
         CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()

@@ -1,9 +1,10 @@
-//! What events and changes of segments do to the journeys of a user: what ends instances first, then what they wait for, then
+//! What events and changes of segments do to the journeys of a user: goals and exits first, then what they wait for, then
 //! what begins them.
 
 use crate::journey::context::{Context, EventOccurrence};
 use crate::journey::enter::Entry;
 use crate::journey::exit::Exit;
+use crate::journey::goal::Reached;
 use crate::journey::instance::Stand;
 use crate::journey::key::InstanceKey;
 use crate::journey::plan::{EventUse, JourneyNo, Use};
@@ -54,6 +55,9 @@ impl Journeys {
             };
             let at = event.at;
             match (what, key) {
+                (Use::Goal, Some(key)) => {
+                    self.reach(cx, user, &Reached { journey, key: Some(&key), at }, notes);
+                }
                 (Use::Exit, Some(key)) => {
                     let key = property.as_ref().map(|_| &key);
                     self.exit(cx, user, Exit { journey, key, at, reason: Reason::Event }, notes);
@@ -69,7 +73,7 @@ impl Journeys {
                     self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
                 }
                 // Without its key an event says nothing of any instance.
-                (Use::Exit | Use::Await { .. }, None) => {}
+                (Use::Goal | Use::Exit | Use::Await { .. }, None) => {}
             }
         }
         true
@@ -89,7 +93,8 @@ impl Journeys {
         }
         let plan = self.plan.clone();
         let is_await = |what: Use| matches!(what, Use::Await { .. });
-        let kinds: [fn(Use) -> bool; 3] = [|what| what == Use::Exit, is_await, |what| what == Use::Enter];
+        let kinds: [fn(Use) -> bool; 4] =
+            [|what| what == Use::Goal, |what| what == Use::Exit, is_await, |what| what == Use::Enter];
         for is_kind in kinds {
             for change in changes {
                 let uses = plan.by_segment.get(&(change.id, change.transition)).into_iter().flatten();
@@ -97,6 +102,10 @@ impl Journeys {
                     let (journey, at) = (used.journey, change.at);
                     let key = change.key.as_ref().and_then(InstanceKey::of);
                     match used.what {
+                        Use::Goal => {
+                            let key = key.as_ref();
+                            self.reach(cx, user, &Reached { journey, key, at }, notes);
+                        }
                         Use::Exit => {
                             let (key, reason) = (key.as_ref(), Reason::Segment);
                             self.exit(cx, user, Exit { journey, key, at, reason }, notes);
@@ -124,6 +133,7 @@ impl Journeys {
                 let is_known = self.users.contains_key(&user) || self.outbox.has(user);
                 is_known || self.plan.journeys[usize::from(journey)].by_event
             }
+            Use::Goal => self.users.contains_key(&user),
             Use::Await { step, .. } => self.awaits(user, journey, step),
             Use::Enter => true,
         }

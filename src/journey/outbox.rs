@@ -262,15 +262,11 @@ impl Outbox {
     }
 
     /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
-    pub(crate) fn withdraw(
-        &mut self,
-        user: UserKey,
-        wanted: impl Fn(JourneyNo, &Action) -> bool,
-    ) -> Vec<Lost> {
+    pub(crate) fn withdraw(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Action) -> bool) -> Vec<Lost> {
         let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
         let number = |id: &u128| match self.actions.get(id) {
             Some(Entry { origin, state: State::Waiting(waiting), .. })
-                if waiting.leased.is_none() && wanted(origin.journey, &waiting.action) =>
+                if waiting.leased.is_none() && wanted(origin, &waiting.action) =>
             {
                 Some((waiting.number, *id))
             }

@@ -1,7 +1,8 @@
 //! Journeys as the engine runs them.
 
-use crate::journey::{Delivery, DeliveryPolicy, Journey, Permits, Send};
-use crate::model::Duration;
+use crate::journey::instance::Instance;
+use crate::journey::{Delivery, DeliveryPolicy, Journey, Permits, Reentry, Send};
+use crate::model::{Duration, Instant};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -63,6 +64,16 @@ impl CompiledJourney {
         self.steps.get(usize::from(step)).map_or_else(|| "end".into(), |step| step.id.clone())
     }
 
+    /// Whether several instances of one key run side by side.
+    pub(crate) fn is_parallel(&self) -> bool {
+        matches!(self.definition.enter.reentry, Reentry::Parallel(_))
+    }
+
+    /// When an instance has lasted as long as it may; the far end of time where it may for ever.
+    pub(crate) fn ends(&self, instance: &Instance) -> Instant {
+        self.definition.expires.map_or(Instant::MAX, |expires| instance.entered + expires)
+    }
+
     /// The number of the step of an id.
     pub(crate) fn step_of(&self, id: &str) -> Option<u16> {
         self.steps.iter().position(|step| *step.id == *id).map(|step| step as u16)
@@ -102,8 +113,23 @@ pub(crate) enum CompiledAction {
     Wait(Duration),
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
+    Split(Box<CompiledSplit>),
     Send(Box<CompiledSend>),
     Goto(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledSplit {
+    pub(crate) salt: Box<str>,
+    /// Those that anybody takes.
+    pub(crate) arms: Vec<CompiledArm>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledArm {
+    pub(crate) name: Arc<str>,
+    pub(crate) weight: f64,
+    pub(crate) to: u16,
 }
 
 #[derive(Debug)]
@@ -165,6 +191,8 @@ pub(crate) struct SegmentUse {
 /// What a trigger does, in the order in which those of one event do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
+    /// Before what ends instances for other reasons, so that it counts.
+    Goal,
     Exit,
     /// Meets a condition of a wait.
     Await {

@@ -187,10 +187,9 @@ impl Journeys {
                 log.note(instance.journey, &instance.key, None, what);
                 past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
             }
-            let lost = outbox.withdraw(*user, |journey, action| {
-                let is_of = |instance: &Instance| {
-                    instance.journey == journey && instance.key.value() == action.key.as_ref()
-                };
+            let lost = outbox.withdraw(*user, |origin, _| {
+                let journey = origin.journey;
+                let is_of = |instance: &Instance| instance.journey == journey && instance.key == origin.key;
                 is_gone(journey) || ended.iter().any(is_of)
             });
             log.withdrawn(lost, known.as_deref_mut(), Reason::Redefined);

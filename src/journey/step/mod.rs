@@ -2,6 +2,7 @@
 
 mod branch;
 mod send;
+mod split;
 mod wait;
 mod wait_for;
 
