@@ -485,6 +485,7 @@ impl Partition {
             let context = Context {
                 plan: &self.compiled.plan,
                 store: &self.store,
+                memberships: None,
                 now,
                 clock: self.host_clock,
                 render: &no_content,

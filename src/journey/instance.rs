@@ -1,6 +1,6 @@
 use crate::journey::caps::Send;
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::JourneyNo;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant, Object, record, record_choice};
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ pub(crate) struct Instance {
     pub(crate) burst: u8,
 }
 
+/// The user goes through it and is sent nothing.
+pub(crate) const HELD_OUT: u8 = 1;
+
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Stand {
@@ -41,6 +44,8 @@ pub(crate) enum Stand {
     WaitingFor,
     /// The step is a send that waits for its turn.
     Deferred,
+    /// The step is a wait for something that has happened.
+    Met,
 }
 
 /// What few instances have.
@@ -58,17 +63,19 @@ pub(crate) struct More {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Said {
     pub(crate) step: u16,
+    /// The round in which it was sent: an answer to an earlier one is none to this.
+    pub(crate) round: u16,
     pub(crate) bits: u8,
 }
 
 record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
     More { event, met, said }
-    Said { step, bits }
+    Said { step, round, bits }
     DateDue { journey, due }
-    GoalOpen { journey, key, entered, until, ghost }
+    GoalOpen { journey, key, entry, entered, until, ghost }
 }
-record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred } }
+record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred, 4 => Met } }
 
 impl More {
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -107,6 +114,17 @@ impl Instance {
         (self.due, self.stand, self.burst) = (due, stand, 0);
     }
 
+    /// When it goes on, or has lasted as long as its journey may.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Instant {
+        let journey = plan.journeys.get(usize::from(self.journey));
+        journey.map_or(self.due, |journey| self.due.min(journey.ends(self)))
+    }
+
+    /// What most have nothing of, to be added to.
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
     /// The event that began it, where a template reads it.
     pub(crate) fn event(&self) -> Option<&Object> {
         self.more.as_ref()?.event.as_ref()
@@ -130,6 +148,7 @@ pub(crate) struct DateDue {
 pub(crate) struct GoalOpen {
     pub(crate) journey: JourneyNo,
     pub(crate) key: InstanceKey,
+    pub(crate) entry: u32,
     pub(crate) entered: Instant,
     pub(crate) until: Instant,
     /// Whether the instance was held out.
@@ -152,6 +171,7 @@ pub(crate) struct UserJourneys {
 record! { UserJourneys { instances, sends, dates, goals } }
 
 impl UserJourneys {
+    /// The instance of a journey and key; of those that run side by side, any.
     pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
         self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
     }
@@ -162,10 +182,11 @@ impl UserJourneys {
         self.instances.push(instance);
     }
 
-    /// The earliest instant at which an instance goes on or begins.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let instances = self.instances.iter().map(|instance| instance.due);
-        instances.chain(self.dates.iter().map(|date| date.due)).min()
+    /// The earliest instant at which an instance goes on, ends or begins, or a goal counts no more.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Option<Instant> {
+        let instances = self.instances.iter().map(|instance| instance.deadline(plan));
+        let dates = self.dates.iter().map(|date| date.due);
+        instances.chain(dates).chain(self.goals.iter().map(|goal| goal.until)).min()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -175,7 +196,7 @@ impl UserJourneys {
     /// Drops sends that no cap counts any more, and room that is not used; whether nothing is left.
     pub(crate) fn prune(&mut self, memory: Duration, now: Instant) -> bool {
         self.sends.retain(|send| now - send.at <= memory);
-        self.goals.retain(|goal| goal.until >= now);
+        self.goals.retain(|goal| goal.until > now);
         self.instances.shrink_to_fit();
         self.sends.shrink_to_fit();
         self.is_empty()
@@ -195,10 +216,12 @@ impl UserJourneys {
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of
     /// one journey and key the earlier goes on.
-    pub(crate) fn absorb(&mut self, other: UserJourneys) -> Vec<Instance> {
+    pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
-            match self.find(theirs.journey, &theirs.key) {
+            let own = self.find(theirs.journey, &theirs.key);
+            // Of those that run side by side all go on, though they may be more than begin so.
+            match own.filter(|_| !plan.journeys[usize::from(theirs.journey)].is_parallel()) {
                 Some(own) if theirs.entered < self.instances[own].entered => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }

@@ -29,6 +29,7 @@ mod exit;
 mod flow;
 mod follow;
 mod gate;
+mod goal;
 mod instance;
 mod kept;
 mod key;

@@ -225,11 +225,8 @@ fn not_built_yet() {
         ("enter = { cron = '0 9 * * *' }", "7:18: `cron`"),
         ("enter = { item = 'price_drop' }", "7:18: `item`"),
         ("enter = { call = true }", "7:18: `call`"),
-        ("enter = { event = 'go', reentry = { parallel = 3 } }", "7:48: `parallel`"),
-        ("enter = { event = 'go' }\ngoal = { event = 'go' }", "8:1: `goal`"),
         ("enter = { event = 'go' }\nholdout = 5", "8:11: `holdout`"),
         ("enter = { event = 'go' }\nlate = { catch_up = '1h' }", "8:1: `late`"),
-        ("enter = { event = 'go' }\nexpires = '1d'", "8:11: `expires`"),
         ("enter = { event = 'go' }\nmoved_to = { a = 'x' }", "8:1: `moved_to`"),
     ] {
         check(JOURNEY, &[(&format!("{more}\n{step}"), &[&format!("{place} is not supported yet")])]);
@@ -237,8 +234,6 @@ fn not_built_yet() {
     let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
     for (step, place) in [
         ("wait_until = { at = '19:00' }", "10:1: `wait_until`"),
-        ("wait_for = { any = [{ event = 'go' }], timeout = '1h' }", "10:1: `wait_for`"),
-        ("split = { salt = 's', arms = { a = 1 } }", "10:1: `split`"),
         ("emit = { event = 'go' }", "10:1: `emit`"),
         ("call = { channel = 'c' }", "10:1: `call`"),
     ] {

@@ -2,7 +2,11 @@
 
 mod branch;
 mod send;
+mod split;
 mod wait;
+mod wait_for;
+
+pub(super) use wait_for::Occurrence;
 
 /// How an instance goes on behind a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
