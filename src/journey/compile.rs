@@ -6,6 +6,7 @@ use crate::journey::plan::{
     CompiledAction, CompiledJourney, CompiledStep, EventUse, JourneyNo, JourneyPlan, SegmentUse, Unresolved,
     Use,
 };
+use crate::journey::timed::Timed;
 use crate::journey::unbuilt::{unbuilt, unbuilt_policy};
 use crate::journey::version::version;
 use crate::journey::{DeliveryPolicy, Journey, Trigger};
@@ -125,6 +126,7 @@ impl JourneyPlan {
             steps.collect::<Vec<CompiledStep>>()
         };
         check_flow(&journey.name, &steps, problems);
+        self.by_time.extend(Timed::of(journey).map(|timed| (number, timed)));
         self.journeys.push(CompiledJourney {
             name: (&*journey.name).into(),
             definition: journey.clone(),
@@ -166,7 +168,9 @@ impl JourneyPlan {
                 let segment_use = SegmentUse { journey, what };
                 self.unresolved.push(Unresolved { path, segment, transition, segment_use });
             }
-            Trigger::Date { .. } | Trigger::Cron(_) | Trigger::Item { .. } | Trigger::Call { .. } => {}
+            // Their time comes by itself: see `timed`.
+            Trigger::Date { .. } | Trigger::Cron(_) => {}
+            Trigger::Item { .. } | Trigger::Call { .. } => {}
         }
     }
 

@@ -11,7 +11,6 @@ pub(crate) struct Context<'a> {
     /// The instant at which this happens, be it over when the host says what time it is.
     pub(crate) now: Instant,
     /// What time it is, as the host says with the input.
-    #[expect(dead_code, reason = "asked for once sends know how late they are")]
     pub(crate) clock: Instant,
     /// Makes content from a template; the room that can lies above this one.
     pub(crate) render: &'a dyn Fn(&RenderRequest<'_>) -> Result<Object, String>,

@@ -1,5 +1,6 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
+use crate::journey::DayRule;
 use crate::journey::compile::At;
 use crate::journey::plan::{CompiledAction, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
@@ -26,7 +27,7 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
     let targets: Vec<usize> = match &steps[i].action {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
-        CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
+        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) | CompiledAction::Send(_) => vec![fall],
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }
@@ -50,7 +51,12 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
         Open,
         Done,
     }
-    let takes_time = |i: usize| matches!(&steps[i].action, CompiledAction::Wait(d) if *d > Duration::ZERO);
+    let takes_time = |i: usize| match &steps[i].action {
+        CompiledAction::Wait(duration) => *duration > Duration::ZERO,
+        // A time of this day may have passed already, and then it is over at once.
+        CompiledAction::WaitUntil(wait) => !matches!(wait.day, Some(DayRule::Today | DayRule::Entry)),
+        _ => false,
+    };
     let mut colors = vec![Color::New; steps.len()];
     let mut loops = vec![false; steps.len()];
     for root in 0..steps.len() {

@@ -1,6 +1,7 @@
 //! Journeys as the engine runs them.
 
-use crate::journey::{DeliveryPolicy, Journey, Permits, Send};
+use crate::journey::timed::Timed;
+use crate::journey::{DeliveryPolicy, Journey, LocalWait, Permits, Send};
 use crate::model::Duration;
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
@@ -22,6 +23,8 @@ pub(crate) struct JourneyPlan {
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
+    /// What dates and recurring instants begin, in order of journey.
+    pub(crate) by_time: Vec<(JourneyNo, Timed)>,
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
@@ -86,6 +89,7 @@ impl CompiledStep {
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),
+    WaitUntil(LocalWait),
     Branch(Vec<(ConditionId, u16)>),
     Send(Box<CompiledSend>),
     Goto(u16),

@@ -3,6 +3,11 @@
 mod branch;
 mod send;
 mod wait;
+mod wait_until;
+
+pub(super) use wait_until::local_until;
+
+use crate::journey::Reason;
 
 /// How an instance goes on behind a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,4 +16,6 @@ pub(super) enum Next {
     Step,
     /// The instance waits on its step.
     Wait,
+    /// Not at all: the instance is over.
+    Exit(Reason),
 }
