@@ -227,7 +227,8 @@ impl Partition {
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
         if self.journeys.begins_by_time() {
-            let written = own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
             self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
             is_followed = true;
         }

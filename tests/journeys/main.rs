@@ -3,3 +3,4 @@
 
 mod steps;
 mod story;
+mod time;

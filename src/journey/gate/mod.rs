@@ -58,8 +58,7 @@ pub(crate) struct View<'a> {
 
 type Rule = fn(&Candidate<'_>, &View<'_>) -> Option<Verdict>;
 
-const RULES: [Rule; 6] =
-    [consent::rule, address::rule, expiry::rule, late::rule, quiet::rule, caps::rule];
+const RULES: [Rule; 6] = [consent::rule, address::rule, expiry::rule, late::rule, quiet::rule, caps::rule];
 
 /// What the first rule says that says anything; nothing where the send may go out.
 pub(crate) fn judge(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
