@@ -71,6 +71,26 @@
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
 //!
+//! # Local times, and what comes late
+//! Local times are those of the zone in the attribute `timezone`, or of the settings. A time that the clocks skip moves
+//! forward by as much as they do; of one that they show twice, the first counts. When a user's zone changes, what waits
+//! for a local time and is not due yet is worked out anew; `wait = "1h"` stays.
+//!
+//! - `wait_until` without a `day` is for the next time that its clock shows `at`, and with a day of the week for the next
+//!   of those; where it shows it just then the wait is over, unless a loop came back to it. With "today" (the day on which
+//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed.
+//! - `date` names an attribute that is declared an instant; `yearly` is for its anniversaries, those of 29 February on the
+//!   28th where there is no 29th. Without `at` and `yearly` the `offset` is exact; else it counts on the clock on the wall, so
+//!   "-1d" is the same time the day before. It begins a journey once, in whatever zones the user is. A date that is over
+//!   when it becomes known begins nothing, but for what `tolerance` allows by the instant of the message.
+//! - `cron` has five fields: minute, hour, day of the month, month, and day of the week; see
+//!   [`Cron`](crate::trigger::Cron). It is for the members of `audience` at that instant. No local time comes twice for one
+//!   user. An audience that is one `segment("NAME")` costs least: nobody outside is looked at.
+//! - `late`: an event begins a journey up to `tolerance` behind its own instant, and waits count from that. A send that is
+//!   more than `catch_up` behind its due instant when the host moves the clock is not sent ("skip"), ends the journey ("exit")
+//!   or waits for the next time that it is as late in the day as when it was due ("next_window"). Of recurring instants that
+//!   passed meanwhile the latest begins the journey, however late, and each of the others is a note: `missed`.
+//!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
 //! reported at that instant with the cause `retention`.

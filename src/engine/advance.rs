@@ -1,7 +1,8 @@
 //! Time that passes in pieces: so many users at once, with room for other inputs between.
 
-use crate::engine::partition::NEVER;
+use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition};
+use crate::journey::Context;
 use crate::model::Instant;
 use crate::profile::UserKey;
 
@@ -63,6 +64,7 @@ impl Partition {
     pub fn advance_some(&mut self, now: Instant, limit: usize) -> Outcome {
         let now = now.max(self.clock);
         let mut outcome = self.begin(self.clock);
+        self.host_clock = now;
         let mut left = limit;
         while left > 0
             && let Some(due) = self.next_some(now, left)
@@ -78,6 +80,34 @@ impl Partition {
         self.suppressions.end(self.clock);
         self.settle_absorptions(self.clock);
         outcome
+    }
+
+    /// The user may be in another time zone now.
+    pub(super) fn follow_zone(&mut self, user: UserKey, now: Instant, outcome: &mut Outcome) {
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
+        self.journeys.on_zone(&context, user, &mut outcome.notes);
+        self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+    }
+
+    /// Under other definitions dates and recurring instants may begin other journeys, for everybody, and local times may be
+    /// others where no zone is known of a user.
+    pub(super) fn follow_dates(&mut self, is_other_zone: bool, now: Instant, outcome: &mut Outcome) {
+        if !is_other_zone && !self.journeys.begins_by_time() {
+            return;
+        }
+        let mut users: Vec<UserKey> = self.store.keys().collect();
+        users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)).then(a.cmp(b)));
+        for user in users {
+            if is_other_zone && self.store.get(user).zone == 0 {
+                self.follow_zone(user, now, outcome);
+            }
+            let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+            let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
+            self.journeys.expect(&context, user, now);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.schedule(user, now);
+        }
     }
 
     /// Takes so many of the users who are due at the earliest instant up to `until` at which any is, and at least one: the

@@ -6,6 +6,25 @@ use crate::engine::{Outcome, Partition};
 use crate::model::{Consent, Duration, Instant, Message};
 use crate::profile::UserKey;
 
+/// What time alone begins, besides.
+const MORE: &str = r#"
+[journeys.j4]
+enter = { cron = "*/6 * * * *" }
+audience = 'segment("s1")'
+late = { catch_up = "3m", else = "exit" }
+step = [{ id = "a", send = { channel = "push", template = "hello" } }, { id = "b", wait_until = { at = "23:57" } }]
+[journeys.j5]
+enter = { cron = "*/10 * * * *" }
+late = { catch_up = "5m", else = "next_window" }
+step = [{ id = "a", wait = "4m" }, { id = "b", send = { channel = "push", template = "hello" } }]
+"#;
+
+fn definitions_of(rng: &mut fastrand::Rng) -> (String, Definitions) {
+    let text = format!("{}{MORE}", definitions(rng));
+    let read = Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors:#}\n{text}"));
+    (text, read)
+}
+
 fn lines(outcome: &Outcome) -> Vec<String> {
     let changes = outcome.changes.iter().map(|change| format!("{} {change}", change.at));
     let notes = outcome.notes.iter().map(|note| format!("{} {} {note}", note.at, note.user));
@@ -58,8 +77,7 @@ fn pieces_of_time_are_time_at_once() {
     let mut told = 0;
     for seed in 0..150 {
         let rng = &mut fastrand::Rng::with_seed(seed);
-        let text = definitions(rng);
-        let definitions = Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors:#}"));
+        let (text, definitions) = definitions_of(rng);
         let (mut whole, mut pieces) = (Partition::new(&definitions), Partition::new(&definitions));
         let mut now: Instant = "2026-11-23T23:30:00Z".parse().unwrap();
         for _ in 0..12 {
@@ -85,8 +103,7 @@ fn pieces_of_time_are_time_at_once() {
 fn inputs_between_pieces_come_in_their_own_time() {
     for seed in 0..150 {
         let rng = &mut fastrand::Rng::with_seed(seed);
-        let text = definitions(rng);
-        let definitions = Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors:#}"));
+        let (text, definitions) = definitions_of(rng);
         let (mut whole, mut pieces) = (Partition::new(&definitions), Partition::new(&definitions));
         let mut now: Instant = "2026-11-23T23:30:00Z".parse().unwrap();
         for _ in 0..60 {

@@ -227,6 +227,12 @@ impl Partition {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
+        if self.journeys.begins_by_time() {
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
+            is_followed = true;
+        }
         if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);

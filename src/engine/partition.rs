@@ -509,8 +509,7 @@ impl Partition {
         let zone = self.store.get(user).zone;
         self.store.apply(user, message, (at, now), learns, &mut applied);
         if is_merged || self.store.get(user).zone != zone {
-            self.journeys.on_zone(user, now);
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.follow_zone(user, now, outcome);
         }
         self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {

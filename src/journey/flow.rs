@@ -1,5 +1,6 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
+use crate::journey::DayRule;
 use crate::journey::compile::At;
 use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
@@ -28,7 +29,7 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
         CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
-        CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
+        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) | CompiledAction::Send(_) => vec![fall],
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }
@@ -54,6 +55,8 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
     }
     let takes_time = |i: usize| match &steps[i].action {
         CompiledAction::Wait(duration) => *duration > Duration::ZERO,
+        // A time of this day may have passed already, and then it is over at once.
+        CompiledAction::WaitUntil(wait) => !matches!(wait.day, Some(DayRule::Today | DayRule::Entry)),
         // What cannot be met at once takes time.
         CompiledAction::WaitFor(wait) => {
             let is_event = |awaited: &CompiledAwaited| matches!(awaited, CompiledAwaited::Event);

@@ -1,7 +1,8 @@
 //! Journeys as the engine runs them.
 
 use crate::journey::instance::Instance;
-use crate::journey::{Delivery, DeliveryPolicy, Journey, Permits, Reentry, Send};
+use crate::journey::timed::Timed;
+use crate::journey::{Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
 use crate::model::{Duration, Instant};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
@@ -23,6 +24,8 @@ pub(crate) struct JourneyPlan {
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
+    /// What dates and recurring instants begin, in order of journey.
+    pub(crate) by_time: Vec<(JourneyNo, Timed)>,
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
@@ -111,6 +114,7 @@ impl CompiledStep {
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),
+    WaitUntil(LocalWait),
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Split(Box<CompiledSplit>),

@@ -176,6 +176,16 @@ impl Wall {
         Wall { day, second: millis / 1_000 }
     }
 
+    /// The instant at which a wall in UTC shows it.
+    pub(crate) fn to_instant(self) -> Instant {
+        Instant::from_millis((i64::from(self.day) * DAY_SECONDS + i64::from(self.second)) * 1_000)
+    }
+
+    /// What a wall in UTC shows.
+    pub(crate) fn from_instant(at: Instant) -> Wall {
+        Wall::at(at, &Zone::UTC)
+    }
+
     fn next_day(self) -> Wall {
         Wall { day: self.day.saturating_add(1), ..self }
     }

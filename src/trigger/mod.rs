@@ -21,6 +21,7 @@ mod local;
 mod quiet;
 mod wheel;
 
+pub(crate) use cron::Wall;
 pub use cron::{Cron, CronError};
 pub use date::DateRule;
 pub use local::{LocalDay, LocalRule, LocalWindow};

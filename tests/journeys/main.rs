@@ -4,4 +4,5 @@
 mod goals;
 mod steps;
 mod story;
+mod time;
 mod waits;

@@ -24,6 +24,8 @@ const DEFINITIONS: &str = r#"
     email = { kind = "string", store = "hash" }
     country = "string"
     age = "number"
+    timezone = "string"
+    born = "instant"
     [world]
     sale = "bool"
     [events.view]
@@ -53,6 +55,17 @@ const DEFINITIONS: &str = r#"
         { id = "patience", wait = "10m" },
         { id = "hello", send = { channel = "push", template = "hello", expires = "2h" } },
     ]
+    [journeys.hourly]
+    enter = { cron = "5 * * * *" }
+    audience = 'segment("french")'
+    step = [
+        { id = "later", wait_until = { at = "12:10" } },
+        { id = "hello", send = { channel = "email", template = "hello" } },
+    ]
+    [journeys.birthday]
+    enter = { date = "born", yearly = true, offset = "-30m" }
+    late = { catch_up = "10m", else = "next_window" }
+    step = [{ id = "hello", send = { channel = "email", template = "hello" } }]
     [delivery]
     cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [[placements.hero.variant]]
@@ -202,7 +215,10 @@ fn message(rng: &mut fastrand::Rng, user: String, users: u32) -> Message {
         1..4 => {
             let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
             let country = ["FR", "DE"][rng.usize(0..2)];
-            Message::identify(ids).with("country", country).with("age", rng.i64(1..90)).with("email", email)
+            let zone = ["Europe/Paris", "Asia/Tokyo", "America/New_York"][rng.usize(0..3)];
+            let born = Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000)).to_string();
+            let message = Message::identify(ids).with("country", country).with("age", rng.i64(1..90));
+            message.with("email", email).with("timezone", zone).with("born", born)
         }
         20..22 => {
             let purpose = ["collect", "personalize", "recommend", "marketing"][rng.usize(0..4)];
