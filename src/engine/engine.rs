@@ -9,7 +9,7 @@ use crate::engine::survey::Surveyor;
 use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
-use crate::profile::UserProfile;
+use crate::profile::{UserKey, UserProfile};
 use crate::recommend::Query;
 use crate::segment::{Expression, SegmentStats};
 use crate::storage::{Disk, FolderDisk, Slot};
@@ -185,10 +185,19 @@ impl Engine {
 
     /// Looks at a user, who is brought into memory first where need be. Nobody else waits for the disk then.
     pub(super) fn read_user<T>(&self, id: &str, look: impl Fn(&Partition) -> T) -> Result<T, Error> {
+        self.read_found(|partition| partition.store.find(id), look)
+    }
+
+    /// The same with a user who is found in another way.
+    pub(super) fn read_found<T>(
+        &self,
+        find: impl Fn(&Partition) -> Option<UserKey>,
+        look: impl Fn(&Partition) -> T,
+    ) -> Result<T, Error> {
         let partition = &self.shared.partition;
         loop {
             let held = partition.read();
-            let user = held.store.find(id);
+            let user = find(&held);
             match user.filter(|user| held.away(*user).is_some()) {
                 None => return Ok(look(&held)),
                 Some(user) => {

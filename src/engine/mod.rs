@@ -29,6 +29,7 @@ mod forgotten_test;
 mod group;
 mod health;
 mod input;
+mod journeys;
 mod look;
 mod members;
 mod models;
