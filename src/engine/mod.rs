@@ -36,6 +36,7 @@ mod group;
 mod health;
 mod homes;
 mod input;
+mod journeys;
 mod kept;
 mod look;
 mod members;
