@@ -35,6 +35,8 @@ mod look;
 mod members;
 mod models;
 mod open;
+#[cfg(test)]
+mod orders_test;
 mod outcome;
 mod partition;
 mod receipt;
@@ -51,6 +53,7 @@ mod seen;
 mod steps;
 mod suppressions;
 mod survey;
+mod sync;
 mod take;
 mod unit;
 mod unlearn;
