@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for views in 2..=5 {
         let mut partition = Partition::new(&definitions(views)?);
         let mut would_enter = 0;
-        for entry in engine.journal(health.journal_from)? {
+        for entry in engine.journal(0, health.journal_from)? {
             // Of whom was erased there is nothing, and definitions of that time would end the experiment.
             let Some(input) = entry?.input.filter(|input| !matches!(input.input, Input::Redefine { .. }))
             else {

@@ -337,7 +337,7 @@ impl Names {
 }
 
 /// A name as a key of TOML.
-fn quoted_key(name: &str) -> String {
+pub(super) fn quoted_key(name: &str) -> String {
     let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if is_bare { name.to_owned() } else { format!("{name:?}") }
 }

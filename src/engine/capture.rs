@@ -172,6 +172,7 @@ impl Partition {
     pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
         let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        shelf.erased.append(&mut shelf.parted);
         let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();

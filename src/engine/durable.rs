@@ -14,7 +14,7 @@ use crate::storage::{self, Disk, DiskLock, Heap, Journal, Level, Slot, Vault};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::{Mutex, RwLock};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ const GROUP_BYTES_MAX: usize = 1024 * 1024;
 pub(super) enum Job<'a> {
     /// Messages, each with the host's clock; answered in order.
     Messages(Cow<'a, [Message]>, Instant),
+    /// The same of messages that are not side by side, up to the first one whose ids are not all in this partition.
+    Picked(Vec<Cow<'a, Message>>, Instant),
     Input(Box<TimedInput>),
     Redefine(Box<Definitions>, Instant),
     /// Goes on with the checkpoint that is being taken, or begins one.
@@ -66,6 +68,8 @@ pub(super) enum Step {
     Capture,
     End,
     Sync,
+    /// Nothing: whoever has it done comes behind all who came before.
+    Fence,
 }
 
 #[derive(Debug)]
@@ -82,6 +86,10 @@ impl Job<'_> {
     fn into_owned(self) -> Job<'static> {
         match self {
             Job::Messages(messages, now) => Job::Messages(Cow::Owned(messages.into_owned()), now),
+            Job::Picked(messages, now) => {
+                let own = |message: Cow<'_, Message>| Cow::Owned(message.into_owned());
+                Job::Picked(messages.into_iter().map(own).collect(), now)
+            }
             Job::Input(input) => Job::Input(input),
             Job::Redefine(definitions, now) => Job::Redefine(definitions, now),
             Job::Checkpoint(step) => Job::Checkpoint(step),
@@ -214,6 +222,18 @@ impl Writer {
                     answers.push(Answer::Messages(SmallVec::with_capacity(messages.len())));
                     for (place, message) in messages.iter().enumerate() {
                         add(Unit::Message(message, *now), place, &mut answers);
+                    }
+                }
+                Job::Picked(messages, now) => {
+                    answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
+                    let mut is_apart = false;
+                    for (place, message) in messages.iter().enumerate() {
+                        if is_apart {
+                            answer(&mut answers, (number, place), Err(Error::Apart));
+                        } else {
+                            add(Unit::Message(message, *now), place, &mut answers);
+                            is_apart = is_apart_at(&answers, (number, place));
+                        }
                     }
                 }
                 Job::Input(input) => {
@@ -434,6 +454,11 @@ impl Writer {
         *count = held.1;
         written
     }
+}
+
+/// Whether a message was refused because its ids are not all in this partition.
+fn is_apart_at(answers: &[Answer], (job, place): (usize, usize)) -> bool {
+    matches!(&answers[job], Answer::Messages(outcomes) if matches!(outcomes.get(place), Some(Err(Error::Apart))))
 }
 
 /// Puts an answer where it belongs; a later one takes the place of one that is there.

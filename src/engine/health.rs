@@ -48,7 +48,7 @@ pub struct StoreHealth {
     /// written since the last checkpoint only the inputs are counted.
     pub journal: u64,
     /// The sequence number of the oldest input in the journal: from there on [`Engine::journal`] gives them. That of the
-    /// next input where there is none.
+    /// next input where there is none. Of several partitions, the lowest.
     ///
     /// [`Engine::journal`]: crate::engine::Engine::journal
     pub journal_from: u64,

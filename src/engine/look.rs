@@ -208,7 +208,8 @@ impl Partition {
     ) {
         let plan = &self.compiled.plan;
         let decisions = &self.compiled.decisions;
-        let store = &self.store;
+        let (store, clock) = (&self.store, self.host_clock);
+        let memberships = Some(&self.users[user.0 as usize].memberships);
         let render = |request: &RenderRequest<'_>| {
             let context = RenderContext {
                 user: Some((store, request.user)),
@@ -218,7 +219,7 @@ impl Partition {
             };
             decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
         };
-        let context = Context { plan, store, now, render: &render };
+        let context = Context { plan, store, memberships, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
         let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
@@ -226,10 +227,15 @@ impl Partition {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        let row = &mut self.users[user.0 as usize];
-        if is_followed || row.journey_due <= now {
+        if self.journeys.begins_by_time() {
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
+            is_followed = true;
+        }
+        if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
-            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
     }
 

@@ -11,6 +11,10 @@
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod advance;
+#[cfg(test)]
+mod advance_test;
+mod among;
 mod ask;
 mod audit;
 mod capture;
@@ -20,6 +24,7 @@ mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod everywhere;
 mod export;
 mod facts;
 #[cfg(test)]
@@ -29,11 +34,13 @@ mod forget;
 mod forgotten_test;
 mod group;
 mod health;
+mod homes;
 mod input;
 mod kept;
 mod look;
 mod members;
 mod models;
+mod moving;
 mod open;
 #[cfg(test)]
 mod orders_test;
@@ -46,15 +53,19 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod route;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod shard;
+mod shards;
 mod steps;
 mod suppressions;
 mod survey;
 mod sync;
 mod take;
+mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
@@ -74,3 +85,5 @@ pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
+
+pub(crate) use shards::PARTITIONS_MAX;

@@ -1,12 +1,14 @@
 //! From a store's files to an engine: the checkpoint, then the inputs behind it.
 
 use crate::definitions::Definitions;
+use crate::engine::among::Among;
 use crate::engine::capture::{ACTION, Capture, Entry, IDS, Names, Root, SECTION};
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
 use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::partition::{NEVER, UserRow};
 use crate::engine::residence::{PAGE_USERS, Row, Shelf};
 use crate::engine::sections::Section;
+use crate::engine::suppressions::Salt;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
@@ -55,12 +57,14 @@ pub(super) struct Options {
     pub(super) accept_lost_tail: bool,
 }
 
-/// Opens a store, or makes one. Its inputs are in a journal of the host's, or else in its folder.
+/// Opens a store, or makes one; or the one of a partition that is among several, with the salt that all of them have. Its
+/// inputs are in a journal of the host's, or else in its folder.
 pub(super) fn open(
     definitions: &Definitions,
     disk: Arc<dyn Disk>,
     journal: Option<Box<dyn Journal>>,
     options: Options,
+    among: Option<(Among, Salt)>,
 ) -> Result<(Partition, Durable, Opened), Error> {
     let folder = disk.describe("");
     let lock = disk.lock().map_err(|error| storage::Error::io("lock", folder.clone(), error))?;
@@ -97,6 +101,9 @@ pub(super) fn open(
             partition = Partition::new(definitions);
             let shelf = Shelf::new(heap.clone(), vault.clone(), definitions, options.memory);
             partition.shelf = Some(Box::new(shelf));
+            if let Some((among, salt)) = among {
+                (partition.among, partition.salt) = (Some(Box::new(among)), salt);
+            }
         }
         Some(root) => {
             vault.check_slots(root.slots)?;
@@ -104,6 +111,7 @@ pub(super) fn open(
             partition = Partition::new(&stored);
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
+            partition.among = among.map(|(among, _)| Box::new(among));
             partition.restore(root)?;
             vault.erase(&root.erased)?;
         }
@@ -242,6 +250,8 @@ pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
 const MEMBERS: usize = Section::ALL.len();
 const ACTIONS: usize = MEMBERS + 1;
 const SECTIONS: usize = ACTIONS + 1;
+/// Where a partition has one more that is among several.
+const AMONG: usize = SECTIONS;
 
 impl Partition {
     /// What is about no user, section by section, and the sets of members and the actions.
@@ -256,6 +266,11 @@ impl Partition {
         self.members.write(&mut members);
         sections.push(members);
         sections.push(self.write_actions()?);
+        if let (Some(among), Some(shelf)) = (&self.among, &self.shelf) {
+            let mut bytes = Vec::new();
+            among.write(&shelf.vault, &mut bytes)?;
+            sections.push(bytes);
+        }
         Ok(sections)
     }
 
@@ -285,7 +300,8 @@ impl Partition {
                 "what it says of users is not of one piece",
             )
         };
-        if !is_sound || root.sections.len() != SECTIONS {
+        let sections = if self.among.is_some() { AMONG + 1 } else { SECTIONS };
+        if !is_sound || root.sections.len() != sections {
             return Err(broken());
         }
         for (number, place) in root.sections.iter().enumerate() {
@@ -297,6 +313,7 @@ impl Partition {
                     self.members.read(&mut from, |user| profiles.is_there(UserKey(user)))
                 }
                 ACTIONS => self.read_actions(&mut from, &vault),
+                AMONG => self.among.as_mut().map_or(Ok(()), |among| among.read(&vault, &mut from)),
                 _ => self.read_section(Section::ALL[number], &mut from),
             };
             read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, error.to_string()))?;

@@ -1,5 +1,7 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::advance::Unfinished;
+use crate::engine::among::Among;
 use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
@@ -68,6 +70,8 @@ pub struct Partition {
     pub(super) seen: SeenMessages,
     pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
+    /// What time it was when the input came that is being taken.
+    pub(super) host_clock: Instant,
     pub(super) sequence: u64,
     pub(super) stats: Vec<SegmentStats>,
     pub(super) members: Members,
@@ -86,6 +90,7 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    pub(super) unfinished: Unfinished,
     /// What expired of users who were not looked at since; empty between inputs.
     pub(super) expired: Vec<(UserKey, Applied)>,
     pub(super) salt: Salt,
@@ -95,6 +100,8 @@ pub struct Partition {
     pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+    /// Nothing where it is the only one.
+    pub(super) among: Option<Box<Among>>,
 }
 
 /// Shows how far it has come, and nothing of what it knows.
@@ -153,6 +160,7 @@ impl Partition {
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
+            host_clock: Instant::MIN,
             sequence: 0,
             stats: vec![SegmentStats::default(); plan.segments.len()],
             members: Members::new(plan),
@@ -164,12 +172,14 @@ impl Partition {
             refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            unfinished: Unfinished::default(),
             expired: Vec::new(),
             salt: Salt::new(settings.seed),
             receipts: Receipts::default(),
             suppressions: Suppressions::default(),
             suppressed: AtomicU64::new(0),
             shelf: None,
+            among: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -208,6 +218,7 @@ impl Partition {
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        self.check_place(message, now)?;
         if !matches!(message.body, Body::Forget { .. })
             && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
         {
@@ -274,7 +285,7 @@ impl Partition {
     /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.timers.next_due()
+        self.timers.next_due().into_iter().chain(self.unfinished.at()).min()
     }
 
     /// The latest `now` that was given.
@@ -442,6 +453,7 @@ impl Partition {
     pub(super) fn begin(&mut self, now: Instant) -> Outcome {
         debug_assert!(now >= self.clock);
         self.sequence += 1;
+        self.host_clock = now;
         self.suppressions.end(now);
         self.store.begin_input();
         Outcome { sequence: self.sequence, ..Outcome::default() }
@@ -470,7 +482,14 @@ impl Partition {
             let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
             self.audit(Some(user), Some(message), now, merge, outcome);
             self.end_memberships(*absorbed, name, now, outcome);
-            let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+            let context = Context {
+                plan: &self.compiled.plan,
+                store: &self.store,
+                memberships: None,
+                now,
+                clock: self.host_clock,
+                render: &no_content,
+            };
             self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             // What came with the other profile has ends of its own.
@@ -487,7 +506,11 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
         let learns = is_event && self.learns(user, PERSONALIZE, now);
+        let zone = self.store.get(user).zone;
         self.store.apply(user, message, (at, now), learns, &mut applied);
+        if is_merged || self.store.get(user).zone != zone {
+            self.follow_zone(user, now, outcome);
+        }
         self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {
             self.models.learn(user, message, at);
@@ -618,17 +641,30 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
-        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
-            self.touch(user);
-        }
-        self.store.settle_absorptions(until);
+        self.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }
     }
 
+    /// Lets go of what absorptions keep apart, once they can be undone no longer.
+    pub(super) fn settle_absorptions(&mut self, until: Instant) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
+        self.store.settle_absorptions(until);
+    }
+
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
     pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+        let Some(at) = self.unfinished.at().filter(|at| *at <= until) else { return self.next_hinted(until) };
+        self.next_hinted(at);
+        self.take_unfinished();
+        Some(at)
+    }
+
+    /// The same, of those whom the wheel has.
+    pub(super) fn next_hinted(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, restricted, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;

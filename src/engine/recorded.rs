@@ -176,7 +176,7 @@ impl Partition {
     ///
     /// let mut what_if = Partition::new(&Definitions::from_toml(&rule(2))?);
     /// let mut changes = Vec::new();
-    /// for entry in engine.journal(1)? {
+    /// for entry in engine.journal(0, 1)? {
     ///     let Some(input) = entry?.input else { continue }; // of somebody who was erased
     ///     if !matches!(input.input, Input::Redefine { .. }) {
     ///         let replayed = what_if.replay(&input)?;

@@ -35,6 +35,8 @@ pub(super) struct Shelf {
     pub(super) erased: Vec<Slot>,
     /// Keys of inputs from which nobody came; they go with the next checkpoint too, which is not taken for their sake.
     pub(super) unused: BTreeSet<Slot>,
+    /// Keys of users who went to another partition; nobody waits for them to go with the next checkpoint.
+    pub(super) parted: Vec<Slot>,
     /// Bytes of those who are in memory, and how many there may be.
     bytes: usize,
     limit: usize,
@@ -85,6 +87,7 @@ impl Shelf {
             definitions: text_of(definitions),
             erased: Vec::new(),
             unused: BTreeSet::new(),
+            parted: Vec::new(),
             bytes: 0,
             limit,
             hand: 0,
@@ -242,6 +245,15 @@ impl Partition {
         self.shelf.as_ref()?.failed.as_ref()
     }
 
+    /// Says that the state in memory counts for nothing.
+    pub(super) fn fail(&mut self, error: storage::Error) {
+        match &mut self.shelf {
+            Some(shelf) => drop(shelf.failed.get_or_insert(error)),
+            // Nothing was written and read: it is as it was made.
+            None => debug_assert!(false, "{error}"),
+        }
+    }
+
     /// Reads a user's record, and puts what it says where it belongs. After an error the user is away as before.
     pub(super) fn load(&mut self, user: UserKey) -> Result<(), storage::Error> {
         match self.away(user) {
@@ -250,7 +262,7 @@ impl Partition {
         }
     }
 
-    fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
+    pub(super) fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
         let mut from = Bytes::new(plain);
         let from = &mut from;
         let store = &mut self.store;
@@ -385,13 +397,22 @@ impl Partition {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
     }
 
+    /// Whether keys are there of users who went to another partition.
+    pub(super) fn has_parted(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| !shelf.parted.is_empty())
+    }
+
     /// Users who are due up to an instant and away, about so many of them; nothing changes.
     pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
         let (mut due, mut away) = (Vec::new(), Vec::new());
-        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+        if self.shelf.is_none() || self.next_due().is_none_or(|next| next > until) {
             return away;
         }
-        while away.len() < limit && self.next_batch(until).is_some() {
+        let is_away = |user: &UserKey| !self.store.profiles.is_here(*user);
+        if self.unfinished.at().is_some_and(|at| at <= until) {
+            return self.unfinished.users().iter().rev().take(limit).copied().filter(is_away).collect();
+        }
+        while away.len() < limit && self.next_hinted(until).is_some() {
             away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
             due.append(&mut self.due);
         }

@@ -46,6 +46,7 @@ impl Writer {
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
             Step::End => Ok(self.ended_well),
+            Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
                 self.vault.sync()?;
@@ -135,8 +136,8 @@ mod tests {
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
         };
-        let (partition, durable, _) =
-            open(&definitions.unwrap(), Arc::new(disk.clone()), None, options).unwrap();
+        let disk = Arc::new(disk.clone());
+        let (partition, durable, _) = open(&definitions.unwrap(), disk, None, options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 

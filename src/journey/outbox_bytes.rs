@@ -2,8 +2,8 @@
 //! user together.
 
 use crate::journey::Action;
-use crate::journey::compile::{GONE, JourneyPlan};
 use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting};
+use crate::journey::plan::{GONE, JourneyPlan};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
 use std::collections::VecDeque;
@@ -53,7 +53,7 @@ impl Outbox {
             let arrivals = self.arrivals;
             let number = from.valid("the number of an action", |number: &u64| *number < arrivals)?;
             let (leased, expires) = from.read()?;
-            let action = read_action(id, origin, from, plan)?;
+            let action = read_action(id, &origin, from, plan)?;
             let is_taken = match leased {
                 None => self.pending.contains_key(&number),
                 Some(until) => self.leases.contains_key(&(until, number)),
@@ -81,10 +81,11 @@ impl Outbox {
     }
 }
 
-fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     let Entry { user: _, origin, state } = entry;
     id.write(out);
-    (origin.journey, origin.step).write(out);
+    (origin.journey, origin.step, origin.entry, origin.round).write(out);
+    origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
             let Waiting { action, expires, number, leased } = &**waiting;
@@ -110,13 +111,15 @@ fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
 
 fn read_origin(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Origin, Malformed> {
     let is_known = |number: &u16| *number == GONE || usize::from(*number) < plan.journeys.len();
-    Ok(Origin { journey: from.valid("the number of a journey", is_known)?, step: from.read()? })
+    let journey = from.valid("the number of a journey", is_known)?;
+    let (step, entry, round) = from.read()?;
+    Ok(Origin { journey, step, entry, round, key: from.read()? })
 }
 
 /// An action takes its texts from the plan, where they are there: most are, and a text is kept once.
 fn read_action(
     id: u128,
-    origin: Origin,
+    origin: &Origin,
     from: &mut Bytes<'_>,
     plan: &JourneyPlan,
 ) -> Result<Action, Malformed> {

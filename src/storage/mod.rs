@@ -14,6 +14,9 @@
 //! | `journal-N` | groups of inputs in order, each with a checksum |
 //! | `heap-N` | sealed records, each at the place that the checkpoint names |
 //! | `root` | the checkpoint: where everything is, and up to which input it goes |
+//!
+//! A store of several partitions has the files of each, whose names begin with its number, one lock, and the file
+//! `partitions` that says how many they are.
 
 mod disk;
 mod error;
@@ -34,6 +37,8 @@ mod keys;
 mod keys_test;
 mod memory;
 mod memory_journal;
+mod part;
+mod partitions;
 mod place;
 mod root;
 mod seal;
@@ -54,6 +59,8 @@ pub use memory_journal::MemoryJournal;
 pub(crate) use file_journal::FileJournal;
 pub(crate) use heap::Heap;
 pub(crate) use keys::{Keyring, Slot};
+pub(crate) use part::PartDisk;
+pub(crate) use partitions::Partitions;
 pub(crate) use place::{HeapBytes, HeapFile, Place};
-pub(crate) use root::{load as load_root, save as save_root};
+pub(crate) use root::{load_root, save_root};
 pub(crate) use vault::Vault;

@@ -27,7 +27,7 @@ fn open(disk: &MemoryDisk, setting: &Setting, definitions: Definitions) -> Engin
 }
 
 fn entries(engine: &Engine, from: u64) -> Vec<JournalEntry> {
-    engine.journal(from).unwrap().collect::<Result<_, _>>().unwrap()
+    engine.journal(0, from).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 /// Whether an input names a user, in whatever place.
@@ -96,7 +96,7 @@ fn nothing_names_whom_was_forgotten() {
     let mut erased = 0;
     for seed in 0..runs(16) {
         let (engine, forgotten) = stream(seed, true);
-        let mut journal = engine.journal(1).unwrap();
+        let mut journal = engine.journal(0, 1).unwrap();
         let entries: Vec<JournalEntry> = journal.by_ref().collect::<Result<_, _>>().unwrap();
         assert_eq!(entries.len() as u64, engine.sequence(), "seed {seed}");
         for (user, position) in &forgotten {
@@ -174,13 +174,13 @@ fn without_the_setting_they_go_with_a_checkpoint() {
     view(&engine, 10);
     assert_eq!(engine.health().store.unwrap().journal_from, 10);
     assert_eq!(entries(&engine, 10).len(), 1);
-    let Err(Error::Storage(error)) = engine.journal(9) else { panic!("what is gone is told") };
+    let Err(Error::Storage(error)) = engine.journal(0, 9) else { panic!("what is gone is told") };
     assert_eq!(error.kind(), ErrorKind::Dropped);
     // From now on they stay.
     engine.redefine(&views(HOUR), START + Duration::minutes(11)).unwrap();
     engine.checkpoint().unwrap();
     assert_eq!(entries(&engine, 10).len(), 2);
-    assert!(matches!(Engine::builder(views("")).open().unwrap().journal(1), Err(Error::NoJournal)));
+    assert!(matches!(Engine::builder(views("")).open().unwrap().journal(0, 1), Err(Error::NoJournal)));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn what_is_still_to_be_read_stays() {
     let setting = Setting { durability: Durability::Written, memory: usize::MAX, checkpoint_bytes: 300 };
     let engine = open(&MemoryDisk::new(), &setting, views(HOUR));
     (0..50).for_each(|minute| view(&engine, minute));
-    let mut reading = engine.journal(1).unwrap();
+    let mut reading = engine.journal(0, 1).unwrap();
     let first: Vec<_> = reading.by_ref().take(10).map(Result::unwrap).collect();
     (50..400).for_each(|minute| view(&engine, minute));
     engine.checkpoint().unwrap();
@@ -229,7 +229,7 @@ fn who_is_erased_meanwhile_is_erased_for_whoever_reads() {
     let setting = Setting { durability: Durability::Written, memory: usize::MAX, checkpoint_bytes: u64::MAX };
     let engine = open(&MemoryDisk::new(), &setting, views("[retention]\njournal = '100d'"));
     (0..14).for_each(|minute| view(&engine, minute));
-    let mut reading = engine.journal(1).unwrap();
+    let mut reading = engine.journal(0, 1).unwrap();
     assert!(reading.next().unwrap().unwrap().input.is_some());
     engine.ingest(Message::forget("user-0"), START).unwrap();
     let of_user = |entry: &JournalEntry| entry.sequence % 7 == 1;
@@ -263,7 +263,7 @@ fn what_is_damaged_is_named_and_the_store_opens() {
     files.get_mut(name).unwrap()[middle] ^= 4;
     let damaged = folder(&files);
     let engine = open(&damaged, &setting, views("[retention]\njournal = '100d'"));
-    let read: Vec<_> = engine.journal(1).unwrap().collect();
+    let read: Vec<_> = engine.journal(0, 1).unwrap().collect();
     let (last, before) = read.split_last().unwrap();
     assert!(before.iter().all(Result::is_ok) && before.len() > 5 && before.len() < 60);
     let Err(Error::Storage(error)) = last else { panic!("{last:?}") };
