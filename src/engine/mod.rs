@@ -43,6 +43,8 @@ mod members;
 mod models;
 mod moving;
 mod open;
+#[cfg(test)]
+mod orders_test;
 mod outcome;
 mod partition;
 mod receipt;
@@ -62,6 +64,7 @@ mod shards;
 mod steps;
 mod suppressions;
 mod survey;
+mod sync;
 mod take;
 mod transfer;
 mod unit;
