@@ -35,13 +35,13 @@ impl Partition {
     #[must_use]
     pub fn answer_rates(&self, user: &str) -> Vec<(LocalHour, f64)> {
         let (plan, store, now, clock) = (&self.compiled.plan, &self.store, self.clock, self.host_clock);
-        let context = Context { plan, store, now, clock, render: &no_content };
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         self.journeys.answer_rates(&context, self.store.find(user))
     }
 
     pub(super) fn learn_session(&mut self, user: UserKey, at: Instant, now: Instant) {
         let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
-        let context = Context { plan, store, now, clock, render: &no_content };
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         self.journeys.on_session(&context, user, at);
     }
 
@@ -51,7 +51,7 @@ impl Partition {
             return;
         }
         let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
-        let context = Context { plan, store, now, clock, render: &no_content };
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         self.journeys.learn_answer(&context, answer, delivery);
     }
 }

@@ -71,22 +71,24 @@ impl Journeys {
     /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the
     /// user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
-        let known = self.users.get(&user).and_then(UserJourneys::deadline);
+        let known = self.users.get(&user).and_then(|known| known.deadline(&self.plan));
         known.into_iter().chain(self.outbox.next_expiry(user)).min()
     }
 
-    /// Lets expire what waits too long in the outbox, and runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
-    /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
-    /// next.
+    /// Lets expire what waits too long in the outbox and begins what dates and recurring instants begin, then runs what is
+    /// due, in order of due instant, journey, key and entry: each instance up to its next send. Then the sends, in order of
+    /// class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for
+    /// the next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         // Slots that are given back are there for what is due at this instant.
         self.expire(cx, user, notes);
+        self.begin_by_time(cx, user, notes);
         let Journeys { plan, users, past, outbox, counts, throttles, times, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
-            known.instances.extract_if(.., |instance| instance.due <= cx.now).collect();
+            known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut run = Run { cx, plan, user, known, past, outbox, throttles, times, log };
         let mut ready: BinaryHeap<Ready> = BinaryHeap::new();

@@ -1,7 +1,7 @@
 //! What definitions can say and no engine does yet. Each is refused where it stands, in the words of a line here.
 
 use crate::journey::compile::At;
-use crate::journey::{Journey, Late, Reentry, StepAction, Trigger};
+use crate::journey::{Journey, LocalAt, StepAction, Trigger};
 use crate::model::Problem;
 
 /// What of a journey is not built.
@@ -13,16 +13,9 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, goal, late, expires, moved_to, .. } = journey;
-    refuse(matches!(enter.trigger, Trigger::Date { .. }), &["enter", "date"]);
-    refuse(matches!(enter.trigger, Trigger::Cron(_)), &["enter", "cron"]);
+    let Journey { enter, moved_to, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
     refuse(matches!(enter.trigger, Trigger::Call { .. }), &["enter", "call"]);
-    refuse(matches!(enter.reentry, Reentry::Parallel(_)), &["enter", "reentry", "parallel"]);
-    refuse(goal.is_some(), &["goal"]);
-    let waits = Late { tolerance: late.tolerance, ..Late::default() };
-    refuse(*late != waits, &["late"]);
-    refuse(expires.is_some(), &["expires"]);
     refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
         let at = At::step(&journey.name, i);
@@ -32,9 +25,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             }
         };
         match &step.action {
-            StepAction::WaitUntil(_) => refuse(true, &["wait_until"]),
-            StepAction::WaitFor(_) => refuse(true, &["wait_for"]),
-            StepAction::Split(_) => refuse(true, &["split"]),
+            StepAction::WaitUntil(wait) => refuse(wait.at == LocalAt::Best, &["wait_until", "at"]),
             StepAction::Set(_) => refuse(true, &["set"]),
             StepAction::Emit(_) => refuse(true, &["emit"]),
             StepAction::Call(_) => refuse(true, &["call"]),
@@ -42,7 +33,12 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
                 let message = "there are no experiments yet";
                 problems.push(at.problem(&["experiment"], message.into()).help("use a `split`"));
             }
-            StepAction::Wait(_) | StepAction::Branch(_) | StepAction::Send(_) | StepAction::Goto(_) => {}
+            StepAction::Wait(_)
+            | StepAction::WaitFor(_)
+            | StepAction::Split(_)
+            | StepAction::Branch(_)
+            | StepAction::Send(_)
+            | StepAction::Goto(_) => {}
         }
     }
     problems

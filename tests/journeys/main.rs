@@ -3,5 +3,8 @@
 
 mod gate;
 mod gate_random;
+mod goals;
 mod steps;
 mod story;
+mod time;
+mod waits;

@@ -1,8 +1,8 @@
 //! The delivery gate: whether a send that is due may go out now. The first rule that says something gives the reason.
 //!
 //! One file for each rule, in the order of the spec: 1 an exit or the goal, which ends the instance and so asks
-//! nothing here; 2 [`consent`]; 3 [`address`]; 4 [`expiry`]; 5 [`holdout`]; 6 [`dedup`]; 7 [`quiet`]; 8 [`best`];
-//! 9 [`caps`]; 10 is the order in which a user's sends of one instant come here
+//! nothing here; 2 [`consent`]; 3 [`address`]; 4 [`expiry`] and [`late`]; 5 [`holdout`]; 6 [`dedup`]; 7 [`quiet`];
+//! 8 [`best`]; 9 [`caps`]; 10 is the order in which a user's sends of one instant come here
 //! ([`Ready`](crate::journey::run::Ready)); 11 [`throttle`].
 //!
 //! Invariants: 1. rules only look. What a send takes, a slot of a cap or a token of its channel, is taken behind the last
@@ -15,6 +15,7 @@ mod consent;
 mod dedup;
 mod expiry;
 mod holdout;
+mod late;
 mod quiet;
 mod throttle;
 
@@ -41,6 +42,8 @@ pub(crate) enum Verdict {
     Jump { to: u16, reason: Reason },
     /// It would have been sent, if the user were not held out.
     Ghost,
+    /// It is not sent, and the instance is over.
+    Exit(Reason),
 }
 
 /// A send that is due.
@@ -103,10 +106,11 @@ impl View<'_> {
 
 type Rule = fn(&Candidate<'_>, &View<'_>) -> Option<Verdict>;
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     consent::rule,
     address::rule,
     expiry::rule,
+    late::rule,
     holdout::rule,
     dedup::rule,
     quiet::rule,

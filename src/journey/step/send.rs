@@ -3,7 +3,7 @@
 use crate::journey::caps::{self, Kind};
 use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
-use crate::journey::instance::{HAS_TOKEN, Instance, Stand};
+use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand};
 use crate::journey::outbox::Origin;
 use crate::journey::plan::CompiledSend;
 use crate::journey::run::Run;
@@ -31,6 +31,7 @@ impl Run<'_, '_> {
                 self.defer(instance, send, id, (until, reason));
                 return Next::Wait;
             }
+            Some(Verdict::Exit(reason)) => return Next::Exit(reason),
             Some(Verdict::Jump { to, reason }) => {
                 self.note(instance, What::FellBack { to: self.label(instance, to), reason });
                 instance.go_to(to);
@@ -92,7 +93,7 @@ impl Run<'_, '_> {
             }
             Reason::BestTime => {
                 let best = self.gate(instance, send, id, None, |candidate, view| view.best_time(candidate));
-                best.into_iter().for_each(|best| instance.set_probability(best.probability));
+                best.into_iter().for_each(|best| instance.more().probability = Some(best.probability));
             }
             _ => {}
         }
@@ -132,7 +133,12 @@ impl Run<'_, '_> {
     }
 
     /// Puts an action into the outbox that may go there.
-    fn sent(&mut self, instance: &Instance, send: &CompiledSend, (id, said): (u128, Option<u64>)) -> What {
+    fn sent(
+        &mut self,
+        instance: &mut Instance,
+        send: &CompiledSend,
+        (id, said): (u128, Option<u64>),
+    ) -> What {
         let Ok(content) = self.render(instance, send) else {
             return What::Skipped { reason: Reason::Template };
         };
@@ -154,7 +160,19 @@ impl Run<'_, '_> {
         let expires = expires.into_iter().chain(agreed.ok().flatten()).min();
         let made = Made { channel: &send.channel, template: &send.definition.template, content, probability };
         self.put(id, instance, made, expires);
+        self.expect_answers(instance);
         What::Sent { channel: send.channel.clone() }
+    }
+
+    /// Makes room for what the host says of the message that the step has just sent, where another step waits for that.
+    pub(in crate::journey) fn expect_answers(&mut self, instance: &mut Instance) {
+        let Some(step) = self.plan.step(instance.journey, instance.step) else { return };
+        if step.awaited != 0 {
+            let (step, round) = (instance.step, instance.round);
+            let said = &mut instance.more().said;
+            said.retain(|said| said.step != step);
+            said.push(Said { step, round, bits: 0 });
+        }
     }
 
     /// Puts an action of a step into the outbox, where it may wait as long as the settings say.
