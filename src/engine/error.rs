@@ -60,7 +60,9 @@ pub enum Error {
         asked: u16,
     },
     /// A store that is of another number of partitions than was asked for.
-    #[error("the store is of {there} partitions, not of {asked}; leave `partitions` out, or begin a new store")]
+    #[error(
+        "the store is of {there} partitions, not of {asked}; leave `partitions` out, or begin a new store"
+    )]
     OtherPartitions {
         /// How many it has.
         there: u16,

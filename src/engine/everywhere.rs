@@ -1,13 +1,15 @@
 //! What is about all partitions: inputs that each of them takes, and counts that are those of all together.
 
 use crate::definitions::Definitions;
+use crate::engine::durable::Answer;
 use crate::engine::input::Input;
 use crate::engine::moving::Several;
 use crate::engine::shard::Shard;
 use crate::engine::shards::Shards;
 use crate::engine::survey::Surveyor;
-use crate::engine::{Acknowledgement, AuditEntry, Error, Health, Outcome, Partition, Receipt, Refusal, StoreHealth};
-use crate::engine::durable::Answer;
+use crate::engine::{
+    Acknowledgement, AuditEntry, Error, Health, Outcome, Partition, Receipt, Refusal, StoreHealth,
+};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message};
 use crate::profile::IdentityHealth;
@@ -106,8 +108,8 @@ impl Shards {
             _ => return Ok(outcome),
         };
         for (number, shard) in self.numbered() {
-            let is_told = number != place
-                && shard.read(|partition| partition.hears_of_forgotten(&hashes, suppress));
+            let is_told =
+                number != place && shard.read(|partition| partition.hears_of_forgotten(&hashes, suppress));
             let told = if is_told {
                 shard.outcome(now, Input::Forgotten { hashes: hashes.clone(), suppress }).map(drop)
             } else {
@@ -207,9 +209,9 @@ impl Shards {
     pub(super) fn is_member(&self, user: &str, segment: &str) -> bool {
         match &self.several {
             // Whoever cannot be read need not be: the sets of members are in memory.
-            Some(several) => self.locate(several, user).is_ok_and(|place| {
-                self.of(place).read(|partition| partition.is_member(user, segment))
-            }),
+            Some(several) => self
+                .locate(several, user)
+                .is_ok_and(|place| self.of(place).read(|partition| partition.is_member(user, segment))),
             None => self.first().read(|partition| partition.is_member(user, segment)),
         }
     }
@@ -225,10 +227,7 @@ impl Shards {
     }
 
     /// The same of counts that may fail.
-    pub(super) fn try_sum(
-        &self,
-        count: impl Fn(&Partition) -> Result<u64, Error>,
-    ) -> Result<u64, Error> {
+    pub(super) fn try_sum(&self, count: impl Fn(&Partition) -> Result<u64, Error>) -> Result<u64, Error> {
         self.shards.iter().map(|shard| shard.read(&count)).sum()
     }
 

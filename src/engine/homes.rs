@@ -76,7 +76,11 @@ impl Homes {
         let home = self.home(kind, id);
         let key = self.key(kind, id);
         let mut table = self.tables[usize::from(home)].write();
-        if place == Place::At(home) { table.remove(&key) } else { table.insert(key, place) };
+        if place == Place::At(home) {
+            table.remove(&key)
+        } else {
+            table.insert(key, place)
+        };
     }
 
     /// Hashed by numbers of this process, so that nobody can choose ids that pass for one another.

@@ -1,7 +1,7 @@
 //! What changes the state of a partition, as bytes: the journal is a list of these, and state is their fold.
 
 use crate::decision::Feedback;
-use crate::engine::transfer::Arrival;
+use crate::engine::transfer::{Arrival, Arriving};
 use crate::journey::Delivery;
 use crate::model::{
     Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
@@ -56,6 +56,9 @@ pub(crate) enum Input {
         to: u16,
         number: u64,
     },
+    /// One of those who come from another partition together.
+    Arrive(Box<Arriving>),
+    /// All of them are there.
     Absorb(Box<Arrival>),
     /// Who went has arrived for good.
     Confirm {
@@ -98,6 +101,7 @@ const CONFIRM: u8 = 10;
 const LEAVE_BEHIND: u8 = 11;
 const FORGOTTEN: u8 = 12;
 const SEEN: u8 = 13;
+const ARRIVE: u8 = 14;
 
 record! {
     TimedInput { now, input }
@@ -169,6 +173,10 @@ impl Record for Input {
                 id.write(out);
                 (*to, *number).write(out);
             }
+            Input::Arrive(arriving) => {
+                out.push(ARRIVE);
+                arriving.write(out);
+            }
             Input::Absorb(arrival) => {
                 out.push(ABSORB);
                 arrival.write(out);
@@ -213,6 +221,7 @@ impl Record for Input {
             WORLD => Input::World { name: from.read()?, value: from.read()? },
             REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
+            ARRIVE => Input::Arrive(from.read()?),
             ABSORB => Input::Absorb(from.read()?),
             CONFIRM => Input::Confirm { number: from.read()? },
             LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
@@ -227,7 +236,6 @@ impl Record for Input {
 mod tests {
     use super::*;
     use crate::profile::KindName;
-    use crate::storage::Slot;
     use proptest::prelude::*;
 
     const DELIVERIES: [Delivery; 7] = [
@@ -266,9 +274,10 @@ mod tests {
                 number: 9,
                 clock: Instant::from_millis(5),
                 arrivals: 77,
-                users: vec![(Slot::STORE, vec![1, 2, 3])],
+                users: 1,
                 ties: vec![0],
             })),
+            Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
             Input::Confirm { number: 7 },
             Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
             Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },
@@ -311,7 +320,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..23_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..24_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

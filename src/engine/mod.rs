@@ -20,8 +20,8 @@ mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
-mod export;
 mod everywhere;
+mod export;
 mod facts;
 #[cfg(test)]
 mod fixed_point_test;

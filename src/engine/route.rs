@@ -35,7 +35,9 @@ impl Shards {
     pub(super) fn ingest(&self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         let Some(several) = &self.several else { return self.first().ingest(message, now) };
         match message.body {
-            Body::World { .. } => return self.everywhere(several, |shard, now| shard.ingest(message, now), now),
+            Body::World { .. } => {
+                return self.everywhere(several, |shard, now| shard.ingest(message, now), now);
+            }
             Body::Forget { .. } => return self.forget(several, message, now),
             _ => {}
         }
@@ -174,12 +176,7 @@ impl Shards {
 
     /// Sees to it that a message is known as seen where it goes, if any partition has seen it. Gives by what it is known
     /// where none has.
-    pub(super) fn tell_seen(
-        &self,
-        message: &Message,
-        to: u16,
-        now: Instant,
-    ) -> Result<Option<u128>, Error> {
+    pub(super) fn tell_seen(&self, message: &Message, to: u16, now: Instant) -> Result<Option<u128>, Error> {
         let Some(id) = message.message_id.as_deref() else { return Ok(None) };
         let hash = stable_hash(&[id.as_bytes()]);
         let knows = |partition: &Partition| partition.seen.knows(id, now);

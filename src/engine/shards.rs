@@ -90,7 +90,10 @@ impl Shards {
             found.users += opened.users;
             found.replayed += opened.replayed;
             found.lost += opened.lost;
-            shards.push((Shard { partition: RwLock::new(partition), durable: Some(durable) }, opened.was_there));
+            shards.push((
+                Shard { partition: RwLock::new(partition), durable: Some(durable) },
+                opened.was_there,
+            ));
         }
         // Before the first input of any of them.
         shards.iter().filter(|(_, was_there)| !was_there).try_for_each(|(shard, _)| shard.checkpoint())?;

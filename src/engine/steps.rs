@@ -121,7 +121,8 @@ mod tests {
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
         };
-        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options, None).unwrap();
+        let (partition, durable, _) =
+            open(&definitions.unwrap(), Arc::new(disk.clone()), options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 

@@ -50,9 +50,9 @@ impl Unit<'_> {
     pub(super) fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
             Unit::Message(message, _) => partition.store.named(message),
-            Unit::Input(TimedInput { input: Input::Extract { id, .. } | Input::LeaveBehind { id }, .. }) => {
-                partition.company(id).into()
-            }
+            Unit::Input(TimedInput {
+                input: Input::Extract { id, .. } | Input::LeaveBehind { id }, ..
+            }) => partition.company(id).into(),
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             Unit::Redefine(..) => SmallVec::new(),
         }

@@ -25,12 +25,7 @@ impl Outbox {
 
     /// Takes in what another outbox had of a user. What waits goes behind what waits here, in its order; leases stay as
     /// they are.
-    fn take_in(
-        &mut self,
-        user: UserKey,
-        actions: &[Vec<u8>],
-        plan: &JourneyPlan,
-    ) -> Result<(), Malformed> {
+    fn take_in(&mut self, user: UserKey, actions: &[Vec<u8>], plan: &JourneyPlan) -> Result<(), Malformed> {
         let mut other = Outbox { arrivals: ARRIVALS_MAX, ..Outbox::default() };
         for action in actions {
             let mut from = Bytes::new(action);

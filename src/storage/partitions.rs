@@ -6,8 +6,11 @@ use crate::storage::root::{Single, load, save};
 use crate::storage::{Disk, root};
 
 /// The one file of a store that is about all of its partitions.
-const FILE: Single =
-    Single { name: "partitions", new: "partitions.new", head: Head { magic: *b"bspkpart", format: root::FORMAT, number: 0 } };
+const FILE: Single = Single {
+    name: "partitions",
+    new: "partitions.new",
+    head: Head { magic: *b"bspkpart", format: root::FORMAT, number: 0 },
+};
 
 /// What partitions have in common from their beginning on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,8 @@ impl Partitions {
             let count = u16::from_le_bytes(*count);
             Some(Partitions { count, salt: u128::from_le_bytes(salt.try_into().ok()?) })
         });
-        let broken = || Error::corrupt(disk.describe(FILE.name), 0, "it says no number: restore it from a backup");
+        let broken =
+            || Error::corrupt(disk.describe(FILE.name), 0, "it says no number: restore it from a backup");
         content.filter(|content| content.count > 1).ok_or_else(broken).map(Some)
     }
 }
@@ -62,7 +66,10 @@ mod tests {
             for bit in 0..8 {
                 file.write_at(place, &[byte[0] ^ 1 << bit]).unwrap();
                 let error = Partitions::load(&disk).unwrap_err();
-                assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooNew), "{place} {bit}: {error}");
+                assert!(
+                    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::TooNew),
+                    "{place} {bit}: {error}"
+                );
             }
             file.write_at(place, &byte).unwrap();
         }

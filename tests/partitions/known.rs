@@ -117,7 +117,9 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant, told: &mut Told) 
         }
         Step::Acknowledge(action, delivery) => acknowledge(engine, action, *delivery, now, told)?,
         Step::World(sale) => told.note(&engine.set_world("sale", *sale, now)?),
-        Step::Prediction(user, churn) => told.note(&engine.set_prediction(user, "churn", Some(*churn), now)?),
+        Step::Prediction(user, churn) => {
+            told.note(&engine.set_prediction(user, "churn", Some(*churn), now)?)
+        }
         Step::Shown(user) => told.note(&engine.feedback(user, "hero", "boots", Feedback::Shown, now)?),
         Step::Redefine(more) => told.note(&engine.redefine(&definitions(*more), now)?),
     }

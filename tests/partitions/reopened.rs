@@ -7,7 +7,12 @@ use bespoke::storage::{Disk, MemoryDisk};
 
 const USERS: u32 = 8;
 
-pub(crate) fn open(setting: &Setting, disk: impl Disk + 'static, more: bool, partitions: Option<u16>) -> Result<Engine, Error> {
+pub(crate) fn open(
+    setting: &Setting,
+    disk: impl Disk + 'static,
+    more: bool,
+    partitions: Option<u16>,
+) -> Result<Engine, Error> {
     let builder = Engine::builder(definitions(more)).disk(disk).durability(setting.durability);
     let builder = builder.memory(setting.memory).checkpoint_bytes(setting.checkpoint_bytes);
     match partitions {
