@@ -207,7 +207,7 @@ impl Writer {
             };
             match job {
                 Job::Messages(messages, now) => {
-                    answers.push(Answer::Messages(SmallVec::with_capacity(messages.len())));
+                    answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
                     for (place, message) in messages.iter().enumerate() {
                         add(Unit::Message(message, *now), place, &mut answers);
                     }
@@ -439,8 +439,7 @@ fn is_apart_at(answers: &[Answer], (job, place): (usize, usize)) -> bool {
 /// Puts an answer where it belongs; a later one takes the place of one that is there.
 pub(super) fn answer(answers: &mut [Answer], (job, place): (usize, usize), outcome: Result<Outcome, Error>) {
     match &mut answers[job] {
-        Answer::Messages(outcomes) if outcomes.len() > place => outcomes[place] = outcome,
-        Answer::Messages(outcomes) => outcomes.push(outcome),
+        Answer::Messages(outcomes) => outcomes[place] = outcome,
         other => *other = Answer::Outcome(outcome),
     }
 }

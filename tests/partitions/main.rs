@@ -6,6 +6,7 @@
 #[path = "../store/stream.rs"]
 mod stream;
 
+mod batches;
 mod faults;
 mod forget;
 mod known;
