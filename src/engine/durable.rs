@@ -1,7 +1,7 @@
 //! The way of an input into a store: sealed, written, applied, answered, for many at a time.
 
 use crate::definitions::Definitions;
-use crate::engine::group::Group;
+use crate::engine::group::{Group, Work};
 use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::unit::{Unit, context};
@@ -86,6 +86,11 @@ impl Job<'_> {
             Job::Checkpoint(step) => Job::Checkpoint(step),
         }
     }
+
+    /// One that lives longer is one that lives as long as those beside it.
+    fn lent<'j, 'a>(job: &'j Job<'static>) -> &'j Job<'a> {
+        job
+    }
 }
 
 /// What the threads of an engine share beside its partition: the journal, and whose turn it is to write.
@@ -140,16 +145,13 @@ struct Written<'a> {
 
 impl Durable {
     pub(super) fn new(writer: Writer) -> Durable {
-        Durable { jobs: Group::default(), writer: Mutex::new(writer) }
+        let work = if writer.durability == Durability::Synced { Work::Slow } else { Work::Brief };
+        Durable { jobs: Group::new(work), writer: Mutex::new(writer) }
     }
 
     /// Has a job done.
     pub(super) fn submit(&self, partition: &RwLock<Partition>, job: Job<'_>) -> Answer {
-        let alone = |job: Job<'_>| {
-            let mut answers = self.writer.lock().work(partition, std::slice::from_ref(&job));
-            answers.pop().expect("every job has an answer")
-        };
-        self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
+        self.jobs.submit(job, Job::into_owned, Job::lent, |jobs| self.writer.lock().work(partition, jobs))
     }
 
     /// Writes what is held back, and takes back what was refused, where that was not possible yet.
@@ -189,7 +191,7 @@ impl Durable {
 
 impl Writer {
     /// Does jobs in order, in groups as large as can be.
-    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[Job<'_>]) -> Vec<Answer> {
+    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[&Job<'_>]) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
         let mut group: SmallVec<[Written<'_>; 1]> = SmallVec::new();
         for (number, job) in jobs.iter().enumerate() {
