@@ -63,6 +63,8 @@ pub(super) enum Job<'a> {
 pub(super) enum Step {
     Begin,
     Capture,
+    /// Makes the root, which is to be saved before the end.
+    Root,
     End,
     Sync,
 }
@@ -99,6 +101,9 @@ pub(super) struct Durable {
     jobs: Group<Job<'static>, Answer>,
     /// Locked by whoever leads.
     writer: Mutex<Writer>,
+    disk: Arc<dyn Disk>,
+    heap: Arc<Heap>,
+    pub(super) vault: Arc<Vault>,
 }
 
 /// What leads to the disk.
@@ -116,6 +121,8 @@ pub(super) struct Writer {
     pub(super) sealing: Sealing,
     /// Whether the last checkpoint that was to end is on the disk.
     pub(super) ended_well: bool,
+    /// Whether the one that is being taken is a thread's own work, so that others need not share in it.
+    pub(super) is_taken_apart: bool,
     /// Bytes of inputs since the last checkpoint began.
     pub(super) written_bytes: u64,
 }
@@ -146,7 +153,8 @@ struct Written<'a> {
 impl Durable {
     pub(super) fn new(writer: Writer) -> Durable {
         let work = if writer.durability == Durability::Synced { Work::Slow } else { Work::Brief };
-        Durable { jobs: Group::new(work), writer: Mutex::new(writer) }
+        let (disk, heap, vault) = (writer.disk.clone(), writer.heap.clone(), writer.vault.clone());
+        Durable { jobs: Group::new(work), writer: Mutex::new(writer), disk, heap, vault }
     }
 
     /// Has a job done.
@@ -177,11 +185,16 @@ impl Durable {
         };
         // One that was begun before may lack what came since.
         loop {
+            // It reaches the disk between the steps, while others write. Where it does not, a step says so.
+            let _ = self.vault.sync();
             let is_begun = step(Step::Begin)?;
             while !step(Step::Capture)? {}
-            // Most of it reaches the disk while others write. Where it does not, the end says so.
-            let heap = self.writer.lock().heap.clone();
-            let _ = heap.sync();
+            let _ = self.heap.sync();
+            step(Step::Root)?;
+            let ending = partition.read().ending();
+            if let Some(ending) = ending {
+                let _ = ending.save(&*self.disk, &self.vault);
+            }
             if step(Step::End)? && is_begun {
                 return Ok(());
             }

@@ -34,6 +34,7 @@ mod members;
 mod models;
 mod open;
 mod outcome;
+mod page;
 mod partition;
 mod receipt;
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod root;
 mod sections;
 #[cfg(test)]
 mod sections_test;

@@ -11,9 +11,6 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
-/// Users in an index page of a checkpoint: what is captured at once before one of them changes.
-pub(super) const PAGE_USERS: u32 = 64;
-
 /// What sealed records of users are sealed for, so that none passes for one of another kind.
 pub(super) const USER: &[u8] = b"user";
 
@@ -173,6 +170,8 @@ impl Partition {
     pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {
             self.store.named(message).into_iter().for_each(|user| self.touch(user));
+        }
+        if self.is_taking_checkpoint() {
             let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
             next.into_iter().for_each(|user| self.capture_before(user));
         }
@@ -311,7 +310,6 @@ impl Partition {
             if std::mem::take(&mut row.used) || row.size == 0 {
                 continue;
             }
-            self.capture_before(user);
             if self.send_away(user).is_err() {
                 return;
             }

@@ -36,6 +36,7 @@ mod root;
 mod seal;
 #[cfg(test)]
 mod test_disk;
+mod unwanted;
 mod vault;
 
 pub use disk::{Disk, DiskFile, DiskLock};
@@ -50,4 +51,5 @@ pub(crate) use journal::Journal;
 pub(crate) use keys::{Keyring, Slot};
 pub(crate) use place::{HeapBytes, HeapFile, Place};
 pub(crate) use root::{load as load_root, save as save_root};
+pub(crate) use unwanted::Unwanted;
 pub(crate) use vault::Vault;
