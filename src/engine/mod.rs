@@ -46,6 +46,7 @@ mod open;
 #[cfg(test)]
 mod orders_test;
 mod outcome;
+mod page;
 mod partition;
 mod receipt;
 mod recorded;
@@ -54,6 +55,7 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod root;
 mod route;
 mod sections;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
 
-use crate::engine::capture::{Entry, IDS, Names, Root, SECTION};
+use crate::engine::capture::SECTION;
 use crate::engine::open::{read_all, read_sealed};
+use crate::engine::page::{Entry, IDS, Names, read_page};
 use crate::engine::residence::{Shelf, USER};
+use crate::engine::root::Root;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
@@ -146,12 +148,12 @@ impl Verified {
         let mut bytes = Vec::new();
         for place in &root.pages {
             bytes.clear();
-            let page = heap.get(*place, &mut bytes).and_then(|()| {
-                let page = read_all::<Vec<Entry>>(&bytes);
-                page.map_err(|error| heap.corrupt(*place, error))
-            });
-            let Some(page) = self.note(page)? else { continue };
-            for entry in page {
+            let page = heap
+                .get(*place, &mut bytes)
+                .and_then(|()| read_page(&bytes).map_err(|error| heap.corrupt(*place, error)));
+            for entry in self.note(page)?.into_iter().flatten() {
+                let entry = entry.map_err(|error| heap.corrupt(*place, error));
+                let Some(entry) = self.note(entry)? else { continue };
                 self.users += 1;
                 let read = look_at_user(*place, &entry, heap, vault);
                 self.records += u64::from(self.note(read)?.is_some());
@@ -203,12 +205,12 @@ impl Verified {
 }
 
 /// The ids and the record of a user.
-fn look_at_user(page: Place, entry: &Entry, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
+fn look_at_user(page: Place, entry: &Entry<'_>, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
     let Some(slot) = entry.slots.first() else { return Err(heap.corrupt(page, "a user has no key")) };
     let mut plain = Vec::new();
-    if !vault.open(*slot, IDS, &entry.ids, &mut plain)? {
+    if !vault.open(*slot, IDS, entry.ids, &mut plain)? {
         return Err(heap.corrupt(page, "the key of a user was erased"));
     }
-    read_all::<Names>(&plain).map_err(|error| heap.corrupt(page, error))?;
+    Names::read(&plain).map_err(|error| heap.corrupt(page, error))?;
     read_sealed(heap, vault, entry.record, *slot, USER).map(drop)
 }

@@ -171,7 +171,7 @@ impl ProfileStore {
     }
 
     /// The ids of a profile, with what they are, also while it is away.
-    pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
+    pub(crate) fn ids(&self, user: UserKey) -> impl ExactSizeIterator<Item = (IdKind, &str)> {
         self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
     }
 
