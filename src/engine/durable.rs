@@ -369,7 +369,11 @@ impl Writer {
 
     /// The key of a user whom nobody has seen before this group.
     fn fresh_slot(&mut self, unit: Unit<'_>) -> Result<Slot, storage::Error> {
-        let Unit::Message(message, _) = unit else { return Ok(Slot::STORE) };
+        let message = match unit {
+            Unit::Message(message, _) => message,
+            Unit::Input(TimedInput { input: Input::Arrive(_), .. }) => return self.vault.fresh(),
+            Unit::Input(_) | Unit::Redefine(..) => return Ok(Slot::STORE),
+        };
         let id = match (&message.ids.user, &message.ids.anonymous) {
             (Some(user), _) => (IdKind::User, user.clone()),
             (None, device) => (IdKind::Anonymous, device.clone().unwrap_or_default()),
