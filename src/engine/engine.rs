@@ -215,6 +215,18 @@ impl Engine {
         }
     }
 
+    /// Looks at the partition while everybody is in memory. Others wait.
+    pub(super) fn read_everybody<T>(&self, look: impl FnOnce(&Partition) -> T) -> Result<T, Error> {
+        if self.shared.durable.is_none() {
+            return Ok(self.read(look));
+        }
+        let mut held = self.shared.partition.write();
+        held.bring_everybody()?;
+        let answer = look(&held);
+        held.trim();
+        Ok(answer)
+    }
+
     /// Looks at a page of users, who are brought into memory first where need be, as long as others may write.
     pub(super) fn read_page(
         &self,
@@ -313,11 +325,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Storage`].
     pub fn state(&self) -> Result<Vec<u8>, Error> {
-        let mut held = self.shared.partition.write();
-        held.bring_everybody()?;
-        let state = held.checkpoint().expect("state is numbers and texts");
-        held.trim();
-        Ok(state)
+        self.read_everybody(|partition| partition.checkpoint().expect("state is numbers and texts"))
     }
 
     /// Takes a message in. See [`Partition::ingest`]. With a store it is written, as the level asks, before it is

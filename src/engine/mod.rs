@@ -46,6 +46,7 @@ mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod simulate;
 mod steps;
 mod suppressions;
 mod survey;
@@ -65,5 +66,6 @@ pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
+pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;

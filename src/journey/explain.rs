@@ -183,7 +183,9 @@ impl Journeys {
         }
         let (mut notes, mut now) = (Vec::new(), cx.now);
         for _ in 0..LOOKS_MAX {
-            let Some(due) = aside.deadline(user).filter(|_| aside.is_in(user, instance.journey)) else { break };
+            let Some(due) = aside.deadline(user).filter(|_| aside.is_in(user, instance.journey)) else {
+                break;
+            };
             now = now.max(due);
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
         }

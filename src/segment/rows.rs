@@ -7,7 +7,7 @@ use crate::segment::SegmentId;
 ///
 /// Invariants: 1. of 3n words the first n are tags, in order; the instant of the i-th tag is in the words n + 2i and
 /// n + 2i + 1. 2. no tag is there twice.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rows(Vec<u32>);
 
 /// What a row tells, and of which segment: first when it began, then all stays, then all that is due.

@@ -47,7 +47,9 @@ pub(super) fn trigger(trigger: &Trigger) -> String {
             let yearly = if *yearly { " every year" } else { "" };
             let offset = match *offset {
                 Duration::ZERO => String::new(),
-                offset if offset < Duration::ZERO => format!("{} before ", offset.to_string().trim_start_matches('-')),
+                offset if offset < Duration::ZERO => {
+                    format!("{} before ", offset.to_string().trim_start_matches('-'))
+                }
                 offset => format!("{offset} after "),
             };
             let at = at.map_or(String::new(), |at| format!(" at {at}"));
