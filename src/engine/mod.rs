@@ -63,6 +63,7 @@ mod sections_test;
 mod seen;
 mod shard;
 mod shards;
+mod simulate;
 mod steps;
 mod suppressions;
 mod survey;
@@ -86,6 +87,7 @@ pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
+pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
 

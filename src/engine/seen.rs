@@ -7,7 +7,7 @@ use crate::model::{Bytes, Duration, Instant, Malformed, Numbers, Record, stable_
 ///
 /// A store writes what is new in chunks, and reads them back in the order in which they were written. A chunk tells
 /// of which generations it is, and can go once these are no more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SeenMessages {
     window: Duration,
     young: Generation,
@@ -16,7 +16,7 @@ pub(crate) struct SeenMessages {
 }
 
 /// Ids in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Generation {
     number: u64,
     began: Instant,

@@ -168,7 +168,7 @@ pub struct IdentityHealth {
 }
 
 /// Which profile owns which id. Each id has one owner and one entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct IdTable {
     entries: Pages<Option<Id>>,
     numbers: Numbers,
@@ -176,7 +176,7 @@ pub(crate) struct IdTable {
     hasher: ahash::RandomState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Id {
     kind: IdKind,
     text: Arc<str>,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) struct UserKey(pub(crate) u32);
 
 /// The profiles of a partition, in memory, and the one owner of their ids, texts and zones.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ProfileStore {
     pub(crate) keep: Arc<Keep>,
     pub(crate) rules: Arc<[AffinityRule]>,
