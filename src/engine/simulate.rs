@@ -140,6 +140,7 @@ impl Partition {
             models: self.models.clone(),
             seen: self.seen.clone(),
             timers: self.timers.clone(),
+            unfinished: self.unfinished.clone(),
             clock: self.clock,
             host_clock: self.host_clock,
             sequence: self.sequence,
@@ -160,6 +161,8 @@ impl Partition {
             suppressions: self.suppressions.clone(),
             suppressed: AtomicU64::new(self.suppressed()),
             shelf: None,
+            // A copy is of a partition alone.
+            among: None,
         }
     }
 }
