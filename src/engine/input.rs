@@ -1,7 +1,7 @@
 //! What changes the state of a partition, as bytes: the journal is a list of these, and state is their fold.
 
 use crate::decision::Feedback;
-use crate::engine::transfer::Arrival;
+use crate::engine::transfer::{Arrival, Arriving};
 use crate::journey::Delivery;
 use crate::model::{
     Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
@@ -95,6 +95,10 @@ pub enum Input {
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
     Extract { id: NamedId, to: u16, number: u64 },
     #[doc(hidden)]
+    /// One of those who come from another partition together.
+    Arrive(Box<Arriving>),
+    #[doc(hidden)]
+    /// All of them are there.
     Absorb(Box<Arrival>),
     #[doc(hidden)]
     /// Who went has arrived for good.
@@ -126,13 +130,14 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
-const EXTRACT: u8 = 8;
-const ABSORB: u8 = 9;
+const EXTRACT: u8 = 16;
+const ABSORB: u8 = 17;
 const ADVANCE_SOME: u8 = 10;
-const CONFIRM: u8 = 11;
-const LEAVE_BEHIND: u8 = 12;
-const FORGOTTEN: u8 = 13;
-const SEEN: u8 = 14;
+const CONFIRM: u8 = 18;
+const LEAVE_BEHIND: u8 = 19;
+const FORGOTTEN: u8 = 20;
+const SEEN: u8 = 21;
+const ARRIVE: u8 = 22;
 
 record! {
     TimedInput { now, input }
@@ -208,6 +213,10 @@ impl Record for Input {
                 id.write(out);
                 (*to, *number).write(out);
             }
+            Input::Arrive(arriving) => {
+                out.push(ARRIVE);
+                arriving.write(out);
+            }
             Input::Absorb(arrival) => {
                 out.push(ABSORB);
                 arrival.write(out);
@@ -249,6 +258,7 @@ impl Record for Input {
             WORLD => Input::World { name: from.read()?, value: from.read()? },
             REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
+            ARRIVE => Input::Arrive(from.read()?),
             ABSORB => Input::Absorb(from.read()?),
             CONFIRM => Input::Confirm { number: from.read()? },
             LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
@@ -268,7 +278,6 @@ fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
 mod tests {
     use super::*;
     use crate::profile::KindName;
-    use crate::storage::Slot;
     use proptest::prelude::*;
 
     const DELIVERIES: [Delivery; 7] = [
@@ -308,9 +317,10 @@ mod tests {
                 number: 9,
                 clock: Instant::from_millis(5),
                 arrivals: 77,
-                users: vec![(Slot::STORE, vec![1, 2, 3])],
+                users: 1,
                 ties: vec![0],
             })),
+            Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
             Input::Confirm { number: 7 },
             Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
             Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },

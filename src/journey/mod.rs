@@ -24,8 +24,10 @@ mod context;
 mod counts;
 mod definition;
 mod delivery;
+mod draw;
 mod enter;
 mod exit;
+mod explain;
 mod flow;
 mod follow;
 mod gate;
@@ -59,6 +61,8 @@ pub use definition::{
     Enter, Goal, ItemChange, Journey, Late, LocalAt, LocalWait, OnChange, OnQuiet, Quiet, Reentry, Send,
     SendTimePolicy, Split, Step, StepAction, Throttle, TooLate, Trigger, WaitFor,
 };
+pub use draw::Drawing;
+pub use explain::{InstanceExplanation, JourneyExplanation, NextSend, Stands};
 pub use kept::{JourneyStay, MessageKept};
 pub use note::{Note, What};
 pub use reason::Reason;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
 /// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
 /// one was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
     pub(super) users: HashMap<UserKey, UserJourneys, ahash::RandomState>,

@@ -7,7 +7,9 @@
 mod stream;
 
 mod faults;
+mod forget;
 mod known;
 mod one_or_several;
 mod power;
 mod reopened;
+mod threads;
