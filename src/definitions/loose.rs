@@ -46,8 +46,8 @@ pub(super) fn collect(node: &Node<'_>, name: &str, found: &mut Vec<LooseExpressi
     for inner in table.nodes() {
         let name = format!("{name}.{}", inner.key);
         let event = match inner.key {
-            // The fields of a content have names that the host gives.
-            "content" => continue,
+            // What is in these has names that the host gives.
+            "content" | "properties" | "set" | "arms" | "to" | "moved_to" => continue,
             "when" | "audience" => None,
             "where" => match event.and_then(Node::text) {
                 Some(event) => Some(event.into()),

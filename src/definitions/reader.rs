@@ -2,8 +2,9 @@
 
 use crate::definitions::ERRORS_MAX;
 use crate::definitions::source::span;
-use crate::model::{Duration, Quoted, nearest};
+use crate::model::{Duration, Quoted, Value, nearest};
 use crate::segment::Span;
+use crate::trigger::LocalTime;
 use std::cell::RefCell;
 use toml::de::{DeTable, DeValue};
 
@@ -224,6 +225,47 @@ impl<'d> Node<'d> {
         self.duration_from(Duration::from_millis(1))
     }
 
+    pub(super) fn bool(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => {
+                self.wanted("`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A time of day.
+    pub(super) fn time(&self) -> Option<LocalTime> {
+        match self.text()?.parse::<LocalTime>() {
+            Ok(time) => Some(time),
+            Err(error) => {
+                self.error(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A text, a number that is finite, or a truth.
+    pub(super) fn value(&self) -> Option<Value> {
+        match self.value {
+            DeValue::String(text) => Some((&**text).into()),
+            DeValue::Boolean(value) => Some(Value::Bool(*value)),
+            DeValue::Integer(_) => self.integer().map(Value::Int),
+            DeValue::Float(_) => {
+                let number = self.number()?;
+                if !number.is_finite() {
+                    self.error("the number is not finite");
+                }
+                number.is_finite().then_some(Value::Float(number))
+            }
+            _ => {
+                self.wanted("a string, a number or a truth");
+                None
+            }
+        }
+    }
+
     pub(super) fn list(&self) -> Option<Vec<Node<'d>>> {
         let DeValue::Array(list) = self.value else {
             self.wanted("a list");
@@ -332,11 +374,6 @@ impl<'d> Table<'d> {
     /// Keys that are right but not built yet.
     pub(super) fn not_yet(&mut self, keys: &[&'static str]) {
         self.refused.extend(keys);
-    }
-
-    /// Whether one of these is there.
-    pub(super) fn has_refused(&self) -> bool {
-        self.nodes.iter().any(|node| self.refused.contains(&node.key))
     }
 
     /// How many mistakes were found so far, in it or elsewhere.

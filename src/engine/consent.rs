@@ -85,7 +85,8 @@ impl Partition {
         if !is_merged && !matches!(message.body, Body::Consent(_)) && !is_restricted {
             return;
         }
-        let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         if is_restricted {
             self.journeys.withdraw_all(&context, user, Reason::Restricted, &mut outcome.notes);
         } else {
@@ -103,7 +104,8 @@ impl Partition {
         let mut users = self.journeys.users_with_actions();
         users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)).then(a.cmp(b)));
         users.dedup();
-        let context = Context { plan: &self.compiled.plan, store: &self.store, now, render: &no_content };
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         for user in users {
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
         }

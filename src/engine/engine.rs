@@ -5,15 +5,18 @@ use crate::engine::input::Input;
 use crate::engine::open::{Opened, Options};
 use crate::engine::shard::Shard;
 use crate::engine::shards::{PARTITIONS_MAX, Shards};
-use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
+use crate::engine::{
+    Acknowledgement, Error, Health, JournalReader, Outcome, Partition, Receipt, Recommended, Refusal,
+};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
 use crate::recommend::Query;
 use crate::segment::SegmentStats;
-use crate::storage::{Disk, FolderDisk};
+use crate::storage::{self, Disk, FolderDisk, Journal};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,6 +68,7 @@ pub struct EngineBuilder {
     definitions: Definitions,
     lease: Duration,
     store: Option<Store>,
+    journals: Vec<Box<dyn Journal>>,
     partitions: Option<u16>,
     options: Options,
 }
@@ -92,6 +96,17 @@ impl EngineBuilder {
     /// The same on another kind of disk, such as [`MemoryDisk`](crate::storage::MemoryDisk).
     pub fn disk(mut self, disk: impl Disk + 'static) -> EngineBuilder {
         self.store = Some(Store::Disk(Arc::new(disk)));
+        self
+    }
+
+    /// Puts the inputs into a log of the host's instead of files of the store, in which keys and checkpoints stay: a store
+    /// is needed beside it. The same journal has to be given whenever that store is opened; with several partitions one for
+    /// each of them, in order. See [`Journal`] for what it has to promise.
+    ///
+    /// New keys are synced before each group then, also at level [`Durability::Written`], because the log may outlive the
+    /// machine when they do not.
+    pub fn journal(mut self, journal: impl Journal + 'static) -> EngineBuilder {
+        self.journals.push(Box::new(journal));
         self
     }
 
@@ -167,11 +182,16 @@ impl EngineBuilder {
     /// [`Error::Storage`]: a folder that cannot be used, that another engine has open, or in which something is not as it
     /// was written. [`Error::PartitionsOutOfRange`]; [`Error::OtherPartitions`]: the store is of another number of them.
     pub fn open(self) -> Result<Engine, Error> {
-        let EngineBuilder { definitions, lease, store, partitions, options } = self;
+        let EngineBuilder { definitions, lease, store, journals, partitions, options } = self;
         if let Some(asked) = partitions.filter(|asked| !(1..=PARTITIONS_MAX).contains(asked)) {
             return Err(Error::PartitionsOutOfRange { asked });
         }
         let disk: Arc<dyn Disk> = match store {
+            None if !journals.is_empty() => {
+                let message = "keys and checkpoints need a store beside it";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+                return Err(storage::Error::io("open", "the journal", error).into());
+            }
             None => {
                 let shards = Shards::in_memory(&definitions, partitions.unwrap_or(1));
                 return Ok(Engine { shared: Arc::new(Shared { shards, opened: Opened::default() }), lease });
@@ -179,7 +199,7 @@ impl EngineBuilder {
             Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
             Some(Store::Disk(disk)) => disk,
         };
-        let (shards, mut opened) = Shards::open(&definitions, disk, partitions, options)?;
+        let (shards, mut opened) = Shards::open(&definitions, disk, journals, partitions, options)?;
         for shard in shards.shards.iter().filter(|shard| shard.read(Partition::erases)) {
             // A user was being forgotten as the store was stopped. If it fails it is tried again with the next input.
             let _ = shard.checkpoint();
@@ -215,7 +235,8 @@ impl Engine {
             checkpoint_bytes: 256 << 20,
             accept_lost_tail: false,
         };
-        EngineBuilder { definitions, lease: Duration::minutes(1), store: None, partitions: None, options }
+        let (journals, lease) = (Vec::new(), Duration::minutes(1));
+        EngineBuilder { definitions, lease, store: None, journals, partitions: None, options }
     }
 
     /// What was found in the store as the engine was opened.
@@ -245,6 +266,45 @@ impl Engine {
     /// [`Error::Storage`]; it can be asked again.
     pub fn sync(&self) -> Result<(), Error> {
         self.shards().shards.iter().try_for_each(Shard::sync)
+    }
+
+    /// The inputs that the journal of a partition still has, from a sequence number on, up to the last that was taken in now:
+    /// each with its number and the host's clock. Where there is one partition, it is number 0. With [`Partition::replay`] they can be given to a partition once more,
+    /// under the same definitions or others.
+    ///
+    /// How long inputs stay is said by `journal` under `[retention]`; without it they go with the next checkpoint. The
+    /// oldest that is there is in [`health`](Engine::health). Others write meanwhile, and nothing that is still to be read
+    /// goes. Of a user who was erased there is nothing: the input says that it was one, and is counted.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::{Engine, Input}, model::{Instant, Message}, storage::MemoryDisk};
+    /// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[retention]\njournal = '30d'")?;
+    /// let engine = Engine::builder(definitions).disk(MemoryDisk::new()).open()?;
+    /// let now = Instant::from_millis(0);
+    /// engine.ingest(Message::track("ada", "view"), now)?;
+    /// engine.ingest(Message::track("bob", "view"), now)?;
+    /// engine.ingest(Message::forget("ada"), now)?;
+    ///
+    /// let mut users = Vec::new();
+    /// let mut journal = engine.journal(0, 1)?;
+    /// for entry in &mut journal {
+    ///     if let Some(Input::Message(message)) = entry?.input.map(|input| input.input) {
+    ///         users.extend(message.ids.user);
+    ///     }
+    /// }
+    /// assert_eq!(users, ["bob".into()]);
+    /// assert_eq!(journal.erased(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoJournal`] without a store, or of a partition that is not there. [`Error::Storage`]: of kind
+    /// [`Dropped`](crate::storage::ErrorKind::Dropped) where inputs were asked for that are not there any more, or it
+    /// cannot be read. What is found amiss only on the way is an error in its place.
+    pub fn journal(&self, partition: u16, from: u64) -> Result<JournalReader, Error> {
+        let shard = self.shards().shards.get(usize::from(partition));
+        let durable = shard.and_then(|shard| shard.durable.as_ref()).ok_or(Error::NoJournal)?;
+        durable.recorded(from)
     }
 
     /// The state as bytes, in the canonical form of [`Partition::checkpoint`]. For tests and audits: brings everybody
@@ -288,6 +348,21 @@ impl Engine {
     /// It cannot be written; then it changed nothing.
     pub fn advance(&self, now: Instant) -> Result<Outcome, Error> {
         self.shards().advance(now)
+    }
+
+    /// Moves the clock in pieces, so that others write and read between them. See [`Partition::advance_some`].
+    ///
+    /// ```
+    /// # fn catch_up(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
+    /// while engine.advance_some(now, 1_000)?.more_due {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn advance_some(&self, now: Instant, limit: usize) -> Result<Outcome, Error> {
+        self.shards().advance_some(now, limit)
     }
 
     /// Goes on under other definitions. See [`Partition::redefine`]. Whatever needs no profiles is worked out beside

@@ -65,6 +65,16 @@ impl Shards {
         self.all(several, advance, now)
     }
 
+    /// Moves it as far as so many looks at users bring it, an equal share of them in each partition.
+    pub(super) fn advance_some(&self, now: Instant, limit: usize) -> Result<Outcome, Error> {
+        let limit = limit.div_ceil(self.shards.len());
+        let advance = |shard: &Shard, now| shard.outcome(now, Input::AdvanceSome { limit });
+        match &self.several {
+            Some(several) => self.all(several, advance, now),
+            None => advance(self.first(), now),
+        }
+    }
+
     pub(super) fn set_world(&self, now: Instant, input: &Input) -> Result<Outcome, Error> {
         let set = |shard: &Shard, now| shard.outcome(now, input.clone());
         match &self.several {
@@ -250,15 +260,17 @@ impl Shards {
     }
 
     pub(super) fn health(&self) -> Health {
-        let mut health = self.first().read(Partition::health);
+        let mut health = self.first().health();
         for shard in &self.shards[1..] {
-            let more = shard.read(Partition::health);
+            let more = shard.health();
             add_identity(&mut health.identity, more.identity);
             if let (Some(store), Some(more)) = (&mut health.store, more.store) {
-                let StoreHealth { heap_live, heap_dead, resident } = more;
+                let StoreHealth { heap_live, heap_dead, resident, journal, journal_from } = more;
                 store.heap_live += heap_live;
                 store.heap_dead += heap_dead;
                 store.resident += resident;
+                store.journal += journal;
+                store.journal_from = store.journal_from.min(journal_from);
             }
         }
         health
@@ -332,7 +344,8 @@ impl Shards {
 
 /// Adds what happened in another partition.
 fn add(outcome: &mut Outcome, more: Outcome) {
-    let Outcome { sequence, duplicate, refused, changes, notes, receipt, audit } = more;
+    let Outcome { sequence, duplicate, refused, changes, notes, receipt, audit, more_due } = more;
+    outcome.more_due |= more_due;
     outcome.sequence = outcome.sequence.max(sequence);
     outcome.duplicate |= duplicate;
     outcome.refused = outcome.refused.or(refused);

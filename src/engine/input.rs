@@ -9,74 +9,109 @@ use crate::model::{
 use crate::profile::NamedId;
 
 /// An input with the host's clock at which it was given.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Input, Partition, TimedInput}, model::{Instant, Message}};
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'did(view)'")?;
+/// let mut partition = Partition::new(&definitions);
+/// let input = TimedInput { now: Instant::from_millis(0), input: Input::Message(Message::track("ada", "view")) };
+/// let replayed = partition.replay(&input)?;
+/// assert_eq!(replayed.outcome().unwrap().changes[0].to_string(), "ada entered keen");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TimedInput {
-    pub(crate) now: Instant,
-    pub(crate) input: Input,
+pub struct TimedInput {
+    /// The host's clock. It may lie before that of the input before; then that one's counts.
+    pub now: Instant,
+    /// What was given.
+    pub input: Input,
 }
 
 /// What a host does that changes a [`Partition`](crate::engine::Partition): one for each of its methods that take
-/// the clock and need it for themselves alone.
+/// the clock and need it for themselves alone. The journal of a store is a list of these.
+///
+/// It is the host's own data, and is debugged as it is, personal data included.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Input {
+#[non_exhaustive]
+pub enum Input {
+    /// A message, without what definitions say is not to be kept.
     Message(Message),
+    /// The clock was moved.
     Advance,
+    /// The clock moves as far as so many looks at users bring it.
+    AdvanceSome {
+        /// How many at most.
+        limit: usize,
+    },
     /// Actions were handed out, which nobody else gets before the lease is over.
     Outbox {
+        /// How many at most.
         limit: usize,
+        /// For how long.
         lease: Duration,
     },
+    /// What became of an action.
     Acknowledge {
+        /// Its id.
         action: Box<str>,
+        /// What.
         delivery: Delivery,
     },
+    /// A user saw a variant of a placement, or clicked on it.
     Feedback {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the placement.
         placement: Box<str>,
+        /// The name of the variant.
         variant: Box<str>,
+        /// Which of both.
         feedback: Feedback,
     },
+    /// What a model says of a user.
     Prediction {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the prediction.
         name: Box<str>,
+        /// What it says; nothing where it says nothing any more.
         value: Option<f64>,
     },
+    /// A fact for everyone.
     World {
+        /// Its name.
         name: Box<str>,
+        /// Its value; null unsets it.
         value: Value,
     },
-    /// Definitions by their text, with the name of the file where they came from one.
+    /// Definitions that came into force.
     Redefine {
+        /// The name of their file, where they came from one.
         file: Option<Box<str>>,
+        /// Their text.
         text: Box<str>,
     },
+    #[doc(hidden)]
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
-    Extract {
-        id: NamedId,
-        to: u16,
-        number: u64,
-    },
+    Extract { id: NamedId, to: u16, number: u64 },
+    #[doc(hidden)]
     /// One of those who come from another partition together.
     Arrive(Box<Arriving>),
+    #[doc(hidden)]
     /// All of them are there.
     Absorb(Box<Arrival>),
+    #[doc(hidden)]
     /// Who went has arrived for good.
-    Confirm {
-        number: u64,
-    },
+    Confirm { number: u64 },
+    #[doc(hidden)]
     /// Whoever has an id went before, which a power cut took back.
-    LeaveBehind {
-        id: NamedId,
-    },
+    LeaveBehind { id: NamedId },
+    #[doc(hidden)]
     /// A user was forgotten in another partition.
-    Forgotten {
-        hashes: Vec<u128>,
-        suppress: Suppress,
-    },
+    Forgotten { hashes: Vec<u128>, suppress: Suppress },
+    #[doc(hidden)]
     /// A message was seen in another partition.
-    Seen {
-        message: u128,
-    },
+    Seen { message: u128 },
 }
 
 impl Input {
@@ -95,13 +130,14 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
-const EXTRACT: u8 = 8;
-const ABSORB: u8 = 9;
-const CONFIRM: u8 = 10;
-const LEAVE_BEHIND: u8 = 11;
-const FORGOTTEN: u8 = 12;
-const SEEN: u8 = 13;
-const ARRIVE: u8 = 14;
+const EXTRACT: u8 = 16;
+const ABSORB: u8 = 17;
+const ADVANCE_SOME: u8 = 10;
+const CONFIRM: u8 = 18;
+const LEAVE_BEHIND: u8 = 19;
+const FORGOTTEN: u8 = 20;
+const SEEN: u8 = 21;
+const ARRIVE: u8 = 22;
 
 record! {
     TimedInput { now, input }
@@ -135,6 +171,10 @@ impl Record for Input {
                 message.write(out);
             }
             Input::Advance => out.push(ADVANCE),
+            Input::AdvanceSome { limit } => {
+                out.push(ADVANCE_SOME);
+                limit.write(out);
+            }
             Input::Outbox { limit, lease } => {
                 out.push(OUTBOX);
                 limit.write(out);
@@ -205,11 +245,8 @@ impl Record for Input {
         Ok(match u8::read(from)? {
             MESSAGE => Input::Message(from.read()?),
             ADVANCE => Input::Advance,
-            OUTBOX => {
-                // A machine of fewer bits has no room for so many: there, as many as there is room for are all.
-                let limit = usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX);
-                Input::Outbox { limit, lease: from.read()? }
-            }
+            ADVANCE_SOME => Input::AdvanceSome { limit: read_limit(from)? },
+            OUTBOX => Input::Outbox { limit: read_limit(from)?, lease: from.read()? },
             ACKNOWLEDGE => Input::Acknowledge { action: from.read()?, delivery: from.read()? },
             FEEDBACK => Input::Feedback {
                 user: from.read()?,
@@ -230,6 +267,11 @@ impl Record for Input {
             _ => return Err(from.malformed("an input")),
         })
     }
+}
+
+/// A machine of fewer bits has no room for so many: there, as many as there is room for are all.
+fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
+    Ok(usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -260,6 +302,7 @@ mod tests {
         let mut inputs = vec![
             Input::Message(message),
             Input::Advance,
+            Input::AdvanceSome { limit: 1_000 },
             Input::Outbox { limit: usize::MAX, lease: Duration::minutes(1) },
             feedback(Feedback::Shown),
             feedback(Feedback::Clicked),

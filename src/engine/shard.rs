@@ -6,8 +6,9 @@ use crate::engine::input::{Input, TimedInput};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
 use crate::engine::survey::Surveyor;
-use crate::engine::{Error, Outcome, Partition};
+use crate::engine::{Error, Health, Outcome, Partition};
 use crate::model::{Instant, Message};
+use crate::profile::UserKey;
 use crate::segment::Expression;
 use crate::storage::Slot;
 use parking_lot::RwLock;
@@ -29,10 +30,19 @@ impl Shard {
 
     /// Looks at a user, who is brought into memory first where need be. Nobody else waits for the disk then.
     pub(super) fn read_user<T>(&self, id: &str, look: impl Fn(&Partition) -> T) -> Result<T, Error> {
+        self.read_found(|partition| partition.store.find(id), look)
+    }
+
+    /// The same with a user who is found in another way.
+    pub(super) fn read_found<T>(
+        &self,
+        find: impl Fn(&Partition) -> Option<UserKey>,
+        look: impl Fn(&Partition) -> T,
+    ) -> Result<T, Error> {
         let partition = &self.partition;
         loop {
             let held = partition.read();
-            let user = held.store.find(id);
+            let user = find(&held);
             match user.filter(|user| held.away(*user).is_some()) {
                 None => return Ok(look(&held)),
                 Some(user) => {
@@ -40,7 +50,7 @@ impl Shard {
                     bring(partition, user)?;
                     let mut held = partition.write();
                     // Somebody may have needed the room already, and the id may be another one's since.
-                    if held.store.find(id).is_none_or(|user| held.away(user).is_none()) {
+                    if find(&held).is_none_or(|user| held.away(user).is_none()) {
                         let answer = look(&held);
                         held.trim();
                         return Ok(answer);
@@ -182,13 +192,29 @@ impl Shard {
         self.durable.as_ref().map_or(Ok(()), |durable| durable.sync(&self.partition))
     }
 
-    /// The state as bytes.
-    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+    /// Looks at the partition while everybody is in memory. Others wait.
+    pub(super) fn read_everybody<T>(&self, look: impl FnOnce(&Partition) -> T) -> Result<T, Error> {
+        if self.durable.is_none() {
+            return Ok(self.read(look));
+        }
         let mut held = self.partition.write();
         held.bring_everybody()?;
-        let state = held.checkpoint().expect("state is numbers and texts");
+        let answer = look(&held);
         held.trim();
-        Ok(state)
+        Ok(answer)
+    }
+
+    /// The state as bytes.
+    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+        self.read_everybody(|partition| partition.checkpoint().expect("state is numbers and texts"))
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let mut health = self.read(Partition::health);
+        if let (Some(durable), Some(store)) = (&self.durable, &mut health.store) {
+            durable.note_health(store);
+        }
+        health
     }
 
     /// Whether other definitions hold than these.

@@ -6,7 +6,7 @@ use crate::engine::open::{Opened, Options, open};
 use crate::engine::shard::Shard;
 use crate::engine::suppressions::Salt;
 use crate::engine::{Durability, Error, Partition};
-use crate::storage::{self, Disk, PartDisk, Partitions};
+use crate::storage::{self, Disk, Journal, PartDisk, Partitions};
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -43,6 +43,7 @@ impl Shards {
     pub(super) fn open(
         definitions: &Definitions,
         disk: Arc<dyn Disk>,
+        journals: Vec<Box<dyn Journal>>,
         asked: Option<u16>,
         options: Options,
     ) -> Result<(Shards, Opened), Error> {
@@ -55,9 +56,13 @@ impl Shards {
         if let Some(asked) = asked.filter(|asked| *asked != count) {
             return Err(Error::OtherPartitions { there: count, asked });
         }
+        if !journals.is_empty() && journals.len() != usize::from(count) {
+            return Err(Error::OtherJournals { partitions: count, given: journals.len() });
+        }
+        let mut journals = journals.into_iter();
         let durability = Some(options.durability);
         if count == 1 {
-            let (partition, durable, opened) = open(definitions, disk, options, None)?;
+            let (partition, durable, opened) = open(definitions, disk, journals.next(), options, None)?;
             let shard = Shard { partition: RwLock::new(partition), durable: Some(durable) };
             // Before the first input.
             if !opened.was_there {
@@ -85,7 +90,8 @@ impl Shards {
         let mut shards = Vec::with_capacity(disks.len());
         for (disk, number) in disks.into_iter().zip(0..) {
             let among = (Among::new(number, homes.clone()), Salt(salt));
-            let (partition, durable, opened) = open(definitions, Arc::new(disk), options, Some(among))?;
+            let (partition, durable, opened) =
+                open(definitions, Arc::new(disk), journals.next(), options, Some(among))?;
             found.was_there &= opened.was_there;
             found.users += opened.users;
             found.replayed += opened.replayed;

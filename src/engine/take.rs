@@ -28,14 +28,17 @@ impl Partition {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
             }
+            Input::Acknowledge { action, .. } => {
+                Ok(self.journeys.owner(action).map_or(Whose::Nobody, Whose::Known))
+            }
             Input::Extract { id, .. } | Input::LeaveBehind { id } => {
                 let (kind, id) = id.get();
                 Ok(self.store.owner_named(kind, id).map_or(Whose::Nobody, Whose::Known))
             }
             Input::Arrive(_) => Ok(Whose::New),
             Input::Advance
+            | Input::AdvanceSome { .. }
             | Input::Outbox { .. }
-            | Input::Acknowledge { .. }
             | Input::Redefine { .. }
             | Input::Absorb(_)
             | Input::Confirm { .. }
@@ -76,6 +79,7 @@ impl Partition {
         match &input.input {
             Input::Message(message) => Answer::Outcome(Ok(self.take(message, now, slot))),
             Input::Advance => Answer::Outcome(Ok(self.advance(now))),
+            Input::AdvanceSome { limit } => Answer::Outcome(Ok(self.advance_some(now, *limit))),
             Input::Outbox { limit, lease } => Answer::Actions(self.outbox(*limit, *lease, now)),
             Input::Acknowledge { action, delivery } => {
                 Answer::Acknowledged(self.acknowledge(action, *delivery, now))

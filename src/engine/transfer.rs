@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Users who come from another partition, each of whom is in an [`Arriving`] before it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     pub(super) from: u16,
     pub(super) number: u64,
     pub(super) clock: Instant,
@@ -25,7 +25,7 @@ pub(crate) struct Arrival {
 
 /// A user who comes from another partition: in an input of its own, so that it is sealed under its own key.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Arriving {
+pub struct Arriving {
     pub(super) from: u16,
     /// Of the move.
     pub(super) number: u64,

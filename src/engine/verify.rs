@@ -1,15 +1,17 @@
 //! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
 
 use crate::engine::among::Among;
-use crate::engine::capture::{Entry, IDS, Names, Root, SECTION};
+use crate::engine::capture::SECTION;
 use crate::engine::homes::Homes;
 use crate::engine::open::{read_all, read_sealed};
+use crate::engine::page::{Entry, IDS, Names, read_page};
 use crate::engine::residence::{Shelf, USER};
+use crate::engine::root::Root;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
 use crate::storage::{
-    self, Disk, ErrorKind, FolderDisk, Heap, Journal, PartDisk, Partitions, Place, Slot, Vault, load_root,
+    self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, PartDisk, Partitions, Place, Slot, Vault, load_root,
 };
 use std::io;
 use std::path::Path;
@@ -171,12 +173,12 @@ impl Verified {
         let mut bytes = Vec::new();
         for place in &root.pages {
             bytes.clear();
-            let page = heap.get(*place, &mut bytes).and_then(|()| {
-                let page = read_all::<Vec<Entry>>(&bytes);
-                page.map_err(|error| heap.corrupt(*place, error))
-            });
-            let Some(page) = self.note(page)? else { continue };
-            for entry in page {
+            let page = heap
+                .get(*place, &mut bytes)
+                .and_then(|()| read_page(&bytes).map_err(|error| heap.corrupt(*place, error)));
+            for entry in self.note(page)?.into_iter().flatten() {
+                let entry = entry.map_err(|error| heap.corrupt(*place, error));
+                let Some(entry) = self.note(entry)? else { continue };
                 self.users += 1;
                 let read = look_at_user(*place, &entry, heap, vault);
                 self.records += u64::from(self.note(read)?.is_some());
@@ -185,12 +187,15 @@ impl Verified {
         Ok(())
     }
 
-    /// All inputs behind the checkpoint.
+    /// All inputs behind the checkpoint, unless they are in a journal of the host's.
     fn look_at_journal(&mut self, disk: &dyn Disk, root: &Root, vault: &Vault) -> Result<(), storage::Error> {
+        if root.kept.is_of_host {
+            return Ok(());
+        }
         let readable = |group: &[u8]| {
             read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()))
         };
-        let Some(mut back) = self.note(Journal::look(disk, root.next_input, &readable))? else {
+        let Some(mut back) = self.note(FileJournal::look(disk, root.next_input, &readable))? else {
             return Ok(());
         };
         self.lost += back.lost();
@@ -232,12 +237,12 @@ impl Verified {
 }
 
 /// The ids and the record of a user.
-fn look_at_user(page: Place, entry: &Entry, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
+fn look_at_user(page: Place, entry: &Entry<'_>, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
     let Some(slot) = entry.slots.first() else { return Err(heap.corrupt(page, "a user has no key")) };
     let mut plain = Vec::new();
-    if !vault.open(*slot, IDS, &entry.ids, &mut plain)? {
+    if !vault.open(*slot, IDS, entry.ids, &mut plain)? {
         return Err(heap.corrupt(page, "the key of a user was erased"));
     }
-    read_all::<Names>(&plain).map_err(|error| heap.corrupt(page, error))?;
+    Names::read(&plain).map_err(|error| heap.corrupt(page, error))?;
     read_sealed(heap, vault, entry.record, *slot, USER).map(drop)
 }

@@ -1,24 +1,27 @@
 //! How often each journey did what.
 
-use crate::journey::compile::{GONE, JourneyNo, JourneyPlan};
+use crate::journey::plan::{GONE, JourneyNo, JourneyPlan};
 use crate::journey::{Reason, What};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
 /// Counters by journey and by what it did, instants left aside. Counting allocates only what is new.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Counts(BTreeMap<(JourneyNo, What), u64>);
 
 impl Counts {
     pub(crate) fn add(&mut self, journey: JourneyNo, what: &What) {
+        let times = if let What::Missed { count } = what { *count } else { 1 };
         let what = match what {
             What::Waiting { .. } => What::Waiting { until: Instant::MIN },
             What::Deferred { reason, .. } => What::Deferred { until: Instant::MIN, reason: *reason },
+            What::WaitingFor { .. } => What::WaitingFor { until: Instant::MIN },
+            What::Missed { .. } => What::Missed { count: 0 },
             // Both are messages that were not sent.
             What::Withdrawn { reason } => What::Skipped { reason: *reason },
             what => what.clone(),
         };
-        *self.0.entry((journey, what)).or_default() += 1;
+        *self.0.entry((journey, what)).or_default() += times;
     }
 
     pub(crate) fn not_sent(&mut self, journey: JourneyNo, reason: Reason) {
@@ -62,6 +65,8 @@ impl Counts {
         let name = |journey: JourneyNo| plan.journeys[usize::from(journey)].name.to_string();
         let word = |what: &What| match what {
             What::Waiting { .. } => "waited".to_owned(),
+            What::WaitingFor { .. } => "waited for something".to_owned(),
+            What::Missed { .. } => "missed".to_owned(),
             What::Deferred { reason, .. } => format!("deferred: {reason}"),
             what => what.to_string(),
         };
@@ -82,6 +87,19 @@ fn write_what(what: &What, out: &mut Vec<u8>) {
         What::Withdrawn { .. } => 8,
         What::Exited { .. } => 9,
         What::Completed => 10,
+        What::WaitingFor { .. } => 11,
+        What::Chose { .. } => 12,
+        What::Set { .. } => 13,
+        What::Emitted { .. } => 14,
+        What::Called { .. } => 15,
+        What::Ghost { .. } => 16,
+        What::Converted { .. } => 17,
+        What::Moved { .. } => 18,
+        What::FellBack { .. } => 19,
+        What::Missed { .. } => 20,
+        What::NotDelivered { .. } => 21,
+        What::Met { .. } => 22,
+        What::TimedOut { .. } => 23,
     };
     out.push(number);
     match what {
@@ -89,9 +107,29 @@ fn write_what(what: &What, out: &mut Vec<u8>) {
         | What::Deferred { reason, .. }
         | What::Skipped { reason }
         | What::Withdrawn { reason }
+        | What::NotDelivered { reason }
         | What::Exited { reason } => reason.write(out),
-        What::Branched { to: text } | What::Sent { channel: text } => text.write(out),
-        What::Entered | What::Restarted | What::Waiting { .. } | What::Completed => {}
+        What::Branched { to: text }
+        | What::Sent { channel: text }
+        | What::Chose { arm: text }
+        | What::Set { name: text }
+        | What::Emitted { event: text }
+        | What::Called { channel: text }
+        | What::Ghost { channel: text }
+        | What::Moved { to: text }
+        | What::Met { to: text }
+        | What::TimedOut { to: text } => text.write(out),
+        What::FellBack { to, reason } => {
+            to.write(out);
+            reason.write(out);
+        }
+        What::Converted { ghost } => ghost.write(out),
+        What::Entered
+        | What::Restarted
+        | What::Waiting { .. }
+        | What::WaitingFor { .. }
+        | What::Missed { .. }
+        | What::Completed => {}
     }
 }
 
@@ -109,6 +147,19 @@ fn read_what(from: &mut Bytes<'_>) -> Result<What, Malformed> {
         8 => What::Withdrawn { reason: from.read()? },
         9 => What::Exited { reason: from.read()? },
         10 => What::Completed,
+        11 => What::WaitingFor { until },
+        12 => What::Chose { arm: from.read()? },
+        13 => What::Set { name: from.read()? },
+        14 => What::Emitted { event: from.read()? },
+        15 => What::Called { channel: from.read()? },
+        16 => What::Ghost { channel: from.read()? },
+        17 => What::Converted { ghost: from.read()? },
+        18 => What::Moved { to: from.read()? },
+        19 => What::FellBack { to: from.read()?, reason: from.read()? },
+        20 => What::Missed { count: 0 },
+        21 => What::NotDelivered { reason: from.read()? },
+        22 => What::Met { to: from.read()? },
+        23 => What::TimedOut { to: from.read()? },
         _ => return Err(from.malformed("what a journey did")),
     })
 }

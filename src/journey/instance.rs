@@ -1,42 +1,133 @@
 use crate::journey::caps::Send;
-use crate::journey::compile::JourneyNo;
 use crate::journey::key::InstanceKey;
-use crate::model::{Duration, Instant, Object, record};
+use crate::journey::plan::{JourneyNo, JourneyPlan};
+use crate::model::{Duration, Instant, Object, record, record_choice};
 use serde::Serialize;
 
-/// One run of a journey for a user, and for a key where it has one. At most 64 bytes; a key and an event are apart.
+/// One run of a journey for a user, and for a key where it has one. At most 64 bytes; a key and what few have are apart.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Instance {
     pub(crate) key: InstanceKey,
-    /// The event that began it, for templates.
-    pub(crate) event: Option<Box<Object>>,
+    /// What most have nothing of.
+    pub(crate) more: Option<Box<More>>,
     /// The instant of what began it.
     pub(crate) entered: Instant,
-    /// When the next step runs.
+    /// When it goes on.
     pub(crate) due: Instant,
-    /// When the next step was due at first: earlier than `due` while quiet hours defer it.
+    /// When the step began on which it waits; of a send, when it was due at first.
     pub(crate) wanted: Instant,
     /// How often the user has entered the journey, this time included.
     pub(crate) entry: u32,
     /// How often it has gone back to an earlier step: with it, a step that sends again sends another action.
-    pub(crate) round: u32,
+    pub(crate) round: u16,
     pub(crate) journey: JourneyNo,
-    /// The step that comes next.
+    /// The step on which it stands.
     pub(crate) step: u16,
+    pub(crate) stand: Stand,
+    /// A bit for each thing that holds of it to the end.
+    pub(crate) flags: u8,
+    /// How many steps it has done at this instant; 0 while it waits.
+    pub(crate) burst: u8,
 }
 
-record! { Instance { key, event, entered, due, wanted, entry, round, journey, step } }
+/// The user goes through it and is sent nothing.
+pub(crate) const HELD_OUT: u8 = 1;
+
+/// How an instance stands on its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Stand {
+    /// The step runs when it is due.
+    Due,
+    /// The step is a wait for an instant: what comes behind it runs when that is due.
+    Waiting,
+    /// The step is a wait for something to happen, until it is due at the latest.
+    WaitingFor,
+    /// The step is a send that waits for its turn.
+    Deferred,
+    /// The step is a wait for something that has happened.
+    Met,
+}
+
+/// What few instances have.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(crate) struct More {
+    /// The event that began it, for templates.
+    pub(crate) event: Option<Object>,
+    /// Which conditions of the wait on which it stands are met, a bit for each.
+    pub(crate) met: u16,
+    /// What the host said of the messages that its steps sent.
+    pub(crate) said: Vec<Said>,
+}
+
+/// What the host said of a message: a bit for each kind of delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Said {
+    pub(crate) step: u16,
+    /// The round in which it was sent: an answer to an earlier one is none to this.
+    pub(crate) round: u16,
+    pub(crate) bits: u8,
+}
+
+record! {
+    Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
+    More { event, met, said }
+    Said { step, round, bits }
+    DateDue { journey, of, due }
+    GoalOpen { journey, key, entry, entered, until, ghost }
+}
+record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred, 4 => Met } }
+
+impl More {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let event = self.event.as_ref().map_or(0, Object::heap_bytes);
+        size_of::<More>() + event + self.said.capacity() * size_of::<Said>()
+    }
+}
 
 impl Instance {
     /// One that begins at an instant.
     pub(crate) fn new(journey: JourneyNo, key: InstanceKey, entry: u32, at: Instant) -> Instance {
-        Instance { key, event: None, entered: at, due: at, wanted: at, entry, round: 0, journey, step: 0 }
+        Instance {
+            key,
+            more: None,
+            entered: at,
+            due: at,
+            wanted: at,
+            entry,
+            round: 0,
+            journey,
+            step: 0,
+            stand: Stand::Due,
+            flags: 0,
+            burst: 0,
+        }
     }
 
     /// Goes on to a step.
     pub(crate) fn go_to(&mut self, step: u16) {
-        self.round = self.round.saturating_add(u32::from(step <= self.step));
+        self.round = self.round.saturating_add(u16::from(step <= self.step));
         self.step = step;
+    }
+
+    /// Waits on its step until an instant.
+    pub(crate) fn wait_until(&mut self, due: Instant, stand: Stand) {
+        (self.due, self.stand, self.burst) = (due, stand, 0);
+    }
+
+    /// When it goes on, or has lasted as long as its journey may.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Instant {
+        let journey = plan.journeys.get(usize::from(self.journey));
+        journey.map_or(self.due, |journey| self.due.min(journey.ends(self)))
+    }
+
+    /// What most have nothing of, to be added to.
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// The event that began it, where a template reads it.
+    pub(crate) fn event(&self) -> Option<&Object> {
+        self.more.as_ref()?.event.as_ref()
     }
 
     /// The order in which instances of one user run at one instant.
@@ -45,17 +136,45 @@ impl Instance {
     }
 }
 
+/// When a date or a recurring instant begins a journey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct DateDue {
+    pub(crate) journey: JourneyNo,
+    /// The date that the attribute holds; of what recurs the local time at which it is due, as if it were in UTC.
+    pub(crate) of: Instant,
+    /// [`Instant::MAX`] where it is over.
+    pub(crate) due: Instant,
+}
+
+/// A goal that may still be reached by an instance that is over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct GoalOpen {
+    pub(crate) journey: JourneyNo,
+    pub(crate) key: InstanceKey,
+    pub(crate) entry: u32,
+    pub(crate) entered: Instant,
+    pub(crate) until: Instant,
+    /// Whether the instance was held out.
+    pub(crate) ghost: bool,
+}
+
 /// What journeys know of one user at this time. A user who is in none and whom no cap counts has none of this.
 ///
-/// Invariant: there is at most one instance of a journey and key.
+/// Invariant: there is at most one instance of a journey, key and entry.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
     /// What caps count, by instant.
     pub(crate) sends: Vec<Send>,
+    /// In order of journey, each once.
+    pub(crate) dates: Vec<DateDue>,
+    pub(crate) goals: Vec<GoalOpen>,
 }
 
+record! { UserJourneys { instances, sends, dates, goals } }
+
 impl UserJourneys {
+    /// The instance of a journey and key; of those that run side by side, any.
     pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
         self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
     }
@@ -66,35 +185,66 @@ impl UserJourneys {
         self.instances.push(instance);
     }
 
-    /// The earliest instant at which an instance goes on.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.instances.iter().map(|instance| instance.due).min()
+    /// When a journey begins at a date or a recurring instant, where that is known.
+    pub(crate) fn date(&self, journey: JourneyNo) -> Option<DateDue> {
+        let place = self.dates.binary_search_by_key(&journey, |date| date.journey).ok()?;
+        Some(self.dates[place])
+    }
+
+    pub(crate) fn set_date(&mut self, date: DateDue) {
+        match self.dates.binary_search_by_key(&date.journey, |date| date.journey) {
+            Ok(place) => self.dates[place] = date,
+            Err(place) => {
+                self.dates.reserve_exact(1);
+                self.dates.insert(place, date);
+            }
+        }
+    }
+
+    pub(crate) fn drop_date(&mut self, journey: JourneyNo) {
+        self.dates.retain(|date| date.journey != journey);
+    }
+
+    /// The earliest instant at which an instance goes on, ends or begins, or a goal counts no more.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Option<Instant> {
+        let instances = self.instances.iter().map(|instance| instance.deadline(plan));
+        let dates = self.dates.iter().map(|date| date.due);
+        instances.chain(dates).chain(self.goals.iter().map(|goal| goal.until)).min()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.sends.is_empty() && self.dates.is_empty() && self.goals.is_empty()
     }
 
     /// Drops sends that no cap counts any more, and room that is not used; whether nothing is left.
     pub(crate) fn prune(&mut self, memory: Duration, now: Instant) -> bool {
         self.sends.retain(|send| now - send.at <= memory);
+        self.goals.retain(|goal| goal.until > now);
         self.instances.shrink_to_fit();
         self.sends.shrink_to_fit();
-        self.instances.is_empty() && self.sends.is_empty()
+        self.is_empty()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let of_instance = |instance: &Instance| {
-            let event = instance.event.as_ref().map_or(0, |event| size_of::<Object>() + event.heap_bytes());
-            instance.key.heap_bytes() + event
+            instance.key.heap_bytes() + instance.more.as_ref().map_or(0, |more| more.heap_bytes())
         };
+        let of_goal = |goal: &GoalOpen| size_of::<GoalOpen>() + goal.key.heap_bytes();
         self.instances.capacity() * size_of::<Instance>()
             + self.instances.iter().map(of_instance).sum::<usize>()
             + self.sends.capacity() * size_of::<Send>()
+            + self.dates.capacity() * size_of::<DateDue>()
+            + self.goals.iter().map(of_goal).sum::<usize>()
     }
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of
     /// one journey and key the earlier goes on.
-    pub(crate) fn absorb(&mut self, other: UserJourneys) -> Vec<Instance> {
+    pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
-            match self.find(theirs.journey, &theirs.key) {
+            let own = self.find(theirs.journey, &theirs.key);
+            // Of those that run side by side all go on, though they may be more than begin so.
+            match own.filter(|_| !plan.journeys[usize::from(theirs.journey)].is_parallel()) {
                 Some(own) if theirs.entered < self.instances[own].entered => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }
@@ -102,6 +252,15 @@ impl UserJourneys {
                 None => self.instances.push(theirs),
             }
         }
+        for theirs in other.dates {
+            // What either has had does not come again. Which date holds is found out when the attributes are one.
+            let own = self.date(theirs.journey);
+            if own.is_none_or(|own| (own.of, own.due) < (theirs.of, theirs.due)) {
+                self.set_date(theirs);
+            }
+        }
+        self.goals.extend(other.goals);
+        self.goals.sort_by(|a, b| (a.journey, &a.key, a.entered).cmp(&(b.journey, &b.key, b.entered)));
         self.sends.extend(other.sends);
         self.sends.sort_by_key(|send| (send.at, send.id));
         // Profiles that were one before remember the same.

@@ -1,8 +1,8 @@
 //! What journeys and the outbox hold of one user, for whoever asks for all that is kept.
 
-use crate::journey::compile::JourneyNo;
 use crate::journey::instance::Instance;
 use crate::journey::outbox::Held;
+use crate::journey::plan::JourneyNo;
 use crate::journey::{Delivery, Journeys};
 use crate::model::{Instant, Object, Value};
 use crate::profile::UserKey;
@@ -19,7 +19,7 @@ pub struct JourneyStay {
     /// What keys the instance, where something does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Value>,
-    /// The step that comes next, or `end`.
+    /// The step on which it stands, waiting or about to run.
     pub step: Arc<str>,
     /// The instant of what began it.
     pub entered: Instant,
@@ -85,7 +85,7 @@ impl Journeys {
                 step: journey.label(instance.step),
                 entered: instance.entered,
                 due: instance.due,
-                event: instance.event.as_deref().cloned(),
+                event: instance.event().cloned(),
             }
         };
         instances.iter().map(stay).collect()

@@ -4,7 +4,8 @@
 //! Knows nothing of templates, stores or transports: the engine renders, the host delivers. Imports `model`,
 //! `profile`, `segment` and `trigger`. Reads no clock.
 //!
-//! definition → plan (`compile`, `flow`) → instances (`runtime`, `run`) → the delivery gate (`gate`, `permit`, `caps`) → `outbox`
+//! `definition` → `plan` (`compile`, `flow`) → triggers (`follow`, `timed`, `enter`, `exit`) → instances (`runtime`, `run`, one file
+//! for each `step`) → the delivery gate (one file for each rule in `gate`) → `outbox`
 //!
 //! Invariants: 1. an instance is one (user, journey, key). 2. every send that falls due ends as an action or as a
 //! note with a reason, and every action that is not delivered is counted with one. 3. an action's id follows from
@@ -12,48 +13,62 @@
 //! same after any replay and no two actions share one. 4. order at one instant is by due instant, journey, key and
 //! entry, not by how inputs are batched.
 //!
-//! Deliberately absent: `wait_until`, `wait_for`, splits, goals, holdouts, best send times, and whatever else
-//! `spec/journeys.md` has beyond the first steps. Notes of what expires in the outbox, or comes back from the host:
-//! those are only counted.
+//! Deliberately absent: whatever `unbuilt` refuses. Notes of what comes back from the host: that is only counted.
 
+mod absorb;
 mod action;
 mod caps;
 mod compile;
+mod compile_step;
 mod context;
 mod counts;
 mod definition;
+mod delivery;
+mod draw;
+mod enter;
+mod exit;
+mod explain;
 mod flow;
+mod follow;
 mod gate;
+mod goal;
 mod instance;
 mod kept;
 mod key;
+mod log;
 mod note;
 mod outbox;
 mod outbox_bytes;
 mod parting;
 mod past;
 mod permit;
+mod plan;
 mod reason;
 mod redefine;
 mod run;
 mod runtime;
 mod sections;
+mod step;
 #[cfg(test)]
 mod tests;
+mod timed;
+mod unbuilt;
+mod version;
 
 pub use action::{Acknowledged, Action, Delivery, OutboxStats};
 pub use definition::{
-    Branch, Cap, CapPeriod, Class, DeliveryPolicy, Enter, Journey, Reentry, Step, StepAction, Trigger,
+    Awaited, Branch, Call, Cap, CapPeriod, CapScope, Capped, Class, DayRule, Dedup, DeliveryPolicy, Emit,
+    Enter, Goal, ItemChange, Journey, Late, LocalAt, LocalWait, OnChange, OnQuiet, Quiet, Reentry, Send,
+    SendTimePolicy, Split, Step, StepAction, Throttle, TooLate, Trigger, WaitFor,
 };
+pub use draw::Drawing;
+pub use explain::{InstanceExplanation, JourneyExplanation, NextSend, Stands};
 pub use kept::{JourneyStay, MessageKept};
 pub use note::{Note, What};
 pub use reason::Reason;
 
-pub(crate) use compile::{JourneyNo, JourneyPlan};
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use permit::Permits;
+pub(crate) use plan::{JourneyNo, JourneyPlan};
 pub(crate) use runtime::Journeys;
 pub(crate) use sections::JourneysOfUser;
-
-/// How late an event may be and still begin a journey.
-const LATE_MAX: crate::model::Duration = crate::model::Duration::hours(1);

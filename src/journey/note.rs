@@ -85,6 +85,91 @@ pub enum What {
     },
     /// The last step is done.
     Completed,
+    /// Goes on when something happens, and at that instant at the latest.
+    WaitingFor {
+        /// When it goes on at the latest.
+        until: Instant,
+    },
+    /// What it waited for has happened.
+    Met {
+        /// The step that comes next, or `end`.
+        to: Arc<str>,
+    },
+    /// What it waited for has not happened in time.
+    TimedOut {
+        /// The step that comes next, or `end`.
+        to: Arc<str>,
+    },
+    /// A split led to an arm.
+    Chose {
+        /// Its name.
+        arm: Arc<str>,
+    },
+    /// An attribute of the user was set.
+    Set {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// An event of the user was recorded.
+    Emitted {
+        /// Its name.
+        event: Arc<str>,
+    },
+    /// A call was put into the outbox.
+    Called {
+        /// By which channel.
+        channel: Arc<str>,
+    },
+    /// A message of a held-out user that would have been sent.
+    Ghost {
+        /// By which channel.
+        channel: Arc<str>,
+    },
+    /// The user did what the journey is for.
+    Converted {
+        /// Whether the user is held out, so that it is no work of the journey's.
+        ghost: bool,
+    },
+    /// Goes on at another step because of new definitions.
+    Moved {
+        /// The step.
+        to: Arc<str>,
+    },
+    /// Not sent; goes on at the step that is for this.
+    FellBack {
+        /// The step, or `end`.
+        to: Arc<str>,
+        /// Why not sent.
+        reason: Reason,
+    },
+    /// Recurring instants that passed unseen, of which a later one counts.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+    /// Handed out, but the host says that it did not arrive.
+    NotDelivered {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl What {
+    /// Why it did not do something, where there is a reason.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            What::Refused { reason }
+            | What::Deferred { reason, .. }
+            | What::Skipped { reason }
+            | What::Withdrawn { reason }
+            | What::Exited { reason }
+            | What::FellBack { reason, .. }
+            | What::NotDelivered { reason } => Some(*reason),
+            What::Ghost { .. } => Some(Reason::HeldOut),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for What {
@@ -100,6 +185,20 @@ impl fmt::Display for What {
             What::Skipped { reason } | What::Withdrawn { reason } => write!(f, "not sent: {reason}"),
             What::Exited { reason } => write!(f, "exited: {reason}"),
             What::Completed => f.write_str("completed"),
+            What::WaitingFor { until } => write!(f, "waits for something until {until}"),
+            What::Met { to } => write!(f, "came, on to {to}"),
+            What::TimedOut { to } => write!(f, "did not come, on to {to}"),
+            What::Chose { arm } => write!(f, "split to {arm}"),
+            What::Set { name } => write!(f, "set {name}"),
+            What::Emitted { event } => write!(f, "emitted {event}"),
+            What::Called { channel } => write!(f, "called {channel}"),
+            What::Ghost { channel } => write!(f, "held out, not sent by {channel}"),
+            What::Converted { ghost: false } => f.write_str("goal reached"),
+            What::Converted { ghost: true } => f.write_str("goal reached, held out"),
+            What::Moved { to } => write!(f, "moved to {to}"),
+            What::FellBack { to, reason } => write!(f, "not sent: {reason}, on to {to}"),
+            What::Missed { count } => write!(f, "missed {count}"),
+            What::NotDelivered { reason } => write!(f, "not delivered: {reason}"),
         }
     }
 }

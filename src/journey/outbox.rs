@@ -1,4 +1,6 @@
-use crate::journey::compile::JourneyNo;
+use crate::journey::instance::Instance;
+use crate::journey::key::InstanceKey;
+use crate::journey::plan::JourneyNo;
 use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Object};
 use crate::profile::{ProfileStore, UserKey};
@@ -8,14 +10,14 @@ use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long answers are remembered, so that a second one is known as such and a bounce gives its slot back.
-const ANSWERS_KEPT: Duration = Duration::days(7);
+pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
 
 /// Actions on their way to the host, and what the host said of them. States: pending → leased until an instant →
 /// answered.
 ///
 /// Invariants: 1. an action is in `pending`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
 /// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     pub(super) actions: HashMap<u128, Entry, ahash::RandomState>,
     pub(super) by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
@@ -29,7 +31,7 @@ pub(crate) struct Outbox {
     pub(super) unknown: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) user: UserKey,
     pub(super) origin: Origin,
@@ -37,20 +39,32 @@ pub(super) struct Entry {
 }
 
 /// Where an action comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) journey: JourneyNo,
     pub(crate) step: u16,
+    /// Of the instance, with its entry's number.
+    pub(crate) key: InstanceKey,
+    pub(crate) entry: u32,
+    pub(crate) round: u16,
 }
 
-#[derive(Debug)]
+impl Origin {
+    /// Where what an instance sends now comes from.
+    pub(crate) fn of(instance: &Instance) -> Origin {
+        let Instance { journey, step, ref key, entry, round, .. } = *instance;
+        Origin { journey, step, key: key.clone(), entry, round }
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(super) enum State {
     Waiting(Box<Waiting>),
     /// What was said, a bit for each kind of delivery, and when at first.
     Answered(u8, Instant),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) action: Action,
     pub(super) expires: Option<Instant>,
@@ -61,7 +75,7 @@ pub(super) struct Waiting {
 /// An action as whoever asks for a user's data sees it.
 pub(crate) struct Held<'a> {
     pub(crate) id: u128,
-    pub(crate) origin: Origin,
+    pub(crate) origin: &'a Origin,
     pub(crate) at: Instant,
     pub(crate) handed_out: bool,
     pub(crate) answers: Vec<Delivery>,
@@ -223,7 +237,7 @@ impl Outbox {
         };
         let before = std::mem::replace(&mut entry.state, State::Answered(said | bit, first));
         let is_lost = |said: u8| said & LOST != 0;
-        let (user, origin) = (entry.user, entry.origin);
+        let (user, origin) = (entry.user, entry.origin.clone());
         let lost = is_lost(bit) && !is_lost(said);
         let action = match before {
             State::Waiting(waiting) => {
@@ -248,15 +262,11 @@ impl Outbox {
     }
 
     /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
-    pub(crate) fn withdraw(
-        &mut self,
-        user: UserKey,
-        wanted: impl Fn(JourneyNo, &Action) -> bool,
-    ) -> Vec<Lost> {
+    pub(crate) fn withdraw(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Action) -> bool) -> Vec<Lost> {
         let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
         let number = |id: &u128| match self.actions.get(id) {
             Some(Entry { origin, state: State::Waiting(waiting), .. })
-                if waiting.leased.is_none() && wanted(origin.journey, &waiting.action) =>
+                if waiting.leased.is_none() && wanted(origin, &waiting.action) =>
             {
                 Some((waiting.number, *id))
             }
@@ -283,7 +293,7 @@ impl Outbox {
                 State::Answered(said, first) => (*first, false, *said, None),
             };
             let answers = Delivery::ALL.into_iter().filter(|delivery| said & 1 << *delivery as u8 != 0);
-            Held { id, origin: *origin, at, handed_out, answers: answers.collect(), content }
+            Held { id, origin, at, handed_out, answers: answers.collect(), content }
         })
     }
 
@@ -325,8 +335,8 @@ impl Outbox {
     }
 
     /// Says anew where actions came from. What the host holds of a journey that is gone stays, until it is answered.
-    pub(crate) fn relocate(&mut self, to: impl Fn(Origin) -> Origin) {
-        self.actions.values_mut().for_each(|entry| entry.origin = to(entry.origin));
+    pub(crate) fn relocate(&mut self, to: impl Fn(&Origin) -> Origin) {
+        self.actions.values_mut().for_each(|entry| entry.origin = to(&entry.origin));
     }
 
     pub(crate) fn stats(&self) -> OutboxStats {

@@ -2,8 +2,8 @@
 //! user together.
 
 use crate::journey::Action;
-use crate::journey::compile::{GONE, JourneyPlan};
 use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting};
+use crate::journey::plan::{GONE, JourneyPlan};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
 use std::collections::VecDeque;
@@ -27,16 +27,27 @@ impl Outbox {
         Ok(Outbox { arrivals, repeated, unknown, answered, ..Outbox::default() })
     }
 
-    /// Every action and every answer that is remembered, each with its user, in order of their ids.
+    /// Every action and every answer that is remembered, each with its user: actions in order of arrival, because that
+    /// is how they are read back fastest, then answers in order of their ids.
     pub(super) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
-        let mut ids: Vec<u128> = self.actions.keys().copied().collect();
-        ids.sort_unstable();
-        ids.into_iter().map(|id| {
+        let place = |entry: &Entry| match &entry.state {
+            State::Waiting(waiting) => waiting.number,
+            State::Answered(..) => u64::MAX,
+        };
+        let mut entries: Vec<(u64, u128, &Entry)> =
+            self.actions.iter().map(|(id, entry)| (place(entry), *id, entry)).collect();
+        entries.sort_unstable_by_key(|(place, id, _)| (*place, *id));
+        entries.into_iter().map(|(_, id, entry)| {
             let mut bytes = Vec::new();
-            let entry = &self.actions[&id];
             write_entry(id, entry, &mut bytes);
             (entry.user, bytes)
         })
+    }
+
+    /// Makes room for so many more actions.
+    pub(super) fn reserve(&mut self, actions: usize) {
+        self.actions.reserve(actions);
+        self.by_user.reserve(actions);
     }
 
     /// Puts in an action of a user that was written.
@@ -53,7 +64,7 @@ impl Outbox {
             let arrivals = self.arrivals;
             let number = from.valid("the number of an action", |number: &u64| *number < arrivals)?;
             let (leased, expires) = from.read()?;
-            let action = read_action(id, origin, from, plan)?;
+            let action = read_action(id, &origin, from, plan)?;
             let is_taken = match leased {
                 None => self.pending.contains_key(&number),
                 Some(until) => self.leases.contains_key(&(until, number)),
@@ -84,7 +95,8 @@ impl Outbox {
 pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     let Entry { user: _, origin, state } = entry;
     id.write(out);
-    (origin.journey, origin.step).write(out);
+    (origin.journey, origin.step, origin.entry, origin.round).write(out);
+    origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
             let Waiting { action, expires, number, leased } = &**waiting;
@@ -110,13 +122,15 @@ pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
 
 fn read_origin(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Origin, Malformed> {
     let is_known = |number: &u16| *number == GONE || usize::from(*number) < plan.journeys.len();
-    Ok(Origin { journey: from.valid("the number of a journey", is_known)?, step: from.read()? })
+    let journey = from.valid("the number of a journey", is_known)?;
+    let (step, entry, round) = from.read()?;
+    Ok(Origin { journey, step, entry, round, key: from.read()? })
 }
 
 /// An action takes its texts from the plan, where they are there: most are, and a text is kept once.
 fn read_action(
     id: u128,
-    origin: Origin,
+    origin: &Origin,
     from: &mut Bytes<'_>,
     plan: &JourneyPlan,
 ) -> Result<Action, Malformed> {

@@ -1,9 +1,9 @@
 //! Actions of a user who goes to another partition, and comes from one; and which of several partitions hands out first.
 
 use crate::journey::Journeys;
-use crate::journey::compile::JourneyPlan;
 use crate::journey::outbox::{Entry, Outbox, State};
 use crate::journey::outbox_bytes::write_entry;
+use crate::journey::plan::JourneyPlan;
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
 

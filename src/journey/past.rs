@@ -1,8 +1,7 @@
 //! What must be remembered of journeys that are over: how often they were entered, and when they ended.
 
-use crate::journey::LATE_MAX;
-use crate::journey::compile::{JourneyNo, JourneyPlan};
 use crate::journey::key::InstanceKey;
+use crate::journey::plan::{CompiledJourney, JourneyNo, JourneyPlan};
 use crate::journey::redefine::JourneyMoves;
 use crate::journey::{Reason, Reentry};
 use crate::model::{Bytes, Duration, Instant, Malformed, Record, record};
@@ -14,7 +13,7 @@ use serde::Serialize;
 ///
 /// Invariants: 1. what is dropped would change no answer, so when it is dropped cannot be seen. 2. a user is in the
 /// round of a journey, once, exactly while there are exits of theirs: whoever leaves memory leaves nothing here.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
     users: HashMap<UserKey, UserPast, ahash::RandomState>,
     /// By journey.
@@ -22,22 +21,24 @@ pub(crate) struct Past {
 }
 
 /// What is remembered of one user, by journey; in order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct UserPast(Vec<Passed>);
 
 /// What is remembered of one user and one journey.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Passed {
     journey: JourneyNo,
     /// How often it was entered.
     entries: u32,
+    /// The local date of the latest recurring instant that began it, in days since 1970.
+    last_day: Option<i64>,
     /// Where the user is in the journey's round, while there are exits.
     place: u32,
     exits: Vec<Exit>,
 }
 
 /// Who has exits of a journey: they are looked at in turn, for exits to drop.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Round {
     users: Vec<UserKey>,
     next: usize,
@@ -55,21 +56,36 @@ pub(crate) struct Exit {
 
 impl Exit {
     /// Forgets what refuses no entry any more; whether anything is left.
-    fn fade(&mut self, memory: Option<Duration>, now: Instant) -> bool {
-        self.ended = self.ended.filter(|ended| memory.is_none_or(|memory| now - *ended <= memory));
-        now - self.barred <= LATE_MAX || self.ended.is_some()
+    fn fade(&mut self, memory: Memory, now: Instant) -> bool {
+        self.ended = self.ended.filter(|at| memory.ended.is_none_or(|counts| now - *at <= counts));
+        now - self.barred <= memory.barred || self.ended.is_some()
     }
 }
 
-/// How long an end counts for re-entry; none for ever.
-fn memory(reentry: Reentry) -> Option<Duration> {
-    match reentry {
-        Reentry::AfterExit | Reentry::Restart => Some(LATE_MAX),
-        Reentry::After(pause) => {
-            Some(Duration::from_millis(pause.as_millis().saturating_add(LATE_MAX.as_millis())))
-        }
-        Reentry::Once => None,
+impl Passed {
+    /// Whether any of it may still be asked for.
+    fn counts(&self) -> bool {
+        self.entries > 0 || self.last_day.is_some() || !self.exits.is_empty()
     }
+}
+
+/// How long the ends of a journey count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Memory {
+    /// For re-entry; none for ever.
+    ended: Option<Duration>,
+    /// Against entries that come late.
+    barred: Duration,
+}
+
+fn memory(journey: &CompiledJourney) -> Memory {
+    let barred = journey.definition.late.tolerance;
+    let ended = match journey.definition.enter.reentry {
+        Reentry::AfterExit | Reentry::Restart | Reentry::Parallel(_) => Some(barred),
+        Reentry::After(pause) => Some(pause + barred),
+        Reentry::Once => None,
+    };
+    Memory { ended, barred }
 }
 
 /// Users looked at, for exits to drop, with each exit that is noted: so at most half of those who are in a round have
@@ -91,7 +107,7 @@ impl UserPast {
     fn of(&mut self, journey: JourneyNo) -> &mut Passed {
         let place = self.0.binary_search_by_key(&journey, |passed| passed.journey).unwrap_or_else(|place| {
             self.0.reserve_exact(1);
-            self.0.insert(place, Passed { journey, entries: 0, place: 0, exits: Vec::new() });
+            self.0.insert(place, Passed { journey, entries: 0, last_day: None, place: 0, exits: Vec::new() });
             place
         });
         &mut self.0[place]
@@ -100,10 +116,11 @@ impl UserPast {
     /// Drops exits that count no more.
     fn prune(&mut self, plan: &JourneyPlan, now: Instant) {
         for passed in &mut self.0 {
-            let memory = plan.journeys.get(usize::from(passed.journey)).and_then(|of| memory(of.reentry));
-            passed.exits.retain_mut(|exit| exit.fade(memory, now));
+            if let Some(memory) = plan.journeys.get(usize::from(passed.journey)).map(memory) {
+                passed.exits.retain_mut(|exit| exit.fade(memory, now));
+            }
         }
-        self.0.retain(|passed| passed.entries > 0 || !passed.exits.is_empty());
+        self.0.retain(|passed| passed.counts());
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -120,8 +137,8 @@ impl UserPast {
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.0.len().write(out);
-        for Passed { journey, entries, exits, .. } in &self.0 {
-            (*journey, *entries).write(out);
+        for Passed { journey, entries, last_day, exits, .. } in &self.0 {
+            (*journey, *entries, *last_day).write(out);
             exits.write(out);
         }
     }
@@ -133,14 +150,14 @@ impl UserPast {
             let least = past.0.last().map_or(0, |last| u32::from(last.journey) + 1);
             let is_next = |n: &JourneyNo| u32::from(*n) >= least && usize::from(*n) < plan.journeys.len();
             let journey = from.valid("the number of a journey", is_next)?;
-            let entries = from.read()?;
+            let (entries, last_day) = from.read()?;
             let is_once = |exits: &Vec<Exit>| {
                 let mut keys: Vec<&InstanceKey> = exits.iter().map(|exit| &exit.key).collect();
                 keys.sort_unstable();
                 keys.windows(2).all(|pair| pair[0] != pair[1])
             };
             let exits = from.valid("exits", is_once)?;
-            past.0.push(Passed { journey, entries, place: 0, exits });
+            past.0.push(Passed { journey, entries, last_day, place: 0, exits });
         }
         past.0.shrink_to_fit();
         Ok(past)
@@ -215,7 +232,7 @@ impl Past {
 
     fn prune(&mut self, journey: JourneyNo, now: Instant, plan: &JourneyPlan) {
         let Some(compiled) = plan.journeys.get(usize::from(journey)) else { return };
-        let memory = memory(compiled.reentry);
+        let memory = memory(compiled);
         for _ in 0..PRUNED_AT_ONCE {
             let Some(user) = round(&mut self.rounds, journey).turn() else { return };
             let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else {
@@ -235,7 +252,7 @@ impl Past {
 
     fn drop_if_empty(&mut self, user: UserKey) {
         let Some(past) = self.users.get_mut(&user) else { return };
-        past.0.retain(|passed| passed.entries > 0 || !passed.exits.is_empty());
+        past.0.retain(|passed| passed.counts());
         if past.is_empty() {
             self.users.remove(&user);
         }
@@ -254,9 +271,9 @@ impl Past {
     /// Gives journeys their new numbers; what is known of those that have none goes.
     pub(crate) fn relocate(&mut self, moves: &JourneyMoves<'_>, now: Instant) {
         // What counts no longer must not count again because the memory is longer now.
-        let mut memories: Vec<Option<Option<Duration>>> = vec![None; moves.journey_count()];
-        for (journey, old, _) in moves.pairs().filter(|(_, old, new)| old.reentry != new.reentry) {
-            memories[usize::from(journey)] = Some(memory(old.reentry));
+        let mut memories: Vec<Option<Memory>> = vec![None; moves.journey_count()];
+        for (journey, old, _) in moves.pairs().filter(|(_, old, new)| memory(old) != memory(new)) {
+            memories[usize::from(journey)] = Some(memory(old));
         }
         self.rounds.clear();
         // In order, so that who is looked at when follows from the inputs.
@@ -270,7 +287,7 @@ impl Past {
                 if let Some(memory) = memories[usize::from(to)] {
                     passed.exits.retain_mut(|exit| exit.fade(memory, now));
                 }
-                passed.entries > 0 || !passed.exits.is_empty()
+                passed.counts()
             });
             past.0.sort_unstable_by_key(|passed| passed.journey);
             for passed in past.0.iter_mut().filter(|passed| !passed.exits.is_empty()) {
@@ -321,6 +338,7 @@ impl Past {
         for passed in theirs.0 {
             let known = own.of(passed.journey);
             known.entries = known.entries.saturating_add(passed.entries);
+            known.last_day = known.last_day.max(passed.last_day);
             for exit in passed.exits {
                 match known.exits.iter_mut().find(|own| own.key == exit.key) {
                     Some(own) => {
@@ -355,14 +373,14 @@ impl Past {
         let passed: Vec<(UserKey, &Passed)> = passed.collect();
         let mut entries: Vec<_> = passed
             .iter()
-            .filter(|(_, of)| of.entries > 0)
-            .map(|(user, of)| (name(*user), of.journey, of.entries))
+            .filter(|(_, of)| of.entries > 0 || of.last_day.is_some())
+            .map(|(user, of)| (name(*user), of.journey, of.entries, of.last_day))
             .collect();
         entries.sort_unstable();
         let mut exits: Vec<_> = passed
             .into_iter()
             .filter_map(|(user, of)| {
-                let memory = memory(plan.journeys.get(usize::from(of.journey))?.reentry);
+                let memory = memory(plan.journeys.get(usize::from(of.journey))?);
                 let mut exits = of.exits.clone();
                 exits.retain_mut(|exit| exit.fade(memory, now));
                 exits.sort_by(|a, b| a.key.cmp(&b.key));

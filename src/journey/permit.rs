@@ -24,21 +24,16 @@ impl Permits {
         Permits { marketing, addresses: names.channels.clone() }
     }
 
-    /// The instant until which a message of a class may go to a user, none for ever; or why it may not. A look-up of
-    /// each name.
-    pub(crate) fn check(
+    /// The instant until which a user agrees to messages of a class by a channel, none for ever; or why they may not be
+    /// sent. A look-up of each name.
+    pub(crate) fn agreed(
         &self,
         store: &ProfileStore,
         user: UserKey,
-        (class, channel): (Class, &str),
+        class: Class,
+        channel: &str,
         now: Instant,
     ) -> Result<Option<Instant>, Reason> {
-        if let Some(address) = self.addresses.get(channel) {
-            let address = store.symbols.get(address);
-            if address.is_none_or(|address| store.fact(user, address).is_missing()) {
-                return Err(Reason::Unreachable);
-            }
-        }
         let Some(default) = self.marketing.filter(|_| class == Class::Marketing) else { return Ok(None) };
         let agreement = store.agreement(user, (MARKETING, Some(channel)), default, now);
         match (agreement.holds, agreement.by_channel) {
@@ -46,5 +41,12 @@ impl Permits {
             (false, true) => Err(Reason::Unsubscribed),
             (false, false) => Err(Reason::NoConsent),
         }
+    }
+
+    /// Whether a user has an address in a channel, as far as channels have addresses.
+    pub(crate) fn is_reachable(&self, store: &ProfileStore, user: UserKey, channel: &str) -> bool {
+        let Some(address) = self.addresses.get(channel) else { return true };
+        let address = store.symbols.get(address);
+        address.is_some_and(|address| !store.fact(user, address).is_missing())
     }
 }

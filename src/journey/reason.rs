@@ -67,6 +67,57 @@ pub enum Reason {
     Redefined,
     /// Left because two profiles turned out to be one user's, and both were in it.
     Merged,
+    /// Not sent: the user is one of those who go through the journey and are sent nothing.
+    HeldOut,
+    /// Not sent: the user was sent the same lately.
+    SameContent,
+    /// Not sent: it fell into quiet hours of a channel that drops what does.
+    QuietDrop,
+    /// Sent later: at the hour at which the user answers best.
+    BestTime,
+    /// Not sent, or left: it would come later behind its due instant than the journey catches up.
+    TooLate,
+    /// Left because the goal is reached.
+    Goal,
+    /// Sent later: the channel takes no more at once.
+    Throttled,
+    /// Not entered: the instant passed while nobody moved the clock, and a later one counts.
+    Missed,
+    /// Left because it lasted as long as it may.
+    Expires,
+    /// Left because the step is no more and leads nowhere else.
+    StepRemoved,
+    /// Moved on because the version by which it was entered can be run no longer.
+    Version,
+    /// Waits anew because the user is in another time zone.
+    ZoneChanged,
+}
+
+impl Reason {
+    /// The rule of the delivery gate that gives this reason, from 1 to 11 in the order in which they are asked; none for
+    /// what is no rule of the gate.
+    ///
+    /// ```
+    /// use bespoke::journey::Reason;
+    /// assert_eq!(Reason::NoConsent.gate_rule(), Some(2));
+    /// assert_eq!(Reason::Late.gate_rule(), None);
+    /// ```
+    #[must_use]
+    pub fn gate_rule(self) -> Option<u8> {
+        Some(match self {
+            Reason::Left | Reason::Goal => 1,
+            Reason::NoConsent | Reason::Unsubscribed | Reason::Restricted => 2,
+            Reason::Unreachable => 3,
+            Reason::Expired | Reason::TooLate => 4,
+            Reason::HeldOut => 5,
+            Reason::SameContent => 6,
+            Reason::QuietHours | Reason::QuietDrop | Reason::ExpiresInQuietHours => 7,
+            Reason::BestTime => 8,
+            Reason::Cap => 9,
+            Reason::Throttled => 11,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Reason {
@@ -99,6 +150,18 @@ impl fmt::Display for Reason {
             Reason::LoopGuard => "loop_guard",
             Reason::Redefined => "redefined",
             Reason::Merged => "merged",
+            Reason::HeldOut => "held out",
+            Reason::SameContent => "sent already",
+            Reason::QuietDrop => "dropped in quiet hours",
+            Reason::BestTime => "best time",
+            Reason::TooLate => "too late",
+            Reason::Goal => "goal",
+            Reason::Throttled => "throttle",
+            Reason::Missed => "missed",
+            Reason::Expires => "over its time",
+            Reason::StepRemoved => "step removed",
+            Reason::Version => "version gone",
+            Reason::ZoneChanged => "zone changed",
         })
     }
 }
@@ -132,6 +195,18 @@ record_choice! {
         24 => NoConsent,
         25 => Unsubscribed,
         26 => Restricted,
+        27 => HeldOut,
+        28 => SameContent,
+        29 => QuietDrop,
+        30 => BestTime,
+        31 => TooLate,
+        32 => Goal,
+        33 => Throttled,
+        34 => Missed,
+        35 => Expires,
+        36 => StepRemoved,
+        37 => Version,
+        38 => ZoneChanged,
     }
 }
 

@@ -1,9 +1,10 @@
 //! From journeys under some definitions to those under others: users go on where they stand.
 
-use crate::journey::compile::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
-use crate::journey::instance::Instance;
+use crate::journey::instance::{Instance, Stand};
+use crate::journey::log::Log;
 use crate::journey::outbox::Origin;
-use crate::journey::runtime::{Journeys, Log};
+use crate::journey::plan::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
+use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, What};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
@@ -19,8 +20,9 @@ pub(super) struct JourneyMoves<'p> {
 }
 
 /// Where an instance goes on.
-struct Stand {
+struct Place {
     step: u16,
+    stand: Stand,
     /// Whether a step comes again that it has behind it: what that sends is another action then.
     is_again: bool,
 }
@@ -39,14 +41,20 @@ impl<'p> JourneyMoves<'p> {
         self.to.get(usize::from(journey)).copied().flatten()
     }
 
+    /// The new number of a step of a journey; nothing where it is gone.
+    fn step(&self, journey: JourneyNo, step: u16) -> Option<u16> {
+        let old = &self.old.journeys[usize::from(journey)];
+        self.new.journeys[usize::from(self.to(journey)?)].step_of(&old.steps.get(usize::from(step))?.id)
+    }
+
     /// Where an action came from: its journey and step, or what there is of them.
-    fn origin(&self, Origin { journey, step }: Origin) -> Origin {
-        let Some(to) = self.to(journey) else { return Origin { journey: GONE, step: END } };
-        let old = &self.old.journeys[usize::from(journey)].steps;
-        let id = old.get(usize::from(step)).map(|step| &step.id);
-        let steps = &self.new.journeys[usize::from(to)].steps;
-        let place = id.and_then(|id| steps.iter().position(|step| step.id == *id));
-        Origin { journey: to, step: place.map_or(END, |place| place as u16) }
+    fn origin(&self, origin: &Origin) -> Origin {
+        let Origin { journey, step, ref key, entry, round } = *origin;
+        let Some(to) = self.to(journey) else {
+            return Origin { journey: GONE, step: END, key: key.clone(), entry, round };
+        };
+        let step = self.step(journey, step).unwrap_or(END);
+        Origin { journey: to, step, key: key.clone(), entry, round }
     }
 
     /// The journeys that go on, each as it was and as it is.
@@ -55,6 +63,14 @@ impl<'p> JourneyMoves<'p> {
     ) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
         let pairs = self.to.iter().zip(&self.old.journeys);
         pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
+    }
+
+    /// Whether a journey begins by the same trigger as before.
+    pub(super) fn begins_alike(&self, journey: JourneyNo) -> bool {
+        let trigger = |journey: &'p CompiledJourney| &journey.definition.enter.trigger;
+        let old = self.old.journeys.get(usize::from(journey));
+        let new = self.to(journey).map(|to| &self.new.journeys[usize::from(to)]);
+        old.zip(new).is_some_and(|(old, new)| trigger(old) == trigger(new))
     }
 
     pub(super) fn journey_count(&self) -> usize {
@@ -67,25 +83,32 @@ impl<'p> JourneyMoves<'p> {
             journey.steps.iter().map(|step| step.id.clone()).collect()
         };
         self.to.iter().zip(0..).all(|(to, number)| *to == Some(number))
-            && self.pairs().all(|(_, old, new)| ids(old) == ids(new) && old.reentry == new.reentry)
+            && self.pairs().all(|(_, old, new)| {
+                let rules =
+                    |journey: &CompiledJourney| (journey.definition.enter.reentry, journey.definition.late);
+                ids(old) == ids(new) && old.version == new.version && rules(old) == rules(new)
+            })
     }
 
-    /// An instance that waits stands on its wait and goes on behind it; one that is deferred stands on its send.
-    fn stand(&self, instance: &Instance) -> Option<Stand> {
+    /// Where an instance goes on. One that waits goes on waiting where its step still is a wait; else it does what its
+    /// step is now once the wait is over.
+    fn place(&self, instance: &Instance) -> Option<Place> {
         let to = self.to(instance.journey)?;
         let (old, new) =
             (&self.old.journeys[usize::from(instance.journey)], &self.new.journeys[usize::from(to)]);
-        let is_wait = |journey: &CompiledJourney, step: usize| {
-            matches!(journey.steps.get(step).map(|step| &step.action), Some(CompiledAction::Wait(_)))
+        let standing = usize::from(instance.step);
+        let step = self.step(instance.journey, instance.step)?;
+        let waits = instance.stand == Stand::Waiting;
+        let stand = match (instance.stand, &new.steps[usize::from(step)].action) {
+            (Stand::Waiting, CompiledAction::Wait(_) | CompiledAction::WaitUntil(_)) => Stand::Waiting,
+            (Stand::Deferred, CompiledAction::Send(_)) => Stand::Deferred,
+            (Stand::WaitingFor | Stand::Met, CompiledAction::WaitFor(_)) => instance.stand,
+            _ => Stand::Due,
         };
-        let next = usize::from(instance.step);
-        let waits = instance.due == instance.wanted && next > 0 && is_wait(old, next - 1);
-        let id = &old.steps.get(if waits { next - 1 } else { next })?.id;
-        let found = new.steps.iter().position(|step| step.id == *id)?;
-        let step = if waits && is_wait(new, found) { found + 1 } else { found };
-        let behind = &old.steps[..next.min(old.steps.len())];
-        let is_again = new.steps[step..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
-        Some(Stand { step: step as u16, is_again })
+        let next = usize::from(step) + usize::from(stand == Stand::Waiting);
+        let behind = &old.steps[..standing + usize::from(waits)];
+        let is_again = new.steps[next..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
+        Some(Place { step, stand, is_again })
     }
 }
 
@@ -108,15 +131,28 @@ impl Journeys {
             self.users.retain(|_, known| !known.prune(memory, now));
         }
         let moves = JourneyMoves::new(&old, plan);
+        self.drop_other_dates(&moves);
         if moves.are_none() {
             return Vec::new();
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
         for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
-            if let (Some(to), Some(stand)) = (moves.to(instance.journey), moves.stand(instance)) {
-                (instance.journey, instance.step) = (to, stand.step);
-                instance.round = instance.round.saturating_add(u32::from(stand.is_again));
+            if let (Some(to), Some(place)) = (moves.to(instance.journey), moves.place(instance)) {
+                let from = instance.journey;
+                (instance.journey, instance.step, instance.stand) = (to, place.step, place.stand);
+                instance.round = instance.round.saturating_add(u16::from(place.is_again));
+                if let Some(more) = &mut instance.more {
+                    more.said
+                        .retain_mut(|said| moves.step(from, said.step).map(|to| said.step = to).is_some());
+                    // Its conditions may be others.
+                    more.met = 0;
+                }
             }
+        }
+        for known in self.users.values_mut() {
+            known.dates.retain_mut(|date| moves.to(date.journey).map(|to| date.journey = to).is_some());
+            known.dates.sort_unstable_by_key(|date| date.journey);
+            known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
         }
         self.past.relocate(&moves, now);
         self.outbox.relocate(|origin| moves.origin(origin));
@@ -133,7 +169,7 @@ impl Journeys {
         notes: &mut Vec<Note>,
     ) -> Vec<UserKey> {
         let Journeys { users, past, outbox, counts, memory, .. } = self;
-        let leaves = |instance: &Instance| moves.stand(instance).is_none();
+        let leaves = |instance: &Instance| moves.place(instance).is_none();
         let is_gone = |journey: JourneyNo| {
             usize::from(journey) < moves.old.journeys.len() && moves.to(journey).is_none()
         };
@@ -161,10 +197,9 @@ impl Journeys {
                 log.note(instance.journey, &instance.key, None, what);
                 past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
             }
-            let lost = outbox.withdraw(*user, |journey, action| {
-                let is_of = |instance: &Instance| {
-                    instance.journey == journey && instance.key.value() == action.key.as_ref()
-                };
+            let lost = outbox.withdraw(*user, |origin, _| {
+                let journey = origin.journey;
+                let is_of = |instance: &Instance| instance.journey == journey && instance.key == origin.key;
                 is_gone(journey) || ended.iter().any(is_of)
             });
             log.withdrawn(lost, known.as_deref_mut(), Reason::Redefined);

@@ -1,20 +1,21 @@
 //! Steps of an instance, one behind the other.
 
-use crate::journey::compile::{CompiledAction, JourneyPlan};
-use crate::journey::context::{Context, RenderRequest};
-use crate::journey::gate::{Candidate, Verdict, judge};
-use crate::journey::instance::{Instance, UserJourneys};
+use crate::journey::context::Context;
+use crate::journey::instance::{Instance, Stand, UserJourneys};
+use crate::journey::log::Log;
 use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
-use crate::journey::runtime::Log;
-use crate::journey::{Action, Class, Reason, What, caps};
-use crate::model::{Duration, stable_hash};
+use crate::journey::plan::{CompiledAction, CompiledJourney, JourneyPlan};
+use crate::journey::step::Next;
+use crate::journey::{Class, Reason, What};
+use crate::model::Instant;
 use crate::profile::UserKey;
 use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
 
 /// Most steps of one instance at one instant. Definitions are checked for loops without a wait, so it is a long row of
 /// steps that ends here.
-const STEPS_MAX: usize = 64;
+const STEPS_MAX: u8 = 64;
 
 /// What is due of one user at one instant.
 pub(super) struct Run<'r, 'a> {
@@ -34,20 +35,21 @@ pub(super) enum Stop {
     AtSend(Ready),
 }
 
-/// An instance that stands on a send. The greatest goes first.
+/// An instance that stands on a send. The greatest goes first (rule 10 of the gate).
 pub(super) struct Ready {
     instance: Instance,
-    /// Steps since the instance last waited.
-    steps: usize,
     class: Class,
     priority: i64,
+    /// When the send is pointless; the far end of time where it never is.
+    expires: Instant,
 }
 
 impl Ord for Ready {
+    /// Class, priority, earliest expiry, due, journey, key, entry.
     fn cmp(&self, other: &Ready) -> Ordering {
-        let rank = |ready: &Ready| (ready.class, ready.priority, Reverse(ready.instance.journey));
+        let rank = |ready: &Ready| (ready.class, ready.priority, Reverse(ready.expires));
         let (own, their) = (&self.instance, &other.instance);
-        rank(self).cmp(&rank(other)).then_with(|| (&their.key, their.entry).cmp(&(&own.key, own.entry)))
+        rank(self).cmp(&rank(other)).then_with(|| their.order().cmp(&own.order()))
     }
 }
 
@@ -65,54 +67,130 @@ impl PartialEq for Ready {
 
 impl Eq for Ready {}
 
-impl Run<'_, '_> {
+impl<'r> Run<'r, '_> {
+    pub(super) fn journey(&self, instance: &Instance) -> &'r CompiledJourney {
+        &self.plan.journeys[usize::from(instance.journey)]
+    }
+
+    /// The label of a step of the instance's journey, or `end`.
+    pub(super) fn label(&self, instance: &Instance, step: u16) -> Arc<str> {
+        self.journey(instance).label(step)
+    }
+
+    /// Notes what the step does on which the instance stands.
+    pub(super) fn note(&mut self, instance: &Instance, what: What) {
+        self.log.note(instance.journey, &instance.key, Some(instance.step), what);
+    }
+
+    /// Goes on with an instance that is due, up to a send, a wait or the end.
+    pub(super) fn wake(&mut self, mut instance: Instance) -> Stop {
+        let ends = self.journey(&instance).ends(&instance);
+        if ends <= self.cx.now {
+            return self.expire(instance, ends);
+        }
+        match instance.stand {
+            Stand::Due => {}
+            Stand::Deferred => return self.stop_at_send(instance),
+            Stand::Waiting => instance.step += 1,
+            Stand::WaitingFor | Stand::Met => {
+                if let Some(CompiledAction::WaitFor(wait)) = self.plan.action(instance.journey, instance.step)
+                {
+                    self.wake_waiting_for(&mut instance, wait);
+                }
+            }
+        }
+        instance.stand = Stand::Due;
+        self.walk(instance)
+    }
+
     /// Runs steps until a send, a wait or the end.
-    pub(super) fn walk(&mut self, mut instance: Instance, mut steps: usize) -> Stop {
-        let journey = &self.plan.journeys[usize::from(instance.journey)];
+    pub(super) fn walk(&mut self, mut instance: Instance) -> Stop {
+        let journey = self.journey(&instance);
         loop {
             let Some(step) = journey.steps.get(usize::from(instance.step)) else {
                 return self.end(&instance, None, What::Completed);
             };
-            let number = instance.step;
-            if steps >= STEPS_MAX {
-                return self.end(&instance, Some(number), What::Exited { reason: Reason::LoopGuard });
+            let ends = journey.ends(&instance);
+            if ends <= self.cx.now {
+                return self.expire(instance, ends);
             }
-            steps += 1;
-            match &step.action {
-                CompiledAction::Send { .. } => {
-                    let (class, priority) = (journey.class, journey.priority);
-                    return Stop::AtSend(Ready { instance, steps, class, priority });
-                }
-                CompiledAction::Goto(to) => instance.go_to(*to),
-                CompiledAction::Wait(duration) => {
-                    // From the instant at which it was due, so that a late entry waits from its event's own.
-                    instance.due = instance.due + *duration;
+            if instance.burst >= STEPS_MAX {
+                let what = What::Exited { reason: Reason::LoopGuard };
+                return self.end(&instance, Some(instance.step), what);
+            }
+            instance.burst += 1;
+            let next = match &step.action {
+                CompiledAction::Send(_) => {
                     instance.wanted = instance.due;
-                    instance.step += 1;
-                    if instance.due > self.cx.now {
-                        let what = What::Waiting { until: instance.due };
-                        self.log.note(instance.journey, &instance.key, Some(number), what);
-                        self.known.add(instance);
-                        return Stop::Here;
-                    }
-                    // The wait is over already: what follows belongs to another instant.
-                    if *duration > Duration::ZERO {
-                        steps = 0;
-                    }
+                    return self.stop_at_send(instance);
                 }
+                CompiledAction::Goto(to) => {
+                    instance.go_to(*to);
+                    Next::Step
+                }
+                CompiledAction::Split(split) => {
+                    self.split(&mut instance, split);
+                    Next::Step
+                }
+                CompiledAction::Wait(duration) => self.wait(&mut instance, *duration),
+                CompiledAction::WaitUntil(wait) => self.wait_until_local(&mut instance, wait),
+                CompiledAction::WaitFor(wait) => self.wait_for(&mut instance, wait),
                 CompiledAction::Branch(arms) => {
-                    let evaluation = self.cx.evaluation(self.user);
-                    match arms.iter().find(|(condition, _)| evaluation.condition(*condition)) {
-                        Some((_, to)) => {
-                            instance.go_to(*to);
-                            let what = What::Branched { to: journey.label(*to) };
-                            self.log.note(instance.journey, &instance.key, Some(number), what);
-                        }
-                        None => instance.step += 1,
-                    }
+                    self.branch(&mut instance, arms);
+                    Next::Step
                 }
+            };
+            if next == Next::Wait {
+                self.known.add(instance);
+                return Stop::Here;
             }
         }
+    }
+
+    fn stop_at_send(&self, instance: Instance) -> Stop {
+        let journey = self.journey(&instance);
+        let expires = match journey.steps.get(usize::from(instance.step)).map(|step| &step.action) {
+            Some(CompiledAction::Send(send)) => send.definition.expires,
+            _ => None,
+        };
+        let expires = expires.map_or(Instant::MAX, |expires| instance.wanted + expires);
+        let (class, priority) = (journey.definition.class, journey.definition.priority);
+        Stop::AtSend(Ready { instance, class, priority, expires })
+    }
+
+    /// Puts a send through the gate, and walks on behind it where the instance goes on at once.
+    pub(super) fn go_on(&mut self, ready: Ready) -> Stop {
+        let mut instance = ready.instance;
+        let steps = &self.journey(&instance).steps;
+        let next = match steps.get(usize::from(instance.step)).map(|step| &step.action) {
+            Some(CompiledAction::Send(send)) => self.send(&mut instance, send),
+            // Under new definitions the step may be another one.
+            _ => Next::Step,
+        };
+        match next {
+            Next::Wait => {
+                self.known.add(instance);
+                Stop::Here
+            }
+            Next::Exit(reason) => {
+                let step = Some(instance.step);
+                self.end(&instance, step, What::Exited { reason })
+            }
+            Next::Step => {
+                instance.stand = Stand::Due;
+                self.walk(instance)
+            }
+        }
+    }
+
+    /// Ends an instance that has lasted as long as its journey may, and takes back what of it waits in the outbox.
+    fn expire(&mut self, mut instance: Instance, ends: Instant) -> Stop {
+        instance.due = ends;
+        let Instance { journey, ref key, entry, .. } = instance;
+        let is_of = |origin: &Origin| (origin.journey, &origin.key, origin.entry) == (journey, key, entry);
+        let lost = self.outbox.withdraw(self.user, |origin, _| is_of(origin));
+        self.log.withdrawn(lost, Some(self.known), Reason::Expires);
+        self.end(&instance, Some(instance.step), What::Exited { reason: Reason::Expires })
     }
 
     fn end(&mut self, instance: &Instance, step: Option<u16>, what: What) -> Stop {
@@ -120,88 +198,9 @@ impl Run<'_, '_> {
         // Over at the instant of its last step: what began it may have been late, and what comes next too.
         let exit = (instance.due, true);
         self.past.exit(self.user, instance.journey, &instance.key, exit, self.cx.now, self.plan);
+        self.known.leave_goal_open(instance, self.plan, self.cx.now);
         Stop::Here
     }
-
-    /// Puts a send through the gate. Gives the instance back where it goes on at once.
-    pub(super) fn send(&mut self, ready: Ready) -> Option<(Instance, usize)> {
-        let Ready { mut instance, steps, .. } = ready;
-        let journey = &self.plan.journeys[usize::from(instance.journey)];
-        let number = instance.step;
-        let step = journey.steps.get(usize::from(number))?;
-        let CompiledAction::Send { channel, template, expires } = &step.action else { return None };
-        let Context { store, now, render, .. } = *self.cx;
-        let profile = store.get(self.user);
-        let class = journey.class;
-        let permit = self.plan.permits.check(store, self.user, (class, channel), now);
-        let (refused, wanted, expires) = (permit.err(), instance.wanted, *expires);
-        let candidate = Candidate { class, channel, wanted, expires, refused };
-        let verdict = judge(candidate, &self.known.sends, &self.plan.policy, store.zone(profile), now);
-        let what = match verdict {
-            Verdict::Defer(until) => {
-                let what = What::Deferred { until, reason: Reason::QuietHours };
-                self.log.note(instance.journey, &instance.key, Some(number), what);
-                instance.due = until;
-                self.known.add(instance);
-                return None;
-            }
-            Verdict::Skip(reason) => What::Skipped { reason },
-            Verdict::Pass => {
-                let (key, event) = (instance.key.value(), instance.event.as_deref());
-                match render(&RenderRequest { user: self.user, template, key, event }) {
-                    Err(_) => What::Skipped { reason: Reason::Template },
-                    Ok(content) => {
-                        let id =
-                            action_id(&journey.name, profile.bucketing_id(), &instance, &step.id, channel);
-                        if self.plan.policy.is_counted(channel, journey.class) {
-                            let (channel, class) = (channel.clone(), journey.class);
-                            self.known.sends.push(caps::Send { at: now, id, channel, class });
-                        }
-                        let action = Action {
-                            at: now,
-                            id: format!("{id:032x}"),
-                            user: profile.name.clone(),
-                            journey: journey.name.clone(),
-                            step: step.id.clone(),
-                            channel: channel.clone(),
-                            content,
-                            key: key.cloned(),
-                            template: template.clone(),
-                            attempt: 0,
-                        };
-                        // A grant may come to its end while the action waits.
-                        let expires = expires.map(|expires| wanted + expires);
-                        let kept = self.plan.outbox_max.map(|max| now + max);
-                        let expires = expires.into_iter().chain(permit.ok().flatten()).chain(kept).min();
-                        let origin = Origin { journey: instance.journey, step: number };
-                        self.outbox.put(id, self.user, origin, expires, action);
-                        What::Sent { channel: channel.clone() }
-                    }
-                }
-            }
-        };
-        self.log.note(instance.journey, &instance.key, Some(number), what);
-        instance.wanted = instance.due;
-        instance.step += 1;
-        Some((instance, steps))
-    }
-}
-
-/// The same after any replay. An instance that comes back to a step sends another action, so its round counts; the
-/// first time round there is none in it.
-fn action_id(journey: &str, user: &str, instance: &Instance, step: &str, channel: &str) -> u128 {
-    let (key, entry, round) =
-        (instance.key.stable_text(), instance.entry.to_le_bytes(), instance.round.to_le_bytes());
-    let parts: [&[u8]; 7] = [
-        journey.as_bytes(),
-        user.as_bytes(),
-        key.as_bytes(),
-        &entry,
-        step.as_bytes(),
-        channel.as_bytes(),
-        &round,
-    ];
-    stable_hash(if instance.round == 0 { &parts[..6] } else { &parts })
 }
 
 // Classes in the order in which they go: what the user expects comes first.

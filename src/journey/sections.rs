@@ -1,11 +1,10 @@
 //! Journeys as bytes: what belongs to one user, which can leave memory and come back, and what belongs to none.
 
-use crate::journey::caps::Send;
-use crate::journey::compile::JourneyPlan;
 use crate::journey::counts::Counts;
 use crate::journey::instance::{Instance, UserJourneys};
 use crate::journey::outbox::Outbox;
 use crate::journey::past::UserPast;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::runtime::Journeys;
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
@@ -34,11 +33,10 @@ impl Journeys {
 
     /// Writes what [`take_user`](Journeys::take_user) takes out.
     pub(crate) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
-        let known = self.users.get(&user);
-        known.map_or(&[][..], |known| &known.instances).len().write(out);
-        known.into_iter().flat_map(|known| &known.instances).for_each(|instance| instance.write(out));
-        known.map_or(&[][..], |known| &known.sends).len().write(out);
-        known.into_iter().flat_map(|known| &known.sends).for_each(|send| send.write(out));
+        match self.users.get(&user) {
+            Some(known) => known.write(out),
+            None => UserJourneys::default().write(out),
+        }
         match self.past.of(user) {
             Some(past) => past.write(out),
             None => UserPast::default().write(out),
@@ -51,18 +49,17 @@ impl Journeys {
     /// Bytes that were not written so, or that are about journeys and steps which there are not.
     pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<JourneysOfUser, Malformed> {
         let plan = &*self.plan;
-        let instances =
-            from.valid("instances of journeys", |instances: &Vec<Instance>| are_of(plan, instances))?;
-        let mut sends: Vec<Send> = from.read()?;
+        let mut known =
+            from.valid("what journeys know of a user", |known: &UserJourneys| is_of(plan, known))?;
+        let sends = &mut known.sends;
         // Most are by one channel, whose name is kept once.
         for place in 1..sends.len() {
             if sends[place].channel == sends[place - 1].channel {
                 sends[place].channel = sends[place - 1].channel.clone();
             }
         }
-        let known = UserJourneys { instances, sends };
-        let is_nothing = known.instances.is_empty() && known.sends.is_empty();
-        Ok(JourneysOfUser { known: (!is_nothing).then_some(known), past: UserPast::read(from, plan)? })
+        let known = Some(known).filter(|known| !known.is_empty());
+        Ok(JourneysOfUser { known, past: UserPast::read(from, plan)? })
     }
 
     /// About how many bytes leave memory with a user.
@@ -106,6 +103,11 @@ impl Journeys {
         self.outbox.actions()
     }
 
+    /// Makes room for so many more actions.
+    pub(crate) fn reserve_actions(&mut self, actions: usize) {
+        self.outbox.reserve(actions);
+    }
+
     /// Puts an action of a user into the outbox; the user has to be there. To be called behind
     /// [`read_section`](Journeys::read_section), in any order of actions.
     ///
@@ -116,13 +118,20 @@ impl Journeys {
     }
 }
 
-/// Whether instances stand where instances can stand, each journey and key once.
-fn are_of(plan: &JourneyPlan, instances: &[Instance]) -> bool {
+/// Whether instances stand where instances can stand, each journey, key and entry once, and all is of journeys that
+/// there are.
+fn is_of(plan: &JourneyPlan, known: &UserJourneys) -> bool {
+    let is_there = |journey: JourneyNo| usize::from(journey) < plan.journeys.len();
     let stands = |instance: &Instance| {
         let journey = plan.journeys.get(usize::from(instance.journey));
-        journey.is_some_and(|journey| usize::from(instance.step) <= journey.steps.len())
+        journey.is_some_and(|journey| usize::from(instance.step) < journey.steps.len())
     };
-    let mut keys: Vec<_> = instances.iter().map(|instance| (instance.journey, &instance.key)).collect();
-    keys.sort_unstable();
-    instances.iter().all(stands) && keys.windows(2).all(|pair| pair[0] != pair[1])
+    let entry = |instance: &'_ Instance| (instance.journey, instance.key.clone(), instance.entry);
+    let mut entries: Vec<_> = known.instances.iter().map(entry).collect();
+    entries.sort_unstable();
+    known.instances.iter().all(stands)
+        && entries.windows(2).all(|pair| pair[0] != pair[1])
+        && known.dates.iter().all(|date| is_there(date.journey))
+        && known.dates.is_sorted_by(|a, b| a.journey < b.journey)
+        && known.goals.iter().all(|goal| is_there(goal.journey))
 }

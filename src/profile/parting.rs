@@ -45,7 +45,7 @@ impl<'a> KindName<'a> {
 
 /// An id with its kind, in an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamedId {
+pub struct NamedId {
     kind: NamedKind,
     id: Box<str>,
 }

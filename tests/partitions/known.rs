@@ -108,7 +108,8 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant, told: &mut Told) 
     }
     match step {
         Step::Message(message) => told.note(&engine.ingest(message, now)?),
-        Step::Advance => told.note(&engine.advance(now)?),
+        // A piece is another one where there are several partitions.
+        Step::Advance | Step::AdvanceSome(_) => told.note(&engine.advance(now)?),
         Step::Outbox => {
             for action in engine.outbox(usize::MAX, now)? {
                 told.lines.push(format!("{action:?} {:?} {}", action.content, action.attempt));

@@ -256,7 +256,7 @@ fn delivery() {
             ),
             (
                 "quiet = { push = { from = '22:00', to = '08:00', on = 'drop' } }",
-                &["3:55: only `defer` is supported yet"],
+                &["3:55: `on` is not supported yet"],
             ),
             (
                 "quiet = { push = { from = '22:00', to = '08:00', on = 'defr' } }",
@@ -280,15 +280,34 @@ fn delivery() {
             ),
             (
                 "cap = [{ scope = 'tag:x', max = 1, per = 'day', window = '1d' }]",
+                &["3:58: `per` and `window` exclude one another"],
+            ),
+            (
+                "cap = [{ scope = 'tag:', max = 1, per = 'day', capped = 'x' }]",
                 &[
-                    "3:18: a scope of `tag:` is not supported yet",
-                    "3:58: `per` and `window` exclude one another",
+                    "3:18: unknown scope `tag:` (it is `global`, `channel:NAME` or `tag:NAME`)",
+                    "3:57: unknown rule `x` (it is one of `skip`, `defer`)",
+                ],
+            ),
+            (
+                "throttle = { push = { max = 0, burst = 1 } }",
+                &["3:14: `per` is missing", "3:29: 0 is out of range"],
+            ),
+            (
+                "dedup = 1\nsend_time = { explore = 2, half_life = '0s', segments = 'a', fallback = '9' }",
+                &[
+                    "3:9: a duration is wanted",
+                    "4:1: `send_time` is not supported yet",
+                    "4:25: a weight of 2 is out of range",
+                    "4:40: the duration must be more than 0",
+                    "4:57: a list is wanted",
+                    "4:73: `9` is not a time of day",
                 ],
             ),
             (
                 "cap = [{ scope = 'channel:', max = 1, window = '0s' }]",
                 &[
-                    "3:18: unknown scope `channel:` (it is `global` or `channel:NAME`)",
+                    "3:18: unknown scope `channel:` (it is `global`, `channel:NAME` or `tag:NAME`)",
                     "3:48: the duration must be more than 0",
                 ],
             ),

@@ -11,7 +11,7 @@ fn journeys() {
             (
                 "enter = { evnt = 'go' }\nstep = []",
                 &[
-                    "7:1: the trigger is missing (say one of `event`, `segment_entered`, `segment_left`)",
+                    "7:1: the trigger is missing (say one of `event`, `segment_entered`, `segment_left`, `date`, `cron`, `item`, `call`)",
                     "7:11: unknown key `evnt` (did you mean `event`?)",
                 ],
             ),
@@ -32,16 +32,35 @@ fn journeys() {
                 "enter = { segment_left = 'hot', where = 'x', key = 'k' }\nstep = []",
                 &["7:33: `where` goes with `event`", "7:46: `key` goes with `event`"],
             ),
-            ("enter = { cron = '0 9 * * *' }\nstep = []", &["7:11: `cron` is not supported yet"]),
+            (
+                "enter = { date = 'born', offset = '-1x', yearly = 1, at = '25:00' }\nstep = []",
+                &[
+                    "7:18: unknown attribute `born` (declare it under [attributes] as `born = \"instant\"`)",
+                    "7:35: `1x` is not a duration",
+                    "7:51: `true` or `false` is wanted, this is an integer",
+                    "7:59: `25:00` is not a time of day",
+                ],
+            ),
+            (
+                "enter = { item = 'prise_drop', key = 'k' }\nstep = []",
+                &[
+                    "7:18: unknown change `prise_drop` (did you mean `price_drop`?)",
+                    "7:32: unknown key `key`",
+                ],
+            ),
+            ("enter = { call = false }\nstep = []", &["7:18: `true` is wanted, this is a boolean"]),
             (
                 "enter = { event = 'go', reentry = 'onc' }\nstep = []",
                 &["7:35: unknown reentry `onc` (did you mean `once`?)"],
             ),
             (
-                "enter = { event = 'go', reentry = { parallel = 3 } }\nstep = []",
-                &["7:37: `parallel` is not supported yet"],
+                "enter = { event = 'go', reentry = { parallel = 0 } }\nstep = []",
+                &["7:48: 0 is out of range: at least 1 and at most 256"],
             ),
-            ("enter = { event = 'go', reentry = {} }\nstep = []", &["7:25: `after` is missing"]),
+            (
+                "enter = { event = 'go', reentry = {} }\nstep = []",
+                &["7:25: the rule is missing (say one of `after`, `parallel`)"],
+            ),
             (
                 "enter = { event = 'go', reentry = 7 }\nstep = []",
                 &["7:35: a word, or `{ after = \"7d\" }`, is wanted, this is an integer"],
@@ -59,11 +78,23 @@ fn journeys() {
                 ],
             ),
             (
-                "enter = { event = 'go' }\nstep = []\ngoal = {}\nholdout = 5\nlate = {}",
+                "enter = { event = 'go' }\nstep = []\ngoal = { within = '0s' }\nholdout = 101\nlate = { catch_up = 6, else = 'stop' }",
                 &[
-                    "9:1: `goal` is not supported yet",
-                    "10:1: `holdout` is not supported yet",
-                    "11:1: `late` is not supported yet",
+                    "9:1: the trigger is missing (say one of `event`, `segment_entered`, `segment_left`)",
+                    "9:19: the duration must be more than 0",
+                    "10:11: 101 is out of range: at least 0 and at most 100 percent",
+                    "11:21: a duration is wanted",
+                    "11:31: unknown rule `stop` (it is one of `skip`, `exit`, `next_window`)",
+                ],
+            ),
+            (
+                "enter = { event = 'go' }\nstep = []\nexpires = 3\ntags = ['a', 'a']\npurpose = 'sales'\non_change = 'pine'\nmoved_to = { a = 1 }",
+                &[
+                    "9:11: a duration is wanted",
+                    "10:14: it is named twice",
+                    "11:11: unknown purpose `sales` (declare it as [consent.sales])",
+                    "12:13: unknown rule `pine` (did you mean `pin`?)",
+                    "13:18: a string is wanted",
                 ],
             ),
         ],
@@ -80,14 +111,72 @@ fn steps() {
             ("id = ''\nwait = '0s'", &["9:6: the name is empty", "10:8: the duration must be more than 0"]),
             (
                 "id = 'x'",
-                &["8:1: the step's action is missing (say one of `wait`, `branch`, `send`, `goto`)"],
+                &[
+                    "8:1: the step's action is missing (say one of `wait`, `wait_until`, `wait_for`, `branch`, `split`, `experiment`, `send`, `set`, `emit`, `call`, `goto`)",
+                ],
             ),
             ("id = 'x'\nwait = '1h'\ngoto = 'y'", &["11:1: `wait` and `goto` exclude one another"]),
-            ("id = 'x'\nwait_for = {}", &["10:1: `wait_for` is not supported yet"]),
             (
-                "id = 'x'\nwait_until = {}\n[[journeys.a.step]]\nid = 'y'\nsplit = {}",
-                &["10:1: `wait_until` is not supported yet", "13:1: `split` is not supported yet"],
+                "id = 'x'\nwait_for = {}",
+                &[
+                    "10:1: the list of conditions is missing (say one of `any`, `all`)",
+                    "10:1: `timeout` is missing",
+                ],
             ),
+            (
+                "id = 'x'\nwait_for = { any = [], timeout = '1h', els = 'x' }",
+                &["10:20: it waits for nothing", "10:40: unknown key `els` (did you mean `else`?)"],
+            ),
+            (
+                "id = 'x'\nwait_for = { all = [{ opend = 'x' }, { event = 'goo' }, { opened = 'x', event = 'go' }], timeout = '1h' }",
+                &[
+                    "10:21: the trigger is missing",
+                    "10:23: unknown key `opend` (did you mean `opened`?)",
+                    "10:48: unknown event `goo`",
+                    "10:59: `event` and `opened` exclude one another",
+                ],
+            ),
+            (
+                "id = 'x'\nwait_until = { day = 'mon', at = '7:00' }",
+                &["10:22: unknown day `mon`", "10:34: `7:00` is not a time of day"],
+            ),
+            (
+                "id = 'x'\nwait_until = { at = 'best', between = '17-19', fallback = '19' }",
+                &[
+                    "10:39: this is no window of local times (write it as \"17:00-21:30\")",
+                    "10:59: `19` is not a time of day",
+                ],
+            ),
+            (
+                "id = 'x'\nwait_until = { at = '07:00', between = '17:00-17:00' }",
+                &["10:30: `between` goes with `at = \"best\"`", "10:40: the window ends when it begins"],
+            ),
+            (
+                "id = 'x'\nsplit = { arms = { a = -1, b = 0 }, to = { c = 'x' } }",
+                &[
+                    "10:1: `salt` is missing",
+                    "10:11: no arm has a weight above 0",
+                    "10:24: a weight of -1 is out of range",
+                    "10:44: unknown arm `c` (did you mean `b`?)",
+                ],
+            ),
+            (
+                "id = 'x'\nset = {}\n[[journeys.a.step]]\nid = 'y'\nset = { tier = [1], level = 2 }",
+                &[
+                    "10:1: the step sets nothing",
+                    "13:9: unknown attribute `tier` (declare it under [attributes])",
+                    "13:16: a string, a number or a truth is wanted, this is a list",
+                    "13:21: unknown attribute `level`",
+                ],
+            ),
+            (
+                "id = 'x'\nemit = { event = 'message.sent' }\n[[journeys.a.step]]\nid = 'y'\nemit = { event = 'go', properties = { kye = 'c' } }",
+                &[
+                    "10:18: `message.sent` is an event of the engine's own (name an event of yours)",
+                    "13:45: the event `go` has no property `kye`",
+                ],
+            ),
+            ("id = 'x'\ncall = { properties = { when = '(' } }", &["10:1: `channel` is missing"]),
             (
                 "id = 'x'\nsned = {}",
                 &["8:1: the step's action is missing", "10:1: unknown key `sned` (did you mean `send`?)"],
@@ -102,8 +191,17 @@ fn steps() {
                 ],
             ),
             (
-                "id = 'x'\nsend = { channel = 'push', template = 't', unreachable = 'y' }",
-                &["10:44: `unreachable` is not supported yet"],
+                "id = 'x'\nsend = { channel = 'push', template = 't', at = 'noon', between = '8:00-9:00', purpose = 'p', dedup = 7 }",
+                &[
+                    "10:49: unknown time `noon` (it is one of `best`)",
+                    "10:67: this is no window of local times",
+                    "10:90: unknown purpose `p`",
+                    "10:103: a duration is wanted",
+                ],
+            ),
+            (
+                "id = 'x'\nsend = { channel = 'push', template = 't', fallback = '08:00' }",
+                &["10:44: `fallback` goes with `at = \"best\"`"],
             ),
             ("id = 'x'\nbranch = []", &["10:10: the branch has no arms"]),
             (
@@ -118,6 +216,30 @@ fn steps() {
         ],
     );
 }
+
+/// Each goes with what makes it work.
+#[test]
+fn not_built_yet() {
+    let step = "step = [{ id = 'x', wait = '1h' }]";
+    for (more, place) in [
+        ("enter = { item = 'price_drop' }", "7:18: `item`"),
+        ("enter = { call = true }", "7:18: `call`"),
+        ("enter = { event = 'go' }\nholdout = 5", "8:11: `holdout`"),
+        ("enter = { event = 'go' }\nmoved_to = { a = 'x' }", "8:1: `moved_to`"),
+    ] {
+        check(JOURNEY, &[(&format!("{more}\n{step}"), &[&format!("{place} is not supported yet")])]);
+    }
+    let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
+    for (step, place) in [
+        ("wait_until = { at = 'best' }", "10:21: `at`"),
+        ("emit = { event = 'go' }", "10:1: `emit`"),
+        ("call = { channel = 'c' }", "10:1: `call`"),
+    ] {
+        check(&before, &[(step, &[&format!("{place} is not supported yet")])]);
+    }
+    check(&before, &[("experiment = 'e'", &["10:14: there are no experiments yet (use a `split`)"])]);
+}
+
 /// Expressions are checked where what is around them is wrong.
 #[test]
 fn loose_expressions() {

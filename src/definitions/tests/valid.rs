@@ -1,6 +1,6 @@
 use super::*;
 use crate::definitions::InteractionDefinition;
-use crate::journey::{CapPeriod, Class, Reentry, StepAction, Trigger};
+use crate::journey::{CapPeriod, CapScope, Class, Reentry, StepAction, Trigger};
 use crate::model::{Duration, Zone};
 use crate::profile::DeviceRule;
 use crate::recommend::{Action, CoVisitation, Popularity};
@@ -43,9 +43,12 @@ fn journeys_and_delivery_are_read() {
     let delivery = &definitions.delivery;
     assert_eq!(delivery.quiet.keys().map(|name| &**name).collect::<Vec<_>>(), ["email", "push"]);
     let [global, push] = &delivery.caps[..] else { panic!("two caps") };
-    assert_eq!((global.channel.as_deref(), global.max, global.per), (None, 3, CapPeriod::Day));
+    assert_eq!((&global.scope, global.max, global.per), (&CapScope::Global, 3, CapPeriod::Day));
     assert_eq!(global.counts, [Class::Marketing]);
-    assert_eq!((push.channel.as_deref(), push.per), (Some("push"), CapPeriod::Window(Duration::hours(24))));
+    assert_eq!(
+        (&push.scope, push.per),
+        (&CapScope::Channel("push".into()), CapPeriod::Window(Duration::hours(24)))
+    );
     assert_eq!(push.counts, [Class::Marketing, Class::Service]);
 
     let [cart, back] = &definitions.journeys[..] else { panic!("two journeys") };

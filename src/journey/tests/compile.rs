@@ -56,8 +56,8 @@ fn what_cannot_work_is_refused_with_its_place() {
 #[test]
 fn a_template_that_is_not_defined_is_refused() {
     let mut j = journey("j", on_event("add", "", ""), &["send push"]);
-    if let crate::journey::StepAction::Send { template, .. } = &mut j.steps[0].action {
-        *template = "helo".into();
+    if let crate::journey::StepAction::Send(send) = &mut j.steps[0].action {
+        send.template = "helo".into();
     }
     assert_eq!(
         compile(&[j], &DeliveryPolicy::default()).1,

@@ -142,8 +142,8 @@ fn an_action_is_a_line_of_the_format_and_its_id_never_changes() {
         r#"{"at":1795428000000,"id":"ID","user":"ada","journey":"cart","step":"push","channel":"push","content":{"template":"hello","key":"c7","worth":40},"key":"c7"}"#
             .replace("ID", &action.id)
     );
-    // Of `cart`, `ada`, `sc7`, 1, `push`, `push`. Hosts deduplicate by it: it may not move.
-    assert_eq!(action.id, "6bca14a9a94d2cd7e6eb2086c6a11fde");
+    // Of `cart`, its version, `ada`, `sc7`, 1, `push`, `push`. Hosts deduplicate by it: it may not move.
+    assert_eq!(action.id, "3d672b6229a34e50dd15d80e2dcf8f5f");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use crate::journey::{
-    Acknowledged, Action, Branch, Cap, CapPeriod, Class, Context, Delivery, DeliveryPolicy, Enter,
-    EventOccurrence, Journey, JourneyPlan, Journeys, Note, Reentry, RenderRequest, Step, StepAction, Trigger,
+    Acknowledged, Action, Branch, Cap, CapPeriod, CapScope, Capped, Class, Context, Delivery, DeliveryPolicy,
+    Enter, EventOccurrence, Journey, JourneyPlan, Journeys, Late, Note, OnChange, OnQuiet, Quiet, Reentry,
+    RenderRequest, Send, Step, StepAction, Trigger,
 };
 use crate::model::{Duration, Ids, Instant, Message, Object, Problem, Value};
 use crate::profile::{Applied, ProfileStore, UserKey};
@@ -53,7 +54,7 @@ pub(super) fn journey(name: &str, trigger: Trigger, steps: &[&str]) -> Journey {
                     Some((channel, expires)) => (channel, Some(ms(expires))),
                     None => (rest, None),
                 };
-                StepAction::Send { channel: channel.into(), template: "hello".into(), expires }
+                StepAction::Send(send(channel, expires))
             }
             _ => panic!("{text}"),
         };
@@ -66,7 +67,31 @@ pub(super) fn journey(name: &str, trigger: Trigger, steps: &[&str]) -> Journey {
         enter: Enter { trigger, reentry: Reentry::AfterExit },
         audience: None,
         exit: Vec::new(),
+        goal: None,
+        holdout: 0.0,
+        late: Late::default(),
+        expires: None,
+        tags: Vec::new(),
+        purpose: None,
+        on_change: OnChange::default(),
+        moved_to: BTreeMap::new(),
         steps: steps.iter().enumerate().map(step).collect(),
+    }
+}
+
+pub(super) fn send(channel: &str, expires: Option<Duration>) -> Send {
+    Send {
+        channel: channel.into(),
+        template: "hello".into(),
+        expires,
+        unreachable: None,
+        at_best: false,
+        between: None,
+        fallback: None,
+        capped: None,
+        purpose: None,
+        tags: Vec::new(),
+        dedup: None,
     }
 }
 
@@ -99,13 +124,14 @@ impl Journey {
 
 /// Quiet from 22:00 to 08:00 on `push`, and these caps.
 pub(super) fn policy(caps: Vec<Cap>) -> DeliveryPolicy {
-    let night = crate::trigger::QuietHours::new("22:00".parse().unwrap(), "08:00".parse().unwrap()).unwrap();
-    DeliveryPolicy { quiet: [("push".into(), night)].into(), caps }
+    let hours = crate::trigger::QuietHours::new("22:00".parse().unwrap(), "08:00".parse().unwrap()).unwrap();
+    let night = Quiet { hours, on: OnQuiet::Defer };
+    DeliveryPolicy { quiet: [("push".into(), night)].into(), caps, ..DeliveryPolicy::default() }
 }
 
 pub(super) fn cap(channel: &str, max: u32, per: CapPeriod, counts: &[Class]) -> Cap {
-    let channel = (!channel.is_empty()).then(|| channel.into());
-    Cap { channel, max, per, counts: counts.to_vec() }
+    let scope = if channel.is_empty() { CapScope::Global } else { CapScope::Channel(channel.into()) };
+    Cap { scope, max, per, counts: counts.to_vec(), capped: Capped::Skip }
 }
 
 /// The segments of all shops, each with what keys it.
@@ -292,7 +318,14 @@ impl Shop {
         for (from, _) in resolved.absorbed {
             self.memberships.remove(&from);
             let render = |_: &RenderRequest<'_>| Ok(Object::new());
-            let cx = Context { plan: &self.plan, store: &self.store, now, render: &render };
+            let cx = Context {
+                plan: &self.plan,
+                store: &self.store,
+                memberships: None,
+                now,
+                clock: now,
+                render: &render,
+            };
             self.journeys.absorb(&cx, from, user, &mut self.notes);
             touch_all = true;
         }
@@ -342,7 +375,7 @@ impl Shop {
             }
             Ok(content)
         };
-        let cx = Context { plan, store, now, render: &render };
+        let cx = Context { plan, store, memberships: Some(row), now, clock: now, render: &render };
         if let Some(event) = &event {
             journeys.on_event(&cx, user, event, notes);
         }

@@ -1,0 +1,150 @@
+//! Steps that neither wait nor send.
+
+use crate::definitions::journeys::wait::{read_wait_for, read_wait_until};
+use crate::definitions::journeys::{Reader, only_one};
+use crate::definitions::reader::Node;
+use crate::journey::{Branch, Call, Emit, Split, Step, StepAction};
+use crate::model::{Quoted, Value, own_event};
+use std::collections::BTreeMap;
+
+const ACTIONS: [&str; 11] = [
+    "wait",
+    "wait_until",
+    "wait_for",
+    "branch",
+    "split",
+    "experiment",
+    "send",
+    "set",
+    "emit",
+    "call",
+    "goto",
+];
+
+impl Reader<'_> {
+    pub(super) fn read_step(&self, node: &Node<'_>) -> Option<Step> {
+        let mut table = node.table()?;
+        let id = table.require("id").and_then(|id| id.name());
+        let found = ACTIONS.map(|key| table.get(key));
+        let action =
+            only_one(&table, &found, &ACTIONS, "step's action").and_then(|node| self.read_action(&node));
+        table.finish();
+        Some(Step { id: id?.into(), action: action? })
+    }
+
+    fn read_action(&self, node: &Node<'_>) -> Option<StepAction> {
+        match node.key {
+            "wait" => node.duration().map(StepAction::Wait),
+            "wait_until" => read_wait_until(node).map(StepAction::WaitUntil),
+            "wait_for" => read_wait_for(self, node).map(StepAction::WaitFor),
+            "branch" => {
+                let branches = node.list()?;
+                if branches.is_empty() {
+                    node.error("the branch has no arms");
+                }
+                Some(StepAction::Branch(branches.iter().filter_map(read_branch).collect()))
+            }
+            "split" => read_split(node).map(StepAction::Split),
+            "experiment" => node.name().map(|name| StepAction::Experiment(name.into())),
+            "send" => self.read_send(node).map(StepAction::Send),
+            "set" => {
+                let values = read_values(node)?;
+                if values.is_empty() {
+                    node.error("the step sets nothing");
+                }
+                for inner in node.table()?.nodes() {
+                    self.check_attribute(inner);
+                }
+                Some(StepAction::Set(values))
+            }
+            "emit" => self.read_emit(node).map(StepAction::Emit),
+            "call" => self.read_call(node).map(StepAction::Call),
+            _ => node.name().map(|label| StepAction::Goto(label.into())),
+        }
+    }
+
+    fn check_attribute(&self, node: &Node<'_>) {
+        let schema = &self.names.schema;
+        if schema.strict && self.names.is_sound && schema.attribute_kind(node.key).is_none() {
+            let names = schema.attributes.keys().map(|name| &**name);
+            let help = node.report().did_you_mean(node.key, names);
+            let help = help.or_else(|| Some("declare it under [attributes]".into()));
+            let message = format!("unknown attribute {}", Quoted(node.key));
+            node.report().add(node.key_span, message, help);
+        }
+    }
+
+    /// `{ event = "nudged", properties = { level = 2 } }`
+    fn read_emit(&self, node: &Node<'_>) -> Option<Emit> {
+        let mut table = node.table()?;
+        let event = table.require("event").and_then(|event| {
+            let name = event.name()?;
+            if own_event(name).is_some() {
+                let message = format!("{} is an event of the engine's own", Quoted(name));
+                event.error_help(message, "name an event of yours");
+                return None;
+            }
+            Some((name, self.names.check_event(&event, name, event.place())))
+        });
+        let properties = table.get("properties");
+        if let (Some((event, true)), Some(properties)) = (event, properties.and_then(|node| node.table())) {
+            for property in properties.nodes() {
+                self.names.check_property(property, event, property.key);
+            }
+        }
+        let properties = properties.map_or(Some(Vec::new()), |node| read_values(&node));
+        table.finish();
+        Some(Emit { event: event?.0.into(), properties: properties? })
+    }
+
+    /// `{ channel = "discounts", properties = { percent = 10 } }`
+    fn read_call(&self, node: &Node<'_>) -> Option<Call> {
+        let mut table = node.table()?;
+        let channel = table.require("channel").and_then(|channel| channel.name());
+        let properties = table.get("properties").map_or(Some(Vec::new()), |node| read_values(&node));
+        table.finish();
+        Some(Call { channel: channel?.into(), properties: properties? })
+    }
+}
+
+fn read_branch(node: &Node<'_>) -> Option<Branch> {
+    let mut table = node.table()?;
+    let when = table.require("when").and_then(|when| when.text());
+    let to = table.require("to").and_then(|to| to.name());
+    table.finish();
+    Some(Branch { when: when?.into(), to: to?.into() })
+}
+
+/// `{ salt = "s", arms = { a = 50, b = 50 }, to = { a = "x" } }`
+fn read_split(node: &Node<'_>) -> Option<Split> {
+    let mut table = node.table()?;
+    let salt = table.require("salt").and_then(|salt| salt.name());
+    let arms_node = table.require("arms");
+    let mut arms: Vec<(Box<str>, f64)> = Vec::new();
+    for arm in arms_node.and_then(|arms| arms.table()).iter().flat_map(|arms| arms.nodes()) {
+        if let (true, Some(weight)) = (arm.is_named(), arm.weight(1e9)) {
+            arms.push((arm.key.into(), weight));
+        }
+    }
+    if let Some(node) = arms_node.filter(|_| !arms.iter().any(|(_, weight)| *weight > 0.0)) {
+        node.error("no arm has a weight above 0");
+    }
+    let mut to = BTreeMap::new();
+    for arm in table.get("to").and_then(|to| to.table()).iter().flat_map(|to| to.nodes()) {
+        if !arms.iter().any(|(name, _)| **name == *arm.key) {
+            let names = arms.iter().map(|(name, _)| &**name);
+            let help = arm.report().did_you_mean(arm.key, names);
+            arm.report().add(arm.key_span, format!("unknown arm {}", Quoted(arm.key)), help);
+        }
+        to.extend(arm.name().map(|label| (arm.key.into(), label.into())));
+    }
+    table.finish();
+    Some(Split { salt: salt?.into(), arms, to })
+}
+
+/// `{ level = 2, word = "x" }`
+fn read_values(node: &Node<'_>) -> Option<Vec<(Box<str>, Value)>> {
+    let table = node.table()?;
+    let named = table.nodes().iter().filter(|node| node.is_named());
+    Some(named.filter_map(|node| Some((node.key.into(), node.value()?))).collect())
+}

@@ -1,0 +1,41 @@
+//! Profiles that become one, and come apart again.
+
+use crate::journey::context::Context;
+use crate::journey::instance::UserJourneys;
+use crate::journey::log::Log;
+use crate::journey::runtime::Journeys;
+use crate::journey::{Note, Reason, What};
+use crate::model::Instant;
+use crate::profile::UserKey;
+
+impl Journeys {
+    /// Takes over the journeys of an absorbed profile: both go on, the same one with the same key once, the earlier.
+    /// What was sent counts together, and pending actions keep their ids.
+    pub(crate) fn absorb(&mut self, cx: &Context<'_>, from: UserKey, into: UserKey, notes: &mut Vec<Note>) {
+        let Journeys { plan, users, past, outbox, counts, .. } = self;
+        outbox.readdress(from, into);
+        let moved = past.absorb(from, into, cx.now, plan);
+        let Some(mut other) = users.remove(&from) else { return };
+        let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));
+        let instances = other.instances.iter_mut().map(|instance| (instance.journey, &mut instance.entry));
+        for (journey, entry) in instances.chain(goals) {
+            // Else two entries of one user could have one number, and their actions one id.
+            let by = moved.get(usize::from(journey)).copied().unwrap_or(0);
+            *entry = entry.saturating_add(by);
+        }
+        let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
+        for ended in users.entry(into).or_default().absorb(other, plan) {
+            log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
+        }
+    }
+
+    /// A profile is on its own again that another had absorbed: what that one is in and what waits stay with it, and
+    /// both remember what either has sent and entered, so that nobody gets more for it.
+    pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant) {
+        self.past.split(from, part, now, &self.plan);
+        let sends = self.users.get(&from).map(|known| known.sends.clone()).unwrap_or_default();
+        if !sends.is_empty() {
+            self.users.insert(part, UserJourneys { sends, ..UserJourneys::default() });
+        }
+    }
+}

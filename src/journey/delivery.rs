@@ -1,0 +1,119 @@
+//! What waits in the outbox: handed out, answered, taken back.
+
+use crate::journey::context::Context;
+use crate::journey::log::Log;
+use crate::journey::outbox::{Answer, Lost, Origin};
+use crate::journey::plan::{CompiledAction, JourneyNo};
+use crate::journey::runtime::Journeys;
+use crate::journey::{Action, Delivery, Note, Reason};
+use crate::model::{Instant, Object};
+use crate::profile::{ProfileStore, UserKey};
+
+impl Journeys {
+    /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
+    pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        let Journeys { plan, outbox, .. } = self;
+        let refused = |journey: JourneyNo, action: &Action| {
+            let class = plan.journeys.get(usize::from(journey))?.definition.class;
+            let agreed = plan.permits.agreed(cx.store, user, class, &action.channel, cx.now);
+            let is_reachable = plan.permits.is_reachable(cx.store, user, &action.channel);
+            agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
+        };
+        for reason in [Reason::NoConsent, Reason::Unsubscribed, Reason::Unreachable] {
+            let lost =
+                outbox.withdraw(user, |origin, action| refused(origin.journey, action) == Some(reason));
+            let mut log =
+                Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
+            log.withdrawn(lost, self.users.get_mut(&user), reason);
+        }
+        self.drop_empty(user);
+    }
+
+    /// Whose actions wait or were answered lately; some more than once, in no order.
+    pub(crate) fn users_with_actions(&self) -> Vec<UserKey> {
+        self.outbox.users_of(|_| true)
+    }
+
+    /// Takes back all of a user that waits in the outbox.
+    pub(crate) fn withdraw_all(
+        &mut self,
+        cx: &Context<'_>,
+        user: UserKey,
+        reason: Reason,
+        notes: &mut Vec<Note>,
+    ) {
+        let lost = self.outbox.withdraw(user, |_, _| true);
+        let Journeys { plan, users, counts, .. } = self;
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        log.withdrawn(lost, users.get_mut(&user), reason);
+        self.drop_empty(user);
+    }
+
+    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and has to be
+    /// [given back](Journeys::give_back).
+    pub(crate) fn lease(
+        &mut self,
+        limit: usize,
+        until: Instant,
+        now: Instant,
+        store: &ProfileStore,
+    ) -> (Vec<Action>, Vec<Lost>) {
+        let (actions, expired) = self.outbox.lease(limit, until, now, store);
+        expired.iter().for_each(|lost| self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox));
+        (actions, expired)
+    }
+
+    /// Whose actions `lease` will find expired.
+    pub(crate) fn expiring(&self, limit: usize, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
+        self.outbox.expiring(limit, now)
+    }
+
+    /// Whether an action would be handed out now.
+    pub(crate) fn has_ready(&self, now: Instant) -> bool {
+        self.outbox.has_ready(now)
+    }
+
+    /// Whose an action is.
+    pub(crate) fn owner(&self, action: &str) -> Option<UserKey> {
+        self.outbox.owner(action)
+    }
+
+    /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
+    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
+        let answer = self.outbox.acknowledge(id, delivery, now);
+        if let Some(lost) = &answer.lost {
+            let reason = match delivery {
+                Delivery::Unreachable => Reason::Unreachable,
+                Delivery::Suppressed => Reason::Suppressed,
+                _ => Reason::Failed,
+            };
+            self.counts.not_sent(lost.journey, reason);
+            self.give_back(lost);
+        }
+        answer
+    }
+
+    /// What an action was about, for the event that records what became of it.
+    pub(crate) fn about(&self, origin: &Origin) -> Object {
+        let mut about = Object::new();
+        // It may be gone, or the step, since the action went out.
+        let Some(journey) = self.plan.journeys.get(usize::from(origin.journey)) else { return about };
+        about.set("journey", &*journey.name);
+        if let Some(step) = journey.steps.get(usize::from(origin.step)) {
+            about.set("step", &*step.id);
+            if let CompiledAction::Send(send) = &step.action {
+                about.set("channel", &*send.channel);
+                about.set("template", &*send.definition.template);
+            }
+        }
+        about
+    }
+
+    /// A message that did not reach the user is not counted by caps.
+    pub(crate) fn give_back(&mut self, lost: &Lost) {
+        if let Some(known) = self.users.get_mut(&lost.user) {
+            known.sends.retain(|send| send.id != lost.id);
+        }
+        self.drop_empty(lost.user);
+    }
+}

@@ -1,0 +1,24 @@
+//! What each kind of step does, one file for each.
+
+mod branch;
+mod send;
+mod split;
+mod wait;
+mod wait_for;
+mod wait_until;
+
+pub(super) use wait_for::Occurrence;
+pub(super) use wait_until::local_until;
+
+use crate::journey::Reason;
+
+/// How an instance goes on behind a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At this instant: the instance stands on the step that comes next.
+    Step,
+    /// The instance waits on its step.
+    Wait,
+    /// Not at all: the instance is over.
+    Exit(Reason),
+}
