@@ -69,6 +69,7 @@
 //! | [`profile`] | what is known of each user |
 //! | [`segment`] | the segment language and who is in which segment |
 //! | [`recommend`] | the `Recommender` trait, popularity, co-visitation |
+//! | [`predict`] | what a user will probably do: the best time to send |
 //! | [`trigger`] | the timing wheel, local times, quiet hours |
 //! | [`journey`] | workflows, the delivery gate, the outbox |
 //! | [`decision`] | placements, variants, content templates |
@@ -94,6 +95,7 @@ pub mod definitions;
 pub mod engine;
 pub mod journey;
 pub mod model;
+pub mod predict;
 pub mod profile;
 pub mod recommend;
 pub mod segment;

@@ -318,6 +318,7 @@ fn a_grant_that_ends_ends_what_waits() {
         let mut partition = partition(&format!("{declared}{}", JOURNEY.replace("CLASS", "marketing")));
         ingest(&mut partition, 0, say(Consent::granted("marketing").until(minute(10))));
         ingest(&mut partition, 1, view("ada"));
+        partition.advance(minute(asked));
         assert_eq!(partition.outbox(9, Duration::minutes(1), minute(asked)).len(), handed_out);
         let expired = ("welcome".to_owned(), "not sent: expired in the outbox".to_owned());
         assert_eq!(partition.journey_counts().contains_key(&expired), handed_out == 0);

@@ -36,6 +36,9 @@ impl Partition {
             self.touch(user);
         }
         let answer = self.journeys.acknowledge(action, delivery, now);
+        if self.journeys.learns_times() {
+            self.learn_answer(&answer, delivery, now);
+        }
         if let Some((user, origin)) = answer.about {
             let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);
             if goes_on {

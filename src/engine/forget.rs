@@ -104,6 +104,9 @@ impl Partition {
         let (interactions, counted) = self.models.forget(user, &self.store, now);
         erased.interactions = interactions;
         remains.extend(counted);
+        if self.journeys.learns_times() {
+            remains.push(Remains::Model { model: "send times".into(), before: None });
+        }
         self.journeys.forget(user);
         self.restricted.remove(&user);
         self.store.forget(user);

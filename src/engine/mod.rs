@@ -61,6 +61,7 @@ mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod send_times;
 mod shard;
 mod shards;
 mod simulate;

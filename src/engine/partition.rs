@@ -424,16 +424,14 @@ impl Partition {
 
     /// Hands out at most `limit` actions, oldest first. Until `lease` has passed they are not handed out again;
     /// what is not [acknowledged](Partition::acknowledge) by then is, with the same id.
+    ///
+    /// Neither what has expired by `now` is handed out, nor what falls into its user's quiet hours: that waits for their
+    /// end, however late the host asks.
     pub fn outbox(&mut self, limit: usize, lease: Duration, now: Instant) -> Vec<Action> {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        let (actions, expired) = self.journeys.lease(limit, now + lease, now, &self.store);
-        for lost in &expired {
-            self.touch(lost.user);
-            self.journeys.give_back(lost);
-        }
-        actions
+        self.journeys.lease(limit, now + lease, now, &self.store)
     }
 
     /// How often each journey did what, by journey and reason.
@@ -506,10 +504,13 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         let is_event = message.event().is_some();
         let learns = is_event && self.learns(user, PERSONALIZE, now);
-        let zone = self.store.get(user).zone;
+        let (zone, session) = (self.store.get(user).zone, self.store.get(user).session.number);
         self.store.apply(user, message, (at, now), learns, &mut applied);
         if is_merged || self.store.get(user).zone != zone {
             self.follow_zone(user, now, outcome);
+        }
+        if learns && self.journeys.learns_times() && self.store.get(user).session.number != session {
+            self.learn_session(user, at, now);
         }
         self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {

@@ -82,9 +82,10 @@ pub enum Remains {
     MessageIds(Instant),
     /// The names of items that were seen, and when each was seen last.
     Items,
-    /// A recommender counts interactions that kept history does not prove to be this user's.
+    /// A model counts what is not known to be this user's any more.
     Model {
-        /// Which one: `co-visitation`, `popularity`, or `popularity` for a part of the context.
+        /// Which one: `co-visitation`, `popularity`, or `popularity` for a part of the context; `send times`, for
+        /// segments and what has faded.
         model: Box<str>,
         /// All of them were before this instant, or belong to a session that began before it; none where there is none.
         before: Option<Instant>,

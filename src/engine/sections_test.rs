@@ -139,13 +139,14 @@ fn read(partition: &mut Partition, written: &Written) -> Result<(), Malformed> {
         whole(bytes, |from| partition.read_section(section, from))?;
     }
     whole(&written.seen, |from| partition.seen.read_chunk(from))?;
+    for (user, bytes) in &written.actions {
+        whole(bytes, |from| partition.journeys.read_action(*user, from))?;
+    }
+    // What waits in the outbox is due too.
     for (user, bytes) in &written.users {
         let state = whole(bytes, |from| partition.read_beside(from))?;
         partition.put_beside(*user, state);
         partition.schedule(*user, Instant::MIN);
-    }
-    for (user, bytes) in &written.actions {
-        whole(bytes, |from| partition.journeys.read_action(*user, from))?;
     }
     Ok(())
 }

@@ -67,9 +67,6 @@ impl Unit<'_> {
             Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
                 partition.readers_of_world([&**name].into_iter()).collect()
             }
-            Unit::Input(TimedInput { input: Input::Outbox { limit, .. }, now }) => {
-                partition.journeys.expiring(*limit, partition.clock().max(*now)).collect()
-            }
             // Memory for all of them is needed, as it is when they change.
             Unit::Redefine(..) => partition.store.keys().collect(),
             _ => Vec::new(),

@@ -12,8 +12,11 @@ impl Journeys {
     /// Takes over the journeys of an absorbed profile: both go on, the same one with the same key once, the earlier.
     /// What was sent counts together, and pending actions keep their ids.
     pub(crate) fn absorb(&mut self, cx: &Context<'_>, from: UserKey, into: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, past, outbox, counts, .. } = self;
+        let Journeys { plan, users, past, outbox, counts, times, .. } = self;
         outbox.readdress(from, into);
+        times.iter_mut().for_each(|times| times.absorb(from.0, into.0));
+        let zone = cx.store.zone(cx.store.get(into));
+        outbox.rezone(into, |journey, channel| plan.quiet_zone(journey, channel, zone));
         let moved = past.absorb(from, into, cx.now, plan);
         let Some(mut other) = users.remove(&from) else { return };
         let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));

@@ -38,6 +38,10 @@ pub struct Action {
     /// What keys the journey's instance, where something does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Value>,
+    /// Where its hour was chosen as the one at which the user answers best, how probable the choice of that hour was: a
+    /// share of choices is random, so that the gain can be measured without bias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
     /// The template that its content was made from.
     #[serde(skip)]
     pub template: Box<str>,
@@ -59,6 +63,7 @@ impl fmt::Debug for Action {
             .field("channel", &self.channel)
             .field("content", &fields)
             .field("key", &self.key)
+            .field("probability", &self.probability)
             .field("template", &self.template)
             .field("attempt", &self.attempt)
             .finish()

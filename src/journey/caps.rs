@@ -63,10 +63,38 @@ impl Cap {
             // What was sent exactly a window ago is out of it.
             CapPeriod::Window(window) => now - window + Duration::from_millis(1),
         };
-        let counted = |send: &&Send| send.at >= since && self.covers(send.kind());
-        sends.iter().filter(counted).count() >= self.max as usize
+        self.counted(sends).filter(|send| send.at >= since).count() >= self.max as usize
+    }
+
+    fn counted<'s>(&self, sends: &'s [Send]) -> impl Iterator<Item = &'s Send> {
+        sends.iter().filter(|send| self.covers(send.kind()))
+    }
+
+    /// The first instant after `now` at which it has room again, if nothing more is sent until then; for one that is full
+    /// at `now`. Never where it allows nothing.
+    fn has_room_at(&self, kind: Kind<'_>, sends: &[Send], zone: &Zone, now: Instant) -> Instant {
+        let Some(last_but) = (self.max as usize).checked_sub(1) else { return Instant::MAX };
+        if let CapPeriod::Window(window) = self.per {
+            // There is room once all are out of the window but one less than may be in it.
+            let mut instants: Vec<Instant> = self.counted(sends).map(|send| send.at).collect();
+            instants.sort_unstable_by(|a, b| b.cmp(a));
+            return instants.get(last_but).map_or(now, |at| *at + window);
+        }
+        // A day or a week begins with a local day, be it longer or shorter than another; a day that clocks go back into
+        // counts once more what was sent in it.
+        let mut at = now;
+        for _ in 0..DAYS_MAX {
+            at = zone.next_day(at);
+            if !self.is_full(kind, sends, zone, at) {
+                return at;
+            }
+        }
+        Instant::MAX
     }
 }
+
+/// Most changes of the local day, or of its clocks, that a week has.
+const DAYS_MAX: usize = 16;
 
 impl DeliveryPolicy {
     /// Whether any cap counts such a message.
@@ -74,12 +102,33 @@ impl DeliveryPolicy {
         self.caps.iter().any(|cap| cap.covers(kind))
     }
 
+    /// The first instant from `now` on at which no cap is full for a message, if nothing more is sent until then; nothing
+    /// where one allows none at all.
+    pub(crate) fn frees_at(
+        &self,
+        kind: Kind<'_>,
+        sends: &[Send],
+        zone: &Zone,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut at = now;
+        // When one has room another may be full: one of the local day that begins then, for the sends of an hour that comes
+        // twice. Each has room for good after a week and a day.
+        while let Some(cap) = self.caps.iter().find(|cap| cap.is_full(kind, sends, zone, at)) {
+            at = cap.has_room_at(kind, sends, zone, at);
+            if at == Instant::MAX {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
     /// Whether any cap counts what has a tag.
     pub(crate) fn counts_tag(&self, tag: &str) -> bool {
         self.caps.iter().any(|cap| matches!(&cap.scope, CapScope::Tag(own) if **own == *tag))
     }
 
-    /// How long sends must be remembered for the caps, at most.
+    /// How long sends must be remembered for caps, at most.
     pub(crate) fn memory(&self) -> Duration {
         let span = |cap: &Cap| match cap.per {
             // A day more, for days that are longer and users who travel.
@@ -90,3 +139,7 @@ impl DeliveryPolicy {
         self.caps.iter().map(span).max().unwrap_or(Duration::ZERO)
     }
 }
+
+#[cfg(test)]
+#[path = "caps_test.rs"]
+mod test;

@@ -7,7 +7,7 @@ use crate::journey::plan::{
     SegmentUse, Unresolved, Use,
 };
 use crate::journey::timed::Timed;
-use crate::journey::unbuilt::{unbuilt, unbuilt_policy};
+use crate::journey::unbuilt::unbuilt;
 use crate::journey::version::version;
 use crate::journey::{Awaited, DeliveryPolicy, Journey, Step, StepAction, Trigger};
 use crate::model::{Problem, Quoted};
@@ -55,7 +55,8 @@ impl JourneyPlan {
         builder: &mut PlanBuilder,
     ) -> (JourneyPlan, Vec<Problem>) {
         let mut plan = JourneyPlan { policy: policy.clone(), ..JourneyPlan::default() };
-        let mut problems = unbuilt_policy(policy);
+        let mut problems = Vec::new();
+        plan.send_times(builder, &mut problems);
         if let Some(first) = journeys.get(JOURNEYS_MAX) {
             let message =
                 format!("there are {} journeys, at most {JOURNEYS_MAX} are allowed", journeys.len());
@@ -64,10 +65,40 @@ impl JourneyPlan {
         for journey in journeys.iter().take(JOURNEYS_MAX) {
             plan.add(journey, reads_event, builder, &mut problems);
         }
+        let asks = |step: &CompiledStep| match &step.action {
+            CompiledAction::Send(send) => send.definition.at_best,
+            _ => false,
+        };
+        plan.learns_times = plan.policy.send_time.is_some()
+            || plan.journeys.iter().any(|journey| journey.steps.iter().any(asks));
         for uses in plan.by_event.values_mut() {
             uses.sort_by_key(|event| event.what);
         }
         (plan, problems)
+    }
+
+    /// What the policy says of the best hour: who lend one another evidence.
+    fn send_times(&mut self, builder: &mut PlanBuilder, problems: &mut Vec<Problem>) {
+        let policy = self.policy.send_time.clone().unwrap_or_default();
+        let path = |key: &str| Problem::new(["delivery", "send_time", key], String::new());
+        if let Err(error) = policy.params().check() {
+            let crate::predict::Error::Parameter { name, .. } = &error;
+            let key = if *name == "groups" { "segments" } else { name };
+            problems.push(Problem { message: error.to_string(), ..path(key) });
+            return;
+        }
+        for (i, segment) in policy.segments.iter().enumerate() {
+            let i = i.to_string();
+            if builder.segments.iter().any(|known| *known.name == **segment) {
+                let asked = format!("segment({})", serde_json::Value::from(&**segment));
+                let group = builder.condition(&format!("delivery.send_time.segments.{i}"), &asked);
+                self.time_groups.push(group);
+            } else {
+                let message = format!("unknown segment {}", Quoted(segment));
+                let problem = Problem::new(["delivery", "send_time", "segments", &i], message);
+                problems.push(problem.suggest(segment, builder.segments.iter().map(|known| &*known.name)));
+            }
+        }
     }
 
     fn add(

@@ -3,16 +3,19 @@
 use crate::journey::compile::At;
 use crate::journey::outbox::ANSWERS_KEPT;
 use crate::journey::plan::{
-    CompiledAction, CompiledArm, CompiledAwaited, CompiledSend, CompiledSplit, CompiledStep, CompiledWaitFor,
-    END,
+    CompiledAction, CompiledArm, CompiledAwaited, CompiledCapped, CompiledSend, CompiledSplit, CompiledStep,
+    CompiledWaitFor, END,
 };
 use crate::journey::{
-    Awaited, Branch, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
+    Awaited, Branch, Capped, Class, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
 };
 use crate::model::{Problem, Quoted};
 use crate::segment::PlanBuilder;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
+
+/// The purpose of messages of the class `marketing`.
+const MARKETING: &str = "marketing";
 
 /// What steps of a journey are compiled with.
 pub(super) struct StepCompiler<'c> {
@@ -144,10 +147,24 @@ impl StepCompiler<'_> {
         }
         let tags = self.journey.tags.iter().chain(&send.tags).filter(|tag| self.policy.counts_tag(tag));
         let tags: BTreeSet<&str> = tags.map(|tag| &**tag).collect();
+        let tags = tags.into_iter().map(Into::into).collect();
+        let unreachable = send.unreachable.as_ref();
+        let unreachable = unreachable.map(|label| self.target(at, label, &["send", "unreachable"]));
+        let capped = send.capped.as_ref().map(|capped| match capped {
+            Capped::Skip => CompiledCapped::Skip,
+            Capped::Defer => CompiledCapped::Defer,
+            Capped::To(label) => CompiledCapped::To(self.target(at, label, &["send", "capped"])),
+        });
+        let own = send.purpose.clone().or_else(|| self.journey.purpose.clone());
+        let of_class = (self.journey.class == Class::Marketing).then(|| MARKETING.into());
         CompiledAction::Send(Box::new(CompiledSend {
             definition: send.clone(),
             channel: (&*send.channel).into(),
-            tags: tags.into_iter().map(Into::into).collect(),
+            tags,
+            purpose: own.or(of_class),
+            unreachable,
+            capped,
+            dedup: send.dedup.as_ref().map(|dedup| dedup.window).or(self.policy.dedup),
         }))
     }
 }

@@ -14,8 +14,9 @@ impl Journeys {
     pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, outbox, .. } = self;
         let refused = |journey: JourneyNo, action: &Action| {
-            let class = plan.journeys.get(usize::from(journey))?.definition.class;
-            let agreed = plan.permits.agreed(cx.store, user, class, &action.channel, cx.now);
+            let step = plan.journeys.get(usize::from(journey))?.step_of(&action.step)?;
+            let purpose = plan.send(journey, step)?.purpose.as_deref();
+            let agreed = plan.permits.agreed(cx.store, user, purpose, &action.channel, cx.now);
             let is_reachable = plan.permits.is_reachable(cx.store, user, &action.channel);
             agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
         };
@@ -49,23 +50,28 @@ impl Journeys {
         self.drop_empty(user);
     }
 
-    /// Hands out at most `limit` actions, leased until an instant. What has expired meanwhile is dropped, and has to be
-    /// [given back](Journeys::give_back).
+    /// Hands out at most `limit` actions, leased until an instant: neither what has expired, nor what is quiet for its
+    /// user at `now`.
     pub(crate) fn lease(
         &mut self,
         limit: usize,
         until: Instant,
         now: Instant,
         store: &ProfileStore,
-    ) -> (Vec<Action>, Vec<Lost>) {
-        let (actions, expired) = self.outbox.lease(limit, until, now, store);
-        expired.iter().for_each(|lost| self.counts.not_sent(lost.journey, Reason::ExpiredInOutbox));
-        (actions, expired)
+    ) -> Vec<Action> {
+        self.outbox.lease(limit, until, now, store, &self.plan.policy)
     }
 
-    /// Whose actions `lease` will find expired.
-    pub(crate) fn expiring(&self, limit: usize, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
-        self.outbox.expiring(limit, now)
+    /// Takes out what has expired of a user, and gives its slots back.
+    pub(super) fn expire(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        let lost = self.outbox.expire(user, cx.now);
+        if lost.is_empty() {
+            return;
+        }
+        let Journeys { plan, users, counts, .. } = self;
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        log.withdrawn(lost, users.get_mut(&user), Reason::ExpiredInOutbox);
+        self.drop_empty(user);
     }
 
     /// Whether an action would be handed out now.

@@ -1,7 +1,8 @@
 //! Entries: who may begin a journey, and how an instance begins.
 
 use crate::journey::context::Context;
-use crate::journey::instance::{Instance, More};
+use crate::journey::gate::is_held_out;
+use crate::journey::instance::{HELD_OUT, Instance, More};
 use crate::journey::key::InstanceKey;
 use crate::journey::log::Log;
 use crate::journey::outbox::Origin;
@@ -69,6 +70,10 @@ impl Journeys {
         if plan.journeys[usize::from(journey)].keeps_event {
             let more = |event: &Object| Box::new(More { event: Some(event.clone()), ..More::default() });
             instance.more = event.map(more);
+        }
+        let definition = &plan.journeys[usize::from(journey)].definition;
+        if is_held_out(definition, cx.store.get(user).bucketing_id()) {
+            instance.flags |= HELD_OUT;
         }
         let known = users.entry(user).or_default();
         let running = known.find(journey, &instance.key);

@@ -2,7 +2,7 @@
 
 use crate::journey::DayRule;
 use crate::journey::compile::At;
-use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledStep};
+use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledCapped, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
@@ -29,7 +29,14 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
         CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
-        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) | CompiledAction::Send(_) => vec![fall],
+        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) => vec![fall],
+        CompiledAction::Send(send) => {
+            let capped = match send.capped {
+                Some(CompiledCapped::To(to)) => Some(to),
+                _ => None,
+            };
+            send.unreachable.into_iter().chain(capped).map(usize::from).chain([fall]).collect()
+        }
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }

@@ -24,7 +24,7 @@ pub(crate) struct Instance {
     /// The step on which it stands.
     pub(crate) step: u16,
     pub(crate) stand: Stand,
-    /// A bit for each thing that holds of it to the end.
+    /// A bit for each thing that holds of it.
     pub(crate) flags: u8,
     /// How many steps it has done at this instant; 0 while it waits.
     pub(crate) burst: u8,
@@ -32,6 +32,8 @@ pub(crate) struct Instance {
 
 /// The user goes through it and is sent nothing.
 pub(crate) const HELD_OUT: u8 = 1;
+/// The send on which it stands has a token of its channel, at the instant at which it is due.
+pub(crate) const HAS_TOKEN: u8 = 2;
 
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,6 +59,8 @@ pub(crate) struct More {
     pub(crate) met: u16,
     /// What the host said of the messages that its steps sent.
     pub(crate) said: Vec<Said>,
+    /// Of a send whose hour was chosen, how probable the choice was.
+    pub(crate) probability: Option<f64>,
 }
 
 /// What the host said of a message: a bit for each kind of delivery.
@@ -70,7 +74,7 @@ pub(crate) struct Said {
 
 record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
-    More { event, met, said }
+    More { event, met, said, probability }
     Said { step, round, bits }
     DateDue { journey, of, due }
     GoalOpen { journey, key, entry, entered, until, ghost }
@@ -112,6 +116,22 @@ impl Instance {
     /// Waits on its step until an instant.
     pub(crate) fn wait_until(&mut self, due: Instant, stand: Stand) {
         (self.due, self.stand, self.burst) = (due, stand, 0);
+    }
+
+    /// How probable the choice was of the hour until which its send waits.
+    pub(crate) fn probability(&self) -> Option<f64> {
+        self.more.as_ref()?.probability
+    }
+
+    /// Drops what was noted of the send on which it stands.
+    pub(crate) fn drop_choice(&mut self) {
+        self.flags &= !HAS_TOKEN;
+        if let Some(more) = &mut self.more {
+            more.probability = None;
+            if **more == More::default() {
+                self.more = None;
+            }
+        }
     }
 
     /// When it goes on, or has lasted as long as its journey may.

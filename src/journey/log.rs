@@ -39,7 +39,9 @@ impl Log<'_> {
             user.sends.retain(|send| lost.iter().all(|lost| lost.id != send.id));
         }
         for (journey, action) in lost.into_iter().filter_map(|lost| Some((lost.journey, lost.action?))) {
-            let steps = &self.plan.journeys[usize::from(journey)].steps;
+            // What the host held when its journey went is nobody's.
+            let Some(compiled) = self.plan.journeys.get(usize::from(journey)) else { continue };
+            let steps = &compiled.steps;
             let step = steps.iter().position(|step| step.id == action.step).map(|step| step as u16);
             let key = action.key.as_ref().and_then(InstanceKey::of).unwrap_or_default();
             self.note(journey, &key, step, What::Withdrawn { reason });

@@ -17,6 +17,7 @@
 
 mod absorb;
 mod action;
+mod best_time;
 mod caps;
 mod compile;
 mod compile_step;
@@ -48,9 +49,11 @@ mod redefine;
 mod run;
 mod runtime;
 mod sections;
+mod send_times;
 mod step;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod timed;
 mod unbuilt;
 mod version;
@@ -68,6 +71,7 @@ pub use note::{Note, What};
 pub use reason::Reason;
 
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
+pub(crate) use outbox::Answer;
 pub(crate) use permit::Permits;
 pub(crate) use plan::{JourneyNo, JourneyPlan};
 pub(crate) use runtime::Journeys;

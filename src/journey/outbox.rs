@@ -1,8 +1,8 @@
 use crate::journey::instance::Instance;
 use crate::journey::key::InstanceKey;
 use crate::journey::plan::JourneyNo;
-use crate::journey::{Acknowledged, Action, Delivery, OutboxStats};
-use crate::model::{Duration, Instant, Object};
+use crate::journey::{Acknowledged, Action, Delivery, DeliveryPolicy, OutboxStats};
+use crate::model::{Duration, Instant, Object, Zone};
 use crate::profile::{ProfileStore, UserKey};
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
 /// Actions on their way to the host, and what the host said of them. States: pending → leased until an instant →
 /// answered.
 ///
-/// Invariants: 1. an action is in `pending`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
+/// Invariants: 1. an action is in `pending`, in `quiet`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
 /// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
@@ -23,6 +23,8 @@ pub(crate) struct Outbox {
     pub(super) by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
     /// By order of arrival.
     pub(super) pending: BTreeMap<u64, u128>,
+    /// What was found quiet for its user, by the end of that.
+    pub(super) quiet: BTreeMap<(Instant, u64), u128>,
     /// By the end of the lease.
     pub(super) leases: BTreeMap<(Instant, u64), u128>,
     pub(super) answered: VecDeque<(Instant, u128)>,
@@ -70,6 +72,18 @@ pub(super) struct Waiting {
     pub(super) expires: Option<Instant>,
     pub(super) number: u64,
     pub(super) leased: Option<Instant>,
+    /// Where its user is, if hours there may be quiet for it.
+    pub(super) zone: Option<Zone>,
+    /// Until when it was found to be quiet.
+    pub(super) quiet: Option<Instant>,
+}
+
+impl Waiting {
+    /// When it expires: not while the host has it.
+    fn ends(&self) -> Option<Instant> {
+        let expires = self.expires?;
+        Some(self.leased.map_or(expires, |leased| leased.max(expires)))
+    }
 }
 
 /// An action as whoever asks for a user's data sees it.
@@ -90,6 +104,8 @@ pub(crate) struct Answer {
     pub(crate) about: Option<(UserKey, Origin)>,
     /// The action, where it turns out to be lost.
     pub(crate) lost: Option<Lost>,
+    /// When the host said first that it reached the user, and whether it says so now; none where it did not reach.
+    pub(crate) reached: Option<(Instant, bool)>,
 }
 
 /// An action that will not reach its user.
@@ -103,12 +119,14 @@ pub(crate) struct Lost {
 }
 
 impl Outbox {
+    /// Puts an action of a user in. `zone` is the one to look into before it is handed out; none where no hour is quiet
+    /// for it.
     pub(crate) fn put(
         &mut self,
-        id: u128,
-        user: UserKey,
+        (id, user): (u128, UserKey),
         origin: Origin,
         expires: Option<Instant>,
+        zone: Option<Zone>,
         action: Action,
     ) {
         // Of a user who was erased and came back the ids may begin anew; of others they never do.
@@ -117,7 +135,7 @@ impl Outbox {
         self.arrivals += 1;
         self.pending.insert(number, id);
         self.by_user.entry(user).or_default().push(id);
-        let waiting = Box::new(Waiting { action, expires, number, leased: None });
+        let waiting = Box::new(Waiting { action, expires, number, leased: None, zone, quiet: None });
         self.actions.insert(id, Entry { user, origin, state: State::Waiting(waiting) });
     }
 
@@ -141,37 +159,57 @@ impl Outbox {
     }
 
     fn unlist(&mut self, waiting: &Waiting) {
-        match waiting.leased {
-            None => self.pending.remove(&waiting.number),
-            Some(until) => self.leases.remove(&(until, waiting.number)),
+        match (waiting.leased, waiting.quiet) {
+            (None, None) => self.pending.remove(&waiting.number),
+            (Some(until), _) => self.leases.remove(&(until, waiting.number)),
+            (None, Some(until)) => self.quiet.remove(&(until, waiting.number)),
         };
     }
 
-    /// Hands out what is pending, and what was leased until now or before, in order of arrival. Gives, instead of
-    /// handing it out, what has expired. O(handed out · log waiting).
+    /// Hands out what is pending, and what was leased until now or before, in order of arrival. What is quiet for its
+    /// user at `now` waits for the end of that, and what has expired for [`expire`](Outbox::expire). O(looked at · log
+    /// waiting); what is found quiet is looked at once a night.
     pub(crate) fn lease(
         &mut self,
         limit: usize,
         until: Instant,
         now: Instant,
         store: &ProfileStore,
-    ) -> (Vec<Action>, Vec<Lost>) {
-        while let Some(lease) = self.leases.first_entry().filter(|lease| lease.key().0 <= now) {
-            let number = lease.key().1;
-            let id = lease.remove();
-            self.pending.insert(number, id);
-            if let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state) {
-                waiting.leased = None;
+        policy: &DeliveryPolicy,
+    ) -> Vec<Action> {
+        let ended = |(end, _): &(Instant, u64)| *end <= now;
+        let mut back: Vec<(u64, u128)> = Vec::new();
+        for list in [&mut self.leases, &mut self.quiet] {
+            while let Some(first) = list.first_entry().filter(|first| ended(first.key())) {
+                back.push((first.key().1, first.remove()));
             }
         }
-        let (mut actions, mut expired) = (Vec::new(), Vec::new());
+        for (number, id) in back {
+            self.pending.insert(number, id);
+            if let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state) {
+                (waiting.leased, waiting.quiet) = (None, None);
+            }
+        }
+        let mut actions = Vec::new();
+        let mut from = 0;
         while actions.len() < limit {
-            let Some((number, id)) = self.pending.pop_first() else { break };
+            let Some((number, id)) = self.pending.range(from..).next().map(|(n, id)| (*n, *id)) else {
+                break;
+            };
+            from = number + 1;
             let Some(Entry { user, state: State::Waiting(waiting), .. }) = self.actions.get_mut(&id) else {
                 continue;
             };
             if waiting.expires.is_some_and(|expires| expires <= now) {
-                expired.extend(self.remove(id));
+                continue;
+            }
+            let hours = policy.quiet_hours(&waiting.action.channel);
+            if let Some(end) =
+                hours.zip(waiting.zone.as_ref()).and_then(|(hours, zone)| hours.ends(now, zone))
+            {
+                waiting.quiet = Some(end);
+                self.pending.remove(&number);
+                self.quiet.insert((end, number), id);
                 continue;
             }
             waiting.leased = Some(until);
@@ -179,42 +217,46 @@ impl Outbox {
             // The name may be another one since: a visitor who signed in.
             waiting.action.user = store.name(*user).clone();
             actions.push(waiting.action.clone());
+            self.pending.remove(&number);
             self.leases.insert((until, number), id);
         }
-        (actions, expired)
+        actions
     }
 
-    /// Whose actions `lease` will find expired.
-    pub(crate) fn expiring(&self, limit: usize, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
-        let ended = self.leases.range(..=(now, u64::MAX)).map(|((_, number), id)| (*number, *id));
-        let mut ended: Vec<(u64, u128)> = ended.collect();
-        ended.sort_unstable();
-        let mut ended = ended.into_iter().peekable();
-        let mut pending = self.pending.iter().map(|(number, id)| (*number, *id)).peekable();
-        let in_order = std::iter::from_fn(move || match (pending.peek(), ended.peek()) {
-            (Some(waiting), Some(given)) if given < waiting => ended.next(),
-            (Some(_), _) => pending.next(),
-            (None, _) => ended.next(),
-        });
-        let waiting = in_order.filter_map(move |(_, id)| match self.actions.get(&id) {
-            Some(Entry { user, state: State::Waiting(waiting), .. }) => {
-                Some((*user, waiting.expires.is_some_and(|expires| expires <= now)))
+    /// Takes out what has expired of a user and is not with the host, in order of arrival.
+    pub(crate) fn expire(&mut self, user: UserKey, now: Instant) -> Vec<Lost> {
+        self.take_where(user, |_, waiting| waiting.ends().is_some_and(|ends| ends <= now))
+    }
+
+    /// The earliest instant at which something of a user expires. O(actions of the user).
+    pub(crate) fn next_expiry(&self, user: UserKey) -> Option<Instant> {
+        let ids = self.by_user.get(&user).into_iter().flatten();
+        let ends = |id: &u128| match &self.actions.get(id)?.state {
+            State::Waiting(waiting) => waiting.ends(),
+            State::Answered(..) => None,
+        };
+        ids.filter_map(ends).min()
+    }
+
+    /// Says anew in which zone what waits of a user is looked at, and lets what was found quiet be looked at again.
+    pub(crate) fn rezone(&mut self, user: UserKey, zone: impl Fn(JourneyNo, &str) -> Option<Zone>) {
+        let ids = self.by_user.get(&user).cloned().unwrap_or_default();
+        for id in ids {
+            let Some(Entry { origin, state: State::Waiting(waiting), .. }) = self.actions.get_mut(&id) else {
+                continue;
+            };
+            waiting.zone = zone(origin.journey, &waiting.action.channel);
+            if let (None, Some(until)) = (waiting.leased, waiting.quiet.take()) {
+                self.quiet.remove(&(until, waiting.number));
+                self.pending.insert(waiting.number, id);
             }
-            _ => None,
-        });
-        let mut handed_out = 0;
-        let until_full = waiting.take_while(move |(_, is_expired)| {
-            let is_full = handed_out >= limit;
-            handed_out += usize::from(!is_expired);
-            !is_full
-        });
-        until_full.filter(|(_, is_expired)| *is_expired).map(|(user, _)| user)
+        }
     }
 
     /// Takes an answer.
     pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
         self.forget_answers(now);
-        let nothing = |acknowledged| Answer { acknowledged, about: None, lost: None };
+        let nothing = |acknowledged| Answer { acknowledged, about: None, lost: None, reached: None };
         let Some((id, entry)) = parse_id(id).and_then(|id| Some((id, self.actions.get_mut(&id)?))) else {
             self.unknown += 1;
             return nothing(Acknowledged::Unknown);
@@ -247,7 +289,8 @@ impl Outbox {
             State::Answered(..) => None,
         };
         let lost = lost.then_some(Lost { id, user, journey: origin.journey, action });
-        Answer { acknowledged: Acknowledged::Accepted, about: Some((user, origin)), lost }
+        let reached = (!is_lost(said | bit)).then_some((first, said == 0));
+        Answer { acknowledged: Acknowledged::Accepted, about: Some((user, origin)), lost, reached }
     }
 
     fn forget_answers(&mut self, now: Instant) {
@@ -263,11 +306,14 @@ impl Outbox {
 
     /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
     pub(crate) fn withdraw(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Action) -> bool) -> Vec<Lost> {
+        self.take_where(user, |origin, waiting| waiting.leased.is_none() && wanted(origin, &waiting.action))
+    }
+
+    /// Takes out what waits of a user and is wanted, in order of arrival.
+    fn take_where(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Waiting) -> bool) -> Vec<Lost> {
         let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
         let number = |id: &u128| match self.actions.get(id) {
-            Some(Entry { origin, state: State::Waiting(waiting), .. })
-                if waiting.leased.is_none() && wanted(origin, &waiting.action) =>
-            {
+            Some(Entry { origin, state: State::Waiting(waiting), .. }) if wanted(origin, waiting) => {
                 Some((waiting.number, *id))
             }
             _ => None,
@@ -299,7 +345,10 @@ impl Outbox {
 
     /// Whether anything would be handed out now.
     pub(crate) fn has_ready(&self, now: Instant) -> bool {
-        !self.pending.is_empty() || self.leases.first_key_value().is_some_and(|((until, _), _)| *until <= now)
+        let has_ended = |list: &BTreeMap<(Instant, u64), u128>| {
+            list.first_key_value().is_some_and(|((until, _), _)| *until <= now)
+        };
+        !self.pending.is_empty() || has_ended(&self.leases) || has_ended(&self.quiet)
     }
 
     /// Whose an action is.
@@ -341,7 +390,7 @@ impl Outbox {
 
     pub(crate) fn stats(&self) -> OutboxStats {
         OutboxStats {
-            pending: self.pending.len(),
+            pending: self.pending.len() + self.quiet.len(),
             leased: self.leases.len(),
             repeated: self.repeated,
             unknown: self.unknown,
@@ -356,7 +405,8 @@ impl Outbox {
         for (id, Entry { state, .. }) in &self.actions {
             match state {
                 State::Waiting(w) => {
-                    waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires))
+                    let zone = w.zone.as_ref().map(Zone::name);
+                    waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires, zone, w.quiet))
                 }
                 State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),

@@ -4,7 +4,7 @@
 use crate::journey::Action;
 use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting};
 use crate::journey::plan::{GONE, JourneyPlan};
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Record, Zone, write_text};
 use crate::profile::UserKey;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -64,16 +64,19 @@ impl Outbox {
             let arrivals = self.arrivals;
             let number = from.valid("the number of an action", |number: &u64| *number < arrivals)?;
             let (leased, expires) = from.read()?;
+            let zone = read_zone(from)?;
+            let quiet = from.read()?;
             let action = read_action(id, &origin, from, plan)?;
-            let is_taken = match leased {
-                None => self.pending.contains_key(&number),
-                Some(until) => self.leases.contains_key(&(until, number)),
+            let is_taken = match (leased, quiet) {
+                (None, None) => self.pending.contains_key(&number),
+                (Some(until), _) => self.leases.contains_key(&(until, number)),
+                (None, Some(until)) => self.quiet.contains_key(&(until, number)),
             };
             if is_taken {
                 return Err(before.malformed("an action"));
             }
-            let waiting = Waiting { action, expires, number, leased };
-            (State::Waiting(Box::new(waiting)), Some((number, leased)))
+            let waiting = Waiting { action, expires, number, leased, zone, quiet };
+            (State::Waiting(Box::new(waiting)), Some((number, leased, quiet)))
         } else {
             let said = from.valid("answers", |said: &u8| *said != 0 && *said < 1 << 7)?;
             (State::Answered(said, from.read()?), None)
@@ -82,8 +85,9 @@ impl Outbox {
             return Err(before.malformed("an action"));
         }
         match place {
-            Some((number, None)) => drop(self.pending.insert(number, id)),
-            Some((number, Some(until))) => drop(self.leases.insert((until, number), id)),
+            Some((number, None, None)) => drop(self.pending.insert(number, id)),
+            Some((number, Some(until), _)) => drop(self.leases.insert((until, number), id)),
+            Some((number, None, Some(until))) => drop(self.quiet.insert((until, number), id)),
             None => {}
         }
         self.by_user.entry(user).or_default().push(id);
@@ -99,12 +103,16 @@ pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
-            let Waiting { action, expires, number, leased } = &**waiting;
+            let Waiting { action, expires, number, leased, zone, quiet } = &**waiting;
             true.write(out);
             number.write(out);
             (*leased, *expires).write(out);
+            zone.is_some().write(out);
+            zone.iter().for_each(|zone| write_text(zone.name(), out));
+            quiet.write(out);
             // Its id is the one above.
-            let Action { at, id: _, user, journey, step, channel, content, key, template, attempt } = action;
+            let Action { at, id: _, user, journey, step, channel, content, key, .. } = action;
+            let Action { template, attempt, probability, .. } = action;
             (*at, *attempt).write(out);
             for text in [user, journey, step, channel] {
                 text.write(out);
@@ -112,6 +120,7 @@ pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
             template.write(out);
             content.write(out);
             key.write(out);
+            probability.write(out);
         }
         State::Answered(said, first) => {
             false.write(out);
@@ -149,8 +158,18 @@ fn read_action(
         template: from.read()?,
         content: from.read()?,
         key: from.read()?,
+        probability: from.read()?,
         attempt,
     })
+}
+
+/// A zone is written by its name.
+fn read_zone(from: &mut Bytes<'_>) -> Result<Option<Zone>, Malformed> {
+    if !bool::read(from)? {
+        return Ok(None);
+    }
+    let before = from.clone();
+    Zone::named(from.text()?).map(Some).ok_or(before.malformed("a time zone"))
 }
 
 /// Reads a text that is most often one that is kept already.

@@ -1,41 +1,38 @@
 //! Whether a user may be sent something at all: an address, and consent.
 
-use crate::journey::{Class, Reason};
+use crate::journey::Reason;
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::FactNames;
 use std::collections::BTreeMap;
 
-/// The purpose of messages of the class `marketing`.
-const MARKETING: &str = "marketing";
-
 /// What a send asks of its user. Of a purpose or a channel that is not declared it asks nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    /// What holds for `marketing` where a user has said nothing.
-    marketing: Option<bool>,
+    /// What holds for each declared purpose where a user has said nothing.
+    purposes: BTreeMap<Box<str>, bool>,
     /// The attribute that is a user's address, by channel.
     addresses: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Permits {
     pub(crate) fn of(names: &FactNames) -> Permits {
-        let marketing = names.purposes.get(MARKETING).copied();
-        Permits { marketing, addresses: names.channels.clone() }
+        Permits { purposes: names.purposes.clone(), addresses: names.channels.clone() }
     }
 
-    /// The instant until which a user agrees to messages of a class by a channel, none for ever; or why they may not be
+    /// The instant until which a user agrees to messages of a purpose by a channel, none for ever; or why they may not be
     /// sent. A look-up of each name.
     pub(crate) fn agreed(
         &self,
         store: &ProfileStore,
         user: UserKey,
-        class: Class,
+        purpose: Option<&str>,
         channel: &str,
         now: Instant,
     ) -> Result<Option<Instant>, Reason> {
-        let Some(default) = self.marketing.filter(|_| class == Class::Marketing) else { return Ok(None) };
-        let agreement = store.agreement(user, (MARKETING, Some(channel)), default, now);
+        let declared = |purpose| Some((purpose, *self.purposes.get(purpose)?));
+        let Some((purpose, default)) = purpose.and_then(declared) else { return Ok(None) };
+        let agreement = store.agreement(user, (purpose, Some(channel)), default, now);
         match (agreement.holds, agreement.by_channel) {
             (true, _) => Ok(agreement.until),
             (false, true) => Err(Reason::Unsubscribed),

@@ -2,8 +2,8 @@
 
 use crate::journey::instance::Instance;
 use crate::journey::timed::Timed;
-use crate::journey::{Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
-use crate::model::{Duration, Instant};
+use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
+use crate::model::{Duration, Instant, Zone};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -33,8 +33,39 @@ pub(crate) struct JourneyPlan {
     pub(crate) awaits_answers: bool,
     /// What sends ask of their users.
     pub(crate) permits: Permits,
+    /// Whether anything asks for the hour at which users answer best, so that it is learned.
+    pub(crate) learns_times: bool,
+    /// Who lend one another evidence of that hour; the first that holds of a user counts.
+    pub(crate) time_groups: Vec<ConditionId>,
     /// Segments are numbered only once the plan is built.
     pub(super) unresolved: Vec<Unresolved>,
+}
+
+impl JourneyPlan {
+    /// How long what was sent must be remembered, for caps and so that nothing is said twice.
+    pub(crate) fn memory(&self) -> Duration {
+        let steps = self.journeys.iter().flat_map(|journey| &journey.steps);
+        let again = steps.filter_map(|step| match &step.action {
+            CompiledAction::Send(send) => send.dedup,
+            _ => None,
+        });
+        again.max().unwrap_or(Duration::ZERO).max(self.policy.memory())
+    }
+
+    /// The send of a step, if it is one.
+    pub(crate) fn send(&self, journey: JourneyNo, step: u16) -> Option<&CompiledSend> {
+        match &self.journeys.get(usize::from(journey))?.steps.get(usize::from(step))?.action {
+            CompiledAction::Send(send) => Some(send),
+            _ => None,
+        }
+    }
+
+    /// The zone to look into before a message of a journey is handed out; none where no hour is quiet for it.
+    pub(crate) fn quiet_zone(&self, journey: JourneyNo, channel: &str, zone: &Zone) -> Option<Zone> {
+        let class = self.journeys.get(usize::from(journey))?.definition.class;
+        let is_looked_at = class != Class::Transactional && self.policy.quiet_hours(channel).is_some();
+        is_looked_at.then(|| zone.clone())
+    }
 }
 
 /// A trigger that waits for its segment's number.
@@ -175,6 +206,21 @@ pub(crate) struct CompiledSend {
     pub(crate) channel: Arc<str>,
     /// Those of its tags, and of its journey's, that caps count.
     pub(crate) tags: Vec<Arc<str>>,
+    /// What the user must agree to: as it says itself, or its journey, or the journey's class.
+    pub(crate) purpose: Option<Box<str>>,
+    /// Where the instance goes on if the user has no address.
+    pub(crate) unreachable: Option<u16>,
+    /// What happens where a cap is full; none for what the cap says.
+    pub(crate) capped: Option<CompiledCapped>,
+    /// How long the same is not sent again.
+    pub(crate) dedup: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CompiledCapped {
+    Skip,
+    Defer,
+    To(u16),
 }
 
 #[derive(Debug)]

@@ -124,7 +124,9 @@ impl Journeys {
         notes: &mut Vec<Note>,
     ) -> Vec<UserKey> {
         let old = std::mem::replace(&mut self.plan, plan.clone());
-        let memory = std::mem::replace(&mut self.memory, plan.policy.memory());
+        self.throttles.retain(|channel| plan.policy.throttles.contains_key(channel));
+        self.redefine_times(&old);
+        let memory = std::mem::replace(&mut self.memory, plan.memory());
         if memory != self.memory {
             // What the old caps count no longer goes, so that what the new ones count does not depend on when that
             // was looked at last.
@@ -133,6 +135,9 @@ impl Journeys {
         let moves = JourneyMoves::new(&old, plan);
         self.drop_other_dates(&moves);
         if moves.are_none() {
+            if old.policy.quiet != plan.policy.quiet {
+                self.rezone_all(store);
+            }
             return Vec::new();
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
@@ -157,7 +162,17 @@ impl Journeys {
         self.past.relocate(&moves, now);
         self.outbox.relocate(|origin| moves.origin(origin));
         self.counts.relocate(|journey| moves.to(journey));
+        self.rezone_all(store);
         ended
+    }
+
+    /// Looks anew at what waits in the outbox and may be quiet.
+    fn rezone_all(&mut self, store: &ProfileStore) {
+        for user in self.users_with_actions() {
+            let zone = store.zone(store.get(user));
+            let plan = &self.plan;
+            self.outbox.rezone(user, |journey, channel| plan.quiet_zone(journey, channel, zone));
+        }
     }
 
     /// Ends instances that have no place under the new definitions; everything has its old number yet.

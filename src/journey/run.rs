@@ -7,8 +7,10 @@ use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::plan::{CompiledAction, CompiledJourney, JourneyPlan};
 use crate::journey::step::Next;
+use crate::journey::throttle::Throttles;
 use crate::journey::{Class, Reason, What};
 use crate::model::Instant;
+use crate::predict::SendTimes;
 use crate::profile::UserKey;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(super) struct Run<'r, 'a> {
     pub(super) known: &'r mut UserJourneys,
     pub(super) past: &'r mut Past,
     pub(super) outbox: &'r mut Outbox,
+    pub(super) throttles: &'r mut Throttles,
+    pub(super) times: Option<&'r SendTimes>,
     pub(super) log: Log<'r>,
 }
 

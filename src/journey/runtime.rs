@@ -6,8 +6,11 @@ use crate::journey::outbox::Outbox;
 use crate::journey::past::Past;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::run::{Ready, Run, Stop};
+use crate::journey::send_times::times_of;
+use crate::journey::throttle::Throttles;
 use crate::journey::{Note, OutboxStats};
 use crate::model::{Duration, Instant};
+use crate::predict::SendTimes;
 use crate::profile::{ProfileStore, UserKey};
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -26,14 +29,20 @@ pub(crate) struct Journeys {
     pub(super) past: Past,
     pub(super) outbox: Outbox,
     pub(super) counts: Counts,
-    /// How long caps look back.
+    /// How fast channels take messages of all users together.
+    pub(super) throttles: Throttles,
+    /// When users answer best, where anything asks.
+    pub(super) times: Option<SendTimes>,
+    /// How long what was sent is remembered.
     pub(super) memory: Duration,
 }
 
 impl Journeys {
     pub(crate) fn new(plan: Arc<JourneyPlan>) -> Journeys {
-        let memory = plan.policy.memory();
+        let memory = plan.memory();
         Journeys {
+            throttles: Throttles::default(),
+            times: times_of(&plan),
             plan,
             users: HashMap::default(),
             past: Past::default(),
@@ -59,26 +68,31 @@ impl Journeys {
         known.is_some_and(|known| known.instances.iter().any(|instance| instance.journey == journey))
     }
 
-    /// The earliest instant at which an instance of a user goes on. O(instances of the user).
+    /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the
+    /// user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
-        self.users.get(&user)?.deadline(&self.plan)
+        let known = self.users.get(&user).and_then(|known| known.deadline(&self.plan));
+        known.into_iter().chain(self.outbox.next_expiry(user)).min()
     }
 
-    /// Begins what dates and recurring instants begin, then runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
-    /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
-    /// next.
+    /// Lets expire what waits too long in the outbox and begins what dates and recurring instants begin, then runs what is
+    /// due, in order of due instant, journey, key and entry: each instance up to its next send. Then the sends, in order of
+    /// class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for
+    /// the next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        // Slots that are given back are there for what is due at this instant.
+        self.expire(cx, user, notes);
         if self.begins_by_time() {
             self.begin_by_time(cx, user, notes);
         }
-        let Journeys { plan, users, past, outbox, counts, memory } = self;
+        let Journeys { plan, users, past, outbox, counts, throttles, times, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
-        let plan: &JourneyPlan = plan;
+        let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
             known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
-        let mut run = Run { cx, plan, user, known, past, outbox, log };
+        let mut run = Run { cx, plan, user, known, past, outbox, throttles, times, log };
         let mut ready: BinaryHeap<Ready> = BinaryHeap::new();
         for instance in due {
             if let Stop::AtSend(at_send) = run.wake(instance) {
@@ -106,6 +120,7 @@ impl Journeys {
         self.users.remove(&user);
         self.past.take(user);
         self.outbox.forget(user);
+        self.times.iter_mut().for_each(|times| times.forget(user.0));
     }
 
     pub(super) fn drop_empty(&mut self, user: UserKey) {
@@ -133,6 +148,8 @@ impl Journeys {
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
         let past = self.past.state(name, now, &self.plan);
-        (users, past, self.outbox.state(now), self.counts().into_iter().collect::<Vec<_>>())
+        let counts = self.counts().into_iter().collect::<Vec<_>>();
+        let times = self.times.as_ref().map(SendTimes::state);
+        (users, past, self.outbox.state(now), counts, self.throttles.state(now), times)
     }
 }

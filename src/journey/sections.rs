@@ -6,7 +6,9 @@ use crate::journey::outbox::Outbox;
 use crate::journey::past::UserPast;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::runtime::Journeys;
+use crate::journey::throttle::Throttles;
 use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::predict::UserHours;
 use crate::profile::UserKey;
 
 /// What journeys know of one user, apart from actions in the outbox.
@@ -14,12 +16,14 @@ use crate::profile::UserKey;
 pub(crate) struct JourneysOfUser {
     known: Option<UserJourneys>,
     past: UserPast,
+    hours: Option<Box<UserHours>>,
 }
 
 impl Journeys {
     /// Takes out everything of a user but what is in the outbox: as long as it is away, nothing may look at the user.
     pub(crate) fn take_user(&mut self, user: UserKey) -> JourneysOfUser {
-        JourneysOfUser { known: self.users.remove(&user), past: self.past.take(user) }
+        let hours = self.times.as_mut().and_then(|times| times.take_user(user.0));
+        JourneysOfUser { known: self.users.remove(&user), past: self.past.take(user), hours }
     }
 
     /// Puts in what was taken out or read, in place of what is there.
@@ -29,6 +33,9 @@ impl Journeys {
             None => drop(self.users.remove(&user)),
         }
         self.past.put(user, state.past, now, &self.plan);
+        if let Some(times) = &mut self.times {
+            times.put_user(user.0, state.hours);
+        }
     }
 
     /// Writes what [`take_user`](Journeys::take_user) takes out.
@@ -40,6 +47,10 @@ impl Journeys {
         match self.past.of(user) {
             Some(past) => past.write(out),
             None => UserPast::default().write(out),
+        }
+        match &self.times {
+            Some(times) => times.write_user(user.0, out),
+            None => None::<Box<UserHours>>.write(out),
         }
     }
 
@@ -59,30 +70,34 @@ impl Journeys {
             }
         }
         let known = Some(known).filter(|known| !known.is_empty());
-        Ok(JourneysOfUser { known, past: UserPast::read(from, plan)? })
+        Ok(JourneysOfUser { known, past: UserPast::read(from, plan)?, hours: from.read()? })
     }
 
     /// About how many bytes leave memory with a user.
     pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
         let known = self.users.get(&user).map_or(0, |known| size_of::<UserJourneys>() + known.heap_bytes());
         let past = self.past.of(user).map_or(0, |past| size_of::<UserPast>() + past.heap_bytes());
-        known + past
+        known + past + self.times.as_ref().map_or(0, |times| times.heap_bytes(user.0))
     }
 
-    /// Writes what is about no user: counts, and the outbox without its actions.
+    /// Writes what is about no user: counts, the outbox without its actions, throttles, and when everyone answers best.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
         self.counts.write(out);
         self.outbox.write(out);
+        self.throttles.write(out);
+        self.times.iter().for_each(|times| times.write_state(out));
     }
 
-    /// Goes on with counts and outbox as they were written under the definitions that hold; actions come after.
+    /// Goes on with what was written under the definitions that hold; actions come after.
     ///
     /// # Errors
     /// Bytes that were not written so, or that are about journeys which there are not. Everything stays as it was then.
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         let counts = Counts::read(from, &self.plan)?;
         let outbox = Outbox::read(from)?;
-        (self.counts, self.outbox) = (counts, outbox);
+        let throttles = Throttles::read(from)?;
+        self.times.iter_mut().try_for_each(|times| times.read_state(from))?;
+        (self.counts, self.outbox, self.throttles) = (counts, outbox, throttles);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::journey::context::Context;
 use crate::journey::enter::Entry;
-use crate::journey::instance::{DateDue, Stand};
+use crate::journey::instance::{DateDue, HAS_TOKEN, Stand};
 use crate::journey::key::InstanceKey;
 use crate::journey::log::Log;
 use crate::journey::plan::{CompiledAction, JourneyNo, JourneyPlan};
@@ -173,9 +173,10 @@ impl Journeys {
     /// The user may be in another time zone now: local times that are not due yet are worked out anew, and the gate is
     /// asked again until when what it deferred waits. Exact waits stay. To be followed by [`on_time`](Journeys::on_time).
     pub(crate) fn on_zone(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, counts, .. } = self;
-        let Some(known) = users.get_mut(&user) else { return };
+        let Journeys { plan, users, counts, outbox, .. } = self;
         let (now, zone) = (cx.now, cx.store.zone(cx.store.get(user)));
+        outbox.rezone(user, |journey, channel| plan.quiet_zone(journey, channel, zone));
+        let Some(known) = users.get_mut(&user) else { return };
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now };
         for instance in known.instances.iter_mut().filter(|instance| instance.due > now) {
             let journey = &plan.journeys[usize::from(instance.journey)];
@@ -190,8 +191,13 @@ impl Journeys {
                     }
                 }
                 // What came too late waits for another time of day, and the gate would not say so again.
-                (Stand::Deferred, _) if journey.definition.late.otherwise != TooLate::NextWindow => {
+                // And a token of its channel is there at its instant, wherever the user is.
+                (Stand::Deferred, _)
+                    if journey.definition.late.otherwise != TooLate::NextWindow
+                        && instance.flags & HAS_TOKEN == 0 =>
+                {
                     instance.due = now;
+                    instance.drop_choice();
                 }
                 _ => {}
             }

@@ -6,6 +6,7 @@
 //! ```text
 //! 10:00 ada view sku=boot          an event; `@09:40` behind it is the instant that it has itself
 //! 10:00 ada identify timezone=Europe/Paris
+//! 10:00 ada agrees marketing       or `refuses`; a channel may stand behind the purpose
 //! 10:00 advance                    only time passes
 //! 10:00 lease 10 10:30             the host gets at most 10 actions until then, and each is a line
 //! 10:05 opened push1               the host says that of the latest action of a step that it was given
@@ -14,7 +15,7 @@
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Outcome, Partition};
 use bespoke::journey::{Action, Delivery};
-use bespoke::model::{Duration, Instant, Message, Value};
+use bespoke::model::{Consent, Duration, Instant, Message, Value};
 
 /// Runs a story as it is, and with a host that wakes up more often: both have to lead to the same, line by line.
 #[track_caller]
@@ -144,6 +145,14 @@ impl Story {
     fn message(&mut self, who: &str, what: &str, more: &[&str], now: Instant) {
         let mut message = match what {
             "identify" => Message::identify(who),
+            "agrees" | "refuses" => {
+                let purpose = more[0];
+                let consent =
+                    if what == "agrees" { Consent::granted(purpose) } else { Consent::denied(purpose) };
+                let consent = more.get(1).map_or(consent.clone(), |channel| consent.channel(*channel));
+                let outcome = self.partition.ingest(&Message::consent(who, consent), now).unwrap();
+                return self.note(&outcome);
+            }
             _ => Message::track(who, what),
         };
         for word in more {

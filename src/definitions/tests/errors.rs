@@ -255,10 +255,6 @@ fn delivery() {
                 &["3:11: the quiet hours end when they begin"],
             ),
             (
-                "quiet = { push = { from = '22:00', to = '08:00', on = 'drop' } }",
-                &["3:55: `on` is not supported yet"],
-            ),
-            (
                 "quiet = { push = { from = '22:00', to = '08:00', on = 'defr' } }",
                 &["3:55: unknown rule `defr` (did you mean `defer`?)"],
             ),
@@ -297,7 +293,6 @@ fn delivery() {
                 "dedup = 1\nsend_time = { explore = 2, half_life = '0s', segments = 'a', fallback = '9' }",
                 &[
                     "3:9: a duration is wanted",
-                    "4:1: `send_time` is not supported yet",
                     "4:25: a weight of 2 is out of range",
                     "4:40: the duration must be more than 0",
                     "4:57: a list is wanted",

@@ -224,7 +224,6 @@ fn not_built_yet() {
     for (more, place) in [
         ("enter = { item = 'price_drop' }", "7:18: `item`"),
         ("enter = { call = true }", "7:18: `call`"),
-        ("enter = { event = 'go' }\nholdout = 5", "8:11: `holdout`"),
         ("enter = { event = 'go' }\nmoved_to = { a = 'x' }", "8:1: `moved_to`"),
     ] {
         check(JOURNEY, &[(&format!("{more}\n{step}"), &[&format!("{place} is not supported yet")])]);

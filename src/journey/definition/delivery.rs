@@ -1,5 +1,6 @@
 use crate::journey::Class;
 use crate::model::Duration;
+use crate::predict::{SendTimes, SendTimesParams};
 use crate::trigger::{LocalTime, QuietHours};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,13 @@ pub struct DeliveryPolicy {
     pub dedup: Option<Duration>,
     /// How the best hour to send is found.
     pub send_time: Option<SendTimePolicy>,
+}
+
+impl DeliveryPolicy {
+    /// The hours in which nothing goes by a channel; none where there are none, or they are passed.
+    pub(crate) fn quiet_hours(&self, channel: &str) -> Option<QuietHours> {
+        self.quiet.get(channel).filter(|quiet| quiet.on != OnQuiet::Bypass).map(|quiet| quiet.hours)
+    }
 }
 
 /// The quiet hours of a channel.
@@ -110,6 +118,14 @@ pub struct SendTimePolicy {
     pub segments: Vec<Box<str>>,
     /// The local time where there is no evidence at all.
     pub fallback: Option<LocalTime>,
+}
+
+impl SendTimePolicy {
+    /// As the model takes it.
+    pub(crate) fn params(&self) -> SendTimesParams {
+        let params = SendTimes::params().explore(self.explore).half_life(self.half_life);
+        params.groups(self.segments.len())
+    }
 }
 
 impl Default for SendTimePolicy {

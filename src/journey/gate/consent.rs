@@ -3,6 +3,7 @@
 use crate::journey::gate::{Candidate, Verdict, View};
 
 pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
-    let Candidate { user, kind, .. } = *candidate;
-    view.permits.agreed(view.store, user, kind.class, kind.channel, view.now).err().map(Verdict::Skip)
+    let (store, purpose) = (view.cx.store, candidate.send.purpose.as_deref());
+    let agreed = view.plan.permits.agreed(store, candidate.user, purpose, candidate.kind.channel, view.now());
+    agreed.err().map(Verdict::Skip)
 }

@@ -4,6 +4,5 @@ use crate::journey::Reason;
 use crate::journey::gate::{Candidate, Verdict, View};
 
 pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
-    let expires = candidate.send.definition.expires?;
-    (view.now - candidate.wanted >= expires).then_some(Verdict::Skip(Reason::Expired))
+    candidate.is_too_late_at(view.now()).then_some(Verdict::Skip(Reason::Expired))
 }

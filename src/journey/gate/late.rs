@@ -5,17 +5,19 @@ use crate::journey::{Reason, TooLate};
 use crate::trigger::{LocalDay, LocalRule, LocalTime};
 
 pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
-    if view.clock - candidate.due <= candidate.late.catch_up {
+    let late = view.plan.journeys.get(usize::from(candidate.instance.journey))?.definition.late;
+    let clock = view.cx.clock;
+    if clock - candidate.instance.due <= late.catch_up {
         return None;
     }
     let reason = Reason::TooLate;
-    Some(match candidate.late.otherwise {
+    Some(match late.otherwise {
         TooLate::Skip => Verdict::Skip(reason),
         TooLate::Exit => Verdict::Exit(reason),
         TooLate::NextWindow => {
-            let time = LocalTime::from_millis(view.zone.civil(candidate.wanted).millis as u32);
+            let time = LocalTime::from_millis(view.zone.civil(candidate.wanted()).millis as u32);
             let rule = LocalRule { day: LocalDay::Next, at: time.unwrap_or_default() };
-            Verdict::Defer { until: rule.after(view.clock, view.zone), reason }
+            Verdict::Defer { until: rule.after(clock, view.zone), reason }
         }
     })
 }

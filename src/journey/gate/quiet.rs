@@ -1,18 +1,18 @@
 //! Rule 7: quiet hours, which leave out what the user expects.
 
 use crate::journey::gate::{Candidate, Verdict, View};
-use crate::journey::{Class, Reason};
+use crate::journey::{OnQuiet, Reason};
 
 pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict> {
-    if candidate.kind.class == Class::Transactional {
+    let quiet = view.plan.policy.quiet.get(candidate.kind.channel)?;
+    if candidate.is_expected() || quiet.on == OnQuiet::Bypass {
         return None;
     }
-    let until = view.policy.quiet.get(candidate.kind.channel)?.hours.ends(view.now, view.zone)?;
-    // It is said at once, and not at the end of a night that it does not outlast.
-    let expires = candidate.send.definition.expires;
-    let is_too_late = expires.is_some_and(|expires| until - candidate.wanted >= expires);
-    Some(match is_too_late {
-        true => Verdict::Skip(Reason::ExpiresInQuietHours),
-        false => Verdict::Defer { until, reason: Reason::QuietHours },
+    let until = quiet.hours.ends(view.now(), view.zone)?;
+    Some(match quiet.on {
+        OnQuiet::Drop => Verdict::Skip(Reason::QuietDrop),
+        // It is said at once, and not at the end of a night that it does not outlast.
+        _ if candidate.is_too_late_at(until) => Verdict::Skip(Reason::ExpiresInQuietHours),
+        _ => Verdict::Defer { until, reason: Reason::QuietHours },
     })
 }

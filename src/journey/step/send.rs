@@ -3,53 +3,107 @@
 use crate::journey::caps::{self, Kind};
 use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
-use crate::journey::instance::{Instance, Said, Stand};
+use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand};
 use crate::journey::outbox::Origin;
 use crate::journey::plan::CompiledSend;
 use crate::journey::run::Run;
 use crate::journey::step::Next;
-use crate::journey::{Action, Reason, What};
-use crate::model::{Object, stable_hash};
+use crate::journey::{Action, Dedup, Reason, What};
+use crate::model::{Instant, Object, Record, stable_hash};
+use std::sync::Arc;
+
+/// What an action is made of.
+pub(in crate::journey) struct Made<'m> {
+    pub(in crate::journey) channel: &'m Arc<str>,
+    pub(in crate::journey) template: &'m str,
+    pub(in crate::journey) content: Object,
+    /// Where its hour was chosen, how probable the choice was.
+    pub(in crate::journey) probability: Option<f64>,
+}
 
 impl Run<'_, '_> {
     /// Puts a send through the gate.
     pub(in crate::journey) fn send(&mut self, instance: &mut Instance, send: &CompiledSend) -> Next {
-        let what = match self.judged(instance, send) {
+        let id = self.action_id(instance, &send.channel);
+        let content = self.content_hash(instance, send);
+        match self.gate(instance, send, id, content, judge) {
             Some(Verdict::Defer { until, reason }) => {
-                self.note(instance, What::Deferred { until, reason });
-                instance.wait_until(until, Stand::Deferred);
+                self.defer(instance, send, id, (until, reason));
                 return Next::Wait;
             }
-            Some(Verdict::Skip(reason)) => What::Skipped { reason },
             Some(Verdict::Exit(reason)) => return Next::Exit(reason),
-            None => self.sent(instance, send),
-        };
-        self.note(instance, what);
-        instance.step += 1;
+            Some(Verdict::Jump { to, reason }) => {
+                self.note(instance, What::FellBack { to: self.label(instance, to), reason });
+                instance.go_to(to);
+            }
+            Some(Verdict::Skip(reason)) => {
+                self.note(instance, What::Skipped { reason });
+                instance.step += 1;
+            }
+            Some(Verdict::Ghost) => {
+                self.note(instance, What::Ghost { channel: send.channel.clone() });
+                instance.step += 1;
+            }
+            None => {
+                let what = self.sent(instance, send, (id, content));
+                self.note(instance, what);
+                instance.step += 1;
+            }
+        }
+        instance.drop_choice();
         Next::Step
     }
 
-    /// What the gate says of a send, which is deferred or comes here for the first time.
-    fn judged(&self, instance: &Instance, send: &CompiledSend) -> Option<Verdict> {
+    /// Asks the gate of a send, which is deferred or comes here for the first time.
+    fn gate<T>(
+        &self,
+        instance: &Instance,
+        send: &CompiledSend,
+        id: u128,
+        content: Option<u64>,
+        ask: impl Fn(&Candidate<'_>, &View<'_>) -> T,
+    ) -> T {
         let store = self.cx.store;
-        let candidate = Candidate {
-            user: self.user,
-            send,
-            kind: self.kind(instance, send),
-            late: self.journey(instance).definition.late,
-            due: instance.due,
-            wanted: instance.wanted,
-        };
+        let kind = self.kind(instance, send);
         let view = View {
-            store,
-            policy: &self.plan.policy,
-            permits: &self.plan.permits,
+            cx: self.cx,
+            plan: self.plan,
             sends: &self.known.sends,
             zone: store.zone(store.get(self.user)),
-            now: self.cx.now,
-            clock: self.cx.clock,
+            throttles: self.throttles,
+            times: self.times,
         };
-        judge(&candidate, &view)
+        ask(&Candidate { user: self.user, instance, send, kind, id, content }, &view)
+    }
+
+    /// Lets a send wait, and takes what it needs to come in time then.
+    fn defer(
+        &mut self,
+        instance: &mut Instance,
+        send: &CompiledSend,
+        id: u128,
+        (until, reason): (Instant, Reason),
+    ) {
+        self.note(instance, What::Deferred { until, reason });
+        instance.flags &= !HAS_TOKEN;
+        match reason {
+            Reason::Throttled => {
+                self.take_token(&send.channel);
+                instance.flags |= HAS_TOKEN;
+            }
+            Reason::BestTime => {
+                let best = self.gate(instance, send, id, None, |candidate, view| view.best_time(candidate));
+                best.into_iter().for_each(|best| instance.more().probability = Some(best.probability));
+            }
+            _ => {}
+        }
+        instance.wait_until(until, Stand::Deferred);
+    }
+
+    fn take_token(&mut self, channel: &Arc<str>) {
+        if let Some(throttle) = self.plan.policy.throttles.get(&**channel) {
+            self.throttles.take(channel, *throttle, self.cx.now);
+        }
     }
 
     fn kind<'s>(&self, instance: &Instance, send: &'s CompiledSend) -> Kind<'s> {
@@ -57,23 +111,55 @@ impl Run<'_, '_> {
         Kind { class, channel: &send.channel, tags: &send.tags }
     }
 
-    /// Puts an action into the outbox that may go there.
-    fn sent(&mut self, instance: &mut Instance, send: &CompiledSend) -> What {
+    fn render(&self, instance: &Instance, send: &CompiledSend) -> Result<Object, String> {
         let (key, event, template) = (instance.key.value(), instance.event(), &*send.definition.template);
-        let Ok(content) = (self.cx.render)(&RenderRequest { user: self.user, template, key, event }) else {
+        (self.cx.render)(&RenderRequest { user: self.user, template, key, event })
+    }
+
+    /// What tells whether a send says the same as another, where that is asked: its key, or channel, template and content.
+    fn content_hash(&self, instance: &Instance, send: &CompiledSend) -> Option<u64> {
+        send.dedup?;
+        let hash = match &send.definition.dedup {
+            Some(Dedup { key: Some(key), .. }) => stable_hash(&[b"key", key.as_bytes()]),
+            _ => {
+                let mut content = Vec::new();
+                self.render(instance, send).ok()?.write(&mut content);
+                let template = send.definition.template.as_bytes();
+                stable_hash(&[b"content", send.channel.as_bytes(), template, &content])
+            }
+        };
+        // 0 stands for nothing.
+        Some((hash as u64).max(1))
+    }
+
+    /// Puts an action into the outbox that may go there.
+    fn sent(
+        &mut self,
+        instance: &mut Instance,
+        send: &CompiledSend,
+        (id, said): (u128, Option<u64>),
+    ) -> What {
+        let Ok(content) = self.render(instance, send) else {
             return What::Skipped { reason: Reason::Template };
         };
         let (now, kind) = (self.cx.now, self.kind(instance, send));
-        let id = self.action_id(instance, &send.channel);
-        if self.plan.policy.is_counted(kind) {
-            let (channel, class, tags) = (send.channel.clone(), kind.class, send.tags.clone());
-            self.known.sends.push(caps::Send { at: now, id, channel, class, tags, content: 0 });
+        let best = || self.gate(instance, send, id, said, |candidate, view| view.best_time(candidate));
+        let probability = instance.probability().or_else(|| best().map(|best| best.probability));
+        if instance.flags & HAS_TOKEN == 0 {
+            self.take_token(&send.channel);
         }
-        let agreed = self.plan.permits.agreed(self.cx.store, self.user, kind.class, kind.channel, now);
+        if said.is_some() || self.plan.policy.is_counted(kind) {
+            let (channel, class, tags) = (send.channel.clone(), kind.class, send.tags.clone());
+            let content = said.unwrap_or(0);
+            self.known.sends.push(caps::Send { at: now, id, channel, class, tags, content });
+        }
+        let purpose = send.purpose.as_deref();
+        let agreed = self.plan.permits.agreed(self.cx.store, self.user, purpose, kind.channel, now);
         // A grant may come to its end while the action waits.
         let expires = send.definition.expires.map(|expires| instance.wanted + expires);
         let expires = expires.into_iter().chain(agreed.ok().flatten()).min();
-        self.put(id, instance, (&send.channel, template, content), expires);
+        let made = Made { channel: &send.channel, template: &send.definition.template, content, probability };
+        self.put(id, instance, made, expires);
         self.expect_answers(instance);
         What::Sent { channel: send.channel.clone() }
     }
@@ -94,10 +180,11 @@ impl Run<'_, '_> {
         &mut self,
         id: u128,
         instance: &Instance,
-        (channel, template, content): (&std::sync::Arc<str>, &str, Object),
-        expires: Option<crate::model::Instant>,
+        made: Made<'_>,
+        expires: Option<Instant>,
     ) {
         let journey = self.journey(instance);
+        let Made { channel, template, content, probability } = made;
         let action = Action {
             at: self.cx.now,
             id: format!("{id:032x}"),
@@ -109,10 +196,13 @@ impl Run<'_, '_> {
             key: instance.key.value().cloned(),
             template: template.into(),
             attempt: 0,
+            probability,
         };
         let kept = self.plan.outbox_max.map(|max| self.cx.now + max);
         let expires = expires.into_iter().chain(kept).min();
-        self.outbox.put(id, self.user, Origin::of(instance), expires, action);
+        let store = self.cx.store;
+        let zone = self.plan.quiet_zone(instance.journey, channel, store.zone(store.get(self.user)));
+        self.outbox.put((id, self.user), Origin::of(instance), expires, zone, action);
     }
 
     /// The same after any replay. An instance that comes back to a step sends another action, so its round counts; the

@@ -181,17 +181,17 @@ fn what_did_not_reach_the_user_takes_no_slot() {
     let caps = vec![cap("", 1, CapPeriod::Day, MARKETING)];
     let policy = DeliveryPolicy { caps, ..DeliveryPolicy::default() };
     for (between, reaches) in [
-        ("", false),
         ("11:00 lease 9 12:00\n11:00 ack sent", false),
         ("11:00 lease 9 12:00\n11:00 ack failed", true),
         ("11:00 lease 9 12:00\n11:00 ack suppressed", true),
         ("11:00 lease 9 12:00\n11:00 ack unreachable", true),
         // Withdrawn by an exit; with the host already.
         ("11:00 ada buy", true),
-        ("11:00 lease 9 12:00\n11:30 ada buy", false),
-        // Expired before the host came for it.
-        ("13:00 lease 9 14:00", true),
-        ("12:59 lease 9 14:00", false),
+        ("11:00 lease 9 15:30\n11:30 ada buy", false),
+        // Expired before the host came for it, or while the host had it; and while the host has it still.
+        ("", true),
+        ("12:59 lease 9 14:00", true),
+        ("12:59 lease 9 15:01", false),
     ] {
         let mut shop = Shop::new(std::slice::from_ref(&j), policy.clone());
         let told = shop.tell(&format!("10:00 ada add\n{between}\n15:00 ada add"));

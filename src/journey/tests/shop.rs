@@ -265,8 +265,7 @@ impl Shop {
     }
 
     pub(super) fn lease(&mut self, limit: usize, until: Instant) -> Vec<Action> {
-        let (actions, expired) = self.journeys.lease(limit, until, self.now, &self.store);
-        expired.iter().for_each(|lost| self.journeys.give_back(lost));
+        let actions = self.journeys.lease(limit, until, self.now, &self.store);
         self.leased.retain(|known| actions.iter().all(|action| action.id != known.id));
         self.leased.extend(actions.iter().cloned());
         actions

@@ -1,0 +1,15 @@
+/// Why a model cannot be made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter is out of its range.
+    #[error("`{name}` cannot be {found}; it is {wanted}")]
+    Parameter {
+        /// Which one.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// What may be given.
+        wanted: &'static str,
+    },
+}
