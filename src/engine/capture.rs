@@ -3,6 +3,7 @@
 use crate::engine::Partition;
 use crate::engine::residence::PAGE_USERS;
 use crate::engine::seen::Written;
+use crate::engine::versions::Versions;
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
@@ -56,6 +57,7 @@ struct Taken {
     numbers: u32,
     free: Vec<u32>,
     definitions: (Option<Box<str>>, Box<str>),
+    versions: Versions,
     erased: Vec<Slot>,
     failed: Option<storage::Error>,
 }
@@ -95,6 +97,8 @@ pub(super) struct Root {
     /// The definitions that held, and the file that they came from.
     pub(super) file: Option<Box<str>>,
     pub(super) definitions: Box<str>,
+    /// What of earlier definitions users go on under.
+    pub(super) versions: Versions,
     /// Keys that must be gone once it holds.
     pub(super) erased: Vec<Slot>,
     /// How many keys there were.
@@ -109,7 +113,7 @@ pub(super) struct Root {
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files }
+    Root { next_input, file, definitions, versions, erased, slots, numbers, free, pages, sections, seen, files }
 }
 
 impl Root {
@@ -199,6 +203,7 @@ impl Partition {
             numbers,
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
+            versions: Versions::of(&self.compiled.pinned),
             erased: shelf.erased.clone(),
             failed: None,
         });
@@ -327,6 +332,7 @@ impl Partition {
             next_input: taken.next_input,
             file: taken.definitions.0.clone(),
             definitions: taken.definitions.1.clone(),
+            versions: taken.versions.clone(),
             erased: taken.erased.clone(),
             slots: shelf.vault.slots(),
             numbers: taken.numbers,

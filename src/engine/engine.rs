@@ -9,7 +9,7 @@ use crate::engine::survey::Surveyor;
 use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
-use crate::profile::UserProfile;
+use crate::profile::{UserKey, UserProfile};
 use crate::recommend::Query;
 use crate::segment::{Expression, SegmentStats};
 use crate::storage::{Disk, FolderDisk, Slot};
@@ -226,6 +226,27 @@ impl Engine {
         let looked = surveyor.page(&held, expression, now);
         held.trim();
         looked
+    }
+
+    /// Looks at some users, who are brought into memory first where need be, as long as others may write.
+    pub(super) fn read_users<T>(
+        &self,
+        users: impl Fn(&Partition) -> Vec<UserKey>,
+        look: impl FnOnce(&Partition, &[UserKey]) -> T,
+    ) -> Result<T, Error> {
+        let partition = &self.shared.partition;
+        let wanted = users(&partition.read());
+        if self.shared.durable.is_none() {
+            return Ok(look(&partition.read(), &wanted));
+        }
+        wanted.iter().try_for_each(|user| bring(partition, *user))?;
+        let mut held = partition.write();
+        // Somebody may have needed the room already, or be no more.
+        let wanted = users(&held);
+        wanted.iter().try_for_each(|user| held.load(*user))?;
+        let looked = look(&held, &wanted);
+        held.trim();
+        Ok(looked)
     }
 
     /// Has an input written, as the level asks, and applied.

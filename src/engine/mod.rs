@@ -31,6 +31,7 @@ mod health;
 mod input;
 mod look;
 mod members;
+mod migration;
 mod models;
 mod open;
 mod outcome;
@@ -52,6 +53,7 @@ mod take;
 mod unit;
 mod unlearn;
 mod verify;
+mod versions;
 
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;

@@ -18,11 +18,11 @@ impl Journeys {
         let Some(mut other) = users.remove(&from) else { return };
         for instance in &mut other.instances {
             // Else two entries of one user could have one number, and their actions one id.
-            let by = moved.get(usize::from(instance.journey)).copied().unwrap_or(0);
+            let by = moved.get(usize::from(plan.current(instance.journey))).copied().unwrap_or(0);
             instance.entry = instance.entry.saturating_add(by);
         }
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
-        for ended in users.entry(into).or_default().absorb(other) {
+        for ended in users.entry(into).or_default().absorb(other, plan) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
         }
     }

@@ -30,7 +30,7 @@ impl Journeys {
         }
         let known = self.users.get(&user);
         if let Some(known) = known {
-            match known.find(entry.journey, &entry.key).map(|place| &known.instances[place]) {
+            match known.find(&self.plan, entry.journey, &entry.key).map(|place| &known.instances[place]) {
                 Some(_) if compiled.definition.enter.reentry != Reentry::Restart => {
                     return Some(Reason::InIt);
                 }
@@ -62,10 +62,12 @@ impl Journeys {
             instance.more = event.map(more);
         }
         let known = users.entry(user).or_default();
-        match known.find(journey, &instance.key) {
+        match known.find(plan, journey, &instance.key) {
             Some(place) => {
                 let key = instance.key.value();
-                let is_own = |of: JourneyNo, action: &Action| of == journey && action.key.as_ref() == key;
+                let is_own = |of: JourneyNo, action: &Action| {
+                    plan.current(of) == journey && action.key.as_ref() == key
+                };
                 log.withdrawn(outbox.withdraw(user, is_own), Some(known), Reason::StartedOver);
                 log.note(journey, &instance.key, None, What::Restarted);
                 known.instances[place] = instance;

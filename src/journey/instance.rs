@@ -1,6 +1,6 @@
 use crate::journey::caps::Send;
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::JourneyNo;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant, Object, record, record_choice};
 use serde::Serialize;
 
@@ -138,7 +138,7 @@ pub(crate) struct GoalOpen {
 
 /// What journeys know of one user at this time. A user who is in none and whom no cap counts has none of this.
 ///
-/// Invariant: there is at most one instance of a journey, key and entry.
+/// Invariant: there is at most one instance of a journey, key and entry, whatever its version.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
@@ -152,8 +152,11 @@ pub(crate) struct UserJourneys {
 record! { UserJourneys { instances, sends, dates, goals } }
 
 impl UserJourneys {
-    pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
-        self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
+    /// Where an instance of a journey and key is, whatever the version by which it was entered.
+    pub(crate) fn find(&self, plan: &JourneyPlan, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
+        let journey = plan.current(journey);
+        let is_it = |instance: &Instance| plan.current(instance.journey) == journey && instance.key == *key;
+        self.instances.iter().position(is_it)
     }
 
     /// Adds an instance. Most users are in one journey, so room is made for one at a time.
@@ -195,10 +198,10 @@ impl UserJourneys {
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of
     /// one journey and key the earlier goes on.
-    pub(crate) fn absorb(&mut self, other: UserJourneys) -> Vec<Instance> {
+    pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
-            match self.find(theirs.journey, &theirs.key) {
+            match self.find(plan, theirs.journey, &theirs.key) {
                 Some(own) if theirs.entered < self.instances[own].entered => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }

@@ -18,6 +18,7 @@
 mod absorb;
 mod action;
 mod caps;
+mod census;
 mod compile;
 mod compile_step;
 mod context;
@@ -33,6 +34,7 @@ mod instance;
 mod kept;
 mod key;
 mod log;
+mod migration;
 mod note;
 mod outbox;
 mod outbox_bytes;
@@ -57,9 +59,11 @@ pub use definition::{
     SendTimePolicy, Split, Step, StepAction, Throttle, TooLate, Trigger, WaitFor,
 };
 pub use kept::{JourneyStay, MessageKept};
+pub use migration::{Fate, Migration, StepMigration};
 pub use note::{Note, What};
 pub use reason::Reason;
 
+pub(crate) use census::Census;
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use permit::Permits;
 pub(crate) use plan::{JourneyNo, JourneyPlan};

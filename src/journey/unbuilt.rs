@@ -13,7 +13,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, goal, holdout, late, expires, purpose, moved_to, .. } = journey;
+    let Journey { enter, goal, holdout, late, expires, purpose, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Date { .. }), &["enter", "date"]);
     refuse(matches!(enter.trigger, Trigger::Cron(_)), &["enter", "cron"]);
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
@@ -25,7 +25,6 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
     refuse(*late != waits, &["late"]);
     refuse(expires.is_some(), &["expires"]);
     refuse(purpose.is_some(), &["purpose"]);
-    refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
         let at = At::step(&journey.name, i);
         let mut refuse = |is_used: bool, path: &[&str]| {

@@ -230,7 +230,6 @@ fn not_built_yet() {
         ("enter = { event = 'go' }\nholdout = 5", "8:11: `holdout`"),
         ("enter = { event = 'go' }\nlate = { catch_up = '1h' }", "8:1: `late`"),
         ("enter = { event = 'go' }\nexpires = '1d'", "8:11: `expires`"),
-        ("enter = { event = 'go' }\nmoved_to = { a = 'x' }", "8:1: `moved_to`"),
     ] {
         check(JOURNEY, &[(&format!("{more}\n{step}"), &[&format!("{place} is not supported yet")])]);
     }
