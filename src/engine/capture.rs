@@ -1,6 +1,7 @@
 //! Checkpoints: the state as it was at one input, written while others come.
 
 use crate::engine::Partition;
+use crate::engine::kept::Kept;
 use crate::engine::residence::PAGE_USERS;
 use crate::engine::seen::Written;
 use crate::engine::versions::Versions;
@@ -9,6 +10,7 @@ use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
 use roaring::RoaringBitmap;
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What sections are sealed for.
@@ -97,8 +99,6 @@ pub(super) struct Root {
     /// The definitions that held, and the file that they came from.
     pub(super) file: Option<Box<str>>,
     pub(super) definitions: Box<str>,
-    /// What of earlier definitions users go on under.
-    pub(super) versions: Versions,
     /// Keys that must be gone once it holds.
     pub(super) erased: Vec<Slot>,
     /// How many keys there were.
@@ -110,10 +110,15 @@ pub(super) struct Root {
     pub(super) sections: Vec<Place>,
     pub(super) seen: Vec<(u64, Place)>,
     pub(super) files: Vec<HeapFile>,
+    pub(super) kept: Kept,
+    /// What of earlier definitions users go on under.
+    pub(super) versions: Versions,
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, versions, erased, slots, numbers, free, pages, sections, seen, files }
+    Root {
+        next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files, kept, versions,
+    }
 }
 
 impl Root {
@@ -173,6 +178,7 @@ impl Partition {
     pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
         let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        shelf.erased.append(&mut shelf.parted);
         let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
@@ -204,7 +210,7 @@ impl Partition {
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
             versions: Versions::of(&self.compiled.pinned),
-            erased: shelf.erased.clone(),
+            erased: shelf.erased.iter().chain(&shelf.unused).copied().collect(),
             failed: None,
         });
         Ok(())
@@ -341,13 +347,16 @@ impl Partition {
             sections,
             seen: capture.seen.clone(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
+            kept: Kept::default(),
         })
     }
 
     /// Says that the root is on disk: what it does not name can go, and the keys that it says are gone will be.
     pub(super) fn end_checkpoint(&mut self, erased: &[Slot]) {
         if let Some(shelf) = &mut self.shelf {
+            let erased: BTreeSet<Slot> = erased.iter().copied().collect();
             shelf.erased.retain(|slot| !erased.contains(slot));
+            shelf.unused.retain(|slot| !erased.contains(slot));
             shelf.capture.taken = None;
             shelf.capture.dead = std::mem::take(&mut shelf.capture.dead_after);
         }

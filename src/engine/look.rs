@@ -1,11 +1,12 @@
 //! A look at users: what changed of their memberships, and what follows from that.
 
 use crate::decision::RenderContext;
+use crate::definitions::Compiled;
 use crate::engine::partition::NEVER;
 use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, EventOccurrence, RenderRequest};
-use crate::model::{Instant, Value};
-use crate::profile::{Applied, UserKey};
+use crate::model::{Instant, Object, Value};
+use crate::profile::{Applied, ProfileStore, UserKey};
 use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
@@ -207,18 +208,10 @@ impl Partition {
         outcome: &mut Outcome,
     ) {
         let plan = &self.compiled.plan;
-        let decisions = &self.compiled.decisions;
-        let (store, clock) = (&self.store, self.host_clock);
-        let render = |request: &RenderRequest<'_>| {
-            let context = RenderContext {
-                user: Some((store, request.user)),
-                key: request.key,
-                event: request.event,
-                request: None,
-            };
-            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
-        };
-        let context = Context { plan, store, now, clock, render: &render };
+        let (compiled, store, clock) = (&self.compiled, &self.store, self.host_clock);
+        let memberships = Some(&self.users[user.0 as usize].memberships);
+        let render = |request: &RenderRequest<'_>| rendered(compiled, store, request);
+        let context = Context { plan, store, memberships, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
         let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
@@ -226,10 +219,15 @@ impl Partition {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        let row = &mut self.users[user.0 as usize];
-        if is_followed || row.journey_due <= now {
+        if self.journeys.begins_by_time() {
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
+            is_followed = true;
+        }
+        if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
-            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
     }
 
@@ -250,6 +248,21 @@ impl Partition {
         }
         is_moved
     }
+}
+
+/// The content of a message to a user.
+pub(super) fn rendered(
+    compiled: &Compiled,
+    store: &ProfileStore,
+    request: &RenderRequest<'_>,
+) -> Result<Object, String> {
+    let context = RenderContext {
+        user: Some((store, request.user)),
+        key: request.key,
+        event: request.event,
+        request: None,
+    };
+    compiled.decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
 }
 
 /// The events of what was noted that the engine recorded itself.

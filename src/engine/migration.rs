@@ -1,9 +1,13 @@
 //! What other definitions would do to those who are in journeys.
 
-use crate::definitions::Definitions;
+use crate::definitions::{Compiled, Definitions, Pinned};
+use crate::engine::shard::Shard;
+use crate::engine::shards::Shards;
 use crate::engine::{Engine, Error, Partition};
 use crate::journey::{Census, Migration};
+use crate::model::Instant;
 use crate::profile::UserKey;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Users who are counted at once where some may be in the store only.
@@ -56,13 +60,9 @@ impl Partition {
     }
 }
 
-impl Engine {
-    /// What would become of those who are in journeys under other definitions. See [`Partition::migration`]. Others read
-    /// and write meanwhile, so who moves while it counts is counted where it was or where it is.
-    ///
-    /// # Errors
-    /// [`Error::Storage`]: a user is not in memory, and cannot be read.
-    pub fn migration(&self, definitions: &Definitions) -> Result<Migration, Error> {
+impl Shard {
+    /// Counts who stands where, and says under which definitions.
+    fn census(&self) -> Result<(Census, Arc<Compiled>), Error> {
         loop {
             let compiled = self.read(|partition| partition.compiled.clone());
             let mut census = Census::default();
@@ -70,20 +70,50 @@ impl Engine {
             while let Some(from) = next {
                 let page = |partition: &Partition| partition.store.keys_from(from).take(PAGE_USERS).collect();
                 next = self.read_users(page, |partition, users| {
-                    let count =
-                        |user: &UserKey| partition.journeys.count_in(&mut census, *user, partition.clock);
+                    let count = |user: &UserKey| partition.journeys.count_in(&mut census, *user, partition.clock);
                     users.iter().for_each(count);
                     users.last().map(|last| UserKey(last.0 + 1))
                 })?;
             }
-            let migration = self.read(|partition| {
-                let is_same = Arc::ptr_eq(&partition.compiled, &compiled);
-                is_same.then(|| partition.migration_of(&census, definitions))
-            });
             // Else what was counted stands under definitions that are no more.
-            if let Some(migration) = migration {
-                return Ok(migration);
+            if self.read(|partition| Arc::ptr_eq(&partition.compiled, &compiled)) {
+                return Ok((census, compiled));
             }
         }
+    }
+}
+
+impl Shards {
+    /// The journeys of the definitions that hold, and of earlier ones, that some partition keeps under others.
+    pub(super) fn versions_kept(&self, definitions: &Definitions, now: Instant) -> Result<Vec<Pinned>, Error> {
+        let mut used = BTreeSet::new();
+        for shard in &self.shards {
+            let census = shard.census()?.0;
+            used.append(&mut shard.read(|partition| partition.versions_used(&census, now)));
+        }
+        let mut kept: Vec<(Arc<str>, u64, Pinned)> = Vec::new();
+        for shard in &self.shards {
+            for (name, version, pinned) in shard.read(|partition| partition.versions_kept(definitions, &used)) {
+                if kept.iter().all(|known| (&known.0, known.1) != (&name, version)) {
+                    kept.push((name, version, pinned));
+                }
+            }
+        }
+        Ok(kept.into_iter().map(|(_, _, pinned)| pinned).collect())
+    }
+}
+
+impl Engine {
+    /// What would become of those who are in journeys under other definitions. See [`Partition::migration`]. Others read
+    /// and write meanwhile, so who moves while it counts is counted where it was or where it is.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: a user is not in memory, and cannot be read.
+    pub fn migration(&self, definitions: &Definitions) -> Result<Migration, Error> {
+        let mut census = Census::default();
+        for shard in &self.shards().shards {
+            census.add(shard.census()?.0);
+        }
+        Ok(self.shards().first().read(|partition| partition.migration_of(&census, definitions)))
     }
 }

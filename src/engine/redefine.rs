@@ -1,6 +1,6 @@
 //! Other definitions take the place of those that hold.
 
-use crate::definitions::{Compiled, Definitions};
+use crate::definitions::{Compiled, Definitions, Pinned};
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::residence::text_of;
@@ -138,18 +138,33 @@ impl Partition {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn redefine(&mut self, definitions: &Definitions, now: Instant) -> Outcome {
-        let ready = Successor::new(definitions, self).relocate();
-        self.put_into_force(ready, now)
+        self.redefine_keeping(definitions, None, now)
     }
 
-    pub(super) fn put_into_force(&mut self, ready: Ready<'_>, now: Instant) -> Outcome {
+    /// The same where it was said what to keep of earlier definitions.
+    pub(super) fn redefine_keeping(
+        &mut self,
+        definitions: &Definitions,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Outcome {
+        let ready = Successor::new(definitions, self).relocate();
+        self.put_into_force(ready, pinned, now)
+    }
+
+    pub(super) fn put_into_force(
+        &mut self,
+        ready: Ready<'_>,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Outcome {
         let now = now.max(self.clock);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
 
         self.bring_all();
-        let Ready { definitions, mut compiled, texts } = self.with_pinned(ready, now);
+        let Ready { definitions, mut compiled, texts } = self.with_pinned(ready, pinned, now);
         let old = self.compiled.clone();
         let plan = &mut compiled.plan;
         (plan.keep, plan.rules) =
@@ -191,6 +206,7 @@ impl Partition {
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
+        self.follow_dates(old.plan.zone != self.compiled.plan.zone, now, &mut outcome);
         self.minimise_kept(&old);
         self.follow_purposes(&old, now, &mut outcome);
         self.move_memberships(&old, &moves, now, &mut outcome);
@@ -201,13 +217,21 @@ impl Partition {
     }
 
     /// Adds the journeys that users go on in under the version by which they entered, where there are any.
-    fn with_pinned<'d>(&mut self, ready: Ready<'d>, now: Instant) -> Ready<'d> {
-        if self.journeys.other_versions(&ready.compiled.journeys).is_empty() {
-            return ready;
-        }
-        let mut census = Census::default();
-        self.store.keys().for_each(|user| self.journeys.count_in(&mut census, user, now));
-        let compiled = self.with_versions(&census, ready.definitions, now);
+    fn with_pinned<'d>(
+        &mut self,
+        ready: Ready<'d>,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Ready<'d> {
+        let compiled = match pinned {
+            Some(pinned) => ready.definitions.with_pinned(pinned),
+            None if self.journeys.other_versions(&ready.compiled.journeys).is_empty() => return ready,
+            None => {
+                let mut census = Census::default();
+                self.store.keys().for_each(|user| self.journeys.count_in(&mut census, user, now));
+                self.with_versions(&census, ready.definitions, now)
+            }
+        };
         if compiled.pinned.is_empty() {
             return ready;
         }

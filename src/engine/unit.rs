@@ -1,8 +1,8 @@
 //! One input of a group, before it is applied and as it is; and how groups are written.
 
-use crate::definitions::Definitions;
 use crate::engine::durable::{Answer, answer};
 use crate::engine::input::{Input, TimedInput};
+use crate::engine::versions::Redefinition;
 use crate::engine::{Error, Partition};
 use crate::model::{Body, Bytes, Instant, Malformed, Message};
 use crate::profile::{UserKey, Whose};
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 pub(super) enum Unit<'a> {
     Message(&'a Message, Instant),
     Input(&'a TimedInput),
-    Redefine(&'a Definitions, Instant),
+    Redefine(&'a Redefinition, Instant),
 }
 
 impl Unit<'_> {
@@ -27,7 +27,11 @@ impl Unit<'_> {
 
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     pub(super) fn joins(self, partition: &Partition) -> bool {
-        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
+        match self {
+            Unit::Message(message, _) => partition.store.joins(message),
+            Unit::Input(input) => input.input.joins(),
+            Unit::Redefine(..) => false,
+        }
     }
 
     /// Whether it may be applied, and whom it is about.
@@ -46,6 +50,9 @@ impl Unit<'_> {
     pub(super) fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
             Unit::Message(message, _) => partition.store.named(message),
+            Unit::Input(TimedInput {
+                input: Input::Extract { id, .. } | Input::LeaveBehind { id }, ..
+            }) => partition.company(id).into(),
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             Unit::Redefine(..) => SmallVec::new(),
         }
@@ -86,7 +93,9 @@ impl Unit<'_> {
                 answer(answers, of, Ok(partition.take(&message, now, slot)));
             }
             Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
-            Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
+            Unit::Redefine(Redefinition { definitions, pinned }, now) => {
+                answer(answers, of, Ok(partition.redefine_keeping(definitions, pinned.clone(), now)));
+            }
         }
     }
 }

@@ -17,6 +17,16 @@ pub(crate) struct Census {
     goals: BTreeSet<JourneyNo>,
 }
 
+impl Census {
+    /// Adds what was counted elsewhere, of journeys of the same numbers.
+    pub(crate) fn add(&mut self, other: Census) {
+        for (place, users) in other.users {
+            *self.users.entry(place).or_default() += users;
+        }
+        self.goals.extend(other.goals);
+    }
+}
+
 impl Journeys {
     /// Counts a user. O(instances of the user).
     pub(crate) fn count_in(&self, census: &mut Census, user: UserKey, now: Instant) {
@@ -45,12 +55,16 @@ impl Journeys {
     pub(crate) fn to_pin(&self, census: &Census, new: &JourneyPlan, now: Instant) -> Vec<JourneyNo> {
         let mut wanted = self.other_versions(new);
         if !wanted.is_empty() {
-            let places = census.users.keys().map(|(journey, _)| *journey);
-            let used = places.chain(census.goals.iter().copied()).chain(self.outbox.journeys(now));
-            let used: BTreeSet<JourneyNo> = used.collect();
+            let used = self.used(census, now);
             wanted.retain(|number| used.contains(number));
         }
         wanted
+    }
+
+    /// The journeys that somebody goes on in of those who were counted, or of which a message is not forgotten yet.
+    pub(crate) fn used(&self, census: &Census, now: Instant) -> BTreeSet<JourneyNo> {
+        let places = census.users.keys().map(|(journey, _)| *journey);
+        places.chain(census.goals.iter().copied()).chain(self.outbox.journeys(now)).collect()
     }
 
     /// Where those who were counted would go, by journey, version and step.

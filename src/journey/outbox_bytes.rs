@@ -81,10 +81,10 @@ impl Outbox {
     }
 }
 
-fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     let Entry { user: _, origin, state } = entry;
     id.write(out);
-    (origin.journey, origin.step, origin.entry).write(out);
+    (origin.journey, origin.step, origin.entry, origin.round).write(out);
     origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
@@ -112,8 +112,8 @@ fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
 fn read_origin(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Origin, Malformed> {
     let is_known = |number: &u16| *number == GONE || usize::from(*number) < plan.journeys.len();
     let journey = from.valid("the number of a journey", is_known)?;
-    let (step, entry) = from.read()?;
-    Ok(Origin { journey, step, entry, key: from.read()? })
+    let (step, entry, round) = from.read()?;
+    Ok(Origin { journey, step, entry, round, key: from.read()? })
 }
 
 /// An action takes its texts from the plan, where they are there: most are, and a text is kept once.

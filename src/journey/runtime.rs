@@ -62,19 +62,20 @@ impl Journeys {
 
     /// The earliest instant at which an instance of a user goes on. O(instances of the user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
-        self.users.get(&user)?.deadline()
+        self.users.get(&user)?.deadline(&self.plan)
     }
 
-    /// Runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
+    /// Begins what dates and recurring instants begin, then runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
     /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
     /// next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        self.begin_by_time(cx, user, notes);
         let Journeys { plan, users, past, outbox, counts, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
-            known.instances.extract_if(.., |instance| instance.due <= cx.now).collect();
+            known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut run = Run { cx, plan, user, known, past, outbox, log };
         let mut ready: BinaryHeap<Ready> = BinaryHeap::new();
