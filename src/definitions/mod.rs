@@ -213,6 +213,7 @@ mod facts;
 mod ids;
 mod journeys;
 mod loose;
+mod pinned;
 mod reader;
 mod recommend;
 mod retention;
@@ -229,6 +230,7 @@ pub use error::{ERRORS_MAX, Error, Errors};
 
 #[allow(unused_imports)] // for the engine
 pub(crate) use check::Compiled;
+pub(crate) use pinned::Pinned;
 pub(crate) use recommend::{InteractionDefinition, RecommendDefinition};
 pub(crate) use segments::SegmentDefinition;
 pub(crate) use settings::Settings;

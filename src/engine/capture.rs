@@ -5,6 +5,7 @@ use crate::engine::kept::Kept;
 use crate::engine::page::{Entry, IDS, PAGE_USERS, write_names};
 use crate::engine::root::{Ending, Root};
 use crate::engine::seen::Written;
+use crate::engine::versions::Versions;
 use crate::model::Record;
 use crate::profile::UserKey;
 use crate::storage::{self, Place, Slot, Unwanted, Vault};
@@ -60,6 +61,7 @@ struct Taken {
     numbers: u32,
     free: Vec<u32>,
     definitions: (Option<Box<str>>, Box<str>),
+    versions: Versions,
     erased: Vec<Slot>,
     failed: Option<storage::Error>,
     /// What is in it is among so many first bytes that were put into the heap.
@@ -172,6 +174,7 @@ impl Partition {
             numbers,
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
+            versions: Versions::of(&self.compiled.pinned),
             erased: shelf.erased.iter().chain(&shelf.unused).copied().collect(),
             failed: None,
             end: shelf.heap.put_bytes(),
@@ -349,6 +352,7 @@ impl Partition {
             next_input: taken.next_input,
             file: taken.definitions.0.clone(),
             definitions: taken.definitions.1.clone(),
+            versions: taken.versions.clone(),
             erased: taken.erased.clone(),
             slots: shelf.vault.slots(),
             numbers: taken.numbers,

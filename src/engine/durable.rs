@@ -1,11 +1,11 @@
 //! The way of an input into a store: sealed, written, applied, answered, for many at a time.
 
-use crate::definitions::Definitions;
 use crate::engine::group::{Group, Work};
 use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::unit::{Unit, context};
+use crate::engine::versions::{Redefinition, Versions};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, StoreHealth};
 use crate::journey::Action;
 use crate::model::{Instant, Message, Record};
@@ -56,7 +56,7 @@ pub(super) enum Job<'a> {
     /// The same of messages that are not side by side, up to the first one whose ids are not all in this partition.
     Picked(Vec<Cow<'a, Message>>, Instant),
     Input(Box<TimedInput>),
-    Redefine(Box<Definitions>, Instant),
+    Redefine(Box<Redefinition>, Instant),
     /// Goes on with the checkpoint that is being taken, or begins one.
     Checkpoint(Step),
 }
@@ -333,9 +333,10 @@ impl Writer {
                 write_message(&message, now, plain);
             }
             Unit::Input(input) => input.write(plain),
-            Unit::Redefine(definitions, now) => {
+            Unit::Redefine(Redefinition { definitions, pinned }, now) => {
                 let (file, text) = text_of(definitions);
-                TimedInput { now, input: Input::Redefine { file, text } }.write(plain);
+                let versions = pinned.as_deref().map(Versions::of).map(Box::new);
+                TimedInput { now, input: Input::Redefine { file, text, versions } }.write(plain);
             }
         }
         sealed.clear();

@@ -2,6 +2,7 @@
 
 use crate::decision::Feedback;
 use crate::engine::transfer::{Arrival, Arriving};
+use crate::engine::versions::Versions;
 use crate::journey::Delivery;
 use crate::model::{
     Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
@@ -90,6 +91,9 @@ pub enum Input {
         file: Option<Box<str>>,
         /// Their text.
         text: Box<str>,
+        /// Where an engine has several partitions, what all of them keep of earlier definitions.
+        #[doc(hidden)]
+        versions: Option<Box<Versions>>,
     },
     #[doc(hidden)]
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
@@ -203,10 +207,13 @@ impl Record for Input {
                 write_text(name, out);
                 value.write(out);
             }
-            Input::Redefine { file, text } => {
+            Input::Redefine { file, text, versions } => {
                 out.push(REDEFINE);
                 file.write(out);
                 write_text(text, out);
+                if let Some(versions) = versions {
+                    versions.write(out);
+                }
             }
             Input::Extract { id, to, number } => {
                 out.push(EXTRACT);
@@ -256,7 +263,11 @@ impl Record for Input {
             },
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
-            REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
+            REDEFINE => Input::Redefine {
+                file: from.read()?,
+                text: from.read()?,
+                versions: if from.left() == 0 { None } else { Some(from.read()?) },
+            },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
             ARRIVE => Input::Arrive(from.read()?),
             ABSORB => Input::Absorb(from.read()?),
@@ -309,8 +320,8 @@ mod tests {
             prediction(Some(0.25)),
             prediction(None),
             Input::World { name: "sale".into(), value: Value::Bool(true) },
-            Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into() },
-            Input::Redefine { file: None, text: "".into() },
+            Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into(), versions: None },
+            Input::Redefine { file: None, text: "".into(), versions: Some(Box::default()) },
             Input::Extract { id: NamedId::new(KindName::Declared("card"), "c-1"), to: 3, number: 7 },
             Input::Absorb(Box::new(Arrival {
                 from: 2,

@@ -40,6 +40,7 @@ mod journeys;
 mod kept;
 mod look;
 mod members;
+mod migration;
 mod models;
 mod moving;
 mod open;
@@ -74,6 +75,7 @@ mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
+mod versions;
 
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;

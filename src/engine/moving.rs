@@ -1,6 +1,7 @@
 //! Users who go from one partition to another: two inputs, one in the journal of each, and a third once it is known that
 //! what arrived is there for good.
 
+use crate::definitions::Pinned;
 use crate::engine::among::{Among, Transit, Traveller};
 use crate::engine::homes::{Homes, Living, Place};
 use crate::engine::input::Input;
@@ -8,6 +9,7 @@ use crate::engine::shard::Shard;
 use crate::engine::shards::Shards;
 use crate::engine::take::parse;
 use crate::engine::transfer::{Arrival, Arriving, ids_of_traveller};
+use crate::engine::versions::Versions;
 use crate::engine::{Durability, Error, Outcome, Partition};
 use crate::model::{Instant, Suppress};
 use crate::profile::{KindName, NamedId};
@@ -236,13 +238,21 @@ impl Shards {
     /// Puts those definitions into force under which somebody is sent. None are newer: other definitions come only once
     /// all have arrived for good.
     fn even_out(&self, from: u16, to: u16) -> Result<(), Error> {
-        let text = |partition: &Partition| partition.shelf.as_ref().map(|shelf| shelf.definitions.clone());
+        let text = |partition: &Partition| {
+            let pinned = partition.compiled.pinned.to_vec();
+            partition.shelf.as_ref().map(|shelf| (shelf.definitions.clone(), pinned))
+        };
         let (ours, theirs) = (self.of(from).read(text), self.of(to).read(text));
+        let is_other = |text: &str, pinned: &[Pinned]| {
+            theirs.as_ref().is_none_or(|((_, other), theirs)| {
+                **other != *text || Versions::of(theirs) != Versions::of(pinned)
+            })
+        };
         match ours {
-            Some((file, text)) if theirs.is_none_or(|(_, other)| other != text) => {
+            Some(((file, text), pinned)) if is_other(&text, &pinned) => {
                 let definitions = parse(file.as_deref(), &text)?;
                 let clock = self.of(to).read(Partition::clock);
-                self.of(to).redefine(&definitions, clock).map(drop)
+                self.of(to).redefine(&definitions, Some(pinned), clock).map(drop)
             }
             _ => Ok(()),
         }

@@ -110,7 +110,12 @@ pub(super) fn open(
         Some(root) => {
             vault.check_slots(root.slots)?;
             let stored = parse(root.file.as_deref(), &root.definitions)?;
-            partition = Partition::new(&stored);
+            let compiled = root.versions.compile(&stored)?;
+            let compiled = compiled.ok_or_else(|| {
+                let message = "it names versions of journeys that cannot be run";
+                storage::Error::corrupt(disk.describe("root"), 0, message)
+            })?;
+            partition = Partition::under(&stored, compiled);
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
             partition.among = among.map(|(among, _)| Box::new(among));

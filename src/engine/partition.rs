@@ -145,7 +145,11 @@ impl Partition {
     /// An empty partition under definitions.
     #[must_use]
     pub fn new(definitions: &Definitions) -> Partition {
-        let compiled = definitions.compiled().clone();
+        Partition::under(definitions, definitions.compiled().clone())
+    }
+
+    /// The same where the definitions were compiled together with journeys of earlier ones.
+    pub(super) fn under(definitions: &Definitions, compiled: Arc<Compiled>) -> Partition {
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
         let mut store = plan.empty_store();

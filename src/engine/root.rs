@@ -1,6 +1,7 @@
 //! The root of a checkpoint, and how it gets to the disk.
 
 use crate::engine::kept::Kept;
+use crate::engine::versions::Versions;
 use crate::model::Record;
 use crate::storage::{self, Disk, Heap, HeapFile, Place, Slot, Vault, save_root};
 use parking_lot::Mutex;
@@ -26,10 +27,14 @@ pub(super) struct Root {
     pub(super) files: Vec<HeapFile>,
     /// Which inputs before it stay in the journal.
     pub(super) kept: Kept,
+    /// What of earlier definitions users go on under.
+    pub(super) versions: Versions,
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files, kept }
+    Root {
+        next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files, kept, versions,
+    }
 }
 
 impl Root {

@@ -91,9 +91,12 @@ impl Partition {
                 Answer::Outcome(self.set_prediction(user, name, *value, now))
             }
             Input::World { name, value } => Answer::Outcome(self.set_world(name, value.clone(), now)),
-            Input::Redefine { file, text } => Answer::Outcome(match parse(file.as_deref(), text) {
-                Ok(definitions) => Ok(self.redefine(&definitions, now)),
-                Err(error) => Err(error),
+            Input::Redefine { file, text, versions } => Answer::Outcome({
+                let pinned = versions.as_ref().map_or(Ok(None), |versions| versions.read_back());
+                parse(file.as_deref(), text).and_then(|definitions| {
+                    let pinned = pinned?;
+                    Ok(self.redefine_keeping(&definitions, pinned, now))
+                })
             }),
             moved => {
                 match moved {

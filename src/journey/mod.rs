@@ -19,6 +19,7 @@ mod absorb;
 mod action;
 mod best_time;
 mod caps;
+mod census;
 mod compile;
 mod compile_step;
 mod context;
@@ -37,6 +38,7 @@ mod instance;
 mod kept;
 mod key;
 mod log;
+mod migration;
 mod note;
 mod outbox;
 mod outbox_bytes;
@@ -67,9 +69,11 @@ pub use definition::{
 pub use draw::Drawing;
 pub use explain::{InstanceExplanation, JourneyExplanation, NextSend, Stands};
 pub use kept::{JourneyStay, MessageKept};
+pub use migration::{Fate, Migration, StepMigration};
 pub use note::{Note, What};
 pub use reason::Reason;
 
+pub(crate) use census::Census;
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use outbox::Answer;
 pub(crate) use permit::Permits;

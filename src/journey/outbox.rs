@@ -383,6 +383,16 @@ impl Outbox {
         self.actions.values().filter(|entry| wanted(entry.origin.journey)).map(|entry| entry.user).collect()
     }
 
+    /// The journeys of which anything waits or is remembered as answered.
+    pub(crate) fn journeys(&self, now: Instant) -> impl Iterator<Item = JourneyNo> + '_ {
+        let counts = move |state: &State| match state {
+            State::Waiting(_) => true,
+            State::Answered(_, first) => now - *first <= ANSWERS_KEPT,
+        };
+        let entries = self.actions.values().filter(move |entry| counts(&entry.state));
+        entries.map(|entry| entry.origin.journey)
+    }
+
     /// Says anew where actions came from. What the host holds of a journey that is gone stays, until it is answered.
     pub(crate) fn relocate(&mut self, to: impl Fn(&Origin) -> Origin) {
         self.actions.values_mut().for_each(|entry| entry.origin = to(&entry.origin));

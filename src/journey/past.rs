@@ -213,6 +213,7 @@ impl Past {
         now: Instant,
         plan: &JourneyPlan,
     ) {
+        let journey = plan.current(journey);
         let Past { users, rounds } = self;
         let passed = users.entry(user).or_default().of(journey);
         let ended = of_instance.then_some(at);
@@ -282,7 +283,7 @@ impl Past {
         for user in users {
             let Some(past) = self.users.get_mut(&user) else { continue };
             past.0.retain_mut(|passed| {
-                let Some(to) = moves.to(passed.journey) else { return false };
+                let Some(to) = moves.named(passed.journey) else { return false };
                 passed.journey = to;
                 if let Some(memory) = memories[usize::from(to)] {
                     passed.exits.retain_mut(|exit| exit.fade(memory, now));

@@ -20,6 +20,7 @@ pub(crate) const END: u16 = u16::MAX;
 /// Journeys and the policy of delivery, compiled.
 #[derive(Debug, Default)]
 pub(crate) struct JourneyPlan {
+    /// In order of definition; behind them those of earlier definitions that users go on under.
     pub(crate) journeys: Vec<CompiledJourney>,
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
@@ -84,12 +85,28 @@ pub(crate) struct CompiledJourney {
     pub(crate) definition: Journey,
     /// Which of all journeys of this name it is.
     pub(crate) version: u64,
+    /// The journey of this name that users enter now: itself, unless it is one of earlier definitions.
+    pub(crate) current: JourneyNo,
     pub(crate) audience: Option<ConditionId>,
-    /// Whether an event begins it: only then can an entry be late.
+    /// Whether an event begins it: only then can an entry be late. Nothing begins one of earlier definitions.
     pub(crate) by_event: bool,
     /// Whether an instance keeps the event that began it, because a template reads it.
     pub(crate) keeps_event: bool,
     pub(crate) steps: Vec<CompiledStep>,
+}
+
+impl JourneyPlan {
+    /// The journey by which the past of a journey is known: the one of its name that users enter now.
+    pub(crate) fn current(&self, journey: JourneyNo) -> JourneyNo {
+        self.journeys.get(usize::from(journey)).map_or(journey, |compiled| compiled.current)
+    }
+
+    /// How many journeys are defined now.
+    pub(crate) fn defined(&self) -> usize {
+        let is_defined =
+            |(number, journey): (usize, &CompiledJourney)| usize::from(journey.current) == number;
+        self.journeys.iter().enumerate().take_while(|journey| is_defined(*journey)).count()
+    }
 }
 
 impl CompiledJourney {

@@ -65,7 +65,8 @@ impl Journeys {
     /// Whether a user is in a journey, for any key.
     pub(crate) fn is_in(&self, user: UserKey, journey: JourneyNo) -> bool {
         let known = self.users.get(&user);
-        known.is_some_and(|known| known.instances.iter().any(|instance| instance.journey == journey))
+        let is_it = |instance: &Instance| self.plan.current(instance.journey) == journey;
+        known.is_some_and(|known| known.instances.iter().any(is_it))
     }
 
     /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the

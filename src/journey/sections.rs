@@ -141,7 +141,8 @@ fn is_of(plan: &JourneyPlan, known: &UserJourneys) -> bool {
         let journey = plan.journeys.get(usize::from(instance.journey));
         journey.is_some_and(|journey| usize::from(instance.step) < journey.steps.len())
     };
-    let entry = |instance: &'_ Instance| (instance.journey, instance.key.clone(), instance.entry);
+    let entry =
+        |instance: &'_ Instance| (plan.current(instance.journey), instance.key.clone(), instance.entry);
     let mut entries: Vec<_> = known.instances.iter().map(entry).collect();
     entries.sort_unstable();
     known.instances.iter().all(stands)

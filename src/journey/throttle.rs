@@ -55,7 +55,7 @@ fn instant(millis: i128) -> Instant {
 }
 
 /// The buckets of all channels that are not full.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Throttles(BTreeMap<Arc<str>, Bucket>);
 
 impl Throttles {

@@ -13,10 +13,9 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, moved_to, .. } = journey;
+    let Journey { enter, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
     refuse(matches!(enter.trigger, Trigger::Call { .. }), &["enter", "call"]);
-    refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
         let at = At::step(&journey.name, i);
         let mut refuse = |is_used: bool, path: &[&str]| {
