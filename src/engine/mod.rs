@@ -8,6 +8,11 @@
 //! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), and
 //! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it. Inputs that a
 //! checkpoint has passed may stay in the journal (`kept`), and are read from there (`recorded`).
+//!
+//! An engine has one partition or several (`shards`), each with what leads to its disk (`shard`). A message goes where its
+//! ids are (`homes`, `route`); where they are in several, everybody whom it names is brought to one first (`moving`, by what
+//! `transfer` takes out of one partition and puts into another; what these remember of it is in `among`). What is about
+//! all partitions is in `everywhere`.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
