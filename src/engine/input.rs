@@ -3,7 +3,7 @@
 use crate::decision::Feedback;
 use crate::journey::Delivery;
 use crate::model::{
-    Bytes, Duration, Instant, Malformed, Message, Record, Value, record, record_choice, write_text,
+    Bytes, Duration, Instant, Malformed, Message, Object, Record, Value, record, record_choice, write_text,
 };
 
 /// An input with the host's clock at which it was given.
@@ -43,6 +43,12 @@ pub(crate) enum Input {
         name: Box<str>,
         value: Value,
     },
+    /// The host asks for a journey.
+    Call {
+        user: Box<str>,
+        journey: Box<str>,
+        properties: Object,
+    },
     /// Definitions by their text, with the name of the file where they came from one.
     Redefine {
         file: Option<Box<str>>,
@@ -59,6 +65,7 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
+const CALL: u8 = 8;
 
 record! {
     TimedInput { now, input }
@@ -120,6 +127,12 @@ impl Record for Input {
                 write_text(name, out);
                 value.write(out);
             }
+            Input::Call { user, journey, properties } => {
+                out.push(CALL);
+                write_text(user, out);
+                write_text(journey, out);
+                properties.write(out);
+            }
             Input::Redefine { file, text } => {
                 out.push(REDEFINE);
                 file.write(out);
@@ -146,6 +159,7 @@ impl Record for Input {
             },
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
+            CALL => Input::Call { user: from.read()?, journey: from.read()?, properties: from.read()? },
             REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
             _ => return Err(from.malformed("an input")),
         })
@@ -167,6 +181,12 @@ mod tests {
         Delivery::Suppressed,
     ];
 
+    fn properties() -> Object {
+        let mut properties = Object::new();
+        properties.set("code", 1234);
+        properties
+    }
+
     fn inputs() -> Vec<Input> {
         let message = Message::track("ada", "view").with("sku", "boot-7").with("price", 12.5);
         let feedback = |feedback| Input::Feedback {
@@ -185,6 +205,7 @@ mod tests {
             prediction(Some(0.25)),
             prediction(None),
             Input::World { name: "sale".into(), value: Value::Bool(true) },
+            Input::Call { user: "ada".into(), journey: "login".into(), properties: properties() },
             Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into() },
             Input::Redefine { file: None, text: "".into() },
         ];
@@ -225,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..17_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..18_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

@@ -12,6 +12,7 @@
 
 mod ask;
 mod audit;
+mod call;
 mod capture;
 mod checkpoint;
 mod consent;

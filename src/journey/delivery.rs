@@ -3,7 +3,7 @@
 use crate::journey::context::Context;
 use crate::journey::log::Log;
 use crate::journey::outbox::{Answer, Lost, Origin};
-use crate::journey::plan::{CompiledAction, JourneyNo};
+use crate::journey::plan::CompiledAction;
 use crate::journey::runtime::Journeys;
 use crate::journey::{Action, Delivery, Note, Reason};
 use crate::model::{Instant, Object};
@@ -13,15 +13,18 @@ impl Journeys {
     /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
     pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, outbox, .. } = self;
-        let refused = |journey: JourneyNo, action: &Action| {
+        let refused = |origin: &Origin, action: &Action| {
+            let journey = origin.journey;
+            if matches!(plan.action(journey, origin.step), Some(CompiledAction::Call(_))) {
+                return None;
+            }
             let class = plan.journeys.get(usize::from(journey))?.definition.class;
             let agreed = plan.permits.agreed(cx.store, user, class, &action.channel, cx.now);
             let is_reachable = plan.permits.is_reachable(cx.store, user, &action.channel);
             agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
         };
         for reason in [Reason::NoConsent, Reason::Unsubscribed, Reason::Unreachable] {
-            let lost =
-                outbox.withdraw(user, |origin, action| refused(origin.journey, action) == Some(reason));
+            let lost = outbox.withdraw(user, |origin, action| refused(origin, action) == Some(reason));
             let mut log =
                 Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
             log.withdrawn(lost, self.users.get_mut(&user), reason);
@@ -91,6 +94,11 @@ impl Journeys {
             self.give_back(lost);
         }
         answer
+    }
+
+    /// Whether an action is a message, and no call.
+    pub(crate) fn is_message(&self, origin: &Origin) -> bool {
+        !matches!(self.plan.action(origin.journey, origin.step), Some(CompiledAction::Call(_)))
     }
 
     /// What an action was about, for the event that records what became of it.

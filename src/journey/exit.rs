@@ -29,7 +29,7 @@ impl Exit<'_> {
 impl Journeys {
     /// Ends what an exit ends, and takes back what waits in the outbox, also of instances that are over.
     pub(super) fn exit(&mut self, cx: &Context<'_>, user: UserKey, exit: Exit<'_>, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, past, outbox, counts, memory } = self;
+        let Journeys { plan, users, past, outbox, counts, memory, .. } = self;
         let Exit { journey, key, at, reason } = exit;
         let compiled = &plan.journeys[usize::from(journey)];
         if compiled.by_event && cx.now - at <= compiled.definition.late.tolerance {

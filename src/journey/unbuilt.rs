@@ -17,7 +17,6 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
     refuse(matches!(enter.trigger, Trigger::Date { .. }), &["enter", "date"]);
     refuse(matches!(enter.trigger, Trigger::Cron(_)), &["enter", "cron"]);
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
-    refuse(matches!(enter.trigger, Trigger::Call { .. }), &["enter", "call"]);
     refuse(*holdout > 0.0, &["holdout"]);
     let waits = Late { tolerance: late.tolerance, ..Late::default() };
     refuse(*late != waits, &["late"]);
@@ -32,9 +31,6 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
         };
         match &step.action {
             StepAction::WaitUntil(_) => refuse(true, &["wait_until"]),
-            StepAction::Set(_) => refuse(true, &["set"]),
-            StepAction::Emit(_) => refuse(true, &["emit"]),
-            StepAction::Call(_) => refuse(true, &["call"]),
             StepAction::Experiment(_) => {
                 let message = "there are no experiments yet";
                 problems.push(at.problem(&["experiment"], message.into()).help("use a `split`"));
@@ -47,11 +43,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
                 refuse(purpose.is_some(), &["send", "purpose"]);
                 refuse(dedup.is_some(), &["send", "dedup"]);
             }
-            StepAction::Wait(_)
-            | StepAction::WaitFor(_)
-            | StepAction::Split(_)
-            | StepAction::Branch(_)
-            | StepAction::Goto(_) => {}
+            _ => {}
         }
     }
     problems

@@ -1,11 +1,14 @@
 //! What each kind of step does, one file for each.
 
 mod branch;
+mod call;
+mod effect;
 mod send;
 mod split;
 mod wait;
 mod wait_for;
 
+pub(crate) use effect::Effect;
 pub(super) use wait_for::Occurrence;
 
 /// How an instance goes on behind a step.
