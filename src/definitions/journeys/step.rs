@@ -53,7 +53,10 @@ impl Reader<'_> {
                 if values.is_empty() {
                     node.error("the step sets nothing");
                 }
-                node.table()?.nodes().iter().for_each(|inner| self.check_attribute(inner));
+                for inner in node.table()?.nodes() {
+                    let value = values.iter().find(|(name, _)| **name == *inner.key);
+                    self.check_attribute(inner, value.map(|(_, value)| value));
+                }
                 Some(StepAction::Set(values))
             }
             "emit" => self.read_emit(node).map(StepAction::Emit),
@@ -62,7 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    fn check_attribute(&self, node: &Node<'_>) {
+    fn check_attribute(&self, node: &Node<'_>, value: Option<&Value>) {
         let schema = &self.names.schema;
         if schema.strict && self.names.is_sound && schema.attribute_kind(node.key).is_none() {
             let names = schema.attributes.keys().map(|name| &**name);
@@ -72,8 +75,8 @@ impl Reader<'_> {
             node.report().add(node.key_span, message, help);
         }
         let kind = schema.attribute_kind(node.key);
-        if let (Some(kind), Some(value)) = (kind.filter(|_| schema.strict), node.value())
-            && !fits(&value, kind)
+        if let (Some(kind), Some(value)) = (kind.filter(|_| schema.strict), value)
+            && !fits(value, kind)
         {
             let message = format!("{} is declared as another kind of value", Quoted(node.key));
             node.error(message);
