@@ -125,7 +125,7 @@ fn a_journey_lasts_no_longer_than_it_may() {
     assert_eq!(
         found,
         [
-            "18:36: it waits for 1h, and the journey lasts no longer than 1h (wait for less, or let the journey last longer (`expires`))"
+            "17:35: it waits for 1h, and the journey lasts no longer than 1h (wait for less, or let the journey last longer (`expires`))"
         ]
     );
     // Late as it is told, it has lasted so long already.
