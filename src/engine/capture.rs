@@ -1,6 +1,7 @@
 //! Checkpoints: the state as it was at one input, written while others come.
 
 use crate::engine::Partition;
+use crate::engine::kept::Kept;
 use crate::engine::residence::PAGE_USERS;
 use crate::engine::seen::Written;
 use crate::model::{Bytes, Instant, Malformed, Record};
@@ -8,6 +9,7 @@ use crate::profile::{IdKind, UserKey};
 use crate::storage::{self, Heap, HeapFile, Place, Slot};
 use roaring::RoaringBitmap;
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What sections are sealed for.
@@ -106,10 +108,11 @@ pub(super) struct Root {
     pub(super) sections: Vec<Place>,
     pub(super) seen: Vec<(u64, Place)>,
     pub(super) files: Vec<HeapFile>,
+    pub(super) kept: Kept,
 }
 
 crate::model::record! {
-    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files }
+    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files, kept }
 }
 
 impl Root {
@@ -169,6 +172,7 @@ impl Partition {
     pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
         let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        shelf.erased.append(&mut shelf.parted);
         let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
@@ -199,7 +203,7 @@ impl Partition {
             numbers,
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
-            erased: shelf.erased.clone(),
+            erased: shelf.erased.iter().chain(&shelf.unused).copied().collect(),
             failed: None,
         });
         Ok(())
@@ -335,13 +339,16 @@ impl Partition {
             sections,
             seen: capture.seen.clone(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
+            kept: Kept::default(),
         })
     }
 
     /// Says that the root is on disk: what it does not name can go, and the keys that it says are gone will be.
     pub(super) fn end_checkpoint(&mut self, erased: &[Slot]) {
         if let Some(shelf) = &mut self.shelf {
+            let erased: BTreeSet<Slot> = erased.iter().copied().collect();
             shelf.erased.retain(|slot| !erased.contains(slot));
+            shelf.unused.retain(|slot| !erased.contains(slot));
             shelf.capture.taken = None;
             shelf.capture.dead = std::mem::take(&mut shelf.capture.dead_after);
         }

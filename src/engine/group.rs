@@ -1,4 +1,4 @@
-use parking_lot::{Condvar, Mutex};
+use super::sync::{Condvar, Mutex};
 use std::mem::take;
 
 /// Most jobs that one leader does at a time, so that nobody waits long for an answer that is there.

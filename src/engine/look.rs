@@ -1,11 +1,12 @@
 //! A look at users: what changed of their memberships, and what follows from that.
 
 use crate::decision::RenderContext;
+use crate::definitions::Compiled;
 use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, Effect, EventOccurrence, RenderRequest};
-use crate::model::{Instant, Value};
-use crate::profile::{Applied, UserKey};
+use crate::model::{Instant, Object, Value};
+use crate::profile::{Applied, ProfileStore, UserKey};
 use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
@@ -118,7 +119,7 @@ impl Partition {
         let (mut rounds, mut effect_rounds) = (0, 0);
         while !self.journey_facts.is_empty() || !candidates.is_empty() || self.journeys.has_effects() {
             let told = recorded.len();
-            let is_affected = self.apply_effects(user, now, &mut recorded);
+            let is_affected = self.apply_effects(user, now, &mut recorded, outcome);
             if is_affected {
                 let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
                 memberships.hear(&mut look, &mut candidates, 0);
@@ -216,18 +217,9 @@ impl Partition {
         outcome: &mut Outcome,
     ) {
         let plan = &self.compiled.plan;
-        let decisions = &self.compiled.decisions;
-        let (store, clock) = (&self.store, self.host_clock);
+        let (compiled, store, clock) = (&self.compiled, &self.store, self.host_clock);
         let memberships = Some(&self.users[user.0 as usize].memberships);
-        let render = |request: &RenderRequest<'_>| {
-            let context = RenderContext {
-                user: Some((store, request.user)),
-                key: request.key,
-                event: request.event,
-                request: None,
-            };
-            decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
-        };
+        let render = |request: &RenderRequest<'_>| rendered(compiled, store, request);
         let context = Context { plan, store, memberships, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
@@ -236,6 +228,12 @@ impl Partition {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
+        if self.journeys.begins_by_time() {
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
+            is_followed = true;
+        }
         if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
@@ -243,7 +241,13 @@ impl Partition {
     }
 
     /// Does to a user what steps want done. Gives whether there was anything.
-    fn apply_effects(&mut self, user: UserKey, now: Instant, recorded: &mut Vec<Applied>) -> bool {
+    fn apply_effects(
+        &mut self,
+        user: UserKey,
+        now: Instant,
+        recorded: &mut Vec<Applied>,
+        outcome: &mut Outcome,
+    ) -> bool {
         let effects = self.journeys.take_effects();
         if effects.is_empty() {
             return false;
@@ -264,8 +268,7 @@ impl Partition {
         self.store.record_changes(user, now, &mut applied);
         recorded.push(applied);
         if self.store.get(user).zone != zone {
-            self.journeys.on_zone(user, now);
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.follow_zone(user, now, outcome);
         }
         true
     }
@@ -295,6 +298,21 @@ impl Partition {
         }
         is_moved
     }
+}
+
+/// The content of a message to a user.
+pub(super) fn rendered(
+    compiled: &Compiled,
+    store: &ProfileStore,
+    request: &RenderRequest<'_>,
+) -> Result<Object, String> {
+    let context = RenderContext {
+        user: Some((store, request.user)),
+        key: request.key,
+        event: request.event,
+        request: None,
+    };
+    compiled.decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
 }
 
 /// The events of what was noted that the engine recorded itself.

@@ -9,6 +9,7 @@ use crate::segment::Memberships;
 use crate::storage::{self, Heap, HeapBytes, Place, Slot, Vault};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Users in an index page of a checkpoint: what is captured at once before one of them changes.
@@ -32,6 +33,10 @@ pub(super) struct Shelf {
     pub(super) definitions: (Option<Box<str>>, Box<str>),
     /// Keys of users who were erased; they go with the next checkpoint.
     pub(super) erased: Vec<Slot>,
+    /// Keys of inputs from which nobody came; they go with the next checkpoint too, which is not taken for their sake.
+    pub(super) unused: BTreeSet<Slot>,
+    /// Keys of users who went to another partition; nobody waits for them to go with the next checkpoint.
+    pub(super) parted: Vec<Slot>,
     /// Bytes of those who are in memory, and how many there may be.
     bytes: usize,
     limit: usize,
@@ -81,6 +86,8 @@ impl Shelf {
             more_slots: HashMap::default(),
             definitions: text_of(definitions),
             erased: Vec::new(),
+            unused: BTreeSet::new(),
+            parted: Vec::new(),
             bytes: 0,
             limit,
             hand: 0,
@@ -107,6 +114,11 @@ impl Shelf {
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
         // Whose profile was over when a message came that was sealed before has the key that it had.
         self.erased.retain(|erased| *erased != slot);
+        self.unused.remove(&slot);
+        self.add_slot(user, slot);
+    }
+
+    fn add_slot(&mut self, user: UserKey, slot: Slot) {
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;
@@ -118,12 +130,32 @@ impl Shelf {
         }
     }
 
+    /// Notes that an input was sealed under a key, and is about nobody who has it.
+    pub(super) fn note_unused(&mut self, users: &[UserKey], slot: Slot) {
+        let is_used = |user: &UserKey| self.slots(*user).any(|own| own == slot);
+        if slot != Slot::STORE && !users.iter().any(is_used) {
+            self.unused.insert(slot);
+        }
+    }
+
+    /// Gives keys of their own to a user and to those who were taken out of it. What is sealed under those that it had, and
+    /// under that of the input which says so, is about all of them, and goes with whoever is erased first.
+    pub(super) fn split(&mut self, user: UserKey, parts: &[UserKey], slot: Slot) {
+        let joint: Vec<Slot> = self.slots(user).chain([slot]).collect();
+        for own in parts.iter().copied().chain([user]) {
+            // Without randomness it keeps what it has.
+            let Ok(fresh) = self.vault.fresh() else { continue };
+            self.row(own).slot = fresh;
+            joint.iter().for_each(|slot| self.add_slot(own, *slot));
+        }
+    }
+
     /// A user is no more: its number may be another's from now on. What was sealed about it goes with the next
     /// checkpoint, or belongs to the user who took it over.
     pub(super) fn drop_user(&mut self, user: UserKey, heir: Option<UserKey>) {
         let slots: Vec<Slot> = self.slots(user).collect();
         match heir {
-            Some(heir) => slots.into_iter().for_each(|slot| self.note_slot(heir, slot)),
+            Some(heir) => slots.into_iter().for_each(|slot| self.add_slot(heir, slot)),
             None => self.erased.extend(slots),
         }
         self.more_slots.remove(&user);
@@ -178,6 +210,13 @@ impl Partition {
         }
     }
 
+    /// Notes that a message may have been sealed under a key that nobody has: what it says is for nobody to keep.
+    pub(super) fn note_unused(&mut self, message: &Message, slot: Slot) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.note_unused(&self.store.named(message), slot);
+        }
+    }
+
     /// A user is no more; another one may have taken over what was known of it.
     pub(super) fn drop_from_shelf(&mut self, user: UserKey, heir: Option<UserKey>) {
         if let Some(shelf) = &mut self.shelf {
@@ -206,6 +245,15 @@ impl Partition {
         self.shelf.as_ref()?.failed.as_ref()
     }
 
+    /// Says that the state in memory counts for nothing.
+    pub(super) fn fail(&mut self, error: storage::Error) {
+        match &mut self.shelf {
+            Some(shelf) => drop(shelf.failed.get_or_insert(error)),
+            // Nothing was written and read: it is as it was made.
+            None => debug_assert!(false, "{error}"),
+        }
+    }
+
     /// Reads a user's record, and puts what it says where it belongs. After an error the user is away as before.
     pub(super) fn load(&mut self, user: UserKey) -> Result<(), storage::Error> {
         match self.away(user) {
@@ -214,7 +262,7 @@ impl Partition {
         }
     }
 
-    fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
+    pub(super) fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
         let mut from = Bytes::new(plain);
         let from = &mut from;
         let store = &mut self.store;
@@ -336,7 +384,12 @@ impl Partition {
     pub(super) fn store_health(&self) -> Option<StoreHealth> {
         let shelf = self.shelf.as_ref()?;
         let HeapBytes { live, dead } = shelf.heap.waste();
-        Some(StoreHealth { heap_live: live, heap_dead: dead, resident: shelf.bytes as u64 })
+        Some(StoreHealth {
+            heap_live: live,
+            heap_dead: dead,
+            resident: shelf.bytes as u64,
+            ..StoreHealth::default()
+        })
     }
 
     /// Whether users were erased whose keys are still there.
@@ -344,13 +397,22 @@ impl Partition {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
     }
 
+    /// Whether keys are there of users who went to another partition.
+    pub(super) fn has_parted(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| !shelf.parted.is_empty())
+    }
+
     /// Users who are due up to an instant and away, about so many of them; nothing changes.
     pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
         let (mut due, mut away) = (Vec::new(), Vec::new());
-        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+        if self.shelf.is_none() || self.next_due().is_none_or(|next| next > until) {
             return away;
         }
-        while away.len() < limit && self.next_batch(until).is_some() {
+        let is_away = |user: &UserKey| !self.store.profiles.is_here(*user);
+        if self.unfinished.at().is_some_and(|at| at <= until) {
+            return self.unfinished.users().iter().rev().take(limit).copied().filter(is_away).collect();
+        }
+        while away.len() < limit && self.next_hinted(until).is_some() {
             away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
             due.append(&mut self.due);
         }

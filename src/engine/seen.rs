@@ -85,12 +85,16 @@ impl SeenMessages {
 
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
+        self.note_hash(stable_hash(&[id.as_bytes()]), now)
+    }
+
+    /// The same by the hash of an id.
+    pub(crate) fn note_hash(&mut self, hash: u128, now: Instant) -> bool {
         let age = now - self.young.began;
         if age >= self.window {
             let passed = if age >= self.window + self.window { 2 } else { 1 };
             self.turn(self.young.number + passed, now);
         }
-        let hash = stable_hash(&[id.as_bytes()]);
         !self.old.contains(hash, &self.hasher) && self.young.insert(hash, &self.hasher)
     }
 

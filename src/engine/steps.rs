@@ -18,10 +18,13 @@ impl Writer {
                 drop(held);
                 self.end(partition)?;
             }
-        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
-            self.begin(partition)?;
+            return Ok(());
         }
-        Ok(())
+        let held = partition.read();
+        let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
+        let is_due = self.written_bytes >= self.checkpoint_bytes || held.erases() || lets_go;
+        drop(held);
+        if is_due { self.begin(partition) } else { Ok(()) }
     }
 
     /// Takes a whole checkpoint: what was erased is gone for good when it is there.
@@ -43,6 +46,7 @@ impl Writer {
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
             Step::End => Ok(self.ended_well),
+            Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
                 self.vault.sync()?;
@@ -59,9 +63,9 @@ impl Writer {
         self.flush()?;
         // Groups that are sure to be there need keys that are: a new file makes sure of those before it.
         self.vault.sync()?;
-        self.journal.roll()?;
+        self.journal.divide()?;
         self.written_bytes = 0;
-        Ok(partition.write().begin_checkpoint(self.journal.next())?)
+        Ok(partition.write().begin_checkpoint(self.next)?)
     }
 
     /// Makes what was captured the state to begin from, and captures what is left of it: between two steps another
@@ -69,10 +73,21 @@ impl Writer {
     /// it names no more.
     pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         partition.write().capture_some(usize::MAX);
+        let (age, clock) = {
+            let held = partition.read();
+            (held.settings.journal_max, held.clock())
+        };
+        let mut stays_from = 0;
         let ended = (|| {
             // The root says how much of the heap is sure to be there.
             self.heap.sync()?;
-            let root = partition.write().root()?;
+            // And what stays is not to have holes, nor a journal of the host to end before the checkpoint does.
+            if age.is_some() || self.kept.is_of_host {
+                self.journal.sync()?;
+            }
+            let mut root = partition.write().root()?;
+            stays_from = self.kept.let_go(age, clock, root.next_input);
+            root.kept = self.kept.clone();
             self.vault.save()?;
             self.vault.sync()?;
             let mut bytes = Vec::new();
@@ -85,7 +100,8 @@ impl Writer {
             Ok(root) => {
                 partition.write().end_checkpoint(&root.erased);
                 self.vault.erase(&root.erased)?;
-                self.journal.drop_before(root.next_input)?;
+                self.journal.drop_before(stays_from.min(self.readers.first()))?;
+                self.journal_size.set(&*self.journal)?;
                 for file in root.unnamed(&self.heap) {
                     self.heap.remove(file)?;
                 }
@@ -120,7 +136,8 @@ mod tests {
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
         };
-        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options).unwrap();
+        let disk = Arc::new(disk.clone());
+        let (partition, durable, _) = open(&definitions.unwrap(), disk, None, options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 

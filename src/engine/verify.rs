@@ -6,7 +6,7 @@ use crate::engine::residence::{Shelf, USER};
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
-use crate::storage::{self, Disk, ErrorKind, FolderDisk, Heap, Journal, Place, Slot, Vault, load_root};
+use crate::storage::{self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, Place, Slot, Vault, load_root};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -160,12 +160,15 @@ impl Verified {
         Ok(())
     }
 
-    /// All inputs behind the checkpoint.
+    /// All inputs behind the checkpoint, unless they are in a journal of the host's.
     fn look_at_journal(&mut self, disk: &dyn Disk, root: &Root, vault: &Vault) -> Result<(), storage::Error> {
+        if root.kept.is_of_host {
+            return Ok(());
+        }
         let readable = |group: &[u8]| {
             read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()))
         };
-        let Some(mut back) = self.note(Journal::look(disk, root.next_input, &readable))? else {
+        let Some(mut back) = self.note(FileJournal::look(disk, root.next_input, &readable))? else {
             return Ok(());
         };
         self.lost = back.lost();

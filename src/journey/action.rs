@@ -110,6 +110,21 @@ impl Delivery {
     ];
 }
 
+/// The word that JSON and definitions use.
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Delivery::Sent => "sent",
+            Delivery::Delivered => "delivered",
+            Delivery::Opened => "opened",
+            Delivery::Clicked => "clicked",
+            Delivery::Failed => "failed",
+            Delivery::Unreachable => "unreachable",
+            Delivery::Suppressed => "suppressed",
+        })
+    }
+}
+
 /// What an acknowledgement did.
 ///
 /// ```

@@ -6,6 +6,7 @@ use crate::journey::plan::{
     CompiledAction, CompiledAwaited, CompiledJourney, CompiledStep, EventUse, JourneyNo, JourneyPlan,
     SegmentUse, Unresolved, Use,
 };
+use crate::journey::timed::Timed;
 use crate::journey::unbuilt::{unbuilt, unbuilt_policy};
 use crate::journey::version::version;
 use crate::journey::{Awaited, DeliveryPolicy, Journey, Step, StepAction, Trigger};
@@ -130,6 +131,7 @@ impl JourneyPlan {
         self.await_in(number, &journey.name, steps, &mut compiled_steps, builder);
         let steps = compiled_steps;
         check_flow(journey, &steps, problems);
+        self.by_time.extend(Timed::of(journey).map(|timed| (number, timed)));
         self.journeys.push(CompiledJourney {
             name: (&*journey.name).into(),
             definition: journey.clone(),
@@ -202,7 +204,9 @@ impl JourneyPlan {
                 let segment_use = SegmentUse { journey, what };
                 self.unresolved.push(Unresolved { path, segment, transition, segment_use });
             }
-            Trigger::Date { .. } | Trigger::Cron(_) | Trigger::Item { .. } | Trigger::Call { .. } => {}
+            // Their time comes by itself: see `timed`.
+            Trigger::Date { .. } | Trigger::Cron(_) => {}
+            Trigger::Item { .. } | Trigger::Call { .. } => {}
         }
     }
 

@@ -32,6 +32,7 @@ impl StepCompiler<'_> {
         let at = At::step(&self.journey.name, number);
         let action = match &step.action {
             StepAction::Wait(duration) => CompiledAction::Wait(*duration),
+            StepAction::WaitUntil(wait) => CompiledAction::WaitUntil(wait.clone()),
             StepAction::Goto(label) => CompiledAction::Goto(self.target(&at, label, &["goto"])),
             StepAction::Branch(arms) => self.branch(&at, arms),
             StepAction::Send(send) => self.send(&at, send),

@@ -14,7 +14,6 @@ pub(crate) struct Context<'a> {
     /// The memberships of the user whom a look is about, where there is a look.
     pub(crate) memberships: Option<&'a Memberships>,
     /// What time it is, as the host says with the input.
-    #[expect(dead_code, reason = "asked for once sends know how late they are")]
     pub(crate) clock: Instant,
     /// Makes content from a template; the room that can lies above this one.
     pub(crate) render: &'a dyn Fn(&RenderRequest<'_>) -> Result<Object, String>,

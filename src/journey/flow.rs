@@ -1,8 +1,8 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
-use crate::journey::Journey;
 use crate::journey::compile::At;
 use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledStep};
+use crate::journey::{DayRule, Journey};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
@@ -43,6 +43,7 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
         CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
         CompiledAction::Wait(_)
+        | CompiledAction::WaitUntil(_)
         | CompiledAction::Send(_)
         | CompiledAction::Affect(_)
         | CompiledAction::Call(_) => vec![fall],
@@ -71,6 +72,8 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
     }
     let takes_time = |i: usize| match &steps[i].action {
         CompiledAction::Wait(duration) => *duration > Duration::ZERO,
+        // A time of this day may have passed already, and then it is over at once.
+        CompiledAction::WaitUntil(wait) => !matches!(wait.day, Some(DayRule::Today | DayRule::Entry)),
         // What cannot be met at once takes time.
         CompiledAction::WaitFor(wait) => {
             let is_event = |awaited: &CompiledAwaited| matches!(awaited, CompiledAwaited::Event);

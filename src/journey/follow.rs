@@ -5,27 +5,16 @@ use crate::journey::context::{Context, EventOccurrence};
 use crate::journey::enter::Entry;
 use crate::journey::exit::Exit;
 use crate::journey::goal::Reached;
-use crate::journey::instance::Stand;
 use crate::journey::key::InstanceKey;
 use crate::journey::plan::{EventUse, JourneyNo, Use};
 use crate::journey::runtime::Journeys;
 use crate::journey::step::Occurrence;
 use crate::journey::{Note, Reason, Trigger, What};
-use crate::model::{Instant, Object};
+use crate::model::Object;
 use crate::profile::UserKey;
 use crate::segment::Change;
 
 impl Journeys {
-    /// The user may be in another time zone now: whatever hangs on it is asked for anew. To be followed by
-    /// [`on_time`](Journeys::on_time).
-    pub(crate) fn on_zone(&mut self, user: UserKey, now: Instant) {
-        let Some(known) = self.users.get_mut(&user) else { return };
-        for instance in known.instances.iter_mut().filter(|instance| instance.stand == Stand::Deferred) {
-            // The gate says until when it waits here.
-            instance.due = instance.due.min(now);
-        }
-    }
-
     /// Ends instances, then begins them, as an event says, and tells whether any journey names the event. One look
     /// into a table where none does.
     ///

@@ -72,7 +72,7 @@ record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
     More { event, met, said }
     Said { step, round, bits }
-    DateDue { journey, due }
+    DateDue { journey, of, due }
     GoalOpen { journey, key, entry, entered, until, ghost }
 }
 record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred, 4 => Met } }
@@ -136,10 +136,13 @@ impl Instance {
     }
 }
 
-/// When an attribute begins a journey.
+/// When a date or a recurring instant begins a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct DateDue {
     pub(crate) journey: JourneyNo,
+    /// The date that the attribute holds; of what recurs the local time at which it is due, as if it were in UTC.
+    pub(crate) of: Instant,
+    /// [`Instant::MAX`] where it is over.
     pub(crate) due: Instant,
 }
 
@@ -163,7 +166,7 @@ pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
     /// What caps count, by instant.
     pub(crate) sends: Vec<Send>,
-    /// By journey.
+    /// In order of journey, each once.
     pub(crate) dates: Vec<DateDue>,
     pub(crate) goals: Vec<GoalOpen>,
 }
@@ -180,6 +183,26 @@ impl UserJourneys {
     pub(crate) fn add(&mut self, instance: Instance) {
         self.instances.reserve_exact(1);
         self.instances.push(instance);
+    }
+
+    /// When a journey begins at a date or a recurring instant, where that is known.
+    pub(crate) fn date(&self, journey: JourneyNo) -> Option<DateDue> {
+        let place = self.dates.binary_search_by_key(&journey, |date| date.journey).ok()?;
+        Some(self.dates[place])
+    }
+
+    pub(crate) fn set_date(&mut self, date: DateDue) {
+        match self.dates.binary_search_by_key(&date.journey, |date| date.journey) {
+            Ok(place) => self.dates[place] = date,
+            Err(place) => {
+                self.dates.reserve_exact(1);
+                self.dates.insert(place, date);
+            }
+        }
+    }
+
+    pub(crate) fn drop_date(&mut self, journey: JourneyNo) {
+        self.dates.retain(|date| date.journey != journey);
     }
 
     /// The earliest instant at which an instance goes on, ends or begins, or a goal counts no more.
@@ -230,12 +253,12 @@ impl UserJourneys {
             }
         }
         for theirs in other.dates {
-            // Which of two holds is found out when the attributes are one.
-            if self.dates.iter().all(|own| own.journey != theirs.journey) {
-                self.dates.push(theirs);
+            // What either has had does not come again. Which date holds is found out when the attributes are one.
+            let own = self.date(theirs.journey);
+            if own.is_none_or(|own| (own.of, own.due) < (theirs.of, theirs.due)) {
+                self.set_date(theirs);
             }
         }
-        self.dates.sort_unstable_by_key(|date| date.journey);
         self.goals.extend(other.goals);
         self.goals.sort_by(|a, b| (a.journey, &a.key, a.entered).cmp(&(b.journey, &b.key, b.entered)));
         self.sends.extend(other.sends);

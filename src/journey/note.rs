@@ -154,6 +154,24 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Why it did not do something, where there is a reason.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            What::Refused { reason }
+            | What::Deferred { reason, .. }
+            | What::Skipped { reason }
+            | What::Withdrawn { reason }
+            | What::Exited { reason }
+            | What::FellBack { reason, .. }
+            | What::NotDelivered { reason } => Some(*reason),
+            What::Ghost { .. } => Some(Reason::HeldOut),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

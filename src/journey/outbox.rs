@@ -122,7 +122,7 @@ impl Outbox {
     }
 
     /// Takes an action out of everything but `answered`.
-    fn remove(&mut self, id: u128) -> Option<Lost> {
+    pub(super) fn remove(&mut self, id: u128) -> Option<Lost> {
         let Entry { user, origin: Origin { journey, .. }, state } = self.actions.remove(&id)?;
         if let Some(ids) = self.by_user.get_mut(&user) {
             ids.retain(|own| *own != id);

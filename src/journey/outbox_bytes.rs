@@ -81,7 +81,7 @@ impl Outbox {
     }
 }
 
-fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     let Entry { user: _, origin, state } = entry;
     id.write(out);
     (origin.journey, origin.step, origin.entry, origin.round).write(out);

@@ -2,7 +2,8 @@
 
 use crate::journey::instance::Instance;
 use crate::journey::step::Effect;
-use crate::journey::{Delivery, DeliveryPolicy, Journey, Permits, Reentry, Send};
+use crate::journey::timed::Timed;
+use crate::journey::{Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
 use crate::model::{Duration, Instant, Object};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
@@ -24,6 +25,8 @@ pub(crate) struct JourneyPlan {
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
+    /// What dates and recurring instants begin, in order of journey.
+    pub(crate) by_time: Vec<(JourneyNo, Timed)>,
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
@@ -113,6 +116,7 @@ impl CompiledStep {
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),
+    WaitUntil(LocalWait),
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Split(Box<CompiledSplit>),

@@ -65,6 +65,14 @@ impl<'p> JourneyMoves<'p> {
         pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
     }
 
+    /// Whether a journey begins by the same trigger as before.
+    pub(super) fn begins_alike(&self, journey: JourneyNo) -> bool {
+        let trigger = |journey: &'p CompiledJourney| &journey.definition.enter.trigger;
+        let old = self.old.journeys.get(usize::from(journey));
+        let new = self.to(journey).map(|to| &self.new.journeys[usize::from(to)]);
+        old.zip(new).is_some_and(|(old, new)| trigger(old) == trigger(new))
+    }
+
     pub(super) fn journey_count(&self) -> usize {
         self.new.journeys.len()
     }
@@ -92,7 +100,7 @@ impl<'p> JourneyMoves<'p> {
         let step = self.step(instance.journey, instance.step)?;
         let waits = instance.stand == Stand::Waiting;
         let stand = match (instance.stand, &new.steps[usize::from(step)].action) {
-            (Stand::Waiting, CompiledAction::Wait(_)) => Stand::Waiting,
+            (Stand::Waiting, CompiledAction::Wait(_) | CompiledAction::WaitUntil(_)) => Stand::Waiting,
             (Stand::Deferred, CompiledAction::Send(_)) => Stand::Deferred,
             (Stand::WaitingFor | Stand::Met, CompiledAction::WaitFor(_)) => instance.stand,
             _ => Stand::Due,
@@ -123,6 +131,7 @@ impl Journeys {
             self.users.retain(|_, known| !known.prune(memory, now));
         }
         let moves = JourneyMoves::new(&old, plan);
+        self.drop_other_dates(&moves);
         if moves.are_none() {
             return Vec::new();
         }
@@ -142,6 +151,7 @@ impl Journeys {
         }
         for known in self.users.values_mut() {
             known.dates.retain_mut(|date| moves.to(date.journey).map(|to| date.journey = to).is_some());
+            known.dates.sort_unstable_by_key(|date| date.journey);
             known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
         }
         self.past.relocate(&moves, now);

@@ -144,6 +144,7 @@ impl<'r> Run<'r, '_> {
                     Next::Step
                 }
                 CompiledAction::Wait(duration) => self.wait(&mut instance, *duration),
+                CompiledAction::WaitUntil(wait) => self.wait_until_local(&mut instance, wait),
                 CompiledAction::WaitFor(wait) => self.wait_for(&mut instance, wait),
                 CompiledAction::Branch(arms) => {
                     self.branch(&mut instance, arms);
@@ -186,6 +187,10 @@ impl<'r> Run<'r, '_> {
             Next::Wait => {
                 self.known.add(instance);
                 Stop::Here
+            }
+            Next::Exit(reason) => {
+                let step = Some(instance.step);
+                self.end(&instance, step, What::Exited { reason })
             }
             Next::Step => {
                 instance.stand = Stand::Due;

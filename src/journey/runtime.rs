@@ -68,10 +68,11 @@ impl Journeys {
         self.users.get(&user)?.deadline(&self.plan)
     }
 
-    /// Runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
+    /// Begins what dates and recurring instants begin, then runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
     /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
     /// next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        self.begin_by_time(cx, user, notes);
         let Journeys { plan, users, past, outbox, counts, effects, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;

@@ -127,5 +127,6 @@ fn is_of(plan: &JourneyPlan, known: &UserJourneys) -> bool {
     known.instances.iter().all(stands)
         && entries.windows(2).all(|pair| pair[0] != pair[1])
         && known.dates.iter().all(|date| is_there(date.journey))
+        && known.dates.is_sorted_by(|a, b| a.journey < b.journey)
         && known.goals.iter().all(|goal| is_there(goal.journey))
 }

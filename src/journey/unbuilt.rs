@@ -1,7 +1,7 @@
 //! What definitions can say and no engine does yet. Each is refused where it stands, in the words of a line here.
 
 use crate::journey::compile::At;
-use crate::journey::{Capped, DeliveryPolicy, Journey, Late, OnQuiet, Send, StepAction, Trigger};
+use crate::journey::{Capped, DeliveryPolicy, Journey, LocalAt, OnQuiet, Send, StepAction, Trigger};
 use crate::model::Problem;
 
 /// What of a journey is not built.
@@ -13,13 +13,9 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, holdout, late, purpose, moved_to, .. } = journey;
-    refuse(matches!(enter.trigger, Trigger::Date { .. }), &["enter", "date"]);
-    refuse(matches!(enter.trigger, Trigger::Cron(_)), &["enter", "cron"]);
+    let Journey { enter, holdout, purpose, moved_to, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
     refuse(*holdout > 0.0, &["holdout"]);
-    let waits = Late { tolerance: late.tolerance, ..Late::default() };
-    refuse(*late != waits, &["late"]);
     refuse(purpose.is_some(), &["purpose"]);
     refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
@@ -30,7 +26,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             }
         };
         match &step.action {
-            StepAction::WaitUntil(_) => refuse(true, &["wait_until"]),
+            StepAction::WaitUntil(wait) => refuse(wait.at == LocalAt::Best, &["wait_until", "at"]),
             StepAction::Experiment(_) => {
                 let message = "there are no experiments yet";
                 problems.push(at.problem(&["experiment"], message.into()).help("use a `split`"));

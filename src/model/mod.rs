@@ -42,3 +42,4 @@ pub(crate) use pages::Pages;
 pub(crate) use problem::Problem;
 pub(crate) use split::winner;
 pub(crate) use text::{Quoted, cut, nearest, stable_hash};
+pub(crate) use zone::{date, day_number, in_year, year_of};

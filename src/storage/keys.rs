@@ -271,9 +271,12 @@ impl Keyring {
         if written.synced == written.saved && written.erased.is_empty() {
             return Ok(());
         }
-        for &slot in &written.erased {
-            let slot = Slot(slot);
-            self.write_at(slot.position(), &slot_bytes(slot, &Key([0; Key::BYTES])))?;
+        // Those that follow on one another at once.
+        let erased: Vec<u32> = written.erased.iter().copied().collect();
+        for run in erased.chunk_by(|slot, next| slot + 1 == *next) {
+            let bytes: Vec<u8> =
+                run.iter().flat_map(|slot| slot_bytes(Slot(*slot), &Key([0; Key::BYTES]))).collect();
+            self.write_at(Slot(run[0]).position(), &bytes)?;
         }
         match self.file.sync() {
             Ok(()) => {

@@ -5,4 +5,5 @@ mod effects;
 mod goals;
 mod steps;
 mod story;
+mod time;
 mod waits;

@@ -7,9 +7,13 @@ mod send;
 mod split;
 mod wait;
 mod wait_for;
+mod wait_until;
 
 pub(crate) use effect::Effect;
 pub(super) use wait_for::Occurrence;
+pub(super) use wait_until::local_until;
+
+use crate::journey::Reason;
 
 /// How an instance goes on behind a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,4 +22,6 @@ pub(super) enum Next {
     Step,
     /// The instance waits on its step.
     Wait,
+    /// Not at all: the instance is over.
+    Exit(Reason),
 }

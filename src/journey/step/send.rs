@@ -21,6 +21,7 @@ impl Run<'_, '_> {
                 return Next::Wait;
             }
             Some(Verdict::Skip(reason)) => What::Skipped { reason },
+            Some(Verdict::Exit(reason)) => return Next::Exit(reason),
             None => self.sent(instance, send),
         };
         self.note(instance, what);
@@ -31,8 +32,14 @@ impl Run<'_, '_> {
     /// What the gate says of a send, which is deferred or comes here for the first time.
     fn judged(&self, instance: &Instance, send: &CompiledSend) -> Option<Verdict> {
         let store = self.cx.store;
-        let candidate =
-            Candidate { user: self.user, send, kind: self.kind(instance, send), wanted: instance.wanted };
+        let candidate = Candidate {
+            user: self.user,
+            send,
+            kind: self.kind(instance, send),
+            late: self.journey(instance).definition.late,
+            due: instance.due,
+            wanted: instance.wanted,
+        };
         let view = View {
             store,
             policy: &self.plan.policy,
@@ -40,6 +47,7 @@ impl Run<'_, '_> {
             sends: &self.known.sends,
             zone: store.zone(store.get(self.user)),
             now: self.cx.now,
+            clock: self.cx.clock,
         };
         judge(&candidate, &view)
     }

@@ -1,0 +1,301 @@
+//! Where a user is in a journey, what comes next, and what would stop it: asked of the same runtime, on a copy.
+
+use crate::journey::context::Context;
+use crate::journey::enter::Entry;
+use crate::journey::instance::{Instance, Stand};
+use crate::journey::key::InstanceKey;
+use crate::journey::plan::{CompiledJourney, JourneyNo};
+use crate::journey::runtime::Journeys;
+use crate::journey::{MessageKept, Note, Reason, What};
+use crate::model::{Bytes, Instant, Value};
+use crate::profile::UserKey;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// How often time is moved on to see what comes next: a journey may go round for ever.
+const LOOKS_MAX: usize = 32;
+
+/// Where a user is in a journey, and why.
+///
+/// What comes next is what happens if nothing but time does: a dry run of the same steps and of the same gate on a copy,
+/// so it takes part in no state. What events, answers or changes of segments would do is not in it.
+///
+/// As text it reads like a story; as JSON it is data.
+///
+/// ```
+/// # fn show(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
+/// let why = engine.explain_journey("ada", "cart", now)?;
+/// println!("{why}");
+/// for instance in &why.instances {
+///     if let Some(send) = &instance.next_send {
+///         println!("{} at {}; now: {}", send.step, send.at, send.now); // push at …; now: not sent: cap
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct JourneyExplanation {
+    /// Whom it is about.
+    pub user: Arc<str>,
+    /// Which journey.
+    pub journey: Arc<str>,
+    /// As of when.
+    pub at: Instant,
+    /// How often the user has entered it.
+    pub entries: u32,
+    /// Where the user is in it, by key and entry; empty where in none.
+    pub instances: Vec<InstanceExplanation>,
+    /// Why an entry at this instant would be refused, of an instance without a key; none where it would not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Reason>,
+    /// Messages of this journey that wait for the host, or were answered lately.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<MessageKept>,
+    /// What is known of the user is not to be processed: journeys stand still until that is lifted.
+    pub restricted: bool,
+}
+
+/// Where one instance of a journey is, and what comes next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct InstanceExplanation {
+    /// What keys it, where something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
+    /// The instant of what began it.
+    pub entered: Instant,
+    /// Which of the user's entries into the journey it is.
+    pub entry: u32,
+    /// The step on which it stands.
+    pub step: Arc<str>,
+    /// How it stands there.
+    pub stands: Stands,
+    /// When it goes on, by time alone.
+    pub due: Instant,
+    /// The send that comes next, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_send: Option<NextSend>,
+    /// What it does from here on if nothing else happens, at most so far as time has to be moved on 32 times.
+    pub coming: Vec<Note>,
+}
+
+/// How an instance stands on its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stands {
+    /// The step runs when it is due.
+    Due,
+    /// It waits for an instant.
+    Waiting,
+    /// It waits for something to happen, up to an instant.
+    WaitingFor,
+    /// It waits until the gate lets its message go.
+    Deferred,
+}
+
+/// The send that comes next in a journey.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NextSend {
+    /// Its step.
+    pub step: Arc<str>,
+    /// When it is due, if nothing else happens.
+    pub at: Instant,
+    /// What the gate would say if it were due now: [`What::Sent`], or why not.
+    pub now: What,
+    /// The rule of the gate that says so, from 1 to 11; none where it would be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u8>,
+}
+
+impl Journeys {
+    /// Explains a journey of a name for a user. `is_restricted` tells that nothing of the user's goes on.
+    ///
+    /// Costs a copy of what journeys know of the user, and a run of what comes next, for each instance.
+    pub(crate) fn explain(
+        &self,
+        cx: &Context<'_>,
+        user: UserKey,
+        journey: JourneyNo,
+        is_restricted: bool,
+    ) -> JourneyExplanation {
+        let name = &self.plan.journeys[usize::from(journey)].name;
+        let known = self.users.get(&user);
+        let mut instances: Vec<&Instance> = known.iter().flat_map(|known| &known.instances).collect();
+        instances.retain(|instance| self.journey(instance.journey).name == *name);
+        instances.sort_by(|a, b| (&a.key, a.entry).cmp(&(&b.key, b.entry)));
+        let explained = instances.into_iter().map(|instance| {
+            let coming = if is_restricted { Vec::new() } else { self.foresee(cx, user, instance) };
+            InstanceExplanation {
+                key: instance.key.value().cloned(),
+                entered: instance.entered,
+                entry: instance.entry,
+                step: self.journey(instance.journey).label(instance.step),
+                stands: match instance.stand {
+                    Stand::Waiting => Stands::Waiting,
+                    Stand::WaitingFor => Stands::WaitingFor,
+                    Stand::Deferred => Stands::Deferred,
+                    _ => Stands::Due,
+                },
+                due: instance.due,
+                next_send: self.next_send(cx, user, instance, &coming),
+                coming,
+            }
+        });
+        let of_journey = |message: &MessageKept| message.journey.as_ref() == Some(name);
+        JourneyExplanation {
+            user: cx.store.name(user).clone(),
+            journey: name.clone(),
+            at: cx.now,
+            entries: self.past.entries_of(user, journey).unwrap_or(0),
+            instances: explained.collect(),
+            refused: self.refused_now(cx, user, journey),
+            messages: self.messages_of(user).into_iter().filter(of_journey).collect(),
+            restricted: is_restricted,
+        }
+    }
+
+    fn journey(&self, number: JourneyNo) -> &CompiledJourney {
+        &self.plan.journeys[usize::from(number)]
+    }
+
+    /// The same journeys with this user alone, and an outbox of their own.
+    fn aside(&self, user: UserKey, now: Instant) -> Journeys {
+        let mut record = Vec::new();
+        self.write_user(user, &mut record);
+        let mut aside = Journeys::new(self.plan.clone());
+        let state = self.read_user(&mut Bytes::new(&record)).expect("it was written a line before");
+        aside.put_user(user, state, now);
+        aside
+    }
+
+    /// What becomes of an instance if nothing but time happens. The user's other journeys go on beside it, because they
+    /// use up what caps leave.
+    fn foresee(&self, cx: &Context<'_>, user: UserKey, instance: &Instance) -> Vec<Note> {
+        let mut aside = self.aside(user, cx.now);
+        if let Some(known) = aside.users.get_mut(&user) {
+            let is_it = |own: &Instance| own.key == instance.key && own.entry == instance.entry;
+            known.instances.retain(|own| own.journey != instance.journey || is_it(own));
+        }
+        let (mut notes, mut now) = (Vec::new(), cx.now);
+        for _ in 0..LOOKS_MAX {
+            let Some(due) = aside.deadline(user).filter(|_| aside.is_in(user, instance.journey)) else {
+                break;
+            };
+            now = now.max(due);
+            aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
+            // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
+            aside.effects.clear();
+        }
+        let name = &self.journey(instance.journey).name;
+        notes.retain(|note| note.journey == *name && note.key.as_ref() == instance.key.value());
+        notes
+    }
+
+    /// The first send of what comes, and what the gate says of it at this instant.
+    fn next_send(
+        &self,
+        cx: &Context<'_>,
+        user: UserKey,
+        instance: &Instance,
+        coming: &[Note],
+    ) -> Option<NextSend> {
+        let Note { at, step, .. } = coming.iter().find(|note| is_of_gate(&note.what))?;
+        let step = step.clone()?;
+        let number = self.journey(instance.journey).step_of(&step)?;
+        let mut instance = instance.clone();
+        // One that was deferred keeps the instant at which it was due at first.
+        if instance.step != number || instance.stand != Stand::Deferred {
+            (instance.step, instance.stand) = (number, Stand::Due);
+        }
+        instance.due = cx.now;
+        let mut aside = self.aside(user, cx.now);
+        aside.users.entry(user).or_default().instances = vec![instance];
+        let mut notes = Vec::new();
+        aside.on_time(cx, user, &mut notes);
+        // Without a word of the gate's it is over before.
+        let said = notes.iter().find(|note| is_of_gate(&note.what)).or(notes.first())?;
+        let (now, rule) = (said.what.clone(), said.what.reason().and_then(Reason::gate_rule));
+        Some(NextSend { step, at: *at, now, rule })
+    }
+
+    /// Why an entry without a key would be refused.
+    fn refused_now(&self, cx: &Context<'_>, user: UserKey, journey: JourneyNo) -> Option<Reason> {
+        let mut notes = Vec::new();
+        let entry = Entry { journey, key: InstanceKey::default(), at: cx.now, event: None };
+        self.aside(user, cx.now).enter(cx, user, entry, &mut notes);
+        notes.iter().find_map(|note| match note.what {
+            What::Refused { reason } => Some(reason),
+            _ => None,
+        })
+    }
+}
+
+/// Whether it is what becomes of a send that is due.
+fn is_of_gate(what: &What) -> bool {
+    matches!(
+        what,
+        What::Sent { .. }
+            | What::Deferred { .. }
+            | What::Skipped { .. }
+            | What::Ghost { .. }
+            | What::FellBack { .. }
+    )
+}
+
+impl fmt::Display for JourneyExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JourneyExplanation { user, journey, entries, .. } = self;
+        let is_in = if self.instances.is_empty() { "is not in" } else { "is in" };
+        write!(f, "{user} {is_in} {journey}, entered {entries} times")?;
+        match self.refused {
+            None => f.write_str("; may enter")?,
+            Some(reason) => write!(f, "; may not enter: {reason}")?,
+        }
+        if self.restricted {
+            f.write_str("; restricted, so nothing goes on")?;
+        }
+        self.instances.iter().try_for_each(|instance| write!(f, "\n{instance}"))?;
+        self.messages.iter().try_for_each(|message| {
+            let step = message.step.as_deref().unwrap_or("a step that is no more");
+            write!(f, "\n  message of {step}, {}: ", message.at)?;
+            match (message.answers.last(), message.handed_out) {
+                (Some(answer), _) => write!(f, "{answer}"),
+                (None, true) => f.write_str("with the host"),
+                (None, false) => f.write_str("waits for the host"),
+            }
+        })
+    }
+}
+
+impl fmt::Display for InstanceExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("  ")?;
+        match &self.key {
+            Some(Value::String(key)) => write!(f, "({key}) ")?,
+            Some(Value::Int(key)) => write!(f, "({key}) ")?,
+            Some(Value::Float(key)) => write!(f, "({key}) ")?,
+            _ => {}
+        }
+        let stands = match self.stands {
+            Stands::Due => "goes on at",
+            Stands::Waiting => "waits until",
+            Stands::WaitingFor => "waits for something until",
+            Stands::Deferred => "deferred until",
+        };
+        write!(f, "on step {}, {stands} {}; entered {}", self.step, self.due, self.entered)?;
+        if let Some(NextSend { step, at, now, rule }) = &self.next_send {
+            write!(f, "\n    next send: {step} at {at}; now: {now}")?;
+            rule.map_or(Ok(()), |rule| write!(f, " (rule {rule} of the gate)"))?;
+        }
+        self.coming.iter().try_for_each(|note| {
+            write!(f, "\n    {}", note.at)?;
+            note.step.as_ref().map_or(Ok(()), |step| write!(f, " {step}"))?;
+            write!(f, ": {}", note.what)
+        })
+    }
+}
