@@ -89,7 +89,7 @@
 //! - `late`: an event begins a journey up to `tolerance` behind its own instant, and waits count from that. A send that is
 //!   more than `catch_up` behind its due instant when the host moves the clock is not sent ("skip"), ends the journey ("exit")
 //!   or waits for the next time that it is as late in the day as when it was due ("next_window"). Of recurring instants that
-//!   passed meanwhile the latest begins the journey, however late, and each of the others is a note: `missed`.
+//!   passed meanwhile the latest begins the journey, however late, and a note says how many were `missed` before it.
 //!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is

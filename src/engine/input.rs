@@ -1,7 +1,7 @@
 //! What changes the state of a partition, as bytes: the journal is a list of these, and state is their fold.
 
 use crate::decision::Feedback;
-use crate::engine::transfer::Arrival;
+use crate::engine::transfer::{Arrival, Arriving};
 use crate::journey::Delivery;
 use crate::model::{
     Bytes, Duration, Instant, Malformed, Message, Object, Record, Suppress, Value, record, record_choice,
@@ -105,6 +105,10 @@ pub enum Input {
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
     Extract { id: NamedId, to: u16, number: u64 },
     #[doc(hidden)]
+    /// One of those who come from another partition together.
+    Arrive(Box<Arriving>),
+    #[doc(hidden)]
+    /// All of them are there.
     Absorb(Box<Arrival>),
     #[doc(hidden)]
     /// Who went has arrived for good.
@@ -136,14 +140,15 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
-const EXTRACT: u8 = 8;
-const ABSORB: u8 = 9;
+const EXTRACT: u8 = 16;
+const ABSORB: u8 = 17;
 const ADVANCE_SOME: u8 = 10;
-const CONFIRM: u8 = 11;
-const LEAVE_BEHIND: u8 = 12;
-const FORGOTTEN: u8 = 13;
-const SEEN: u8 = 14;
-const CALL: u8 = 15;
+const CALL: u8 = 8;
+const CONFIRM: u8 = 18;
+const LEAVE_BEHIND: u8 = 19;
+const FORGOTTEN: u8 = 20;
+const SEEN: u8 = 21;
+const ARRIVE: u8 = 22;
 
 record! {
     TimedInput { now, input }
@@ -225,6 +230,10 @@ impl Record for Input {
                 id.write(out);
                 (*to, *number).write(out);
             }
+            Input::Arrive(arriving) => {
+                out.push(ARRIVE);
+                arriving.write(out);
+            }
             Input::Absorb(arrival) => {
                 out.push(ABSORB);
                 arrival.write(out);
@@ -267,6 +276,7 @@ impl Record for Input {
             CALL => Input::Call { user: from.read()?, journey: from.read()?, properties: from.read()? },
             REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
+            ARRIVE => Input::Arrive(from.read()?),
             ABSORB => Input::Absorb(from.read()?),
             CONFIRM => Input::Confirm { number: from.read()? },
             LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
@@ -286,7 +296,6 @@ fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
 mod tests {
     use super::*;
     use crate::profile::KindName;
-    use crate::storage::Slot;
     use proptest::prelude::*;
 
     const DELIVERIES: [Delivery; 7] = [
@@ -333,9 +342,10 @@ mod tests {
                 number: 9,
                 clock: Instant::from_millis(5),
                 arrivals: 77,
-                users: vec![(Slot::STORE, vec![1, 2, 3])],
+                users: 1,
                 ties: vec![0],
             })),
+            Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
             Input::Confirm { number: 7 },
             Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
             Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },
@@ -378,7 +388,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..25_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..26_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

@@ -231,8 +231,7 @@ impl Partition {
         if self.journeys.begins_by_time() {
             let written =
                 own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
-            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
-            is_followed = true;
+            is_followed |= self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
         }
         if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);

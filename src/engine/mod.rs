@@ -47,6 +47,7 @@ mod open;
 #[cfg(test)]
 mod orders_test;
 mod outcome;
+mod page;
 mod partition;
 mod receipt;
 mod recorded;
@@ -55,6 +56,7 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod root;
 mod route;
 mod sections;
 #[cfg(test)]
@@ -62,6 +64,7 @@ mod sections_test;
 mod seen;
 mod shard;
 mod shards;
+mod simulate;
 mod steps;
 mod suppressions;
 mod survey;
@@ -85,6 +88,7 @@ pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
+pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
 

@@ -114,7 +114,7 @@ impl fmt::Debug for Partition {
 }
 
 /// What hangs on a profile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.

@@ -192,13 +192,21 @@ impl Shard {
         self.durable.as_ref().map_or(Ok(()), |durable| durable.sync(&self.partition))
     }
 
-    /// The state as bytes.
-    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+    /// Looks at the partition while everybody is in memory. Others wait.
+    pub(super) fn read_everybody<T>(&self, look: impl FnOnce(&Partition) -> T) -> Result<T, Error> {
+        if self.durable.is_none() {
+            return Ok(self.read(look));
+        }
         let mut held = self.partition.write();
         held.bring_everybody()?;
-        let state = held.checkpoint().expect("state is numbers and texts");
+        let answer = look(&held);
         held.trim();
-        Ok(state)
+        Ok(answer)
+    }
+
+    /// The state as bytes.
+    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+        self.read_everybody(|partition| partition.checkpoint().expect("state is numbers and texts"))
     }
 
     pub(super) fn health(&self) -> Health {

@@ -39,6 +39,7 @@ impl Partition {
                 let (kind, id) = id.get();
                 Ok(self.store.owner_named(kind, id).map_or(Whose::Nobody, Whose::Known))
             }
+            Input::Arrive(_) => Ok(Whose::New),
             Input::Advance
             | Input::AdvanceSome { .. }
             | Input::Outbox { .. }
@@ -106,6 +107,7 @@ impl Partition {
             moved => {
                 match moved {
                     Input::Extract { id, to, number } => self.extract(id, *to, *number),
+                    Input::Arrive(arriving) => self.arrive(arriving, slot),
                     Input::Absorb(arrival) => self.absorb(arrival),
                     Input::Confirm { number } => self.confirm(*number),
                     Input::LeaveBehind { id } => self.leave_behind(id),

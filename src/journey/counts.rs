@@ -6,7 +6,7 @@ use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
 /// Counters by journey and by what it did, instants left aside. Counting allocates only what is new.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Counts(BTreeMap<(JourneyNo, What), u64>);
 
 impl Counts {

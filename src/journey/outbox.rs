@@ -17,7 +17,7 @@ pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
 ///
 /// Invariants: 1. an action is in `pending`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
 /// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     pub(super) actions: HashMap<u128, Entry, ahash::RandomState>,
     pub(super) by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
@@ -31,7 +31,7 @@ pub(crate) struct Outbox {
     pub(super) unknown: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) user: UserKey,
     pub(super) origin: Origin,
@@ -57,14 +57,14 @@ impl Origin {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum State {
     Waiting(Box<Waiting>),
     /// What was said, a bit for each kind of delivery, and when at first.
     Answered(u8, Instant),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) action: Action,
     pub(super) expires: Option<Instant>,

@@ -13,7 +13,7 @@ use serde::Serialize;
 ///
 /// Invariants: 1. what is dropped would change no answer, so when it is dropped cannot be seen. 2. a user is in the
 /// round of a journey, once, exactly while there are exits of theirs: whoever leaves memory leaves nothing here.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
     users: HashMap<UserKey, UserPast, ahash::RandomState>,
     /// By journey.
@@ -21,11 +21,11 @@ pub(crate) struct Past {
 }
 
 /// What is remembered of one user, by journey; in order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct UserPast(Vec<Passed>);
 
 /// What is remembered of one user and one journey.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Passed {
     journey: JourneyNo,
     /// How often it was entered.
@@ -38,7 +38,7 @@ struct Passed {
 }
 
 /// Who has exits of a journey: they are looked at in turn, for exits to drop.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Round {
     users: Vec<UserKey>,
     next: usize,

@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 /// The journeys of all users of a partition, and their outbox.
 ///
-/// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
+/// Invariants: 1. a user is in `users` while in a journey, counted by a cap, or awaited at a date. 2. a slot of a cap is taken exactly
 /// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
 /// one was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
     pub(super) users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
@@ -72,7 +72,9 @@ impl Journeys {
     /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
     /// next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        self.begin_by_time(cx, user, notes);
+        if self.begins_by_time() {
+            self.begin_by_time(cx, user, notes);
+        }
         let Journeys { plan, users, past, outbox, counts, effects, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;

@@ -103,6 +103,11 @@ impl Journeys {
         self.outbox.actions()
     }
 
+    /// Makes room for so many more actions.
+    pub(crate) fn reserve_actions(&mut self, actions: usize) {
+        self.outbox.reserve(actions);
+    }
+
     /// Puts an action of a user into the outbox; the user has to be there. To be called behind
     /// [`read_section`](Journeys::read_section), in any order of actions.
     ///

@@ -50,7 +50,7 @@ impl Row {
 ///
 /// Invariants: 1. rows are sorted by (instant, arrival). 2. the properties of a row are the `columns` of its kind,
 /// from `start` on. 3. every packed value holds a share in `Symbols`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     rows: Vec<Row>,
     values: Vec<Packed>,

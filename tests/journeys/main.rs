@@ -3,6 +3,7 @@
 
 mod effects;
 mod goals;
+mod seeing;
 mod steps;
 mod story;
 mod time;
