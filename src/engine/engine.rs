@@ -529,6 +529,23 @@ impl Engine {
         })
     }
 
+    /// Begins a journey for a user that is entered by `call`. See [`Partition::call`].
+    ///
+    /// # Errors
+    /// A journey or user that is not known, properties that no message could have, or it cannot be written. It changes
+    /// nothing.
+    pub fn call(
+        &self,
+        user: &str,
+        journey: &str,
+        properties: Object,
+        now: Instant,
+    ) -> Result<Outcome, Error> {
+        let input =
+            || Input::Call { user: user.into(), journey: journey.into(), properties: properties.clone() };
+        self.shards().submit_of_user(user, now, input)
+    }
+
     /// Sets what a model says of a user. See [`Partition::set_prediction`].
     ///
     /// # Errors

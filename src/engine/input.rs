@@ -5,7 +5,8 @@ use crate::engine::transfer::{Arrival, Arriving};
 use crate::engine::versions::Versions;
 use crate::journey::Delivery;
 use crate::model::{
-    Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
+    Bytes, Duration, Instant, Malformed, Message, Object, Record, Suppress, Value, record, record_choice,
+    write_text,
 };
 use crate::profile::NamedId;
 
@@ -85,6 +86,15 @@ pub enum Input {
         /// Its value; null unsets it.
         value: Value,
     },
+    /// The host asks for a journey.
+    Call {
+        /// The user's id.
+        user: Box<str>,
+        /// The name of the journey.
+        journey: Box<str>,
+        /// What is said with it.
+        properties: Object,
+    },
     /// Definitions that came into force.
     Redefine {
         /// The name of their file, where they came from one.
@@ -137,6 +147,7 @@ const REDEFINE: u8 = 7;
 const EXTRACT: u8 = 16;
 const ABSORB: u8 = 17;
 const ADVANCE_SOME: u8 = 10;
+const CALL: u8 = 8;
 const CONFIRM: u8 = 18;
 const LEAVE_BEHIND: u8 = 19;
 const FORGOTTEN: u8 = 20;
@@ -207,6 +218,12 @@ impl Record for Input {
                 write_text(name, out);
                 value.write(out);
             }
+            Input::Call { user, journey, properties } => {
+                out.push(CALL);
+                write_text(user, out);
+                write_text(journey, out);
+                properties.write(out);
+            }
             Input::Redefine { file, text, versions } => {
                 out.push(REDEFINE);
                 file.write(out);
@@ -263,6 +280,7 @@ impl Record for Input {
             },
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
+            CALL => Input::Call { user: from.read()?, journey: from.read()?, properties: from.read()? },
             REDEFINE => Input::Redefine {
                 file: from.read()?,
                 text: from.read()?,
@@ -301,6 +319,12 @@ mod tests {
         Delivery::Suppressed,
     ];
 
+    fn properties() -> Object {
+        let mut properties = Object::new();
+        properties.set("code", 1234);
+        properties
+    }
+
     fn inputs() -> Vec<Input> {
         let message = Message::track("ada", "view").with("sku", "boot-7").with("price", 12.5);
         let feedback = |feedback| Input::Feedback {
@@ -320,6 +344,7 @@ mod tests {
             prediction(Some(0.25)),
             prediction(None),
             Input::World { name: "sale".into(), value: Value::Bool(true) },
+            Input::Call { user: "ada".into(), journey: "login".into(), properties: properties() },
             Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into(), versions: None },
             Input::Redefine { file: None, text: "".into(), versions: Some(Box::default()) },
             Input::Extract { id: NamedId::new(KindName::Declared("card"), "c-1"), to: 3, number: 7 },
@@ -374,7 +399,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..24_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..26_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

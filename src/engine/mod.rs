@@ -22,6 +22,7 @@ mod advance_test;
 mod among;
 mod ask;
 mod audit;
+mod call;
 mod capture;
 mod checkpoint;
 mod consent;

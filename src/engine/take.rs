@@ -24,6 +24,10 @@ impl Partition {
                 self.check_prediction(name, *value)?;
                 self.known(user).map(Whose::Known)
             }
+            Input::Call { user, journey, properties } => {
+                self.check_call(journey, properties)?;
+                self.known(user).map(Whose::Known)
+            }
             Input::World { name, value } => {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
@@ -56,7 +60,9 @@ impl Partition {
     /// Whom an input that is no message looks at.
     pub(super) fn user_of(&self, input: &Input) -> Option<UserKey> {
         match input {
-            Input::Feedback { user, .. } | Input::Prediction { user, .. } => self.store.find(user),
+            Input::Feedback { user, .. } | Input::Prediction { user, .. } | Input::Call { user, .. } => {
+                self.store.find(user)
+            }
             Input::Acknowledge { action, .. } => self.journeys.owner(action),
             _ => None,
         }
@@ -89,6 +95,9 @@ impl Partition {
             }
             Input::Prediction { user, name, value } => {
                 Answer::Outcome(self.set_prediction(user, name, *value, now))
+            }
+            Input::Call { user, journey, properties } => {
+                Answer::Outcome(self.call(user, journey, properties, now))
             }
             Input::World { name, value } => Answer::Outcome(self.set_world(name, value.clone(), now)),
             Input::Redefine { file, text, versions } => Answer::Outcome({

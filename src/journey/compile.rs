@@ -220,7 +220,7 @@ impl JourneyPlan {
         };
         self.await_in(number, &journey.name, steps, &mut compiled_steps, builder);
         let steps = compiled_steps;
-        check_flow(&journey.name, &steps, problems);
+        check_flow(journey, &steps, problems);
         self.journeys.push(CompiledJourney {
             name: (&*journey.name).into(),
             definition: journey.clone(),

@@ -188,6 +188,8 @@ impl Journeys {
             };
             now = now.max(due);
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
+            // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
+            aside.effects.clear();
         }
         let name = &self.journey(instance.journey).name;
         notes.retain(|note| note.journey == *name && note.key.as_ref() == instance.key.value());

@@ -80,3 +80,4 @@ pub(crate) use permit::Permits;
 pub(crate) use plan::{JourneyNo, JourneyPlan};
 pub(crate) use runtime::Journeys;
 pub(crate) use sections::JourneysOfUser;
+pub(crate) use step::Effect;

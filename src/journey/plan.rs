@@ -1,9 +1,10 @@
 //! Journeys as the engine runs them.
 
 use crate::journey::instance::Instance;
+use crate::journey::step::Effect;
 use crate::journey::timed::Timed;
 use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
-use crate::model::{Duration, Instant, Zone};
+use crate::model::{Duration, Instant, Object, Zone};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -150,10 +151,11 @@ pub(crate) struct CompiledStep {
 }
 
 impl CompiledStep {
-    /// The channel it sends by, if it sends.
+    /// The channel it sends or calls by, if it does.
     pub(crate) fn channel(&self) -> Option<&Arc<str>> {
         match &self.action {
             CompiledAction::Send(send) => Some(&send.channel),
+            CompiledAction::Call(call) => Some(&call.channel),
             _ => None,
         }
     }
@@ -166,8 +168,16 @@ pub(crate) enum CompiledAction {
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Split(Box<CompiledSplit>),
+    Affect(Vec<Effect>),
+    Call(Box<CompiledCall>),
     Send(Box<CompiledSend>),
     Goto(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledCall {
+    pub(crate) channel: Arc<str>,
+    pub(crate) properties: Object,
 }
 
 #[derive(Debug)]
