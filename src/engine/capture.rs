@@ -19,7 +19,7 @@ pub(super) const SECTION: &[u8] = b"section";
 /// What an action of a user is sealed for.
 pub(super) const ACTION: &[u8] = b"action";
 /// Share of dead bytes from which on a file of the heap is emptied.
-const DEAD_SHARE_MAX: f64 = 0.5;
+pub(super) const DEAD_SHARE_MAX: f64 = 0.25;
 
 /// What a checkpoint has to write, and what one that is being taken has still to write.
 ///
@@ -140,15 +140,16 @@ impl Capture {
 }
 
 impl Partition {
-    /// Begins a checkpoint of the state as it is now: what is about no user is copied at once, users step by step.
+    /// Begins a checkpoint of the state as it is now: what is about no user is copied at once, users step by step. Where
+    /// it `compacts`, users are moved out of files that are mostly dead, and all pages are written.
     ///
     /// # Errors
     /// Something could not be sealed; then none is being taken.
-    pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
+    pub(super) fn begin_checkpoint(&mut self, next_input: u64, compacts: bool) -> Result<(), storage::Error> {
         let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         shelf.erased.append(&mut shelf.parted);
-        let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
+        let emptied = if compacts { shelf.heap.to_compact(DEAD_SHARE_MAX) } else { Vec::new() };
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
         let written = if is_all { self.seen.write_all(&mut chunk) } else { self.seen.write_new(&mut chunk) };

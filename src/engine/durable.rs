@@ -138,6 +138,8 @@ pub(super) struct Writer {
     pub(super) ended_well: bool,
     /// Whether the one that is being taken is a thread's own work, so that others need not share in it.
     pub(super) is_taken_apart: bool,
+    /// Whether one is to begin soon because files of the heap are mostly dead.
+    pub(super) is_compaction_due: bool,
     /// Bytes of inputs since the last checkpoint began.
     pub(super) written_bytes: u64,
 }
@@ -215,7 +217,9 @@ impl Durable {
             if let Some(ending) = ending {
                 let _ = ending.save(&*self.disk, &self.vault);
             }
-            if step(Step::End)? && is_begun {
+            let is_ended = step(Step::End)?;
+            self.heap.clean()?;
+            if is_ended && is_begun {
                 return Ok(());
             }
         }

@@ -116,7 +116,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many bytes of users are in memory at most, 512 MiB unless set; those who were not used for longest are only
+    /// How many bytes of users are in memory at most, 512 MiB unless set; those who were used least of late are only
     /// in the store. Of each user some 200 bytes stay, which are not counted, and neither are models and definitions.
     /// Nothing but time depends on it. Without a store everybody is in memory.
     pub fn memory(mut self, bytes: usize) -> EngineBuilder {

@@ -170,6 +170,7 @@ pub(super) fn open(
         _lock: lock,
         ended_well: true,
         is_taken_apart: false,
+        is_compaction_due: false,
         written_bytes,
         disk,
         journal,

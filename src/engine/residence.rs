@@ -285,10 +285,11 @@ impl Partition {
     pub(super) fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
         let mut from = Bytes::new(plain);
         let from = &mut from;
+        let name = self.store.name(user).clone();
         let store = &mut self.store;
         let shape = Shape { keep: &store.keep, rules: &store.rules };
         let mut values = PackedReader::new(&mut store.symbols);
-        let profile = Profile::read(from, shape, &mut values)?;
+        let profile = Profile::read(from, shape, &mut values, &name)?;
         let memberships = Memberships::read(from, &self.compiled.plan, &mut values)?;
         values.keep();
         let beside = match self.read_beside(from).and_then(|beside| from.end().map(|()| beside)) {
@@ -364,7 +365,7 @@ impl Partition {
         shelf.bytes = shelf.bytes + row_size(size) - before as usize;
     }
 
-    /// Sends those away who were not used for longest, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
+    /// Sends those away who were used least of late, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
     pub(super) fn trim(&mut self) {
         let mut asked = 0;
         while let Some(shelf) = &mut self.shelf {
@@ -495,10 +496,10 @@ pub(super) struct Away {
 
 impl Away {
     fn read(&self) -> Result<Vec<u8>, storage::Error> {
-        let (mut sealed, mut plain) = (Vec::new(), Vec::new());
-        self.heap.get(self.place, &mut sealed)?;
-        match self.vault.open(self.slot, USER, &sealed, &mut plain)? {
-            true => Ok(plain),
+        let mut bytes = Vec::new();
+        self.heap.get(self.place, &mut bytes)?;
+        match self.vault.open_in_place(self.slot, USER, &mut bytes)? {
+            true => Ok(bytes),
             false => Err(self.heap.corrupt(self.place, "the key that it is sealed under was erased")),
         }
     }

@@ -1,5 +1,6 @@
 //! A checkpoint in steps, between the inputs of a store.
 
+use crate::engine::capture::DEAD_SHARE_MAX;
 use crate::engine::durable::{Step, Writer};
 use crate::engine::{Error, Partition};
 use crate::storage;
@@ -15,7 +16,7 @@ const SHARE_OF_INPUTS: f64 = 0.25;
 impl Writer {
     /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
     pub(super) fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        let is_due = self.written_bytes >= self.checkpoint_bytes;
+        let is_due = self.written_bytes >= self.checkpoint_bytes || self.is_compaction_due;
         if partition.read().is_taking_checkpoint() {
             // Whoever takes it may have ended meanwhile.
             if self.is_taken_apart && !is_due {
@@ -24,6 +25,7 @@ impl Writer {
             let share = self.written_bytes as f64 / (self.checkpoint_bytes as f64 * SHARE_OF_INPUTS);
             if partition.write().capture_share(share) {
                 self.end(partition)?;
+                self.heap.clean()?;
             } else if self.heap.put_bytes() - self.heap.sure_bytes() > UNSURE_MAX {
                 // Where it fails the end says so.
                 let _ = self.heap.sync();
@@ -32,19 +34,22 @@ impl Writer {
         }
         let held = partition.read();
         let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
-        let is_due = self.written_bytes >= self.checkpoint_bytes || held.erases() || lets_go;
+        let is_due = is_due || held.erases() || lets_go;
         drop(held);
-        if is_due { self.begin(partition) } else { Ok(()) }
+        if is_due { self.begin(partition, true) } else { Ok(()) }
     }
 
-    /// Takes a whole checkpoint: what was erased is gone for good when it is there.
+    /// Takes a whole checkpoint: what was erased is gone for good when it is there. Others wait for it, so that nobody is
+    /// moved who need not be: the next one does that, step by step.
     pub(super) fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         // One that is being taken began before.
         if partition.read().is_taking_checkpoint() {
             self.end(partition)?;
         }
-        self.begin(partition)?;
-        self.end(partition)
+        self.begin(partition, false)?;
+        self.end(partition)?;
+        self.is_compaction_due = self.heap.is_to_compact(DEAD_SHARE_MAX);
+        Ok(self.heap.clean()?)
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
@@ -52,7 +57,7 @@ impl Writer {
         match step {
             Step::Begin if is_on => Ok(false),
             Step::Begin => {
-                self.begin(partition)?;
+                self.begin(partition, true)?;
                 self.is_taken_apart = true;
                 Ok(true)
             }
@@ -71,7 +76,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+    fn begin(&mut self, partition: &RwLock<Partition>, compacts: bool) -> Result<(), Error> {
         // Where the folder was made anew, what is in memory is not all that a store needs.
         self.vault.check_there()?;
         self.heap.check_there()?;
@@ -81,7 +86,8 @@ impl Writer {
         self.journal.divide()?;
         self.written_bytes = 0;
         self.is_taken_apart = false;
-        Ok(partition.write().begin_checkpoint(self.next)?)
+        self.is_compaction_due = false;
+        Ok(partition.write().begin_checkpoint(self.next, compacts)?)
     }
 
     /// Captures what is left, sees to it that all of it is sure to outlive the machine, and makes the root that names it.
@@ -134,7 +140,7 @@ impl Writer {
         self.journal.drop_before(stays_from.min(self.readers.first()))?;
         self.journal_size.set(&*self.journal)?;
         for file in root.unnamed(&self.heap) {
-            self.heap.remove(file)?;
+            self.heap.remove(file);
         }
         Ok(())
     }

@@ -175,9 +175,9 @@ fn numbered(text: &str, within: usize) -> Option<(usize, u64)> {
 pub(crate) struct PackedReader<'s> {
     symbols: &'s mut Symbols,
     texts: SmallVec<[Symbol; FEW]>,
-    taken: Vec<Packed>,
+    taken: SmallVec<[Packed; 2 * FEW]>,
     /// The text that is being read.
-    text: Vec<u8>,
+    text: SmallVec<[u8; 2 * FEW]>,
 }
 
 impl Drop for PackedReader<'_> {
@@ -188,12 +188,7 @@ impl Drop for PackedReader<'_> {
 
 impl<'s> PackedReader<'s> {
     pub(crate) fn new(symbols: &'s mut Symbols) -> PackedReader<'s> {
-        PackedReader {
-            symbols,
-            texts: SmallVec::new(),
-            taken: Vec::with_capacity(2 * FEW),
-            text: Vec::with_capacity(FEW),
-        }
+        PackedReader { symbols, texts: SmallVec::new(), taken: SmallVec::new(), text: SmallVec::new() }
     }
 
     /// Says that all shares are in what was read.
@@ -281,7 +276,7 @@ impl<'s> PackedReader<'s> {
     }
 }
 
-fn write_digits(n: u64, out: &mut Vec<u8>) {
+fn write_digits(n: u64, out: &mut SmallVec<[u8; 2 * FEW]>) {
     let mut digits = [0; 20];
     let (mut at, mut rest) = (digits.len(), n);
     loop {
