@@ -276,6 +276,35 @@ fn who_is_erased_meanwhile_is_erased_for_whoever_reads() {
 }
 
 #[test]
+fn who_were_one_for_a_time_are_forgotten_apart() {
+    let setting = Setting { durability: Durability::Written, memory: 0, checkpoint_bytes: u64::MAX };
+    for (forgotten, other) in [("ada", "bob"), ("bob", "ada")] {
+        let disk = MemoryDisk::new();
+        let definitions = || views("[retention]\njournal = '100d'");
+        let engine = open(&disk, &setting, definitions());
+        let ingest = |message: Message| drop(engine.ingest(message, START).unwrap());
+        let view = |user: &str| Message::track(user, "view").with("n", 1);
+        ["ada", "bob"].map(|user| ingest(view(user)));
+        ingest(Message::merge("bob", "ada", "they said so"));
+        ["ada", "bob"].map(|user| ingest(view(user)));
+        engine.checkpoint().unwrap();
+        ingest(Message::split("ada", ["bob"]));
+        ["ada", "bob"].map(|user| ingest(view(user)));
+        ingest(Message::forget(forgotten));
+        for entry in entries(&engine, 1) {
+            let named = entry.input.as_ref().is_some_and(|input| names(&input.input, forgotten));
+            assert!(!named, "{forgotten} is in {entry:?}");
+        }
+        let left = engine.profile(other).unwrap();
+        assert!(left.is_some());
+        drop(engine);
+        let engine = open(&disk, &setting, definitions());
+        assert_eq!(engine.profile(other).unwrap(), left);
+        assert_eq!(engine.profile(forgotten).unwrap(), None);
+    }
+}
+
+#[test]
 fn what_is_damaged_is_named_and_the_store_opens() {
     let setting = Setting { durability: Durability::Written, memory: usize::MAX, checkpoint_bytes: 400 };
     let disk = MemoryDisk::new();
