@@ -3,7 +3,7 @@
 use crate::engine::Partition;
 use crate::engine::among::{Transit, Traveller};
 use crate::engine::homes::Place;
-use crate::engine::partition::UserRow;
+use crate::engine::partition::{NEVER, UserRow};
 use crate::model::{Bytes, Instant, Malformed, Record, Suppress, record};
 use crate::profile::{KindName, NamedId, UserKey};
 use crate::segment::SegmentId;
@@ -212,6 +212,8 @@ impl Partition {
         let record: Vec<u8> = from.read()?;
         self.read_user(user, &record)?;
         self.journeys.take_in_actions(user, from)?;
+        // They expire here.
+        self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         self.models.read_traveller(user, &self.store, clock, from)?;
         for (segment, count) in from.read::<Vec<(u32, u64)>>()? {
             let stats = self.stats.get_mut(segment as usize).ok_or_else(|| from.malformed("a segment"))?;

@@ -8,6 +8,7 @@ use crate::journey::plan::{CompiledJourney, JourneyNo};
 use crate::journey::runtime::Journeys;
 use crate::journey::{MessageKept, Note, Reason, What};
 use crate::model::{Bytes, Instant, Value};
+use crate::predict::SendTimes;
 use crate::profile::UserKey;
 use serde::Serialize;
 use std::fmt;
@@ -169,6 +170,8 @@ impl Journeys {
         self.write_user(user, &mut record);
         let mut aside = Journeys::new(self.plan.clone());
         let state = self.read_user(&mut Bytes::new(&record)).expect("it was written a line before");
+        aside.throttles = self.throttles.clone();
+        aside.times = self.times.as_ref().map(SendTimes::without_users);
         aside.put_user(user, state, now);
         aside
     }
@@ -190,6 +193,8 @@ impl Journeys {
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
             // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
             aside.effects.clear();
+            // The host takes what is sent.
+            aside.outbox.forget(user);
         }
         let name = &self.journey(instance.journey).name;
         notes.retain(|note| note.journey == *name && note.key.as_ref() == instance.key.value());

@@ -44,9 +44,10 @@ impl Outbox {
                 State::Waiting(waiting) => {
                     waiting.number = self.arrivals;
                     self.arrivals += 1;
-                    match waiting.leased {
-                        None => drop(self.pending.insert(waiting.number, id)),
-                        Some(until) => drop(self.leases.insert((until, waiting.number), id)),
+                    match (waiting.leased, waiting.quiet) {
+                        (None, None) => drop(self.pending.insert(waiting.number, id)),
+                        (Some(until), _) => drop(self.leases.insert((until, waiting.number), id)),
+                        (None, Some(until)) => drop(self.quiet.insert((until, waiting.number), id)),
                     }
                 }
                 State::Answered(_, first) => {

@@ -372,6 +372,11 @@ impl SendTimes {
         }
     }
 
+    /// A copy that knows what everyone does, and nobody.
+    pub(crate) fn without_users(&self) -> SendTimes {
+        SendTimes { params: self.params.clone(), curves: self.curves.clone(), users: HashMap::default() }
+    }
+
     /// Takes out what is known of a user, which stays counted in the curves.
     pub(crate) fn take_user(&mut self, user: u32) -> Option<Box<UserHours>> {
         self.users.remove(&user)

@@ -10,6 +10,7 @@ fn one(more: &str, journey: &str, send: &str) -> String {
         "{SHOP}{more}
         [journeys.j]
         enter = {{ event = 'add' }}
+        late = {{ catch_up = '30d' }}
         {journey}
         step = [
             {{ id = 'm', send = {{ channel = 'push', template = 't'{send} }} }},

@@ -103,7 +103,7 @@ fn journeys(rng: &mut Rng) -> String {
         let (one, two) = (send(rng, "one"), send(rng, "two"));
         let (priority, holdout, minutes) = (rng.u32(0..3), rng.u32(0..30), rng.u32(1..300));
         text += &format!(
-            "[journeys.{name}]\nclass = '{class}'\npriority = {priority}\nholdout = {holdout}
+            "[journeys.{name}]\nclass = '{class}'\npriority = {priority}\nholdout = {holdout}\nlate = {{ catch_up = '90d' }}
             enter = {{ event = '{event}' }}\nexit = [{{ event = 'buy' }}]
             step = [{one}, {{ id = 'wait', wait = '{minutes}m' }}, {two}, {{ id = 'last', wait = '1m' }}]\n"
         );
