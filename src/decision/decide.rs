@@ -1,7 +1,6 @@
 use crate::decision::plan::{PlacementPlan, VariantPlan};
-use crate::decision::split::winner;
 use crate::decision::{Decision, DecisionId, DecisionPlan, Error, Reason, RenderContext};
-use crate::model::{Instant, Object};
+use crate::model::{Instant, Object, winner};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::{Evaluation, Plan};
 use smallvec::SmallVec;

@@ -23,7 +23,6 @@ mod error;
 mod fixture;
 mod plan;
 mod reason;
-mod split;
 mod template;
 
 pub use decision::{Decision, DecisionId, Feedback};

@@ -71,6 +71,26 @@
 //!   `covisitation = { half_life = "30d", session_gap, neighbours = 200, back = 0.3, position_decay = 0.7 }`, where
 //!   `session_gap` is that of the settings unless it is given.
 //!
+//! # Local times, and what comes late
+//! Local times are those of the zone in the attribute `timezone`, or of the settings. A time that the clocks skip moves
+//! forward by as much as they do; of one that they show twice, the first counts. When a user's zone changes, what waits
+//! for a local time and is not due yet is worked out anew; `wait = "1h"` stays.
+//!
+//! - `wait_until` without a `day` is for the next time that its clock shows `at`, and with a day of the week for the next
+//!   of those; where it shows it just then the wait is over, unless a loop came back to it. With "today" (the day on which
+//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed.
+//! - `date` names an attribute that is declared an instant; `yearly` is for its anniversaries, those of 29 February on the
+//!   28th where there is no 29th. Without `at` and `yearly` the `offset` is exact; else it counts on the clock on the wall, so
+//!   "-1d" is the same time the day before. It begins a journey once, in whatever zones the user is. A date that is over
+//!   when it becomes known begins nothing, but for what `tolerance` allows by the instant of the message.
+//! - `cron` has five fields: minute, hour, day of the month, month, and day of the week; see
+//!   [`Cron`](crate::trigger::Cron). It is for the members of `audience` at that instant. No local time comes twice for one
+//!   user. An audience that is one `segment("NAME")` costs least: nobody outside is looked at.
+//! - `late`: an event begins a journey up to `tolerance` behind its own instant, and waits count from that. A send that is
+//!   more than `catch_up` behind its due instant when the host moves the clock is not sent ("skip"), ends the journey ("exit")
+//!   or waits for the next time that it is as late in the day as when it was due ("next_window"). Of recurring instants that
+//!   passed meanwhile the latest begins the journey, however late, and a note says how many were `missed` before it.
+//!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
 //! reported at that instant with the cause `retention`.
@@ -83,7 +103,12 @@
 //!   a shorter one.
 //! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
 //!   that very instant still counts.
-//! - An action that has waited so long (`outbox`) is not handed out any more. `journal` is for a store.
+//! - An action that has waited so long (`outbox`) is not handed out any more.
+//! - `journal` is for how long the inputs of a store stay although a checkpoint has passed them, as
+//!   [`Engine::journal`](crate::engine::Engine::journal) gives them; without it they go with the next one. They go once
+//!   they are older than that, with a checkpoint that is taken for it: at most a quarter of the time late, as long as
+//!   inputs come. A journal has what messages said, so the lines above do not shorten it; of users who are erased nothing
+//!   in it can be read from then on.
 //!
 //! # Consent
 //! A purpose that is declared is asked for by the engine, not by the host; one that is not declared is asked for
@@ -113,7 +138,14 @@
 //! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
 //! that is written out (`=`, `!=`, `in`), of which the hash is taken too, and with another hash; what is dropped cannot
 //! be asked for. Attributes that are there already are kept so too; events stay as they were until they pass. With another key
-//! equal values have other hashes. `ttl` is for how long a value is kept.
+//! equal values have other hashes.
+//!
+//! `ttl` is for how long a value is kept: that of an attribute after it was written, as `attributes` under `[retention]`
+//! says it too, that of a property after the instant of its event, which stays without it. It goes at its instant, as what
+//! retention says goes. Running values do not count what is kept no longer, so an expression that reads such a property of
+//! events over all time looks at events, and is about the values that are there. One with a window that reaches further
+//! back is an error. What was made of a value while it was there stays: affinities, what recommenders learned, what was
+//! sent.
 //!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in

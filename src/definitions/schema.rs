@@ -186,6 +186,10 @@ fn read_event(node: &Node<'_>, schema: &mut Schema) {
             schema.property(event, property.key, kind);
             if let Some(tags) = tags {
                 schema.tag_property(event, property.key, tags);
+                if let Some(ttl) = tags.ttl {
+                    let ages = schema.retention.properties.entry(event.into()).or_default();
+                    ages.insert(property.key.into(), ttl);
+                }
             }
         }
     }
@@ -333,7 +337,7 @@ impl Names {
 }
 
 /// A name as a key of TOML.
-fn quoted_key(name: &str) -> String {
+pub(super) fn quoted_key(name: &str) -> String {
     let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if is_bare { name.to_owned() } else { format!("{name:?}") }
 }

@@ -231,7 +231,7 @@ impl Engine {
     ) -> Result<Survey, Error> {
         let mut surveyor = Surveyor::new(limit);
         loop {
-            self.read_page(&mut surveyor, expression, now)?;
+            self.shards().read_page(&mut surveyor, expression, now)?;
             if progress(surveyor.progress()).is_break() || surveyor.is_complete() {
                 return Ok(surveyor.finish());
             }

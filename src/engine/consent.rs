@@ -86,7 +86,7 @@ impl Partition {
             return;
         }
         let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
-        let context = Context { plan, store, now, clock, render: &no_content };
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         if is_restricted {
             self.journeys.withdraw_all(&context, user, Reason::Restricted, &mut outcome.notes);
         } else {
@@ -105,7 +105,7 @@ impl Partition {
         users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)).then(a.cmp(b)));
         users.dedup();
         let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
-        let context = Context { plan, store, now, clock, render: &no_content };
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         for user in users {
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
         }

@@ -1,19 +1,20 @@
 //! The way of an input into a store: sealed, written, applied, answered, for many at a time.
 
 use crate::definitions::Definitions;
-use crate::engine::group::Group;
+use crate::engine::group::{Group, Work};
 use crate::engine::input::{Input, TimedInput, write_message};
+use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::unit::{Unit, context};
-use crate::engine::{Acknowledgement, Error, Outcome, Partition};
+use crate::engine::{Acknowledgement, Error, Outcome, Partition, StoreHealth};
 use crate::journey::Action;
 use crate::model::{Instant, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
-use crate::storage::{self, Disk, DiskLock, Heap, Journal, Slot, Vault};
+use crate::storage::{self, Disk, DiskLock, Heap, Journal, Level, Slot, Vault};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::{Mutex, RwLock};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ const GROUP_BYTES_MAX: usize = 1024 * 1024;
 pub(super) enum Job<'a> {
     /// Messages, each with the host's clock; answered in order.
     Messages(Cow<'a, [Message]>, Instant),
+    /// The same of messages that are not side by side, up to the first one whose ids are not all in this partition.
+    Picked(Vec<Cow<'a, Message>>, Instant),
     Input(Box<TimedInput>),
     Redefine(Box<Definitions>, Instant),
     /// Goes on with the checkpoint that is being taken, or begins one.
@@ -63,8 +66,12 @@ pub(super) enum Job<'a> {
 pub(super) enum Step {
     Begin,
     Capture,
+    /// Makes the root, which is to be saved before the end.
+    Root,
     End,
     Sync,
+    /// Nothing: whoever has it done comes behind all who came before.
+    Fence,
 }
 
 #[derive(Debug)]
@@ -81,10 +88,19 @@ impl Job<'_> {
     fn into_owned(self) -> Job<'static> {
         match self {
             Job::Messages(messages, now) => Job::Messages(Cow::Owned(messages.into_owned()), now),
+            Job::Picked(messages, now) => {
+                let own = |message: Cow<'_, Message>| Cow::Owned(message.into_owned());
+                Job::Picked(messages.into_iter().map(own).collect(), now)
+            }
             Job::Input(input) => Job::Input(input),
             Job::Redefine(definitions, now) => Job::Redefine(definitions, now),
             Job::Checkpoint(step) => Job::Checkpoint(step),
         }
+    }
+
+    /// One that lives longer is one that lives as long as those beside it.
+    fn lent<'j, 'a>(job: &'j Job<'static>) -> &'j Job<'a> {
+        job
     }
 }
 
@@ -93,7 +109,11 @@ impl Job<'_> {
 pub(super) struct Durable {
     jobs: Group<Job<'static>, Answer>,
     /// Locked by whoever leads.
-    writer: Mutex<Writer>,
+    pub(super) writer: Mutex<Writer>,
+    journal_size: Arc<JournalSize>,
+    disk: Arc<dyn Disk>,
+    heap: Arc<Heap>,
+    pub(super) vault: Arc<Vault>,
 }
 
 /// What leads to the disk.
@@ -102,7 +122,12 @@ pub(super) struct Writer {
     /// Keeps other engines out.
     pub(super) _lock: Box<dyn DiskLock>,
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) journal: Journal,
+    pub(super) journal: Box<dyn Journal>,
+    /// Number of the next input in it.
+    pub(super) next: u64,
+    pub(super) journal_size: Arc<JournalSize>,
+    pub(super) kept: Kept,
+    pub(super) readers: Readers,
     pub(super) heap: Arc<Heap>,
     pub(super) vault: Arc<Vault>,
     pub(super) durability: Durability,
@@ -111,6 +136,8 @@ pub(super) struct Writer {
     pub(super) sealing: Sealing,
     /// Whether the last checkpoint that was to end is on the disk.
     pub(super) ended_well: bool,
+    /// Whether the one that is being taken is a thread's own work, so that others need not share in it.
+    pub(super) is_taken_apart: bool,
     /// Bytes of inputs since the last checkpoint began.
     pub(super) written_bytes: u64,
 }
@@ -140,23 +167,26 @@ struct Written<'a> {
 
 impl Durable {
     pub(super) fn new(writer: Writer) -> Durable {
-        Durable { jobs: Group::default(), writer: Mutex::new(writer) }
+        let work = if writer.durability == Durability::Synced { Work::Slow } else { Work::Brief };
+        let (disk, heap, vault) = (writer.disk.clone(), writer.heap.clone(), writer.vault.clone());
+        let journal_size = writer.journal_size.clone();
+        Durable { jobs: Group::new(work), writer: Mutex::new(writer), journal_size, disk, heap, vault }
     }
 
     /// Has a job done.
     pub(super) fn submit(&self, partition: &RwLock<Partition>, job: Job<'_>) -> Answer {
-        let alone = |job: Job<'_>| {
-            let mut answers = self.writer.lock().work(partition, std::slice::from_ref(&job));
-            answers.pop().expect("every job has an answer")
-        };
-        self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
+        self.jobs.submit(job, Job::into_owned, Job::lent, |jobs| self.writer.lock().work(partition, jobs))
     }
 
-    /// Writes what is held back, and takes back what was refused, where that was not possible yet.
+    /// Writes what is held back.
     pub(super) fn close(&self) -> Result<(), storage::Error> {
-        let mut writer = self.writer.lock();
-        writer.flush()?;
-        writer.journal.settle()
+        self.writer.lock().flush()
+    }
+
+    /// Adds what the journal takes. Never waits for whoever writes to it.
+    pub(super) fn note_health(&self, health: &mut StoreHealth) {
+        let (first, bytes) = self.journal_size.get();
+        (health.journal, health.journal_from) = (bytes, first + 1);
     }
 
     /// Makes sure of all that was acknowledged.
@@ -175,11 +205,16 @@ impl Durable {
         };
         // One that was begun before may lack what came since.
         loop {
+            // It reaches the disk between the steps, while others write. Where it does not, a step says so.
+            let _ = self.vault.sync();
             let is_begun = step(Step::Begin)?;
             while !step(Step::Capture)? {}
-            // Most of it reaches the disk while others write. Where it does not, the end says so.
-            let heap = self.writer.lock().heap.clone();
-            let _ = heap.sync();
+            let _ = self.heap.sync();
+            step(Step::Root)?;
+            let ending = partition.read().ending();
+            if let Some(ending) = ending {
+                let _ = ending.save(&*self.disk, &self.vault);
+            }
             if step(Step::End)? && is_begun {
                 return Ok(());
             }
@@ -189,7 +224,7 @@ impl Durable {
 
 impl Writer {
     /// Does jobs in order, in groups as large as can be.
-    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[Job<'_>]) -> Vec<Answer> {
+    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[&Job<'_>]) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
         let mut group: SmallVec<[Written<'_>; 1]> = SmallVec::new();
         for (number, job) in jobs.iter().enumerate() {
@@ -202,6 +237,18 @@ impl Writer {
                     answers.push(Answer::Messages(SmallVec::with_capacity(messages.len())));
                     for (place, message) in messages.iter().enumerate() {
                         add(Unit::Message(message, *now), place, &mut answers);
+                    }
+                }
+                Job::Picked(messages, now) => {
+                    answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
+                    let mut is_apart = false;
+                    for (place, message) in messages.iter().enumerate() {
+                        if is_apart {
+                            answer(&mut answers, (number, place), Err(Error::Apart));
+                        } else {
+                            add(Unit::Message(message, *now), place, &mut answers);
+                            is_apart = is_apart_at(&answers, (number, place));
+                        }
                     }
                 }
                 Job::Input(input) => {
@@ -267,6 +314,8 @@ impl Writer {
             }
         };
         let slot = match unit.check(&held)? {
+            // The id of whoever is to be forgotten, and was not known, is in the input alone.
+            Whose::Nobody if unit.forgets() => self.fresh_slot(unit)?,
             Whose::Nobody => Slot::STORE,
             Whose::Known(user) => match held.slot(user) {
                 // Whoever came out of a split with others has no key yet.
@@ -290,7 +339,7 @@ impl Writer {
             }
         }
         sealed.clear();
-        let number = self.journal.next() + u64::from(*count);
+        let number = self.next + u64::from(*count);
         self.vault.seal(slot, &context(number), plain, sealed)?;
         slot.write(payload);
         sealed.len().write(payload);
@@ -320,7 +369,11 @@ impl Writer {
 
     /// The key of a user whom nobody has seen before this group.
     fn fresh_slot(&mut self, unit: Unit<'_>) -> Result<Slot, storage::Error> {
-        let Unit::Message(message, _) = unit else { return Ok(Slot::STORE) };
+        let message = match unit {
+            Unit::Message(message, _) => message,
+            Unit::Input(TimedInput { input: Input::Arrive(_), .. }) => return self.vault.fresh(),
+            Unit::Input(_) | Unit::Redefine(..) => return Ok(Slot::STORE),
+        };
         let id = match (&message.ids.user, &message.ids.anonymous) {
             (Some(user), _) => (IdKind::User, user.clone()),
             (None, device) => (IdKind::Anonymous, device.clone().unwrap_or_default()),
@@ -341,6 +394,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
+        self.note_kept(partition, group);
         if let Err(error) = self.write() {
             group.drain(..).for_each(|written| answer(answers, written.of, Err(error.clone().into())));
             return;
@@ -366,6 +420,21 @@ impl Writer {
         group.clear();
     }
 
+    /// Notes when inputs come, where they are kept for a time, and has those apart that go at another time.
+    fn note_kept(&mut self, partition: &RwLock<Partition>, group: &[Written<'_>]) {
+        let (age, clock) = {
+            let held = partition.read();
+            (held.settings.journal_max, held.clock())
+        };
+        let first = self.next + u64::from(self.sealing.count) - group.len() as u64;
+        let now = group.iter().map(|written| written.unit.now()).fold(clock, Instant::max);
+        if self.kept.note(age, first, clock, now) {
+            // Groups that are sure to be there need keys that are. Where it fails, the group will say so, or more than
+            // need be stays together.
+            let _ = self.vault.sync().and_then(|()| self.journal.divide());
+        }
+    }
+
     /// Writes what was sealed, as the level asks.
     fn write(&mut self) -> Result<(), storage::Error> {
         let Sealing { payload, count, held, fresh, brought, .. } = &mut self.sealing;
@@ -384,27 +453,31 @@ impl Writer {
         if self.sealing.count == 0 {
             return Ok(());
         }
-        let is_synced = self.durability == Durability::Synced;
+        let level = if self.durability == Durability::Synced { Level::Synced } else { Level::Written };
         let Sealing { payload, count, held, .. } = &mut self.sealing;
         let written = (|| {
             // A key is there before anything that is sealed with it.
             self.vault.save()?;
-            if is_synced || self.journal.is_full() {
+            if level == Level::Synced || self.journal.syncs_by_itself() {
                 self.vault.sync()?;
             }
-            match is_synced {
-                true => self.journal.append_synced(*count, payload),
-                false => self.journal.append(*count, payload),
-            }
+            self.journal.append(self.next, *count, payload, level)
         })();
         if written.is_ok() {
+            self.next += u64::from(*count);
             self.written_bytes += payload.len() as u64;
+            self.journal_size.add(payload.len() as u64);
             *held = (0, 0);
         }
         payload.truncate(held.0);
         *count = held.1;
-        written.map(drop)
+        written
     }
+}
+
+/// Whether a message was refused because its ids are not all in this partition.
+fn is_apart_at(answers: &[Answer], (job, place): (usize, usize)) -> bool {
+    matches!(&answers[job], Answer::Messages(outcomes) if matches!(outcomes.get(place), Some(Err(Error::Apart))))
 }
 
 /// Puts an answer where it belongs; a later one takes the place of one that is there.

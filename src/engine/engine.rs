@@ -1,22 +1,22 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
-use crate::engine::durable::{Answer, Durability, Durable, Job};
-use crate::engine::input::{Input, TimedInput};
-use crate::engine::open::{Opened, Options, open};
-use crate::engine::redefine::Successor;
-use crate::engine::residence::bring;
-use crate::engine::survey::Surveyor;
-use crate::engine::{Acknowledgement, Error, Health, Outcome, Partition, Receipt, Recommended, Refusal};
+use crate::engine::durable::Durability;
+use crate::engine::input::Input;
+use crate::engine::open::{Opened, Options};
+use crate::engine::shard::Shard;
+use crate::engine::shards::{PARTITIONS_MAX, Shards};
+use crate::engine::{
+    Acknowledgement, Error, Health, JournalReader, Outcome, Partition, Receipt, Recommended, Refusal,
+};
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
-use crate::profile::{UserKey, UserProfile};
+use crate::profile::UserProfile;
 use crate::recommend::Query;
-use crate::segment::{Expression, SegmentStats};
-use crate::storage::{Disk, FolderDisk, Slot};
-use parking_lot::RwLock;
-use smallvec::SmallVec;
-use std::borrow::{Borrow, Cow};
+use crate::segment::SegmentStats;
+use crate::storage::{self, Disk, FolderDisk, Journal};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,9 +57,7 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct Shared {
-    partition: RwLock<Partition>,
-    /// Nothing where all is in memory.
-    durable: Option<Durable>,
+    shards: Shards,
     opened: Opened,
 }
 
@@ -70,6 +68,8 @@ pub struct EngineBuilder {
     definitions: Definitions,
     lease: Duration,
     store: Option<Store>,
+    journals: Vec<Box<dyn Journal>>,
+    partitions: Option<u16>,
     options: Options,
 }
 
@@ -96,6 +96,17 @@ impl EngineBuilder {
     /// The same on another kind of disk, such as [`MemoryDisk`](crate::storage::MemoryDisk).
     pub fn disk(mut self, disk: impl Disk + 'static) -> EngineBuilder {
         self.store = Some(Store::Disk(Arc::new(disk)));
+        self
+    }
+
+    /// Puts the inputs into a log of the host's instead of files of the store, in which keys and checkpoints stay: a store
+    /// is needed beside it. The same journal has to be given whenever that store is opened; with several partitions one for
+    /// each of them, in order. See [`Journal`] for what it has to promise.
+    ///
+    /// New keys are synced before each group then, also at level [`Durability::Written`], because the log may outlive the
+    /// machine when they do not.
+    pub fn journal(mut self, journal: impl Journal + 'static) -> EngineBuilder {
+        self.journals.push(Box::new(journal));
         self
     }
 
@@ -129,6 +140,38 @@ impl EngineBuilder {
         self
     }
 
+    /// Of how many partitions the engine is, from 1 to 64; 1 unless set, or what the store is of. Writers to one partition
+    /// go one at a time, so several of them use several cores.
+    ///
+    /// What is known of people does not depend on it: each user is in one partition, and those whose ids turn out to belong
+    /// together are brought together. What does:
+    /// - models learn in each partition from those who are in it, and recommend to those;
+    /// - inputs are numbered in each partition by itself, and receipts are chained in each;
+    /// - actions are handed out by when they were put into the outbox, but those of a user who was brought to another
+    ///   partition after those who were there;
+    /// - where two profiles have an attribute, or events, of the same instant and become one, what comes last of them is what
+    ///   came last to either, and of equals what is in the partition to which the other is brought.
+    ///
+    /// A message whose ids are in several partitions costs three inputs or more instead of one, and such messages go one at
+    /// a time. They are few: mostly the first one in which a device names its user.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Engine, model::{Ids, Instant, Message}};
+    /// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'count(view) >= 2'")?;
+    /// let engine = Engine::builder(definitions).partitions(4).open()?;
+    /// let now = Instant::from_millis(0);
+    /// engine.ingest(Message::track(Ids::anonymous("device-1"), "view"), now)?;
+    /// engine.ingest(Message::track("ada", "view"), now)?; // most likely in another partition
+    /// let outcome = engine.ingest(Message::track(Ids::both("ada", "device-1"), "view"), now)?;
+    /// assert_eq!(outcome.changes[0].to_string(), "ada entered keen");
+    /// assert_eq!(engine.user_count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn partitions(mut self, partitions: u16) -> EngineBuilder {
+        self.partitions = Some(partitions);
+        self
+    }
+
     /// The engine. A store that was opened before under other definitions goes on under these: what that changes is in
     /// [`Engine::opened`].
     ///
@@ -137,142 +180,51 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// [`Error::Storage`]: a folder that cannot be used, that another engine has open, or in which something is not as it
-    /// was written.
+    /// was written. [`Error::PartitionsOutOfRange`]; [`Error::OtherPartitions`]: the store is of another number of them.
     pub fn open(self) -> Result<Engine, Error> {
-        let EngineBuilder { definitions, lease, store, options } = self;
+        let EngineBuilder { definitions, lease, store, journals, partitions, options } = self;
+        if let Some(asked) = partitions.filter(|asked| !(1..=PARTITIONS_MAX).contains(asked)) {
+            return Err(Error::PartitionsOutOfRange { asked });
+        }
         let disk: Arc<dyn Disk> = match store {
+            None if !journals.is_empty() => {
+                let message = "keys and checkpoints need a store beside it";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+                return Err(storage::Error::io("open", "the journal", error).into());
+            }
             None => {
-                let partition = RwLock::new(Partition::new(&definitions));
-                let shared = Shared { partition, durable: None, opened: Opened::default() };
-                return Ok(Engine { shared: Arc::new(shared), lease });
+                let shards = Shards::in_memory(&definitions, partitions.unwrap_or(1));
+                return Ok(Engine { shared: Arc::new(Shared { shards, opened: Opened::default() }), lease });
             }
             Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
             Some(Store::Disk(disk)) => disk,
         };
-        let (partition, durable, opened) = open(&definitions, disk, options)?;
-        let partition = RwLock::new(partition);
-        let is_new = !opened.was_there;
-        let shared = Arc::new(Shared { partition, durable: Some(durable), opened });
-        let engine = Engine { shared, lease };
-        if is_new {
-            engine.checkpoint()?;
-        }
-        if engine.read(Partition::erases) {
+        let (shards, mut opened) = Shards::open(&definitions, disk, journals, partitions, options)?;
+        for shard in shards.shards.iter().filter(|shard| shard.read(Partition::erases)) {
             // A user was being forgotten as the store was stopped. If it fails it is tried again with the next input.
-            let _ = engine.checkpoint();
+            let _ = shard.checkpoint();
         }
-        let is_other = {
-            let partition = engine.shared.partition.read();
-            partition.shelf.as_ref().is_some_and(|shelf| *shelf.definitions.1 != *definitions.text())
-        };
-        if !is_other {
-            return Ok(engine);
+        if shards.shards.iter().any(|shard| shard.is_other(&definitions)) {
+            opened.redefined = Some(shards.redefine(&definitions, shards.clock())?);
         }
-        let clock = engine.shared.partition.read().clock();
-        let outcome = engine.redefine(&definitions, clock)?;
-        let Engine { shared, lease } = engine;
-        let mut shared = Arc::into_inner(shared).expect("nobody else has it yet");
-        shared.opened.redefined = Some(outcome);
-        Ok(Engine { shared: Arc::new(shared), lease })
+        Ok(Engine { shared: Arc::new(Shared { shards, opened }), lease })
     }
 }
 
 impl Engine {
-    /// Looks at the partition beside other readers.
+    /// The partitions.
+    pub(super) fn shards(&self) -> &Shards {
+        &self.shared.shards
+    }
+
+    /// Looks at a partition: what is the same in all of them.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Partition) -> T) -> T {
-        look(&self.shared.partition.read())
+        self.shards().first().read(look)
     }
 
     /// Looks at a user, who is brought into memory first where need be. Nobody else waits for the disk then.
     pub(super) fn read_user<T>(&self, id: &str, look: impl Fn(&Partition) -> T) -> Result<T, Error> {
-        self.read_found(|partition| partition.store.find(id), look)
-    }
-
-    /// The same with a user who is found in another way.
-    pub(super) fn read_found<T>(
-        &self,
-        find: impl Fn(&Partition) -> Option<UserKey>,
-        look: impl Fn(&Partition) -> T,
-    ) -> Result<T, Error> {
-        let partition = &self.shared.partition;
-        loop {
-            let held = partition.read();
-            let user = find(&held);
-            match user.filter(|user| held.away(*user).is_some()) {
-                None => return Ok(look(&held)),
-                Some(user) => {
-                    drop(held);
-                    bring(partition, user)?;
-                    let mut held = partition.write();
-                    // Somebody may have needed the room already.
-                    if held.away(user).is_none() {
-                        let answer = look(&held);
-                        held.trim();
-                        return Ok(answer);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Looks at the partition while everybody is in memory. Others wait.
-    pub(super) fn read_everybody<T>(&self, look: impl FnOnce(&Partition) -> T) -> Result<T, Error> {
-        if self.shared.durable.is_none() {
-            return Ok(self.read(look));
-        }
-        let mut held = self.shared.partition.write();
-        held.bring_everybody()?;
-        let answer = look(&held);
-        held.trim();
-        Ok(answer)
-    }
-
-    /// Looks at a page of users, who are brought into memory first where need be, as long as others may write.
-    pub(super) fn read_page(
-        &self,
-        surveyor: &mut Surveyor,
-        expression: &Expression,
-        now: Instant,
-    ) -> Result<(), Error> {
-        let partition = &self.shared.partition;
-        if self.shared.durable.is_none() {
-            return surveyor.page(&partition.read(), expression, now);
-        }
-        // Not in the head of the loop: the lock would be held as long as it runs.
-        let users = surveyor.users(&partition.read());
-        users.into_iter().try_for_each(|user| bring(partition, user))?;
-        let mut held = partition.write();
-        // Somebody may have needed the room already.
-        surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
-        let looked = surveyor.page(&held, expression, now);
-        held.trim();
-        looked
-    }
-
-    /// Has an input written, as the level asks, and applied.
-    fn submit(&self, now: Instant, input: Input) -> Result<Answer, Error> {
-        let input = TimedInput { now, input };
-        let partition = &self.shared.partition;
-        let answer = match &self.shared.durable {
-            None => {
-                let mut held = partition.write();
-                held.check_input(&input)?;
-                held.take_input(&input, Slot::STORE)
-            }
-            Some(durable) => durable.submit(partition, Job::Input(Box::new(input))),
-        };
-        match answer {
-            Answer::Outcome(Err(error)) => Err(error),
-            answer => Ok(answer),
-        }
-    }
-
-    /// The same for an input whose answer is an outcome.
-    fn outcome(&self, now: Instant, input: Input) -> Result<Outcome, Error> {
-        match self.submit(now, input)? {
-            Answer::Outcome(outcome) => outcome,
-            _ => unreachable!("every input has an answer of its own kind"),
-        }
+        self.shards().read_user(id, look)
     }
 
     /// Begins an engine under definitions.
@@ -283,7 +235,8 @@ impl Engine {
             checkpoint_bytes: 256 << 20,
             accept_lost_tail: false,
         };
-        EngineBuilder { definitions, lease: Duration::minutes(1), store: None, options }
+        let (journals, lease) = (Vec::new(), Duration::minutes(1));
+        EngineBuilder { definitions, lease, store: None, journals, partitions: None, options }
     }
 
     /// What was found in the store as the engine was opened.
@@ -301,10 +254,9 @@ impl Engine {
     /// # Errors
     /// [`Error::Storage`]: the one before is still there, and nothing is lost.
     pub fn checkpoint(&self) -> Result<(), Error> {
-        match &self.shared.durable {
-            Some(durable) => durable.checkpoint(&self.shared.partition),
-            None => Ok(()),
-        }
+        let shards = self.shards();
+        shards.confirm_moves()?;
+        shards.shards.iter().try_for_each(Shard::checkpoint)
     }
 
     /// Makes sure that all that was acknowledged so far outlives the machine, whatever the level. Without a store it does
@@ -313,10 +265,46 @@ impl Engine {
     /// # Errors
     /// [`Error::Storage`]; it can be asked again.
     pub fn sync(&self) -> Result<(), Error> {
-        match &self.shared.durable {
-            Some(durable) => durable.sync(&self.shared.partition),
-            None => Ok(()),
-        }
+        self.shards().shards.iter().try_for_each(Shard::sync)
+    }
+
+    /// The inputs that the journal of a partition still has, from a sequence number on, up to the last that was taken in now:
+    /// each with its number and the host's clock. Where there is one partition, it is number 0. With [`Partition::replay`] they can be given to a partition once more,
+    /// under the same definitions or others.
+    ///
+    /// How long inputs stay is said by `journal` under `[retention]`; without it they go with the next checkpoint. The
+    /// oldest that is there is in [`health`](Engine::health). Others write meanwhile, and nothing that is still to be read
+    /// goes. Of a user who was erased there is nothing: the input says that it was one, and is counted.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::{Engine, Input}, model::{Instant, Message}, storage::MemoryDisk};
+    /// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[retention]\njournal = '30d'")?;
+    /// let engine = Engine::builder(definitions).disk(MemoryDisk::new()).open()?;
+    /// let now = Instant::from_millis(0);
+    /// engine.ingest(Message::track("ada", "view"), now)?;
+    /// engine.ingest(Message::track("bob", "view"), now)?;
+    /// engine.ingest(Message::forget("ada"), now)?;
+    ///
+    /// let mut users = Vec::new();
+    /// let mut journal = engine.journal(0, 1)?;
+    /// for entry in &mut journal {
+    ///     if let Some(Input::Message(message)) = entry?.input.map(|input| input.input) {
+    ///         users.extend(message.ids.user);
+    ///     }
+    /// }
+    /// assert_eq!(users, ["bob".into()]);
+    /// assert_eq!(journal.erased(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoJournal`] without a store, or of a partition that is not there. [`Error::Storage`]: of kind
+    /// [`Dropped`](crate::storage::ErrorKind::Dropped) where inputs were asked for that are not there any more, or it
+    /// cannot be read. What is found amiss only on the way is an error in its place.
+    pub fn journal(&self, partition: u16, from: u64) -> Result<JournalReader, Error> {
+        let shard = self.shards().shards.get(usize::from(partition));
+        let durable = shard.and_then(|shard| shard.durable.as_ref()).ok_or(Error::NoJournal)?;
+        durable.recorded(from)
     }
 
     /// The state as bytes, in the canonical form of [`Partition::checkpoint`]. For tests and audits: brings everybody
@@ -325,7 +313,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Storage`].
     pub fn state(&self) -> Result<Vec<u8>, Error> {
-        self.read_everybody(|partition| partition.checkpoint().expect("state is numbers and texts"))
+        self.shards().state()
     }
 
     /// Takes a message in. See [`Partition::ingest`]. With a store it is written, as the level asks, before it is
@@ -335,11 +323,7 @@ impl Engine {
     /// A message that is not sound, lies too far in the future, would join two users, is about an erased user who is not
     /// to come back, or cannot be written. It changes nothing.
     pub fn ingest(&self, message: impl Borrow<Message>, now: Instant) -> Result<Outcome, Error> {
-        let message = message.borrow();
-        match &self.shared.durable {
-            None => self.shared.partition.write().ingest(message, now),
-            Some(_) => self.ingest_written(std::slice::from_ref(message), now).pop().expect("one of one"),
-        }
+        self.shards().ingest(message.borrow(), now)
     }
 
     /// Takes messages in, in order, each with the same clock: all of them are written at once. The answers are in the
@@ -355,20 +339,7 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn ingest_all(&self, messages: &[Message], now: Instant) -> Vec<Result<Outcome, Error>> {
-        match &self.shared.durable {
-            None => {
-                messages.iter().map(|message| self.shared.partition.write().ingest(message, now)).collect()
-            }
-            Some(_) => self.ingest_written(messages, now).into_vec(),
-        }
-    }
-
-    fn ingest_written(&self, messages: &[Message], now: Instant) -> SmallVec<[Result<Outcome, Error>; 1]> {
-        let Some(durable) = &self.shared.durable else { return SmallVec::new() };
-        match durable.submit(&self.shared.partition, Job::Messages(Cow::Borrowed(messages), now)) {
-            Answer::Messages(answers) => answers,
-            _ => unreachable!("every input has an answer of its own kind"),
-        }
+        self.shards().ingest_all(messages, now)
     }
 
     /// Moves the clock. See [`Partition::advance`].
@@ -376,7 +347,22 @@ impl Engine {
     /// # Errors
     /// It cannot be written; then it changed nothing.
     pub fn advance(&self, now: Instant) -> Result<Outcome, Error> {
-        self.outcome(now, Input::Advance)
+        self.shards().advance(now)
+    }
+
+    /// Moves the clock in pieces, so that others write and read between them. See [`Partition::advance_some`].
+    ///
+    /// ```
+    /// # fn catch_up(engine: &bespoke::engine::Engine, now: bespoke::model::Instant) -> Result<(), bespoke::engine::Error> {
+    /// while engine.advance_some(now, 1_000)?.more_due {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// It cannot be written; then it changed nothing.
+    pub fn advance_some(&self, now: Instant, limit: usize) -> Result<Outcome, Error> {
+        self.shards().advance_some(now, limit)
     }
 
     /// Goes on under other definitions. See [`Partition::redefine`]. Whatever needs no profiles is worked out beside
@@ -406,37 +392,32 @@ impl Engine {
     /// # Errors
     /// It cannot be written; then it changed nothing.
     pub fn redefine(&self, definitions: &Definitions, now: Instant) -> Result<Outcome, Error> {
-        definitions.compiled().fingerprints();
-        let before = self.read(|partition| partition.compiled.clone());
-        before.fingerprints();
-        let partition = &self.shared.partition;
-        let Some(durable) = &self.shared.durable else {
-            let successor = Successor::new(definitions, &mut partition.write());
-            let ready = successor.relocate();
-            return Ok(partition.write().put_into_force(ready, now));
-        };
-        match durable.submit(partition, Job::Redefine(Box::new(definitions.clone()), now)) {
-            Answer::Outcome(outcome) => outcome,
-            _ => unreachable!("every input has an answer of its own kind"),
-        }
+        self.shards().redefine(definitions, now)
     }
 
-    /// The number of the latest input: what a host that feeds the engine from a log of its own goes on behind.
+    /// The number of the latest input: what a host that feeds the engine from a log of its own goes on behind. With several
+    /// partitions it is how many inputs all of them had; such a host gives its messages ids, and goes on some way before.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.read(Partition::sequence)
+        self.shards().sum(Partition::sequence)
+    }
+
+    /// The number of the latest input of each partition.
+    #[must_use]
+    pub fn sequences(&self) -> Vec<u64> {
+        self.shards().shards.iter().map(|shard| shard.read(Partition::sequence)).collect()
     }
 
     /// The latest `now` that was given.
     #[must_use]
     pub fn clock(&self) -> Instant {
-        self.read(Partition::clock)
+        self.shards().clock()
     }
 
     /// How long the host may sleep. See [`Partition::next_due`].
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.read(Partition::next_due)
+        self.shards().shards.iter().filter_map(|shard| shard.read(Partition::next_due)).min()
     }
 
     /// A copy of what is known of a user.
@@ -451,13 +432,13 @@ impl Engine {
     /// store.
     #[must_use]
     pub fn memory_used(&self) -> usize {
-        self.read(|partition| partition.shelf.as_ref().map_or(0, |shelf| shelf.bytes()))
+        self.shards().sum(|partition| partition.shelf.as_ref().map_or(0, |shelf| shelf.bytes()))
     }
 
     /// How many users there are.
     #[must_use]
     pub fn user_count(&self) -> usize {
-        self.read(Partition::user_count)
+        self.shards().sum(Partition::user_count)
     }
 
     /// The segments that a user is in, each with the instant since which.
@@ -471,21 +452,19 @@ impl Engine {
     /// Whether a user is in a segment; false where either is unknown. Never reads the disk.
     #[must_use]
     pub fn is_member(&self, user: &str, segment: &str) -> bool {
-        self.read(|partition| partition.is_member(user, segment))
+        self.shards().is_member(user, segment)
     }
 
     /// Entries, exits and size of every segment, in order of definition.
     #[must_use]
     pub fn segment_stats(&self) -> Vec<(String, SegmentStats)> {
-        self.read(|partition| {
-            partition.segment_stats().map(|(name, stats)| (name.to_owned(), stats)).collect()
-        })
+        self.shards().segment_stats()
     }
 
     /// What an operator should look at. See [`Partition::health`].
     #[must_use]
     pub fn health(&self) -> Health {
-        self.read(Partition::health)
+        self.shards().health()
     }
 
     /// What to show a user at a placement. See [`Partition::decide`].
@@ -516,13 +495,7 @@ impl Engine {
     /// # Errors
     /// It cannot be written; then it changed nothing.
     pub fn outbox(&self, limit: usize, now: Instant) -> Result<Vec<Action>, Error> {
-        if !self.read(|partition| partition.journeys.has_ready(now.max(partition.clock()))) {
-            return Ok(Vec::new());
-        }
-        match self.submit(now, Input::Outbox { limit, lease: self.lease })? {
-            Answer::Actions(actions) => Ok(actions),
-            _ => unreachable!("every input has an answer of its own kind"),
-        }
+        self.shards().outbox(limit, self.lease, now)
     }
 
     /// Reports what became of an action. See [`Partition::acknowledge`].
@@ -535,10 +508,7 @@ impl Engine {
         delivery: Delivery,
         now: Instant,
     ) -> Result<Acknowledgement, Error> {
-        match self.submit(now, Input::Acknowledge { action: action.into(), delivery })? {
-            Answer::Acknowledged(answer) => Ok(answer),
-            _ => unreachable!("every input has an answer of its own kind"),
-        }
+        self.shards().acknowledge(action, delivery, now)
     }
 
     /// Reports that a user saw a variant of a placement, or clicked on it. See [`Partition::feedback`].
@@ -553,8 +523,10 @@ impl Engine {
         feedback: Feedback,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        let (user, placement, variant) = (user.into(), placement.into(), variant.into());
-        self.outcome(now, Input::Feedback { user, placement, variant, feedback })
+        self.shards().submit_of_user(user, now, || {
+            let (user, placement, variant) = (user.into(), placement.into(), variant.into());
+            Input::Feedback { user, placement, variant, feedback }
+        })
     }
 
     /// Sets what a model says of a user. See [`Partition::set_prediction`].
@@ -569,7 +541,8 @@ impl Engine {
         value: Option<f64>,
         now: Instant,
     ) -> Result<Outcome, Error> {
-        self.outcome(now, Input::Prediction { user: user.into(), name: name.into(), value })
+        let input = || Input::Prediction { user: user.into(), name: name.into(), value };
+        self.shards().submit_of_user(user, now, input)
     }
 
     /// Sets a fact for everyone. See [`Partition::set_world`].
@@ -577,31 +550,31 @@ impl Engine {
     /// # Errors
     /// A name that is not declared, a value of another kind, or it cannot be written. It changes nothing.
     pub fn set_world(&self, name: &str, value: impl Into<Value>, now: Instant) -> Result<Outcome, Error> {
-        self.outcome(now, Input::World { name: name.into(), value: value.into() })
+        self.shards().set_world(now, &Input::World { name: name.into(), value: value.into() })
     }
 
     /// How often each journey did what, by journey and reason.
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
-        self.read(Partition::journey_counts)
+        self.shards().journey_counts()
     }
 
     /// All receipts of erasures, in order. See [`Receipt`].
     #[must_use]
     pub fn receipts(&self) -> Vec<Receipt> {
-        self.read(|partition| partition.receipts().to_vec())
+        self.shards().receipts(|partition| partition.receipts().to_vec())
     }
 
     /// The receipt of that id.
     #[must_use]
     pub fn receipt(&self, id: &str) -> Option<Receipt> {
-        self.read(|partition| partition.receipt(id).cloned())
+        self.shards().shards.iter().find_map(|shard| shard.read(|partition| partition.receipt(id).cloned()))
     }
 
     /// The receipts of whoever had an id, as a user or as a device, in order.
     #[must_use]
     pub fn receipts_of(&self, id: &str) -> Vec<Receipt> {
-        self.read(|partition| partition.receipts_of(id).into_iter().cloned().collect())
+        self.shards().receipts(|partition| partition.receipts_of(id).into_iter().cloned().collect())
     }
 
     /// The salted hash under which a user id stands in receipts and in the audit log. See [`Partition::hash_of`].
@@ -614,28 +587,18 @@ impl Engine {
     /// [`Partition::suppressed`].
     #[must_use]
     pub fn suppressed(&self) -> u64 {
-        self.read(Partition::suppressed)
+        self.shards().sum(Partition::suppressed)
     }
 
     /// How many events were not kept, by why. See [`Partition::refused`].
     #[must_use]
     pub fn refused(&self) -> Vec<(Refusal, u64)> {
-        self.read(Partition::refused)
+        self.shards().refused()
     }
 
     /// How full the outbox is, and how often the host said something of an action in vain.
     #[must_use]
     pub fn outbox_stats(&self) -> OutboxStats {
-        self.read(Partition::outbox_stats)
-    }
-}
-
-impl Drop for Shared {
-    /// Writes what level [`Durability::Memory`] held back. Whoever wants to know whether that went well takes a
-    /// checkpoint before.
-    fn drop(&mut self) {
-        if let Some(durable) = &self.durable {
-            let _ = durable.close();
-        }
+        self.shards().outbox_stats()
     }
 }

@@ -22,6 +22,9 @@ pub enum Error {
     /// The store refused. Nothing was changed, unless the error says otherwise.
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),
+    /// A journal was asked for, and there is none.
+    #[error("an engine in memory keeps no journal; open it with a store")]
+    NoJournal,
     /// Definitions in a store that this version of the crate does not take.
     #[error("the definitions in the store are not taken by this version of the crate: {0}")]
     Definitions(crate::definitions::Errors),
@@ -53,6 +56,37 @@ pub enum Error {
         /// The segment's name.
         segment: String,
     },
+    /// A number of partitions that an engine cannot have.
+    #[error("an engine has from 1 to {} partitions, not {asked}", crate::engine::PARTITIONS_MAX)]
+    PartitionsOutOfRange {
+        /// How many were asked for.
+        asked: u16,
+    },
+    /// A store that is of another number of partitions than was asked for.
+    #[error(
+        "the store is of {there} partitions, not of {asked}; leave `partitions` out, or begin a new store"
+    )]
+    OtherPartitions {
+        /// How many it has.
+        there: u16,
+        /// How many were asked for.
+        asked: u16,
+    },
+    /// What an engine of one partition can do, and one of several cannot yet.
+    #[error("`{0}` is for an engine of one partition; replay the messages into one that is in memory")]
+    SeveralPartitions(&'static str),
+    /// A number of journals that is not that of the partitions.
+    #[error("{given} journals were given for {partitions} partitions; give one for each, in order, or none")]
+    OtherJournals {
+        /// How many partitions there are.
+        partitions: u16,
+        /// How many journals were given.
+        given: usize,
+    },
+    /// A message whose ids are not all in the partition that it was given to. The engine brings them together; a host
+    /// does not see it.
+    #[error("the ids of the message are in different partitions")]
+    Apart,
     /// An expression that does not fit the definitions, with all that is wrong.
     #[error("{}", lines(.0))]
     Expression(Vec<crate::segment::Error>),

@@ -2,6 +2,7 @@
 
 use crate::decision::Feedback;
 use crate::engine::look::Touched;
+use crate::engine::partition::NEVER;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
 use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};
@@ -11,7 +12,7 @@ use crate::segment::{Kind, Touch};
 impl Partition {
     /// Reports what became of an action. Twice, or for an unknown one, it is counted and changes nothing.
     ///
-    /// Where a definition reads `message.sent` and its like, the event is recorded at `now`: every change that is due
+    /// Where a definition reads `message.sent` and its like, or a journey waits for it, the event is recorded at `now`: every change that is due
     /// before happens first, and what follows is in the outcome. An unreachable user is a `message.failed`. What the
     /// engine itself did not send, took back or let expire is in the notes and counts, and no event.
     pub fn acknowledge(&mut self, action: &str, delivery: Delivery, now: Instant) -> Acknowledgement {
@@ -26,7 +27,8 @@ impl Partition {
             Delivery::Suppressed => "message.suppressed",
         };
         let is_read = self.store.is_read(event);
-        if is_read {
+        let is_awaited = self.compiled.journeys.awaits_answers;
+        if is_read || is_awaited {
             self.run_due(now - Duration::from_millis(1), &mut outcome);
         }
         self.clock = now;
@@ -34,11 +36,20 @@ impl Partition {
             self.touch(user);
         }
         let answer = self.journeys.acknowledge(action, delivery, now);
-        if let Some((user, origin)) = answer.about.filter(|_| is_read) {
-            let about = self.journeys.about(&origin);
-            self.happened(user, now, &mut outcome, |store, applied| {
-                store.record(user, event, about, now, applied);
-            });
+        if let Some((user, origin)) = answer.about {
+            let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);
+            if goes_on {
+                self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+                self.schedule(user, now);
+            }
+            if is_read {
+                let about = self.journeys.about(&origin);
+                self.happened(user, now, &mut outcome, |store, applied| {
+                    store.record(user, event, about, now, applied);
+                });
+            } else if goes_on {
+                self.settle(&[Touched::by_time(user)], now, &mut outcome);
+            }
         }
         Acknowledgement { acknowledged: answer.acknowledged, outcome }
     }

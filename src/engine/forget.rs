@@ -39,6 +39,9 @@ impl Partition {
             None => (Erased::default(), Vec::new()),
         };
         ids.iter().for_each(|hash| self.suppressions.set(*hash, suppress));
+        if let Some(among) = &mut self.among {
+            ids.iter().for_each(|hash| among.newcomers.forget(*hash));
+        }
         self.suppressions.end(now);
         let receipt = self.receipts.add(Receipt {
             id: String::new(),

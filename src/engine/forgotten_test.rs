@@ -1,13 +1,15 @@
 //! What is left in a store of somebody who was forgotten, for whoever has all the keys that are left.
 
 use crate::definitions::Definitions;
-use crate::engine::capture::{ACTION, Entry, IDS, Root, SECTION};
+use crate::engine::capture::{ACTION, SECTION};
 use crate::engine::open::read_all;
+use crate::engine::page::{IDS, read_page};
 use crate::engine::residence::USER;
+use crate::engine::root::Root;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Durability, Engine};
 use crate::model::{Duration, Ids, Instant, Message, Record};
-use crate::storage::{Disk, Heap, Journal, MemoryDisk, Slot, Vault, load_root};
+use crate::storage::{Disk, FileJournal, Heap, MemoryDisk, Slot, Vault, load_root};
 use std::sync::Arc;
 
 const DEFINITIONS: &str = r#"
@@ -52,12 +54,14 @@ fn opened(disk: &MemoryDisk) -> Vec<Vec<u8>> {
     };
     for record in heap.records() {
         unseal(&record);
-        if let Ok(page) = read_all::<Vec<Entry>>(&record) {
-            page.iter().for_each(|entry| unseal(&entry.ids));
+        for entry in read_page(&record).into_iter().flatten().map_while(Result::ok) {
+            unseal(entry.ids);
         }
     }
     assert!(all.len() > 8, "{} records prove little", all.len());
-    let mut journal = Journal::look(disk, root.next_input, &|_| true).unwrap();
+    // Also what a checkpoint has passed, where that stays.
+    let look = |from| FileJournal::look(disk, from, &|_| true);
+    let mut journal = look(0).or_else(|_| look(root.next_input)).unwrap();
     while let Some(group) = journal.next_group().unwrap() {
         for (number, record) in (group.first..).zip(read_group(&group.payload)) {
             let (slot, sealed) = record.unwrap();
@@ -80,9 +84,10 @@ fn find(disk: &MemoryDisk) -> Vec<&'static str> {
 
 #[test]
 fn no_key_that_is_left_opens_anything_about_who_was_forgotten() {
-    for memory in [0, usize::MAX] {
+    let kept = format!("{DEFINITIONS}[retention]\njournal = '30d'");
+    for (memory, definitions) in [0, usize::MAX].into_iter().flat_map(|m| [(m, DEFINITIONS), (m, &kept)]) {
         let disk = MemoryDisk::new();
-        let definitions = Definitions::from_toml(DEFINITIONS).unwrap();
+        let definitions = Definitions::from_toml(definitions).unwrap();
         let engine = Engine::builder(definitions).disk(disk.clone()).memory(memory);
         let engine = engine.durability(Durability::Written).open().unwrap();
         let now = Instant::from_millis(1_795_428_000_000);

@@ -31,6 +31,7 @@ pub struct Health {
 /// # fn show(engine: &bespoke::engine::Engine) {
 /// if let Some(store) = engine.health().store {
 ///     println!("{} of {} bytes of the heap are wanted", store.heap_live, store.heap_live + store.heap_dead);
+///     println!("the journal has {} bytes, from input {} on", store.journal, store.journal_from);
 /// }
 /// # }
 /// ```
@@ -43,4 +44,12 @@ pub struct StoreHealth {
     pub heap_dead: u64,
     /// Bytes of users in memory.
     pub resident: u64,
+    /// Bytes of the journal: what no checkpoint has yet, and what `journal` under `[retention]` says is to stay. Of what was
+    /// written since the last checkpoint only the inputs are counted.
+    pub journal: u64,
+    /// The sequence number of the oldest input in the journal: from there on [`Engine::journal`] gives them. That of the
+    /// next input where there is none. Of several partitions, the lowest.
+    ///
+    /// [`Engine::journal`]: crate::engine::Engine::journal
+    pub journal_from: u64,
 }

@@ -1,53 +1,124 @@
 //! What changes the state of a partition, as bytes: the journal is a list of these, and state is their fold.
 
 use crate::decision::Feedback;
+use crate::engine::transfer::{Arrival, Arriving};
 use crate::journey::Delivery;
 use crate::model::{
-    Bytes, Duration, Instant, Malformed, Message, Record, Value, record, record_choice, write_text,
+    Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
 };
+use crate::profile::NamedId;
 
 /// An input with the host's clock at which it was given.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Input, Partition, TimedInput}, model::{Instant, Message}};
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[segments]\nkeen = 'did(view)'")?;
+/// let mut partition = Partition::new(&definitions);
+/// let input = TimedInput { now: Instant::from_millis(0), input: Input::Message(Message::track("ada", "view")) };
+/// let replayed = partition.replay(&input)?;
+/// assert_eq!(replayed.outcome().unwrap().changes[0].to_string(), "ada entered keen");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TimedInput {
-    pub(crate) now: Instant,
-    pub(crate) input: Input,
+pub struct TimedInput {
+    /// The host's clock. It may lie before that of the input before; then that one's counts.
+    pub now: Instant,
+    /// What was given.
+    pub input: Input,
 }
 
 /// What a host does that changes a [`Partition`](crate::engine::Partition): one for each of its methods that take
-/// the clock and need it for themselves alone.
+/// the clock and need it for themselves alone. The journal of a store is a list of these.
+///
+/// It is the host's own data, and is debugged as it is, personal data included.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Input {
+#[non_exhaustive]
+pub enum Input {
+    /// A message, without what definitions say is not to be kept.
     Message(Message),
+    /// The clock was moved.
     Advance,
+    /// The clock moves as far as so many looks at users bring it.
+    AdvanceSome {
+        /// How many at most.
+        limit: usize,
+    },
     /// Actions were handed out, which nobody else gets before the lease is over.
     Outbox {
+        /// How many at most.
         limit: usize,
+        /// For how long.
         lease: Duration,
     },
+    /// What became of an action.
     Acknowledge {
+        /// Its id.
         action: Box<str>,
+        /// What.
         delivery: Delivery,
     },
+    /// A user saw a variant of a placement, or clicked on it.
     Feedback {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the placement.
         placement: Box<str>,
+        /// The name of the variant.
         variant: Box<str>,
+        /// Which of both.
         feedback: Feedback,
     },
+    /// What a model says of a user.
     Prediction {
+        /// The user's id.
         user: Box<str>,
+        /// The name of the prediction.
         name: Box<str>,
+        /// What it says; nothing where it says nothing any more.
         value: Option<f64>,
     },
+    /// A fact for everyone.
     World {
+        /// Its name.
         name: Box<str>,
+        /// Its value; null unsets it.
         value: Value,
     },
-    /// Definitions by their text, with the name of the file where they came from one.
+    /// Definitions that came into force.
     Redefine {
+        /// The name of their file, where they came from one.
         file: Option<Box<str>>,
+        /// Their text.
         text: Box<str>,
     },
+    #[doc(hidden)]
+    /// Whoever has an id goes to another partition, with everybody who goes where they go.
+    Extract { id: NamedId, to: u16, number: u64 },
+    #[doc(hidden)]
+    /// One of those who come from another partition together.
+    Arrive(Box<Arriving>),
+    #[doc(hidden)]
+    /// All of them are there.
+    Absorb(Box<Arrival>),
+    #[doc(hidden)]
+    /// Who went has arrived for good.
+    Confirm { number: u64 },
+    #[doc(hidden)]
+    /// Whoever has an id went before, which a power cut took back.
+    LeaveBehind { id: NamedId },
+    #[doc(hidden)]
+    /// A user was forgotten in another partition.
+    Forgotten { hashes: Vec<u128>, suppress: Suppress },
+    #[doc(hidden)]
+    /// A message was seen in another partition.
+    Seen { message: u128 },
+}
+
+impl Input {
+    /// Whether it changes to whom ids belong, so that what follows has to see what it did.
+    pub(crate) fn joins(&self) -> bool {
+        matches!(self, Input::Extract { .. } | Input::Absorb(_) | Input::LeaveBehind { .. })
+    }
 }
 
 // Other inputs get other bytes: these are in journals that exist.
@@ -59,6 +130,14 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
+const EXTRACT: u8 = 16;
+const ABSORB: u8 = 17;
+const ADVANCE_SOME: u8 = 10;
+const CONFIRM: u8 = 18;
+const LEAVE_BEHIND: u8 = 19;
+const FORGOTTEN: u8 = 20;
+const SEEN: u8 = 21;
+const ARRIVE: u8 = 22;
 
 record! {
     TimedInput { now, input }
@@ -92,6 +171,10 @@ impl Record for Input {
                 message.write(out);
             }
             Input::Advance => out.push(ADVANCE),
+            Input::AdvanceSome { limit } => {
+                out.push(ADVANCE_SOME);
+                limit.write(out);
+            }
             Input::Outbox { limit, lease } => {
                 out.push(OUTBOX);
                 limit.write(out);
@@ -125,6 +208,36 @@ impl Record for Input {
                 file.write(out);
                 write_text(text, out);
             }
+            Input::Extract { id, to, number } => {
+                out.push(EXTRACT);
+                id.write(out);
+                (*to, *number).write(out);
+            }
+            Input::Arrive(arriving) => {
+                out.push(ARRIVE);
+                arriving.write(out);
+            }
+            Input::Absorb(arrival) => {
+                out.push(ABSORB);
+                arrival.write(out);
+            }
+            Input::Confirm { number } => {
+                out.push(CONFIRM);
+                number.write(out);
+            }
+            Input::LeaveBehind { id } => {
+                out.push(LEAVE_BEHIND);
+                id.write(out);
+            }
+            Input::Forgotten { hashes, suppress } => {
+                out.push(FORGOTTEN);
+                hashes.write(out);
+                suppress.write(out);
+            }
+            Input::Seen { message } => {
+                out.push(SEEN);
+                message.write(out);
+            }
         }
     }
 
@@ -132,11 +245,8 @@ impl Record for Input {
         Ok(match u8::read(from)? {
             MESSAGE => Input::Message(from.read()?),
             ADVANCE => Input::Advance,
-            OUTBOX => {
-                // A machine of fewer bits has no room for so many: there, as many as there is room for are all.
-                let limit = usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX);
-                Input::Outbox { limit, lease: from.read()? }
-            }
+            ADVANCE_SOME => Input::AdvanceSome { limit: read_limit(from)? },
+            OUTBOX => Input::Outbox { limit: read_limit(from)?, lease: from.read()? },
             ACKNOWLEDGE => Input::Acknowledge { action: from.read()?, delivery: from.read()? },
             FEEDBACK => Input::Feedback {
                 user: from.read()?,
@@ -147,14 +257,27 @@ impl Record for Input {
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
             REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
+            EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
+            ARRIVE => Input::Arrive(from.read()?),
+            ABSORB => Input::Absorb(from.read()?),
+            CONFIRM => Input::Confirm { number: from.read()? },
+            LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
+            FORGOTTEN => Input::Forgotten { hashes: from.read()?, suppress: from.read()? },
+            SEEN => Input::Seen { message: from.read()? },
             _ => return Err(from.malformed("an input")),
         })
     }
 }
 
+/// A machine of fewer bits has no room for so many: there, as many as there is room for are all.
+fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
+    Ok(usize::try_from(from.read::<u64>()?).unwrap_or(usize::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::KindName;
     use proptest::prelude::*;
 
     const DELIVERIES: [Delivery; 7] = [
@@ -179,6 +302,7 @@ mod tests {
         let mut inputs = vec![
             Input::Message(message),
             Input::Advance,
+            Input::AdvanceSome { limit: 1_000 },
             Input::Outbox { limit: usize::MAX, lease: Duration::minutes(1) },
             feedback(Feedback::Shown),
             feedback(Feedback::Clicked),
@@ -187,6 +311,20 @@ mod tests {
             Input::World { name: "sale".into(), value: Value::Bool(true) },
             Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into() },
             Input::Redefine { file: None, text: "".into() },
+            Input::Extract { id: NamedId::new(KindName::Declared("card"), "c-1"), to: 3, number: 7 },
+            Input::Absorb(Box::new(Arrival {
+                from: 2,
+                number: 9,
+                clock: Instant::from_millis(5),
+                arrivals: 77,
+                users: 1,
+                ties: vec![0],
+            })),
+            Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
+            Input::Confirm { number: 7 },
+            Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
+            Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },
+            Input::Seen { message: 1 << 99 },
         ];
         inputs.extend(DELIVERIES.map(|delivery| Input::Acknowledge { action: "a1".into(), delivery }));
         inputs
@@ -225,7 +363,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..17_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..24_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

@@ -109,7 +109,14 @@ impl Partition {
         let now = now.max(self.clock);
         let render = |request: &RenderRequest<'_>| rendered(&self.compiled, &self.store, request);
         let plan = &self.compiled.plan;
-        let context = Context { plan, store: &self.store, now, clock: now, render: &render };
+        let context = Context {
+            plan,
+            store: &self.store,
+            memberships: Some(&self.users[user.0 as usize].memberships),
+            now,
+            clock: now,
+            render: &render,
+        };
         self.journeys.explain(&context, user, journey, self.restricted.contains(&user))
     }
 
@@ -159,17 +166,23 @@ impl Engine {
     /// # Errors
     /// An unknown journey, with the nearest name, or a user who cannot be read.
     pub fn users_on_steps(&self, journey: &str) -> Result<BTreeMap<Arc<str>, u64>, Error> {
-        let (users, away) =
-            self.read(|partition| (partition.users_on_steps(journey), partition.away_in_journeys()));
-        let mut users = users?;
-        for user in away {
-            let look = |partition: &Partition| {
-                let mut own = BTreeMap::new();
-                partition.journeys.count_on_steps(user, journey, &mut own);
-                own
-            };
-            for (step, count) in self.read_found(|_| Some(user), look)? {
-                *users.entry(step).or_default() += count;
+        let mut users = BTreeMap::new();
+        for shard in &self.shards().shards {
+            let (here, away) =
+                shard.read(|partition| (partition.users_on_steps(journey), partition.away_in_journeys()));
+            here?.into_iter().for_each(|(step, count)| *users.entry(step).or_default() += count);
+            for user in away {
+                let look = |partition: &Partition| {
+                    let mut own = BTreeMap::new();
+                    partition.journeys.count_on_steps(user, journey, &mut own);
+                    own
+                };
+                // The number may be nobody's by now.
+                let find = |partition: &Partition| {
+                    Some(user).filter(|user| partition.store.profiles.is_there(*user))
+                };
+                let own = shard.read_found(find, look)?;
+                own.into_iter().for_each(|(step, count)| *users.entry(step).or_default() += count);
             }
         }
         Ok(users)

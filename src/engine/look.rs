@@ -209,8 +209,9 @@ impl Partition {
     ) {
         let plan = &self.compiled.plan;
         let (compiled, store, clock) = (&self.compiled, &self.store, self.host_clock);
+        let memberships = Some(&self.users[user.0 as usize].memberships);
         let render = |request: &RenderRequest<'_>| rendered(compiled, store, request);
-        let context = Context { plan, store, now, clock, render: &render };
+        let context = Context { plan, store, memberships, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
         let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
@@ -218,10 +219,14 @@ impl Partition {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
         is_followed |= !changes.is_empty() && self.journeys.on_changes(&context, user, changes, notes);
-        let row = &mut self.users[user.0 as usize];
-        if is_followed || row.journey_due <= now {
+        if self.journeys.begins_by_time() {
+            let written =
+                own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
+            is_followed |= self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
+        }
+        if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
-            row.journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
     }
 

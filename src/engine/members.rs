@@ -82,7 +82,7 @@ impl Engine {
     /// # Errors
     /// A segment that is not defined.
     pub fn size(&self, segment: &str) -> Result<u64, Error> {
-        self.read(|partition| partition.size(segment))
+        self.shards().try_sum(|partition| partition.size(segment))
     }
 
     /// How many users are in all of some segments at once. See [`Partition::size_of_all`].
@@ -90,7 +90,7 @@ impl Engine {
     /// # Errors
     /// A segment that is not defined.
     pub fn size_of_all(&self, segments: &[&str]) -> Result<u64, Error> {
-        self.read(|partition| partition.size_of_all(segments))
+        self.shards().try_sum(|partition| partition.size_of_all(segments))
     }
 
     /// The users who are in a segment, a page at a time, so that writers go on meanwhile.
@@ -100,14 +100,15 @@ impl Engine {
     pub fn members(&self, segment: &str) -> Result<Members, Error> {
         self.read(|partition| partition.segment_number(segment))?;
         let (engine, segment) = (self.clone(), segment.into());
-        Ok(Members { engine, segment, next: Some(UserKey(0)), page: Vec::new().into_iter() })
+        Ok(Members { engine, segment, next: Some((0, UserKey(0))), page: Vec::new().into_iter() })
     }
 }
 
 /// The users who are in a segment of an [`Engine`], without stopping its writers.
 ///
 /// Each page is as it is when it is read: whoever is in the segment from the first page to the last is given exactly
-/// once; whoever enters or leaves meanwhile may be given or not. It ends early where the segment is defined no more.
+/// once; whoever enters or leaves meanwhile may be given or not, and so may, more than once, who is brought to another
+/// partition. It ends early where the segment is defined no more.
 ///
 /// ```
 /// # fn show(engine: &bespoke::engine::Engine) -> Result<(), bespoke::engine::Error> {
@@ -121,8 +122,8 @@ impl Engine {
 pub struct Members {
     engine: Engine,
     segment: Arc<str>,
-    /// Where the next page begins.
-    next: Option<UserKey>,
+    /// Where the next page begins: in which partition, and with whom.
+    next: Option<(usize, UserKey)>,
     page: IntoIter<Arc<str>>,
 }
 
@@ -130,20 +131,21 @@ impl Iterator for Members {
     type Item = Arc<str>;
 
     fn next(&mut self) -> Option<Arc<str>> {
-        if let Some(user) = self.page.next() {
-            return Some(user);
+        loop {
+            if let Some(user) = self.page.next() {
+                return Some(user);
+            }
+            let (number, first) = self.next.take()?;
+            let (page, next) = self.engine.shards().shards.get(number)?.read(|partition| {
+                let Ok(segment) = partition.segment_number(&self.segment) else { return (Vec::new(), None) };
+                let mut users = partition.members_from(segment, first);
+                let page: Vec<UserKey> = users.by_ref().take(PAGE).collect();
+                let next = page.last().filter(|_| page.len() == PAGE).and_then(|last| last.0.checked_add(1));
+                let names = page.iter().map(|user| partition.store.name(*user).clone());
+                (names.collect(), next.map(UserKey))
+            });
+            self.next = Some(next.map_or((number + 1, UserKey(0)), |next| (number, next)));
+            self.page = page.into_iter();
         }
-        let first = self.next.take()?;
-        let (page, next) = self.engine.read(|partition| {
-            let Ok(segment) = partition.segment_number(&self.segment) else { return (Vec::new(), None) };
-            let mut users = partition.members_from(segment, first);
-            let page: Vec<UserKey> = users.by_ref().take(PAGE).collect();
-            let next = page.last().filter(|_| page.len() == PAGE).and_then(|last| last.0.checked_add(1));
-            let names = page.iter().map(|user| partition.store.name(*user).clone());
-            (names.collect(), next.map(UserKey))
-        });
-        self.next = next;
-        self.page = page.into_iter();
-        self.page.next()
     }
 }

@@ -6,10 +6,15 @@
 //!
 //! With a store an input goes `durable` (checked, sealed, written) → `take` (applied) → answer, for many threads at a time
 //! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), and
-//! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it.
+//! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it. Inputs that a
+//! checkpoint has passed may stay in the journal (`kept`), and are read from there (`recorded`).
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
+mod advance;
+#[cfg(test)]
+mod advance_test;
+mod among;
 mod ask;
 mod audit;
 mod capture;
@@ -19,6 +24,7 @@ mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
+mod everywhere;
 mod export;
 mod facts;
 #[cfg(test)]
@@ -28,29 +34,42 @@ mod forget;
 mod forgotten_test;
 mod group;
 mod health;
+mod homes;
 mod input;
 mod journeys;
+mod kept;
 mod look;
 mod members;
 mod models;
+mod moving;
 mod open;
+#[cfg(test)]
+mod orders_test;
 mod outcome;
+mod page;
 mod partition;
 mod receipt;
+mod recorded;
 #[cfg(test)]
 mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod root;
+mod route;
 mod sections;
 #[cfg(test)]
 mod sections_test;
 mod seen;
+mod shard;
+mod shards;
 mod simulate;
 mod steps;
 mod suppressions;
 mod survey;
+mod sync;
 mod take;
+mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
@@ -61,11 +80,15 @@ pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
 pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
 pub use health::{Health, StoreHealth};
+pub use input::{Input, TimedInput};
 pub use members::Members;
 pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
+pub use recorded::{JournalEntry, JournalReader, Replayed};
 pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
+
+pub(crate) use shards::PARTITIONS_MAX;

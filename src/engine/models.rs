@@ -1,8 +1,8 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
-use crate::engine::unlearn::Learned;
+use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
-use crate::profile::UserKey;
+use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
     CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recent, Recommendation,
     Recommender, Request,
@@ -75,6 +75,10 @@ impl Models {
 
     pub(crate) fn items(&self) -> &Items {
         &self.items
+    }
+
+    pub(super) fn items_mut(&mut self) -> &mut Items {
+        &mut self.items
     }
 
     /// Learns from a message. Items that cannot be ids teach nothing.
@@ -215,6 +219,41 @@ impl Models {
     pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<Option<Box<Recent>>, Malformed> {
         let is_gone = u64::read(from)? != self.beginnings;
         self.covisitation.read_user(from, is_gone)
+    }
+
+    /// Writes what belongs to a user who goes to another partition, where items have other numbers.
+    pub(super) fn write_traveller(&self, user: UserKey, recent: Option<&Recent>, out: &mut Vec<u8>) {
+        let Learned { since, as_one_since } = self.learned.get(&user).copied().unwrap_or_default();
+        let since = since.max(self.learned_since);
+        Learned { since, as_one_since: as_one_since.max(since) }.write(out);
+        recent.is_some().write(out);
+        if let Some(recent) = recent {
+            recent.write_named(&self.items, out);
+        }
+    }
+
+    /// Takes in what was [written](Models::write_traveller) of a user whose profile is there, and learns what its
+    /// history proves: where it came from that was taken back.
+    ///
+    /// # Errors
+    /// Bytes that were not written so.
+    pub(super) fn read_traveller(
+        &mut self,
+        user: UserKey,
+        store: &ProfileStore,
+        now: Instant,
+        from: &mut Bytes<'_>,
+    ) -> Result<(), Malformed> {
+        let learned: Learned = from.read()?;
+        if learned != Learned::default() {
+            self.learned.insert(user, learned);
+        }
+        self.teach(user, store, now, Way::On);
+        if bool::read(from)? {
+            let recent = Recent::read_named(from, &mut self.items)?;
+            self.covisitation.take_in_user(user.0, recent);
+        }
+        Ok(())
     }
 
     /// About how many bytes leave memory with a user.

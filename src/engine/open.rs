@@ -1,18 +1,24 @@
 //! From a store's files to an engine: the checkpoint, then the inputs behind it.
 
 use crate::definitions::Definitions;
-use crate::engine::capture::{ACTION, Capture, Entry, IDS, Names, Root, SECTION};
+use crate::engine::among::Among;
+use crate::engine::capture::{ACTION, Capture, SECTION, Unsealed};
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
+use crate::engine::kept::{JournalSize, Kept, Readers};
+use crate::engine::page::{Entry, IDS, Names, PAGE_USERS, read_page};
 use crate::engine::partition::{NEVER, UserRow};
-use crate::engine::residence::{PAGE_USERS, Row, Shelf};
+use crate::engine::residence::{Row, Shelf};
+use crate::engine::root::Root;
 use crate::engine::sections::Section;
+use crate::engine::suppressions::Salt;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::profile::UserKey;
-use crate::storage::{self, Disk, Heap, Journal, Place, Slot, Vault, load_root};
+use crate::storage::{self, Disk, FileJournal, Groups, Heap, Journal, Place, Slot, Vault, load_root};
 use crate::trigger::TimingWheel;
+use std::io;
 use std::sync::Arc;
 
 /// What an engine found in its store as it was opened.
@@ -53,11 +59,14 @@ pub(super) struct Options {
     pub(super) accept_lost_tail: bool,
 }
 
-/// Opens a store, or makes one.
+/// Opens a store, or makes one; or the one of a partition that is among several, with the salt that all of them have. Its
+/// inputs are in a journal of the host's, or else in its folder.
 pub(super) fn open(
     definitions: &Definitions,
     disk: Arc<dyn Disk>,
+    journal: Option<Box<dyn Journal>>,
     options: Options,
+    among: Option<(Among, Salt)>,
 ) -> Result<(Partition, Durable, Opened), Error> {
     let folder = disk.describe("");
     let lock = disk.lock().map_err(|error| storage::Error::io("lock", folder.clone(), error))?;
@@ -70,16 +79,15 @@ pub(super) fn open(
         ),
         None => None,
     };
-    if root.is_some() {
-        Journal::check_there(&*disk)?;
-    }
+    let is_of_host = journal.is_some();
+    check_whose(&*disk, root.as_ref(), is_of_host)?;
     let next_input = root.as_ref().map_or(0, |root| root.next_input);
-    // A key that was written and not synced may be gone, where what was sealed with it is not.
-    let readable =
-        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
-    let (journal, mut read_back) =
-        Journal::open(disk.clone(), next_input, options.accept_lost_tail, &readable)?;
-    if root.is_none() && journal.next() > 0 {
+    let (journal, groups, lost) = match journal {
+        Some(journal) => from_host(journal, next_input, options)?,
+        None => from_files(disk.clone(), &vault, next_input, options)?,
+    };
+    let next = journal.held()?.inputs.end.max(next_input);
+    if root.is_none() && next > 0 {
         // The first checkpoint is taken before the first input.
         let message = "it is missing, and there are inputs: restore it from a backup";
         return Err(storage::Error::corrupt(disk.describe("root"), 0, message).into());
@@ -95,6 +103,9 @@ pub(super) fn open(
             partition = Partition::new(definitions);
             let shelf = Shelf::new(heap.clone(), vault.clone(), definitions, options.memory);
             partition.shelf = Some(Box::new(shelf));
+            if let Some((among, salt)) = among {
+                (partition.among, partition.salt) = (Some(Box::new(among)), salt);
+            }
         }
         Some(root) => {
             vault.check_slots(root.slots)?;
@@ -102,18 +113,30 @@ pub(super) fn open(
             partition = Partition::new(&stored);
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
+            partition.among = among.map(|(among, _)| Box::new(among));
             partition.restore(root)?;
             vault.erase(&root.erased)?;
         }
     }
     opened.was_there = root.is_some();
     opened.users = partition.user_count();
-    while let Some(group) = read_back.next_group()? {
+    let mut kept = root.as_ref().map_or_else(|| Kept::new(is_of_host), |root| root.kept.clone());
+    let (mut written_bytes, mut replayed_to) = (0, next_input);
+    for group in groups {
+        let group = group?;
+        if group.first > replayed_to {
+            let message = format!("inputs {replayed_to} to {} are missing", group.first - 1);
+            return Err(storage::Error::corrupt(journal.name(), 0, message).into());
+        }
+        replayed_to = group.end();
+        written_bytes += group.payload.len() as u64;
         let mut number = group.first;
         for record in read_group(&group.payload) {
             let (slot, sealed) = record.map_err(|error| vault.malformed(number, &error))?;
             if number >= next_input {
                 if let Some(input) = open_input(&vault, number, slot, sealed)? {
+                    let clock = partition.clock();
+                    kept.note(partition.settings.journal_max, number, clock, input.now.max(clock));
                     drop(partition.take_input(&input, slot));
                     partition.trim();
                     if let Some(error) = partition.failure() {
@@ -128,16 +151,27 @@ pub(super) fn open(
             return Err(vault.malformed(number, &"a group has more or fewer inputs than it says").into());
         }
     }
-    opened.lost = read_back.lost();
+    if replayed_to < next {
+        let message = format!("inputs {replayed_to} to {} are missing", next - 1);
+        return Err(storage::Error::corrupt(journal.name(), 0, message).into());
+    }
+    opened.lost = lost;
     // Keys that were being written as the process stopped: nothing is sealed under them.
     let unused = vault.damaged().into_iter().filter(|slot| !partition.uses(*slot)).collect::<Vec<_>>();
     vault.erase(&unused)?;
+    let journal_size = Arc::new(JournalSize::default());
+    journal_size.set(&*journal)?;
     let writer = Writer {
         _lock: lock,
         ended_well: true,
-        written_bytes: journal.bytes_since(next_input),
+        is_taken_apart: false,
+        written_bytes,
         disk,
         journal,
+        next,
+        journal_size,
+        kept,
+        readers: Readers::default(),
         heap,
         vault,
         durability: options.durability,
@@ -145,6 +179,66 @@ pub(super) fn open(
         sealing: Sealing::default(),
     };
     Ok((partition, Durable::new(writer), opened))
+}
+
+/// Makes sure that the inputs of a store are where they are looked for.
+fn check_whose(disk: &dyn Disk, root: Option<&Root>, is_of_host: bool) -> Result<(), storage::Error> {
+    let refused = |message| {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+        Err(storage::Error::io("open", disk.describe(""), error))
+    };
+    match root {
+        Some(root) if root.kept.is_of_host && !is_of_host => {
+            refused("its inputs are in a journal of the host's: give that to the builder")
+        }
+        Some(root) if !root.kept.is_of_host && is_of_host => {
+            refused("its inputs are in its own files: open it without another journal")
+        }
+        None if is_of_host && FileJournal::check_there(disk).is_ok() => {
+            refused("there are inputs in its own files already: open it without another journal")
+        }
+        Some(_) if !is_of_host => FileJournal::check_there(disk),
+        _ => Ok(()),
+    }
+}
+
+/// A journal, what is to be replayed of it, and how many inputs are lost.
+type Found = (Box<dyn Journal>, Groups, u64);
+
+fn from_files(
+    disk: Arc<dyn Disk>,
+    vault: &Vault,
+    next_input: u64,
+    options: Options,
+) -> Result<Found, storage::Error> {
+    // A key that was written and not synced may be gone, where what was sealed with it is not.
+    let readable =
+        |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
+    let (journal, back) = FileJournal::open(disk, next_input, options.accept_lost_tail, &readable)?;
+    let lost = back.lost();
+    Ok((Box::new(journal), Box::new(back), lost))
+}
+
+/// A journal of the host's. All that a checkpoint has was synced before.
+fn from_host(journal: Box<dyn Journal>, next_input: u64, options: Options) -> Result<Found, storage::Error> {
+    let held = journal.held()?.inputs;
+    if held.start > next_input && !held.is_empty() {
+        let message = format!("inputs from {next_input} on are needed, and it begins with {}", held.start);
+        return Err(storage::Error::corrupt(journal.name(), 0, message));
+    }
+    if held.end < next_input && !options.accept_lost_tail {
+        let message = format!(
+            "the checkpoint goes up to input {next_input}, and it ends with {}: give the journal of this store, or \
+             accept that the rest is lost",
+            held.end
+        );
+        return Err(storage::Error::corrupt(journal.name(), 0, message));
+    }
+    let groups: Groups = match held.end > next_input {
+        true => journal.read(next_input)?,
+        false => Box::new(std::iter::empty()),
+    };
+    Ok((journal, groups, 0))
 }
 
 /// Reads a record that is all of some bytes.
@@ -159,35 +253,33 @@ pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
 const MEMBERS: usize = Section::ALL.len();
 const ACTIONS: usize = MEMBERS + 1;
 const SECTIONS: usize = ACTIONS + 1;
+/// Where a partition has one more that is among several.
+const AMONG: usize = SECTIONS;
+
+/// An action takes more bytes than its id and what seals it.
+const ACTION_BYTES_MIN: usize = 26;
 
 impl Partition {
     /// What is about no user, section by section, and the sets of members and the actions.
-    pub(super) fn write_sections(&self) -> Result<Vec<Vec<u8>>, storage::Error> {
-        let mut sections: Vec<Vec<u8>> = Vec::with_capacity(SECTIONS);
+    pub(super) fn write_sections(&self) -> Result<Vec<Unsealed>, storage::Error> {
+        let mut sections = Vec::with_capacity(SECTIONS + 1);
         for section in Section::ALL {
             let mut bytes = Vec::new();
             self.write_section(section, &mut bytes);
-            sections.push(bytes);
+            sections.push(Unsealed::Section(bytes));
         }
         let mut members = Vec::new();
         self.members.write(&mut members);
-        sections.push(members);
-        sections.push(self.write_actions()?);
-        Ok(sections)
-    }
-
-    /// The actions in the outbox, each sealed under the key of its user.
-    fn write_actions(&self) -> Result<Vec<u8>, storage::Error> {
-        let mut bytes = Vec::new();
-        let Some(shelf) = &self.shelf else { return Ok(bytes) };
+        sections.push(Unsealed::Section(members));
         let actions = self.journeys.actions();
-        actions.len().write(&mut bytes);
-        for (user, plain) in actions {
-            let mut sealed = Vec::new();
-            shelf.vault.seal(self.slot(user), ACTION, &plain, &mut sealed)?;
-            (user.0, sealed).write(&mut bytes);
+        sections
+            .push(Unsealed::Actions(actions.map(|(user, plain)| (user, self.slot(user), plain)).collect()));
+        if let (Some(among), Some(shelf)) = (&self.among, &self.shelf) {
+            let mut bytes = Vec::new();
+            among.write(&shelf.vault, &mut bytes)?;
+            sections.push(Unsealed::Section(bytes));
         }
-        Ok(bytes)
+        Ok(sections)
     }
 
     /// Reads a checkpoint into a fresh partition under the same definitions. Users stay away; their deadlines, ids and
@@ -202,7 +294,8 @@ impl Partition {
                 "what it says of users is not of one piece",
             )
         };
-        if !is_sound || root.sections.len() != SECTIONS {
+        let sections = if self.among.is_some() { AMONG + 1 } else { SECTIONS };
+        if !is_sound || root.sections.len() != sections {
             return Err(broken());
         }
         for (number, place) in root.sections.iter().enumerate() {
@@ -214,6 +307,7 @@ impl Partition {
                     self.members.read(&mut from, |user| profiles.is_there(UserKey(user)))
                 }
                 ACTIONS => self.read_actions(&mut from, &vault),
+                AMONG => self.among.as_mut().map_or(Ok(()), |among| among.read(&vault, &mut from)),
                 _ => self.read_section(Section::ALL[number], &mut from),
             };
             read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, error.to_string()))?;
@@ -242,9 +336,10 @@ impl Partition {
             bytes.clear();
             heap.get(*place, &mut bytes)?;
             let corrupt = |error: &dyn std::fmt::Display| heap.corrupt(*place, error.to_string());
-            let entries: Vec<Entry> = read_all(&bytes).map_err(|error| corrupt(&error))?;
             let first = page as u32 * PAGE_USERS;
-            for Entry { place_in_page, slots, record, deadline, ids } in entries {
+            for entry in read_page(&bytes).map_err(|error| corrupt(&error))? {
+                let entry = entry.map_err(|error| corrupt(&error))?;
+                let Entry { place_in_page, slots, record, deadline, ids } = entry;
                 let user = UserKey(first + u32::from(place_in_page));
                 let [slot, more @ ..] = &slots[..] else { return Err(corrupt(&"a user has no key")) };
                 if u32::from(place_in_page) >= PAGE_USERS
@@ -254,10 +349,10 @@ impl Partition {
                     return Err(corrupt(&"a user is out of its place"));
                 }
                 plain.clear();
-                if !vault.open(*slot, IDS, &ids, &mut plain)? {
+                if !vault.open(*slot, IDS, ids, &mut plain)? {
                     return Err(corrupt(&"the key of a user was erased"));
                 }
-                let names: Names = read_all(&plain).map_err(|error| corrupt(&error))?;
+                let names = Names::read(&plain).map_err(|error| corrupt(&error))?;
                 is_sound &= self.store.restore(user, names.name, names.ids.into_iter());
                 *shelf.row(user) = Row::away(record, *slot);
                 if !more.is_empty() {
@@ -281,12 +376,17 @@ impl Partition {
     }
 
     fn read_actions(&mut self, from: &mut Bytes<'_>, vault: &Vault) -> Result<(), Malformed> {
-        for _ in 0..from.len("actions")? {
-            let (user, sealed): (u32, Vec<u8>) = from.read()?;
-            let user = UserKey(user);
-            let mut plain = Vec::new();
+        let actions = from.len("actions")?;
+        // Each takes some bytes, so that there are not more than are believed.
+        self.journeys.reserve_actions(actions.min(from.left() / ACTION_BYTES_MIN));
+        let mut plain = Vec::new();
+        for _ in 0..actions {
+            let user = UserKey(from.read()?);
+            let len = from.len("an action")?;
+            let sealed = from.take(len, "an action")?;
+            plain.clear();
             let is_open = self.store.profiles.is_there(user)
-                && vault.open(self.slot(user), ACTION, &sealed, &mut plain).is_ok_and(|open| open);
+                && vault.open(self.slot(user), ACTION, sealed, &mut plain).is_ok_and(|open| open);
             if !is_open {
                 return Err(from.malformed("an action"));
             }

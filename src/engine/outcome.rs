@@ -22,6 +22,9 @@ pub struct Outcome {
     pub receipt: Option<Receipt>,
     /// What the host's audit log should have.
     pub audit: Vec<AuditEntry>,
+    /// Whether more is due than an advance was to look at at once; see
+    /// [`Partition::advance_some`](crate::engine::Partition::advance_some).
+    pub more_due: bool,
 }
 
 /// Why something that is right in itself is not done, for the user's sake.

@@ -1,5 +1,7 @@
 use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
+use crate::engine::advance::Unfinished;
+use crate::engine::among::Among;
 use crate::engine::audit::consent;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
@@ -88,6 +90,7 @@ pub struct Partition {
     /// Behind a lock that is never taken, because readers of a partition must not see it.
     pub(super) scratch: Mutex<Scratch>,
     pub(super) due: Vec<UserKey>,
+    pub(super) unfinished: Unfinished,
     /// What expired of users who were not looked at since; empty between inputs.
     pub(super) expired: Vec<(UserKey, Applied)>,
     pub(super) salt: Salt,
@@ -97,6 +100,8 @@ pub struct Partition {
     pub(super) suppressed: AtomicU64,
     /// Where users are who are not in memory; nothing where everybody always is.
     pub(super) shelf: Option<Box<Shelf>>,
+    /// Nothing where it is the only one.
+    pub(super) among: Option<Box<Among>>,
 }
 
 /// Shows how far it has come, and nothing of what it knows.
@@ -167,12 +172,14 @@ impl Partition {
             refused: BTreeMap::new(),
             scratch: Mutex::default(),
             due: Vec::new(),
+            unfinished: Unfinished::default(),
             expired: Vec::new(),
             salt: Salt::new(settings.seed),
             receipts: Receipts::default(),
             suppressions: Suppressions::default(),
             suppressed: AtomicU64::new(0),
             shelf: None,
+            among: None,
             compiled,
             settings,
             names: definitions.schema.facts.clone(),
@@ -211,6 +218,7 @@ impl Partition {
     /// Whether a message may be taken in; changes nothing.
     pub(super) fn check(&self, message: &Message, now: Instant) -> Result<(), Error> {
         message.check()?;
+        self.check_place(message, now)?;
         if !matches!(message.body, Body::Forget { .. })
             && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
         {
@@ -241,11 +249,13 @@ impl Partition {
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
+            self.note_unused(message, slot);
             return outcome;
         }
         if let Some(refusal) = self.refuses(message, now) {
             *self.refused.entry(refusal).or_default() += 1;
             outcome.refused = Some(refusal);
+            self.note_unused(message, slot);
             return outcome;
         }
         let from = outcome.changes.len();
@@ -254,6 +264,9 @@ impl Partition {
             Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
+        }
+        if message.body.is_about_ids() || matches!(message.body, Body::Forget { .. }) {
+            self.note_unused(message, slot);
         }
         // Users in order of their ids; a profile that ended was reported before the others.
         outcome.changes[from..].sort_by(|a, b| a.user.cmp(&b.user));
@@ -272,7 +285,7 @@ impl Partition {
     /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.timers.next_due()
+        self.timers.next_due().into_iter().chain(self.unfinished.at()).min()
     }
 
     /// The latest `now` that was given.
@@ -472,6 +485,7 @@ impl Partition {
             let context = Context {
                 plan: &self.compiled.plan,
                 store: &self.store,
+                memberships: None,
                 now,
                 clock: self.host_clock,
                 render: &no_content,
@@ -495,8 +509,7 @@ impl Partition {
         let zone = self.store.get(user).zone;
         self.store.apply(user, message, (at, now), learns, &mut applied);
         if is_merged || self.store.get(user).zone != zone {
-            self.journeys.on_zone(user, now);
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.follow_zone(user, now, outcome);
         }
         self.note_heard(user, message, at);
         if is_event && self.learns(user, RECOMMEND, now) {
@@ -583,15 +596,14 @@ impl Partition {
                 false => self.restricted.remove(user),
             };
         }
-        // The input has one key, for one who comes out; the others get keys of their own.
-        for (place, part) in parts.iter().enumerate() {
+        for part in &parts {
             self.make_room(*part);
             self.touch(*part);
-            if let Some(shelf) = &mut self.shelf {
-                // Without randomness it has none until its next message.
-                let own = if place == 0 { Ok(slot) } else { shelf.vault.fresh() };
-                shelf.note_slot(*part, own.unwrap_or(Slot::STORE));
-            }
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.split(user, &parts, slot);
+        }
+        for part in &parts {
             self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.journeys.split(user, *part, now);
             // What it took with it has ends of its own.
@@ -629,17 +641,30 @@ impl Partition {
     // --- time
 
     pub(super) fn run_due(&mut self, until: Instant, outcome: &mut Outcome) {
-        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
-            self.touch(user);
-        }
-        self.store.settle_absorptions(until);
+        self.settle_absorptions(until);
         while let Some(due) = self.next_batch(until) {
             self.settle(&[], due, outcome);
         }
     }
 
+    /// Lets go of what absorptions keep apart, once they can be undone no longer.
+    pub(super) fn settle_absorptions(&mut self, until: Instant) {
+        for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
+            self.touch(user);
+        }
+        self.store.settle_absorptions(until);
+    }
+
     /// Takes the users who are due at the earliest instant up to `until` at which any is.
     pub(super) fn next_batch(&mut self, until: Instant) -> Option<Instant> {
+        let Some(at) = self.unfinished.at().filter(|at| *at <= until) else { return self.next_hinted(until) };
+        self.next_hinted(at);
+        self.take_unfinished();
+        Some(at)
+    }
+
+    /// The same, of those whom the wheel has.
+    pub(super) fn next_hinted(&mut self, until: Instant) -> Option<Instant> {
         let Partition { timers, users, due, restricted, .. } = self;
         let deadline = |user: UserKey| {
             let row = users.get_mut(user.0 as usize)?;

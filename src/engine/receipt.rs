@@ -139,6 +139,11 @@ impl Receipt {
         self.previous.as_deref() == previous.map(|previous| &*previous.id) && self.id == self.hash()
     }
 
+    /// The salted hashes of all its ids.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u128> + '_ {
+        self.ids.iter().filter_map(|id| u128::from_str_radix(id, 16).ok())
+    }
+
     fn hash(&self) -> String {
         let mut bytes = Vec::new();
         Receipt { id: String::new(), ..self.clone() }.write(&mut bytes);

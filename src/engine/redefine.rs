@@ -175,6 +175,7 @@ impl Partition {
         for user in ended {
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
+        self.follow_dates(old.plan.zone != self.compiled.plan.zone, now, &mut outcome);
         self.minimise_kept(&old);
         self.follow_purposes(&old, now, &mut outcome);
         self.move_memberships(&old, &moves, now, &mut outcome);

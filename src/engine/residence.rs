@@ -9,10 +9,8 @@ use crate::segment::Memberships;
 use crate::storage::{self, Heap, HeapBytes, Place, Slot, Vault};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Users in an index page of a checkpoint: what is captured at once before one of them changes.
-pub(super) const PAGE_USERS: u32 = 64;
 
 /// What sealed records of users are sealed for, so that none passes for one of another kind.
 pub(super) const USER: &[u8] = b"user";
@@ -32,6 +30,10 @@ pub(super) struct Shelf {
     pub(super) definitions: (Option<Box<str>>, Box<str>),
     /// Keys of users who were erased; they go with the next checkpoint.
     pub(super) erased: Vec<Slot>,
+    /// Keys of inputs from which nobody came; they go with the next checkpoint too, which is not taken for their sake.
+    pub(super) unused: BTreeSet<Slot>,
+    /// Keys of users who went to another partition; nobody waits for them to go with the next checkpoint.
+    pub(super) parted: Vec<Slot>,
     /// Bytes of those who are in memory, and how many there may be.
     bytes: usize,
     limit: usize,
@@ -55,20 +57,41 @@ pub(super) struct Row {
     size: u32,
     /// Whether its state is another one than its record.
     pub(super) changed: bool,
-    /// Whether anybody looked since the hand passed by.
-    used: bool,
+    /// How many inputs looked at it since the hand passed by, up to [`USES_MAX`]; [`CAME`] before the first one did.
+    uses: u8,
+    /// Low bits of the number of the last of these inputs: an input looks more than once.
+    last: u16,
 }
+
+/// How many times the hand passes by whoever is used often. With that, and because the use that somebody came for does
+/// not count, those stay who come again and again, and not those who came last.
+const USES_MAX: u8 = 3;
+const CAME: u8 = u8::MAX;
 
 impl Row {
     /// That of a user who is away.
     pub(super) fn away(place: Place, slot: Slot) -> Row {
         Row { place, slot, ..Row::default() }
     }
+
+    /// Notes that an input looks at it.
+    fn note_use(&mut self, input: u64) {
+        if std::mem::replace(&mut self.last, input as u16) != input as u16 {
+            self.uses = if self.uses == CAME { 0 } else { USES_MAX.min(self.uses + 1) };
+        }
+    }
+
+    /// Notes that the hand passes by; gives whether it was used.
+    fn pass(&mut self) -> bool {
+        let uses = self.uses;
+        self.uses = if uses == CAME { 0 } else { uses.saturating_sub(1) };
+        uses > 0
+    }
 }
 
 impl Default for Row {
     fn default() -> Row {
-        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, used: false }
+        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, uses: 0, last: 0 }
     }
 }
 
@@ -81,6 +104,8 @@ impl Shelf {
             more_slots: HashMap::default(),
             definitions: text_of(definitions),
             erased: Vec::new(),
+            unused: BTreeSet::new(),
+            parted: Vec::new(),
             bytes: 0,
             limit,
             hand: 0,
@@ -107,6 +132,11 @@ impl Shelf {
     pub(super) fn note_slot(&mut self, user: UserKey, slot: Slot) {
         // Whose profile was over when a message came that was sealed before has the key that it had.
         self.erased.retain(|erased| *erased != slot);
+        self.unused.remove(&slot);
+        self.add_slot(user, slot);
+    }
+
+    fn add_slot(&mut self, user: UserKey, slot: Slot) {
         let row = self.row(user);
         if row.slot == Slot::STORE {
             row.slot = slot;
@@ -118,12 +148,32 @@ impl Shelf {
         }
     }
 
+    /// Notes that an input was sealed under a key, and is about nobody who has it.
+    pub(super) fn note_unused(&mut self, users: &[UserKey], slot: Slot) {
+        let is_used = |user: &UserKey| self.slots(*user).any(|own| own == slot);
+        if slot != Slot::STORE && !users.iter().any(is_used) {
+            self.unused.insert(slot);
+        }
+    }
+
+    /// Gives keys of their own to a user and to those who were taken out of it. What is sealed under those that it had, and
+    /// under that of the input which says so, is about all of them, and goes with whoever is erased first.
+    pub(super) fn split(&mut self, user: UserKey, parts: &[UserKey], slot: Slot) {
+        let joint: Vec<Slot> = self.slots(user).chain([slot]).collect();
+        for own in parts.iter().copied().chain([user]) {
+            // Without randomness it keeps what it has.
+            let Ok(fresh) = self.vault.fresh() else { continue };
+            self.row(own).slot = fresh;
+            joint.iter().for_each(|slot| self.add_slot(own, *slot));
+        }
+    }
+
     /// A user is no more: its number may be another's from now on. What was sealed about it goes with the next
     /// checkpoint, or belongs to the user who took it over.
     pub(super) fn drop_user(&mut self, user: UserKey, heir: Option<UserKey>) {
         let slots: Vec<Slot> = self.slots(user).collect();
         match heir {
-            Some(heir) => slots.into_iter().for_each(|slot| self.note_slot(heir, slot)),
+            Some(heir) => slots.into_iter().for_each(|slot| self.add_slot(heir, slot)),
             None => self.erased.extend(slots),
         }
         self.more_slots.remove(&user);
@@ -173,8 +223,17 @@ impl Partition {
     pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {
             self.store.named(message).into_iter().for_each(|user| self.touch(user));
+        }
+        if self.is_taking_checkpoint() {
             let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
             next.into_iter().for_each(|user| self.capture_before(user));
+        }
+    }
+
+    /// Notes that a message may have been sealed under a key that nobody has: what it says is for nobody to keep.
+    pub(super) fn note_unused(&mut self, message: &Message, slot: Slot) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.note_unused(&self.store.named(message), slot);
         }
     }
 
@@ -188,7 +247,7 @@ impl Partition {
     /// Sees to it that a user is in memory.
     pub(super) fn bring(&mut self, user: UserKey) {
         let Some(shelf) = &mut self.shelf else { return };
-        shelf.row(user).used = true;
+        shelf.row(user).note_use(self.sequence);
         if self.store.profiles.is_here(user) {
             return;
         }
@@ -206,6 +265,15 @@ impl Partition {
         self.shelf.as_ref()?.failed.as_ref()
     }
 
+    /// Says that the state in memory counts for nothing.
+    pub(super) fn fail(&mut self, error: storage::Error) {
+        match &mut self.shelf {
+            Some(shelf) => drop(shelf.failed.get_or_insert(error)),
+            // Nothing was written and read: it is as it was made.
+            None => debug_assert!(false, "{error}"),
+        }
+    }
+
     /// Reads a user's record, and puts what it says where it belongs. After an error the user is away as before.
     pub(super) fn load(&mut self, user: UserKey) -> Result<(), storage::Error> {
         match self.away(user) {
@@ -214,7 +282,7 @@ impl Partition {
         }
     }
 
-    fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
+    pub(super) fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
         let mut from = Bytes::new(plain);
         let from = &mut from;
         let store = &mut self.store;
@@ -300,18 +368,18 @@ impl Partition {
     pub(super) fn trim(&mut self) {
         let mut asked = 0;
         while let Some(shelf) = &mut self.shelf {
-            // Twice round: once to forget that they were used.
-            if shelf.bytes <= shelf.limit || asked > 2 * shelf.rows.len() || shelf.failed.is_some() {
+            // Round and round, until all uses are forgotten.
+            let asked_max = (usize::from(USES_MAX) + 2) * shelf.rows.len();
+            if shelf.bytes <= shelf.limit || asked > asked_max || shelf.failed.is_some() {
                 return;
             }
             asked += 1;
             let user = UserKey(shelf.hand);
             shelf.hand = if shelf.hand as usize + 1 < shelf.rows.len() { shelf.hand + 1 } else { 0 };
             let row = shelf.row(user);
-            if std::mem::take(&mut row.used) || row.size == 0 {
+            if row.size == 0 || row.pass() {
                 continue;
             }
-            self.capture_before(user);
             if self.send_away(user).is_err() {
                 return;
             }
@@ -336,7 +404,12 @@ impl Partition {
     pub(super) fn store_health(&self) -> Option<StoreHealth> {
         let shelf = self.shelf.as_ref()?;
         let HeapBytes { live, dead } = shelf.heap.waste();
-        Some(StoreHealth { heap_live: live, heap_dead: dead, resident: shelf.bytes as u64 })
+        Some(StoreHealth {
+            heap_live: live,
+            heap_dead: dead,
+            resident: shelf.bytes as u64,
+            ..StoreHealth::default()
+        })
     }
 
     /// Whether users were erased whose keys are still there.
@@ -344,13 +417,22 @@ impl Partition {
         self.shelf.as_ref().is_some_and(|shelf| !shelf.erased.is_empty())
     }
 
+    /// Whether keys are there of users who went to another partition.
+    pub(super) fn has_parted(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| !shelf.parted.is_empty())
+    }
+
     /// Users who are due up to an instant and away, about so many of them; nothing changes.
     pub(super) fn due_away(&mut self, until: Instant, limit: usize) -> Vec<UserKey> {
         let (mut due, mut away) = (Vec::new(), Vec::new());
-        if self.shelf.is_none() || self.timers.next_due().is_none_or(|next| next > until) {
+        if self.shelf.is_none() || self.next_due().is_none_or(|next| next > until) {
             return away;
         }
-        while away.len() < limit && self.next_batch(until).is_some() {
+        let is_away = |user: &UserKey| !self.store.profiles.is_here(*user);
+        if self.unfinished.at().is_some_and(|at| at <= until) {
+            return self.unfinished.users().iter().rev().take(limit).copied().filter(is_away).collect();
+        }
+        while away.len() < limit && self.next_hinted(until).is_some() {
             away.extend(self.due.iter().filter(|user| !self.store.profiles.is_here(**user)));
             due.append(&mut self.due);
         }
@@ -380,7 +462,7 @@ impl Partition {
         }
         self.read_user(away.user, plain).map_err(|error| away.heap.corrupt(away.place, error.to_string()))?;
         if let Some(shelf) = &mut self.shelf {
-            shelf.row(away.user).used = true;
+            shelf.row(away.user).uses = CAME;
         }
         self.weigh(away.user);
         Ok(())

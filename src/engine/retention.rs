@@ -17,12 +17,10 @@ impl Partition {
     }
 
     fn drop_expired(&mut self, user: UserKey, now: Instant) {
-        let mut expired = Applied::default();
+        let mut expired = Vec::new();
         let next = self.store.expire(user, now, &mut expired);
         self.users[user.0 as usize].expires = next.min(self.store.idle_end(user).max(now));
-        if !expired.events.is_empty() || !expired.values.is_empty() {
-            self.expired.push((user, expired));
-        }
+        self.expired.extend(expired.into_iter().map(|expired| (user, expired)));
     }
 
     /// Works out when something of a user who came back may be kept no longer.

@@ -1,5 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record, stable_hash, write_all};
-use hashbrown::HashTable;
+use crate::model::{Bytes, Duration, Instant, Malformed, Numbers, Record, stable_hash, write_all};
 
 /// The ids of messages that were taken, as 128-bit hashes, so that a second copy is ignored.
 ///
@@ -23,7 +22,7 @@ struct Generation {
     began: Instant,
     hashes: Vec<u128>,
     /// Places in `hashes`, by the hash. Its order is never seen.
-    places: HashTable<u32>,
+    places: Numbers,
     /// How many of `hashes` are in chunks.
     written: usize,
 }
@@ -38,7 +37,7 @@ pub(crate) struct Written {
 
 impl Generation {
     fn new(number: u64, began: Instant) -> Generation {
-        Generation { number, began, hashes: Vec::new(), places: HashTable::new(), written: 0 }
+        Generation { number, began, hashes: Vec::new(), places: Numbers::default(), written: 0 }
     }
 
     fn contains(&self, hash: u128, hasher: &ahash::RandomState) -> bool {
@@ -54,7 +53,7 @@ impl Generation {
         let Generation { hashes, places, .. } = self;
         let place = u32::try_from(hashes.len()).expect("four thousand million ids exceed any memory");
         hashes.push(hash);
-        places.insert_unique(hasher.hash_one(hash), place, |place| hasher.hash_one(hashes[*place as usize]));
+        places.insert(hasher.hash_one(hash), place, |place| hasher.hash_one(hashes[*place as usize]));
         true
     }
 
@@ -85,12 +84,16 @@ impl SeenMessages {
 
     /// Notes an id; false if it is known.
     pub(crate) fn note(&mut self, id: &str, now: Instant) -> bool {
+        self.note_hash(stable_hash(&[id.as_bytes()]), now)
+    }
+
+    /// The same by the hash of an id.
+    pub(crate) fn note_hash(&mut self, hash: u128, now: Instant) -> bool {
         let age = now - self.young.began;
         if age >= self.window {
             let passed = if age >= self.window + self.window { 2 } else { 1 };
             self.turn(self.young.number + passed, now);
         }
-        let hash = stable_hash(&[id.as_bytes()]);
         !self.old.contains(hash, &self.hasher) && self.young.insert(hash, &self.hasher)
     }
 

@@ -140,6 +140,7 @@ impl Partition {
             models: self.models.clone(),
             seen: self.seen.clone(),
             timers: self.timers.clone(),
+            unfinished: self.unfinished.clone(),
             clock: self.clock,
             host_clock: self.host_clock,
             sequence: self.sequence,
@@ -160,6 +161,8 @@ impl Partition {
             suppressions: self.suppressions.clone(),
             suppressed: AtomicU64::new(self.suppressed()),
             shelf: None,
+            // A copy is of a partition alone.
+            among: None,
         }
     }
 }
@@ -170,14 +173,15 @@ impl Engine {
     /// Others wait while the copy is made, and not while it runs. With a store everybody is brought into memory for it.
     ///
     /// # Errors
-    /// A user who cannot be read.
+    /// A user who cannot be read; an engine of several partitions.
     pub fn simulate<'m>(
         &self,
         definitions: Option<&Definitions>,
         messages: impl IntoIterator<Item = &'m Message>,
         until: Instant,
     ) -> Result<Simulation, Error> {
-        let mut simulator = Simulator::new(self.read_everybody(Partition::copy)?);
+        let [shard] = &*self.shards().shards else { return Err(Error::SeveralPartitions("simulate")) };
+        let mut simulator = Simulator::new(shard.read_everybody(Partition::copy)?);
         if let Some(definitions) = definitions {
             simulator.redefine(definitions);
         }

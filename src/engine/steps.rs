@@ -2,26 +2,39 @@
 
 use crate::engine::durable::{Step, Writer};
 use crate::engine::{Error, Partition};
-use crate::model::Record;
-use crate::storage::save_root;
+use crate::storage;
 use parking_lot::RwLock;
 
-/// Index pages that are captured while writers wait: some tenths of a millisecond.
-const PAGES_AT_ONCE: usize = 4;
+/// Bytes that are captured while writers wait: some tenths of a millisecond.
+const CAPTURED_AT_ONCE: u64 = 32 << 10;
+/// Bytes that are captured until they are made sure of, where that is a writer's work: so that no sync takes long.
+const UNSURE_MAX: u64 = 4 << 20;
+/// Share of the inputs between two checkpoints with which one is written that begins by itself.
+const SHARE_OF_INPUTS: f64 = 0.25;
 
 impl Writer {
     /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
     pub(super) fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        let is_due = self.written_bytes >= self.checkpoint_bytes;
         if partition.read().is_taking_checkpoint() {
-            let mut held = partition.write();
-            if held.capture_share() {
-                drop(held);
-                self.end(partition)?;
+            // Whoever takes it may have ended meanwhile.
+            if self.is_taken_apart && !is_due {
+                return Ok(());
             }
-        } else if self.written_bytes >= self.checkpoint_bytes || partition.read().erases() {
-            self.begin(partition)?;
+            let share = self.written_bytes as f64 / (self.checkpoint_bytes as f64 * SHARE_OF_INPUTS);
+            if partition.write().capture_share(share) {
+                self.end(partition)?;
+            } else if self.heap.put_bytes() - self.heap.sure_bytes() > UNSURE_MAX {
+                // Where it fails the end says so.
+                let _ = self.heap.sync();
+            }
+            return Ok(());
         }
-        Ok(())
+        let held = partition.read();
+        let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
+        let is_due = self.written_bytes >= self.checkpoint_bytes || held.erases() || lets_go;
+        drop(held);
+        if is_due { self.begin(partition) } else { Ok(()) }
     }
 
     /// Takes a whole checkpoint: what was erased is gone for good when it is there.
@@ -38,11 +51,17 @@ impl Writer {
         let is_on = partition.read().is_taking_checkpoint();
         match step {
             Step::Begin if is_on => Ok(false),
-            Step::Begin => self.begin(partition).map(|()| true),
-            Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
+            Step::Begin => {
+                self.begin(partition)?;
+                self.is_taken_apart = true;
+                Ok(true)
+            }
+            Step::Capture => Ok(!is_on || partition.write().capture_some(CAPTURED_AT_ONCE)),
+            Step::Root if is_on => self.make_root(partition).map(|()| true).map_err(Error::from),
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
-            Step::End => Ok(self.ended_well),
+            Step::Root | Step::End => Ok(self.ended_well),
+            Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
                 self.vault.sync()?;
@@ -59,43 +78,65 @@ impl Writer {
         self.flush()?;
         // Groups that are sure to be there need keys that are: a new file makes sure of those before it.
         self.vault.sync()?;
-        self.journal.roll()?;
+        self.journal.divide()?;
         self.written_bytes = 0;
-        Ok(partition.write().begin_checkpoint(self.journal.next())?)
+        self.is_taken_apart = false;
+        Ok(partition.write().begin_checkpoint(self.next)?)
     }
 
-    /// Makes what was captured the state to begin from, and captures what is left of it: between two steps another
-    /// checkpoint may have taken the place of the one that was begun. The heap first, then the root that names what is in it, then what
+    /// Captures what is left, sees to it that all of it is sure to outlive the machine, and makes the root that names it.
+    /// Between two steps another checkpoint may have taken the place of the one that was begun.
+    fn make_root(&mut self, partition: &RwLock<Partition>) -> Result<(), storage::Error> {
+        if partition.read().ending().is_some() {
+            return Ok(());
+        }
+        let made = (|| {
+            let mut held = partition.write();
+            held.capture_some(u64::MAX);
+            let (age, clock) = (held.settings.journal_max, held.clock());
+            let to = held.captured_to();
+            drop(held);
+            if to.is_some_and(|end| self.heap.sure_bytes() < end) {
+                self.heap.sync()?;
+            }
+            // What stays in the journal is not to have holes, nor a journal of the host to end before the checkpoint does.
+            if age.is_some() || self.kept.is_of_host {
+                self.journal.sync()?;
+            }
+            let keep = |next_input| {
+                self.kept.let_go(age, clock, next_input);
+                self.kept.clone()
+            };
+            partition.write().make_ending(keep)
+        })();
+        self.ended_well = made.is_ok();
+        if made.is_err() {
+            partition.write().give_up_checkpoint();
+        }
+        made
+    }
+
+    /// Makes what was captured the state to begin from: the heap first, then the root that names what is in it, then what
     /// it names no more.
     pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        partition.write().capture_some(usize::MAX);
-        let ended = (|| {
-            // The root says how much of the heap is sure to be there.
-            self.heap.sync()?;
-            let root = partition.write().root()?;
-            self.vault.save()?;
-            self.vault.sync()?;
-            let mut bytes = Vec::new();
-            root.write(&mut bytes);
-            save_root(&*self.disk, &bytes)?;
-            Ok(root)
-        })();
-        self.ended_well = ended.is_ok();
-        match ended {
-            Ok(root) => {
-                partition.write().end_checkpoint(&root.erased);
-                self.vault.erase(&root.erased)?;
-                self.journal.drop_before(root.next_input)?;
-                for file in root.unnamed(&self.heap) {
-                    self.heap.remove(file)?;
-                }
-                Ok(())
-            }
-            Err(error) => {
-                partition.write().give_up_checkpoint();
-                Err(error)
-            }
+        self.make_root(partition)?;
+        let Some(ending) = partition.read().ending() else { return Ok(()) };
+        let saved = ending.save(&*self.disk, &self.vault);
+        self.ended_well = saved.is_ok();
+        if let Err(error) = saved {
+            partition.write().give_up_checkpoint();
+            return Err(error.into());
         }
+        let root = &ending.root;
+        partition.write().end_checkpoint(&root.erased);
+        self.vault.erase(&root.erased)?;
+        let stays_from = root.kept.stays_from(root.next_input);
+        self.journal.drop_before(stays_from.min(self.readers.first()))?;
+        self.journal_size.set(&*self.journal)?;
+        for file in root.unnamed(&self.heap) {
+            self.heap.remove(file)?;
+        }
+        Ok(())
     }
 }
 
@@ -120,7 +161,8 @@ mod tests {
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
         };
-        let (partition, durable, _) = open(&definitions.unwrap(), Arc::new(disk.clone()), options).unwrap();
+        let disk = Arc::new(disk.clone());
+        let (partition, durable, _) = open(&definitions.unwrap(), disk, None, options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 
@@ -130,27 +172,65 @@ mod tests {
         held.checkpoint().unwrap()
     }
 
+    /// Views of users, at the same instant.
+    fn ingest(partition: &RwLock<Partition>, durable: &Durable, users: std::ops::Range<u32>) {
+        let view = |user: u32| Message::track(format!("user-{user}"), "view");
+        let messages = Cow::Owned(users.map(view).collect());
+        durable.submit(partition, Job::Messages(messages, Instant::from_millis(0)));
+    }
+
+    fn step(partition: &RwLock<Partition>, durable: &Durable, step: Step) -> bool {
+        match durable.submit(partition, Job::Checkpoint(step)) {
+            Answer::Step(done) => done.unwrap(),
+            _ => unreachable!(),
+        }
+    }
+
+    /// Opened again it is in the same state.
+    fn check(disk: &MemoryDisk, partition: RwLock<Partition>, durable: Durable) {
+        let expected = state(&partition);
+        drop((partition, durable));
+        assert!(state(&opened(disk).0) == expected);
+    }
+
     /// Whoever ends a checkpoint may meet another one, of which nothing is captured yet.
     #[test]
     fn a_checkpoint_that_is_ended_early_is_whole() {
         let disk = MemoryDisk::new();
         let (partition, durable) = opened(&disk);
         durable.checkpoint(&partition).unwrap();
-        let view = |user: u32| Message::track(format!("user-{user}"), "view");
-        let ingest = |users: std::ops::Range<u32>| {
-            let messages = Cow::Owned(users.map(view).collect());
-            durable.submit(&partition, Job::Messages(messages, Instant::from_millis(0)));
-        };
-        let step = |step| match durable.submit(&partition, Job::Checkpoint(step)) {
-            Answer::Step(done) => done.unwrap(),
-            _ => unreachable!(),
-        };
-        ingest(0..300);
-        assert!(step(Step::Begin));
-        ingest(250..400);
-        assert!(step(Step::End));
-        let expected = state(&partition);
-        drop((partition, durable));
-        assert!(state(&opened(&disk).0) == expected);
+        ingest(&partition, &durable, 0..300);
+        assert!(step(&partition, &durable, Step::Begin));
+        ingest(&partition, &durable, 250..400);
+        assert!(step(&partition, &durable, Step::End));
+        check(&disk, partition, durable);
+    }
+
+    /// While one thread saves the root others write, erase, and take checkpoints of their own.
+    #[test]
+    fn what_comes_between_the_root_and_the_end_is_kept() {
+        for (forgets, takes_another) in [(false, false), (true, false), (false, true), (true, true)] {
+            let disk = MemoryDisk::new();
+            let (partition, durable) = opened(&disk);
+            durable.checkpoint(&partition).unwrap();
+            ingest(&partition, &durable, 0..300);
+            assert!(step(&partition, &durable, Step::Begin));
+            ingest(&partition, &durable, 60..70);
+            while !step(&partition, &durable, Step::Capture) {}
+            assert!(step(&partition, &durable, Step::Root));
+            let ending = partition.read().ending().unwrap();
+            ingest(&partition, &durable, 200..400);
+            if forgets {
+                let forget = Cow::Owned(vec![Message::forget("user-5")]);
+                durable.submit(&partition, Job::Messages(forget, Instant::from_millis(0)));
+            }
+            if takes_another {
+                durable.checkpoint(&partition).unwrap();
+            }
+            ending.save(&disk, &durable.vault).unwrap();
+            assert!(step(&partition, &durable, Step::End));
+            ingest(&partition, &durable, 0..20);
+            check(&disk, partition, durable);
+        }
     }
 }

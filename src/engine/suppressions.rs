@@ -1,5 +1,5 @@
 use crate::model::{Bytes, Ids, Instant, Malformed, Message, Record, Suppress, stable_hash};
-use crate::profile::IdKind;
+use crate::profile::{IdKind, KindName};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,16 @@ pub(crate) struct Salt(pub(crate) u128);
 impl Salt {
     pub(crate) fn new(seed: u64) -> Salt {
         Salt(stable_hash(&[b"salt", &seed.to_le_bytes()]))
+    }
+
+    /// The same of an id whose kind goes by its name.
+    pub(crate) fn hash_named(self, kind: KindName<'_>, id: &str) -> u128 {
+        let kind = match kind {
+            KindName::User => IdKind::User,
+            KindName::Anonymous => IdKind::Anonymous,
+            KindName::Declared(_) => IdKind::Declared(0),
+        };
+        self.hash(kind, id)
     }
 
     pub(crate) fn hash(self, kind: IdKind, id: &str) -> u128 {
@@ -88,6 +98,15 @@ impl Suppressions {
 
     pub(crate) fn len(&self) -> usize {
         self.until.len()
+    }
+
+    pub(crate) fn has(&self, hash: u128) -> bool {
+        self.until.contains_key(&hash)
+    }
+
+    /// Until when what is suppressed; none for ever.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, Option<Instant>)> + '_ {
+        self.until.iter().map(|(hash, until)| (*hash, *until))
     }
 
     /// Everything, for a digest of the state.

@@ -45,6 +45,8 @@ pub struct Survey {
 /// A question that is being asked of everyone, a page of users at a time.
 #[derive(Debug)]
 pub(super) struct Surveyor {
+    /// Which partition is being asked.
+    pub(super) partition: usize,
     next: UserKey,
     progress: Progress,
     limit: usize,
@@ -57,6 +59,7 @@ pub(super) struct Surveyor {
 impl Surveyor {
     pub(super) fn new(limit: usize) -> Surveyor {
         Surveyor {
+            partition: 0,
             next: UserKey(0),
             progress: Progress { done: 0, total: 0, matching: 0 },
             limit,
@@ -72,6 +75,16 @@ impl Surveyor {
 
     pub(super) fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Goes on with the next partition.
+    pub(super) fn next_partition(&mut self) {
+        (self.partition, self.next, self.complete) = (self.partition + 1, UserKey(0), false);
+    }
+
+    /// Says how many users there are in all.
+    pub(super) fn set_total(&mut self, total: usize) {
+        self.progress.total = total.max(self.progress.done);
     }
 
     /// The users of the next page. Where some may be in the store only a page is short, because they have to come back

@@ -3,7 +3,7 @@
 use crate::definitions::Definitions;
 use crate::engine::durable::Answer;
 use crate::engine::input::{Input, TimedInput};
-use crate::engine::{Error, Partition};
+use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Instant, Message};
 use crate::profile::{Fact, UserKey, Whose};
 use crate::storage::Slot;
@@ -28,9 +28,22 @@ impl Partition {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
             }
-            Input::Advance | Input::Outbox { .. } | Input::Acknowledge { .. } | Input::Redefine { .. } => {
-                Ok(Whose::Nobody)
+            Input::Acknowledge { action, .. } => {
+                Ok(self.journeys.owner(action).map_or(Whose::Nobody, Whose::Known))
             }
+            Input::Extract { id, .. } | Input::LeaveBehind { id } => {
+                let (kind, id) = id.get();
+                Ok(self.store.owner_named(kind, id).map_or(Whose::Nobody, Whose::Known))
+            }
+            Input::Arrive(_) => Ok(Whose::New),
+            Input::Advance
+            | Input::AdvanceSome { .. }
+            | Input::Outbox { .. }
+            | Input::Redefine { .. }
+            | Input::Absorb(_)
+            | Input::Confirm { .. }
+            | Input::Forgotten { .. }
+            | Input::Seen { .. } => Ok(Whose::Nobody),
         }
     }
 
@@ -66,6 +79,7 @@ impl Partition {
         match &input.input {
             Input::Message(message) => Answer::Outcome(Ok(self.take(message, now, slot))),
             Input::Advance => Answer::Outcome(Ok(self.advance(now))),
+            Input::AdvanceSome { limit } => Answer::Outcome(Ok(self.advance_some(now, *limit))),
             Input::Outbox { limit, lease } => Answer::Actions(self.outbox(*limit, *lease, now)),
             Input::Acknowledge { action, delivery } => {
                 Answer::Acknowledged(self.acknowledge(action, *delivery, now))
@@ -81,6 +95,19 @@ impl Partition {
                 Ok(definitions) => Ok(self.redefine(&definitions, now)),
                 Err(error) => Err(error),
             }),
+            moved => {
+                match moved {
+                    Input::Extract { id, to, number } => self.extract(id, *to, *number),
+                    Input::Arrive(arriving) => self.arrive(arriving, slot),
+                    Input::Absorb(arrival) => self.absorb(arrival),
+                    Input::Confirm { number } => self.confirm(*number),
+                    Input::LeaveBehind { id } => self.leave_behind(id),
+                    Input::Forgotten { hashes, suppress } => self.note_forgotten(hashes, *suppress),
+                    Input::Seen { message } => self.note_seen(*message, now),
+                    _ => unreachable!("all others are above"),
+                }
+                Answer::Outcome(Ok(Outcome { sequence: self.sequence, ..Outcome::default() }))
+            }
         }
     }
 }

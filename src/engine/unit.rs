@@ -27,7 +27,11 @@ impl Unit<'_> {
 
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     pub(super) fn joins(self, partition: &Partition) -> bool {
-        matches!(self, Unit::Message(message, _) if partition.store.joins(message))
+        match self {
+            Unit::Message(message, _) => partition.store.joins(message),
+            Unit::Input(input) => input.input.joins(),
+            Unit::Redefine(..) => false,
+        }
     }
 
     /// Whether it may be applied, and whom it is about.
@@ -46,6 +50,9 @@ impl Unit<'_> {
     pub(super) fn users(self, partition: &Partition) -> SmallVec<[UserKey; 3]> {
         match self {
             Unit::Message(message, _) => partition.store.named(message),
+            Unit::Input(TimedInput {
+                input: Input::Extract { id, .. } | Input::LeaveBehind { id }, ..
+            }) => partition.company(id).into(),
             Unit::Input(TimedInput { input, .. }) => partition.user_of(input).into_iter().collect(),
             Unit::Redefine(..) => SmallVec::new(),
         }

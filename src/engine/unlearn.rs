@@ -80,6 +80,13 @@ struct Proven {
     contexts: SmallVec<[Option<Box<str>>; 4]>,
 }
 
+/// Whether models are taught what a history proves, or it is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    On,
+    Back,
+}
+
 impl Models {
     /// Takes back what the user's history proves, and forgets the user. Gives how many interactions were taken back, and
     /// which models may count more of the user.
@@ -89,12 +96,29 @@ impl Models {
         store: &ProfileStore,
         now: Instant,
     ) -> (u64, Vec<Remains>) {
+        let taken_back = self.teach(user, store, now, Way::Back);
+        self.learned.remove(&user);
+        self.drop_user(user);
+        taken_back
+    }
+
+    /// Lets models learn what the user's history proves, or takes it back.
+    pub(super) fn teach(
+        &mut self,
+        user: UserKey,
+        store: &ProfileStore,
+        now: Instant,
+        way: Way,
+    ) -> (u64, Vec<Remains>) {
         let rules = self.definition.interactions.clone();
         let kept: Vec<Option<Kept>> =
             rules.iter().map(|rule| Kept::of(rule, &self.contexts, &store.keep, now)).collect();
-        let learned = self.learned.remove(&user).unwrap_or_default();
+        let learned = self.learned.get(&user).copied().unwrap_or_default();
         let since = learned.since.max(self.learned_since);
         let as_one_since = learned.as_one_since.max(since);
+        if way == Way::On {
+            self.intern_items(&kept, user, store);
+        }
         let proven = self.proven(&kept, user, store);
         let first_seen = store.get(user).first_seen;
 
@@ -110,7 +134,10 @@ impl Models {
         let counted: Vec<&Proven> = proven.iter().filter(|proven| proven.arrival > since).collect();
         let interactions: Vec<Interaction<'_>> =
             counted.iter().map(|proven| as_interaction(proven)).collect();
-        self.popularity.unlearn(&interactions, false);
+        match way {
+            Way::Back => self.popularity.unlearn(&interactions, false),
+            Way::On => interactions.iter().for_each(|interaction| self.popularity.learn(interaction)),
+        }
         let mut is_everywhere = SmallVec::<[bool; 4]>::new();
         for (place, (name, model)) in self.contexts.iter().zip(&mut self.models).enumerate() {
             let is_told =
@@ -129,7 +156,10 @@ impl Models {
                     None => *interaction,
                 })
                 .collect();
-            model.unlearn(&interactions, true);
+            match way {
+                Way::Back => model.unlearn(&interactions, true),
+                Way::On => interactions.iter().for_each(|interaction| model.learn(interaction)),
+            }
             is_everywhere.push((0..rules.len()).all(is_told));
         }
 
@@ -143,7 +173,10 @@ impl Models {
             let from = if is_all(as_one_since) { Instant::MIN } else { barred.fold(known, Instant::max) };
             let stream = proven.iter().filter(|proven| proven.arrival > as_one_since && proven.at >= from);
             let stream: Vec<Interaction<'_>> = stream.map(as_interaction).collect();
-            self.covisitation.unlearn(&stream, from);
+            match way {
+                Way::Back => drop(self.covisitation.unlearn(&stream, from)),
+                Way::On => self.covisitation.relearn(&stream, from),
+            }
         }
         if !rules.is_empty() {
             if !is_all(as_one_since) {
@@ -159,8 +192,19 @@ impl Models {
                 }
             }
         }
-        self.drop_user(user);
         (interactions.len() as u64, remains)
+    }
+
+    /// Gives the items numbers that the history names.
+    fn intern_items(&mut self, kept: &[Option<Kept>], user: UserKey, store: &ProfileStore) {
+        let history = &store.get(user).history;
+        for row in history.rows() {
+            for kept in kept.iter().flatten().filter(|kept| kept.kind == row.kind()) {
+                let item = store.symbols.value(history.value(*row, kept.item));
+                // One that cannot be an id taught nothing.
+                each_text(&item, &mut |name| drop(self.items_mut().intern(name)));
+            }
+        }
     }
 
     /// The interactions that the history holds, in the order in which they were learned.

@@ -16,13 +16,15 @@ impl Journeys {
         outbox.readdress(from, into);
         let moved = past.absorb(from, into, cx.now, plan);
         let Some(mut other) = users.remove(&from) else { return };
-        for instance in &mut other.instances {
+        let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));
+        let instances = other.instances.iter_mut().map(|instance| (instance.journey, &mut instance.entry));
+        for (journey, entry) in instances.chain(goals) {
             // Else two entries of one user could have one number, and their actions one id.
-            let by = moved.get(usize::from(instance.journey)).copied().unwrap_or(0);
-            instance.entry = instance.entry.saturating_add(by);
+            let by = moved.get(usize::from(journey)).copied().unwrap_or(0);
+            *entry = entry.saturating_add(by);
         }
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
-        for ended in users.entry(into).or_default().absorb(other) {
+        for ended in users.entry(into).or_default().absorb(other, plan) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
         }
     }

@@ -3,12 +3,13 @@
 use crate::journey::compile_step::StepCompiler;
 use crate::journey::flow::check_flow;
 use crate::journey::plan::{
-    CompiledAction, CompiledJourney, CompiledStep, EventUse, JourneyNo, JourneyPlan, SegmentUse, Unresolved,
-    Use,
+    CompiledAction, CompiledAwaited, CompiledJourney, CompiledStep, EventUse, JourneyNo, JourneyPlan,
+    SegmentUse, Unresolved, Use,
 };
+use crate::journey::timed::Timed;
 use crate::journey::unbuilt::{unbuilt, unbuilt_policy};
 use crate::journey::version::version;
-use crate::journey::{DeliveryPolicy, Journey, Trigger};
+use crate::journey::{Awaited, DeliveryPolicy, Journey, Step, StepAction, Trigger};
 use crate::model::{Problem, Quoted};
 use crate::segment::{Plan, PlanBuilder, Transition};
 use hashbrown::HashMap;
@@ -97,6 +98,9 @@ impl JourneyPlan {
                 builder,
             );
         }
+        if let Some(goal) = &journey.goal {
+            self.trigger(number, Use::Goal, &goal.trigger, &At(&journey.name, vec!["goal".into()]), builder);
+        }
         if journey.steps.is_empty() {
             let help = format!("add `[[journeys.{}.step]]`", journey.name);
             problems.push(here.problem(&[], "a journey needs a step".into()).help(help));
@@ -119,12 +123,15 @@ impl JourneyPlan {
             }
         }
         let policy = &self.policy;
-        let steps = {
+        let mut compiled_steps = {
             let mut compiler = StepCompiler { journey, policy, labels, reads_event, builder, problems };
             let steps = steps.iter().enumerate().map(|(i, step)| compiler.step(i, step));
             steps.collect::<Vec<CompiledStep>>()
         };
+        self.await_in(number, &journey.name, steps, &mut compiled_steps, builder);
+        let steps = compiled_steps;
         check_flow(&journey.name, &steps, problems);
+        self.by_time.extend(Timed::of(journey).map(|timed| (number, timed)));
         self.journeys.push(CompiledJourney {
             name: (&*journey.name).into(),
             definition: journey.clone(),
@@ -137,6 +144,37 @@ impl JourneyPlan {
             }),
             steps,
         });
+    }
+
+    /// Registers what steps wait for.
+    fn await_in(
+        &mut self,
+        journey: JourneyNo,
+        name: &str,
+        steps: &[Step],
+        compiled: &mut [CompiledStep],
+        builder: &mut PlanBuilder,
+    ) {
+        for (i, step) in steps.iter().enumerate() {
+            let StepAction::WaitFor(wait) = &step.action else { continue };
+            for (condition, awaited) in wait.conditions.iter().enumerate() {
+                match awaited {
+                    Awaited::Trigger(trigger) => {
+                        let list = if wait.all { "all" } else { "any" };
+                        let mut at = At::step(name, i);
+                        at.1.extend(["wait_for".to_owned(), list.to_owned(), condition.to_string()]);
+                        let what = Use::Await { step: i as u16, condition: condition as u8 };
+                        self.trigger(journey, what, trigger, &at, builder);
+                    }
+                    Awaited::Answer { delivery, step } => {
+                        self.awaits_answers = true;
+                        if let Some(sender) = compiled.iter_mut().find(|sender| *sender.id == **step) {
+                            sender.awaited |= 1 << *delivery as u8;
+                        }
+                    }
+                }
+            }
+        }
     }
 
     fn trigger(
@@ -166,7 +204,9 @@ impl JourneyPlan {
                 let segment_use = SegmentUse { journey, what };
                 self.unresolved.push(Unresolved { path, segment, transition, segment_use });
             }
-            Trigger::Date { .. } | Trigger::Cron(_) | Trigger::Item { .. } | Trigger::Call { .. } => {}
+            // Their time comes by itself: see `timed`.
+            Trigger::Date { .. } | Trigger::Cron(_) => {}
+            Trigger::Item { .. } | Trigger::Call { .. } => {}
         }
     }
 
@@ -175,7 +215,21 @@ impl JourneyPlan {
         let mut problems = Vec::new();
         for Unresolved { path, segment, transition, segment_use } in std::mem::take(&mut self.unresolved) {
             match plan.segment(&segment) {
-                Some(id) => self.by_segment.entry((id, transition)).or_default().push(segment_use),
+                Some(id) => {
+                    self.by_segment.entry((id, transition)).or_default().push(segment_use);
+                    let step = match segment_use.what {
+                        Use::Await { step, condition } => Some((step, condition)),
+                        _ => None,
+                    };
+                    let steps = &mut self.journeys[usize::from(segment_use.journey)].steps;
+                    if let Some((step, condition)) = step
+                        && let CompiledAction::WaitFor(wait) = &mut steps[usize::from(step)].action
+                        && let CompiledAwaited::Segment { segment, .. } =
+                            &mut wait.conditions[usize::from(condition)]
+                    {
+                        *segment = Some(id);
+                    }
+                }
                 None => {
                     let problem = Problem::new(
                         path.iter().map(|key| &**key),

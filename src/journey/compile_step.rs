@@ -1,8 +1,14 @@
 //! One step of a definition to one of a plan.
 
 use crate::journey::compile::At;
-use crate::journey::plan::{CompiledAction, CompiledSend, CompiledStep, END};
-use crate::journey::{Branch, DeliveryPolicy, Journey, Send, Step, StepAction};
+use crate::journey::outbox::ANSWERS_KEPT;
+use crate::journey::plan::{
+    CompiledAction, CompiledArm, CompiledAwaited, CompiledSend, CompiledSplit, CompiledStep, CompiledWaitFor,
+    END,
+};
+use crate::journey::{
+    Awaited, Branch, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
+};
 use crate::model::{Problem, Quoted};
 use crate::segment::PlanBuilder;
 use hashbrown::HashMap;
@@ -25,13 +31,16 @@ impl StepCompiler<'_> {
         let at = At::step(&self.journey.name, number);
         let action = match &step.action {
             StepAction::Wait(duration) => CompiledAction::Wait(*duration),
+            StepAction::WaitUntil(wait) => CompiledAction::WaitUntil(wait.clone()),
             StepAction::Goto(label) => CompiledAction::Goto(self.target(&at, label, &["goto"])),
             StepAction::Branch(arms) => self.branch(&at, arms),
             StepAction::Send(send) => self.send(&at, send),
+            StepAction::Split(split) => self.split(&at, number, split),
+            StepAction::WaitFor(wait) => self.wait_for(&at, number, wait),
             // What is not built yet is refused; so it is none of the mistakes that are found here.
             _ => CompiledAction::Branch(Vec::new()),
         };
-        CompiledStep { id: (&*step.id).into(), action }
+        CompiledStep { id: (&*step.id).into(), action, awaited: 0 }
     }
 
     /// The number of the step of a label that stands under some keys.
@@ -46,6 +55,75 @@ impl StepCompiler<'_> {
                 END
             }
         }
+    }
+
+    fn split(&mut self, at: &At<'_>, number: usize, split: &Split) -> CompiledAction {
+        let mut arms = Vec::new();
+        for (name, weight) in split.arms.iter().filter(|(_, weight)| *weight > 0.0) {
+            let to = split.to.get(name).map(|label| &**label);
+            let to = self.target_or_next(at, number, to, &["split", "to", name]);
+            arms.push(CompiledArm { name: (&**name).into(), weight: *weight, to });
+        }
+        CompiledAction::Split(Box::new(CompiledSplit { salt: split.salt.clone(), arms }))
+    }
+
+    /// The number of the step of a label, or of the one behind a step where none is named.
+    fn target_or_next(&mut self, at: &At<'_>, number: usize, label: Option<&str>, keys: &[&str]) -> u16 {
+        label.map_or(number as u16 + 1, |label| self.target(at, label, keys))
+    }
+
+    fn wait_for(&mut self, at: &At<'_>, number: usize, wait: &WaitFor) -> CompiledAction {
+        let list = if wait.all { "all" } else { "any" };
+        let mut conditions = Vec::new();
+        for (condition, awaited) in wait.conditions.iter().enumerate() {
+            let keys = ["wait_for", list, &condition.to_string()];
+            conditions.push(match awaited {
+                Awaited::Trigger(trigger) => match trigger {
+                    Trigger::SegmentEntered(_) => CompiledAwaited::Segment { segment: None, is_in: true },
+                    Trigger::SegmentLeft(_) => CompiledAwaited::Segment { segment: None, is_in: false },
+                    _ => CompiledAwaited::Event,
+                },
+                Awaited::Answer { delivery, step } => {
+                    let step = self.sender(at, number, step, &keys);
+                    if wait.timeout > ANSWERS_KEPT {
+                        let message =
+                            format!("answers are remembered for {ANSWERS_KEPT}, and this waits longer");
+                        let help = format!("wait for at most `{ANSWERS_KEPT}`");
+                        self.problems.push(at.problem(&["wait_for", "timeout"], message).help(help));
+                    }
+                    CompiledAwaited::Answer { delivery: *delivery, step }
+                }
+            });
+        }
+        CompiledAction::WaitFor(Box::new(CompiledWaitFor {
+            all: if wait.all { ((1_u32 << conditions.len()) - 1) as u16 } else { 0 },
+            conditions,
+            timeout: wait.timeout,
+            then: self.target_or_next(at, number, wait.then.as_deref(), &["wait_for", "then"]),
+            otherwise: self.target_or_next(at, number, wait.otherwise.as_deref(), &["wait_for", "else"]),
+        }))
+    }
+
+    /// The number of a step that sends a message, of which a later step waits to hear.
+    fn sender(&mut self, at: &At<'_>, number: usize, label: &str, keys: &[&str]) -> u16 {
+        let mut keys = keys.to_vec();
+        let step = self.target(at, label, &keys);
+        let Some(sender) = self.journey.steps.get(usize::from(step)) else {
+            if step == END && label == "end" {
+                self.problems.push(at.problem(&keys, "`end` sends nothing".into()));
+            }
+            return step;
+        };
+        keys.truncate(3);
+        let message = match &sender.action {
+            StepAction::Send(_) | StepAction::Call(_) if usize::from(step) < number => return step,
+            StepAction::Send(_) | StepAction::Call(_) => {
+                format!("the step {} comes behind this one, so nothing can be known of it", Quoted(label))
+            }
+            _ => format!("the step {} sends nothing", Quoted(label)),
+        };
+        self.problems.push(at.problem(&keys, message).help("name a `send` or `call` that comes before"));
+        step
     }
 
     fn branch(&mut self, at: &At<'_>, arms: &[Branch]) -> CompiledAction {

@@ -20,7 +20,8 @@ impl Journeys {
             agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
         };
         for reason in [Reason::NoConsent, Reason::Unsubscribed, Reason::Unreachable] {
-            let lost = outbox.withdraw(user, |journey, action| refused(journey, action) == Some(reason));
+            let lost =
+                outbox.withdraw(user, |origin, action| refused(origin.journey, action) == Some(reason));
             let mut log =
                 Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
             log.withdrawn(lost, self.users.get_mut(&user), reason);

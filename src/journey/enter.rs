@@ -4,9 +4,10 @@ use crate::journey::context::Context;
 use crate::journey::instance::{Instance, More};
 use crate::journey::key::InstanceKey;
 use crate::journey::log::Log;
+use crate::journey::outbox::Origin;
 use crate::journey::plan::JourneyNo;
 use crate::journey::runtime::Journeys;
-use crate::journey::{Action, Note, Reason, Reentry, What};
+use crate::journey::{Note, Reason, Reentry, What};
 use crate::model::{Instant, Object};
 use crate::profile::UserKey;
 
@@ -30,14 +31,22 @@ impl Journeys {
         }
         let known = self.users.get(&user);
         if let Some(known) = known {
-            match known.find(entry.journey, &entry.key).map(|place| &known.instances[place]) {
-                Some(_) if compiled.definition.enter.reentry != Reentry::Restart => {
-                    return Some(Reason::InIt);
+            let is_same = |of: &&Instance| of.journey == entry.journey && of.key == entry.key;
+            let mut running = known.instances.iter().filter(is_same);
+            match (compiled.definition.enter.reentry, running.next()) {
+                (Reentry::Restart, Some(running)) => {
+                    if entry.at < running.entered {
+                        return Some(Reason::OlderThanExit);
+                    }
                 }
-                Some(running) if entry.at < running.entered => return Some(Reason::OlderThanExit),
-                Some(_) => {}
-                None if known.instances.len() >= INSTANCES_MAX => return Some(Reason::TooMany),
-                None => {}
+                (Reentry::Parallel(most), Some(_)) if running.count() as u32 + 1 < most => {}
+                (_, Some(_)) => return Some(Reason::InIt),
+                (_, None) => {}
+            }
+            let replaces = matches!(compiled.definition.enter.reentry, Reentry::Restart)
+                && known.find(entry.journey, &entry.key).is_some();
+            if known.instances.len() >= INSTANCES_MAX && !replaces {
+                return Some(Reason::TooMany);
             }
         }
         self.past
@@ -62,11 +71,15 @@ impl Journeys {
             instance.more = event.map(more);
         }
         let known = users.entry(user).or_default();
-        match known.find(journey, &instance.key) {
+        let running = known.find(journey, &instance.key);
+        match running.filter(|_| !plan.journeys[usize::from(journey)].is_parallel()) {
             Some(place) => {
-                let key = instance.key.value();
-                let is_own = |of: JourneyNo, action: &Action| of == journey && action.key.as_ref() == key;
-                log.withdrawn(outbox.withdraw(user, is_own), Some(known), Reason::StartedOver);
+                let is_own = |origin: &Origin| origin.journey == journey && origin.key == instance.key;
+                log.withdrawn(
+                    outbox.withdraw(user, |origin, _| is_own(origin)),
+                    Some(known),
+                    Reason::StartedOver,
+                );
                 log.note(journey, &instance.key, None, What::Restarted);
                 known.instances[place] = instance;
             }

@@ -7,7 +7,7 @@ use crate::journey::log::Log;
 use crate::journey::plan::JourneyNo;
 use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, What};
-use crate::model::{Instant, Value};
+use crate::model::Instant;
 use crate::profile::UserKey;
 
 /// What may end instances.
@@ -21,9 +21,8 @@ pub(super) struct Exit<'a> {
 
 impl Exit<'_> {
     /// Whether it ends an instance of a key. One without a key it ends whatever its own.
-    fn ends(&self, journey: JourneyNo, key: Option<&Value>) -> bool {
-        let own = self.key.and_then(InstanceKey::value);
-        journey == self.journey && (own.is_none() || key.is_none() || own == key)
+    fn ends(&self, journey: JourneyNo, key: &InstanceKey) -> bool {
+        journey == self.journey && key.matches(self.key)
     }
 }
 
@@ -40,15 +39,16 @@ impl Journeys {
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut known = users.get_mut(&user);
         if let Some(known) = &mut known {
-            let leaves = |instance: &mut Instance| exit.ends(instance.journey, instance.key.value());
+            let leaves = |instance: &mut Instance| exit.ends(instance.journey, &instance.key);
             let mut ended: Vec<Instance> = known.instances.extract_if(.., leaves).collect();
-            ended.sort_by(|a, b| a.key.cmp(&b.key));
+            ended.sort_by(|a, b| (&a.key, a.entry).cmp(&(&b.key, b.entry)));
             for instance in &ended {
                 log.note(journey, &instance.key, None, What::Exited { reason });
+                known.leave_goal_open(instance, plan, cx.now);
                 past.exit(user, journey, &instance.key, (at.max(instance.entered), true), cx.now, plan);
             }
         }
-        let lost = outbox.withdraw(user, |journey, action| exit.ends(journey, action.key.as_ref()));
+        let lost = outbox.withdraw(user, |origin, _| exit.ends(origin.journey, &origin.key));
         log.withdrawn(lost, known.as_deref_mut(), Reason::Left);
         if known.is_some_and(|known| known.prune(*memory, cx.now)) {
             users.remove(&user);

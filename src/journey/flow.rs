@@ -1,7 +1,8 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
+use crate::journey::DayRule;
 use crate::journey::compile::At;
-use crate::journey::plan::{CompiledAction, CompiledStep};
+use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledStep};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
@@ -26,7 +27,9 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
     let targets: Vec<usize> = match &steps[i].action {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
-        CompiledAction::Wait(_) | CompiledAction::Send(_) => vec![fall],
+        CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
+        CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
+        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) | CompiledAction::Send(_) => vec![fall],
     };
     targets.into_iter().filter(|to| *to < steps.len()).collect()
 }
@@ -50,7 +53,27 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
         Open,
         Done,
     }
-    let takes_time = |i: usize| matches!(&steps[i].action, CompiledAction::Wait(d) if *d > Duration::ZERO);
+    let takes_time = |i: usize| match &steps[i].action {
+        CompiledAction::Wait(duration) => *duration > Duration::ZERO,
+        // A time of this day may have passed already, and then it is over at once.
+        CompiledAction::WaitUntil(wait) => !matches!(wait.day, Some(DayRule::Today | DayRule::Entry)),
+        // What cannot be met at once takes time.
+        CompiledAction::WaitFor(wait) => {
+            let is_event = |awaited: &CompiledAwaited| matches!(awaited, CompiledAwaited::Event);
+            match wait.all {
+                0 => wait.conditions.iter().all(is_event),
+                _ => wait.conditions.iter().any(is_event),
+            }
+        }
+        _ => false,
+    };
+    // Of a wait that may be over at once, only the way on that does not time out.
+    let next = |i: usize| match &steps[i].action {
+        CompiledAction::WaitFor(wait) => {
+            [usize::from(wait.then)].into_iter().filter(|to| *to < steps.len()).collect()
+        }
+        _ => next(steps, i),
+    };
     let mut colors = vec![Color::New; steps.len()];
     let mut loops = vec![false; steps.len()];
     for root in 0..steps.len() {
@@ -59,7 +82,7 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
         }
         // Depth-first by hand: a thousand steps must not end the stack.
         colors[root] = Color::Open;
-        let mut path = vec![(root, next(steps, root))];
+        let mut path = vec![(root, next(root))];
         while let Some((i, open)) = path.last_mut() {
             let Some(j) = open.pop() else {
                 colors[*i] = Color::Done;
@@ -71,7 +94,7 @@ fn timeless_loops(steps: &[CompiledStep]) -> Vec<bool> {
                 Color::Open => loops[j] = true,
                 Color::New => {
                     colors[j] = Color::Open;
-                    path.push((j, next(steps, j)));
+                    path.push((j, next(j)));
                 }
                 Color::Done => {}
             }

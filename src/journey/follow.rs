@@ -1,28 +1,19 @@
-//! What events and changes of segments do to the journeys of a user: exits first, then entries.
+//! What events and changes of segments do to the journeys of a user: goals and exits first, then what they wait for, then
+//! what begins them.
 
 use crate::journey::context::{Context, EventOccurrence};
 use crate::journey::enter::Entry;
 use crate::journey::exit::Exit;
-use crate::journey::instance::Stand;
+use crate::journey::goal::Reached;
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::{EventUse, Use};
+use crate::journey::plan::{EventUse, JourneyNo, Use};
 use crate::journey::runtime::Journeys;
+use crate::journey::step::Occurrence;
 use crate::journey::{Note, Reason, What};
-use crate::model::Instant;
 use crate::profile::UserKey;
 use crate::segment::Change;
 
 impl Journeys {
-    /// The user may be in another time zone now: whatever hangs on it is asked for anew. To be followed by
-    /// [`on_time`](Journeys::on_time).
-    pub(crate) fn on_zone(&mut self, user: UserKey, now: Instant) {
-        let Some(known) = self.users.get_mut(&user) else { return };
-        for instance in known.instances.iter_mut().filter(|instance| instance.stand == Stand::Deferred) {
-            // The gate says until when it waits here.
-            instance.due = instance.due.min(now);
-        }
-    }
-
     /// Ends instances, then begins them, as an event says, and tells whether any journey names the event. One look
     /// into a table where none does.
     ///
@@ -42,13 +33,8 @@ impl Journeys {
         for EventUse { journey, what, filter, key: property } in
             plan.by_event.get(event.name).into_iter().flatten()
         {
-            let (journey, is_exit) = (*journey, *what == Use::Exit);
-            // Where the user is in nothing and no entry can come late, an exit has nothing to say.
-            let is_idle = || {
-                let is_known = self.users.contains_key(&user) || self.outbox.has(user);
-                !is_known && !plan.journeys[usize::from(journey)].by_event
-            };
-            if is_exit && is_idle() || !evaluation.filter(*filter, event.view) {
+            let (journey, what) = (*journey, *what);
+            if !self.concerns(user, journey, what) || !evaluation.filter(*filter, event.view) {
                 continue;
             }
             let key = match property {
@@ -56,20 +42,26 @@ impl Journeys {
                 Some(property) => event.properties.get_path(property).and_then(InstanceKey::of),
             };
             let at = event.at;
-            match key {
-                Some(key) if is_exit => {
+            match (what, key) {
+                (Use::Goal, Some(key)) => {
+                    self.reach(cx, user, &Reached { journey, key: Some(&key), at }, notes);
+                }
+                (Use::Exit, Some(key)) => {
                     let key = property.as_ref().map(|_| &key);
                     self.exit(cx, user, Exit { journey, key, at, reason: Reason::Event }, notes);
                 }
-                Some(key) => {
+                (Use::Await { step, condition }, Some(key)) => {
+                    self.meet(user, &Occurrence { journey, step, condition, key: Some(&key), at });
+                }
+                (Use::Enter, Some(key)) => {
                     self.enter(cx, user, Entry { journey, key, at, event: Some(event.properties) }, notes)
                 }
-                // Without its key an event ends nothing.
-                None if is_exit => {}
-                None => {
+                (Use::Enter, None) => {
                     let what = What::Refused { reason: Reason::NoKey };
                     self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
                 }
+                // Without its key an event says nothing of any instance.
+                (Use::Goal | Use::Exit | Use::Await { .. }, None) => {}
             }
         }
         true
@@ -88,22 +80,50 @@ impl Journeys {
             return false;
         }
         let plan = self.plan.clone();
-        for what in [Use::Exit, Use::Enter] {
+        let is_await = |what: Use| matches!(what, Use::Await { .. });
+        let kinds: [fn(Use) -> bool; 4] =
+            [|what| what == Use::Goal, |what| what == Use::Exit, is_await, |what| what == Use::Enter];
+        for is_kind in kinds {
             for change in changes {
                 let uses = plan.by_segment.get(&(change.id, change.transition)).into_iter().flatten();
-                for used in uses.filter(|used| used.what == what) {
+                for used in uses.filter(|used| is_kind(used.what)) {
                     let (journey, at) = (used.journey, change.at);
                     let key = change.key.as_ref().and_then(InstanceKey::of);
-                    if what == Use::Exit {
-                        let (key, reason) = (key.as_ref(), Reason::Segment);
-                        self.exit(cx, user, Exit { journey, key, at, reason }, notes);
-                    } else {
-                        let key = key.unwrap_or_default();
-                        self.enter(cx, user, Entry { journey, key, at, event: None }, notes);
+                    match used.what {
+                        Use::Goal => {
+                            let key = key.as_ref();
+                            self.reach(cx, user, &Reached { journey, key, at }, notes);
+                        }
+                        Use::Exit => {
+                            let (key, reason) = (key.as_ref(), Reason::Segment);
+                            self.exit(cx, user, Exit { journey, key, at, reason }, notes);
+                        }
+                        Use::Await { step, condition } => {
+                            let key = key.as_ref();
+                            self.meet(user, &Occurrence { journey, step, condition, key, at });
+                        }
+                        Use::Enter => {
+                            let key = key.unwrap_or_default();
+                            self.enter(cx, user, Entry { journey, key, at, event: None }, notes);
+                        }
                     }
                 }
             }
         }
         true
+    }
+
+    /// Whether something can come of a trigger for a user: where nothing can, its condition need not be asked.
+    fn concerns(&self, user: UserKey, journey: JourneyNo, what: Use) -> bool {
+        match what {
+            // Where the user is in nothing and no entry can come late, an exit has nothing to say.
+            Use::Exit => {
+                let is_known = self.users.contains_key(&user) || self.outbox.has(user);
+                is_known || self.plan.journeys[usize::from(journey)].by_event
+            }
+            Use::Goal => self.users.contains_key(&user),
+            Use::Await { step, .. } => self.awaits(user, journey, step),
+            Use::Enter => true,
+        }
     }
 }

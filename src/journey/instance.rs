@@ -1,6 +1,6 @@
 use crate::journey::caps::Send;
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::JourneyNo;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant, Object, record, record_choice};
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ pub(crate) struct Instance {
     pub(crate) burst: u8,
 }
 
+/// The user goes through it and is sent nothing.
+pub(crate) const HELD_OUT: u8 = 1;
+
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Stand {
@@ -41,6 +44,8 @@ pub(crate) enum Stand {
     WaitingFor,
     /// The step is a send that waits for its turn.
     Deferred,
+    /// The step is a wait for something that has happened.
+    Met,
 }
 
 /// What few instances have.
@@ -58,17 +63,19 @@ pub(crate) struct More {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Said {
     pub(crate) step: u16,
+    /// The round in which it was sent: an answer to an earlier one is none to this.
+    pub(crate) round: u16,
     pub(crate) bits: u8,
 }
 
 record! {
     Instance { key, more, entered, due, wanted, entry, round, journey, step, stand, flags, burst }
     More { event, met, said }
-    Said { step, bits }
-    DateDue { journey, due }
-    GoalOpen { journey, key, entered, until, ghost }
+    Said { step, round, bits }
+    DateDue { journey, of, due }
+    GoalOpen { journey, key, entry, entered, until, ghost }
 }
-record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred } }
+record_choice! { Stand { 0 => Due, 1 => Waiting, 2 => WaitingFor, 3 => Deferred, 4 => Met } }
 
 impl More {
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -107,6 +114,17 @@ impl Instance {
         (self.due, self.stand, self.burst) = (due, stand, 0);
     }
 
+    /// When it goes on, or has lasted as long as its journey may.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Instant {
+        let journey = plan.journeys.get(usize::from(self.journey));
+        journey.map_or(self.due, |journey| self.due.min(journey.ends(self)))
+    }
+
+    /// What most have nothing of, to be added to.
+    pub(crate) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
     /// The event that began it, where a template reads it.
     pub(crate) fn event(&self) -> Option<&Object> {
         self.more.as_ref()?.event.as_ref()
@@ -118,10 +136,13 @@ impl Instance {
     }
 }
 
-/// When an attribute begins a journey.
+/// When a date or a recurring instant begins a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct DateDue {
     pub(crate) journey: JourneyNo,
+    /// The date that the attribute holds; of what recurs the local time at which it is due, as if it were in UTC.
+    pub(crate) of: Instant,
+    /// [`Instant::MAX`] where it is over.
     pub(crate) due: Instant,
 }
 
@@ -130,6 +151,7 @@ pub(crate) struct DateDue {
 pub(crate) struct GoalOpen {
     pub(crate) journey: JourneyNo,
     pub(crate) key: InstanceKey,
+    pub(crate) entry: u32,
     pub(crate) entered: Instant,
     pub(crate) until: Instant,
     /// Whether the instance was held out.
@@ -144,7 +166,7 @@ pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
     /// What caps count, by instant.
     pub(crate) sends: Vec<Send>,
-    /// By journey.
+    /// In order of journey, each once.
     pub(crate) dates: Vec<DateDue>,
     pub(crate) goals: Vec<GoalOpen>,
 }
@@ -152,6 +174,7 @@ pub(crate) struct UserJourneys {
 record! { UserJourneys { instances, sends, dates, goals } }
 
 impl UserJourneys {
+    /// The instance of a journey and key; of those that run side by side, any.
     pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
         self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
     }
@@ -162,10 +185,31 @@ impl UserJourneys {
         self.instances.push(instance);
     }
 
-    /// The earliest instant at which an instance goes on or begins.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let instances = self.instances.iter().map(|instance| instance.due);
-        instances.chain(self.dates.iter().map(|date| date.due)).min()
+    /// When a journey begins at a date or a recurring instant, where that is known.
+    pub(crate) fn date(&self, journey: JourneyNo) -> Option<DateDue> {
+        let place = self.dates.binary_search_by_key(&journey, |date| date.journey).ok()?;
+        Some(self.dates[place])
+    }
+
+    pub(crate) fn set_date(&mut self, date: DateDue) {
+        match self.dates.binary_search_by_key(&date.journey, |date| date.journey) {
+            Ok(place) => self.dates[place] = date,
+            Err(place) => {
+                self.dates.reserve_exact(1);
+                self.dates.insert(place, date);
+            }
+        }
+    }
+
+    pub(crate) fn drop_date(&mut self, journey: JourneyNo) {
+        self.dates.retain(|date| date.journey != journey);
+    }
+
+    /// The earliest instant at which an instance goes on, ends or begins, or a goal counts no more.
+    pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Option<Instant> {
+        let instances = self.instances.iter().map(|instance| instance.deadline(plan));
+        let dates = self.dates.iter().map(|date| date.due);
+        instances.chain(dates).chain(self.goals.iter().map(|goal| goal.until)).min()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -175,7 +219,7 @@ impl UserJourneys {
     /// Drops sends that no cap counts any more, and room that is not used; whether nothing is left.
     pub(crate) fn prune(&mut self, memory: Duration, now: Instant) -> bool {
         self.sends.retain(|send| now - send.at <= memory);
-        self.goals.retain(|goal| goal.until >= now);
+        self.goals.retain(|goal| goal.until > now);
         self.instances.shrink_to_fit();
         self.sends.shrink_to_fit();
         self.is_empty()
@@ -195,10 +239,12 @@ impl UserJourneys {
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of
     /// one journey and key the earlier goes on.
-    pub(crate) fn absorb(&mut self, other: UserJourneys) -> Vec<Instance> {
+    pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
-            match self.find(theirs.journey, &theirs.key) {
+            let own = self.find(theirs.journey, &theirs.key);
+            // Of those that run side by side all go on, though they may be more than begin so.
+            match own.filter(|_| !plan.journeys[usize::from(theirs.journey)].is_parallel()) {
                 Some(own) if theirs.entered < self.instances[own].entered => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }
@@ -207,12 +253,12 @@ impl UserJourneys {
             }
         }
         for theirs in other.dates {
-            // Which of two holds is found out when the attributes are one.
-            if self.dates.iter().all(|own| own.journey != theirs.journey) {
-                self.dates.push(theirs);
+            // What either has had does not come again. Which date holds is found out when the attributes are one.
+            let own = self.date(theirs.journey);
+            if own.is_none_or(|own| (own.of, own.due) < (theirs.of, theirs.due)) {
+                self.set_date(theirs);
             }
         }
-        self.dates.sort_unstable_by_key(|date| date.journey);
         self.goals.extend(other.goals);
         self.goals.sort_by(|a, b| (a.journey, &a.key, a.entered).cmp(&(b.journey, &b.key, b.entered)));
         self.sends.extend(other.sends);

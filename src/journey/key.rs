@@ -27,6 +27,11 @@ impl InstanceKey {
         self.0.is_none()
     }
 
+    /// Whether something about a key, or about all, is about this one. What has no key is about all, and all is about it.
+    pub(crate) fn matches(&self, key: Option<&InstanceKey>) -> bool {
+        key.is_none_or(|key| key.is_none() || self.is_none() || self == key)
+    }
+
     pub(crate) fn value(&self) -> Option<&Value> {
         self.0.as_deref()
     }

@@ -4,7 +4,7 @@
 //! Knows nothing of templates, stores or transports: the engine renders, the host delivers. Imports `model`,
 //! `profile`, `segment` and `trigger`. Reads no clock.
 //!
-//! `definition` → `plan` (`compile`, `flow`) → triggers (`follow`, `enter`, `exit`) → instances (`runtime`, `run`, one file
+//! `definition` → `plan` (`compile`, `flow`) → triggers (`follow`, `timed`, `enter`, `exit`) → instances (`runtime`, `run`, one file
 //! for each `step`) → the delivery gate (one file for each rule in `gate`) → `outbox`
 //!
 //! Invariants: 1. an instance is one (user, journey, key). 2. every send that falls due ends as an action or as a
@@ -31,6 +31,7 @@ mod explain;
 mod flow;
 mod follow;
 mod gate;
+mod goal;
 mod instance;
 mod kept;
 mod key;
@@ -38,6 +39,7 @@ mod log;
 mod note;
 mod outbox;
 mod outbox_bytes;
+mod parting;
 mod past;
 mod permit;
 mod plan;
@@ -49,6 +51,7 @@ mod sections;
 mod step;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod unbuilt;
 mod version;
 

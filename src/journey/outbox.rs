@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long answers are remembered, so that a second one is known as such and a bounce gives its slot back.
-const ANSWERS_KEPT: Duration = Duration::days(7);
+pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
 
 /// Actions on their way to the host, and what the host said of them. States: pending → leased until an instant →
 /// answered.
@@ -46,13 +46,14 @@ pub(crate) struct Origin {
     /// Of the instance, with its entry's number.
     pub(crate) key: InstanceKey,
     pub(crate) entry: u32,
+    pub(crate) round: u16,
 }
 
 impl Origin {
     /// Where what an instance sends now comes from.
     pub(crate) fn of(instance: &Instance) -> Origin {
-        let Instance { journey, step, ref key, entry, .. } = *instance;
-        Origin { journey, step, key: key.clone(), entry }
+        let Instance { journey, step, ref key, entry, round, .. } = *instance;
+        Origin { journey, step, key: key.clone(), entry, round }
     }
 }
 
@@ -121,7 +122,7 @@ impl Outbox {
     }
 
     /// Takes an action out of everything but `answered`.
-    fn remove(&mut self, id: u128) -> Option<Lost> {
+    pub(super) fn remove(&mut self, id: u128) -> Option<Lost> {
         let Entry { user, origin: Origin { journey, .. }, state } = self.actions.remove(&id)?;
         if let Some(ids) = self.by_user.get_mut(&user) {
             ids.retain(|own| *own != id);
@@ -261,15 +262,11 @@ impl Outbox {
     }
 
     /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
-    pub(crate) fn withdraw(
-        &mut self,
-        user: UserKey,
-        wanted: impl Fn(JourneyNo, &Action) -> bool,
-    ) -> Vec<Lost> {
+    pub(crate) fn withdraw(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Action) -> bool) -> Vec<Lost> {
         let Some(ids) = self.by_user.get(&user) else { return Vec::new() };
         let number = |id: &u128| match self.actions.get(id) {
             Some(Entry { origin, state: State::Waiting(waiting), .. })
-                if waiting.leased.is_none() && wanted(origin.journey, &waiting.action) =>
+                if waiting.leased.is_none() && wanted(origin, &waiting.action) =>
             {
                 Some((waiting.number, *id))
             }

@@ -27,16 +27,27 @@ impl Outbox {
         Ok(Outbox { arrivals, repeated, unknown, answered, ..Outbox::default() })
     }
 
-    /// Every action and every answer that is remembered, each with its user, in order of their ids.
+    /// Every action and every answer that is remembered, each with its user: actions in order of arrival, because that
+    /// is how they are read back fastest, then answers in order of their ids.
     pub(super) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
-        let mut ids: Vec<u128> = self.actions.keys().copied().collect();
-        ids.sort_unstable();
-        ids.into_iter().map(|id| {
+        let place = |entry: &Entry| match &entry.state {
+            State::Waiting(waiting) => waiting.number,
+            State::Answered(..) => u64::MAX,
+        };
+        let mut entries: Vec<(u64, u128, &Entry)> =
+            self.actions.iter().map(|(id, entry)| (place(entry), *id, entry)).collect();
+        entries.sort_unstable_by_key(|(place, id, _)| (*place, *id));
+        entries.into_iter().map(|(_, id, entry)| {
             let mut bytes = Vec::new();
-            let entry = &self.actions[&id];
             write_entry(id, entry, &mut bytes);
             (entry.user, bytes)
         })
+    }
+
+    /// Makes room for so many more actions.
+    pub(super) fn reserve(&mut self, actions: usize) {
+        self.actions.reserve(actions);
+        self.by_user.reserve(actions);
     }
 
     /// Puts in an action of a user that was written.
@@ -81,10 +92,10 @@ impl Outbox {
     }
 }
 
-fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     let Entry { user: _, origin, state } = entry;
     id.write(out);
-    (origin.journey, origin.step, origin.entry).write(out);
+    (origin.journey, origin.step, origin.entry, origin.round).write(out);
     origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
@@ -112,8 +123,8 @@ fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
 fn read_origin(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Origin, Malformed> {
     let is_known = |number: &u16| *number == GONE || usize::from(*number) < plan.journeys.len();
     let journey = from.valid("the number of a journey", is_known)?;
-    let (step, entry) = from.read()?;
-    Ok(Origin { journey, step, entry, key: from.read()? })
+    let (step, entry, round) = from.read()?;
+    Ok(Origin { journey, step, entry, round, key: from.read()? })
 }
 
 /// An action takes its texts from the plan, where they are there: most are, and a text is kept once.

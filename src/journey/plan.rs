@@ -1,7 +1,9 @@
 //! Journeys as the engine runs them.
 
-use crate::journey::{DeliveryPolicy, Journey, Permits, Send};
-use crate::model::Duration;
+use crate::journey::instance::Instance;
+use crate::journey::timed::Timed;
+use crate::journey::{Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
+use crate::model::{Duration, Instant};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -22,9 +24,13 @@ pub(crate) struct JourneyPlan {
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
+    /// What dates and recurring instants begin, in order of journey.
+    pub(crate) by_time: Vec<(JourneyNo, Timed)>,
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
+    /// Whether any step waits for what the host says of a message.
+    pub(crate) awaits_answers: bool,
     /// What sends ask of their users.
     pub(crate) permits: Permits,
     /// Segments are numbered only once the plan is built.
@@ -61,9 +67,29 @@ impl CompiledJourney {
         self.steps.get(usize::from(step)).map_or_else(|| "end".into(), |step| step.id.clone())
     }
 
+    /// Whether several instances of one key run side by side.
+    pub(crate) fn is_parallel(&self) -> bool {
+        matches!(self.definition.enter.reentry, Reentry::Parallel(_))
+    }
+
+    /// When an instance has lasted as long as it may; the far end of time where it may for ever.
+    pub(crate) fn ends(&self, instance: &Instance) -> Instant {
+        self.definition.expires.map_or(Instant::MAX, |expires| instance.entered + expires)
+    }
+
     /// The number of the step of an id.
     pub(crate) fn step_of(&self, id: &str) -> Option<u16> {
         self.steps.iter().position(|step| *step.id == *id).map(|step| step as u16)
+    }
+}
+
+impl JourneyPlan {
+    pub(crate) fn step(&self, journey: JourneyNo, step: u16) -> Option<&CompiledStep> {
+        self.journeys.get(usize::from(journey))?.steps.get(usize::from(step))
+    }
+
+    pub(crate) fn action(&self, journey: JourneyNo, step: u16) -> Option<&CompiledAction> {
+        self.step(journey, step).map(|step| &step.action)
     }
 }
 
@@ -71,6 +97,8 @@ impl CompiledJourney {
 pub(crate) struct CompiledStep {
     pub(crate) id: Arc<str>,
     pub(crate) action: CompiledAction,
+    /// What of its message other steps wait for: a bit for each kind of delivery.
+    pub(crate) awaited: u8,
 }
 
 impl CompiledStep {
@@ -86,9 +114,58 @@ impl CompiledStep {
 #[derive(Debug)]
 pub(crate) enum CompiledAction {
     Wait(Duration),
+    WaitUntil(LocalWait),
+    WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
+    Split(Box<CompiledSplit>),
     Send(Box<CompiledSend>),
     Goto(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledSplit {
+    pub(crate) salt: Box<str>,
+    /// Those that anybody takes.
+    pub(crate) arms: Vec<CompiledArm>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledArm {
+    pub(crate) name: Arc<str>,
+    pub(crate) weight: f64,
+    pub(crate) to: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledWaitFor {
+    /// A bit for each condition that has to be met; where any one is enough, none.
+    pub(crate) all: u16,
+    pub(crate) conditions: Vec<CompiledAwaited>,
+    pub(crate) timeout: Duration,
+    pub(crate) then: u16,
+    pub(crate) otherwise: u16,
+}
+
+impl CompiledWaitFor {
+    /// Whether it is over once these conditions are met.
+    pub(crate) fn is_over(&self, met: u16) -> bool {
+        met != 0 && met & self.all == self.all
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledAwaited {
+    Event,
+    /// That the user is in a segment, or is not; its number is known once the plan is built.
+    Segment {
+        segment: Option<SegmentId>,
+        is_in: bool,
+    },
+    /// That the host says something of the message of a step.
+    Answer {
+        delivery: Delivery,
+        step: u16,
+    },
 }
 
 #[derive(Debug)]
@@ -118,6 +195,13 @@ pub(crate) struct SegmentUse {
 /// What a trigger does, in the order in which those of one event do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
+    /// Before what ends instances for other reasons, so that it counts.
+    Goal,
     Exit,
+    /// Meets a condition of a wait.
+    Await {
+        step: u16,
+        condition: u8,
+    },
     Enter,
 }

@@ -41,17 +41,20 @@ impl<'p> JourneyMoves<'p> {
         self.to.get(usize::from(journey)).copied().flatten()
     }
 
+    /// The new number of a step of a journey; nothing where it is gone.
+    fn step(&self, journey: JourneyNo, step: u16) -> Option<u16> {
+        let old = &self.old.journeys[usize::from(journey)];
+        self.new.journeys[usize::from(self.to(journey)?)].step_of(&old.steps.get(usize::from(step))?.id)
+    }
+
     /// Where an action came from: its journey and step, or what there is of them.
     fn origin(&self, origin: &Origin) -> Origin {
-        let Origin { journey, step, ref key, entry } = *origin;
+        let Origin { journey, step, ref key, entry, round } = *origin;
         let Some(to) = self.to(journey) else {
-            return Origin { journey: GONE, step: END, key: key.clone(), entry };
+            return Origin { journey: GONE, step: END, key: key.clone(), entry, round };
         };
-        let old = &self.old.journeys[usize::from(journey)].steps;
-        let id = old.get(usize::from(step)).map(|step| &step.id);
-        let steps = &self.new.journeys[usize::from(to)].steps;
-        let place = id.and_then(|id| steps.iter().position(|step| step.id == *id));
-        Origin { journey: to, step: place.map_or(END, |place| place as u16), key: key.clone(), entry }
+        let step = self.step(journey, step).unwrap_or(END);
+        Origin { journey: to, step, key: key.clone(), entry, round }
     }
 
     /// The journeys that go on, each as it was and as it is.
@@ -60,6 +63,14 @@ impl<'p> JourneyMoves<'p> {
     ) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
         let pairs = self.to.iter().zip(&self.old.journeys);
         pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
+    }
+
+    /// Whether a journey begins by the same trigger as before.
+    pub(super) fn begins_alike(&self, journey: JourneyNo) -> bool {
+        let trigger = |journey: &'p CompiledJourney| &journey.definition.enter.trigger;
+        let old = self.old.journeys.get(usize::from(journey));
+        let new = self.to(journey).map(|to| &self.new.journeys[usize::from(to)]);
+        old.zip(new).is_some_and(|(old, new)| trigger(old) == trigger(new))
     }
 
     pub(super) fn journey_count(&self) -> usize {
@@ -86,11 +97,12 @@ impl<'p> JourneyMoves<'p> {
         let (old, new) =
             (&self.old.journeys[usize::from(instance.journey)], &self.new.journeys[usize::from(to)]);
         let standing = usize::from(instance.step);
-        let step = new.step_of(&old.steps.get(standing)?.id)?;
+        let step = self.step(instance.journey, instance.step)?;
         let waits = instance.stand == Stand::Waiting;
         let stand = match (instance.stand, &new.steps[usize::from(step)].action) {
-            (Stand::Waiting, CompiledAction::Wait(_)) => Stand::Waiting,
+            (Stand::Waiting, CompiledAction::Wait(_) | CompiledAction::WaitUntil(_)) => Stand::Waiting,
             (Stand::Deferred, CompiledAction::Send(_)) => Stand::Deferred,
+            (Stand::WaitingFor | Stand::Met, CompiledAction::WaitFor(_)) => instance.stand,
             _ => Stand::Due,
         };
         let next = usize::from(step) + usize::from(stand == Stand::Waiting);
@@ -119,18 +131,27 @@ impl Journeys {
             self.users.retain(|_, known| !known.prune(memory, now));
         }
         let moves = JourneyMoves::new(&old, plan);
+        self.drop_other_dates(&moves);
         if moves.are_none() {
             return Vec::new();
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
         for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
             if let (Some(to), Some(place)) = (moves.to(instance.journey), moves.place(instance)) {
+                let from = instance.journey;
                 (instance.journey, instance.step, instance.stand) = (to, place.step, place.stand);
                 instance.round = instance.round.saturating_add(u16::from(place.is_again));
+                if let Some(more) = &mut instance.more {
+                    more.said
+                        .retain_mut(|said| moves.step(from, said.step).map(|to| said.step = to).is_some());
+                    // Its conditions may be others.
+                    more.met = 0;
+                }
             }
         }
         for known in self.users.values_mut() {
             known.dates.retain_mut(|date| moves.to(date.journey).map(|to| date.journey = to).is_some());
+            known.dates.sort_unstable_by_key(|date| date.journey);
             known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
         }
         self.past.relocate(&moves, now);
@@ -176,10 +197,9 @@ impl Journeys {
                 log.note(instance.journey, &instance.key, None, what);
                 past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
             }
-            let lost = outbox.withdraw(*user, |journey, action| {
-                let is_of = |instance: &Instance| {
-                    instance.journey == journey && instance.key.value() == action.key.as_ref()
-                };
+            let lost = outbox.withdraw(*user, |origin, _| {
+                let journey = origin.journey;
+                let is_of = |instance: &Instance| instance.journey == journey && instance.key == origin.key;
                 is_gone(journey) || ended.iter().any(is_of)
             });
             log.withdrawn(lost, known.as_deref_mut(), Reason::Redefined);

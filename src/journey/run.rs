@@ -3,7 +3,7 @@
 use crate::journey::context::Context;
 use crate::journey::instance::{Instance, Stand, UserJourneys};
 use crate::journey::log::Log;
-use crate::journey::outbox::Outbox;
+use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::plan::{CompiledAction, CompiledJourney, JourneyPlan};
 use crate::journey::step::Next;
@@ -84,12 +84,20 @@ impl<'r> Run<'r, '_> {
 
     /// Goes on with an instance that is due, up to a send, a wait or the end.
     pub(super) fn wake(&mut self, mut instance: Instance) -> Stop {
-        match instance.stand {
-            Stand::Due | Stand::Deferred => {}
-            Stand::Waiting | Stand::WaitingFor => instance.step += 1,
+        let ends = self.journey(&instance).ends(&instance);
+        if ends <= self.cx.now {
+            return self.expire(instance, ends);
         }
-        if instance.stand == Stand::Deferred {
-            return self.stop_at_send(instance);
+        match instance.stand {
+            Stand::Due => {}
+            Stand::Deferred => return self.stop_at_send(instance),
+            Stand::Waiting => instance.step += 1,
+            Stand::WaitingFor | Stand::Met => {
+                if let Some(CompiledAction::WaitFor(wait)) = self.plan.action(instance.journey, instance.step)
+                {
+                    self.wake_waiting_for(&mut instance, wait);
+                }
+            }
         }
         instance.stand = Stand::Due;
         self.walk(instance)
@@ -102,6 +110,10 @@ impl<'r> Run<'r, '_> {
             let Some(step) = journey.steps.get(usize::from(instance.step)) else {
                 return self.end(&instance, None, What::Completed);
             };
+            let ends = journey.ends(&instance);
+            if ends <= self.cx.now {
+                return self.expire(instance, ends);
+            }
             if instance.burst >= STEPS_MAX {
                 let what = What::Exited { reason: Reason::LoopGuard };
                 return self.end(&instance, Some(instance.step), what);
@@ -116,7 +128,13 @@ impl<'r> Run<'r, '_> {
                     instance.go_to(*to);
                     Next::Step
                 }
+                CompiledAction::Split(split) => {
+                    self.split(&mut instance, split);
+                    Next::Step
+                }
                 CompiledAction::Wait(duration) => self.wait(&mut instance, *duration),
+                CompiledAction::WaitUntil(wait) => self.wait_until_local(&mut instance, wait),
+                CompiledAction::WaitFor(wait) => self.wait_for(&mut instance, wait),
                 CompiledAction::Branch(arms) => {
                     self.branch(&mut instance, arms);
                     Next::Step
@@ -154,6 +172,10 @@ impl<'r> Run<'r, '_> {
                 self.known.add(instance);
                 Stop::Here
             }
+            Next::Exit(reason) => {
+                let step = Some(instance.step);
+                self.end(&instance, step, What::Exited { reason })
+            }
             Next::Step => {
                 instance.stand = Stand::Due;
                 self.walk(instance)
@@ -161,11 +183,22 @@ impl<'r> Run<'r, '_> {
         }
     }
 
+    /// Ends an instance that has lasted as long as its journey may, and takes back what of it waits in the outbox.
+    fn expire(&mut self, mut instance: Instance, ends: Instant) -> Stop {
+        instance.due = ends;
+        let Instance { journey, ref key, entry, .. } = instance;
+        let is_of = |origin: &Origin| (origin.journey, &origin.key, origin.entry) == (journey, key, entry);
+        let lost = self.outbox.withdraw(self.user, |origin, _| is_of(origin));
+        self.log.withdrawn(lost, Some(self.known), Reason::Expires);
+        self.end(&instance, Some(instance.step), What::Exited { reason: Reason::Expires })
+    }
+
     fn end(&mut self, instance: &Instance, step: Option<u16>, what: What) -> Stop {
         self.log.note(instance.journey, &instance.key, step, what);
         // Over at the instant of its last step: what began it may have been late, and what comes next too.
         let exit = (instance.due, true);
         self.past.exit(self.user, instance.journey, &instance.key, exit, self.cx.now, self.plan);
+        self.known.leave_goal_open(instance, self.plan, self.cx.now);
         Stop::Here
     }
 }

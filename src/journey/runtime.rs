@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// The journeys of all users of a partition, and their outbox.
 ///
-/// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
+/// Invariants: 1. a user is in `users` while in a journey, counted by a cap, or awaited at a date. 2. a slot of a cap is taken exactly
 /// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
 /// one was sent.
 #[derive(Debug, Clone)]
@@ -61,19 +61,22 @@ impl Journeys {
 
     /// The earliest instant at which an instance of a user goes on. O(instances of the user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
-        self.users.get(&user)?.deadline()
+        self.users.get(&user)?.deadline(&self.plan)
     }
 
-    /// Runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
+    /// Begins what dates and recurring instants begin, then runs what is due, in order of due instant, journey, key and entry: each instance up to its next send. Then the
     /// sends, in order of class, priority, earliest expiry, due instant, journey, key and entry, because each may use up what a cap leaves for the
     /// next.
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        if self.begins_by_time() {
+            self.begin_by_time(cx, user, notes);
+        }
         let Journeys { plan, users, past, outbox, counts, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let plan: &JourneyPlan = plan;
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
-            known.instances.extract_if(.., |instance| instance.due <= cx.now).collect();
+            known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut run = Run { cx, plan, user, known, past, outbox, log };
         let mut ready: BinaryHeap<Ready> = BinaryHeap::new();

@@ -103,6 +103,11 @@ impl Journeys {
         self.outbox.actions()
     }
 
+    /// Makes room for so many more actions.
+    pub(crate) fn reserve_actions(&mut self, actions: usize) {
+        self.outbox.reserve(actions);
+    }
+
     /// Puts an action of a user into the outbox; the user has to be there. To be called behind
     /// [`read_section`](Journeys::read_section), in any order of actions.
     ///
@@ -127,5 +132,6 @@ fn is_of(plan: &JourneyPlan, known: &UserJourneys) -> bool {
     known.instances.iter().all(stands)
         && entries.windows(2).all(|pair| pair[0] != pair[1])
         && known.dates.iter().all(|date| is_there(date.journey))
+        && known.dates.is_sorted_by(|a, b| a.journey < b.journey)
         && known.goals.iter().all(|goal| is_there(goal.journey))
 }

@@ -1,7 +1,7 @@
 //! What definitions can say and no engine does yet. Each is refused where it stands, in the words of a line here.
 
 use crate::journey::compile::At;
-use crate::journey::{Capped, DeliveryPolicy, Journey, Late, OnQuiet, Reentry, Send, StepAction, Trigger};
+use crate::journey::{Capped, DeliveryPolicy, Journey, LocalAt, OnQuiet, Send, StepAction, Trigger};
 use crate::model::Problem;
 
 /// What of a journey is not built.
@@ -13,17 +13,10 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, goal, holdout, late, expires, purpose, moved_to, .. } = journey;
-    refuse(matches!(enter.trigger, Trigger::Date { .. }), &["enter", "date"]);
-    refuse(matches!(enter.trigger, Trigger::Cron(_)), &["enter", "cron"]);
+    let Journey { enter, holdout, purpose, moved_to, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
     refuse(matches!(enter.trigger, Trigger::Call { .. }), &["enter", "call"]);
-    refuse(matches!(enter.reentry, Reentry::Parallel(_)), &["enter", "reentry", "parallel"]);
-    refuse(goal.is_some(), &["goal"]);
     refuse(*holdout > 0.0, &["holdout"]);
-    let waits = Late { tolerance: late.tolerance, ..Late::default() };
-    refuse(*late != waits, &["late"]);
-    refuse(expires.is_some(), &["expires"]);
     refuse(purpose.is_some(), &["purpose"]);
     refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
@@ -34,9 +27,7 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             }
         };
         match &step.action {
-            StepAction::WaitUntil(_) => refuse(true, &["wait_until"]),
-            StepAction::WaitFor(_) => refuse(true, &["wait_for"]),
-            StepAction::Split(_) => refuse(true, &["split"]),
+            StepAction::WaitUntil(wait) => refuse(wait.at == LocalAt::Best, &["wait_until", "at"]),
             StepAction::Set(_) => refuse(true, &["set"]),
             StepAction::Emit(_) => refuse(true, &["emit"]),
             StepAction::Call(_) => refuse(true, &["call"]),
@@ -52,7 +43,11 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
                 refuse(purpose.is_some(), &["send", "purpose"]);
                 refuse(dedup.is_some(), &["send", "dedup"]);
             }
-            StepAction::Wait(_) | StepAction::Branch(_) | StepAction::Goto(_) => {}
+            StepAction::Wait(_)
+            | StepAction::WaitFor(_)
+            | StepAction::Split(_)
+            | StepAction::Branch(_)
+            | StepAction::Goto(_) => {}
         }
     }
     problems

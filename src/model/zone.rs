@@ -189,24 +189,32 @@ impl Zone {
     /// years), with the next instant at which that may change.
     #[must_use]
     pub fn is_anniversary(&self, instant: Instant, now: Instant) -> (bool, Instant) {
-        let (first, today) = (date(self.civil(instant).day), date(self.civil(now).day));
-        let in_year = |year: i16| {
-            let last = Date::new(year, first.month(), 1).map_or(28, |month| month.days_in_month());
-            Date::new(year, first.month(), first.day().min(last)).unwrap_or(Date::MAX)
-        };
-        let this_year = in_year(today.year());
+        let (first, today) = (self.civil(instant).day, self.civil(now).day);
+        let this_year = in_year(first, year_of(today));
         if this_year == today {
             return (true, self.next_day(now));
         }
-        let next =
-            if this_year > today { this_year } else { in_year((today.year() + 1).min(Date::MAX.year())) };
-        let start = self.start_of_day(day_number(next));
+        let next = if this_year > today { this_year } else { in_year(first, year_of(today) + 1) };
+        let start = self.start_of_day(next);
         (false, if start > now { start } else { self.next_day(now) })
     }
 }
 
+/// The calendar's year of a day number.
+pub(crate) fn year_of(day: i32) -> i32 {
+    date(day).year().into()
+}
+
+/// The same day and month of another year; 29 February is the 28th where there is no 29th.
+pub(crate) fn in_year(day: i32, year: i32) -> i32 {
+    let first = date(day);
+    let year = year.clamp(Date::MIN.year().into(), Date::MAX.year().into()) as i16;
+    let last = Date::new(year, first.month(), 1).map_or(28, |month| month.days_in_month());
+    day_number(Date::new(year, first.month(), first.day().min(last)).unwrap_or(Date::MAX))
+}
+
 /// The local calendar's date of a day number; beyond what a calendar can write, its first or last day.
-fn date(day: i32) -> Date {
+pub(crate) fn date(day: i32) -> Date {
     Date::constant(1970, 1, 1).saturating_add(Span::new().days(day.clamp(-4_371_587, 2_932_896)))
 }
 
@@ -214,7 +222,8 @@ fn local(day: i32, millis: i32) -> DateTime {
     date(day).to_datetime(Time::midnight()).saturating_add(Span::new().milliseconds(millis))
 }
 
-fn day_number(date: Date) -> i32 {
+/// Days since 1970-01-01.
+pub(crate) fn day_number(date: Date) -> i32 {
     date.since(Date::constant(1970, 1, 1)).map_or(i32::MAX, |span| span.get_days())
 }
 

@@ -94,6 +94,11 @@ impl Devices {
         });
     }
 
+    /// Lets go of a profile to whom no device belonged lately, and that is no visitor. O(devices that changed hands).
+    pub(crate) fn part_with(&mut self, user: UserKey) {
+        self.0.values_mut().for_each(|device| device.owners.retain(|(owner, _)| *owner != user));
+    }
+
     /// Everything, by number.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u32, &Device)> {
         self.0.iter().map(|(number, device)| (*number, device))

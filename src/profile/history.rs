@@ -1,6 +1,7 @@
 use crate::model::Instant;
 use crate::profile::redefine::KindMove;
 use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
+use smallvec::SmallVec;
 
 /// One kept event: 16 bytes, and eight for each property that is kept with it.
 ///
@@ -152,7 +153,7 @@ impl History {
         &mut self,
         width: impl Fn(EventKind) -> usize,
         wanted: impl FnMut(&Row) -> bool,
-        mut take: impl FnMut(EventKind, &[Packed]),
+        mut take: impl FnMut(Row, &[Packed]),
     ) -> bool {
         let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
         if !chosen.contains(&true) {
@@ -164,7 +165,7 @@ impl History {
         self.rows.retain_mut(|row| {
             let own = &old[row.start as usize..][..width(row.kind())];
             if chosen.next() == Some(true) {
-                take(row.kind(), own);
+                take(*row, own);
                 return false;
             }
             row.start = values.len() as u32;
@@ -174,6 +175,31 @@ impl History {
         self.values = values;
         self.give_room_back();
         true
+    }
+
+    /// Takes out the values that `wanted` chooses, by the place among the columns of their event, and gives away each event
+    /// with the values that it had, and with those that it has. Gives whether there were any. O(values).
+    pub(crate) fn blank(
+        &mut self,
+        width: impl Fn(EventKind) -> usize,
+        mut wanted: impl FnMut(Row, usize) -> bool,
+        mut take: impl FnMut(Row, &[Packed], &[Packed]),
+    ) -> bool {
+        let mut is_changed = false;
+        for row in &self.rows {
+            let own = &mut self.values[row.start as usize..][..width(row.kind())];
+            let before: SmallVec<[Packed; 16]> = SmallVec::from_slice(own);
+            for (place, value) in own.iter_mut().enumerate().filter(|(_, value)| !value.is_missing()) {
+                if wanted(*row, place) {
+                    *value = Packed::MISSING;
+                }
+            }
+            if *before != *own {
+                is_changed = true;
+                take(*row, &before, own);
+            }
+        }
+        is_changed
     }
 
     /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and

@@ -99,6 +99,8 @@ pub(crate) struct Column {
     pub(crate) instant: bool,
     /// Since when it is kept; nothing for as long as its kind.
     pub(crate) since: Option<Instant>,
+    /// How long its values may be kept after their event; nothing for as long as that.
+    pub(crate) ttl: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -237,7 +239,7 @@ impl Keep {
             keep.places.resize(id + 1, NO_COLUMN);
         }
         keep.places[id] = keep.columns.len() as u8;
-        keep.columns.push(Column { property, source, instant, since: None });
+        keep.columns.push(Column { property, source, instant, since: None, ttl: None });
         true
     }
 
@@ -246,9 +248,23 @@ impl Keep {
         keep.horizon = keep.horizon.longest(horizon);
     }
 
-    /// Keeps nothing longer than may be. Elements of a list go with their event.
+    /// Keeps nothing longer than may be. Elements of a list go with their event, and what they know of it with that.
     pub(crate) fn retain(&mut self, retention: &Retention) {
         self.retention = retention.clone();
+        let mut names: Vec<Box<str>> = self.kinds.iter().map(|kind| kind.name.clone()).collect();
+        for (number, kind) in self.kinds.iter().enumerate() {
+            kind.lines
+                .iter()
+                .for_each(|(_, lines)| names[lines.0 as usize] = self.kinds[number].name.clone());
+        }
+        for (kind, name) in self.kinds.iter_mut().zip(&names) {
+            for column in &mut kind.columns {
+                column.ttl = match (&column.source, kind.is_line) {
+                    (Place::Own(path), false) | (Place::Outer(path), _) => retention.property(name, path),
+                    _ => None,
+                };
+            }
+        }
         let mut ages: Vec<Option<Duration>> =
             self.kinds.iter().map(|kind| retention.event(&kind.name)).collect();
         for (number, kind) in self.kinds.iter().enumerate() {
@@ -278,6 +294,11 @@ impl KindKeep {
     /// Whether any of its events are kept.
     pub(crate) fn is_kept(&self) -> bool {
         self.session || self.horizon != Horizon::None
+    }
+
+    /// How long the value at a place among its columns may be kept.
+    pub(crate) fn ttl(&self, place: usize) -> Option<Duration> {
+        self.columns[place].ttl
     }
 
     /// Packs what is kept of an event, in the order of its columns.

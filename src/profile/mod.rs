@@ -21,6 +21,7 @@ mod link;
 mod link_bytes;
 mod number;
 mod packed_bytes;
+mod parting;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod profile;
 mod profile_bytes;
@@ -52,6 +53,7 @@ pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use link::Resolved;
 pub(crate) use number::Number;
 pub(crate) use packed_bytes::{PackedReader, PackedWriter};
+pub(crate) use parting::{KindName, NamedId, ids_named};
 pub(crate) use profile::Profile;
 pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};

@@ -18,7 +18,6 @@ use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use std::io::Write;
 
 const OTHER: u64 = 0;
 const KNOWN: u64 = 1;
@@ -270,7 +269,7 @@ impl<'s> PackedReader<'s> {
             }
             NUMBERED => {
                 text.extend_from_slice(shared(n)?);
-                write!(text, "{}", u64::read(from)?).expect("memory takes what is written to it");
+                write_digits(u64::read(from)?, text);
             }
             _ => return Err(malformed),
         }
@@ -279,6 +278,19 @@ impl<'s> PackedReader<'s> {
         self.taken.push(symbol.packed());
         self.texts.push(symbol);
         Ok(symbol)
+    }
+}
+
+fn write_digits(n: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let (mut at, mut rest) = (digits.len(), n);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
     }
 }
 

@@ -111,6 +111,20 @@ impl Profiles {
         UserKey(number.expect("profiles exceed any memory before this"))
     }
 
+    /// Gives one a number that comes from another partition, and is away yet.
+    pub(crate) fn admit(&mut self, away: Away) -> UserKey {
+        let user = self.add(Profile::new(away.name.clone(), false, crate::model::Instant::MIN));
+        self.slots[user.0 as usize] = Slot::Away(Box::new(away));
+        user
+    }
+
+    /// Says which ids one has who is away.
+    pub(crate) fn set_ids(&mut self, user: UserKey, ids: SmallVec<[u32; 2]>) {
+        if let Some(Slot::Away(away)) = self.slots.get_mut(user.0 as usize) {
+            away.ids = ids;
+        }
+    }
+
     /// Takes a profile out for good. Its number is given again.
     pub(crate) fn remove(&mut self, user: UserKey) -> Profile {
         match std::mem::replace(&mut self.slots[user.0 as usize], Slot::Free) {

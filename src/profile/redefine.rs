@@ -224,7 +224,11 @@ pub(crate) fn follow(
                 let property = old.0.property(&names[column.property.0 as usize])?;
                 Some(&keep.columns[old.0.place(before, property)?])
             });
-            column.since = known.map_or(Some(now), |known| known.since);
+            column.since = known.map_or(Some(now), |known| match known.ttl {
+                // What went does not come back.
+                Some(ttl) if column.ttl.is_none_or(|kept| kept > ttl) => known.since.max(Some(now - ttl)),
+                _ => known.since,
+            });
         }
     }
     for rule in &mut rules {
@@ -256,7 +260,10 @@ pub(crate) fn kept_since(
         let columns = properties.iter().map(|property| {
             let known = old.property(new.property_name(*property));
             let place = known.and_then(|property| old.place(before, property));
-            place.map_or(Some(now), |place| keep.columns[place].since)
+            place.map_or(Some(now), |place| {
+                let column = &keep.columns[place];
+                column.since.max(column.ttl.map(|ttl| now - ttl))
+            })
         });
         columns.fold(own, Option::max)
     };

@@ -1,7 +1,8 @@
 //! How long what is known of a user may be kept.
 
 use crate::model::{Duration, Instant};
-use crate::profile::{Applied, EventKind, Keep, Packed, Profile, ProfileStore, Symbols, UserKey};
+use crate::profile::history::Row;
+use crate::profile::{Applied, Keep, Packed, Profile, ProfileStore, Symbols, UserKey};
 use std::collections::BTreeMap;
 
 /// How long things may be kept, as definitions say. What is not named stays as long as definitions look back at it.
@@ -11,6 +12,8 @@ pub(crate) struct Retention {
     pub(crate) events: BTreeMap<Box<str>, Duration>,
     /// Of all other events.
     pub(crate) other_events: Option<Duration>,
+    /// By name of the event and of the property.
+    pub(crate) properties: BTreeMap<Box<str>, BTreeMap<Box<str>, Duration>>,
     /// By name of the attribute; `budget.*` is every name under `budget.`.
     pub(crate) attributes: BTreeMap<Box<str>, Duration>,
     /// A visitor of whom nothing is heard.
@@ -29,6 +32,11 @@ impl Retention {
     pub(crate) fn shortest_event(&self) -> Option<(Option<&str>, Duration)> {
         let named = self.events.iter().map(|(name, age)| (Some(&**name), *age));
         named.chain(self.other_events.map(|age| (None, age))).min_by_key(|(_, age)| *age)
+    }
+
+    /// Of the values of a property, where that is not as long as of its event.
+    pub(crate) fn property(&self, event: &str, name: &str) -> Option<Duration> {
+        self.properties.get(event)?.get(name).copied()
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<Duration> {
@@ -51,7 +59,12 @@ impl ProfileStore {
     /// When the first of what was noted may be kept no longer.
     pub(crate) fn expiry(&self, applied: &Applied) -> Instant {
         let at = Instant::from_millis(applied.at);
-        let events = applied.events.iter().filter_map(|(kind, _)| self.keep.kind(*kind).retention);
+        let events = applied.events.iter().flat_map(|(kind, start)| {
+            let kind = self.keep.kind(*kind);
+            let columns = kind.columns.iter().zip(&applied.values[*start..]);
+            let values = columns.filter_map(|(column, value)| column.ttl.filter(|_| !value.is_missing()));
+            values.chain(kind.retention)
+        });
         let retention = &self.keep.retention;
         let names = applied.attributes.iter().filter(|_| !retention.attributes.is_empty());
         let attributes = names.filter_map(|(name, _)| retention.attribute(self.symbols.text(*name)));
@@ -76,59 +89,73 @@ impl ProfileStore {
     fn first_end(&self, profile: &Profile) -> Option<Instant> {
         let end = |at: Instant, age: Option<Duration>| Some(at + age?);
         let rows = profile.history.rows().iter();
-        let events =
-            rows.filter_map(|row| end(Instant::from_millis(row.at()), self.keep.kind(row.kind()).retention));
+        let events = rows.flat_map(|row| {
+            let kind = self.keep.kind(row.kind());
+            let at = Instant::from_millis(row.at());
+            let columns = kind.columns.iter().zip(profile.history.values_from(*row));
+            let values = columns.filter(|(_, value)| !value.is_missing());
+            values.filter_map(move |(column, _)| end(at, column.ttl)).chain(end(at, kind.retention))
+        });
         let retention = &self.keep.retention;
         let named = profile.attributes.iter().filter(|_| !retention.attributes.is_empty());
         let attributes = named.filter_map(|a| end(a.written, retention.attribute(self.symbols.text(a.name))));
         events.chain(attributes).min()
     }
 
-    /// Drops the events and attributes of a user that may be kept no longer, and notes them as things that happened.
-    /// Gives when the next ones may not. O(what is kept of the user).
-    pub(crate) fn expire(&mut self, user: UserKey, now: Instant, out: &mut Applied) -> Instant {
+    /// Drops the events, values and attributes of a user that may be kept no longer, and notes them as things that happened,
+    /// those of one instant together. Gives when the next ones may not. O(what is kept of the user).
+    pub(crate) fn expire(&mut self, user: UserKey, now: Instant, out: &mut Vec<Applied>) -> Instant {
         let ProfileStore { keep, symbols, profiles, rings, .. } = self;
         let profile = profiles.get_mut(user);
-        let end_of = |kind: EventKind, at: i64| {
-            let age = keep.kind(kind).retention;
-            age.map_or(Instant::MAX, |age| Instant::from_millis(at) + age)
-        };
         let mut next = Instant::MAX;
-        out.at = now.as_millis();
-        let is_over = profile.history.extract(
-            |kind| keep.kind(kind).columns.len(),
-            |row| {
-                let end = end_of(row.kind(), row.at());
-                next = if end > now { next.min(end) } else { next };
-                end <= now
-            },
-            |kind, values| {
-                out.events.push((kind, out.values.len()));
-                out.values.extend_from_slice(values);
+        let mut is_over = |at: Instant, age: Option<Duration>| {
+            let end = age.map_or(Instant::MAX, |age| at + age);
+            next = if end > now { next.min(end) } else { next };
+            end <= now
+        };
+        let width = |kind| keep.kind(kind).columns.len();
+        let mut is_less = profile.history.extract(
+            width,
+            |row| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).retention),
+            |row, values| note_over(out, row, values),
+        );
+        is_less |= profile.history.blank(
+            width,
+            |row, place| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).ttl(place)),
+            |row, before, after| {
+                // Of what stays both have shares of their own.
+                let stays = after.iter().filter(|value| !value.is_missing());
+                stays.for_each(|value| {
+                    symbols.share(*value);
+                    symbols.share(*value);
+                });
+                note_over(out, row, before);
+                note_over(out, row, after);
             },
         );
-        if is_over {
+        if is_less {
             rings.remove(&user);
         }
         if !keep.retention.attributes.is_empty() {
+            let mut over = Applied::over(now.as_millis());
             let mut names = Vec::new();
             profile.attributes.extract(
                 |attribute| {
-                    let age = keep.retention.attribute(symbols.text(attribute.name));
-                    let end = age.map_or(Instant::MAX, |age| attribute.written + age);
-                    next = if end > now { next.min(end) } else { next };
-                    end <= now
+                    is_over(attribute.written, keep.retention.attribute(symbols.text(attribute.name)))
                 },
                 |attribute| {
                     names.push(attribute.name);
                     // One that was unset is no change, but it goes too.
                     if !attribute.value.is_missing() {
-                        out.attributes.push((attribute.name, attribute.value));
+                        over.attributes.push((attribute.name, attribute.value));
                     }
                 },
             );
-            // Their shares are given back with the values, once nobody asks for the names.
-            out.values.extend(names.iter().map(|name| name.packed()));
+            if !names.is_empty() {
+                // Their shares are given back with the values, once nobody asks for the names.
+                over.values.extend(names.iter().map(|name| name.packed()));
+                out.push(over);
+            }
             if names.contains(&self.timezone) {
                 self.refresh_zone(user);
             }
@@ -139,28 +166,43 @@ impl ProfileStore {
     }
 }
 
+/// Notes an event that is no more, or not as it was. The shares of its values pass on.
+fn note_over(out: &mut Vec<Applied>, row: Row, values: &[Packed]) {
+    if out.last().is_none_or(|over| over.at != row.at()) {
+        out.push(Applied::over(row.at()));
+    }
+    if let Some(over) = out.last_mut() {
+        over.events.push((row.kind(), over.values.len()));
+        over.values.extend_from_slice(values);
+    }
+}
+
 /// Drops what may be kept no longer from a part of a profile: what that changes is told of the whole. Gives when the next
 /// may not.
 fn expire_part(part: &mut Profile, now: Instant, keep: &Keep, symbols: &mut Symbols) -> Instant {
     let mut next = Instant::MAX;
-    let mut is_over = |end: Instant| {
+    let mut is_over = |at: Instant, age: Option<Duration>| {
+        let end = age.map_or(Instant::MAX, |age| at + age);
         next = if end > now { next.min(end) } else { next };
         end <= now
     };
     let mut values: Vec<Packed> = Vec::new();
+    let width = |kind| keep.kind(kind).columns.len();
     part.history.extract(
-        |kind| keep.kind(kind).columns.len(),
-        |row| {
-            let age = keep.kind(row.kind()).retention;
-            age.is_some_and(|age| is_over(Instant::from_millis(row.at()) + age))
-        },
+        width,
+        |row| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).retention),
         |_, own| values.extend_from_slice(own),
     );
-    part.attributes.extract(
-        |attribute| {
-            let age = keep.retention.attribute(symbols.text(attribute.name));
-            age.is_some_and(|age| is_over(attribute.written + age))
+    part.history.blank(
+        width,
+        |row, place| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).ttl(place)),
+        |_, before, after| {
+            let gone = before.iter().zip(after).filter(|(_, after)| after.is_missing());
+            values.extend(gone.map(|(before, _)| *before));
         },
+    );
+    part.attributes.extract(
+        |attribute| is_over(attribute.written, keep.retention.attribute(symbols.text(attribute.name))),
         |attribute| values.extend([attribute.name.packed(), attribute.value]),
     );
     values.into_iter().for_each(|value| symbols.release(value));

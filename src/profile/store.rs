@@ -53,6 +53,8 @@ pub(crate) struct Applied {
     pub(crate) at: i64,
     /// Order of arrival of what was kept.
     pub(crate) arrival: u32,
+    /// Whether it is no more, instead of being new: events as they were, and those of which something stays as they are.
+    pub(crate) is_over: bool,
 }
 
 impl Applied {
@@ -64,7 +66,13 @@ impl Applied {
             attributes: Vec::new(),
             at: 0,
             arrival: 0,
+            is_over: false,
         }
+    }
+
+    /// What was there at an instant and is no more.
+    pub(crate) fn over(at: i64) -> Applied {
+        Applied { at, is_over: true, ..Applied::new() }
     }
 
     /// Forgets the last message and gives back the shares it held.
@@ -163,7 +171,7 @@ impl ProfileStore {
     }
 
     /// The ids of a profile, with what they are, also while it is away.
-    pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
+    pub(crate) fn ids(&self, user: UserKey) -> impl ExactSizeIterator<Item = (IdKind, &str)> {
         self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
     }
 

@@ -248,6 +248,12 @@ impl CoVisitation {
         self.recent.put(user, recent);
     }
 
+    /// The same of a user who comes from another partition: about items that may be new.
+    pub(crate) fn take_in_user(&mut self, user: u32, recent: Recent) {
+        recent.iter().for_each(|(item, _)| self.make_room(item));
+        self.recent.put(user, (recent.iter().len() > 0).then(|| Box::new(recent)));
+    }
+
     /// Writes what [`take_user`](CoVisitation::take_user) takes out.
     pub(crate) fn write_user(&self, user: u32, out: &mut Vec<u8>) {
         let recent = self.recent.get(user);
@@ -337,6 +343,57 @@ impl CoVisitation {
         taken
     }
 
+    /// Learns what was [taken back](CoVisitation::unlearn) elsewhere, from the same interactions. What the user did last
+    /// is not in it.
+    pub(crate) fn relearn(&mut self, interactions: &[Interaction<'_>], known_from: Instant) {
+        let gap = self.params.session_gap;
+        let is_all = known_from == Instant::MIN;
+        let (mut session, mut newest) = (is_all.then_some(Recent::EMPTY), known_from);
+        for interaction in interactions.iter().filter(|interaction| interaction.weight() > 0.0) {
+            let (item, at) = (interaction.item(), interaction.at());
+            self.note(item, at);
+            if session.is_none() && at - newest > gap {
+                session = Some(Recent::EMPTY);
+            }
+            newest = newest.max(at);
+            let Some(recent) = &mut session else { continue };
+            if !recent.open(at, gap) {
+                continue;
+            }
+            let earlier = *recent;
+            recent.push(item, interaction.action(), at);
+            self.teach(&earlier, interaction);
+        }
+    }
+
+    /// Notes that something happened to an item.
+    fn note(&mut self, item: ItemId, at: Instant) {
+        if let Some(factor) = self.decay.advance(at) {
+            self.rescale(factor);
+        }
+        self.make_room(item);
+        let newest = &mut self.rows[item.index()].newest;
+        *newest = at.max(*newest);
+    }
+
+    fn make_room(&mut self, item: ItemId) {
+        if item.index() >= self.rows.len() {
+            let unseen =
+                ItemRow { neighbours: Row::default(), outgoing: 0.0, incoming: 0.0, newest: Instant::MIN };
+            self.rows.resize(item.index() + 1, unseen);
+        }
+    }
+
+    /// Counts an interaction beside those before it in its session.
+    fn teach(&mut self, earlier: &Recent, interaction: &Interaction<'_>) {
+        let amount = self.decay.weight(interaction.at()) * f64::from(interaction.weight());
+        for (place, (before, _)) in earlier.iter().enumerate() {
+            let step = amount / (place + 1) as f64;
+            self.add(before, interaction.item(), step, interaction.user());
+            self.add(interaction.item(), before, self.params.back * step, interaction.user());
+        }
+    }
+
     fn rescale(&mut self, factor: f64) {
         for row in &mut self.rows {
             row.neighbours.rescale(factor as f32);
@@ -420,30 +477,14 @@ impl Recommender for CoVisitation {
             return;
         }
         let (item, at) = (interaction.item(), interaction.at());
-        if let Some(factor) = self.decay.advance(at) {
-            self.rescale(factor);
-        }
-        if item.index() >= self.rows.len() {
-            let unseen =
-                ItemRow { neighbours: Row::default(), outgoing: 0.0, incoming: 0.0, newest: Instant::MIN };
-            self.rows.resize(item.index() + 1, unseen);
-        }
-        let newest = &mut self.rows[item.index()].newest;
-        *newest = at.max(*newest);
-
+        self.note(item, at);
         let recent = self.recent.get_mut(interaction.user());
         if !recent.open(at, self.params.session_gap) {
             return;
         }
         let earlier = *recent;
         recent.push(item, interaction.action(), at);
-
-        let amount = self.decay.weight(at) * f64::from(interaction.weight());
-        for (place, (before, _)) in earlier.iter().enumerate() {
-            let step = amount / (place + 1) as f64;
-            self.add(before, item, step, interaction.user());
-            self.add(item, before, self.params.back * step, interaction.user());
-        }
+        self.teach(&earlier, interaction);
     }
 
     fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {

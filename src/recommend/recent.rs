@@ -1,5 +1,5 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
-use crate::recommend::{Action, ItemId};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record, write_text};
+use crate::recommend::{Action, ItemId, Items};
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
@@ -75,6 +75,32 @@ impl Recent {
         for _ in 0..from.valid("a session", |len: &usize| (1..=RECENT_MAX).contains(len))? {
             let number = from.valid("the number of an item", |number: &u32| (*number as usize) < items)?;
             recent.push(ItemId::new(number), from.read()?, newest_at);
+        }
+        Ok(recent)
+    }
+}
+
+/// What goes to another partition, where items have other numbers.
+impl Recent {
+    /// Writes the items by their ids, oldest first.
+    pub(crate) fn write_named(&self, items: &Items, out: &mut Vec<u8>) {
+        self.newest_at.write(out);
+        let named: SmallVec<[(&str, Action); RECENT_MAX]> =
+            self.iter().filter_map(|(item, action)| Some((items.name(item)?, action))).collect();
+        named.len().write(out);
+        for (item, action) in named.iter().rev() {
+            write_text(item, out);
+            action.write(out);
+        }
+    }
+
+    /// Reads what was written so; items that there are not yet get numbers.
+    pub(crate) fn read_named(from: &mut Bytes<'_>, items: &mut Items) -> Result<Recent, Malformed> {
+        let newest_at = from.read()?;
+        let mut recent = Recent { newest_at, ..Recent::EMPTY };
+        for _ in 0..from.valid("a session", |len: &usize| *len <= RECENT_MAX)? {
+            let item = items.intern(from.text()?).map_err(|_| from.malformed("an item"))?;
+            recent.push(item, from.read()?, newest_at);
         }
         Ok(recent)
     }

@@ -63,6 +63,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         compared: Cell::new(0),
         trace: None,
         masked: Vec::new(),
+        ttl: None,
     };
 
     checker.resolve_lifecycle();
@@ -165,6 +166,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     compiled.shrink_to_fit();
     names.shrink(name_of);
     let timezone = symbols.intern("timezone");
+    // Events of which values go before they do are told apart from others, also where only `any` reads them.
+    for event in schema.retention.properties.keys() {
+        keep.add_kind(event);
+    }
     let rules = affinity_rules(&affinities, &schema, &mut keep);
     for (kinds, property, instant) in columns {
         for kind in members(&kinds, &keep) {

@@ -104,7 +104,10 @@ impl Look<'_> {
                 index.by_event(event.kind, is_of_host, &plan.rules).for_each(&mut mark);
                 evaluation.sources_of(event, |source| {
                     sources.push(source);
-                    evaluation.note(source, event, applied.arrival, &mut notes);
+                    // No running value is of what may be kept no longer.
+                    if !applied.is_over {
+                        evaluation.note(source, event, applied.arrival, &mut notes);
+                    }
                 });
             }
         }
@@ -117,7 +120,7 @@ impl Look<'_> {
         let evaluation = self.evaluation();
         let passes =
             |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes_behind(asker.segment, 1);
-        let added = evaluation.added(applied.arrival);
+        let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
         for source in sources {
             let others = index.others(source).iter().filter(|asker| passes(asker));
             others.for_each(|asker| marks.mark(asker.segment));

@@ -1,6 +1,6 @@
 //! Trees to nodes: names are resolved, kinds are checked, and what is read is noted.
 
-use crate::model::{Quoted, Value, nearest};
+use crate::model::{Duration, Quoted, Value, nearest};
 use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
@@ -172,6 +172,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) trace: Option<Trace>,
     /// The places of values in that text that are shown to nobody.
     pub(crate) masked: Vec<Span>,
+    /// The property that is kept for the shortest time of those that were read, and for how long.
+    pub(crate) ttl: Option<(Box<str>, Duration)>,
 }
 
 /// What became of the parts of a text, each known by its place: no two parts have the same.

@@ -41,6 +41,8 @@ struct ResolvedEvents {
     source: SourceId,
     property: Option<(crate::profile::PropertyId, Type)>,
     window: Window,
+    /// The property that is kept for the shortest time of those that are read of them, and for how long.
+    ttl: Option<(Box<str>, Duration)>,
 }
 
 impl Checker<'_> {
@@ -356,6 +358,7 @@ impl Checker<'_> {
             None => Some(Window::All),
         };
         let mut inner = self.event_scope(&events.names)?;
+        let outer_ttl = self.ttl.take();
         let property_name = self.enter_list(&mut inner, events.path.as_ref());
         let property = match (&property_name, &events.path) {
             (Some(name), Some(path)) => Some(self.property(name, path.span, &inner)),
@@ -374,16 +377,18 @@ impl Checker<'_> {
             }
         };
         self.note_memberships(&kinds, filter, events.span)?;
+        let ttl = std::mem::replace(&mut self.ttl, outer_ttl);
         let window = window?;
         let span = events.window.as_ref().map_or(events.span, |(_, span)| *span);
         self.check_retention(&events.names, &window, span)?;
+        self.check_ttl(ttl.as_ref(), &window, span)?;
         self.reads.events.push((kinds.clone(), window.clone()));
         let property = match property {
             Some(property) => Some(property?),
             None => None,
         };
         let source = self.arena.source(Source { kinds, filter });
-        Some(ResolvedEvents { source, property, window })
+        Some(ResolvedEvents { source, property, window, ttl })
     }
 
     /// How long the first of some events to go may be kept, with its name.
@@ -409,6 +414,18 @@ impl Checker<'_> {
         self.error(error.help(format!(
             "ask for at most `{kept}`, or keep it longer: `events.{name} = \"{asked}\"` under [retention]"
         )))
+    }
+
+    /// Refuses a window that reaches further back than values of a property are kept.
+    fn check_ttl(&mut self, ttl: Option<&(Box<str>, Duration)>, window: &Window, span: Span) -> Option<()> {
+        let Some(((name, kept), asked)) = ttl.zip(window.length()).filter(|((_, kept), asked)| asked > kept)
+        else {
+            return Some(());
+        };
+        let name = Quoted(name);
+        let message = format!("this asks for {asked}, but values of {name} are kept for {kept}");
+        let error = Error::new(ErrorKind::Retention, message, span);
+        self.error(error.help(format!("ask for at most `{kept}`, or give the property a longer `ttl`")))
     }
 
     pub(crate) fn filter(&self, node: NodeId) -> Filter {
@@ -565,9 +582,10 @@ impl Checker<'_> {
             }
         };
         let property = resolved.property.map(|(id, _)| id);
-        let ResolvedEvents { source, window, .. } = resolved;
+        let ResolvedEvents { source, window, ttl, .. } = resolved;
         // A running value would go on saying what may be kept no longer.
-        let is_whole = scope.by.is_none() && self.shortest_retention(&events.names).is_none();
+        let is_kept = self.shortest_retention(&events.names).is_none() && ttl.is_none();
+        let is_whole = scope.by.is_none() && is_kept;
         let total = if is_whole { self.arena.total_of(op, source, property, &window) } else { None };
         if total.is_some() {
             // It looks back at no event.
@@ -604,6 +622,7 @@ impl Checker<'_> {
                 }
                 if let Some(window) = &window {
                     self.check_retention(&step.events.names, window, window_span)?;
+                    self.check_ttl(resolved.ttl.as_ref(), window, window_span)?;
                 }
                 Some(resolved)
             })

@@ -162,7 +162,24 @@ impl Checker<'_> {
             return self.refuse(ErrorKind::Limit, "the definitions read too many properties", span);
         };
         self.columns.push((events.kinds.clone(), id, kind == Type::Instant));
+        self.note_ttl(name, events);
         Some((id, kind))
+    }
+
+    /// Notes how long the values of a property are kept, where that is not as long as their events.
+    fn note_ttl(&mut self, name: &str, events: &EventScope) {
+        let own = if events.list.is_some() { name.strip_prefix("event.") } else { Some(name) };
+        let properties = &self.schema.retention.properties;
+        let of = |event: &str| properties.get(event)?.get(own?).copied();
+        let shortest = match &events.names {
+            Some(names) => names.iter().filter_map(|event| of(event)).min(),
+            None => properties.keys().filter_map(|event| of(event)).min(),
+        };
+        if let Some(ttl) = shortest
+            && self.ttl.as_ref().is_none_or(|(_, known)| ttl < *known)
+        {
+            self.ttl = Some((name.into(), ttl));
+        }
     }
 
     fn unknown_property<T>(&mut self, name: &str, span: Span, events: &EventScope) -> Option<T> {

@@ -137,6 +137,8 @@ impl Evaluation<'_> {
         };
         let session = self.session_start().filter(|_| kept.session);
         let since = beginning(keep.covered_since(kind, property));
-        from.min(session.unwrap_or(none)).max(since)
+        let ttl = property.and_then(|property| kept.ttl(keep.place(kind, property)?));
+        let valued = ttl.map_or(i64::MIN, |ttl| self.now.saturating_sub(ttl.as_millis()) + 1);
+        from.min(session.unwrap_or(none)).max(since).max(valued)
     }
 }

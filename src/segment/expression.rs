@@ -167,6 +167,7 @@ impl Aside {
                 compared: Cell::new(0),
                 trace: None,
                 masked: Vec::new(),
+                ttl: None,
             },
             numbers: HashMap::default(),
             segments: Vec::new(),

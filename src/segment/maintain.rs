@@ -88,16 +88,17 @@ impl Memberships {
         (self.least != NEVER).then(|| Instant::from_millis(self.least))
     }
 
-    /// The same, looked for. O(rows).
+    /// The same, looked for. O(blocks of rows + parts).
     pub(super) fn find_least(&self) -> i64 {
-        let whole = self.rows.dues().map(|(_, until)| until);
-        whole.chain(self.parts().iter().map(|part| part.until)).min().unwrap_or(NEVER)
+        let parts = self.parts().iter().map(|part| part.until);
+        parts.fold(self.rows.least_due(), i64::min)
     }
 
     /// The segments that can change by time alone at `now` or before.
     pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = SegmentId> {
-        let whole = self.rows.dues().filter(move |(_, until)| *until <= now).map(|(segment, _)| segment);
-        whole.chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
+        self.rows
+            .due(now)
+            .chain(self.parts().iter().filter(move |part| part.until <= now).map(|part| part.segment))
     }
 
     /// The segments that are not keyed and that the user is in, each with the beginning of the stay.

@@ -20,7 +20,8 @@ pub struct Tags {
     pub pii: Option<Pii>,
     /// What is kept of it.
     pub stored: Stored,
-    /// How long it is kept after it was written; for ever unless given.
+    /// How long it is kept after it was written, or after the event that it is a property of. Definitions see to it; here it
+    /// is only said. For ever unless given.
     pub ttl: Option<Duration>,
 }
 

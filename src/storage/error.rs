@@ -40,11 +40,14 @@ pub enum ErrorKind {
     TooNew,
     /// Another engine has the store open.
     InUse,
+    /// What was asked for is not kept any more.
+    Dropped,
 }
 
 impl Error {
-    /// The system refused.
-    pub(crate) fn io(doing: &'static str, file: impl Into<Box<str>>, source: io::Error) -> Error {
+    /// The system refused. `doing` says what, as in `cannot append to …`; `file` may be another thing of which a
+    /// [`Journal`](crate::storage::Journal) is made.
+    pub fn io(doing: &'static str, file: impl Into<Box<str>>, source: io::Error) -> Error {
         Error {
             kind: ErrorKind::Io,
             doing: doing.into(),
@@ -55,8 +58,9 @@ impl Error {
         }
     }
 
-    /// What is in a file is not what was written there.
-    pub(crate) fn corrupt(file: impl Into<Box<str>>, position: u64, message: impl Into<Box<str>>) -> Error {
+    /// What is in a file, or another thing of which a [`Journal`](crate::storage::Journal) is made, is not what was
+    /// written there.
+    pub fn corrupt(file: impl Into<Box<str>>, position: u64, message: impl Into<Box<str>>) -> Error {
         Error {
             kind: ErrorKind::Corrupt,
             doing: "read".into(),
@@ -91,6 +95,22 @@ impl Error {
             position: None,
             message: "another engine has it open: a store has one writer, so share that engine, or stop it"
                 .into(),
+            source: None,
+        }
+    }
+
+    /// Inputs from one on were asked for, and the oldest that is kept comes later.
+    pub fn dropped(file: impl Into<Box<str>>, input: u64, oldest: u64) -> Error {
+        Error {
+            kind: ErrorKind::Dropped,
+            doing: "read".into(),
+            file: Some(file.into()),
+            position: None,
+            message: format!(
+                "input {input} is not kept any more: the oldest is {oldest}, and `journal` under [retention] says how \
+                 long they stay"
+            )
+            .into(),
             source: None,
         }
     }

@@ -2,6 +2,7 @@ use crate::storage::frame::{self, FRAME_HEAD};
 use crate::storage::head::{Head, check_there, read_at};
 use crate::storage::heap_buffer::{Contents, Found, Stored};
 use crate::storage::place::{HeapBytes, HeapFile, Place};
+use crate::storage::unwanted::Unwanted;
 use crate::storage::{Disk, DiskFile, Error, ErrorKind};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
@@ -198,7 +199,11 @@ impl Heap {
     /// Whatever the disk says. All can still be read; what is not sure is tried again the next time.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         let mut writer = self.writer.lock();
-        self.contents.write().close_buffer();
+        let put_bytes = {
+            let mut contents = self.contents.write();
+            contents.close_buffer();
+            contents.put_bytes
+        };
         self.write_waiting(&mut writer)?;
         if writer.folder_changed {
             self.disk
@@ -211,14 +216,29 @@ impl Heap {
             let unsynced = contents.files.iter().filter(|(_, stored)| stored.synced < stored.written);
             unsynced.map(|(&number, _)| number).collect()
         };
-        unsynced.into_iter().try_for_each(|number| self.sync_file(number))
+        unsynced.into_iter().try_for_each(|number| self.sync_file(number))?;
+        self.contents.write().sure_bytes = put_bytes;
+        Ok(())
     }
 
-    /// Says that a record is not wanted any more. It is there until its file is removed.
-    pub(crate) fn free(&self, place: Place) {
-        if let Some(stored) = self.contents.write().files.get_mut(&place.file) {
-            stored.live = stored.live.saturating_sub(FRAME_HEAD.saturating_add(place.len));
+    /// Says that records are not wanted any more. They are there until their file is removed.
+    pub(crate) fn free(&self, unwanted: &Unwanted) {
+        let mut contents = self.contents.write();
+        for (file, bytes) in unwanted.files() {
+            if let Some(stored) = contents.files.get_mut(&file) {
+                stored.live = u64::from(stored.live).saturating_sub(bytes) as u32;
+            }
         }
+    }
+
+    /// How many bytes were put since it was opened.
+    pub(crate) fn put_bytes(&self) -> u64 {
+        self.contents.read().put_bytes
+    }
+
+    /// How many of them are sure to outlive the machine: all that were put before them are.
+    pub(crate) fn sure_bytes(&self) -> u64 {
+        self.contents.read().sure_bytes
     }
 
     /// What to say of a record that is as it was put, and not what it should be.

@@ -21,6 +21,9 @@ pub(super) struct Contents {
     pub(super) buffered: usize,
     /// The number of the next file: none is given twice.
     next: u32,
+    /// Bytes of all records that were put, and of those of them that are sure to outlive the machine.
+    pub(super) put_bytes: u64,
+    pub(super) sure_bytes: u64,
 }
 
 /// A file of the heap.
@@ -81,7 +84,8 @@ impl Contents {
         let last = files.last_key_value();
         let filling = last.map(|(&file, stored)| Buffer { file, offset: stored.len, bytes: Vec::new() });
         let next = last.map_or(1, |(&file, _)| file + 1);
-        Contents { files, waiting: VecDeque::new(), filling, buffered: 0, next }
+        let waiting = VecDeque::new();
+        Contents { files, waiting, filling, buffered: 0, next, put_bytes: 0, sure_bytes: 0 }
     }
 
     /// Which file records are put into, and how many bytes wait for that in its buffer.
@@ -110,6 +114,7 @@ impl Contents {
         let place = Place { file: buffer.file, offset: buffer.end(), len: record.len() as u32 };
         frame::write(place, record, &mut buffer.bytes);
         self.buffered += frame as usize;
+        self.put_bytes += u64::from(frame);
         let stored = self.files.get_mut(&place.file).expect("the file that is filled is there");
         stored.len += frame;
         stored.live += frame;

@@ -1,321 +1,155 @@
-//! The journal: groups of inputs, in order, in files that only grow at their end.
-//!
-//! | part of a file | at byte |
-//! | --- | --- |
-//! | head: magic, format, number of the file | 0 |
-//! | number of the first input, checksum of the frame before, checksum of these | 24 |
-//! | how far it is written: a [`Mark`], put there after every group | 512 |
-//! | how far it is synced: the same, put there after every sync | 1024 |
-//! | frames, each of a group ([`frame`]) | 1536 |
-//!
-//! **What is read back.** A group was taken once the mark of what is written says so: that one small write is the commit.
-//! What lies behind the mark was never acknowledged, or was refused, and is cut off. After the machine was started anew
-//! (or where that cannot be known) the mark may be older than the frames, so then all frames are taken that are whole and
-//! follow on each other. Fewer than a mark says are damage, and an error, with one exception: groups that were written and
-//! not synced are gone with the power, and it is told how many.
-//!
-//! **What an error leaves.** A group that was refused is not there: not for this process, and not for the next one. Where
-//! even taking back its mark failed, that is done before anything else is written. Only if the process ends before, after a
-//! sync failed, or the power goes, before a later call has worked, a refused group may be there: its bytes may have reached
-//! the disk, and nothing that could be written tells.
+use crate::storage::Error;
+use std::fmt;
+use std::ops::Range;
 
-use crate::storage::{Disk, Error};
-use std::io;
-use std::sync::Arc;
-
-mod file;
-mod frame;
-mod mark;
-mod read_back;
-mod recover;
-mod scan;
-
-use file::{FRAMES, JournalFile};
-use frame::Frames;
-use mark::{End, Level, Mark};
-pub(crate) use read_back::ReadBack;
-
-/// A file that is as long as this gets no further group.
-const FILE_BYTES_MAX: u64 = 64 << 20;
-/// A buffer that is longer is not kept for the next group.
-const BUFFER_BYTES_MAX: usize = 4 << 20;
-
-/// The journal, open to append to.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    disk: Arc<dyn Disk>,
-    /// This start of the machine; 0 where that is not known.
-    boot: u64,
-    /// Files before the last one, in order.
-    older: Vec<Part>,
-    last: Part,
-    /// The mark of what is written may say something else than `last.end`, and something may lie behind it.
-    in_doubt: bool,
-    /// The frame that is written.
-    frame: Vec<u8>,
-}
-
-/// A file and how far it goes.
-#[derive(Debug)]
-struct Part {
-    file: JournalFile,
-    end: End,
-    synced: End,
-    /// Whether something was written to it that was not synced, be it a mark.
-    dirty: bool,
-    /// Whether another file follows.
-    closed: bool,
-    /// A sync failed since `synced`: what was written since may be nowhere but in the system's memory, which takes it
-    /// for saved. It must be written again before another sync counts.
-    sync_failed: bool,
-}
-
-impl Journal {
-    /// Number of the next input.
-    pub(crate) fn next(&self) -> u64 {
-        self.last.end.next
+/// The log of inputs that an engine writes before it applies them: groups in order, each with the number of its first
+/// input.
+///
+/// What a host may put in place of the files of a store: a log that it has already, such as a partition of a distributed
+/// one ([`EngineBuilder::journal`](crate::engine::EngineBuilder::journal)). Keys and checkpoints stay where they are, in
+/// the folder of the store, for which there is [`Disk`](crate::storage::Disk): a host that wants the files elsewhere
+/// gives another disk, one that wants the inputs elsewhere gives another journal. What is in a group is sealed, and says
+/// something only to whoever has the keys.
+///
+/// What an implementation promises:
+/// 1. A group that was [appended](Journal::append) is read back whole, as it was, behind those before it: at
+///    [`Level::Written`] whatever ends the process, at [`Level::Synced`], or once a later [`sync`](Journal::sync) has
+///    returned, whatever ends the machine. What was written and not synced may be missing after the machine stopped, from
+///    some group on to the end, never one out of the middle.
+/// 2. A group of which `append` said an error is not there, for this process or the next one. So is no part of one that
+///    was cut short: it is read back whole or not at all.
+/// 3. After any error everything is as it was, and the same can be asked again. What cannot be read back as it was written
+///    is an error, never left out and never made up.
+/// 4. Whoever [reads](Journal::read) does not keep anybody from appending, and gets what was there as it asked.
+/// 5. Nothing is dropped but what [`drop_before`](Journal::drop_before) names. (It may stay longer: users who are erased
+///    are unreadable at once, because their keys are.)
+/// 6. There is one writer at a time. The engine makes sure of that by the lock of its folder; where a log can be reached
+///    by other engines, that is for the implementation to see to.
+///
+/// [`journal_conformance`](crate::storage::journal_conformance) checks 1 to 5 as far as that can be done without a power
+/// cut; [`MemoryJournal`](crate::storage::MemoryJournal) is the shortest implementation.
+///
+/// ```
+/// use bespoke::storage::{Journal, Level, MemoryJournal};
+///
+/// let mut journal = MemoryJournal::new();
+/// journal.append(0, 2, b"two inputs", Level::Written)?;
+/// journal.append(2, 1, b"one more", Level::Synced)?;
+/// assert_eq!(journal.held()?.inputs, 0..3);
+///
+/// let groups: Vec<_> = journal.read(1)?.collect::<Result<_, _>>()?;
+/// assert_eq!(groups[0].payload, b"two inputs"); // input 1 is in it
+/// assert_eq!(groups[1].first, 2);
+/// # Ok::<(), bespoke::storage::Error>(())
+/// ```
+pub trait Journal: Send + Sync + fmt::Debug {
+    /// What errors call it.
+    fn name(&self) -> String {
+        "the journal".to_owned()
     }
 
-    /// Whether the next group begins a new file, which makes sure of those before.
-    pub(crate) fn is_full(&self) -> bool {
-        self.last.end.len >= FILE_BYTES_MAX
-    }
-
-    /// Bytes of the groups in all files that have an input from this one on. A whole file counts.
-    pub(crate) fn bytes_since(&self, input: u64) -> u64 {
-        let parts = self.older.iter().chain([&self.last]);
-        parts.filter(|part| part.end.next > input).map(|part| part.end.len - FRAMES).sum()
-    }
-
-    /// Adds a group of `count` inputs, and gives the number of the first. When it returns it outlives the process.
+    /// What is there. Asked when a store is opened and when something was dropped.
     ///
     /// # Errors
-    /// What the disk says. Nothing has changed then, and it can be asked again once the cause is gone. If the file itself
-    /// was removed this fails until [`roll`](Journal::roll) has begun a new one.
-    pub(crate) fn append(&mut self, count: u32, payload: &[u8]) -> Result<u64, Error> {
-        self.append_at(Level::Written, count, payload)
-    }
+    /// Whatever keeps it from knowing.
+    fn held(&self) -> Result<Held, Error>;
 
-    /// Adds a group like [`append`](Journal::append). When it returns it outlives the machine, with all before it.
+    /// Adds a group of `count` inputs, of which the first has the number `first`: the end of [`held`](Journal::held), or
+    /// where that was lost with the machine, more. Nobody asks for numbers in between then, and it may end with that
+    /// number even where the group is refused.
     ///
     /// # Errors
-    /// As for `append`: a group that could not be synced is refused.
-    pub(crate) fn append_synced(&mut self, count: u32, payload: &[u8]) -> Result<u64, Error> {
-        self.append_at(Level::Synced, count, payload)
-    }
-
-    fn append_at(&mut self, level: Level, count: u32, payload: &[u8]) -> Result<u64, Error> {
-        if self.is_full() {
-            // Whoever begins a file because this one is gone has to take a checkpoint too.
-            self.last.check_there().map_err(|error| self.last.file.failed("append to", error))?;
-            self.roll()?;
-        }
-        self.settle()?;
-        if level == Level::Synced {
-            self.sync_older()?;
-            self.last.write_again(self.boot)?;
-        }
-        let first = self.last.end.next;
-        let Some(end) = frame::write(self.last.end, count, payload, &mut self.frame) else {
-            let message = "a group has at least one input and at most 4 GiB";
-            let error = io::Error::new(io::ErrorKind::InvalidInput, message);
-            return Err(self.last.file.failed("append to", error));
-        };
-        let written = self.write_frame(level, end);
-        if self.frame.capacity() > BUFFER_BYTES_MAX {
-            self.frame = Vec::new();
-        }
-        if let Err(error) = written {
-            self.in_doubt = true;
-            // If that fails too, the next call does it first.
-            let _ = self.settle();
-            return Err(self.last.file.failed("append to", error));
-        }
-        self.last.end = end;
-        if level == Level::Synced {
-            self.last.mark_synced(self.boot);
-        }
-        Ok(first)
-    }
-
-    /// Writes the frame, and then that it is there.
-    fn write_frame(&mut self, level: Level, end: End) -> io::Result<()> {
-        self.last.dirty = true;
-        let file = &self.last.file;
-        file.file.write_at(self.last.end.len, &self.frame)?;
-        if level == Level::Synced {
-            file.file.sync().inspect_err(|_| self.last.sync_failed = true)?;
-        }
-        file.write_mark(Level::Written, &Mark { end, boot: self.boot, closed: false })?;
-        self.last.check_there()
-    }
-
-    /// Takes back what a call that failed may have left.
-    ///
-    /// # Errors
-    /// What the disk says; the next call does it first.
-    pub(crate) fn settle(&mut self) -> Result<(), Error> {
-        if self.in_doubt {
-            let file = &self.last.file;
-            file.write_mark(Level::Written, &self.last.mark(self.boot))
-                .and_then(|()| file.file.truncate(self.last.end.len))
-                .map_err(|error| file.failed("append to", error))?;
-            self.in_doubt = false;
-        }
-        Ok(())
-    }
+    /// It cannot be written, or not synced where that was asked for; `count` is 0; a number that is there already. The
+    /// group is not there then.
+    fn append(&mut self, first: u64, count: u32, payload: &[u8], level: Level) -> Result<(), Error>;
 
     /// Makes sure that all groups outlive the machine.
     ///
     /// # Errors
-    /// What the disk says; all groups are still there for this process, and outlive it. After an error what was not synced
-    /// is read, checked, and written again by the next call, since no system promises more of it; `Corrupt` where it is
-    /// not there any more.
-    pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        self.settle()?;
-        self.sync_older()?;
-        let synced = self.last.sync(self.boot);
-        if synced.is_err() {
-            // The mark may be in the system's memory only, like the rest.
-            self.in_doubt = true;
-            let _ = self.settle();
-        }
-        synced
-    }
+    /// It is not sure; all groups are still there for this process.
+    fn sync(&mut self) -> Result<(), Error>;
 
-    fn sync_older(&mut self) -> Result<(), Error> {
-        self.older.iter_mut().try_for_each(|part| part.sync(self.boot))
-    }
-
-    /// Begins a new file, unless the last one has no group yet.
+    /// The groups that have inputs from one on, in order, up to the last that is there now. The first may begin before.
     ///
     /// # Errors
-    /// What the disk says; the last file goes on then.
-    pub(crate) fn roll(&mut self) -> Result<(), Error> {
-        let is_gone = self.last.file.file.is_gone().unwrap_or(false);
-        if self.last.end.len == FRAMES && !is_gone {
-            return Ok(());
-        }
-        if !is_gone {
-            self.settle()?;
-        }
-        let End { next, chain, .. } = self.last.end;
-        let number = file::following(self.last.file.number)?;
-        let begun = JournalFile::create(&*self.disk, number, next, chain, self.boot).and_then(|file| {
-            let closed = Mark { closed: true, ..self.last.mark(self.boot) };
-            match self.last.file.write_mark(Level::Written, &closed) {
-                Err(error) if !is_gone => {
-                    self.in_doubt = true;
-                    Err(self.last.file.failed("close", error))
-                }
-                _ => Ok(file),
-            }
-        });
-        match begun {
-            Ok(file) => {
-                let closed = std::mem::replace(&mut self.last, Part::new(file));
-                self.older.push(Part { closed: true, dirty: true, ..closed });
-                self.in_doubt = false;
-                Ok(())
-            }
-            Err(error) => {
-                // An empty file behind one that is not closed says nothing, should it stay.
-                let _ = self.disk.remove(&file::name(number));
-                let _ = self.settle();
-                Err(error)
-            }
-        }
-    }
+    /// [`ErrorKind::Dropped`](crate::storage::ErrorKind::Dropped) where it is not there any more. Of what cannot be read
+    /// as it was written it is an error here, or one in its place among the groups, behind which there are no more.
+    fn read(&self, from: u64) -> Result<Groups, Error>;
 
-    /// Removes the files whose inputs are all before this one. Not the last.
+    /// Says that inputs before one are not needed any more. Groups that have others too stay.
     ///
     /// # Errors
-    /// What the disk says; the rest is still there then.
-    pub(crate) fn drop_before(&mut self, input: u64) -> Result<(), Error> {
-        let is_before = |next: &Part| next.file.start.next <= input;
-        while let [dropped, rest @ ..] = &self.older[..] {
-            if !is_before(rest.first().unwrap_or(&self.last)) {
-                break;
-            }
-            match self.disk.remove(&file::name(dropped.file.number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(dropped.file.failed("remove", error));
-                }
-                _ => drop(self.older.remove(0)),
-            }
-        }
+    /// They are still there, or some of them.
+    fn drop_before(&mut self, input: u64) -> Result<(), Error>;
+
+    /// Says that what follows will be needed for longer than what is there: a checkpoint begins. Whoever can only drop
+    /// whole files begins a new one.
+    ///
+    /// # Errors
+    /// All goes on as before; no checkpoint is taken.
+    fn divide(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Whether the next group may outlive the machine though nobody asks for that, with all before it: keys are synced
+    /// before it then. A group without its keys would be damage.
+    fn syncs_by_itself(&self) -> bool {
+        true
     }
 }
 
-impl Part {
-    /// A file without groups.
-    fn new(file: JournalFile) -> Part {
-        Part { end: file.start, synced: file.start, dirty: false, closed: false, sync_failed: false, file }
+/// Groups of a [`Journal`], in order.
+pub type Groups = Box<dyn Iterator<Item = Result<Group, Error>> + Send>;
+
+/// Inputs that were written together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// Number of the first input.
+    pub first: u64,
+    /// How many there are.
+    pub count: u32,
+    /// What was appended.
+    pub payload: Vec<u8>,
+}
+
+impl Group {
+    /// A group as it was appended.
+    #[must_use]
+    pub fn new(first: u64, count: u32, payload: Vec<u8>) -> Group {
+        Group { first, count, payload }
     }
 
-    fn mark(&self, boot: u64) -> Mark {
-        Mark { end: self.end, boot, closed: self.closed }
-    }
-
-    fn sync(&mut self, boot: u64) -> Result<(), Error> {
-        if !self.dirty {
-            return Ok(());
-        }
-        self.write_again(boot)?;
-        self.check_there().and_then(|()| self.file.file.sync()).map_err(|error| {
-            self.sync_failed = true;
-            self.file.failed("sync", error)
-        })?;
-        self.dirty = false;
-        self.mark_synced(boot);
-        Ok(())
-    }
-
-    fn mark_synced(&mut self, boot: u64) {
-        self.synced = self.end;
-        self.sync_failed = false;
-        // It only helps to find damage, so what was promised does not hang on it.
-        let _ = self.file.write_mark(Level::Synced, &self.mark(boot));
-    }
-
-    /// After a sync that failed: puts what was not synced into the file again, so that the next sync writes it.
-    fn write_again(&self, boot: u64) -> Result<(), Error> {
-        if !self.sync_failed {
-            return Ok(());
-        }
-        let JournalFile { file, path, .. } = &self.file;
-        let failed = |error| Error::io("sync", path.clone(), error);
-        let mut frames = Frames::new(file.clone(), self.synced, self.end.len).map_err(failed)?;
-        loop {
-            let at = frames.at().len;
-            match frames.next().map_err(failed)? {
-                Some(frame) => file.write_at(at, frame.bytes).map_err(failed)?,
-                None => break,
-            }
-        }
-        if frames.at() == self.end {
-            return self.file.write_mark(Level::Written, &self.mark(boot)).map_err(failed);
-        }
-        let End { len, next, .. } = frames.at();
-        let message = format!(
-            "a sync failed, and inputs {next} to {} are lost since; up to {next} all is there: take a checkpoint",
-            self.end.next - 1
-        );
-        Err(Error::corrupt(path.clone(), len, message))
-    }
-
-    /// Makes sure that what is written here is not lost with the process.
-    fn check_there(&self) -> io::Result<()> {
-        if self.file.file.is_gone()? {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file was removed: take a checkpoint into a folder that is there",
-            ));
-        }
-        Ok(())
+    /// Number of the input behind it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.first.saturating_add(self.count.into())
     }
 }
 
-#[cfg(test)]
-mod test;
+/// What a [`Journal`] has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Held {
+    /// From the first input to that which comes next; empty at 0 before anything was appended.
+    pub inputs: Range<u64>,
+    /// How many bytes that takes.
+    pub bytes: u64,
+}
+
+impl Held {
+    /// So many inputs in so many bytes.
+    #[must_use]
+    pub fn new(inputs: Range<u64>, bytes: u64) -> Held {
+        Held { inputs, bytes }
+    }
+}
+
+/// What a group outlives once it is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The process.
+    Written,
+    /// The machine.
+    Synced,
+}

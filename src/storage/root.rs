@@ -6,10 +6,17 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The newest format that this version of the crate writes and reads.
 pub(crate) const FORMAT: u32 = 1;
 
-const NAME: &str = "root";
-/// The root that is being written.
-const NEW: &str = "root.new";
-const HEAD: Head = Head { magic: *b"bspkroot", format: FORMAT, number: 0 };
+const ROOT: Single =
+    Single { name: "root", new: "root.new", head: Head { magic: *b"bspkroot", format: FORMAT, number: 0 } };
+
+/// A file of which there is one, and which is replaced as a whole.
+pub(super) struct Single {
+    pub(super) name: &'static str,
+    /// What it is called while it is written.
+    pub(super) new: &'static str,
+    pub(super) head: Head,
+}
+
 /// Head, length and checksum of the content.
 const PREFIX: usize = Head::BYTES + 16;
 
@@ -18,25 +25,30 @@ const PREFIX: usize = Head::BYTES + 16;
 /// # Errors
 /// What the disk says. The old root is there then, whole, or the new one is: what either names must be kept until a later
 /// call has worked.
-pub(crate) fn save(disk: &dyn Disk, content: &[u8]) -> Result<(), Error> {
+pub(crate) fn save_root(disk: &dyn Disk, content: &[u8]) -> Result<(), Error> {
+    save(disk, &ROOT, content)
+}
+
+pub(super) fn save(disk: &dyn Disk, single: &Single, content: &[u8]) -> Result<(), Error> {
     let mut bytes = Vec::with_capacity(PREFIX + content.len());
-    bytes.extend_from_slice(&HEAD.bytes());
+    bytes.extend_from_slice(&single.head.bytes());
     bytes.extend_from_slice(&(content.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&xxh3_64(content).to_le_bytes());
     bytes.extend_from_slice(content);
 
-    write_new(disk, &bytes).map_err(|error| Error::io("write", disk.describe(NEW), error))?;
-    disk.rename(NEW, NAME)
+    let Single { name, new, .. } = single;
+    write_new(disk, new, &bytes).map_err(|error| Error::io("write", disk.describe(new), error))?;
+    disk.rename(new, name)
         .and_then(|()| disk.sync_folder())
-        .map_err(|error| Error::io("replace", disk.describe(NAME), error))
+        .map_err(|error| Error::io("replace", disk.describe(name), error))
 }
 
-fn write_new(disk: &dyn Disk, bytes: &[u8]) -> io::Result<()> {
-    let file = match disk.create(NEW) {
+fn write_new(disk: &dyn Disk, new: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = match disk.create(new) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             // A process was stopped in here, or a call failed.
-            disk.remove(NEW)?;
-            disk.create(NEW)?
+            disk.remove(new)?;
+            disk.create(new)?
         }
         other => other?,
     };
@@ -48,14 +60,18 @@ fn write_new(disk: &dyn Disk, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// `Corrupt` where the file is not what was saved, `TooNew` where a newer version saved it, what the disk says otherwise.
-pub(crate) fn load(disk: &dyn Disk) -> Result<Option<Vec<u8>>, Error> {
-    let name = disk.describe(NAME);
+pub(crate) fn load_root(disk: &dyn Disk) -> Result<Option<Vec<u8>>, Error> {
+    load(disk, &ROOT)
+}
+
+pub(super) fn load(disk: &dyn Disk, single: &Single) -> Result<Option<Vec<u8>>, Error> {
+    let name = disk.describe(single.name);
     let failed = |error| Error::io("read", name.as_str(), error);
-    let file = match disk.open(NAME) {
+    let file = match disk.open(single.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
-    HEAD.check(&*file, &name)?;
+    single.head.check(&*file, &name)?;
     let mut prefix = [0; PREFIX];
     read_at(&*file, &name, 0, &mut prefix)?;
     let number = |at| u64::from_le_bytes(std::array::from_fn(|byte| prefix[at + byte]));

@@ -1,6 +1,7 @@
 //! # trigger: when something is due
-//! In: deadlines and keys; quiet hours in a user's [`Zone`](crate::model::Zone). Out: what is due up to an
-//! instant, in `(due, key)` order; when a quiet time ends.
+//! In: deadlines and keys; rules about the clock on a user's wall, with the user's [`Zone`](crate::model::Zone). Out:
+//! what is due up to an instant, in `(due, key)` order; the instants that the rules mean ([`LocalRule`], [`Cron`],
+//! [`DateRule`], [`LocalWindow`], [`QuietHours`]).
 //! Knows nothing of users, journeys or storage; imports only [`model`](crate::model). Reads no clock, starts
 //! no thread, keeps no file: an index that its owner can build again from its own rows.
 //!
@@ -14,8 +15,15 @@
 //! ([`TimingWheel::next_batch`] lets the owner stop between instants), persistence.
 
 mod bucket;
+mod cron;
+mod date;
+mod local;
 mod quiet;
 mod wheel;
 
+pub(crate) use cron::Wall;
+pub use cron::{Cron, CronError};
+pub use date::DateRule;
+pub use local::{LocalDay, LocalRule, LocalWindow};
 pub use quiet::{LocalTime, ParseLocalTimeError, QuietHours, QuietHoursError};
 pub use wheel::TimingWheel;

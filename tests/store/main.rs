@@ -7,6 +7,8 @@ mod damage;
 mod faults;
 mod fixture;
 mod forget;
+mod host_journal;
+mod kept_journal;
 mod one_writer;
 mod power;
 mod small;

@@ -24,6 +24,8 @@ const DEFINITIONS: &str = r#"
     email = { kind = "string", store = "hash" }
     country = "string"
     age = "number"
+    timezone = "string"
+    born = "instant"
     [world]
     sale = "bool"
     [events.view]
@@ -53,6 +55,17 @@ const DEFINITIONS: &str = r#"
         { id = "patience", wait = "10m" },
         { id = "hello", send = { channel = "push", template = "hello", expires = "2h" } },
     ]
+    [journeys.hourly]
+    enter = { cron = "5 * * * *" }
+    audience = 'segment("french")'
+    step = [
+        { id = "later", wait_until = { at = "12:10" } },
+        { id = "hello", send = { channel = "email", template = "hello" } },
+    ]
+    [journeys.birthday]
+    enter = { date = "born", yearly = true, offset = "-30m" }
+    late = { catch_up = "10m", else = "next_window" }
+    step = [{ id = "hello", send = { channel = "email", template = "hello" } }]
     [delivery]
     cap = [{ scope = "global", max = 3, per = "day", counts = ["marketing"] }]
     [[placements.hero.variant]]
@@ -77,8 +90,12 @@ const MORE: &str = "    [segments.buyer]\n    when = 'did(purchase)'\n";
 
 /// The definitions that a stream begins with, or what it may change them to.
 pub(crate) fn definitions(more: bool) -> Definitions {
-    let text = if more { format!("{DEFINITIONS}{MORE}") } else { DEFINITIONS.to_owned() };
-    Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors:#}"))
+    Definitions::from_toml(&text(more)).unwrap_or_else(|errors| panic!("{errors:#}"))
+}
+
+/// Their text.
+pub(crate) fn text(more: bool) -> String {
+    if more { format!("{DEFINITIONS}{MORE}") } else { DEFINITIONS.to_owned() }
 }
 
 /// One input.
@@ -86,6 +103,7 @@ pub(crate) fn definitions(more: bool) -> Definitions {
 pub(crate) enum Step {
     Message(Message),
     Advance,
+    AdvanceSome(usize),
     Outbox,
     Acknowledge(String, Delivery),
     World(bool),
@@ -122,6 +140,7 @@ impl Stream {
         self.now = self.now + Duration::seconds([0, 1, 60, 600, 4_000][rng.usize(0..5)]);
         let user = format!("user-{}", rng.u32(0..self.users));
         match rng.u32(0..40) {
+            0 if rng.bool() => Step::AdvanceSome(rng.usize(0..9)),
             0 => Step::Advance,
             1..4 => Step::Outbox,
             4..7 => {
@@ -153,6 +172,7 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant) -> Result<(String
     let words = match step {
         Step::Message(message) => format!("{:?}", engine.ingest(message, now)?),
         Step::Advance => format!("{:?}", engine.advance(now)?),
+        Step::AdvanceSome(limit) => format!("{:?}", engine.advance_some(now, *limit)?),
         Step::Outbox => {
             let actions = engine.outbox(3, now)?;
             handed_out.extend(actions.iter().map(|action| action.id.clone()));
@@ -195,7 +215,10 @@ fn message(rng: &mut fastrand::Rng, user: String, users: u32) -> Message {
         1..4 => {
             let email = ["one@example.org", "two@example.org"][rng.usize(0..2)];
             let country = ["FR", "DE"][rng.usize(0..2)];
-            Message::identify(ids).with("country", country).with("age", rng.i64(1..90)).with("email", email)
+            let zone = ["Europe/Paris", "Asia/Tokyo", "America/New_York"][rng.usize(0..3)];
+            let born = Instant::from_millis(1_795_428_000_000 + rng.i64(0..300_000_000)).to_string();
+            let message = Message::identify(ids).with("country", country).with("age", rng.i64(1..90));
+            message.with("email", email).with("timezone", zone).with("born", born)
         }
         20..22 => {
             let purpose = ["collect", "personalize", "recommend", "marketing"][rng.usize(0..4)];

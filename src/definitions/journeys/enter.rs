@@ -2,8 +2,11 @@
 
 use crate::definitions::journeys::{Reader, only_one};
 use crate::definitions::reader::{DURATION_MAX, Node, Table};
+use crate::definitions::schema::quoted_key;
 use crate::journey::{Enter, ItemChange, Reentry, Trigger};
-use crate::model::Duration;
+use crate::model::{Duration, Quoted};
+use crate::segment::Kind;
+use crate::trigger::Cron;
 
 /// What happens to a user by itself: also an exit, a goal, or what a wait waits for.
 pub(super) const OCCURRENCES: [&str; 3] = ["event", "segment_entered", "segment_left"];
@@ -23,8 +26,8 @@ impl Reader<'_> {
         let found = TRIGGERS.map(|key| table.get(key));
         let first = only_one(&table, &found, &TRIGGERS, "trigger");
         let trigger = first.and_then(|first| match first.key {
-            "date" => read_date(&first, &mut table),
-            "cron" => first.text().map(|text| Trigger::Cron(text.into())),
+            "date" => self.read_date(&first, &mut table),
+            "cron" => read_cron(&first),
             "item" => {
                 let condition = table.get("where").map_or(Some(""), |node| node.text());
                 let change = first.choice("change", &CHANGES);
@@ -55,6 +58,38 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// `{ date = "birthday", offset = "-1d", yearly = true, at = "09:00" }`
+    fn read_date(&self, first: &Node<'_>, table: &mut Table<'_>) -> Option<Trigger> {
+        let attribute = first.name().filter(|name| self.is_instant(first, name));
+        let offset = table.get("offset").map_or(Some(Duration::ZERO), |node| read_offset(&node));
+        let yearly = table.get("yearly").map_or(Some(false), |node| node.bool());
+        let at = table.get("at").map(|node| node.time());
+        Some(Trigger::Date {
+            attribute: attribute?.into(),
+            offset: offset?,
+            yearly: yearly?,
+            at: at.unwrap_or(None),
+        })
+    }
+
+    /// Reports an attribute that holds no instant. Only what is declared to hold one does.
+    fn is_instant(&self, node: &Node<'_>, name: &str) -> bool {
+        let schema = &self.names.schema;
+        let kind = schema.attribute_kind(name);
+        if kind == Some(Kind::Instant) || !self.names.is_sound {
+            return true;
+        }
+        let help = format!("declare it under [attributes] as `{} = \"instant\"`", quoted_key(name));
+        if kind.is_some() {
+            node.error_help(format!("the attribute {} is no instant", Quoted(name)), help);
+        } else {
+            let names = schema.attributes.keys().map(|name| &**name);
+            let help = node.report().did_you_mean(name, names).unwrap_or(help);
+            node.error_help(format!("unknown attribute {}", Quoted(name)), help);
+        }
+        false
     }
 
     fn read_of(&self, first: &Node<'_>, table: &mut Table<'_>) -> Option<Trigger> {
@@ -90,18 +125,16 @@ impl Reader<'_> {
     }
 }
 
-/// `{ date = "birthday", offset = "-1d", yearly = true, at = "09:00" }`
-fn read_date(first: &Node<'_>, table: &mut Table<'_>) -> Option<Trigger> {
-    let attribute = first.name();
-    let offset = table.get("offset").map_or(Some(Duration::ZERO), |node| read_offset(&node));
-    let yearly = table.get("yearly").map_or(Some(false), |node| node.bool());
-    let at = table.get("at").map(|node| node.time());
-    Some(Trigger::Date {
-        attribute: attribute?.into(),
-        offset: offset?,
-        yearly: yearly?,
-        at: at.unwrap_or(None),
-    })
+/// Minute, hour, day of the month, month, day of the week.
+fn read_cron(node: &Node<'_>) -> Option<Trigger> {
+    let text = node.text()?;
+    match text.parse::<Cron>() {
+        Ok(_) => Some(Trigger::Cron(text.into())),
+        Err(error) => {
+            node.error_help(error.to_string(), error.help());
+            None
+        }
+    }
 }
 
 /// A duration, with a sign before it where it is negative.

@@ -2,7 +2,15 @@
 
 mod branch;
 mod send;
+mod split;
 mod wait;
+mod wait_for;
+mod wait_until;
+
+pub(super) use wait_for::Occurrence;
+pub(super) use wait_until::local_until;
+
+use crate::journey::Reason;
 
 /// How an instance goes on behind a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,4 +19,6 @@ pub(super) enum Next {
     Step,
     /// The instance waits on its step.
     Wait,
+    /// Not at all: the instance is over.
+    Exit(Reason),
 }

@@ -3,7 +3,7 @@
 use crate::journey::caps::{self, Kind};
 use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
-use crate::journey::instance::{Instance, Stand};
+use crate::journey::instance::{Instance, Said, Stand};
 use crate::journey::outbox::Origin;
 use crate::journey::plan::CompiledSend;
 use crate::journey::run::Run;
@@ -21,6 +21,7 @@ impl Run<'_, '_> {
                 return Next::Wait;
             }
             Some(Verdict::Skip(reason)) => What::Skipped { reason },
+            Some(Verdict::Exit(reason)) => return Next::Exit(reason),
             None => self.sent(instance, send),
         };
         self.note(instance, what);
@@ -31,8 +32,14 @@ impl Run<'_, '_> {
     /// What the gate says of a send, which is deferred or comes here for the first time.
     fn judged(&self, instance: &Instance, send: &CompiledSend) -> Option<Verdict> {
         let store = self.cx.store;
-        let candidate =
-            Candidate { user: self.user, send, kind: self.kind(instance, send), wanted: instance.wanted };
+        let candidate = Candidate {
+            user: self.user,
+            send,
+            kind: self.kind(instance, send),
+            late: self.journey(instance).definition.late,
+            due: instance.due,
+            wanted: instance.wanted,
+        };
         let view = View {
             store,
             policy: &self.plan.policy,
@@ -40,6 +47,7 @@ impl Run<'_, '_> {
             sends: &self.known.sends,
             zone: store.zone(store.get(self.user)),
             now: self.cx.now,
+            clock: self.cx.clock,
         };
         judge(&candidate, &view)
     }
@@ -50,7 +58,7 @@ impl Run<'_, '_> {
     }
 
     /// Puts an action into the outbox that may go there.
-    fn sent(&mut self, instance: &Instance, send: &CompiledSend) -> What {
+    fn sent(&mut self, instance: &mut Instance, send: &CompiledSend) -> What {
         let (key, event, template) = (instance.key.value(), instance.event(), &*send.definition.template);
         let Ok(content) = (self.cx.render)(&RenderRequest { user: self.user, template, key, event }) else {
             return What::Skipped { reason: Reason::Template };
@@ -66,7 +74,19 @@ impl Run<'_, '_> {
         let expires = send.definition.expires.map(|expires| instance.wanted + expires);
         let expires = expires.into_iter().chain(agreed.ok().flatten()).min();
         self.put(id, instance, (&send.channel, template, content), expires);
+        self.expect_answers(instance);
         What::Sent { channel: send.channel.clone() }
+    }
+
+    /// Makes room for what the host says of the message that the step has just sent, where another step waits for that.
+    pub(in crate::journey) fn expect_answers(&mut self, instance: &mut Instance) {
+        let Some(step) = self.plan.step(instance.journey, instance.step) else { return };
+        if step.awaited != 0 {
+            let (step, round) = (instance.step, instance.round);
+            let said = &mut instance.more().said;
+            said.retain(|said| said.step != step);
+            said.push(Said { step, round, bits: 0 });
+        }
     }
 
     /// Puts an action of a step into the outbox, where it may wait as long as the settings say.

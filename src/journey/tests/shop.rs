@@ -318,7 +318,14 @@ impl Shop {
         for (from, _) in resolved.absorbed {
             self.memberships.remove(&from);
             let render = |_: &RenderRequest<'_>| Ok(Object::new());
-            let cx = Context { plan: &self.plan, store: &self.store, now, clock: now, render: &render };
+            let cx = Context {
+                plan: &self.plan,
+                store: &self.store,
+                memberships: None,
+                now,
+                clock: now,
+                render: &render,
+            };
             self.journeys.absorb(&cx, from, user, &mut self.notes);
             touch_all = true;
         }
@@ -368,7 +375,7 @@ impl Shop {
             }
             Ok(content)
         };
-        let cx = Context { plan, store, now, clock: now, render: &render };
+        let cx = Context { plan, store, memberships: Some(row), now, clock: now, render: &render };
         if let Some(event) = &event {
             journeys.on_event(&cx, user, event, notes);
         }

@@ -1,4 +1,4 @@
-use super::{FORMAT, HEAD, Head, NAME, load, save};
+use super::{FORMAT, Head, ROOT, load_root as load, save_root as save};
 use crate::storage::{Disk, ErrorKind, Fault, FaultyDisk, MemoryDisk};
 use std::io;
 
@@ -9,7 +9,7 @@ fn root(content: &[u8]) -> MemoryDisk {
 }
 
 fn bytes(disk: &MemoryDisk) -> Vec<u8> {
-    let file = disk.open(NAME).unwrap();
+    let file = disk.open(ROOT.name).unwrap();
     let mut bytes = vec![0; file.len().unwrap() as usize];
     file.read_at(0, &mut bytes).unwrap();
     bytes
@@ -17,7 +17,7 @@ fn bytes(disk: &MemoryDisk) -> Vec<u8> {
 
 fn of(bytes: &[u8]) -> MemoryDisk {
     let disk = MemoryDisk::new();
-    disk.create(NAME).unwrap().write_at(0, bytes).unwrap();
+    disk.create(ROOT.name).unwrap().write_at(0, bytes).unwrap();
     disk
 }
 
@@ -28,7 +28,7 @@ fn the_last_one_is_loaded() {
     for content in [&b"first"[..], b"", b"a longer one"] {
         save(&disk, content).unwrap();
         assert_eq!(load(&disk).unwrap().as_deref(), Some(content));
-        assert_eq!(disk.names().unwrap(), [NAME]);
+        assert_eq!(disk.names().unwrap(), [ROOT.name]);
     }
 }
 
@@ -45,14 +45,14 @@ fn damage_is_an_error() {
     for bytes in damaged {
         let error = load(&of(&bytes)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert!(error.position().is_some() && error.file() == Some(NAME), "{error}");
+        assert!(error.position().is_some() && error.file() == Some(ROOT.name), "{error}");
     }
 }
 
 #[test]
 fn a_newer_format_is_refused() {
     let mut bytes = bytes(&root(b"from the future"));
-    bytes[..Head::BYTES].copy_from_slice(&Head { format: FORMAT + 1, ..HEAD }.bytes());
+    bytes[..Head::BYTES].copy_from_slice(&Head { format: FORMAT + 1, ..ROOT.head }.bytes());
     assert_eq!(load(&of(&bytes)).unwrap_err().kind(), ErrorKind::TooNew);
 }
 

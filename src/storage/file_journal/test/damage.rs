@@ -1,7 +1,7 @@
 //! Damage: an error, or every group; never fewer, never others.
 
 use super::{Group, append, bytes, copy, open, open_with, put, three_files};
-use crate::storage::{Disk, Error, ErrorKind, MemoryDisk};
+use crate::storage::{Disk, Error, ErrorKind, Journal, MemoryDisk};
 use proptest::prelude::*;
 
 /// Opens damaged files: from the first input on, and from one of the last file.

@@ -1,7 +1,7 @@
 //! Every call fails in turn: what was asked for has not happened, and it goes on.
 
 use super::{Group, append, copy, group, open};
-use crate::storage::{Disk, ErrorKind, Fault, FaultyDisk, FolderDisk, MemoryDisk};
+use crate::storage::{Disk, ErrorKind, Fault, FaultyDisk, FolderDisk, Journal, Level, MemoryDisk};
 use std::io;
 
 /// What is done to a journal; each step either works, or changes nothing.
@@ -40,14 +40,18 @@ const STEPS: [Step; 16] = {
 const DROPPED: usize = 3;
 
 fn run(
-    journal: &mut super::Journal,
+    journal: &mut super::FileJournal,
     step: Step,
     groups: &mut Vec<Group>,
 ) -> Result<(), crate::storage::Error> {
     let group = group(journal.next());
     match step {
-        Step::Append => journal.append(group.count, &group.payload).map(|_| groups.push(group)),
-        Step::AppendSynced => journal.append_synced(group.count, &group.payload).map(|_| groups.push(group)),
+        Step::Append => {
+            journal.append_at(Level::Written, group.count, &group.payload).map(|_| groups.push(group))
+        }
+        Step::AppendSynced => {
+            journal.append_at(Level::Synced, group.count, &group.payload).map(|_| groups.push(group))
+        }
         Step::Sync => journal.sync(),
         Step::Roll => journal.roll(),
         Step::Drop => journal.drop_before(groups[DROPPED].first),
@@ -147,7 +151,7 @@ fn what_a_failed_sync_forgot_is_written_again() {
         if seed % 2 == 0 && failed {
             // A group that is refused on the way does not hinder it.
             disk.fail(disk.calls() + 1, Fault::once(io::ErrorKind::Other));
-            let _ = journal.append_synced(1, b"refused");
+            let _ = journal.append_at(Level::Synced, 1, b"refused");
         }
         if failed {
             journal.sync().unwrap();
@@ -164,7 +168,7 @@ fn a_file_that_was_removed_is_an_error_until_another_is_begun() {
     append(&mut journal, &mut groups);
     disk.remove("journal-00000001").unwrap();
     for _ in 0..2 {
-        let error = journal.append(1, b"nowhere").unwrap_err();
+        let error = journal.append_at(Level::Written, 1, b"nowhere").unwrap_err();
         assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound), "{error}");
         let error = journal.sync().unwrap_err();
         assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound), "{error}");
@@ -200,7 +204,7 @@ fn a_folder_that_vanished_is_an_error_until_it_is_back() {
     // Removed: it takes nothing, and goes on once there is a folder again and a checkpoint has begun another file.
     std::fs::remove_dir_all(&path).unwrap();
     for _ in 0..2 {
-        let error = journal.append(1, b"nowhere").unwrap_err();
+        let error = journal.append_at(Level::Written, 1, b"nowhere").unwrap_err();
         assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound), "{error}");
         assert!(error.to_string().contains("journal-00000002"), "{error}");
     }

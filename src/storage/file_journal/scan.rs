@@ -1,7 +1,7 @@
 use super::file::{FRAMES, JournalFile};
 use super::frame::Frames;
-use super::mark::{End, Level, Mark};
-use crate::storage::{Disk, Error};
+use super::mark::{End, Mark};
+use crate::storage::{Disk, Error, Level};
 
 /// Whether unsynced bytes may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

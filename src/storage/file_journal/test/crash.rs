@@ -1,7 +1,7 @@
 //! The power goes: what was synced is there, and what else is there is a beginning of what was written.
 
 use super::{append, copy, group, open, three_files};
-use crate::storage::{FaultyDisk, MemoryDisk};
+use crate::storage::{FaultyDisk, Journal, Level, MemoryDisk};
 
 const SEEDS: u64 = 400;
 
@@ -63,7 +63,7 @@ fn what_was_synced_is_there() {
                     }
                     2..5 => {
                         let group = group(journal.next());
-                        journal.append_synced(group.count, &group.payload).unwrap();
+                        journal.append_at(Level::Synced, group.count, &group.payload).unwrap();
                         groups.push(group);
                         synced = groups.len();
                     }
@@ -92,7 +92,7 @@ fn a_process_may_end_at_every_call() {
                     break;
                 }
                 let group = group(journal.next());
-                if journal.append(group.count, &group.payload).is_err() {
+                if journal.append_at(Level::Written, group.count, &group.payload).is_err() {
                     asked = Some(group);
                     break;
                 }

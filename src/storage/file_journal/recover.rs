@@ -1,11 +1,13 @@
 use super::file::{self, JournalFile};
-use super::mark::{End, Level, Mark};
+use super::kept::KeptFile;
+use super::mark::{End, Mark};
 use super::scan::{Found, Machine, Scan, machine, scan};
-use super::{Journal, Part, ReadBack};
-use crate::storage::{Disk, Error};
+use super::{FileJournal, Part, ReadBack};
+use crate::storage::{Disk, Error, Level};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-impl Journal {
+impl FileJournal {
     /// Opens the journal of a folder, and gives the groups that have inputs from `from` on. Where there is none yet, and
     /// `from` is 0 or 1, it begins with that.
     ///
@@ -22,7 +24,7 @@ impl Journal {
         from: u64,
         accept_lost_tail: bool,
         readable: &dyn Fn(&[u8]) -> bool,
-    ) -> Result<(Journal, ReadBack), Error> {
+    ) -> Result<(FileJournal, ReadBack), Error> {
         let numbers = file::numbers(&*disk)?;
         let boot = disk.boot();
         let Some(&number_last) = numbers.last() else {
@@ -31,14 +33,15 @@ impl Journal {
                 return Err(Error::corrupt(disk.describe(&file::name(1)), 0, message));
             }
             let begun = JournalFile::create(&*disk, 1, from, 0, boot.unwrap_or(0))?;
-            let journal = Journal::new(disk, boot, Vec::new(), Part::new(begun));
+            let journal = FileJournal::new(disk, boot, VecDeque::new(), Vec::new(), Part::new(begun));
             return Ok((journal, ReadBack::new(from, 0, Vec::new())));
         };
 
         let (files, scanned, machine) = needed(&*disk, &numbers, from, boot, readable)?;
         let may_lose = accept_lost_tail || machine == Machine::Restarted;
         let lost = check(&files, &scanned, from, may_lose)?;
-        let mut older = passed_over(&*disk, &numbers, files[0].file.number);
+        let kept = passed_over(&*disk, &numbers, files[0].file.number);
+        let mut older: Vec<Part> = Vec::new();
 
         let Some(&end) = scanned.ends.last().filter(|end| end.next >= from) else {
             // All that is left is in the checkpoint already.
@@ -46,7 +49,7 @@ impl Journal {
             let chain = older.last().map_or(0, |part| part.end.chain);
             let begun =
                 JournalFile::create(&*disk, file::following(number_last)?, from, chain, boot.unwrap_or(0))?;
-            let journal = Journal::new(disk, boot, older, Part::new(begun));
+            let journal = FileJournal::new(disk, boot, kept, older, Part::new(begun));
             return Ok((journal, ReadBack::new(from, lost, Vec::new())));
         };
 
@@ -60,19 +63,19 @@ impl Journal {
         // As `repair` has marked them.
         older.iter_mut().for_each(|part| part.closed = true);
         let last = Part { closed: false, dirty: true, ..last };
-        Ok((Journal::new(disk, boot, older, last), back))
+        Ok((FileJournal::new(disk, boot, kept, older, last), back))
     }
 
     /// The groups that have inputs from `from` on, of a journal that is only looked at: nothing is changed.
     ///
     /// # Errors
-    /// As [`open`](Journal::open), and where there is no file.
+    /// As [`open`](FileJournal::open), and where there is no file.
     pub(crate) fn look(
         disk: &dyn Disk,
         from: u64,
         readable: &dyn Fn(&[u8]) -> bool,
     ) -> Result<ReadBack, Error> {
-        Journal::check_there(disk)?;
+        FileJournal::check_there(disk)?;
         let numbers = file::numbers(disk)?;
         let (files, scanned, machine) = needed(disk, &numbers, from, disk.boot(), readable)?;
         let lost = check(&files, &scanned, from, machine == Machine::Restarted)?;
@@ -95,8 +98,14 @@ impl Journal {
         Ok(())
     }
 
-    fn new(disk: Arc<dyn Disk>, boot: Option<u64>, older: Vec<Part>, last: Part) -> Journal {
-        Journal { disk, boot: boot.unwrap_or(0), older, last, in_doubt: false, frame: Vec::new() }
+    fn new(
+        disk: Arc<dyn Disk>,
+        boot: Option<u64>,
+        kept: VecDeque<KeptFile>,
+        older: Vec<Part>,
+        last: Part,
+    ) -> FileJournal {
+        FileJournal { disk, boot: boot.unwrap_or(0), kept, older, last, in_doubt: false, frame: Vec::new() }
     }
 }
 
@@ -244,16 +253,8 @@ fn repair(disk: &dyn Disk, numbers: &[u32], files: &[Found], scanned: &Scan, boo
     Ok(())
 }
 
-/// Files before those that are needed. What is in them does not matter any more.
-fn passed_over(disk: &dyn Disk, numbers: &[u32], first: u32) -> Vec<Part> {
+/// Files before those that are needed to open it.
+fn passed_over(disk: &dyn Disk, numbers: &[u32], first: u32) -> VecDeque<KeptFile> {
     let before = numbers.iter().filter(|&&number| number < first);
-    before
-        .filter_map(|&number| {
-            let file = JournalFile::open(disk, number).ok()?;
-            let mut part = Part::new(file);
-            part.end.len = part.file.len().ok()?.max(file::FRAMES);
-            part.synced = part.end;
-            Some(part)
-        })
-        .collect()
+    before.map(|&number| KeptFile::found(disk, number)).collect()
 }

@@ -1,4 +1,4 @@
-//! Which of several variants a user sees: weighted rendezvous hashing.
+//! Which of several variants a user sees, or ways a user goes: weighted rendezvous hashing.
 //!
 //! Every variant draws a number in (0, 1) from the hash of (salt, user, variant), and the lowest `-ln(u) / weight`
 //! wins. That is a race of exponential clocks whose rates are the weights, so a variant wins in
@@ -16,7 +16,7 @@ use crate::model::stable_hash;
 /// The place of the winner among `candidates`: names and weights, each above 0. None for no candidates.
 ///
 /// The first of two with equal scores wins, which takes two names with equal hashes.
-pub(super) fn winner<'a>(
+pub(crate) fn winner<'a>(
     salt: &str,
     user: &str,
     candidates: impl IntoIterator<Item = (&'a str, f64)>,

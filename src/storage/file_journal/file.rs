@@ -1,7 +1,7 @@
-use super::mark::{End, Level, Mark};
+use super::mark::{End, Mark};
 use crate::storage::head::{Head, read_at};
 use crate::storage::root::FORMAT;
-use crate::storage::{Disk, DiskFile, Error};
+use crate::storage::{Disk, DiskFile, Error, Level};
 use std::io;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,8 +1,7 @@
 //! What is read back after anything that can happen to a journal.
 
-use super::Journal;
-use super::read_back::Group;
-use crate::storage::{Disk, Error, ErrorKind, MemoryDisk};
+use super::FileJournal;
+use crate::storage::{Disk, Error, ErrorKind, Group, Journal, Level, MemoryDisk};
 use std::sync::Arc;
 
 mod crash;
@@ -13,21 +12,21 @@ mod fault;
 fn group(first: u64) -> Group {
     let count = 1 + (first % 3) as u32;
     let len = [0, 7, 100, 300, 800][(first % 5) as usize];
-    Group { first, count, payload: (0..len).map(|byte| (byte as u64 * 31 + first) as u8).collect() }
+    Group::new(first, count, (0..len).map(|byte| (byte as u64 * 31 + first) as u8).collect())
 }
 
-fn append(journal: &mut Journal, groups: &mut Vec<Group>) {
+fn append(journal: &mut FileJournal, groups: &mut Vec<Group>) {
     let group = group(journal.next());
-    assert_eq!(journal.append(group.count, &group.payload).unwrap(), group.first);
+    assert_eq!(journal.append_at(Level::Written, group.count, &group.payload).unwrap(), group.first);
     groups.push(group);
 }
 
-fn open(disk: &impl AsDisk, from: u64) -> Result<(Journal, Vec<Group>, u64), Error> {
+fn open(disk: &impl AsDisk, from: u64) -> Result<(FileJournal, Vec<Group>, u64), Error> {
     open_with(disk, from, false)
 }
 
-fn open_with(disk: &impl AsDisk, from: u64, accept: bool) -> Result<(Journal, Vec<Group>, u64), Error> {
-    let (journal, mut back) = Journal::open(disk.shared(), from, accept, &|_| true)?;
+fn open_with(disk: &impl AsDisk, from: u64, accept: bool) -> Result<(FileJournal, Vec<Group>, u64), Error> {
+    let (journal, mut back) = FileJournal::open(disk.shared(), from, accept, &|_| true)?;
     let mut groups = Vec::new();
     while let Some(group) = back.next_group()? {
         groups.push(group);
@@ -115,13 +114,15 @@ fn a_journal_goes_on_where_it_was_left() {
 fn files_whose_inputs_are_all_before_are_dropped() {
     let (disk, groups) = three_files();
     let (mut journal, ..) = open(&disk, 0).unwrap();
-    let all = journal.bytes_since(0);
+    let all = journal.held().unwrap();
     journal.drop_before(groups[9].first).unwrap();
     assert_eq!(disk.names().unwrap(), ["journal-00000002", "journal-00000003"]);
-    assert!(journal.bytes_since(0) < all);
+    let held = journal.held().unwrap();
+    assert!(held.bytes < all.bytes);
+    assert_eq!(held.inputs, groups[5].first..all.inputs.end);
     journal.drop_before(u64::MAX).unwrap();
     assert_eq!(disk.names().unwrap(), ["journal-00000003"]);
-    assert_eq!(journal.bytes_since(journal.next()), 0);
+    assert_eq!(journal.held().unwrap().inputs, groups[10].first..all.inputs.end);
 
     let (mut journal, read, _) = open(&disk, groups[12].first).unwrap();
     assert_eq!(read, groups[12..]);
@@ -141,7 +142,7 @@ fn a_file_that_is_long_is_followed_by_another() {
     let (mut journal, ..) = open(&disk, 0).unwrap();
     let payload = vec![7; 9 << 20];
     for _ in 0..9 {
-        journal.append(1, &payload).unwrap();
+        journal.append_at(Level::Written, 1, &payload).unwrap();
     }
     journal.sync().unwrap();
     assert_eq!(disk.names().unwrap().len(), 2);
@@ -154,9 +155,9 @@ fn a_file_that_is_long_is_followed_by_another() {
 fn a_group_has_inputs_that_can_be_numbered() {
     let disk = MemoryDisk::new();
     let (mut journal, ..) = open(&disk, 1).unwrap();
-    let error = journal.append(0, b"none").unwrap_err();
+    let error = journal.append_at(Level::Written, 0, b"none").unwrap_err();
     assert_eq!(error.io_kind(), Some(std::io::ErrorKind::InvalidInput), "{error}");
-    assert_eq!(journal.append(1, b"one").unwrap(), 1);
+    assert_eq!(journal.append_at(Level::Written, 1, b"one").unwrap(), 1);
 }
 
 #[test]

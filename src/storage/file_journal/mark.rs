@@ -1,3 +1,4 @@
+use crate::storage::Level;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A place behind a group: where the next one begins.
@@ -24,20 +25,12 @@ pub(super) struct Mark {
     pub(super) closed: bool,
 }
 
-/// Which of the two marks of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// Groups up to here were acknowledged.
-    Written,
-    /// Groups up to here were synced.
-    Synced,
-}
-
 const COPY: usize = 48;
 
 impl Mark {
     pub(super) const BYTES: usize = 2 * COPY;
 
+    /// There are two in a file: how far groups were acknowledged, and how far they were synced.
     pub(super) fn bytes(&self, file: u32, level: Level) -> [u8; Mark::BYTES] {
         let Mark { end: End { len, next, chain }, boot, closed } = *self;
         let mut bytes = [0; Mark::BYTES];

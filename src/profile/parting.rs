@@ -1,0 +1,281 @@
+//! Users who go to another partition, and come from one: their ids, the devices that they share, and what can be undone.
+//!
+//! Numbers of users and of kinds of ids are a store's own, so what goes names ids by their kinds' names, and users by
+//! their places among those who go together.
+
+use crate::model::{Body, Bytes, Instant, Malformed, Message, Record, write_text};
+use crate::profile::devices::Device;
+use crate::profile::identity::SHARED_FOR;
+use crate::profile::link::Kind;
+use crate::profile::profiles::Away;
+use crate::profile::{IdKind, IdKindRule, ProfileStore, UserKey};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What an id names, as all partitions know it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum KindName<'a> {
+    User,
+    Anonymous,
+    /// One that definitions declare, or did.
+    Declared(&'a str),
+}
+
+impl<'a> KindName<'a> {
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            KindName::User => out.push(0),
+            KindName::Anonymous => out.push(1),
+            KindName::Declared(name) => {
+                out.push(2);
+                write_text(name, out);
+            }
+        }
+    }
+
+    pub(crate) fn read(from: &mut Bytes<'a>) -> Result<KindName<'a>, Malformed> {
+        match u8::read(from)? {
+            0 => Ok(KindName::User),
+            1 => Ok(KindName::Anonymous),
+            2 => Ok(KindName::Declared(from.text()?)),
+            _ => Err(from.malformed("a kind of id")),
+        }
+    }
+}
+
+/// An id with its kind, in an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedId {
+    kind: NamedKind,
+    id: Box<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum NamedKind {
+    User,
+    Anonymous,
+    Declared(Box<str>),
+}
+
+impl NamedId {
+    pub(crate) fn new(kind: KindName<'_>, id: &str) -> NamedId {
+        let kind = match kind {
+            KindName::User => NamedKind::User,
+            KindName::Anonymous => NamedKind::Anonymous,
+            KindName::Declared(name) => NamedKind::Declared(name.into()),
+        };
+        NamedId { kind, id: id.into() }
+    }
+
+    pub(crate) fn get(&self) -> (KindName<'_>, &str) {
+        let kind = match &self.kind {
+            NamedKind::User => KindName::User,
+            NamedKind::Anonymous => KindName::Anonymous,
+            NamedKind::Declared(name) => KindName::Declared(name),
+        };
+        (kind, &self.id)
+    }
+}
+
+impl Record for NamedId {
+    fn write(&self, out: &mut Vec<u8>) {
+        let (kind, id) = self.get();
+        kind.write(out);
+        write_text(id, out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<NamedId, Malformed> {
+        let kind = KindName::read(from)?;
+        Ok(NamedId::new(kind, from.text()?))
+    }
+}
+
+/// All ids that a message names, the strongest first.
+pub(crate) fn ids_named(message: &Message) -> SmallVec<[(KindName<'_>, &str); 4]> {
+    let mut named = SmallVec::new();
+    named.extend(message.ids.user.iter().map(|id| (KindName::User, &**id)));
+    if let Body::Alias { previous_id } | Body::Merge { previous_id, .. } = &message.body {
+        named.extend([(KindName::User, &**previous_id), (KindName::Anonymous, previous_id)]);
+    }
+    named.extend(message.ids.anonymous.iter().map(|id| (KindName::Anonymous, &**id)));
+    named.extend(message.ids.declared.iter().map(|(kind, id)| (KindName::Declared(kind), &**id)));
+    named
+}
+
+impl ProfileStore {
+    fn kind_named(&self, kind: KindName<'_>) -> Option<IdKind> {
+        match kind {
+            KindName::User => Some(IdKind::User),
+            KindName::Anonymous => Some(IdKind::Anonymous),
+            KindName::Declared(name) => {
+                let number = self.linking.kinds.iter().position(|kind| *kind.rule.name == *name)?;
+                Some(IdKind::Declared(number as u16))
+            }
+        }
+    }
+
+    fn name_of_kind(&self, kind: IdKind) -> KindName<'_> {
+        match kind {
+            IdKind::User => KindName::User,
+            IdKind::Anonymous => KindName::Anonymous,
+            IdKind::Declared(number) => KindName::Declared(self.kind_name(number)),
+        }
+    }
+
+    /// The kinds under which an id is looked for that comes without one, in order.
+    pub(crate) fn kinds_to_find(&self) -> impl Iterator<Item = KindName<'_>> {
+        let declared = self.linking.kinds.iter().map(|kind| KindName::Declared(&kind.rule.name));
+        [KindName::User, KindName::Anonymous].into_iter().chain(declared)
+    }
+
+    /// Whether an id of that kind is the id of one person for ever.
+    pub(crate) fn is_strong(&self, kind: KindName<'_>) -> bool {
+        match kind {
+            KindName::User => true,
+            KindName::Anonymous => false,
+            KindName::Declared(name) => {
+                let kind = self.linking.kinds.iter().find(|kind| *kind.rule.name == *name);
+                kind.is_some_and(|kind| kind.rule.is_strong)
+            }
+        }
+    }
+
+    /// Whose an id is.
+    pub(crate) fn owner_named(&self, kind: KindName<'_>, id: &str) -> Option<UserKey> {
+        self.ids.owner(self.kind_named(kind)?, id)
+    }
+
+    /// The ids of a profile, with what they are, also while it is away.
+    pub(crate) fn named_ids(&self, user: UserKey) -> impl Iterator<Item = (KindName<'_>, &str)> {
+        self.ids(user).map(|(kind, id)| (self.name_of_kind(kind), id))
+    }
+
+    /// Everybody who has to be where a user is: to whom a device belonged lately that is one of theirs too, and its
+    /// visitor, and so on. In the order of their numbers. O(devices that changed hands), for each step of it.
+    pub(crate) fn cluster(&self, root: UserKey, now: Instant) -> Vec<UserKey> {
+        let mut all = vec![root];
+        loop {
+            let before = all.len();
+            for (number, device) in self.linking.devices.iter() {
+                let tied = self.tied(number, device, now);
+                if tied.iter().any(|user| all.contains(user)) {
+                    let more: SmallVec<[UserKey; 4]> =
+                        tied.into_iter().filter(|user| !all.contains(user)).collect();
+                    all.extend(more);
+                }
+            }
+            if all.len() == before {
+                all.sort_unstable();
+                all.dedup();
+                return all;
+            }
+        }
+    }
+
+    /// Those whom a device ties together.
+    fn tied(&self, number: u32, device: &Device, now: Instant) -> SmallVec<[UserKey; 4]> {
+        let owners = device.owners.iter().filter(|(_, at)| *at > now - SHARED_FOR).map(|(owner, _)| *owner);
+        owners.chain(device.visitor).chain([self.ids.owner_of(number)]).collect()
+    }
+
+    /// Writes what is known of the devices of a cluster.
+    pub(crate) fn write_ties(&self, cluster: &[UserKey], now: Instant, out: &mut Vec<u8>) {
+        let place = |user: UserKey| cluster.iter().position(|known| *known == user);
+        let mut rows: Vec<Tie> = Vec::new();
+        for (number, device) in self.linking.devices.iter() {
+            let Some(holder) = place(self.ids.owner_of(number)) else { continue };
+            let ids = self.profiles.ids(cluster[holder]);
+            let Some(id) = ids.iter().position(|id| *id == number) else { continue };
+            let recent = device.owners.iter().filter(|(_, at)| *at > now - SHARED_FOR);
+            rows.push((
+                (holder, id),
+                recent.filter_map(|(owner, at)| Some((place(*owner)?, *at))).collect(),
+                device.visitor.and_then(place),
+                device.is_kept_apart,
+            ));
+        }
+        rows.sort_unstable();
+        rows.write(out);
+    }
+
+    /// Takes in what was written of the devices of a cluster; of users who are not there any more nothing is known.
+    pub(crate) fn read_ties(
+        &mut self,
+        cluster: &[Option<UserKey>],
+        from: &mut Bytes<'_>,
+    ) -> Result<(), Malformed> {
+        let rows: Vec<Tie> = from.read()?;
+        let user = |place: usize| cluster.get(place).copied().flatten();
+        for ((holder, id), owners, visitor, is_kept_apart) in rows {
+            let Some(holder) = user(holder) else { continue };
+            let Some(number) = self.profiles.ids(holder).get(id).copied() else {
+                return Err(from.malformed("a device"));
+            };
+            let owners = owners.into_iter().filter_map(|(owner, at)| Some((user(owner)?, at))).collect();
+            let visitor = visitor.and_then(user);
+            *self.linking.devices.entry(number) = Device { owners, visitor, is_kept_apart };
+        }
+        Ok(())
+    }
+
+    /// When a user absorbed what can be undone.
+    pub(crate) fn undo_of(&self, user: UserKey) -> Vec<Instant> {
+        self.linking.undo.iter().filter(|(_, own)| *own == user).map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn put_undo(&mut self, user: UserKey, instants: Vec<Instant>) {
+        let undo = &mut self.linking.undo;
+        for at in instants {
+            let place = undo.partition_point(|(other, _)| *other <= at);
+            undo.insert(place, (at, user));
+        }
+    }
+
+    /// Lets a user go who is in memory: everybody of the same cluster goes too.
+    pub(crate) fn depart(&mut self, user: UserKey) {
+        let profile = self.profiles.remove(user);
+        self.rings.remove(&user);
+        let linking = &mut self.linking;
+        linking.undo.retain(|(_, own)| *own != user);
+        for number in &profile.ids {
+            linking.devices.remove(*number);
+        }
+        linking.devices.part_with(user);
+        profile.ids.iter().for_each(|number| self.ids.remove(*number));
+        profile.release(&mut self.symbols);
+    }
+
+    /// Makes room for a user who comes: away yet, with its name and ids.
+    pub(crate) fn admit(&mut self, name: Arc<str>, ids: &[(KindName<'_>, &str)]) -> UserKey {
+        let user = self.profiles.admit(Away { name: name.clone(), ids: SmallVec::new() });
+        let mut numbers = SmallVec::new();
+        for (kind, id) in ids {
+            let kind = self.kind_named(*kind).unwrap_or_else(|| self.add_kind(*kind));
+            let text = if **id == *name { name.clone() } else { (*id).into() };
+            let number = match self.ids.number(kind, id) {
+                Some(number) => {
+                    // Nobody has it: those who had it here were moved, or dropped as left behind.
+                    debug_assert!(false, "an id is in one partition");
+                    self.ids.set_owner(number, user);
+                    number
+                }
+                None => self.ids.insert(kind, text, user),
+            };
+            numbers.push(number);
+        }
+        self.profiles.set_ids(user, numbers);
+        user
+    }
+
+    /// A kind that these definitions never declared: its ids keep their owners.
+    fn add_kind(&mut self, kind: KindName<'_>) -> IdKind {
+        let KindName::Declared(name) = kind else { return IdKind::Anonymous };
+        let rule = IdKindRule { name: name.into(), is_strong: false, limit: 1 };
+        self.linking.kinds.push(Kind { rule, is_declared: false });
+        IdKind::Declared(self.linking.kinds.len() as u16 - 1)
+    }
+}
+
+/// Whose a device is and its place among the ids of that profile, users to whom it belonged, its visitor, and whether
+/// that one stays apart. Users by their places.
+type Tie = ((usize, usize), Vec<(usize, Instant)>, Option<usize>, bool);
