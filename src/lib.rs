@@ -70,7 +70,7 @@
 //! | [`segment`] | the segment language and who is in which segment |
 //! | [`recommend`] | the `Recommender` trait, popularity, co-visitation |
 //! | [`trigger`] | the timing wheel, local times, quiet hours |
-//! | [`journey`] | workflows, the delivery gate, the outbox |
+//! | [`journey`] | workflows, the delivery gate, the outbox; [`journey::guide`] teaches them |
 //! | [`decision`] | placements, variants, content templates |
 //! | [`definitions`] | all that a host defines, from TOML, as one checked whole |
 //! | [`storage`] | what outlives the process: journal, heap, keys, checkpoint |

@@ -32,6 +32,7 @@ mod flow;
 mod follow;
 mod gate;
 mod goal;
+pub mod guide;
 mod instance;
 mod kept;
 mod key;

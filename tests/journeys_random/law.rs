@@ -174,16 +174,22 @@ fn every_send_ends(what: &str, world: &World, life: &Life) {
                 assert!(next.remove(&name).is_some(), "{what}: {note:?}");
             }
             (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => {}
+            (What::Converted { .. }, _) => {}
             (said, Some(step)) => {
                 assert!(
                     may_be_at(step),
                     "{what}: a send without an end before {note:?}; expected {allowed:?}"
                 );
                 let from = match said {
-                    What::Deferred { .. } => BTreeSet::from([step]),
-                    What::Branched { to } | What::FellBack { to, .. } => {
-                        silent_from(journey, target(journey, to))
-                    }
+                    What::Deferred { .. } | What::WaitingFor { .. } => BTreeSet::from([step]),
+                    What::Branched { to }
+                    | What::FellBack { to, .. }
+                    | What::Met { to }
+                    | What::TimedOut { to } => silent_from(journey, target(journey, to)),
+                    What::Chose { arm } if &**arm == "b" => match journey.steps[step] {
+                        Step::Split(to) => silent_from(journey, to),
+                        _ => panic!("{what}: no split: {note:?}"),
+                    },
                     _ => silent_from(journey, step + 1),
                 };
                 next.insert(name, from);
@@ -207,9 +213,9 @@ fn silent_from(journey: &Journey, step: usize) -> BTreeSet<usize> {
         }
         match journey.steps.get(step) {
             // A wait may be over already, and of a branch no arm may hold.
-            Some(Step::Wait(_) | Step::Branch(..)) => open.push(step + 1),
+            Some(Step::Wait(_) | Step::WaitUntil(_) | Step::Branch(..)) => open.push(step + 1),
             Some(Step::Goto(to)) => open.push(*to),
-            Some(Step::Send { .. }) | None => {}
+            Some(Step::Send { .. } | Step::WaitFor { .. } | Step::Split(_)) | None => {}
         }
     }
     found

@@ -59,6 +59,16 @@ pub(crate) enum Step {
         is_promo: bool,
     },
     Goto(usize),
+    /// Until a local time. It may be over at once.
+    WaitUntil(&'static str),
+    /// Any of some conditions, how long at most, and where it goes on if one is met; else on the next step.
+    WaitFor {
+        any: String,
+        timeout: &'static str,
+        then: usize,
+    },
+    /// Some go on to the next step, and the arm `b` to this one.
+    Split(usize),
 }
 
 #[derive(Debug)]
@@ -195,14 +205,33 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
         let exit = if key.contains("cart") { "{ event = 'buy', key = 'cart' }" } else { one(rng, &others) };
         text += &format!("exit = [{exit}]\n");
     }
+    if rng.u32(0..4) == 0 {
+        text +=
+            one(rng, &["goal = { event = 'buy', within = '1d' }\n", "goal = { segment_entered = 'gold' }\n"]);
+    }
+    if rng.u32(0..5) == 0 {
+        text += "expires = '30h'\n";
+    }
     let count = rng.usize(2..8);
-    let steps: Vec<Step> = (0..count).map(|i| step(rng, i, count)).collect();
+    let mut steps: Vec<Step> = Vec::new();
+    while steps.len() < count {
+        let next = step(rng, &steps, count);
+        steps.push(next);
+    }
     let label = |to: usize| if to < count { format!("s{to}") } else { "end".to_owned() };
     for (i, step) in steps.iter().enumerate() {
         let step = match step {
             Step::Wait(duration) => format!("wait = '{duration}'"),
             Step::Branch(when, to) => format!("branch = [{{ when = \"{when}\", to = '{}' }}]", label(*to)),
             Step::Goto(to) => format!("goto = '{}'", label(*to)),
+            Step::WaitUntil(rule) => format!("wait_until = {{ {rule} }}"),
+            Step::WaitFor { any, timeout, then } => {
+                format!("wait_for = {{ any = [{any}], timeout = '{timeout}', then = '{}' }}", label(*then))
+            }
+            Step::Split(to) => {
+                let to = label(*to);
+                format!("split = {{ salt = 'x{i}', arms = {{ a = 1, b = 2 }}, to = {{ b = '{to}' }} }}")
+            }
             Step::Send { channel, template, expires, is_promo } => {
                 let expires = expires.map_or(String::new(), |expires| format!(", expires = '{expires}'"));
                 let tags = if *is_promo { ", tags = ['promo']" } else { "" };
@@ -215,8 +244,9 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
     text
 }
 
-fn step(rng: &mut Rng, place: usize, count: usize) -> Step {
-    let waits = ["20m", "1h", "3h", "9h", "1d"];
+/// The step behind some, of so many in all.
+fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
+    let (waits, place) = (["20m", "1h", "3h", "9h", "1d"], before.len());
     // A loop needs a wait, so every journey begins with one.
     if place == 0 {
         return Step::Wait(one(rng, &waits));
@@ -224,12 +254,31 @@ fn step(rng: &mut Rng, place: usize, count: usize) -> Step {
     if place + 1 == count && rng.u32(0..5) == 0 {
         return Step::Goto(0);
     }
-    match rng.u32(0..8) {
+    let later = rng.usize(place + 1..count + 1);
+    match rng.u32(0..12) {
         0 | 1 => Step::Wait(one(rng, &waits)),
         2 => {
             let conditions = ["tier = 'gold'", "did(view in 3h)", "count(view in 6h) >= 2"];
-            Step::Branch(one(rng, &conditions), rng.usize(place + 1..count + 1))
+            Step::Branch(one(rng, &conditions), later)
         }
+        3 => {
+            let rules = ["at = '02:30'", "day = 'today', at = '18:00'", "day = 'tomorrow', at = '09:15'"];
+            Step::WaitUntil(one(rng, &rules))
+        }
+        4 | 5 => {
+            let sends = before.iter().enumerate().filter(|(_, step)| matches!(step, Step::Send { .. }));
+            let sends: Vec<usize> = sends.map(|(place, _)| place).collect();
+            let mut any =
+                vec![one(rng, &["{ event = 'view' }", "{ event = 'buy' }", "{ segment_left = 'curious' }"])];
+            any.extend(rng.bool().then_some("{ segment_entered = 'gold' }"));
+            let mut any = any.join(", ");
+            if !sends.is_empty() {
+                let said = one(rng, &["opened", "clicked", "failed", "sent"]);
+                any += &format!(", {{ {said} = 's{}' }}", one(rng, &sends));
+            }
+            Step::WaitFor { any, timeout: one(rng, &waits), then: later }
+        }
+        6 => Step::Split(later),
         _ => Step::Send {
             channel: one(rng, &CHANNELS),
             template: one(rng, &["hello", "cart"]),
