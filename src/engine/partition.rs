@@ -438,7 +438,9 @@ impl Partition {
         self.journeys.lease(limit, now + lease, now, &self.store)
     }
 
-    /// How often each journey did what, by journey and reason.
+    /// How often each journey did what since the beginning, by journey and in words: `entered`, `sent by push`, and with
+    /// every reason of every rule of the gate `deferred: quiet hours`, `not sent: cap` and so on. What is handed out and not
+    /// delivered is `not sent` too. O(counters).
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.journeys.counts()

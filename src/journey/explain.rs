@@ -4,6 +4,7 @@ use crate::journey::context::Context;
 use crate::journey::enter::Entry;
 use crate::journey::instance::{Instance, Stand};
 use crate::journey::key::InstanceKey;
+use crate::journey::outbox::Outbox;
 use crate::journey::plan::{CompiledJourney, JourneyNo};
 use crate::journey::runtime::Journeys;
 use crate::journey::{MessageKept, Note, Reason, What};
@@ -193,8 +194,8 @@ impl Journeys {
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
             // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
             aside.effects.clear();
-            // The host takes what is sent.
-            aside.outbox.forget(user);
+            // The host takes at once whatever is there.
+            aside.outbox = Outbox::default();
         }
         let name = &self.journey(instance.journey).name;
         notes.retain(|note| note.journey == *name && note.key.as_ref() == instance.key.value());

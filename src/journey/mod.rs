@@ -34,6 +34,7 @@ mod flow;
 mod follow;
 mod gate;
 mod goal;
+pub mod guide;
 mod instance;
 mod kept;
 mod key;
