@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[path = "group.rs"]
+#[allow(clippy::duplicate_mod)] // that is the point: the same file with other locks
 mod group;
 
 /// What stands in the place of `engine::sync`: locks of shuttle while it runs, and those of the engine otherwise, so that

@@ -284,12 +284,12 @@ fn who_were_one_for_a_time_are_forgotten_apart() {
         let engine = open(&disk, &setting, definitions());
         let ingest = |message: Message| drop(engine.ingest(message, START).unwrap());
         let view = |user: &str| Message::track(user, "view").with("n", 1);
-        ["ada", "bob"].map(|user| ingest(view(user)));
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
         ingest(Message::merge("bob", "ada", "they said so"));
-        ["ada", "bob"].map(|user| ingest(view(user)));
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
         engine.checkpoint().unwrap();
         ingest(Message::split("ada", ["bob"]));
-        ["ada", "bob"].map(|user| ingest(view(user)));
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
         ingest(Message::forget(forgotten));
         for entry in entries(&engine, 1) {
             let named = entry.input.as_ref().is_some_and(|input| names(&input.input, forgotten));
