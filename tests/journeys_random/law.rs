@@ -2,7 +2,7 @@
 
 use crate::life::{Life, Told};
 use crate::world::{Journey, Per, Rules, Step, USERS, World};
-use bespoke::journey::{Acknowledged, Action, Delivery, Note, What};
+use bespoke::journey::{Acknowledged, Action, Delivery, Note, Reason, What};
 use bespoke::model::{Duration, Instant, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,6 +175,11 @@ fn every_send_ends(what: &str, world: &World, life: &Life) {
             }
             (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => {}
             (What::Converted { .. }, _) => {}
+            // It goes on standing where it does, until another instant.
+            (What::Deferred { reason: Reason::ZoneChanged, .. }, Some(step)) => {
+                let stands = may_be_at(step) || allowed == Some(&silent_from(journey, step + 1));
+                assert!(stands, "{what}: it does not stand there: {note:?}; expected {allowed:?}");
+            }
             (said, Some(step)) => {
                 assert!(
                     may_be_at(step),
