@@ -260,15 +260,20 @@ fn open(c: &mut Criterion) {
     group.finish();
 }
 
+/// An engine of so many users with a checkpoint, and a message for each of them.
+fn checkpointed(folder: &Folder, users: usize) -> (Engine, Vec<Message>) {
+    let engine = folder.engine(Some(Durability::Memory));
+    ingest_groups(&engine, &shop::messages(users));
+    engine.checkpoint().expect("the disk has room");
+    let touch = (0..users).map(|user| Message::track(format!("user-{user}"), "search"));
+    (engine, touch.collect())
+}
+
 fn checkpoint(c: &mut Criterion) {
     let mut group = short(c, "checkpoint, by profiles that changed");
     for users in [1_000, 10_000, 100_000] {
         let folder = Folder::new();
-        let engine = folder.engine(Some(Durability::Memory));
-        ingest_groups(&engine, &shop::messages(users));
-        engine.checkpoint().expect("the disk has room");
-        let touch: Vec<Message> =
-            (0..users).map(|user| Message::track(format!("user-{user}"), "search")).collect();
+        let (engine, touch) = checkpointed(&folder, users);
         group.throughput(Throughput::Elements(users as u64));
         group.bench_function(BenchmarkId::from_parameter(users), |b| {
             b.iter_custom(|rounds| {
@@ -284,6 +289,34 @@ fn checkpoint(c: &mut Criterion) {
         });
     }
     group.finish();
+
+    let mut group = short(c, "worst wait of a writer beside a checkpoint, by profiles that changed");
+    for users in [1_000, 10_000] {
+        let folder = Folder::new();
+        let (engine, touch) = checkpointed(&folder, users);
+        group.bench_function(BenchmarkId::from_parameter(users), |b| {
+            b.iter_custom(|rounds| (0..rounds).map(|_| worst_wait(&engine, &touch)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// The longest that one message waits while another thread takes a checkpoint of everybody.
+fn worst_wait(engine: &Engine, touch: &[Message]) -> Duration {
+    ingest_groups(engine, touch);
+    let mut worst = Duration::ZERO;
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| engine.checkpoint().expect("the disk has room"));
+        for message in touch.iter().cycle() {
+            if checkpoint.is_finished() {
+                break;
+            }
+            let start = Clock::now();
+            black_box(engine.ingest(message, NOW)).expect("these messages are sound");
+            worst = worst.max(start.elapsed());
+        }
+    });
+    worst
 }
 
 criterion_group!(benches, ingest, threads, open, checkpoint);

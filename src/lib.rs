@@ -71,7 +71,7 @@
 //! | [`recommend`] | the `Recommender` trait, popularity, co-visitation |
 //! | [`predict`] | what a user will probably do: the best time to send |
 //! | [`trigger`] | the timing wheel, local times, quiet hours |
-//! | [`journey`] | workflows, the delivery gate, the outbox |
+//! | [`journey`] | workflows, the delivery gate, the outbox; [`journey::guide`] teaches them |
 //! | [`decision`] | placements, variants, content templates |
 //! | [`definitions`] | all that a host defines, from TOML, as one checked whole |
 //! | [`storage`] | what outlives the process: journal, heap, keys, checkpoint |

@@ -468,10 +468,16 @@ fn notes(outcome: &Outcome) -> Vec<String> {
     outcome.notes.iter().map(|note| format!("{} {} {note}", minute_of(note.at), note.user)).collect()
 }
 
+/// The same journeys, whose users go on at the step of the same id when they change.
+fn migrating() -> String {
+    JOURNEYS.replace("[journeys.cart]\n", "[journeys.cart]\non_change = \"migrate\"\n")
+}
+
 #[test]
-fn journeys_go_on_where_they_stand() {
-    let other = JOURNEYS.find("[journeys.other]").unwrap()..JOURNEYS.find("[journeys.cart]").unwrap();
-    let without_other = JOURNEYS.replace(&JOURNEYS[other.clone()], "");
+fn journeys_that_migrate_go_on_where_they_stand() {
+    let text = &migrating();
+    let other = text.find("[journeys.other]").unwrap()..text.find("[journeys.cart]").unwrap();
+    let without_other = text.replace(&text[other.clone()], "");
     let step = |text: &str, id: &str| {
         let start = text.find(&format!("[[journeys.cart.step]]\nid = \"{id}\"")).unwrap();
         let end = text[start + 1..].find("[[").map_or(text.len(), |end| start + 1 + end);
@@ -491,7 +497,7 @@ fn journeys_go_on_where_they_stand() {
         ),
         (
             "a step in front",
-            JOURNEYS.replace("[[journeys.cart.step]]\nid = \"idle\"", first),
+            text.replace("[[journeys.cart.step]]\nid = \"idle\"", first),
             vec![],
             vec![
                 "60 ada cart, step push (boot): sent by push",
@@ -500,13 +506,13 @@ fn journeys_go_on_where_they_stand() {
         ),
         (
             "the next step is gone",
-            step(JOURNEYS, "push"),
+            step(text, "push"),
             vec![],
             vec!["60 ada cart, step again (boot): waits until 2026-11-23T12:00:00Z"],
         ),
         (
             "a longer wait: who waits keeps the deadline",
-            JOURNEYS.replace("id = \"idle\"\nwait = \"1h\"", "id = \"idle\"\nwait = \"3h\""),
+            text.replace("id = \"idle\"\nwait = \"1h\"", "id = \"idle\"\nwait = \"3h\""),
             vec![],
             vec![
                 "60 ada cart, step push (boot): sent by push",
@@ -515,18 +521,18 @@ fn journeys_go_on_where_they_stand() {
         ),
         (
             "its own step is gone",
-            step(JOURNEYS, "idle"),
-            vec!["10 ada cart (boot): exited: redefined"],
+            step(text, "idle"),
+            vec!["10 ada cart (boot): exited: step removed"],
             vec![],
         ),
         (
             "the journey is gone",
-            JOURNEYS[..other.end].to_owned(),
+            text[..other.end].to_owned(),
             vec!["10 ada cart (boot): exited: redefined"],
             vec![],
         ),
     ] {
-        let mut partition = Partition::new(&journeys(JOURNEYS));
+        let mut partition = Partition::new(&journeys(&migrating()));
         partition.ingest(&Message::track("ada", "view").with("sku", "boot"), minute(0)).unwrap();
         let outcome = partition.redefine(&journeys(&text), minute(10));
         assert_eq!(notes(&outcome), at_once, "{name}");
@@ -566,7 +572,7 @@ fn actions_of_a_journey_that_is_gone_are_taken_back_unless_the_host_has_them() {
 
 #[test]
 fn a_step_that_comes_again_sends_another_action() {
-    let text = JOURNEYS.replace("id = \"idle\"\nwait = \"1h\"", "id = \"idle\"\nwait = \"1m\"");
+    let text = migrating().replace("id = \"idle\"\nwait = \"1h\"", "id = \"idle\"\nwait = \"1m\"");
     // Who waits behind the push finds it ahead once more.
     let push = "[[journeys.cart.step]]\nid = \"push\"\nsend = { channel = \"push\", template = \"hello\" }\n";
     let turned = text.replace(push, "") + push;

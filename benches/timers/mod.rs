@@ -15,7 +15,7 @@ use std::time::Instant as WallClock;
 pub(crate) const START: i64 = 1_795_428_000_000;
 const HOUR: i64 = 3_600_000;
 /// From one event of a user to the next, on average.
-const PAUSE: i64 = 3 * HOUR / 4;
+const PAUSE: i64 = 2 * HOUR / 3;
 const MONTH: i64 = 30 * 24 * HOUR;
 
 /// What an owner keeps of a user: the deadline, what the queue needs to find its entry, and the rest of a cache line.
@@ -141,7 +141,7 @@ struct Event {
     dice: u32,
 }
 
-/// Events at the rate of one per user in 45 minutes, and before which of them something is due.
+/// Events at the rate of one per user in 40 minutes, and before which of them something is due.
 struct Day {
     events: Vec<Event>,
     fires: Vec<bool>,
@@ -221,7 +221,7 @@ fn keys(n: usize, seed: u64) -> Vec<u32> {
     keys
 }
 
-/// An hour and a half of events, so that a queue is as a long run leaves it, and those that are timed behind them.
+/// Eighty minutes of events, so that a queue is as a long run leaves it, and those that are timed behind them.
 fn warm(n: usize) -> usize {
     2 * n
 }

@@ -1,7 +1,7 @@
 //! Lines in, JSON lines out.
 
 use bespoke::engine::Partition;
-use bespoke::journey::Action;
+use bespoke::journey::{Action, Note};
 use bespoke::segment::Change;
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -65,6 +65,7 @@ impl Lines {
 /// The files of `--out`; without it everything written here is dropped.
 pub(crate) struct Outputs {
     changes: Box<dyn Write>,
+    notes: Box<dyn Write>,
     actions: Box<dyn Write>,
     profiles: Box<dyn Write>,
     rejected: Box<dyn Write>,
@@ -93,6 +94,7 @@ impl Outputs {
         };
         Ok(Outputs {
             changes: file("changes.jsonl")?,
+            notes: file("notes.jsonl")?,
             actions: file("actions.jsonl")?,
             profiles: file("profiles.jsonl")?,
             rejected: file("rejected.jsonl")?,
@@ -103,6 +105,13 @@ impl Outputs {
     pub(crate) fn changes(&mut self, changes: &[Change]) -> io::Result<()> {
         if self.wanted {
             changes.iter().try_for_each(|change| line(&mut self.changes, change))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn notes(&mut self, notes: &[Note]) -> io::Result<()> {
+        if self.wanted {
+            notes.iter().try_for_each(|note| line(&mut self.notes, note))?;
         }
         Ok(())
     }
@@ -125,7 +134,7 @@ impl Outputs {
                 line(&mut self.profiles, &Profile { user: &user, attributes, segments })?;
             }
         }
-        [&mut self.changes, &mut self.actions, &mut self.profiles, &mut self.rejected]
+        [&mut self.changes, &mut self.notes, &mut self.actions, &mut self.profiles, &mut self.rejected]
             .into_iter()
             .try_for_each(|file| file.flush())
     }

@@ -5,12 +5,16 @@
 //! cargo run --release --example replay -- --definitions D.toml --messages M.jsonl[.gz] [--redefine INSTANT=E.toml]…
 //!     [--until INSTANT] [--out DIR]
 //! ```
-//! `--messages -` reads standard input, `--user ID` tells the story of that user, `--explain USER:SEGMENT` (as often
-//! as wanted) tells at the end why that user is or is not in that segment. `--redefine 2026-11-23T10:00:00Z=E.toml`
+//! `--messages -` reads standard input, `--user ID` tells the story of that user, `--explain USER` (as often as wanted)
+//! tells at the end where that user is in each journey, what comes next and what would stop it, `--explain
+//! USER:SEGMENT` why that user is or is not in that segment. `--draw JOURNEY` draws a journey for Mermaid with the
+//! number of users on each step. `--simulate E.toml` runs the same messages under other definitions from the beginning,
+//! and says what journeys would have done. `--redefine 2026-11-23T10:00:00Z=E.toml`
 //! lets other definitions take over at an instant, before the first message at it or later; after the last message, at
 //! their instants up to `--until`. It may be given several times, in order. The reader learns the loop of a
 //! host: ingest, advance to what is due, deliver what the outbox holds.
 
+mod asked;
 mod files;
 mod summary;
 
@@ -25,7 +29,7 @@ use summary::Summary;
 
 const DEFINITIONS: &str = include_str!("../data/shop.toml");
 const MESSAGES: &str = include_str!("../data/shop.jsonl");
-const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--redefine INSTANT=E.toml]... [--until INSTANT] [--out DIR] [--user ID] [--explain USER:SEGMENT]...";
+const USAGE: &str = "usage: replay [--definitions D.toml --messages M.jsonl[.gz]|-] [--redefine INSTANT=E.toml]... [--until INSTANT] [--out DIR] [--user ID] [--explain USER|USER:SEGMENT]... [--draw JOURNEY]... [--simulate E.toml]...";
 
 #[derive(Default)]
 struct Options {
@@ -36,8 +40,9 @@ struct Options {
     until: Option<Instant>,
     out: Option<String>,
     user: Option<String>,
-    /// User and segment.
-    explain: Vec<(String, String)>,
+    explain: Vec<String>,
+    draw: Vec<String>,
+    simulate: Vec<String>,
 }
 
 fn options() -> Result<Options, String> {
@@ -46,9 +51,10 @@ fn options() -> Result<Options, String> {
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next().map_err(|e| e.to_string())? {
         let name = match argument {
-            Long(name @ ("definitions" | "messages" | "redefine" | "until" | "out" | "user" | "explain")) => {
-                name.to_owned()
-            }
+            Long(
+                name @ ("definitions" | "messages" | "redefine" | "until" | "out" | "user" | "explain"
+                | "draw" | "simulate"),
+            ) => name.to_owned(),
             Long("help") => return Err(USAGE.to_owned()),
             other => return Err(other.unexpected().to_string()),
         };
@@ -60,13 +66,14 @@ fn options() -> Result<Options, String> {
             "redefine" => options.redefine.push(redefinition(&value, options.redefine.last())?),
             "until" => options.until = Some(value.parse().map_err(|e| format!("--until: {e}"))?),
             "out" => options.out = Some(value),
-            // A user's id may have colons, the name of a segment has none.
-            "explain" => match value.rsplit_once(':') {
-                Some((user, segment)) => options.explain.push((user.to_owned(), segment.to_owned())),
-                None => return Err(format!("--explain: `{value}` is not USER:SEGMENT")),
-            },
+            "explain" => options.explain.push(value),
+            "draw" => options.draw.push(value),
+            "simulate" => options.simulate.push(value),
             _ => options.user = Some(value),
         }
+    }
+    if options.messages.as_deref() == Some("-") && !options.simulate.is_empty() {
+        return Err("--simulate reads the messages once more, so they have to be in a file".to_owned());
     }
     if options.definitions.is_some() != options.messages.is_some() {
         return Err("--definitions and --messages go together".to_owned());
@@ -102,6 +109,13 @@ fn main() -> ExitCode {
             Err(problem) => refused.push(problem),
         }
     }
+    let mut simulated = Vec::new();
+    for path in &options.simulate {
+        match read_definitions(Some(path)) {
+            Ok(definitions) => simulated.push((path.clone(), definitions)),
+            Err(problem) => refused.push(problem),
+        }
+    }
     let definitions = match first {
         Ok(definitions) if refused.is_empty() => definitions,
         first => {
@@ -110,7 +124,7 @@ fn main() -> ExitCode {
             return ExitCode::from(problems.iter().map(|(status, _)| *status).max().unwrap_or(1));
         }
     };
-    match replay(&options, &definitions, redefinitions) {
+    match replay(&options, &definitions, redefinitions, &simulated) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("replay: {problem}");
@@ -133,11 +147,9 @@ fn replay(
     options: &Options,
     definitions: &Definitions,
     mut redefinitions: VecDeque<(Instant, Definitions)>,
+    simulated: &[(String, Definitions)],
 ) -> Result<(), String> {
-    let mut lines = match options.messages.as_deref() {
-        Some(path) => Lines::open(path).map_err(|e| format!("{path}: {e}"))?,
-        None => Lines::of_text(MESSAGES),
-    };
+    let mut lines = open_messages(options)?;
     let mut outputs = Outputs::create(options.out.as_deref()).map_err(|e| format!("--out: {e}"))?;
     let mut summary = Summary::new(options.user.clone());
     let mut partition = Partition::new(definitions);
@@ -178,8 +190,17 @@ fn replay(
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.to_string()),
         _ => {}
     }
-    for (user, segment) in &options.explain {
-        explain(&partition, user, segment).map_err(|error| format!("--explain: {error}"))?;
+    for asked in &options.explain {
+        asked::explain(&partition, asked).map_err(|error| format!("--explain: {error}"))?;
+    }
+    for journey in &options.draw {
+        asked::draw(&partition, journey).map_err(|error| format!("--draw: {error}"))?;
+    }
+    if !simulated.is_empty() {
+        let messages = read_again(options)?;
+        for (name, definitions) in simulated {
+            asked::what_if(&partition, name, definitions, &messages);
+        }
     }
 
     // Every membership that began has ended or is there now, as the profiles say.
@@ -189,12 +210,22 @@ fn replay(
     Ok(())
 }
 
-/// Why a user is or is not in a segment as the messages end, and what would change that.
-fn explain(partition: &Partition, user: &str, segment: &str) -> Result<(), bespoke::engine::Error> {
-    let now = partition.clock();
-    println!("\n{}", partition.explain(user, segment, now)?);
-    println!("{}", partition.why_not(user, segment, now)?);
-    Ok(())
+/// The messages once more, those aside that cannot be read.
+fn read_again(options: &Options) -> Result<Vec<Message>, String> {
+    let mut lines = open_messages(options)?;
+    let mut messages = Vec::new();
+    while let Some((_, line)) = lines.next().map_err(|e| format!("the messages end early: {e}"))? {
+        messages.extend(read_message(&line));
+    }
+    lines.finish();
+    Ok(messages)
+}
+
+fn open_messages(options: &Options) -> Result<Lines, String> {
+    match options.messages.as_deref() {
+        Some(path) => Lines::open(path).map_err(|e| format!("{path}: {e}")),
+        None => Ok(Lines::of_text(MESSAGES)),
+    }
 }
 
 fn read_message(line: &[u8]) -> Result<Message, String> {
@@ -249,6 +280,7 @@ fn deliver(
 ) -> Result<(), String> {
     summary.outcome(outcome);
     outputs.changes(&outcome.changes).map_err(|e| e.to_string())?;
+    outputs.notes(&outcome.notes).map_err(|e| e.to_string())?;
     loop {
         let actions = partition.outbox(100, Duration::minutes(1), now);
         if actions.is_empty() {

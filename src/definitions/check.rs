@@ -3,10 +3,13 @@
 
 use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
+use crate::definitions::pinned::{Origin, Pinned, alias, aliased, lost_templates};
 use crate::definitions::{Definitions, Error};
 use crate::journey::{JourneyPlan, Permits};
 use crate::segment::{Fingerprints, Ground, Minimiser, Plan, Schema, Score, SegmentText, fingerprints};
 use hashbrown::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 /// Definitions as the rooms run them.
@@ -19,6 +22,9 @@ pub(crate) struct Compiled {
     pub(crate) schema: Arc<Schema>,
     /// What is not kept of messages.
     pub(crate) minimiser: Arc<Minimiser>,
+    pub(crate) origin: Arc<Origin>,
+    /// The journeys of earlier definitions that the plan has, in its order.
+    pub(crate) pinned: Arc<[Pinned]>,
     texts: Arc<[SegmentText]>,
     lifecycle: Arc<[Box<str>]>,
     scores: Arc<[Score]>,
@@ -40,9 +46,12 @@ impl Compiled {
 
     /// The same with another plan for the same texts, such as one that speaks the numbers of a store.
     pub(crate) fn with(&self, plan: Plan) -> Compiled {
-        let Compiled { journeys, decisions, schema, minimiser, texts, lifecycle, scores, .. } = self;
+        let Compiled { journeys, decisions, schema, minimiser, origin, pinned, .. } = self;
+        let Compiled { texts, lifecycle, scores, .. } = self;
         Compiled {
             plan,
+            origin: origin.clone(),
+            pinned: pinned.clone(),
             journeys: journeys.clone(),
             decisions: decisions.clone(),
             schema: schema.clone(),
@@ -57,44 +66,84 @@ impl Compiled {
 
 /// Compiles everything, or says all that is wrong. Where there are loose expressions, definitions are refused anyway.
 pub(super) fn check(definitions: &Definitions, loose: &[LooseExpression]) -> Result<Compiled, Vec<Error>> {
+    compile(definitions, loose, &[]).map_err(|refused| refused.errors)
+}
+
+/// What is wrong with definitions, and with which of the journeys of earlier ones.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    errors: Vec<Error>,
+    pub(super) pinned: BTreeSet<usize>,
+}
+
+/// The same together with journeys of earlier definitions.
+pub(super) fn compile(
+    definitions: &Definitions,
+    loose: &[LooseExpression],
+    pinned: &[Pinned],
+) -> Result<Compiled, Refused> {
     let mut builder = definitions.plan_builder();
     loose.iter().for_each(|expression| expression.add_to(&mut builder));
     let Definitions { journeys, delivery, placements, templates, .. } = definitions;
+    let lost = lost_templates(templates, pinned);
+    let templates: Cow<'_, [Template]> = match lost.is_empty() {
+        true => templates.into(),
+        false => templates.iter().chain(lost).cloned().collect(),
+    };
     let reads_event = |template: &Template| template.fields.values().any(|text| text.contains("event"));
     let known: HashMap<&str, bool, ahash::RandomState> =
         templates.iter().map(|template| (&*template.name, reads_event(template))).collect();
     let (mut journey_plan, mut problems) =
         JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
     journey_plan.permits = Permits::of(&definitions.schema.facts);
-    let (decisions, more) = DecisionPlan::compile(placements, templates, &mut builder);
+    let (decisions, more) = DecisionPlan::compile(placements, &templates, &mut builder);
     problems.extend(more);
     journey_plan.outbox_max = definitions.settings.outbox_max;
-    let mut errors = Vec::new();
+    let mut refused = Refused::default();
+    for (number, Pinned { journey, .. }) in pinned.iter().enumerate() {
+        let reads_event = |name: &str| known.get(name).copied();
+        problems.extend(journey_plan.pin(journey, &alias(number), &reads_event, &mut builder));
+    }
     let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {
         Ok(plan) => {
             problems.extend(journey_plan.resolve_segments(&plan));
             Some(plan)
         }
-        Err(refused) => {
-            errors.extend(refused.iter().map(|error| definitions.named_error(error)));
+        Err(errors) => {
+            for error in &errors {
+                match error.name().and_then(aliased) {
+                    Some(number) => drop(refused.pinned.insert(number)),
+                    None => refused.errors.push(definitions.named_error(error)),
+                }
+            }
             None
         }
     };
-    errors.extend(problems.iter().map(|problem| definitions.problem(problem)));
+    for problem in &problems {
+        match problem.path.get(1).and_then(|name| aliased(name)) {
+            Some(number) => drop(refused.pinned.insert(number)),
+            None => refused.errors.push(definitions.problem(problem)),
+        }
+    }
     let schema = Arc::new(definitions.schema.clone());
-    match plan.filter(|_| errors.is_empty()) {
+    match plan.filter(|_| refused.errors.is_empty() && refused.pinned.is_empty()) {
         Some(plan) => Ok(Compiled {
             plan,
             journeys: Arc::new(journey_plan),
             decisions: Arc::new(decisions),
             minimiser: Arc::new(Minimiser::new(schema.clone())),
+            origin: Arc::new(Origin {
+                text: definitions.shared_text(),
+                templates: definitions.templates.clone(),
+            }),
+            pinned: pinned.into(),
             schema,
             texts,
             lifecycle: definitions.lifecycle.clone().into(),
             scores: definitions.scores.clone().into(),
             fingerprints: OnceLock::new(),
         }),
-        None => Err(errors),
+        None => Err(refused),
     }
 }

@@ -82,6 +82,11 @@ impl Definitions {
         self.source.text()
     }
 
+    /// The same, to be kept by several.
+    pub(super) fn shared_text(&self) -> Arc<str> {
+        self.source.text().clone()
+    }
+
     /// The name of the file, where one was given.
     #[must_use]
     pub fn file(&self) -> Option<&str> {

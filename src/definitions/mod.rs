@@ -89,7 +89,7 @@
 //! - `late`: an event begins a journey up to `tolerance` behind its own instant, and waits count from that. A send that is
 //!   more than `catch_up` behind its due instant when the host moves the clock is not sent ("skip"), ends the journey ("exit")
 //!   or waits for the next time that it is as late in the day as when it was due ("next_window"). Of recurring instants that
-//!   passed meanwhile the latest begins the journey, however late, and each of the others is a note: `missed`.
+//!   passed meanwhile the latest begins the journey, however late, and a note says how many were `missed` before it.
 //!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
@@ -213,6 +213,7 @@ mod facts;
 mod ids;
 mod journeys;
 mod loose;
+mod pinned;
 mod reader;
 mod recommend;
 mod retention;
@@ -229,6 +230,7 @@ pub use error::{ERRORS_MAX, Error, Errors};
 
 #[allow(unused_imports)] // for the engine
 pub(crate) use check::Compiled;
+pub(crate) use pinned::Pinned;
 pub(crate) use recommend::{InteractionDefinition, RecommendDefinition};
 pub(crate) use segments::SegmentDefinition;
 pub(crate) use settings::Settings;

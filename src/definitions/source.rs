@@ -29,7 +29,7 @@ impl Source {
         Source { file: file.map(Into::into), text: text.into(), lines }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &Arc<str> {
         &self.text
     }
 

@@ -12,7 +12,7 @@ use crate::profile::UserKey;
 /// wheel, and need not be due any more.
 ///
 /// Invariant: the instant is at or before the clock.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Unfinished {
     at: Instant,
     /// In order of their ids, the last one first.

@@ -1,6 +1,7 @@
 //! What a partition knows that is one of several.
 
 use crate::engine::homes::{Homes, Place};
+use crate::engine::transfer::Arriving;
 use crate::engine::{Error, Partition};
 use crate::model::{Body, Bytes, Duration, Instant, Malformed, Message, Record};
 use crate::profile::{KindName, ids_named};
@@ -24,6 +25,8 @@ pub(super) struct Among {
     pub(super) arrived: Vec<u64>,
     /// Who went and is not known to have arrived for good, by the number of the move.
     pub(super) transit: BTreeMap<u64, Transit>,
+    /// Users who came while not all have come who come together, each with the key that it has here.
+    pub(super) arriving: Vec<(Arriving, Slot)>,
     pub(super) newcomers: Newcomers,
 }
 
@@ -51,7 +54,7 @@ impl Among {
     pub(super) fn new(number: u16, homes: Arc<Homes>) -> Among {
         let arrived = vec![0; usize::from(homes.count())];
         let (transit, newcomers) = (BTreeMap::new(), Newcomers::default());
-        Among { number, homes, moved: 0, arrived, transit, newcomers }
+        Among { number, homes, moved: 0, arrived, transit, arriving: Vec::new(), newcomers }
     }
 
     /// Writes it for a checkpoint, what is known of users under their own keys.
@@ -72,6 +75,14 @@ impl Among {
                 slots.write(out);
                 sealed.write(out);
             }
+        }
+        self.arriving.len().write(out);
+        for (arriving, slot) in &self.arriving {
+            let (mut bytes, mut sealed) = (Vec::new(), Vec::new());
+            arriving.write(&mut bytes);
+            vault.seal(*slot, TRAVELLER, &bytes, &mut sealed)?;
+            slot.write(out);
+            sealed.write(out);
         }
         Ok(())
     }
@@ -100,6 +111,16 @@ impl Among {
                 users.push(Traveller { slots, bytes });
             }
             self.transit.insert(number, Transit { to, clock, arrivals, users, ties });
+        }
+        for _ in 0..from.len("users")? {
+            let (slot, sealed): (Slot, Vec<u8>) = from.read()?;
+            let mut bytes = Vec::new();
+            if !vault.open(slot, TRAVELLER, &sealed, &mut bytes).is_ok_and(|open| open) {
+                return Err(from.malformed("a user"));
+            }
+            let mut read = Bytes::new(&bytes);
+            self.arriving.push((read.read()?, slot));
+            read.end()?;
         }
         Ok(())
     }

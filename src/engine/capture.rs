@@ -2,13 +2,15 @@
 
 use crate::engine::Partition;
 use crate::engine::kept::Kept;
-use crate::engine::residence::PAGE_USERS;
+use crate::engine::page::{Entry, IDS, PAGE_USERS, write_names};
+use crate::engine::root::{Ending, Root};
 use crate::engine::seen::Written;
-use crate::model::{Bytes, Instant, Malformed, Record};
-use crate::profile::{IdKind, UserKey};
-use crate::storage::{self, Heap, HeapFile, Place, Slot};
+use crate::engine::versions::Versions;
+use crate::model::Record;
+use crate::profile::UserKey;
+use crate::storage::{self, Place, Slot, Unwanted, Vault};
+use hashbrown::HashMap;
 use roaring::RoaringBitmap;
-use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,16 +18,12 @@ use std::sync::Arc;
 pub(super) const SECTION: &[u8] = b"section";
 /// What an action of a user is sealed for.
 pub(super) const ACTION: &[u8] = b"action";
-/// What the ids of a user in an index page are sealed for.
-pub(super) const IDS: &[u8] = b"ids";
-/// In how many groups of inputs a checkpoint is written that begins by itself.
-const GROUPS_OF_CHECKPOINT: usize = 1_024;
 /// Share of dead bytes from which on a file of the heap is emptied.
-const DEAD_SHARE_MAX: f64 = 0.5;
+pub(super) const DEAD_SHARE_MAX: f64 = 0.25;
 
 /// What a checkpoint has to write, and what one that is being taken has still to write.
 ///
-/// Invariant: while one is taken, every page is as it was at its input, until it is captured.
+/// Invariant: while one is taken, every user of a page that is not captured yet is as at its input, or was captured alone.
 #[derive(Debug, Default)]
 pub(super) struct Capture {
     /// The latest record of each index page.
@@ -35,9 +33,9 @@ pub(super) struct Capture {
     /// The checkpoint that is being taken.
     taken: Option<Taken>,
     /// Records that neither the root nor the next one names.
-    dead: Vec<Place>,
+    dead: Unwanted,
     /// Records that the root which is being made names, and the one after it does not.
-    dead_after: Vec<Place>,
+    dead_after: Unwanted,
     sections: Vec<Place>,
     /// Chunks of ids of messages, each with its generation.
     seen: Vec<(u64, Place)>,
@@ -48,18 +46,71 @@ struct Taken {
     /// The first input that is not in it.
     next_input: u64,
     todo: RoaringBitmap,
+    /// What pages of `todo` are to say of users who have changed since: nothing of those who were not there.
+    alone: HashMap<UserKey, Vec<u8>, ahash::RandomState>,
     /// All pages that it was to write, for the case that it fails.
     pages: RoaringBitmap,
     /// Files of the heap that are being emptied.
     emptied: Vec<u32>,
+    /// What is about no user, and is not in the heap yet, the first one last.
+    unsealed: Vec<Unsealed>,
+    /// What is: the last one is a chunk of ids of messages.
     sections: Vec<Place>,
-    /// A chunk of ids of messages, and whether it takes the place of all others.
-    seen: (Written, Place, bool),
+    /// How far that chunk goes, and whether it takes the place of all others.
+    seen: (Written, bool),
     numbers: u32,
     free: Vec<u32>,
     definitions: (Option<Box<str>>, Box<str>),
+    versions: Versions,
     erased: Vec<Slot>,
     failed: Option<storage::Error>,
+    /// What is in it is among so many first bytes that were put into the heap.
+    end: u64,
+    /// Once everything is captured.
+    ending: Option<Arc<Ending>>,
+}
+
+/// A section as it was at the input of a checkpoint.
+#[derive(Debug)]
+pub(super) enum Unsealed {
+    Section(Vec<u8>),
+    /// The actions in the outbox, each with its user, and the key under which it is to be sealed.
+    Actions(Vec<(UserKey, Slot, Vec<u8>)>),
+}
+
+impl Unsealed {
+    fn seal(&self, vault: &Vault) -> Result<Vec<u8>, storage::Error> {
+        let (mut plain, mut sealed) = (Vec::new(), Vec::new());
+        let plain = match self {
+            Unsealed::Section(plain) => plain,
+            Unsealed::Actions(actions) => {
+                actions.len().write(&mut plain);
+                for (user, slot, action) in actions {
+                    sealed.clear();
+                    vault.seal(*slot, ACTION, action, &mut sealed)?;
+                    user.0.write(&mut plain);
+                    sealed.len().write(&mut plain);
+                    plain.extend_from_slice(&sealed);
+                }
+                sealed.clear();
+                &plain
+            }
+        };
+        vault.seal(Slot::STORE, SECTION, plain, &mut sealed)?;
+        Ok(sealed)
+    }
+}
+
+impl Taken {
+    /// Whether all of it is in the heap.
+    fn is_whole(&self) -> bool {
+        self.todo.is_empty() && self.unsealed.is_empty()
+    }
+
+    /// Whether a user is still to be captured.
+    fn wants(&self, user: UserKey) -> bool {
+        self.todo.contains(user.0 / PAGE_USERS) && !self.alone.contains_key(&user)
+    }
 }
 
 impl Capture {
@@ -69,14 +120,13 @@ impl Capture {
 
     /// Gives up a record of a user for a newer one.
     pub(super) fn give_up(&mut self, user: UserKey, place: Place) {
-        let page = user.0 / PAGE_USERS;
-        if !place.is_none() {
-            let is_named = self.taken.as_ref().is_some_and(|taken| !taken.todo.contains(page));
-            if is_named { self.dead_after.push(place) } else { self.dead.push(place) }
+        match &self.taken {
+            // The root that is being made does not name it any more.
+            Some(taken) if taken.wants(user) => return self.dead.add(place),
+            Some(_) => self.dead_after.add(place),
+            None => self.dead.add(place),
         }
-        if !self.taken.as_ref().is_some_and(|taken| taken.todo.contains(page)) {
-            self.changed.insert(page);
-        }
+        self.note(user);
     }
 
     /// Notes that something of a user is about to change.
@@ -89,102 +139,22 @@ impl Capture {
     }
 }
 
-/// Where everything of a checkpoint is.
-#[derive(Debug)]
-pub(super) struct Root {
-    /// The first input that is not in it.
-    pub(super) next_input: u64,
-    /// The definitions that held, and the file that they came from.
-    pub(super) file: Option<Box<str>>,
-    pub(super) definitions: Box<str>,
-    /// Keys that must be gone once it holds.
-    pub(super) erased: Vec<Slot>,
-    /// How many keys there were.
-    pub(super) slots: u32,
-    /// How many numbers of users were given, and which are free, the next one last.
-    pub(super) numbers: u32,
-    pub(super) free: Vec<u32>,
-    pub(super) pages: Vec<Place>,
-    pub(super) sections: Vec<Place>,
-    pub(super) seen: Vec<(u64, Place)>,
-    pub(super) files: Vec<HeapFile>,
-    pub(super) kept: Kept,
-}
-
-crate::model::record! {
-    Root { next_input, file, definitions, erased, slots, numbers, free, pages, sections, seen, files, kept }
-}
-
-impl Root {
-    /// Files of the heap in which nothing lives that it names.
-    pub(super) fn unnamed(&self, heap: &Heap) -> Vec<u32> {
-        let files = heap.files().into_iter().filter(|file| file.live == 0).map(|file| file.number);
-        files.filter(|number| self.files.iter().all(|named| named.number != *number)).collect()
-    }
-}
-
-/// What an index page says of a user.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// Place in the page.
-    pub(super) place_in_page: u8,
-    pub(super) slots: SmallVec<[Slot; 2]>,
-    pub(super) record: Place,
-    pub(super) deadline: Instant,
-    /// Its name and ids, sealed.
-    pub(super) ids: Vec<u8>,
-}
-
-crate::model::record! {
-    Entry { place_in_page, slots, record, deadline, ids }
-}
-
-/// The name of a user, and its ids.
-#[derive(Debug)]
-pub(super) struct Names {
-    pub(super) name: Arc<str>,
-    /// A name and the id that it comes from are one text in memory.
-    pub(super) ids: SmallVec<[(IdKind, Arc<str>); 2]>,
-}
-
-impl Record for Names {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.name.write(out);
-        self.ids.write(out);
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<Names, Malformed> {
-        let name: Arc<str> = from.read()?;
-        let mut ids = SmallVec::new();
-        for _ in 0..from.len("ids")? {
-            let (kind, id) = (from.read()?, from.text()?);
-            ids.push((kind, if *id == *name { name.clone() } else { id.into() }));
-        }
-        Ok(Names { name, ids })
-    }
-}
-
 impl Partition {
-    /// Begins a checkpoint of the state as it is now: what is about no user is written at once, users step by step.
+    /// Begins a checkpoint of the state as it is now: what is about no user is copied at once, users step by step. Where
+    /// it `compacts`, users are moved out of files that are mostly dead, and all pages are written.
     ///
     /// # Errors
-    /// The disk refused; then none is being taken.
-    pub(super) fn begin_checkpoint(&mut self, next_input: u64) -> Result<(), storage::Error> {
+    /// Something could not be sealed; then none is being taken.
+    pub(super) fn begin_checkpoint(&mut self, next_input: u64, compacts: bool) -> Result<(), storage::Error> {
         let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         shelf.erased.append(&mut shelf.parted);
-        let emptied = shelf.heap.to_compact(DEAD_SHARE_MAX);
+        let emptied = if compacts { shelf.heap.to_compact(DEAD_SHARE_MAX) } else { Vec::new() };
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
         let written = if is_all { self.seen.write_all(&mut chunk) } else { self.seen.write_new(&mut chunk) };
-        sections.push(chunk);
-        let mut places = Vec::with_capacity(sections.len());
-        for plain in sections {
-            let mut sealed = Vec::new();
-            shelf.vault.seal(Slot::STORE, SECTION, &plain, &mut sealed)?;
-            places.push(shelf.heap.put(&sealed)?);
-        }
-        let seen = (written, places.pop().unwrap_or(Place::NONE), is_all);
+        sections.push(Unsealed::Section(chunk));
+        sections.reverse();
         let numbers = self.store.profiles.numbers();
         let page_count = numbers.div_ceil(PAGE_USERS);
         let capture = &mut shelf.capture;
@@ -197,14 +167,19 @@ impl Partition {
             next_input,
             pages: todo.clone(),
             todo,
+            alone: HashMap::default(),
             emptied,
-            sections: places,
-            seen,
+            unsealed: sections,
+            sections: Vec::new(),
+            seen: (written, is_all),
             numbers,
             free: self.store.profiles.free().to_vec(),
             definitions: shelf.definitions.clone(),
+            versions: Versions::of(&self.compiled.pinned),
             erased: shelf.erased.iter().chain(&shelf.unused).copied().collect(),
             failed: None,
+            end: shelf.heap.put_bytes(),
+            ending: None,
         });
         Ok(())
     }
@@ -213,32 +188,67 @@ impl Partition {
         self.shelf.as_ref().is_some_and(|shelf| shelf.capture.is_on())
     }
 
-    /// Captures the page of a user who is about to change, where that is not done yet.
+    /// Captures a user who is about to change, where that is not done yet.
     #[inline]
     pub(super) fn capture_before(&mut self, user: UserKey) {
-        let Some(shelf) = &mut self.shelf else { return };
-        let page = user.0 / PAGE_USERS;
-        if shelf.capture.taken.as_mut().is_some_and(|taken| taken.todo.contains(page)) {
-            self.capture_page(page);
+        let Some(shelf) = &self.shelf else { return };
+        if shelf.capture.taken.as_ref().is_some_and(|taken| taken.wants(user)) {
+            self.capture_alone(user);
         }
     }
 
-    /// Captures so many pages more; gives whether that was all.
-    pub(super) fn capture_some(&mut self, pages: usize) -> bool {
-        for _ in 0..pages {
-            let todo = |shelf: &super::residence::Shelf| shelf.capture.taken.as_ref()?.todo.min();
-            match self.shelf.as_deref().and_then(todo) {
-                Some(page) => self.capture_page(page),
-                None => return true,
+    #[cold]
+    fn capture_alone(&mut self, user: UserKey) {
+        let mut entry = Vec::new();
+        let written = self.write_entry(user, &mut entry);
+        let Some(taken) = self.shelf.as_mut().and_then(|shelf| shelf.capture.taken.as_mut()) else { return };
+        if let Err(error) = written {
+            taken.failed.get_or_insert(error);
+        }
+        taken.alone.insert(user, entry);
+    }
+
+    /// Captures pages until about so many bytes were written for them; gives whether that was all.
+    pub(super) fn capture_some(&mut self, bytes: u64) -> bool {
+        let mut end = None;
+        loop {
+            let Some(shelf) = &self.shelf else { return true };
+            if shelf.capture.taken.as_ref().is_none_or(Taken::is_whole) {
+                return true;
+            }
+            let put = shelf.heap.put_bytes();
+            if put >= *end.get_or_insert(put.saturating_add(bytes)) {
+                return false;
+            }
+            self.capture_next();
+        }
+    }
+
+    /// Captures a page, and more where less than this share of all is captured; gives whether that was all.
+    pub(super) fn capture_share(&mut self, share: f64) -> bool {
+        loop {
+            self.capture_next();
+            let taken = self.shelf.as_ref().and_then(|shelf| shelf.capture.taken.as_ref());
+            let Some(taken) = taken.filter(|taken| !taken.is_whole()) else { return true };
+            if taken.todo.len() as f64 <= taken.pages.len() as f64 * (1.0 - share) {
+                return false;
             }
         }
-        false
     }
 
-    /// Captures as many pages as one group of inputs has to, so that a checkpoint ends in time; gives whether that was all.
-    pub(super) fn capture_share(&mut self) -> bool {
-        let pages = self.shelf.as_ref().map_or(0, |shelf| shelf.capture.pages.len());
-        self.capture_some(1 + pages / GROUPS_OF_CHECKPOINT)
+    /// Captures a section or a page, if any is left.
+    fn capture_next(&mut self) {
+        let Some(shelf) = &mut self.shelf else { return };
+        let Some(taken) = &mut shelf.capture.taken else { return };
+        if let Some(section) = taken.unsealed.pop() {
+            match section.seal(&shelf.vault).and_then(|sealed| shelf.heap.put(&sealed)) {
+                Ok(place) => taken.sections.push(place),
+                Err(error) => drop(taken.failed.get_or_insert(error)),
+            }
+            taken.end = shelf.heap.put_bytes();
+        } else if let Some(page) = taken.todo.min() {
+            self.capture_page(page);
+        }
     }
 
     fn capture_page(&mut self, page: u32) {
@@ -248,89 +258,102 @@ impl Partition {
         let Some(taken) = &mut capture.taken else { return };
         taken.todo.remove(page);
         match captured {
-            Ok(place) => {
-                let before = std::mem::replace(&mut capture.pages[page as usize], place);
-                if !before.is_none() {
-                    capture.dead.push(before);
-                }
-            }
+            Ok(place) => capture.dead.add(std::mem::replace(&mut capture.pages[page as usize], place)),
             Err(error) => drop(taken.failed.get_or_insert(error)),
         }
+        taken.end = shelf.heap.put_bytes();
     }
 
     fn write_page(&mut self, page: u32) -> Result<Place, storage::Error> {
-        let Some(shelf) = &self.shelf else { return Ok(Place::NONE) };
-        let Some(taken) = &shelf.capture.taken else { return Ok(Place::NONE) };
-        let emptied = taken.emptied.clone();
-        // Whoever came since is not in it.
-        let numbers = page * PAGE_USERS..((page + 1) * PAGE_USERS).min(taken.numbers);
-        let users: Vec<UserKey> =
-            numbers.map(UserKey).filter(|user| self.store.profiles.is_there(*user)).collect();
-        let mut entries = Vec::with_capacity(users.len());
-        for user in users {
-            if self.store.profiles.is_here(user) {
-                self.save(user)?;
+        let (mut entries, mut count) = (Vec::new(), 0_usize);
+        for user in (page * PAGE_USERS..(page + 1) * PAGE_USERS).map(UserKey) {
+            let before = entries.len();
+            let taken = self.shelf.as_mut().and_then(|shelf| shelf.capture.taken.as_mut());
+            match taken.and_then(|taken| taken.alone.remove(&user)) {
+                Some(entry) => entries.extend_from_slice(&entry),
+                None => self.write_entry(user, &mut entries)?,
             }
-            let Some(shelf) = &mut self.shelf else { continue };
-            let row = *shelf.row(user);
-            if emptied.contains(&row.place.file()) {
-                let mut sealed = Vec::new();
-                shelf.heap.get(row.place, &mut sealed)?;
-                let moved = shelf.heap.put(&sealed)?;
-                shelf.row(user).place = moved;
-                shelf.capture.dead.push(row.place);
-            }
-            let names = Names {
-                name: self.store.name(user).clone(),
-                ids: self.store.ids(user).map(|(kind, id)| (kind, id.into())).collect(),
-            };
-            let (mut plain, mut ids) = (Vec::new(), Vec::new());
-            names.write(&mut plain);
-            shelf.vault.seal(row.slot, IDS, &plain, &mut ids)?;
-            entries.push(Entry {
-                place_in_page: (user.0 % PAGE_USERS) as u8,
-                slots: shelf.slots(user).collect(),
-                record: shelf.rows[user.0 as usize].place,
-                deadline: self.users[user.0 as usize].deadline(),
-                ids,
-            });
+            count += usize::from(entries.len() > before);
         }
         let Some(shelf) = &self.shelf else { return Ok(Place::NONE) };
-        let mut bytes = Vec::new();
-        entries.write(&mut bytes);
+        let mut bytes = Vec::with_capacity(entries.len() + 2);
+        count.write(&mut bytes);
+        bytes.extend_from_slice(&entries);
         shelf.heap.put(&bytes)
     }
 
-    /// The root of the checkpoint, once everything was captured.
+    /// Writes what a page says of a user, and before it the user's record where that is not as the user is; nothing of
+    /// one who is not there, or came since.
+    fn write_entry(&mut self, user: UserKey, out: &mut Vec<u8>) -> Result<(), storage::Error> {
+        let taken = self.shelf.as_ref().and_then(|shelf| shelf.capture.taken.as_ref());
+        if taken.is_none_or(|taken| user.0 >= taken.numbers) || !self.store.profiles.is_there(user) {
+            return Ok(());
+        }
+        if self.store.profiles.is_here(user) {
+            self.save(user)?;
+        }
+        let Some(shelf) = &mut self.shelf else { return Ok(()) };
+        let row = *shelf.row(user);
+        let is_moved = |taken: &Taken| taken.emptied.contains(&row.place.file());
+        if shelf.capture.taken.as_ref().is_some_and(is_moved) {
+            let mut sealed = Vec::new();
+            shelf.heap.get(row.place, &mut sealed)?;
+            let moved = shelf.heap.put(&sealed)?;
+            shelf.row(user).place = moved;
+            shelf.capture.dead.add(row.place);
+        }
+        let (mut names, mut ids) = (Vec::new(), Vec::new());
+        write_names(self.store.name(user), self.store.ids(user), &mut names);
+        shelf.vault.seal(row.slot, IDS, &names, &mut ids)?;
+        let entry = Entry {
+            place_in_page: (user.0 % PAGE_USERS) as u8,
+            slots: shelf.slots(user).collect(),
+            record: shelf.rows[user.0 as usize].place,
+            deadline: self.users[user.0 as usize].deadline(),
+            ids: &ids,
+        };
+        entry.write(out);
+        Ok(())
+    }
+
+    /// How many first bytes of those that were put into the heap have to be sure before the root is made.
+    pub(super) fn captured_to(&self) -> Option<u64> {
+        self.shelf.as_ref()?.capture.taken.as_ref().map(|taken| taken.end)
+    }
+
+    /// The root of the checkpoint, once everything was captured and is sure to outlive the machine.
+    pub(super) fn ending(&self) -> Option<Arc<Ending>> {
+        self.shelf.as_ref()?.capture.taken.as_ref()?.ending.clone()
+    }
+
+    /// Makes the root of the checkpoint, once everything was captured and is sure to outlive the machine.
     ///
     /// # Errors
     /// Something of it could not be written. The checkpoint is given up; the one before still holds.
-    pub(super) fn root(&mut self) -> Result<Root, storage::Error> {
-        let Some(shelf) = &mut self.shelf else {
-            unreachable!("only a partition on a shelf takes checkpoints")
-        };
+    pub(super) fn make_ending(&mut self, keep: impl FnOnce(u64) -> Kept) -> Result<(), storage::Error> {
+        let Some(shelf) = &mut self.shelf else { return Ok(()) };
         let capture = &mut shelf.capture;
-        let Some(taken) = &mut capture.taken else { unreachable!("asked once all pages are captured") };
+        let Some(taken) = &mut capture.taken else { return Ok(()) };
         if let Some(error) = taken.failed.clone() {
             self.give_up_checkpoint();
             return Err(error);
         }
-        capture.dead.append(&mut capture.sections);
-        capture.sections.clone_from(&taken.sections);
-        let (written, place, is_all) = taken.seen;
+        let mut sections = std::mem::take(&mut taken.sections);
+        let chunk = sections.pop().unwrap_or(Place::NONE);
+        capture.dead.extend(std::mem::replace(&mut capture.sections, sections.clone()));
+        let (written, is_all) = taken.seen;
         let oldest = self.seen.oldest_generation();
         let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
         capture.dead.extend(passed.map(|(_, place)| place));
-        capture.seen.push((written.generation, place));
+        capture.seen.push((written.generation, chunk));
         self.seen.set_written(written);
-        let dead = capture.dead.drain(..).filter(|place| !place.is_none());
-        dead.for_each(|place| shelf.heap.free(place));
-        let sections = std::mem::take(&mut taken.sections);
-        taken.seen.1 = Place::NONE;
-        Ok(Root {
+        shelf.heap.free(&std::mem::take(&mut capture.dead));
+        let kept = keep(taken.next_input);
+        taken.ending = Some(Arc::new(Ending::new(Root {
             next_input: taken.next_input,
             file: taken.definitions.0.clone(),
             definitions: taken.definitions.1.clone(),
+            versions: taken.versions.clone(),
             erased: taken.erased.clone(),
             slots: shelf.vault.slots(),
             numbers: taken.numbers,
@@ -339,8 +362,9 @@ impl Partition {
             sections,
             seen: capture.seen.clone(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
-            kept: Kept::default(),
-        })
+            kept,
+        })));
+        Ok(())
     }
 
     /// Says that the root is on disk: what it does not name can go, and the keys that it says are gone will be.
@@ -362,7 +386,6 @@ impl Partition {
             capture.changed |= taken.pages;
             capture.dead.append(&mut capture.dead_after);
             capture.dead.extend(taken.sections);
-            capture.dead.push(taken.seen.1);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The way of an input into a store: sealed, written, applied, answered, for many at a time.
 
-use crate::definitions::Definitions;
-use crate::engine::group::Group;
+use crate::engine::group::{Group, Work};
 use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::residence::{bring, text_of};
 use crate::engine::unit::{Unit, context};
+use crate::engine::versions::{Redefinition, Versions};
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, StoreHealth};
 use crate::journey::Action;
 use crate::model::{Instant, Message, Record};
@@ -56,7 +56,7 @@ pub(super) enum Job<'a> {
     /// The same of messages that are not side by side, up to the first one whose ids are not all in this partition.
     Picked(Vec<Cow<'a, Message>>, Instant),
     Input(Box<TimedInput>),
-    Redefine(Box<Definitions>, Instant),
+    Redefine(Box<Redefinition>, Instant),
     /// Goes on with the checkpoint that is being taken, or begins one.
     Checkpoint(Step),
 }
@@ -66,6 +66,8 @@ pub(super) enum Job<'a> {
 pub(super) enum Step {
     Begin,
     Capture,
+    /// Makes the root, which is to be saved before the end.
+    Root,
     End,
     Sync,
     /// Nothing: whoever has it done comes behind all who came before.
@@ -95,6 +97,11 @@ impl Job<'_> {
             Job::Checkpoint(step) => Job::Checkpoint(step),
         }
     }
+
+    /// One that lives longer is one that lives as long as those beside it.
+    fn lent<'j, 'a>(job: &'j Job<'static>) -> &'j Job<'a> {
+        job
+    }
 }
 
 /// What the threads of an engine share beside its partition: the journal, and whose turn it is to write.
@@ -104,6 +111,9 @@ pub(super) struct Durable {
     /// Locked by whoever leads.
     pub(super) writer: Mutex<Writer>,
     journal_size: Arc<JournalSize>,
+    disk: Arc<dyn Disk>,
+    heap: Arc<Heap>,
+    pub(super) vault: Arc<Vault>,
 }
 
 /// What leads to the disk.
@@ -126,6 +136,10 @@ pub(super) struct Writer {
     pub(super) sealing: Sealing,
     /// Whether the last checkpoint that was to end is on the disk.
     pub(super) ended_well: bool,
+    /// Whether the one that is being taken is a thread's own work, so that others need not share in it.
+    pub(super) is_taken_apart: bool,
+    /// Whether one is to begin soon because files of the heap are mostly dead.
+    pub(super) is_compaction_due: bool,
     /// Bytes of inputs since the last checkpoint began.
     pub(super) written_bytes: u64,
 }
@@ -155,17 +169,15 @@ struct Written<'a> {
 
 impl Durable {
     pub(super) fn new(writer: Writer) -> Durable {
+        let work = if writer.durability == Durability::Synced { Work::Slow } else { Work::Brief };
+        let (disk, heap, vault) = (writer.disk.clone(), writer.heap.clone(), writer.vault.clone());
         let journal_size = writer.journal_size.clone();
-        Durable { jobs: Group::default(), writer: Mutex::new(writer), journal_size }
+        Durable { jobs: Group::new(work), writer: Mutex::new(writer), journal_size, disk, heap, vault }
     }
 
     /// Has a job done.
     pub(super) fn submit(&self, partition: &RwLock<Partition>, job: Job<'_>) -> Answer {
-        let alone = |job: Job<'_>| {
-            let mut answers = self.writer.lock().work(partition, std::slice::from_ref(&job));
-            answers.pop().expect("every job has an answer")
-        };
-        self.jobs.submit(job, Job::into_owned, alone, |jobs| self.writer.lock().work(partition, &jobs))
+        self.jobs.submit(job, Job::into_owned, Job::lent, |jobs| self.writer.lock().work(partition, jobs))
     }
 
     /// Writes what is held back.
@@ -195,12 +207,19 @@ impl Durable {
         };
         // One that was begun before may lack what came since.
         loop {
+            // It reaches the disk between the steps, while others write. Where it does not, a step says so.
+            let _ = self.vault.sync();
             let is_begun = step(Step::Begin)?;
             while !step(Step::Capture)? {}
-            // Most of it reaches the disk while others write. Where it does not, the end says so.
-            let heap = self.writer.lock().heap.clone();
-            let _ = heap.sync();
-            if step(Step::End)? && is_begun {
+            let _ = self.heap.sync();
+            step(Step::Root)?;
+            let ending = partition.read().ending();
+            if let Some(ending) = ending {
+                let _ = ending.save(&*self.disk, &self.vault);
+            }
+            let is_ended = step(Step::End)?;
+            self.heap.clean()?;
+            if is_ended && is_begun {
                 return Ok(());
             }
         }
@@ -209,7 +228,7 @@ impl Durable {
 
 impl Writer {
     /// Does jobs in order, in groups as large as can be.
-    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[Job<'_>]) -> Vec<Answer> {
+    fn work(&mut self, partition: &RwLock<Partition>, jobs: &[&Job<'_>]) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
         let mut group: SmallVec<[Written<'_>; 1]> = SmallVec::new();
         for (number, job) in jobs.iter().enumerate() {
@@ -219,7 +238,7 @@ impl Writer {
             };
             match job {
                 Job::Messages(messages, now) => {
-                    answers.push(Answer::Messages(SmallVec::with_capacity(messages.len())));
+                    answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
                     for (place, message) in messages.iter().enumerate() {
                         add(Unit::Message(message, *now), place, &mut answers);
                     }
@@ -318,9 +337,10 @@ impl Writer {
                 write_message(&message, now, plain);
             }
             Unit::Input(input) => input.write(plain),
-            Unit::Redefine(definitions, now) => {
+            Unit::Redefine(Redefinition { definitions, pinned }, now) => {
                 let (file, text) = text_of(definitions);
-                TimedInput { now, input: Input::Redefine { file, text } }.write(plain);
+                let versions = pinned.as_deref().map(Versions::of).map(Box::new);
+                TimedInput { now, input: Input::Redefine { file, text, versions } }.write(plain);
             }
         }
         sealed.clear();
@@ -354,7 +374,11 @@ impl Writer {
 
     /// The key of a user whom nobody has seen before this group.
     fn fresh_slot(&mut self, unit: Unit<'_>) -> Result<Slot, storage::Error> {
-        let Unit::Message(message, _) = unit else { return Ok(Slot::STORE) };
+        let message = match unit {
+            Unit::Message(message, _) => message,
+            Unit::Input(TimedInput { input: Input::Arrive(_), .. }) => return self.vault.fresh(),
+            Unit::Input(_) | Unit::Redefine(..) => return Ok(Slot::STORE),
+        };
         let id = match (&message.ids.user, &message.ids.anonymous) {
             (Some(user), _) => (IdKind::User, user.clone()),
             (None, device) => (IdKind::Anonymous, device.clone().unwrap_or_default()),
@@ -464,8 +488,7 @@ fn is_apart_at(answers: &[Answer], (job, place): (usize, usize)) -> bool {
 /// Puts an answer where it belongs; a later one takes the place of one that is there.
 pub(super) fn answer(answers: &mut [Answer], (job, place): (usize, usize), outcome: Result<Outcome, Error>) {
     match &mut answers[job] {
-        Answer::Messages(outcomes) if outcomes.len() > place => outcomes[place] = outcome,
-        Answer::Messages(outcomes) => outcomes.push(outcome),
+        Answer::Messages(outcomes) => outcomes[place] = outcome,
         other => *other = Answer::Outcome(outcome),
     }
 }

@@ -116,7 +116,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many bytes of users are in memory at most, 512 MiB unless set; those who were not used for longest are only
+    /// How many bytes of users are in memory at most, 512 MiB unless set; those who were used least of late are only
     /// in the store. Of each user some 200 bytes stay, which are not counted, and neither are models and definitions.
     /// Nothing but time depends on it. Without a store everybody is in memory.
     pub fn memory(mut self, bytes: usize) -> EngineBuilder {
@@ -527,6 +527,23 @@ impl Engine {
             let (user, placement, variant) = (user.into(), placement.into(), variant.into());
             Input::Feedback { user, placement, variant, feedback }
         })
+    }
+
+    /// Begins a journey for a user that is entered by `call`. See [`Partition::call`].
+    ///
+    /// # Errors
+    /// A journey or user that is not known, properties that no message could have, or it cannot be written. It changes
+    /// nothing.
+    pub fn call(
+        &self,
+        user: &str,
+        journey: &str,
+        properties: Object,
+        now: Instant,
+    ) -> Result<Outcome, Error> {
+        let input =
+            || Input::Call { user: user.into(), journey: journey.into(), properties: properties.clone() };
+        self.shards().submit_of_user(user, now, input)
     }
 
     /// Sets what a model says of a user. See [`Partition::set_prediction`].

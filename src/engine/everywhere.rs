@@ -86,10 +86,13 @@ impl Shards {
     /// Goes on under other definitions, in all partitions. Whoever is on the way arrives before.
     pub(super) fn redefine(&self, definitions: &Definitions, now: Instant) -> Result<Outcome, Error> {
         definitions.compiled().fingerprints();
-        let Some(several) = &self.several else { return self.first().redefine(definitions, now) };
+        let Some(several) = &self.several else { return self.first().redefine(definitions, None, now) };
         let moving = &mut *self.stop_moves(several)?;
         self.confirm(moving)?;
-        let redefined = self.all(several, |shard, now| shard.redefine(definitions, now), now);
+        // All keep the same, so that whoever is moved finds it.
+        let pinned = self.versions_kept(definitions, now)?;
+        let redefine = |shard: &Shard, now| shard.redefine(definitions, Some(pinned.clone()), now);
+        let redefined = self.all(several, redefine, now);
         moving.uneven = match &redefined {
             Err(Error::Storage(error)) => {
                 Some(error.but("until `redefine` is called again, nobody is moved to another partition"))

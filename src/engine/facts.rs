@@ -2,7 +2,6 @@
 
 use crate::decision::Feedback;
 use crate::engine::look::Touched;
-use crate::engine::partition::NEVER;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
 use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};
@@ -42,18 +41,17 @@ impl Partition {
         if let Some((user, origin)) = answer.about {
             // What was answered expires no more.
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            // What becomes of a call is no message that was sent.
+            let is_read = is_read && self.journeys.is_message(&origin);
             let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);
-            if goes_on {
-                self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-                self.schedule(user, now);
-            }
             if is_read {
                 let about = self.journeys.about(&origin);
                 self.happened(user, now, &mut outcome, |store, applied| {
                     store.record(user, event, about, now, applied);
                 });
-            } else if goes_on {
-                self.settle(&[Touched::by_time(user)], now, &mut outcome);
+            }
+            if goes_on {
+                self.look_by_time(user, now, &mut outcome);
             }
         }
         Acknowledgement { acknowledged: answer.acknowledged, outcome }
@@ -272,7 +270,7 @@ impl Partition {
     }
 
     /// Begins an input: what is due before it happens first.
-    fn begin_at(&mut self, now: Instant) -> (Instant, Outcome) {
+    pub(super) fn begin_at(&mut self, now: Instant) -> (Instant, Outcome) {
         let now = now.max(self.clock);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);

@@ -1,9 +1,11 @@
 //! What is left in a store of somebody who was forgotten, for whoever has all the keys that are left.
 
 use crate::definitions::Definitions;
-use crate::engine::capture::{ACTION, Entry, IDS, Root, SECTION};
+use crate::engine::capture::{ACTION, SECTION};
 use crate::engine::open::read_all;
+use crate::engine::page::{IDS, read_page};
 use crate::engine::residence::USER;
+use crate::engine::root::Root;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Durability, Engine};
 use crate::model::{Duration, Ids, Instant, Message, Record};
@@ -52,8 +54,8 @@ fn opened(disk: &MemoryDisk) -> Vec<Vec<u8>> {
     };
     for record in heap.records() {
         unseal(&record);
-        if let Ok(page) = read_all::<Vec<Entry>>(&record) {
-            page.iter().for_each(|entry| unseal(&entry.ids));
+        for entry in read_page(&record).into_iter().flatten().map_while(Result::ok) {
+            unseal(entry.ids);
         }
     }
     assert!(all.len() > 8, "{} records prove little", all.len());

@@ -1,101 +1,246 @@
-use super::sync::{Condvar, Mutex};
-use std::mem::take;
+use super::sync::{Mutex, MutexGuard, Thread, current, park, park_timeout, yield_now};
+use std::mem::{replace, take};
+use std::slice::from_ref;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Most jobs that one leader does at a time, so that nobody waits long for an answer that is there.
 const GROUP_MAX: usize = 1_024;
+/// Most groups of brief work that a leader does one after the other: where leaders change with each, so does the processor
+/// that has in its cache what they work on.
+const GROUPS_MAX: usize = 4;
+/// How often whoever waits for brief work gives way to others before it sleeps: about as long as a group takes. To sleep
+/// and to be woken costs more than the work itself.
+const YIELDS_MAX: u32 = 256;
+/// How long a leader of slow work sleeps until it looks who has come meanwhile, and how often it does at most: two times
+/// for nobody, because the first may end at once.
+const GATHERING: Duration = Duration::from_micros(50);
+const GATHERINGS_MAX: u32 = 8;
+/// Most groups that begin without waiting for others, once that was in vain.
+const HASTE_MAX: u32 = 63;
+
+/// How long the work of a group takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Microseconds: who waits does not sleep at once.
+    Brief,
+    /// A wait for the disk, as long for many jobs as for one: who leads waits a moment for those whom the last groups
+    /// were for, because they come back with their next job. Otherwise half of the threads would always just miss the
+    /// group of the other half.
+    Slow,
+}
 
 /// Lets threads share the work that costs as much for many as for one, such as a write that must reach the disk.
 ///
-/// Whoever comes while nobody works does its own job, and whatever others have handed in meanwhile, in the order in
+/// Whoever comes while nobody works does its own job, behind those that others have handed in meanwhile, in the order in
 /// which they came; those only wait. There is never more than one leader, and no lock is held while it works.
 #[derive(Debug)]
 pub(crate) struct Group<J, A> {
+    work: Work,
     state: Mutex<State<J, A>>,
-    turn: Condvar,
 }
 
+// Invariant: where jobs wait and nobody leads, the first of them was called: it leads, or whoever comes before it.
 #[derive(Debug)]
 struct State<J, A> {
     is_led: bool,
-    /// Number of the next job.
-    next: u64,
-    waiting: Vec<(u64, J)>,
-    /// Nothing where the leader panicked.
-    answers: Vec<(u64, Option<A>)>,
+    waiting: Vec<(Arc<Seat<J, A>>, J)>,
+    /// Jobs that were done last, and those that came meanwhile: as many come again while threads are as busy.
+    expected: usize,
+    /// Who waits for others to come before it begins, and for how many jobs.
+    gathering: Option<(Thread, usize)>,
+    /// How many groups begin without that, and how many did after it was in vain the last time.
+    haste: (u32, u32),
 }
 
-impl<J, A> Default for Group<J, A> {
-    fn default() -> Group<J, A> {
-        let state = State { is_led: false, next: 0, waiting: Vec::new(), answers: Vec::new() };
-        Group { state: Mutex::new(state), turn: Condvar::new() }
+/// Where a thread waits that has handed in a job.
+#[derive(Debug)]
+struct Seat<J, A> {
+    thread: Thread,
+    said: Mutex<Said<J, A>>,
+}
+
+/// What a thread that waits is told.
+#[derive(Debug)]
+enum Said<J, A> {
+    Nothing,
+    /// Nobody leads.
+    Lead,
+    /// With the job, because whoever made it drops it fastest. Nothing where the leader panicked.
+    Answer(Option<(A, J)>),
+}
+
+impl<J, A> Seat<J, A> {
+    fn answer(&self, answer: Option<(A, J)>) {
+        *self.said.lock() = Said::Answer(answer);
+        self.thread.unpark();
+    }
+
+    /// Says that nobody leads; somebody who came meanwhile may, and may have given the answer.
+    fn call(&self) {
+        let mut said = self.said.lock();
+        if let Said::Nothing = *said {
+            *said = Said::Lead;
+            self.thread.unpark();
+        }
+    }
+
+    /// Waits until there is something to hear.
+    fn hear(&self, work: Work) -> Said<J, A> {
+        let mut yields = 0;
+        loop {
+            match replace(&mut *self.said.lock(), Said::Nothing) {
+                Said::Nothing => {}
+                said => return said,
+            }
+            if work == Work::Brief && yields < YIELDS_MAX {
+                yields += 1;
+                yield_now();
+            } else {
+                park();
+            }
+        }
     }
 }
 
 impl<J, A> Group<J, A> {
+    pub(crate) fn new(work: Work) -> Group<J, A> {
+        let state = State { is_led: false, waiting: Vec::new(), expected: 0, gathering: None, haste: (0, 0) };
+        Group { work, state: Mutex::new(state) }
+    }
+
     /// Has a job done, here or by another thread. `lead` does jobs in order, and gives an answer to each. Should it panic,
     /// so do all whose jobs it had: nobody waits for ever.
     ///
-    /// A job that nobody has to wait for is done as it is; `hand_in` makes of it one that another thread can do.
+    /// A job that nobody has to wait for is done as it is; `hand_in` makes of it one that another thread can do, which
+    /// takes it by `adopt`.
     pub(crate) fn submit<B>(
         &self,
         job: B,
         hand_in: impl FnOnce(B) -> J,
-        alone: impl FnOnce(B) -> A,
-        lead: impl Fn(Vec<J>) -> Vec<A>,
+        adopt: impl Fn(&J) -> &B,
+        lead: impl Fn(&[&B]) -> Vec<A>,
     ) -> A {
-        let mut state = self.state.lock();
-        if !state.is_led && state.waiting.is_empty() {
-            state.is_led = true;
-            drop(state);
-            let _turn = Turn { group: self, tickets: Vec::new() };
-            return alone(job);
+        let state = self.state.lock();
+        if !state.is_led && state.waiting.len() < GROUP_MAX {
+            return self.lead(state, Some(job), &adopt, &lead).expect("the own job is answered last");
         }
         drop(state);
         let job = hand_in(job);
+        let seat = Arc::new(Seat { thread: current(), said: Mutex::new(Said::Nothing) });
         let mut state = self.state.lock();
-        let ticket = state.next;
-        state.next += 1;
-        state.waiting.push((ticket, job));
+        state.waiting.push((seat.clone(), job));
+        if let Some((leader, wanted)) = &state.gathering
+            && state.waiting.len() >= *wanted
+        {
+            leader.unpark();
+        }
+        let mut is_free = !state.is_led;
         loop {
-            if let Some(place) = state.answers.iter().position(|(of, _)| *of == ticket) {
-                return state.answers.swap_remove(place).1.expect("another thread panicked over this job");
+            match is_free {
+                true => drop(self.lead(state, None, &adopt, &lead)),
+                false => drop(state),
             }
-            if state.is_led {
-                self.turn.wait(&mut state);
-                continue;
+            match seat.hear(self.work) {
+                Said::Answer(answer) => return answer.expect("another thread panicked over this job").0,
+                Said::Nothing | Said::Lead => state = self.state.lock(),
             }
-            state.is_led = true;
-            let mut jobs = take(&mut state.waiting);
-            if jobs.len() > GROUP_MAX {
-                state.waiting = jobs.split_off(GROUP_MAX);
+            is_free = !state.is_led;
+        }
+    }
+
+    /// Does the jobs that wait, and one that nobody waits for behind them, and gives the answer to that.
+    fn lead<'g, B>(
+        &'g self,
+        mut state: MutexGuard<'g, State<J, A>>,
+        own: Option<B>,
+        adopt: &impl Fn(&J) -> &B,
+        lead: &impl Fn(&[&B]) -> Vec<A>,
+    ) -> Option<A> {
+        state.is_led = true;
+        let mut turn = Turn { group: self, jobs: 0, seats: Vec::new() };
+        if self.work == Work::Slow {
+            self.gather(&mut state, usize::from(own.is_some()));
+        }
+        let mut own_answer = None;
+        for group in 1.. {
+            let mut waiting = take(&mut state.waiting);
+            if waiting.len() > GROUP_MAX {
+                state.waiting = waiting.split_off(GROUP_MAX);
             }
             drop(state);
-            let (tickets, jobs): (Vec<u64>, Vec<J>) = jobs.into_iter().unzip();
-            let mut turn = Turn { group: self, tickets };
-            let answers = lead(jobs);
-            debug_assert_eq!(answers.len(), turn.tickets.len());
-            let answers = take(&mut turn.tickets).into_iter().zip(answers.into_iter().map(Some));
-            self.state.lock().answers.extend(answers);
-            drop(turn);
+            let own = own.as_ref().filter(|_| group == 1);
+            turn.jobs = waiting.len() + usize::from(own.is_some());
+            if let (Some(own), true) = (own, waiting.is_empty()) {
+                return lead(from_ref(&own)).pop();
+            }
+            let (seats, jobs): (Vec<_>, Vec<J>) = waiting.into_iter().unzip();
+            turn.seats = seats;
+            let lent: Vec<&B> = jobs.iter().map(adopt).chain(own).collect();
+            let mut answers = lead(&lent);
+            debug_assert_eq!(answers.len(), turn.jobs);
+            if own.is_some() {
+                own_answer = answers.pop();
+            }
+            for (seat, answer) in take(&mut turn.seats).into_iter().zip(answers.into_iter().zip(jobs)) {
+                seat.answer(Some(answer));
+            }
             state = self.state.lock();
+            if self.work == Work::Slow || group == GROUPS_MAX || state.waiting.is_empty() {
+                break;
+            }
         }
+        drop(state);
+        own_answer
+    }
+
+    /// Waits a moment for as many jobs as came the last time, `own` among them.
+    fn gather(&self, state: &mut MutexGuard<'_, State<J, A>>, own: usize) {
+        let wanted = state.expected.min(GROUP_MAX).saturating_sub(own);
+        if state.waiting.len() >= wanted {
+            return;
+        }
+        if state.haste.0 > 0 {
+            state.haste.0 -= 1;
+            return;
+        }
+        state.gathering = Some((current(), wanted));
+        let came_before = state.waiting.len();
+        let mut for_nobody = 0;
+        for _ in 0..GATHERINGS_MAX {
+            let came = state.waiting.len();
+            MutexGuard::unlocked(state, || park_timeout(GATHERING));
+            for_nobody = if state.waiting.len() == came { for_nobody + 1 } else { 0 };
+            if state.waiting.len() >= wanted || for_nobody == 2 {
+                break;
+            }
+        }
+        state.gathering = None;
+        let is_in_vain = state.waiting.len() == came_before;
+        let next = if is_in_vain { (2 * state.haste.1 + 1).min(HASTE_MAX) } else { 0 };
+        state.haste = (next, next);
     }
 }
 
 /// The turn of a leader, which ends however its work does.
 struct Turn<'a, J, A> {
     group: &'a Group<J, A>,
-    /// Jobs that have no answer yet.
-    tickets: Vec<u64>,
+    jobs: usize,
+    /// Whose jobs have no answer yet.
+    seats: Vec<Arc<Seat<J, A>>>,
 }
 
 impl<J, A> Drop for Turn<'_, J, A> {
     fn drop(&mut self) {
         let mut state = self.group.state.lock();
         state.is_led = false;
-        state.answers.extend(self.tickets.drain(..).map(|ticket| (ticket, None)));
+        state.expected = self.jobs + state.waiting.len();
+        let next = state.waiting.first().map(|(seat, _)| seat.clone());
         drop(state);
-        self.group.turn.notify_all();
+        if let Some(next) = next {
+            next.call();
+        }
+        self.seats.drain(..).for_each(|seat| seat.answer(None));
     }
 }
 
@@ -105,41 +250,104 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
 
+    fn same<T>(job: &T) -> &T {
+        job
+    }
+
+    fn taken(jobs: &[&u32]) -> Vec<u32> {
+        jobs.iter().map(|job| **job).collect()
+    }
+
     #[test]
     fn every_job_is_done_once_and_answered_to_whom_it_belongs() {
-        let group: Group<usize, usize> = Group::default();
-        let (busy, done, groups) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-        let work = |jobs: Vec<usize>| {
-            assert!(!busy.swap(true, Ordering::SeqCst), "two leaders");
-            groups.fetch_add(1, Ordering::SeqCst);
-            done.fetch_add(jobs.len(), Ordering::SeqCst);
-            thread::yield_now();
-            busy.store(false, Ordering::SeqCst);
-            jobs.into_iter().map(|job| job * 2).collect::<Vec<_>>()
+        for work in [Work::Brief, Work::Slow] {
+            let group: Group<usize, usize> = Group::new(work);
+            let (busy, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let lead = |jobs: &[&usize]| {
+                assert!(!busy.swap(true, Ordering::SeqCst), "two leaders");
+                done.fetch_add(jobs.len(), Ordering::SeqCst);
+                thread::yield_now();
+                busy.store(false, Ordering::SeqCst);
+                jobs.iter().map(|job| *job * 2).collect::<Vec<_>>()
+            };
+            thread::scope(|scope| {
+                for thread in 0..8 {
+                    let (group, lead) = (&group, &lead);
+                    scope.spawn(move || {
+                        for i in 0..500 {
+                            let job = thread * 1_000 + i;
+                            assert_eq!(group.submit(job, |job| job, same, lead), job * 2);
+                        }
+                    });
+                }
+            });
+            assert_eq!(done.load(Ordering::SeqCst), 4_000);
+            let state = group.state.lock();
+            assert!(!state.is_led && state.waiting.is_empty() && state.gathering.is_none());
+        }
+    }
+
+    #[test]
+    fn jobs_of_a_thread_are_done_in_order_and_nobody_is_passed_by() {
+        let group: Group<(usize, usize), ()> = Group::new(Work::Brief);
+        let seen = Mutex::new(Vec::new());
+        let lead = |jobs: &[&(usize, usize)]| {
+            seen.lock().extend(jobs.iter().map(|job| **job));
+            vec![(); jobs.len()]
         };
         thread::scope(|scope| {
-            for thread in 0..8 {
-                let (group, work) = (&group, &work);
-                scope.spawn(move || {
-                    for i in 0..500 {
-                        let job = thread * 1_000 + i;
-                        let answer = group.submit(job, |job| job, |job| work(vec![job])[0], work);
-                        assert_eq!(answer, job * 2);
-                    }
-                });
+            for thread in 0..4 {
+                let (group, lead) = (&group, &lead);
+                scope.spawn(move || (0..300).for_each(|i| group.submit((thread, i), |job| job, same, lead)));
             }
         });
-        assert_eq!(done.load(Ordering::SeqCst), 4_000);
-        assert!(groups.load(Ordering::SeqCst) <= 4_000);
-        let state = group.state.lock();
-        assert!(!state.is_led && state.waiting.is_empty() && state.answers.is_empty());
+        let seen = take(&mut *seen.lock());
+        for thread in 0..4 {
+            let own: Vec<usize> = seen.iter().filter(|job| job.0 == thread).map(|job| job.1).collect();
+            assert_eq!(own, (0..300).collect::<Vec<_>>());
+        }
     }
 
     #[test]
     fn a_leader_that_panics_gives_up_its_turn() {
-        let group: Group<u32, u32> = Group::default();
-        let panics = || group.submit(1, |job| job, |_| panic!("on purpose"), |jobs| jobs);
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-        assert_eq!(group.submit(2, |job| job, |job| job, |jobs| jobs), 2);
+        for work in [Work::Brief, Work::Slow] {
+            let group: Group<u32, u32> = Group::new(work);
+            let panics = || group.submit(1, |job| job, same, |_| panic!("on purpose"));
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+            assert_eq!(group.submit(2, |job| job, same, taken), 2);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_leader_that_panics_panics_too() {
+        let group: Group<u32, u32> = Group::new(Work::Brief);
+        let waits = || group.state.lock().waiting.len();
+        let ended = thread::scope(|scope| {
+            let (group, waits) = (&group, &waits);
+            let leader = scope.spawn(move || {
+                // The first one, for which two wait, and then these.
+                group.submit(
+                    0,
+                    |job| job,
+                    same,
+                    |jobs| {
+                        while jobs == [&0] && waits() < 2 {
+                            thread::yield_now();
+                        }
+                        assert_eq!(jobs, [&0], "on purpose");
+                        taken(jobs)
+                    },
+                )
+            });
+            while !group.state.lock().is_led {
+                thread::yield_now();
+            }
+            let panic = |_: &[&u32]| -> Vec<u32> { panic!("on purpose") };
+            let others = [1, 2].map(|job| scope.spawn(move || group.submit(job, |job| job, same, panic)));
+            drop(leader.join());
+            others.map(|other| other.join().is_err())
+        });
+        assert_eq!(ended, [true, true]);
+        assert_eq!(group.submit(3, |job| job, same, taken), 3);
     }
 }

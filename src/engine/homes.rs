@@ -3,7 +3,6 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
-use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -85,11 +84,7 @@ impl Homes {
 
     /// Hashed by numbers of this process, so that nobody can choose ids that pass for one another.
     fn key(&self, kind: KindName<'_>, id: &str) -> u128 {
-        let hash = |state: &RandomState| {
-            let mut hasher = state.build_hasher();
-            (kind, id).hash(&mut hasher);
-            u128::from(hasher.finish())
-        };
+        let hash = |state: &RandomState| u128::from(state.hash_one((kind, id)));
         hash(&self.hashers[0]) << 64 | hash(&self.hashers[1])
     }
 

@@ -1,10 +1,12 @@
 //! What changes the state of a partition, as bytes: the journal is a list of these, and state is their fold.
 
 use crate::decision::Feedback;
-use crate::engine::transfer::Arrival;
+use crate::engine::transfer::{Arrival, Arriving};
+use crate::engine::versions::Versions;
 use crate::journey::Delivery;
 use crate::model::{
-    Bytes, Duration, Instant, Malformed, Message, Record, Suppress, Value, record, record_choice, write_text,
+    Bytes, Duration, Instant, Malformed, Message, Object, Record, Suppress, Value, record, record_choice,
+    write_text,
 };
 use crate::profile::NamedId;
 
@@ -84,17 +86,33 @@ pub enum Input {
         /// Its value; null unsets it.
         value: Value,
     },
+    /// The host asks for a journey.
+    Call {
+        /// The user's id.
+        user: Box<str>,
+        /// The name of the journey.
+        journey: Box<str>,
+        /// What is said with it.
+        properties: Object,
+    },
     /// Definitions that came into force.
     Redefine {
         /// The name of their file, where they came from one.
         file: Option<Box<str>>,
         /// Their text.
         text: Box<str>,
+        /// Where an engine has several partitions, what all of them keep of earlier definitions.
+        #[doc(hidden)]
+        versions: Option<Box<Versions>>,
     },
     #[doc(hidden)]
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
     Extract { id: NamedId, to: u16, number: u64 },
     #[doc(hidden)]
+    /// One of those who come from another partition together.
+    Arrive(Box<Arriving>),
+    #[doc(hidden)]
+    /// All of them are there.
     Absorb(Box<Arrival>),
     #[doc(hidden)]
     /// Who went has arrived for good.
@@ -126,13 +144,15 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
-const EXTRACT: u8 = 8;
-const ABSORB: u8 = 9;
+const EXTRACT: u8 = 16;
+const ABSORB: u8 = 17;
 const ADVANCE_SOME: u8 = 10;
-const CONFIRM: u8 = 11;
-const LEAVE_BEHIND: u8 = 12;
-const FORGOTTEN: u8 = 13;
-const SEEN: u8 = 14;
+const CALL: u8 = 8;
+const CONFIRM: u8 = 18;
+const LEAVE_BEHIND: u8 = 19;
+const FORGOTTEN: u8 = 20;
+const SEEN: u8 = 21;
+const ARRIVE: u8 = 22;
 
 record! {
     TimedInput { now, input }
@@ -198,15 +218,28 @@ impl Record for Input {
                 write_text(name, out);
                 value.write(out);
             }
-            Input::Redefine { file, text } => {
+            Input::Call { user, journey, properties } => {
+                out.push(CALL);
+                write_text(user, out);
+                write_text(journey, out);
+                properties.write(out);
+            }
+            Input::Redefine { file, text, versions } => {
                 out.push(REDEFINE);
                 file.write(out);
                 write_text(text, out);
+                if let Some(versions) = versions {
+                    versions.write(out);
+                }
             }
             Input::Extract { id, to, number } => {
                 out.push(EXTRACT);
                 id.write(out);
                 (*to, *number).write(out);
+            }
+            Input::Arrive(arriving) => {
+                out.push(ARRIVE);
+                arriving.write(out);
             }
             Input::Absorb(arrival) => {
                 out.push(ABSORB);
@@ -247,8 +280,14 @@ impl Record for Input {
             },
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
-            REDEFINE => Input::Redefine { file: from.read()?, text: from.read()? },
+            CALL => Input::Call { user: from.read()?, journey: from.read()?, properties: from.read()? },
+            REDEFINE => Input::Redefine {
+                file: from.read()?,
+                text: from.read()?,
+                versions: if from.left() == 0 { None } else { Some(from.read()?) },
+            },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
+            ARRIVE => Input::Arrive(from.read()?),
             ABSORB => Input::Absorb(from.read()?),
             CONFIRM => Input::Confirm { number: from.read()? },
             LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
@@ -268,7 +307,6 @@ fn read_limit(from: &mut Bytes<'_>) -> Result<usize, Malformed> {
 mod tests {
     use super::*;
     use crate::profile::KindName;
-    use crate::storage::Slot;
     use proptest::prelude::*;
 
     const DELIVERIES: [Delivery; 7] = [
@@ -280,6 +318,12 @@ mod tests {
         Delivery::Unreachable,
         Delivery::Suppressed,
     ];
+
+    fn properties() -> Object {
+        let mut properties = Object::new();
+        properties.set("code", 1234);
+        properties
+    }
 
     fn inputs() -> Vec<Input> {
         let message = Message::track("ada", "view").with("sku", "boot-7").with("price", 12.5);
@@ -300,17 +344,19 @@ mod tests {
             prediction(Some(0.25)),
             prediction(None),
             Input::World { name: "sale".into(), value: Value::Bool(true) },
-            Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into() },
-            Input::Redefine { file: None, text: "".into() },
+            Input::Call { user: "ada".into(), journey: "login".into(), properties: properties() },
+            Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into(), versions: None },
+            Input::Redefine { file: None, text: "".into(), versions: Some(Box::default()) },
             Input::Extract { id: NamedId::new(KindName::Declared("card"), "c-1"), to: 3, number: 7 },
             Input::Absorb(Box::new(Arrival {
                 from: 2,
                 number: 9,
                 clock: Instant::from_millis(5),
                 arrivals: 77,
-                users: vec![(Slot::STORE, vec![1, 2, 3])],
+                users: 1,
                 ties: vec![0],
             })),
+            Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
             Input::Confirm { number: 7 },
             Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
             Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },
@@ -353,7 +399,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_bytes_give_an_input_or_an_error(
-            which in 0..24_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
+            which in 0..26_usize, place in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut bytes = written(&inputs()[which]);
             *place.get_mut(&mut bytes) = byte;

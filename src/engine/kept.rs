@@ -66,14 +66,18 @@ impl Kept {
         age.zip(self.marks.first()).is_some_and(|(age, (_, at))| *at + age <= clock)
     }
 
-    /// The first input that has to stay, once there is a checkpoint of all before `checkpoint`.
-    pub(super) fn let_go(&mut self, age: Option<Duration>, clock: Instant, checkpoint: u64) -> u64 {
+    /// Says which inputs go once there is a checkpoint of all before `checkpoint`.
+    pub(super) fn let_go(&mut self, age: Option<Duration>, clock: Instant, checkpoint: u64) {
         let over = match age {
             Some(age) => self.marks.partition_point(|(_, at)| *at + age <= clock),
             None => self.marks.len(),
         };
         let known = self.marks.drain(..over).next_back().map_or(0, |(number, _)| number);
         self.until = self.until.max(if age.is_some() { known } else { checkpoint });
+    }
+
+    /// The first input that has to stay beside a checkpoint of all before `checkpoint`.
+    pub(super) fn stays_from(&self, checkpoint: u64) -> u64 {
         self.until.min(checkpoint)
     }
 }
@@ -168,10 +172,13 @@ mod tests {
             clock = at(*hour);
         }
         let is_due = kept.is_due(age, at(asked));
-        let first = kept.let_go(age, at(asked), hours.len() as u64);
+        let checkpoint = hours.len() as u64;
+        kept.let_go(age, at(asked), checkpoint);
+        let first = kept.stays_from(checkpoint);
         assert_eq!(is_due, first > 0);
         assert!(!kept.is_due(age, at(asked)), "once is enough");
-        assert_eq!(kept.let_go(age, at(asked), hours.len() as u64), first, "and changes nothing twice");
+        kept.let_go(age, at(asked), checkpoint);
+        assert_eq!(kept.stays_from(checkpoint), first, "and changes nothing twice");
         first
     }
 
@@ -200,9 +207,11 @@ mod tests {
         let mut kept = Kept::default();
         (0..9).for_each(|hour| assert!(!kept.note(None, hour, at(hour as i64), at(hour as i64 + 1))));
         assert!(!kept.is_due(None, at(999)));
-        assert_eq!(kept.let_go(None, at(9), 7), 7);
+        kept.let_go(None, at(9), 7);
+        assert_eq!(kept.stays_from(7), 7);
         // What went is gone, whatever is asked for from then on.
-        assert_eq!(kept.let_go(Some(Duration::hours(1)), at(9), 9), 7);
+        kept.let_go(Some(Duration::hours(1)), at(9), 9);
+        assert_eq!(kept.stays_from(9), 7);
     }
 
     #[test]
@@ -213,7 +222,8 @@ mod tests {
             let at = |minute| Instant::from_millis(START) + Duration::minutes(minute);
             kept.note(age, minute as u64, at(minute - 1), at(minute));
             if kept.is_due(age, at(minute)) {
-                let first = kept.let_go(age, at(minute), u64::MAX);
+                kept.let_go(age, at(minute), u64::MAX);
+                let first = kept.stays_from(u64::MAX);
                 let gone = Duration::minutes(minute - first as i64 + 1);
                 assert!(gone >= Duration::days(30) && gone <= Duration::days(33), "{gone}");
             }

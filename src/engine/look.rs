@@ -2,9 +2,9 @@
 
 use crate::decision::RenderContext;
 use crate::definitions::Compiled;
-use crate::engine::partition::NEVER;
+use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition};
-use crate::journey::{Context, EventOccurrence, RenderRequest};
+use crate::journey::{Context, Effect, EventOccurrence, RenderRequest};
 use crate::model::{Instant, Object, Value};
 use crate::profile::{Applied, ProfileStore, UserKey};
 use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
@@ -30,6 +30,8 @@ impl Touched<'_> {
 
 /// Most rounds of segments and journeys that follow from one another at one instant.
 const ROUNDS_MAX: usize = 16;
+/// Most times that steps do something to their user at one instant: those of all journeys together.
+const EFFECT_ROUNDS_MAX: usize = 256;
 
 impl Partition {
     /// Looks at the users who were touched and at everybody who is due, in order of their ids.
@@ -114,14 +116,20 @@ impl Partition {
         memberships.refresh_below(&mut look, touch, &mut candidates, late);
         self.count(&outcome.changes[from..]);
         self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
-        let mut rounds = 0;
-        while !self.journey_facts.is_empty() || !candidates.is_empty() {
+        let (mut rounds, mut effect_rounds) = (0, 0);
+        while !self.journey_facts.is_empty() || !candidates.is_empty() || self.journeys.has_effects() {
             let told = recorded.len();
+            let is_affected = self.apply_effects(user, now, &mut recorded, outcome);
+            if is_affected {
+                let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
+                memberships.hear(&mut look, &mut candidates, 0);
+            }
             let is_moved = self.move_in_journeys(user, now, &mut recorded);
-            if !is_moved && candidates.is_empty() {
+            if !is_moved && !is_affected && candidates.is_empty() {
                 break;
             }
-            rounds += 1;
+            rounds += usize::from(!is_affected);
+            effect_rounds += usize::from(is_affected);
             let place = outcome.changes.len();
             let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
             if is_moved {
@@ -129,15 +137,16 @@ impl Partition {
             }
             memberships.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
             self.count(&outcome.changes[place..]);
-            if rounds > ROUNDS_MAX {
+            if rounds > ROUNDS_MAX || effect_rounds > EFFECT_ROUNDS_MAX {
                 self.loops_cut += 1;
+                self.cut(user, now, outcome);
                 break;
             }
             self.follow(user, None, None, (&recorded[told..], place), now, outcome);
             // Once all were looked at, what comes has been recorded.
             touch = Touch::Time;
         }
-        if rounds > 0 {
+        if rounds + effect_rounds > 0 {
             outcome.changes[start..].sort_by_key(|change| change.id);
         }
         if is_expiry {
@@ -222,13 +231,53 @@ impl Partition {
         if self.journeys.begins_by_time() {
             let written =
                 own.filter(|own| !own.attributes.is_empty()).map(|own| Instant::from_millis(own.at));
-            self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
-            is_followed = true;
+            is_followed |= self.journeys.expect(&context, user, written.unwrap_or(now).min(now));
         }
         if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
         }
+    }
+
+    /// Does to a user what steps want done. Gives whether there was anything.
+    fn apply_effects(
+        &mut self,
+        user: UserKey,
+        now: Instant,
+        recorded: &mut Vec<Applied>,
+        outcome: &mut Outcome,
+    ) -> bool {
+        let effects = self.journeys.take_effects();
+        if effects.is_empty() {
+            return false;
+        }
+        let zone = self.store.get(user).zone;
+        let mut applied = Applied::default();
+        self.store.begin(now, &mut applied);
+        for effect in effects {
+            match effect {
+                Effect::Set { name, value } => {
+                    self.store.set_trait(user, &name, &value, now, &mut applied);
+                }
+                Effect::Emit { event, properties } => {
+                    self.store.record(user, &event, properties, now, &mut applied);
+                }
+            }
+        }
+        self.store.record_changes(user, now, &mut applied);
+        recorded.push(applied);
+        if self.store.get(user).zone != zone {
+            self.follow_zone(user, now, outcome);
+        }
+        true
+    }
+
+    /// Ends what would go on at this instant without an end.
+    fn cut(&mut self, user: UserKey, now: Instant, outcome: &mut Outcome) {
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
+        self.journeys.cut(&context, user, &mut outcome.notes);
+        self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
     }
 
     /// Writes down who is in which journey now, where segments ask. Gives whether somebody else is than before.

@@ -8,6 +8,11 @@
 //! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), and
 //! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it. Inputs that a
 //! checkpoint has passed may stay in the journal (`kept`), and are read from there (`recorded`).
+//!
+//! An engine has one partition or several (`shards`), each with what leads to its disk (`shard`). A message goes where its
+//! ids are (`homes`, `route`); where they are in several, everybody whom it names is brought to one first (`moving`, by what
+//! `transfer` takes out of one partition and puts into another; what these remember of it is in `among`). What is about
+//! all partitions is in `everywhere`.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
@@ -17,6 +22,7 @@ mod advance_test;
 mod among;
 mod ask;
 mod audit;
+mod call;
 mod capture;
 mod checkpoint;
 mod consent;
@@ -40,12 +46,14 @@ mod journeys;
 mod kept;
 mod look;
 mod members;
+mod migration;
 mod models;
 mod moving;
 mod open;
 #[cfg(test)]
 mod orders_test;
 mod outcome;
+mod page;
 mod partition;
 mod receipt;
 mod recorded;
@@ -54,6 +62,7 @@ mod records_test;
 mod redefine;
 mod residence;
 mod retention;
+mod root;
 mod route;
 mod sections;
 #[cfg(test)]
@@ -62,6 +71,7 @@ mod seen;
 mod send_times;
 mod shard;
 mod shards;
+mod simulate;
 mod steps;
 mod suppressions;
 mod survey;
@@ -71,6 +81,7 @@ mod transfer;
 mod unit;
 mod unlearn;
 mod verify;
+mod versions;
 
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
@@ -85,6 +96,7 @@ pub use outcome::{Acknowledgement, Outcome, Refusal};
 pub use partition::{Partition, Recommended};
 pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
+pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
 pub use verify::Verified;
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 /// The recommenders of a partition, which learn from every event that the definitions name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Models {
     pub(super) definition: RecommendDefinition,
     rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,

@@ -1,17 +1,19 @@
 //! Users who go from one partition to another: two inputs, one in the journal of each, and a third once it is known that
 //! what arrived is there for good.
 
-use crate::engine::among::{Among, TRAVELLER, Transit};
+use crate::definitions::Pinned;
+use crate::engine::among::{Among, Transit, Traveller};
 use crate::engine::homes::{Homes, Living, Place};
 use crate::engine::input::Input;
 use crate::engine::shard::Shard;
 use crate::engine::shards::Shards;
 use crate::engine::take::parse;
-use crate::engine::transfer::{Arrival, ids_of_traveller};
+use crate::engine::transfer::{Arrival, Arriving, ids_of_traveller};
+use crate::engine::versions::Versions;
 use crate::engine::{Durability, Error, Outcome, Partition};
 use crate::model::{Instant, Suppress};
 use crate::profile::{KindName, NamedId};
-use crate::storage::{self, Slot};
+use crate::storage;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,8 +81,13 @@ impl Shards {
                 self.of(from).read(|partition| partition.among.as_ref()?.transit.get(&number).cloned());
             // Nothing where nobody was there any more.
             if let Some(transit) = transit {
-                let to = transit.to;
-                let arrival = self.sealed(from, number, transit)?;
+                let Transit { to, clock, arrivals, users, ties } = transit;
+                let count = users.len();
+                for (place, Traveller { bytes, .. }) in users.into_iter().enumerate() {
+                    let arriving = Arriving { from, number, place, bytes };
+                    self.of(to).outcome(Instant::MIN, Input::Arrive(Box::new(arriving)))?;
+                }
+                let arrival = Arrival { from, number, clock, arrivals, users: count, ties };
                 self.of(to).outcome(Instant::MIN, Input::Absorb(Box::new(arrival)))?;
                 moving.delivered.push((from, to, number));
             }
@@ -92,20 +99,6 @@ impl Shards {
             }
             _ => self.confirm(moving),
         }
-    }
-
-    /// What is sent, each user under a key of its own.
-    fn sealed(&self, from: u16, number: u64, transit: Transit) -> Result<Arrival, Error> {
-        let Transit { to, clock, arrivals, users, ties } = transit;
-        let vault = self.of(to).read(|partition| partition.shelf.as_ref().map(|shelf| shelf.vault.clone()));
-        let seal = |bytes: Vec<u8>| -> Result<(Slot, Vec<u8>), storage::Error> {
-            let Some(vault) = &vault else { return Ok((Slot::STORE, bytes)) };
-            let (slot, mut sealed) = (vault.fresh()?, Vec::new());
-            vault.seal(slot, TRAVELLER, &bytes, &mut sealed)?;
-            Ok((slot, sealed))
-        };
-        let users = users.into_iter().map(|user| seal(user.bytes)).collect::<Result<_, _>>()?;
-        Ok(Arrival { from, number, clock, arrivals, users, ties })
     }
 
     /// Says of all who arrived that they did, once it is sure that a power cut does not take it back.
@@ -245,13 +238,21 @@ impl Shards {
     /// Puts those definitions into force under which somebody is sent. None are newer: other definitions come only once
     /// all have arrived for good.
     fn even_out(&self, from: u16, to: u16) -> Result<(), Error> {
-        let text = |partition: &Partition| partition.shelf.as_ref().map(|shelf| shelf.definitions.clone());
+        let text = |partition: &Partition| {
+            let pinned = partition.compiled.pinned.to_vec();
+            partition.shelf.as_ref().map(|shelf| (shelf.definitions.clone(), pinned))
+        };
         let (ours, theirs) = (self.of(from).read(text), self.of(to).read(text));
+        let is_other = |text: &str, pinned: &[Pinned]| {
+            theirs.as_ref().is_none_or(|((_, other), theirs)| {
+                **other != *text || Versions::of(theirs) != Versions::of(pinned)
+            })
+        };
         match ours {
-            Some((file, text)) if theirs.is_none_or(|(_, other)| other != text) => {
+            Some(((file, text), pinned)) if is_other(&text, &pinned) => {
                 let definitions = parse(file.as_deref(), &text)?;
                 let clock = self.of(to).read(Partition::clock);
-                self.of(to).redefine(&definitions, clock).map(drop)
+                self.of(to).redefine(&definitions, Some(pinned), clock).map(drop)
             }
             _ => Ok(()),
         }

@@ -2,11 +2,13 @@
 
 use crate::definitions::Definitions;
 use crate::engine::among::Among;
-use crate::engine::capture::{ACTION, Capture, Entry, IDS, Names, Root, SECTION};
+use crate::engine::capture::{ACTION, Capture, SECTION, Unsealed};
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
 use crate::engine::kept::{JournalSize, Kept, Readers};
+use crate::engine::page::{Entry, IDS, Names, PAGE_USERS, read_page};
 use crate::engine::partition::{NEVER, UserRow};
-use crate::engine::residence::{PAGE_USERS, Row, Shelf};
+use crate::engine::residence::{Row, Shelf};
+use crate::engine::root::Root;
 use crate::engine::sections::Section;
 use crate::engine::suppressions::Salt;
 use crate::engine::take::parse;
@@ -108,7 +110,12 @@ pub(super) fn open(
         Some(root) => {
             vault.check_slots(root.slots)?;
             let stored = parse(root.file.as_deref(), &root.definitions)?;
-            partition = Partition::new(&stored);
+            let compiled = root.versions.compile(&stored)?;
+            let compiled = compiled.ok_or_else(|| {
+                let message = "it names versions of journeys that cannot be run";
+                storage::Error::corrupt(disk.describe("root"), 0, message)
+            })?;
+            partition = Partition::under(&stored, compiled);
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
             partition.among = among.map(|(among, _)| Box::new(among));
@@ -162,6 +169,8 @@ pub(super) fn open(
     let writer = Writer {
         _lock: lock,
         ended_well: true,
+        is_taken_apart: false,
+        is_compaction_due: false,
         written_bytes,
         disk,
         journal,
@@ -253,39 +262,30 @@ const SECTIONS: usize = ACTIONS + 1;
 /// Where a partition has one more that is among several.
 const AMONG: usize = SECTIONS;
 
+/// An action takes more bytes than its id and what seals it.
+const ACTION_BYTES_MIN: usize = 26;
+
 impl Partition {
     /// What is about no user, section by section, and the sets of members and the actions.
-    pub(super) fn write_sections(&self) -> Result<Vec<Vec<u8>>, storage::Error> {
-        let mut sections: Vec<Vec<u8>> = Vec::with_capacity(SECTIONS);
+    pub(super) fn write_sections(&self) -> Result<Vec<Unsealed>, storage::Error> {
+        let mut sections = Vec::with_capacity(SECTIONS + 1);
         for section in Section::ALL {
             let mut bytes = Vec::new();
             self.write_section(section, &mut bytes);
-            sections.push(bytes);
+            sections.push(Unsealed::Section(bytes));
         }
         let mut members = Vec::new();
         self.members.write(&mut members);
-        sections.push(members);
-        sections.push(self.write_actions()?);
+        sections.push(Unsealed::Section(members));
+        let actions = self.journeys.actions();
+        sections
+            .push(Unsealed::Actions(actions.map(|(user, plain)| (user, self.slot(user), plain)).collect()));
         if let (Some(among), Some(shelf)) = (&self.among, &self.shelf) {
             let mut bytes = Vec::new();
             among.write(&shelf.vault, &mut bytes)?;
-            sections.push(bytes);
+            sections.push(Unsealed::Section(bytes));
         }
         Ok(sections)
-    }
-
-    /// The actions in the outbox, each sealed under the key of its user.
-    fn write_actions(&self) -> Result<Vec<u8>, storage::Error> {
-        let mut bytes = Vec::new();
-        let Some(shelf) = &self.shelf else { return Ok(bytes) };
-        let actions = self.journeys.actions();
-        actions.len().write(&mut bytes);
-        for (user, plain) in actions {
-            let mut sealed = Vec::new();
-            shelf.vault.seal(self.slot(user), ACTION, &plain, &mut sealed)?;
-            (user.0, sealed).write(&mut bytes);
-        }
-        Ok(bytes)
     }
 
     /// Reads a checkpoint into a fresh partition under the same definitions. Users stay away; their deadlines, ids and
@@ -342,9 +342,10 @@ impl Partition {
             bytes.clear();
             heap.get(*place, &mut bytes)?;
             let corrupt = |error: &dyn std::fmt::Display| heap.corrupt(*place, error.to_string());
-            let entries: Vec<Entry> = read_all(&bytes).map_err(|error| corrupt(&error))?;
             let first = page as u32 * PAGE_USERS;
-            for Entry { place_in_page, slots, record, deadline, ids } in entries {
+            for entry in read_page(&bytes).map_err(|error| corrupt(&error))? {
+                let entry = entry.map_err(|error| corrupt(&error))?;
+                let Entry { place_in_page, slots, record, deadline, ids } = entry;
                 let user = UserKey(first + u32::from(place_in_page));
                 let [slot, more @ ..] = &slots[..] else { return Err(corrupt(&"a user has no key")) };
                 if u32::from(place_in_page) >= PAGE_USERS
@@ -354,10 +355,10 @@ impl Partition {
                     return Err(corrupt(&"a user is out of its place"));
                 }
                 plain.clear();
-                if !vault.open(*slot, IDS, &ids, &mut plain)? {
+                if !vault.open(*slot, IDS, ids, &mut plain)? {
                     return Err(corrupt(&"the key of a user was erased"));
                 }
-                let names: Names = read_all(&plain).map_err(|error| corrupt(&error))?;
+                let names = Names::read(&plain).map_err(|error| corrupt(&error))?;
                 is_sound &= self.store.restore(user, names.name, names.ids.into_iter());
                 *shelf.row(user) = Row::away(record, *slot);
                 if !more.is_empty() {
@@ -381,12 +382,17 @@ impl Partition {
     }
 
     fn read_actions(&mut self, from: &mut Bytes<'_>, vault: &Vault) -> Result<(), Malformed> {
-        for _ in 0..from.len("actions")? {
-            let (user, sealed): (u32, Vec<u8>) = from.read()?;
-            let user = UserKey(user);
-            let mut plain = Vec::new();
+        let actions = from.len("actions")?;
+        // Each takes some bytes, so that there are not more than are believed.
+        self.journeys.reserve_actions(actions.min(from.left() / ACTION_BYTES_MIN));
+        let mut plain = Vec::new();
+        for _ in 0..actions {
+            let user = UserKey(from.read()?);
+            let len = from.len("an action")?;
+            let sealed = from.take(len, "an action")?;
+            plain.clear();
             let is_open = self.store.profiles.is_there(user)
-                && vault.open(self.slot(user), ACTION, &sealed, &mut plain).is_ok_and(|open| open);
+                && vault.open(self.slot(user), ACTION, sealed, &mut plain).is_ok_and(|open| open);
             if !is_open {
                 return Err(from.malformed("an action"));
             }

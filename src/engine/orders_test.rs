@@ -2,7 +2,7 @@
 //! locks of which shuttle says who gets them next. An order in which nobody can go on is a failure, so no call is lost in
 //! any that was tried. What fails prints the order, with which it can be tried again (`shuttle::replay`).
 
-use group::Group;
+use group::{Group, Work};
 use shuttle::thread;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[path = "group.rs"]
+#[allow(clippy::duplicate_mod)] // that is the point: the same file with other locks
 mod group;
 
 /// What stands in the place of `engine::sync`: locks of shuttle while it runs, and those of the engine otherwise, so that
@@ -18,6 +19,7 @@ mod sync {
     use std::cell::Cell;
     use std::ops::{Deref, DerefMut};
     use std::sync::PoisonError;
+    use std::time::Duration;
 
     thread_local! {
         /// Whether shuttle runs. All its threads are one for the system.
@@ -33,7 +35,7 @@ mod sync {
     #[derive(Debug)]
     pub(super) struct MutexGuard<'a, T> {
         mutex: &'a Mutex<T>,
-        /// Nothing while it waits for a call.
+        /// Nothing while it is let go of.
         real: Option<parking_lot::MutexGuard<'a, T>>,
         model: Option<shuttle::sync::MutexGuard<'a, ()>>,
     }
@@ -63,33 +65,60 @@ mod sync {
         }
     }
 
-    #[derive(Debug)]
-    pub(super) struct Condvar {
-        model: shuttle::sync::Condvar,
-        real: parking_lot::Condvar,
+    impl<T> MutexGuard<'_, T> {
+        /// Lets go of it for as long as something runs.
+        pub(super) fn unlocked<A>(guard: &mut Self, run: impl FnOnce() -> A) -> A {
+            guard.real = None;
+            let is_model = guard.model.take().is_some();
+            let answer = run();
+            guard.model = is_model.then(|| guard.mutex.model.lock().unwrap_or_else(PoisonError::into_inner));
+            guard.real = Some(guard.mutex.real.lock());
+            answer
+        }
     }
 
-    impl Condvar {
-        pub(super) fn new() -> Condvar {
-            Condvar { model: shuttle::sync::Condvar::new(), real: parking_lot::Condvar::new() }
-        }
+    /// A thread of either kind.
+    #[derive(Clone, Debug)]
+    pub(super) enum Thread {
+        Model(shuttle::thread::Thread),
+        Real(std::thread::Thread),
+    }
 
-        pub(super) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            match guard.model.take() {
-                Some(model) => {
-                    guard.real = None;
-                    guard.model = Some(self.model.wait(model).unwrap_or_else(PoisonError::into_inner));
-                    guard.real = Some(guard.mutex.real.lock());
-                }
-                None => self.real.wait(guard.real.as_mut().expect("it is held")),
+    impl Thread {
+        pub(super) fn unpark(&self) {
+            match self {
+                Thread::Model(thread) => thread.unpark(),
+                Thread::Real(thread) => thread.unpark(),
             }
         }
+    }
 
-        pub(super) fn notify_all(&self) {
-            if IS_MODEL.get() {
-                self.model.notify_all();
-            }
-            self.real.notify_all();
+    pub(super) fn current() -> Thread {
+        match IS_MODEL.get() {
+            true => Thread::Model(shuttle::thread::current()),
+            false => Thread::Real(std::thread::current()),
+        }
+    }
+
+    pub(super) fn park() {
+        match IS_MODEL.get() {
+            true => shuttle::thread::park(),
+            false => std::thread::park(),
+        }
+    }
+
+    /// In the model time passes whenever others run.
+    pub(super) fn park_timeout(time: Duration) {
+        match IS_MODEL.get() {
+            true => shuttle::thread::yield_now(),
+            false => std::thread::park_timeout(time),
+        }
+    }
+
+    pub(super) fn yield_now() {
+        match IS_MODEL.get() {
+            true => shuttle::thread::yield_now(),
+            false => std::thread::yield_now(),
         }
     }
 }
@@ -99,10 +128,12 @@ mod sync {
 const ORDERS: usize = 2_000;
 const INTERRUPTED_MAX: usize = 3;
 
-fn try_orders(scenario: fn()) {
+fn try_orders(scenario: fn(Work)) {
     sync::IS_MODEL.set(true);
-    shuttle::check_random(scenario, ORDERS);
-    shuttle::check_pct(scenario, ORDERS, INTERRUPTED_MAX);
+    for work in [Work::Brief, Work::Slow] {
+        shuttle::check_random(move || scenario(work), ORDERS);
+        shuttle::check_pct(move || scenario(work), ORDERS, INTERRUPTED_MAX);
+    }
     sync::IS_MODEL.set(false);
 }
 
@@ -118,24 +149,24 @@ struct Shop {
 }
 
 impl Shop {
-    fn open() -> Arc<Shop> {
-        Arc::new(Shop { group: Group::default(), busy: AtomicBool::new(false), begun: Default::default() })
+    fn open(work: Work) -> Arc<Shop> {
+        Arc::new(Shop { group: Group::new(work), busy: AtomicBool::new(false), begun: Default::default() })
     }
 
-    fn work(&self, jobs: &[u32]) -> Vec<u32> {
+    fn work(&self, jobs: &[&u32]) -> Vec<u32> {
         assert!(!self.busy.swap(true, Ordering::SeqCst), "two leaders");
         // Others come meanwhile.
         thread::yield_now();
         self.busy.store(false, Ordering::SeqCst);
         let mut begun = self.begun.lock().unwrap();
-        jobs.iter().for_each(|job| *begun.entry(*job).or_default() += 1);
+        jobs.iter().for_each(|job| *begun.entry(**job).or_default() += 1);
         drop(begun);
-        assert!(!jobs.contains(&POISON), "on purpose");
-        jobs.iter().map(|job| job * 2).collect()
+        assert!(!jobs.contains(&&POISON), "on purpose");
+        jobs.iter().map(|job| *job * 2).collect()
     }
 
     fn submit(&self, job: u32) -> u32 {
-        self.group.submit(job, |job| job, |job| self.work(&[job])[0], |jobs| self.work(&jobs))
+        self.group.submit(job, |job| job, |job| job, |jobs| self.work(jobs))
     }
 
     /// Nothing is left of what was, and there is no turn that nobody has.
@@ -149,8 +180,8 @@ impl Shop {
 
 #[test]
 fn every_job_is_done_once_and_answered_to_whom_it_belongs() {
-    try_orders(|| {
-        let shop = Shop::open();
+    try_orders(|work| {
+        let shop = Shop::open(work);
         let threads: Vec<_> = (0..3)
             .map(|number| {
                 let shop = shop.clone();
@@ -168,8 +199,8 @@ fn every_job_is_done_once_and_answered_to_whom_it_belongs() {
 
 #[test]
 fn a_leader_that_panics_wakes_all() {
-    try_orders(|| {
-        let shop = Shop::open();
+    try_orders(|work| {
+        let shop = Shop::open(work);
         let threads: Vec<_> = [1, POISON, 3, 4]
             .map(|job| {
                 let shop = shop.clone();

@@ -114,7 +114,7 @@ impl fmt::Debug for Partition {
 }
 
 /// What hangs on a profile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct UserRow {
     pub(super) memberships: Memberships,
     /// The earliest instant at which a journey goes on.
@@ -145,7 +145,11 @@ impl Partition {
     /// An empty partition under definitions.
     #[must_use]
     pub fn new(definitions: &Definitions) -> Partition {
-        let compiled = definitions.compiled().clone();
+        Partition::under(definitions, definitions.compiled().clone())
+    }
+
+    /// The same where the definitions were compiled together with journeys of earlier ones.
+    pub(super) fn under(definitions: &Definitions, compiled: Arc<Compiled>) -> Partition {
         let settings = definitions.settings.clone();
         let plan = &compiled.plan;
         let mut store = plan.empty_store();
@@ -431,10 +435,19 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        self.journeys.lease(limit, now + lease, now, &self.store)
+        let actions = self.journeys.lease(limit, now + lease, now, &self.store);
+        for user in actions.iter().filter_map(|action| self.store.find(&action.user)) {
+            // What the host has does not expire meanwhile. Of who is away it is found out when something is due.
+            if self.away(user).is_none() {
+                self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            }
+        }
+        actions
     }
 
-    /// How often each journey did what, by journey and reason.
+    /// How often each journey did what since the beginning, by journey and in words: `entered`, `sent by push`, and with
+    /// every reason of every rule of the gate `deferred: quiet hours`, `not sent: cap` and so on. What is handed out and not
+    /// delivered is `not sent` too. O(counters).
     #[must_use]
     pub fn journey_counts(&self) -> BTreeMap<(String, String), u64> {
         self.journeys.counts()

@@ -153,7 +153,7 @@ impl Receipt {
 }
 
 /// All receipts of a partition, in order.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Receipts(Vec<Receipt>);
 
 impl Receipts {

@@ -189,7 +189,7 @@ fn load(partition: &mut Partition, user: UserKey, bytes: &[u8]) -> Result<(), Ma
     let shape = Shape { keep: &partition.store.keep, rules: &partition.store.rules };
     let mut values = PackedReader::new(&mut partition.store.symbols);
     let mut from = Bytes::new(bytes);
-    let mut profile = Profile::read(&mut from, shape, &mut values)?;
+    let mut profile = Profile::read(&mut from, shape, &mut values, &"".into())?;
     let memberships = Memberships::read(&mut from, plan, &mut values)?;
     from.end()?;
     values.keep();

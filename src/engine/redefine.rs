@@ -1,10 +1,11 @@
 //! Other definitions take the place of those that hold.
 
-use crate::definitions::{Compiled, Definitions};
+use crate::definitions::{Compiled, Definitions, Pinned};
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::residence::text_of;
 use crate::engine::{Audited, Outcome, Partition};
+use crate::journey::Census;
 use crate::model::{Duration, Instant};
 use crate::profile::{Keep, NewKeep, Symbol, TotalId, UserKey, follow, kept_since};
 use crate::segment::{Look, Move, Plan, Scratch, SegmentMoves, Touch};
@@ -24,7 +25,14 @@ pub(super) struct Successor<'d> {
 impl<'d> Successor<'d> {
     /// Takes a share of each text in the store, so that none loses its number. O(texts).
     pub(super) fn new(definitions: &'d Definitions, partition: &mut Partition) -> Successor<'d> {
-        let compiled = definitions.compiled();
+        Successor::of(definitions, definitions.compiled(), partition)
+    }
+
+    fn of(
+        definitions: &'d Definitions,
+        compiled: &Arc<Compiled>,
+        partition: &mut Partition,
+    ) -> Successor<'d> {
         let symbols = &mut partition.store.symbols;
         let texts = compiled.plan.symbols.texts().map(|(_, text)| (text.into(), symbols.intern(text)));
         Successor { definitions, texts: texts.collect(), compiled: compiled.clone() }
@@ -89,9 +97,17 @@ impl Partition {
     ///   worked out of the events that were kept.
     /// - **Affinities.** Shares stay, also where weights or half-life changed: what is new counts by the new ones.
     ///   A rule that is new begins empty.
-    /// - **Journeys.** A user waits on the step of the same id, until the same instant; where journey or step is gone
-    ///   it ends with [`Reason::Redefined`](crate::journey::Reason::Redefined), and actions that the host does not
-    ///   hold yet are taken back. Past entries and counts stay with the name.
+    /// - **Journeys.** A user goes on under the version by which it entered, also after several changes: the steps, exits
+    ///   and goal that it had then; templates and segments that these name are what they are now, and a template that is
+    ///   gone is kept for it. Where the new journey says `on_change = "migrate"`, and where the version cannot be run any
+    ///   more because a segment, event or attribute that it reads is gone, the user waits on the step of the same id, until
+    ///   the same instant; a step that is gone goes on at the one that `moved_to` names, or ends with
+    ///   [`Reason::StepRemoved`](crate::journey::Reason::StepRemoved), or
+    ///   [`Reason::Version`](crate::journey::Reason::Version). Where the journey is gone it ends with
+    ///   [`Reason::Redefined`](crate::journey::Reason::Redefined). Actions of what ended so that the host does not hold yet
+    ///   are taken back. Past entries and counts stay with the name. A version that nobody is in, and no message is
+    ///   remembered of, is kept no longer after the next change. [`migration`](Partition::migration) says before what
+    ///   would become of whom.
     /// - **Recommenders.** One whose parameters are other ones begins anew.
     /// - **Consent.** What waits in the outbox and may not go out by what is declared now is taken back.
     /// - An attribute that is to be kept as a hash, or not at all, is kept so from here on. Of events that were kept
@@ -122,18 +138,33 @@ impl Partition {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn redefine(&mut self, definitions: &Definitions, now: Instant) -> Outcome {
-        let ready = Successor::new(definitions, self).relocate();
-        self.put_into_force(ready, now)
+        self.redefine_keeping(definitions, None, now)
     }
 
-    pub(super) fn put_into_force(&mut self, ready: Ready<'_>, now: Instant) -> Outcome {
+    /// The same where it was said what to keep of earlier definitions.
+    pub(super) fn redefine_keeping(
+        &mut self,
+        definitions: &Definitions,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Outcome {
+        let ready = Successor::new(definitions, self).relocate();
+        self.put_into_force(ready, pinned, now)
+    }
+
+    pub(super) fn put_into_force(
+        &mut self,
+        ready: Ready<'_>,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Outcome {
         let now = now.max(self.clock);
         let mut outcome = self.begin(now);
         self.run_due(now - Duration::from_millis(1), &mut outcome);
         self.clock = now;
 
-        let Ready { definitions, mut compiled, texts } = ready;
         self.bring_all();
+        let Ready { definitions, mut compiled, texts } = self.with_pinned(ready, pinned, now);
         let old = self.compiled.clone();
         let plan = &mut compiled.plan;
         (plan.keep, plan.rules) =
@@ -183,6 +214,38 @@ impl Partition {
         let old_texts = std::mem::replace(&mut self.texts, texts);
         old_texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
         outcome
+    }
+
+    /// Adds the journeys that users go on in under the version by which they entered, where there are any.
+    fn with_pinned<'d>(&mut self, ready: Ready<'d>, pinned: Option<Vec<Pinned>>, now: Instant) -> Ready<'d> {
+        let compiled = match pinned {
+            Some(pinned) => ready.definitions.with_pinned(pinned),
+            None if self.journeys.other_versions(&ready.compiled.journeys).is_empty() => return ready,
+            None => {
+                let mut census = Census::default();
+                self.store.keys().for_each(|user| self.journeys.count_in(&mut census, user, now));
+                self.with_versions(&census, ready.definitions, now)
+            }
+        };
+        if compiled.pinned.is_empty() {
+            return ready;
+        }
+        // What the new plan reads is held before what it does not read is given up.
+        let pinned = Successor::of(ready.definitions, &compiled, self).relocate();
+        ready.texts.into_iter().for_each(|text| self.store.symbols.release(text.packed()));
+        pinned
+    }
+
+    /// Definitions together with the journeys of those that hold, and of earlier ones, that somebody goes on in.
+    pub(super) fn with_versions(
+        &self,
+        census: &Census,
+        definitions: &Definitions,
+        now: Instant,
+    ) -> Arc<Compiled> {
+        let wanted = self.journeys.to_pin(census, &definitions.compiled().journeys, now);
+        let pinned = wanted.into_iter().filter_map(|number| self.compiled.pinned(number));
+        definitions.with_pinned(pinned.collect())
     }
 
     /// Works the totals that are new out of the events that are kept, for everybody.

@@ -12,9 +12,6 @@ use parking_lot::RwLock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Users in an index page of a checkpoint: what is captured at once before one of them changes.
-pub(super) const PAGE_USERS: u32 = 64;
-
 /// What sealed records of users are sealed for, so that none passes for one of another kind.
 pub(super) const USER: &[u8] = b"user";
 
@@ -60,20 +57,41 @@ pub(super) struct Row {
     size: u32,
     /// Whether its state is another one than its record.
     pub(super) changed: bool,
-    /// Whether anybody looked since the hand passed by.
-    used: bool,
+    /// How many inputs looked at it since the hand passed by, up to [`USES_MAX`]; [`CAME`] before the first one did.
+    uses: u8,
+    /// Low bits of the number of the last of these inputs: an input looks more than once.
+    last: u16,
 }
+
+/// How many times the hand passes by whoever is used often. With that, and because the use that somebody came for does
+/// not count, those stay who come again and again, and not those who came last.
+const USES_MAX: u8 = 3;
+const CAME: u8 = u8::MAX;
 
 impl Row {
     /// That of a user who is away.
     pub(super) fn away(place: Place, slot: Slot) -> Row {
         Row { place, slot, ..Row::default() }
     }
+
+    /// Notes that an input looks at it.
+    fn note_use(&mut self, input: u64) {
+        if std::mem::replace(&mut self.last, input as u16) != input as u16 {
+            self.uses = if self.uses == CAME { 0 } else { USES_MAX.min(self.uses + 1) };
+        }
+    }
+
+    /// Notes that the hand passes by; gives whether it was used.
+    fn pass(&mut self) -> bool {
+        let uses = self.uses;
+        self.uses = if uses == CAME { 0 } else { uses.saturating_sub(1) };
+        uses > 0
+    }
 }
 
 impl Default for Row {
     fn default() -> Row {
-        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, used: false }
+        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, uses: 0, last: 0 }
     }
 }
 
@@ -205,6 +223,8 @@ impl Partition {
     pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {
             self.store.named(message).into_iter().for_each(|user| self.touch(user));
+        }
+        if self.is_taking_checkpoint() {
             let next: Vec<UserKey> = self.store.profiles.coming(makes_max(message)).collect();
             next.into_iter().for_each(|user| self.capture_before(user));
         }
@@ -227,7 +247,7 @@ impl Partition {
     /// Sees to it that a user is in memory.
     pub(super) fn bring(&mut self, user: UserKey) {
         let Some(shelf) = &mut self.shelf else { return };
-        shelf.row(user).used = true;
+        shelf.row(user).note_use(self.sequence);
         if self.store.profiles.is_here(user) {
             return;
         }
@@ -265,10 +285,11 @@ impl Partition {
     pub(super) fn read_user(&mut self, user: UserKey, plain: &[u8]) -> Result<(), Malformed> {
         let mut from = Bytes::new(plain);
         let from = &mut from;
+        let name = self.store.name(user).clone();
         let store = &mut self.store;
         let shape = Shape { keep: &store.keep, rules: &store.rules };
         let mut values = PackedReader::new(&mut store.symbols);
-        let profile = Profile::read(from, shape, &mut values)?;
+        let profile = Profile::read(from, shape, &mut values, &name)?;
         let memberships = Memberships::read(from, &self.compiled.plan, &mut values)?;
         values.keep();
         let beside = match self.read_beside(from).and_then(|beside| from.end().map(|()| beside)) {
@@ -344,22 +365,22 @@ impl Partition {
         shelf.bytes = shelf.bytes + row_size(size) - before as usize;
     }
 
-    /// Sends those away who were not used for longest, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
+    /// Sends those away who were used least of late, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
     pub(super) fn trim(&mut self) {
         let mut asked = 0;
         while let Some(shelf) = &mut self.shelf {
-            // Twice round: once to forget that they were used.
-            if shelf.bytes <= shelf.limit || asked > 2 * shelf.rows.len() || shelf.failed.is_some() {
+            // Round and round, until all uses are forgotten.
+            let asked_max = (usize::from(USES_MAX) + 2) * shelf.rows.len();
+            if shelf.bytes <= shelf.limit || asked > asked_max || shelf.failed.is_some() {
                 return;
             }
             asked += 1;
             let user = UserKey(shelf.hand);
             shelf.hand = if shelf.hand as usize + 1 < shelf.rows.len() { shelf.hand + 1 } else { 0 };
             let row = shelf.row(user);
-            if std::mem::take(&mut row.used) || row.size == 0 {
+            if row.size == 0 || row.pass() {
                 continue;
             }
-            self.capture_before(user);
             if self.send_away(user).is_err() {
                 return;
             }
@@ -442,7 +463,7 @@ impl Partition {
         }
         self.read_user(away.user, plain).map_err(|error| away.heap.corrupt(away.place, error.to_string()))?;
         if let Some(shelf) = &mut self.shelf {
-            shelf.row(away.user).used = true;
+            shelf.row(away.user).uses = CAME;
         }
         self.weigh(away.user);
         Ok(())
@@ -475,10 +496,10 @@ pub(super) struct Away {
 
 impl Away {
     fn read(&self) -> Result<Vec<u8>, storage::Error> {
-        let (mut sealed, mut plain) = (Vec::new(), Vec::new());
-        self.heap.get(self.place, &mut sealed)?;
-        match self.vault.open(self.slot, USER, &sealed, &mut plain)? {
-            true => Ok(plain),
+        let mut bytes = Vec::new();
+        self.heap.get(self.place, &mut bytes)?;
+        match self.vault.open_in_place(self.slot, USER, &mut bytes)? {
+            true => Ok(bytes),
             false => Err(self.heap.corrupt(self.place, "the key that it is sealed under was erased")),
         }
     }

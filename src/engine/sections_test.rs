@@ -116,7 +116,7 @@ fn write(partition: &Partition) -> Written {
 
 /// A fresh partition that has of another one its profiles and memberships, and nothing else.
 fn with_profiles_of(old: Partition, definitions: &Definitions) -> Partition {
-    let mut new = Partition::new(definitions);
+    let mut new = Partition::under(definitions, definitions.with_pinned(old.compiled.pinned.to_vec()));
     let nothing = bytes(|out| new.store.write_section(out));
     let Partition { mut store, mut users, texts, members, .. } = old;
     (store.keep, store.rules) = (new.store.keep.clone(), new.store.rules.clone());

@@ -1,5 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record, stable_hash, write_all};
-use hashbrown::HashTable;
+use crate::model::{Bytes, Duration, Instant, Malformed, Numbers, Record, stable_hash, write_all};
 
 /// The ids of messages that were taken, as 128-bit hashes, so that a second copy is ignored.
 ///
@@ -8,7 +7,7 @@ use hashbrown::HashTable;
 ///
 /// A store writes what is new in chunks, and reads them back in the order in which they were written. A chunk tells
 /// of which generations it is, and can go once these are no more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SeenMessages {
     window: Duration,
     young: Generation,
@@ -17,13 +16,13 @@ pub(crate) struct SeenMessages {
 }
 
 /// Ids in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Generation {
     number: u64,
     began: Instant,
     hashes: Vec<u128>,
     /// Places in `hashes`, by the hash. Its order is never seen.
-    places: HashTable<u32>,
+    places: Numbers,
     /// How many of `hashes` are in chunks.
     written: usize,
 }
@@ -38,7 +37,7 @@ pub(crate) struct Written {
 
 impl Generation {
     fn new(number: u64, began: Instant) -> Generation {
-        Generation { number, began, hashes: Vec::new(), places: HashTable::new(), written: 0 }
+        Generation { number, began, hashes: Vec::new(), places: Numbers::default(), written: 0 }
     }
 
     fn contains(&self, hash: u128, hasher: &ahash::RandomState) -> bool {
@@ -54,7 +53,7 @@ impl Generation {
         let Generation { hashes, places, .. } = self;
         let place = u32::try_from(hashes.len()).expect("four thousand million ids exceed any memory");
         hashes.push(hash);
-        places.insert_unique(hasher.hash_one(hash), place, |place| hasher.hash_one(hashes[*place as usize]));
+        places.insert(hasher.hash_one(hash), place, |place| hasher.hash_one(hashes[*place as usize]));
         true
     }
 

@@ -1,11 +1,12 @@
 //! A partition of an engine, with what leads to its disk.
 
-use crate::definitions::Definitions;
+use crate::definitions::{Definitions, Pinned};
 use crate::engine::durable::{Answer, Durable, Job, Step};
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::redefine::Successor;
 use crate::engine::residence::bring;
 use crate::engine::survey::Surveyor;
+use crate::engine::versions::Redefinition;
 use crate::engine::{Error, Health, Outcome, Partition};
 use crate::model::{Instant, Message};
 use crate::profile::UserKey;
@@ -82,6 +83,27 @@ impl Shard {
         looked
     }
 
+    /// Looks at some users, who are brought into memory first where need be, as long as others may write.
+    pub(super) fn read_users<T>(
+        &self,
+        users: impl Fn(&Partition) -> Vec<UserKey>,
+        look: impl FnOnce(&Partition, &[UserKey]) -> T,
+    ) -> Result<T, Error> {
+        let partition = &self.partition;
+        let wanted = users(&partition.read());
+        if self.durable.is_none() {
+            return Ok(look(&partition.read(), &wanted));
+        }
+        wanted.iter().try_for_each(|user| bring(partition, *user))?;
+        let mut held = partition.write();
+        // Somebody may have needed the room already, or be no more.
+        let wanted = users(&held);
+        wanted.iter().try_for_each(|user| held.load(*user))?;
+        let looked = look(&held, &wanted);
+        held.trim();
+        Ok(looked)
+    }
+
     /// Has an input written, as the level asks, and applied.
     pub(super) fn submit(&self, now: Instant, input: Input) -> Result<Answer, Error> {
         let input = TimedInput { now, input };
@@ -155,16 +177,22 @@ impl Shard {
     }
 
     /// Goes on under other definitions. What needs no profiles is worked out while others read and write.
-    pub(super) fn redefine(&self, definitions: &Definitions, now: Instant) -> Result<Outcome, Error> {
+    pub(super) fn redefine(
+        &self,
+        definitions: &Definitions,
+        pinned: Option<Vec<Pinned>>,
+        now: Instant,
+    ) -> Result<Outcome, Error> {
         let before = self.read(|partition| partition.compiled.clone());
         before.fingerprints();
         let partition = &self.partition;
         let Some(durable) = &self.durable else {
             let successor = Successor::new(definitions, &mut partition.write());
             let ready = successor.relocate();
-            return Ok(partition.write().put_into_force(ready, now));
+            return Ok(partition.write().put_into_force(ready, pinned, now));
         };
-        match durable.submit(partition, Job::Redefine(Box::new(definitions.clone()), now)) {
+        let redefinition = Redefinition { definitions: definitions.clone(), pinned };
+        match durable.submit(partition, Job::Redefine(Box::new(redefinition), now)) {
             Answer::Outcome(outcome) => outcome,
             _ => unreachable!("every input has an answer of its own kind"),
         }
@@ -192,13 +220,21 @@ impl Shard {
         self.durable.as_ref().map_or(Ok(()), |durable| durable.sync(&self.partition))
     }
 
-    /// The state as bytes.
-    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+    /// Looks at the partition while everybody is in memory. Others wait.
+    pub(super) fn read_everybody<T>(&self, look: impl FnOnce(&Partition) -> T) -> Result<T, Error> {
+        if self.durable.is_none() {
+            return Ok(self.read(look));
+        }
         let mut held = self.partition.write();
         held.bring_everybody()?;
-        let state = held.checkpoint().expect("state is numbers and texts");
+        let answer = look(&held);
         held.trim();
-        Ok(state)
+        Ok(answer)
+    }
+
+    /// The state as bytes.
+    pub(super) fn state(&self) -> Result<Vec<u8>, Error> {
+        self.read_everybody(|partition| partition.checkpoint().expect("state is numbers and texts"))
     }
 
     pub(super) fn health(&self) -> Health {

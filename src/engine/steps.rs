@@ -1,51 +1,71 @@
 //! A checkpoint in steps, between the inputs of a store.
 
+use crate::engine::capture::DEAD_SHARE_MAX;
 use crate::engine::durable::{Step, Writer};
 use crate::engine::{Error, Partition};
-use crate::model::Record;
-use crate::storage::save_root;
+use crate::storage;
 use parking_lot::RwLock;
 
-/// Index pages that are captured while writers wait: some tenths of a millisecond.
-const PAGES_AT_ONCE: usize = 4;
+/// Bytes that are captured while writers wait: some tenths of a millisecond.
+const CAPTURED_AT_ONCE: u64 = 32 << 10;
+/// Bytes that are captured until they are made sure of, where that is a writer's work: so that no sync takes long.
+const UNSURE_MAX: u64 = 4 << 20;
+/// Share of the inputs between two checkpoints with which one is written that begins by itself.
+const SHARE_OF_INPUTS: f64 = 0.25;
 
 impl Writer {
     /// Goes on with the checkpoint that is being taken, so that it is done before the next one is due.
     pub(super) fn go_on(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        let is_due = self.written_bytes >= self.checkpoint_bytes || self.is_compaction_due;
         if partition.read().is_taking_checkpoint() {
-            let mut held = partition.write();
-            if held.capture_share() {
-                drop(held);
+            // Whoever takes it may have ended meanwhile.
+            if self.is_taken_apart && !is_due {
+                return Ok(());
+            }
+            let share = self.written_bytes as f64 / (self.checkpoint_bytes as f64 * SHARE_OF_INPUTS);
+            if partition.write().capture_share(share) {
                 self.end(partition)?;
+                self.heap.clean()?;
+            } else if self.heap.put_bytes() - self.heap.sure_bytes() > UNSURE_MAX {
+                // Where it fails the end says so.
+                let _ = self.heap.sync();
             }
             return Ok(());
         }
         let held = partition.read();
         let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
-        let is_due = self.written_bytes >= self.checkpoint_bytes || held.erases() || lets_go;
+        let is_due = is_due || held.erases() || lets_go;
         drop(held);
-        if is_due { self.begin(partition) } else { Ok(()) }
+        if is_due { self.begin(partition, true) } else { Ok(()) }
     }
 
-    /// Takes a whole checkpoint: what was erased is gone for good when it is there.
+    /// Takes a whole checkpoint: what was erased is gone for good when it is there. Others wait for it, so that nobody is
+    /// moved who need not be: the next one does that, step by step.
     pub(super) fn checkpoint_at_once(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
         // One that is being taken began before.
         if partition.read().is_taking_checkpoint() {
             self.end(partition)?;
         }
-        self.begin(partition)?;
-        self.end(partition)
+        self.begin(partition, false)?;
+        self.end(partition)?;
+        self.is_compaction_due = self.heap.is_to_compact(DEAD_SHARE_MAX);
+        Ok(self.heap.clean()?)
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
         let is_on = partition.read().is_taking_checkpoint();
         match step {
             Step::Begin if is_on => Ok(false),
-            Step::Begin => self.begin(partition).map(|()| true),
-            Step::Capture => Ok(!is_on || partition.write().capture_some(PAGES_AT_ONCE)),
+            Step::Begin => {
+                self.begin(partition, true)?;
+                self.is_taken_apart = true;
+                Ok(true)
+            }
+            Step::Capture => Ok(!is_on || partition.write().capture_some(CAPTURED_AT_ONCE)),
+            Step::Root if is_on => self.make_root(partition).map(|()| true).map_err(Error::from),
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
-            Step::End => Ok(self.ended_well),
+            Step::Root | Step::End => Ok(self.ended_well),
             Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
@@ -56,7 +76,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn begin(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+    fn begin(&mut self, partition: &RwLock<Partition>, compacts: bool) -> Result<(), Error> {
         // Where the folder was made anew, what is in memory is not all that a store needs.
         self.vault.check_there()?;
         self.heap.check_there()?;
@@ -65,53 +85,64 @@ impl Writer {
         self.vault.sync()?;
         self.journal.divide()?;
         self.written_bytes = 0;
-        Ok(partition.write().begin_checkpoint(self.next)?)
+        self.is_taken_apart = false;
+        self.is_compaction_due = false;
+        Ok(partition.write().begin_checkpoint(self.next, compacts)?)
     }
 
-    /// Makes what was captured the state to begin from, and captures what is left of it: between two steps another
-    /// checkpoint may have taken the place of the one that was begun. The heap first, then the root that names what is in it, then what
-    /// it names no more.
-    pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
-        partition.write().capture_some(usize::MAX);
-        let (age, clock) = {
-            let held = partition.read();
-            (held.settings.journal_max, held.clock())
-        };
-        let mut stays_from = 0;
-        let ended = (|| {
-            // The root says how much of the heap is sure to be there.
-            self.heap.sync()?;
-            // And what stays is not to have holes, nor a journal of the host to end before the checkpoint does.
+    /// Captures what is left, sees to it that all of it is sure to outlive the machine, and makes the root that names it.
+    /// Between two steps another checkpoint may have taken the place of the one that was begun.
+    fn make_root(&mut self, partition: &RwLock<Partition>) -> Result<(), storage::Error> {
+        if partition.read().ending().is_some() {
+            return Ok(());
+        }
+        let made = (|| {
+            let mut held = partition.write();
+            held.capture_some(u64::MAX);
+            let (age, clock) = (held.settings.journal_max, held.clock());
+            let to = held.captured_to();
+            drop(held);
+            if to.is_some_and(|end| self.heap.sure_bytes() < end) {
+                self.heap.sync()?;
+            }
+            // What stays in the journal is not to have holes, nor a journal of the host to end before the checkpoint does.
             if age.is_some() || self.kept.is_of_host {
                 self.journal.sync()?;
             }
-            let mut root = partition.write().root()?;
-            stays_from = self.kept.let_go(age, clock, root.next_input);
-            root.kept = self.kept.clone();
-            self.vault.save()?;
-            self.vault.sync()?;
-            let mut bytes = Vec::new();
-            root.write(&mut bytes);
-            save_root(&*self.disk, &bytes)?;
-            Ok(root)
+            let keep = |next_input| {
+                self.kept.let_go(age, clock, next_input);
+                self.kept.clone()
+            };
+            partition.write().make_ending(keep)
         })();
-        self.ended_well = ended.is_ok();
-        match ended {
-            Ok(root) => {
-                partition.write().end_checkpoint(&root.erased);
-                self.vault.erase(&root.erased)?;
-                self.journal.drop_before(stays_from.min(self.readers.first()))?;
-                self.journal_size.set(&*self.journal)?;
-                for file in root.unnamed(&self.heap) {
-                    self.heap.remove(file)?;
-                }
-                Ok(())
-            }
-            Err(error) => {
-                partition.write().give_up_checkpoint();
-                Err(error)
-            }
+        self.ended_well = made.is_ok();
+        if made.is_err() {
+            partition.write().give_up_checkpoint();
         }
+        made
+    }
+
+    /// Makes what was captured the state to begin from: the heap first, then the root that names what is in it, then what
+    /// it names no more.
+    pub(super) fn end(&mut self, partition: &RwLock<Partition>) -> Result<(), Error> {
+        self.make_root(partition)?;
+        let Some(ending) = partition.read().ending() else { return Ok(()) };
+        let saved = ending.save(&*self.disk, &self.vault);
+        self.ended_well = saved.is_ok();
+        if let Err(error) = saved {
+            partition.write().give_up_checkpoint();
+            return Err(error.into());
+        }
+        let root = &ending.root;
+        partition.write().end_checkpoint(&root.erased);
+        self.vault.erase(&root.erased)?;
+        let stays_from = root.kept.stays_from(root.next_input);
+        self.journal.drop_before(stays_from.min(self.readers.first()))?;
+        self.journal_size.set(&*self.journal)?;
+        for file in root.unnamed(&self.heap) {
+            self.heap.remove(file);
+        }
+        Ok(())
     }
 }
 
@@ -147,27 +178,65 @@ mod tests {
         held.checkpoint().unwrap()
     }
 
+    /// Views of users, at the same instant.
+    fn ingest(partition: &RwLock<Partition>, durable: &Durable, users: std::ops::Range<u32>) {
+        let view = |user: u32| Message::track(format!("user-{user}"), "view");
+        let messages = Cow::Owned(users.map(view).collect());
+        durable.submit(partition, Job::Messages(messages, Instant::from_millis(0)));
+    }
+
+    fn step(partition: &RwLock<Partition>, durable: &Durable, step: Step) -> bool {
+        match durable.submit(partition, Job::Checkpoint(step)) {
+            Answer::Step(done) => done.unwrap(),
+            _ => unreachable!(),
+        }
+    }
+
+    /// Opened again it is in the same state.
+    fn check(disk: &MemoryDisk, partition: RwLock<Partition>, durable: Durable) {
+        let expected = state(&partition);
+        drop((partition, durable));
+        assert!(state(&opened(disk).0) == expected);
+    }
+
     /// Whoever ends a checkpoint may meet another one, of which nothing is captured yet.
     #[test]
     fn a_checkpoint_that_is_ended_early_is_whole() {
         let disk = MemoryDisk::new();
         let (partition, durable) = opened(&disk);
         durable.checkpoint(&partition).unwrap();
-        let view = |user: u32| Message::track(format!("user-{user}"), "view");
-        let ingest = |users: std::ops::Range<u32>| {
-            let messages = Cow::Owned(users.map(view).collect());
-            durable.submit(&partition, Job::Messages(messages, Instant::from_millis(0)));
-        };
-        let step = |step| match durable.submit(&partition, Job::Checkpoint(step)) {
-            Answer::Step(done) => done.unwrap(),
-            _ => unreachable!(),
-        };
-        ingest(0..300);
-        assert!(step(Step::Begin));
-        ingest(250..400);
-        assert!(step(Step::End));
-        let expected = state(&partition);
-        drop((partition, durable));
-        assert!(state(&opened(&disk).0) == expected);
+        ingest(&partition, &durable, 0..300);
+        assert!(step(&partition, &durable, Step::Begin));
+        ingest(&partition, &durable, 250..400);
+        assert!(step(&partition, &durable, Step::End));
+        check(&disk, partition, durable);
+    }
+
+    /// While one thread saves the root others write, erase, and take checkpoints of their own.
+    #[test]
+    fn what_comes_between_the_root_and_the_end_is_kept() {
+        for (forgets, takes_another) in [(false, false), (true, false), (false, true), (true, true)] {
+            let disk = MemoryDisk::new();
+            let (partition, durable) = opened(&disk);
+            durable.checkpoint(&partition).unwrap();
+            ingest(&partition, &durable, 0..300);
+            assert!(step(&partition, &durable, Step::Begin));
+            ingest(&partition, &durable, 60..70);
+            while !step(&partition, &durable, Step::Capture) {}
+            assert!(step(&partition, &durable, Step::Root));
+            let ending = partition.read().ending().unwrap();
+            ingest(&partition, &durable, 200..400);
+            if forgets {
+                let forget = Cow::Owned(vec![Message::forget("user-5")]);
+                durable.submit(&partition, Job::Messages(forget, Instant::from_millis(0)));
+            }
+            if takes_another {
+                durable.checkpoint(&partition).unwrap();
+            }
+            ending.save(&disk, &durable.vault).unwrap();
+            assert!(step(&partition, &durable, Step::End));
+            ingest(&partition, &durable, 0..20);
+            check(&disk, partition, durable);
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Salt {
 /// Erased users who may not come back, as salted hashes of their ids.
 ///
 /// Invariant: `ends` lists those in `until` that have an end, and nothing else.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Suppressions {
     /// Until when; none for ever.
     until: BTreeMap<u128, Option<Instant>>,

@@ -24,6 +24,10 @@ impl Partition {
                 self.check_prediction(name, *value)?;
                 self.known(user).map(Whose::Known)
             }
+            Input::Call { user, journey, properties } => {
+                self.check_call(journey, properties)?;
+                self.known(user).map(Whose::Known)
+            }
             Input::World { name, value } => {
                 self.check_fact(name, value)?;
                 Ok(Whose::Nobody)
@@ -35,6 +39,7 @@ impl Partition {
                 let (kind, id) = id.get();
                 Ok(self.store.owner_named(kind, id).map_or(Whose::Nobody, Whose::Known))
             }
+            Input::Arrive(_) => Ok(Whose::New),
             Input::Advance
             | Input::AdvanceSome { .. }
             | Input::Outbox { .. }
@@ -55,7 +60,9 @@ impl Partition {
     /// Whom an input that is no message looks at.
     pub(super) fn user_of(&self, input: &Input) -> Option<UserKey> {
         match input {
-            Input::Feedback { user, .. } | Input::Prediction { user, .. } => self.store.find(user),
+            Input::Feedback { user, .. } | Input::Prediction { user, .. } | Input::Call { user, .. } => {
+                self.store.find(user)
+            }
             Input::Acknowledge { action, .. } => self.journeys.owner(action),
             _ => None,
         }
@@ -89,14 +96,21 @@ impl Partition {
             Input::Prediction { user, name, value } => {
                 Answer::Outcome(self.set_prediction(user, name, *value, now))
             }
+            Input::Call { user, journey, properties } => {
+                Answer::Outcome(self.call(user, journey, properties, now))
+            }
             Input::World { name, value } => Answer::Outcome(self.set_world(name, value.clone(), now)),
-            Input::Redefine { file, text } => Answer::Outcome(match parse(file.as_deref(), text) {
-                Ok(definitions) => Ok(self.redefine(&definitions, now)),
-                Err(error) => Err(error),
+            Input::Redefine { file, text, versions } => Answer::Outcome({
+                let pinned = versions.as_ref().map_or(Ok(None), |versions| versions.read_back());
+                parse(file.as_deref(), text).and_then(|definitions| {
+                    let pinned = pinned?;
+                    Ok(self.redefine_keeping(&definitions, pinned, now))
+                })
             }),
             moved => {
                 match moved {
                     Input::Extract { id, to, number } => self.extract(id, *to, *number),
+                    Input::Arrive(arriving) => self.arrive(arriving, slot),
                     Input::Absorb(arrival) => self.absorb(arrival),
                     Input::Confirm { number } => self.confirm(*number),
                     Input::LeaveBehind { id } => self.leave_behind(id),

@@ -1,7 +1,7 @@
 //! Users who go to another partition, whole, and come from one: nothing is reported, because nothing happens to them.
 
 use crate::engine::Partition;
-use crate::engine::among::{TRAVELLER, Transit, Traveller};
+use crate::engine::among::{Transit, Traveller};
 use crate::engine::homes::Place;
 use crate::engine::partition::{NEVER, UserRow};
 use crate::model::{Bytes, Instant, Malformed, Record, Suppress, record};
@@ -11,18 +11,33 @@ use crate::storage::{self, Slot};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Users who come from another partition, in an input. Each is sealed under its own key, so that it can be forgotten alone.
+/// Users who come from another partition, each of whom is in an [`Arriving`] before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
     pub(super) from: u16,
     pub(super) number: u64,
     pub(super) clock: Instant,
     pub(super) arrivals: u64,
-    pub(super) users: Vec<(Slot, Vec<u8>)>,
+    /// How many they are.
+    pub(super) users: usize,
     pub(super) ties: Vec<u8>,
 }
 
-record! { Arrival { from, number, clock, arrivals, users, ties } }
+/// A user who comes from another partition: in an input of its own, so that it is sealed under its own key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arriving {
+    pub(super) from: u16,
+    /// Of the move.
+    pub(super) number: u64,
+    /// Which of those it is who come together.
+    pub(super) place: usize,
+    pub(super) bytes: Vec<u8>,
+}
+
+record! {
+    Arrival { from, number, clock, arrivals, users, ties }
+    Arriving { from, number, place, bytes }
+}
 
 impl Partition {
     /// Everybody who goes where a user goes that has an id.
@@ -127,6 +142,22 @@ impl Partition {
         stays
     }
 
+    /// Keeps a user until all are there who come together.
+    pub(super) fn arrive(&mut self, arriving: &Arriving, slot: Slot) {
+        self.store.begin_input();
+        let Some(among) = &mut self.among else { return };
+        let Arriving { from, number, place, .. } = *arriving;
+        // A power cut may have left one of a move that is made again.
+        let is_same =
+            |(own, _): &mut (Arriving, Slot)| own.from == from && (own.number, own.place) >= (number, place);
+        let left: Vec<Slot> = among.arriving.extract_if(.., is_same).map(|(_, slot)| slot).collect();
+        among.arriving.push((arriving.clone(), slot));
+        if let Some(shelf) = &mut self.shelf {
+            shelf.erased.retain(|erased| *erased != slot);
+            shelf.erased.extend(left.into_iter().filter(|left| *left != Slot::STORE));
+        }
+    }
+
     /// Takes in users who come from another partition; once, however often they are sent.
     pub(super) fn absorb(&mut self, arrival: &Arrival) {
         self.store.begin_input();
@@ -137,17 +168,18 @@ impl Partition {
         self.clock = self.clock.max(arrival.clock);
         // Whatever comes from now on comes behind what they bring.
         self.store.arrivals = self.store.arrivals.max(arrival.arrivals);
-        let coming: Vec<UserKey> = self.store.profiles.coming(arrival.users.len()).collect();
+        let is_of_it = |(arriving, _): &mut (Arriving, Slot)| {
+            (arriving.from, arriving.number) == (arrival.from, arrival.number)
+        };
+        let arriving: Vec<(Arriving, Slot)> = among.arriving.extract_if(.., is_of_it).collect();
+        let coming: Vec<UserKey> = self.store.profiles.coming(arriving.len()).collect();
         coming.into_iter().for_each(|user| self.capture_before(user));
-        let mut users = Vec::with_capacity(arrival.users.len());
-        for (slot, sealed) in &arrival.users {
-            let taken = self.open_traveller(*slot, sealed).and_then(|bytes| match bytes {
-                Some(bytes) => self.take_in(*slot, arrival.clock, &bytes).map(Some).map_err(broken),
-                None => Ok(None),
-            });
-            match taken {
-                Ok(user) => users.push(user),
-                Err(error) => return self.fail(error),
+        // Whoever was forgotten since is not among them.
+        let mut users = vec![None; arrival.users];
+        for (Arriving { place, bytes, .. }, slot) in arriving {
+            match self.take_in(slot, arrival.clock, &bytes) {
+                Ok(user) => users.get_mut(place).into_iter().for_each(|own| *own = Some(user)),
+                Err(error) => return self.fail(broken(error)),
             }
         }
         if let Err(error) = self.store.read_ties(&users, &mut Bytes::new(&arrival.ties)) {
@@ -161,13 +193,6 @@ impl Partition {
             self.schedule(user, self.clock);
             self.weigh(user);
         }
-    }
-
-    /// Nothing where the user was forgotten since.
-    fn open_traveller(&self, slot: Slot, sealed: &[u8]) -> Result<Option<Vec<u8>>, storage::Error> {
-        let Some(shelf) = &self.shelf else { return Ok(Some(sealed.to_vec())) };
-        let mut bytes = Vec::new();
-        Ok(shelf.vault.open(slot, TRAVELLER, sealed, &mut bytes)?.then_some(bytes))
     }
 
     fn take_in(&mut self, slot: Slot, clock: Instant, bytes: &[u8]) -> Result<UserKey, Malformed> {

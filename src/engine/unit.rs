@@ -1,8 +1,8 @@
 //! One input of a group, before it is applied and as it is; and how groups are written.
 
-use crate::definitions::Definitions;
 use crate::engine::durable::{Answer, answer};
 use crate::engine::input::{Input, TimedInput};
+use crate::engine::versions::Redefinition;
 use crate::engine::{Error, Partition};
 use crate::model::{Body, Bytes, Instant, Malformed, Message};
 use crate::profile::{UserKey, Whose};
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 pub(super) enum Unit<'a> {
     Message(&'a Message, Instant),
     Input(&'a TimedInput),
-    Redefine(&'a Definitions, Instant),
+    Redefine(&'a Redefinition, Instant),
 }
 
 impl Unit<'_> {
@@ -90,7 +90,9 @@ impl Unit<'_> {
                 answer(answers, of, Ok(partition.take(&message, now, slot)));
             }
             Unit::Input(input) => answers[of.0] = partition.take_input(input, slot),
-            Unit::Redefine(definitions, now) => answer(answers, of, Ok(partition.redefine(definitions, now))),
+            Unit::Redefine(Redefinition { definitions, pinned }, now) => {
+                answer(answers, of, Ok(partition.redefine_keeping(definitions, pinned.clone(), now)));
+            }
         }
     }
 }

@@ -1,12 +1,18 @@
 //! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
 
-use crate::engine::capture::{Entry, IDS, Names, Root, SECTION};
+use crate::engine::among::Among;
+use crate::engine::capture::SECTION;
+use crate::engine::homes::Homes;
 use crate::engine::open::{read_all, read_sealed};
+use crate::engine::page::{Entry, IDS, Names, read_page};
 use crate::engine::residence::{Shelf, USER};
+use crate::engine::root::Root;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
-use crate::storage::{self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, Place, Slot, Vault, load_root};
+use crate::storage::{
+    self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, PartDisk, Partitions, Place, Slot, Vault, load_root,
+};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,13 +103,36 @@ impl Engine {
         let disk: Arc<dyn Disk> = Arc::new(disk);
         let folder = disk.describe("");
         let names = disk.names().map_err(|error| storage::Error::io("list", folder.clone(), error))?;
-        if !names.iter().any(|name| name == "root" || name == "keys" || name.starts_with("journal-")) {
+        let is_ours =
+            |name: &String| ["root", "keys", "partitions"].contains(&&**name) || name.starts_with("journal-");
+        if !names.iter().any(is_ours) {
             return Err(storage::Error::io("open", folder, io::ErrorKind::NotFound.into()).into());
         }
-        let lock = disk.lock().map_err(|error| storage::Error::io("lock", folder.clone(), error))?;
-        let _lock = lock.ok_or_else(|| storage::Error::in_use(folder))?;
-
         let mut found = Verified::default();
+        match found.note(Partitions::load(&*disk))? {
+            Some(Some(Partitions { count, .. })) => {
+                let homes = Arc::new(Homes::new(count));
+                for (disk, number) in PartDisk::all(&disk, count)?.into_iter().zip(0..) {
+                    found.look_at(Arc::new(disk), Some(Among::new(number, homes.clone())))?;
+                }
+            }
+            Some(None) => {
+                let lock = disk.lock().map_err(|error| storage::Error::io("lock", folder.clone(), error))?;
+                let _lock = lock.ok_or_else(|| storage::Error::in_use(folder))?;
+                found.look_at(disk, None)?;
+            }
+            // Without this nothing else can be read.
+            None => {}
+        }
+        Ok(found)
+    }
+}
+
+impl Verified {
+    /// A partition, which may be one among several.
+    fn look_at(&mut self, disk: Arc<dyn Disk>, among: Option<Among>) -> Result<(), Error> {
+        let found = self;
+        let damages = found.damages.len();
         let root = load_root(&*disk).and_then(|root| {
             let missing = || storage::Error::corrupt(disk.describe("root"), 0, "it is missing");
             let root = read_all::<Root>(&root.ok_or_else(missing)?);
@@ -116,7 +145,7 @@ impl Engine {
         });
         let vault = found.note(vault)?;
         // Without these two nothing else can be read.
-        let (Some(root), Some(vault)) = (root, vault) else { return Ok(found) };
+        let (Some(root), Some(vault)) = (root, vault) else { return Ok(()) };
         let damaged = vault.verify(root.slots);
         let damaged = found.note(damaged)?.unwrap_or_default();
         found.damages.extend(damaged);
@@ -128,14 +157,12 @@ impl Engine {
             found.note(Err::<(), _>(damage))?;
         }
         found.look_at_journal(&*disk, &root, &vault)?;
-        if found.is_sound() {
-            found.look_at_state(&root, heap, vault)?;
+        if found.damages.len() == damages {
+            found.look_at_state(&root, heap, vault, among)?;
         }
-        Ok(found)
+        Ok(())
     }
-}
 
-impl Verified {
     /// Everything that the checkpoint names, one by one.
     fn look_at_records(&mut self, root: &Root, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
         let sections = root.sections.iter().chain(root.seen.iter().map(|(_, place)| place));
@@ -146,12 +173,12 @@ impl Verified {
         let mut bytes = Vec::new();
         for place in &root.pages {
             bytes.clear();
-            let page = heap.get(*place, &mut bytes).and_then(|()| {
-                let page = read_all::<Vec<Entry>>(&bytes);
-                page.map_err(|error| heap.corrupt(*place, error))
-            });
-            let Some(page) = self.note(page)? else { continue };
-            for entry in page {
+            let page = heap
+                .get(*place, &mut bytes)
+                .and_then(|()| read_page(&bytes).map_err(|error| heap.corrupt(*place, error)));
+            for entry in self.note(page)?.into_iter().flatten() {
+                let entry = entry.map_err(|error| heap.corrupt(*place, error));
+                let Some(entry) = self.note(entry)? else { continue };
                 self.users += 1;
                 let read = look_at_user(*place, &entry, heap, vault);
                 self.records += u64::from(self.note(read)?.is_some());
@@ -171,7 +198,7 @@ impl Verified {
         let Some(mut back) = self.note(FileJournal::look(disk, root.next_input, &readable))? else {
             return Ok(());
         };
-        self.lost = back.lost();
+        self.lost += back.lost();
         while let Some(group) = self.note(back.next_group())?.flatten() {
             for (number, record) in (group.first..).zip(read_group(&group.payload)) {
                 let input = record
@@ -185,9 +212,16 @@ impl Verified {
     }
 
     /// Whether what is whole makes a state: as an engine reads it, and everybody for once in memory.
-    fn look_at_state(&mut self, root: &Root, heap: Arc<Heap>, vault: Arc<Vault>) -> Result<(), Error> {
+    fn look_at_state(
+        &mut self,
+        root: &Root,
+        heap: Arc<Heap>,
+        vault: Arc<Vault>,
+        among: Option<Among>,
+    ) -> Result<(), Error> {
         let definitions = parse(root.file.as_deref(), &root.definitions)?;
         let mut partition = Partition::new(&definitions);
+        partition.among = among.map(Box::new);
         partition.shelf = Some(Box::new(Shelf::new(heap, vault, &definitions, 0)));
         if self.note(partition.restore(root))?.is_none() {
             return Ok(());
@@ -203,12 +237,12 @@ impl Verified {
 }
 
 /// The ids and the record of a user.
-fn look_at_user(page: Place, entry: &Entry, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
+fn look_at_user(page: Place, entry: &Entry<'_>, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
     let Some(slot) = entry.slots.first() else { return Err(heap.corrupt(page, "a user has no key")) };
     let mut plain = Vec::new();
-    if !vault.open(*slot, IDS, &entry.ids, &mut plain)? {
+    if !vault.open(*slot, IDS, entry.ids, &mut plain)? {
         return Err(heap.corrupt(page, "the key of a user was erased"));
     }
-    read_all::<Names>(&plain).map_err(|error| heap.corrupt(page, error))?;
+    Names::read(&plain).map_err(|error| heap.corrupt(page, error))?;
     read_sealed(heap, vault, entry.record, *slot, USER).map(drop)
 }

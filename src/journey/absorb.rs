@@ -23,7 +23,7 @@ impl Journeys {
         let instances = other.instances.iter_mut().map(|instance| (instance.journey, &mut instance.entry));
         for (journey, entry) in instances.chain(goals) {
             // Else two entries of one user could have one number, and their actions one id.
-            let by = moved.get(usize::from(journey)).copied().unwrap_or(0);
+            let by = moved.get(usize::from(plan.current(journey))).copied().unwrap_or(0);
             *entry = entry.saturating_add(by);
         }
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };

@@ -16,6 +16,8 @@ use hashbrown::HashMap;
 
 /// Most journeys of a set of definitions.
 const JOURNEYS_MAX: usize = 10_000;
+/// Most journeys together with those of earlier definitions.
+const PINNED_BELOW: usize = 60_000;
 /// Most steps of a journey.
 const STEPS_MAX: usize = 1_000;
 
@@ -108,7 +110,6 @@ impl JourneyPlan {
         builder: &mut PlanBuilder,
         problems: &mut Vec<Problem>,
     ) {
-        problems.extend(unbuilt(journey));
         let number = self.journeys.len() as JourneyNo;
         let here = At::journey(&journey.name);
         let audience =
@@ -120,6 +121,64 @@ impl JourneyPlan {
             &At(&journey.name, vec!["enter".into()]),
             builder,
         );
+        self.by_time.extend(Timed::of(journey).map(|timed| (number, timed)));
+        self.add_running(journey, reads_event, builder, problems);
+        let known = |id: &str| journey.steps.iter().any(|step| *step.id == *id);
+        for (from, to) in &journey.moved_to {
+            if !known(to) {
+                let problem = here.problem(&["moved_to", from], format!("unknown step {}", Quoted(to)));
+                problems.push(problem.suggest(to, journey.steps.iter().map(|step| &*step.id)));
+            } else if known(from) {
+                let message = format!("the step {} is still there", Quoted(from));
+                let help = "whoever stands on it stays; name steps that are gone";
+                problems.push(here.problem(&["moved_to", from], message).help(help));
+            }
+        }
+        let compiled = &mut self.journeys[usize::from(number)];
+        compiled.audience = audience;
+        compiled.by_event = matches!(journey.enter.trigger, Trigger::Event { .. });
+    }
+
+    /// Adds a journey of earlier definitions, for those who have entered it and go on under it: nobody enters it. `name`
+    /// is what problems and conditions call it.
+    pub(crate) fn pin(
+        &mut self,
+        journey: &Journey,
+        name: &str,
+        reads_event: &dyn Fn(&str) -> Option<bool>,
+        builder: &mut PlanBuilder,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let named = Journey { name: name.into(), ..journey.clone() };
+        let current = self.journeys.iter().find(|current| *current.name == *journey.name);
+        let Some(current) = current.map(|current| (current.name.clone(), current.current)) else {
+            return vec![At::journey(name).problem(&[], "the journey is gone".into())];
+        };
+        if self.journeys.len() >= PINNED_BELOW {
+            return vec![At::journey(name).problem(&[], "there are too many journeys".into())];
+        }
+        self.add_running(&named, reads_event, builder, &mut problems);
+        if let Some(compiled) = self.journeys.last_mut() {
+            compiled.definition.name = journey.name.clone();
+            (compiled.name, compiled.current) = current;
+        }
+        for uses in self.by_event.values_mut() {
+            uses.sort_by_key(|event| event.what);
+        }
+        problems
+    }
+
+    /// Adds what those follow who are in a journey.
+    fn add_running(
+        &mut self,
+        journey: &Journey,
+        reads_event: &dyn Fn(&str) -> Option<bool>,
+        builder: &mut PlanBuilder,
+        problems: &mut Vec<Problem>,
+    ) {
+        problems.extend(unbuilt(journey));
+        let number = self.journeys.len() as JourneyNo;
+        let here = At::journey(&journey.name);
         for (i, exit) in journey.exit.iter().enumerate() {
             self.trigger(
                 number,
@@ -161,14 +220,14 @@ impl JourneyPlan {
         };
         self.await_in(number, &journey.name, steps, &mut compiled_steps, builder);
         let steps = compiled_steps;
-        check_flow(&journey.name, &steps, problems);
-        self.by_time.extend(Timed::of(journey).map(|timed| (number, timed)));
+        check_flow(journey, &steps, problems);
         self.journeys.push(CompiledJourney {
             name: (&*journey.name).into(),
             definition: journey.clone(),
             version: version(journey),
-            audience,
-            by_event: matches!(journey.enter.trigger, Trigger::Event { .. }),
+            current: number,
+            audience: None,
+            by_event: false,
             keeps_event: steps.iter().any(|step| match &step.action {
                 CompiledAction::Send(send) => reads_event(&send.definition.template) == Some(true),
                 _ => false,

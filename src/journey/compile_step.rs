@@ -3,13 +3,14 @@
 use crate::journey::compile::At;
 use crate::journey::outbox::ANSWERS_KEPT;
 use crate::journey::plan::{
-    CompiledAction, CompiledArm, CompiledAwaited, CompiledCapped, CompiledSend, CompiledSplit, CompiledStep,
-    CompiledWaitFor, END,
+    CompiledAction, CompiledArm, CompiledAwaited, CompiledCall, CompiledCapped, CompiledSend, CompiledSplit,
+    CompiledStep, CompiledWaitFor, END,
 };
+use crate::journey::step::Effect;
 use crate::journey::{
     Awaited, Branch, Capped, Class, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
 };
-use crate::model::{Problem, Quoted};
+use crate::model::{Object, Problem, Quoted, Value};
 use crate::segment::PlanBuilder;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
@@ -40,6 +41,21 @@ impl StepCompiler<'_> {
             StepAction::Send(send) => self.send(&at, send),
             StepAction::Split(split) => self.split(&at, number, split),
             StepAction::WaitFor(wait) => self.wait_for(&at, number, wait),
+            StepAction::Set(values) => {
+                let effect = |(name, value): &(Box<str>, Value)| {
+                    let (name, value) = ((&**name).into(), value.clone());
+                    Effect::Set { name, value }
+                };
+                CompiledAction::Affect(values.iter().map(effect).collect())
+            }
+            StepAction::Emit(emit) => {
+                let properties = object(&emit.properties);
+                CompiledAction::Affect(vec![Effect::Emit { event: (&*emit.event).into(), properties }])
+            }
+            StepAction::Call(call) => {
+                let (channel, properties) = ((&*call.channel).into(), object(&call.properties));
+                CompiledAction::Call(Box::new(CompiledCall { channel, properties }))
+            }
             // What is not built yet is refused; so it is none of the mistakes that are found here.
             _ => CompiledAction::Branch(Vec::new()),
         };
@@ -167,4 +183,10 @@ impl StepCompiler<'_> {
             dedup: send.dedup.as_ref().map(|dedup| dedup.window).or(self.policy.dedup),
         }))
     }
+}
+
+fn object(values: &[(Box<str>, Value)]) -> Object {
+    let mut object = Object::new();
+    values.iter().for_each(|(name, value)| object.set(name.clone(), value.clone()));
+    object
 }

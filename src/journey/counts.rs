@@ -6,7 +6,7 @@ use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
 /// Counters by journey and by what it did, instants left aside. Counting allocates only what is new.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Counts(BTreeMap<(JourneyNo, What), u64>);
 
 impl Counts {
@@ -32,8 +32,12 @@ impl Counts {
 
     /// Gives journeys their new numbers; what was counted of those that have none goes.
     pub(crate) fn relocate(&mut self, to: impl Fn(JourneyNo) -> Option<JourneyNo>) {
-        let counts = std::mem::take(&mut self.0).into_iter();
-        self.0 = counts.filter_map(|((journey, what), n)| Some(((to(journey)?, what), n))).collect();
+        // What is counted of several versions goes to the one journey that is left of them.
+        for ((journey, what), n) in std::mem::take(&mut self.0) {
+            if let Some(journey) = to(journey) {
+                *self.0.entry((journey, what)).or_default() += n;
+            }
+        }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -70,7 +74,11 @@ impl Counts {
             What::Deferred { reason, .. } => format!("deferred: {reason}"),
             what => what.to_string(),
         };
-        self.0.iter().map(|((journey, what), n)| ((name(*journey), word(what)), *n)).collect()
+        let mut named = BTreeMap::new();
+        for ((journey, what), n) in &self.0 {
+            *named.entry((name(*journey), word(what))).or_default() += *n;
+        }
+        named
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::journey::context::Context;
 use crate::journey::log::Log;
 use crate::journey::outbox::{Answer, Lost, Origin};
-use crate::journey::plan::{CompiledAction, JourneyNo};
+use crate::journey::plan::CompiledAction;
 use crate::journey::runtime::Journeys;
 use crate::journey::{Action, Delivery, Note, Reason};
 use crate::model::{Instant, Object};
@@ -13,16 +13,15 @@ impl Journeys {
     /// Takes back what waits in the outbox and may not go out any more, now that the user agrees to something else.
     pub(crate) fn withdraw_refused(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, outbox, .. } = self;
-        let refused = |journey: JourneyNo, action: &Action| {
-            let step = plan.journeys.get(usize::from(journey))?.step_of(&action.step)?;
-            let purpose = plan.send(journey, step)?.purpose.as_deref();
+        // A call of the host's own has no purpose.
+        let refused = |origin: &Origin, action: &Action| {
+            let purpose = plan.send(origin.journey, origin.step)?.purpose.as_deref();
             let agreed = plan.permits.agreed(cx.store, user, purpose, &action.channel, cx.now);
             let is_reachable = plan.permits.is_reachable(cx.store, user, &action.channel);
             agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
         };
         for reason in [Reason::NoConsent, Reason::Unsubscribed, Reason::Unreachable] {
-            let lost =
-                outbox.withdraw(user, |origin, action| refused(origin.journey, action) == Some(reason));
+            let lost = outbox.withdraw(user, |origin, action| refused(origin, action) == Some(reason));
             let mut log =
                 Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
             log.withdrawn(lost, self.users.get_mut(&user), reason);
@@ -97,6 +96,11 @@ impl Journeys {
             self.give_back(lost);
         }
         answer
+    }
+
+    /// Whether an action is a message, and no call.
+    pub(crate) fn is_message(&self, origin: &Origin) -> bool {
+        !matches!(self.plan.action(origin.journey, origin.step), Some(CompiledAction::Call(_)))
     }
 
     /// What an action was about, for the event that records what became of it.

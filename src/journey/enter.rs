@@ -32,7 +32,8 @@ impl Journeys {
         }
         let known = self.users.get(&user);
         if let Some(known) = known {
-            let is_same = |of: &&Instance| of.journey == entry.journey && of.key == entry.key;
+            let is_same =
+                |of: &&Instance| self.plan.current(of.journey) == entry.journey && of.key == entry.key;
             let mut running = known.instances.iter().filter(is_same);
             match (compiled.definition.enter.reentry, running.next()) {
                 (Reentry::Restart, Some(running)) => {
@@ -45,7 +46,7 @@ impl Journeys {
                 (_, None) => {}
             }
             let replaces = matches!(compiled.definition.enter.reentry, Reentry::Restart)
-                && known.find(entry.journey, &entry.key).is_some();
+                && known.find(&self.plan, entry.journey, &entry.key).is_some();
             if known.instances.len() >= INSTANCES_MAX && !replaces {
                 return Some(Reason::TooMany);
             }
@@ -76,10 +77,11 @@ impl Journeys {
             instance.flags |= HELD_OUT;
         }
         let known = users.entry(user).or_default();
-        let running = known.find(journey, &instance.key);
+        let running = known.find(plan, journey, &instance.key);
         match running.filter(|_| !plan.journeys[usize::from(journey)].is_parallel()) {
             Some(place) => {
-                let is_own = |origin: &Origin| origin.journey == journey && origin.key == instance.key;
+                let is_own =
+                    |origin: &Origin| plan.current(origin.journey) == journey && origin.key == instance.key;
                 log.withdrawn(
                     outbox.withdraw(user, |origin, _| is_own(origin)),
                     Some(known),

@@ -4,6 +4,7 @@ use crate::journey::context::Context;
 use crate::journey::enter::Entry;
 use crate::journey::instance::{Instance, Stand};
 use crate::journey::key::InstanceKey;
+use crate::journey::outbox::Outbox;
 use crate::journey::plan::{CompiledJourney, JourneyNo};
 use crate::journey::runtime::Journeys;
 use crate::journey::{MessageKept, Note, Reason, What};
@@ -191,8 +192,10 @@ impl Journeys {
             };
             now = now.max(due);
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
-            // The host takes what is sent.
-            aside.outbox.forget(user);
+            // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
+            aside.effects.clear();
+            // The host takes at once whatever is there.
+            aside.outbox = Outbox::default();
         }
         let name = &self.journey(instance.journey).name;
         notes.retain(|note| note.journey == *name && note.key.as_ref() == instance.key.value());

@@ -1,12 +1,25 @@
 //! Where steps lead: what nothing leads to, and loops in which no time passes.
 
-use crate::journey::DayRule;
 use crate::journey::compile::At;
 use crate::journey::plan::{CompiledAction, CompiledAwaited, CompiledCapped, CompiledStep};
+use crate::journey::{DayRule, Journey};
 use crate::model::{Duration, Problem, Quoted};
 
 /// Refuses steps that nothing leads to, and loops in which no time passes, each once. Linear in steps and arms.
-pub(super) fn check_flow(journey: &str, steps: &[CompiledStep], problems: &mut Vec<Problem>) {
+pub(super) fn check_flow(journey: &Journey, steps: &[CompiledStep], problems: &mut Vec<Problem>) {
+    for (i, step) in steps.iter().enumerate() {
+        let (key, wait) = match &step.action {
+            CompiledAction::Wait(duration) => (&["wait"][..], *duration),
+            CompiledAction::WaitFor(wait) => (&["wait_for", "timeout"][..], wait.timeout),
+            _ => continue,
+        };
+        if let Some(expires) = journey.expires.filter(|expires| wait >= *expires) {
+            let message = format!("it waits for {wait}, and the journey lasts no longer than {expires}");
+            let help = "wait for less, or let the journey last longer (`expires`)";
+            problems.push(At::step(&journey.name, i).problem(key, message).help(help));
+        }
+    }
+    let journey = &*journey.name;
     let reached = reached(steps);
     let loops = timeless_loops(steps);
     for (i, step) in steps.iter().enumerate() {
@@ -29,7 +42,10 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
         CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
-        CompiledAction::Wait(_) | CompiledAction::WaitUntil(_) => vec![fall],
+        CompiledAction::Wait(_)
+        | CompiledAction::WaitUntil(_)
+        | CompiledAction::Affect(_)
+        | CompiledAction::Call(_) => vec![fall],
         CompiledAction::Send(send) => {
             let capped = match send.capped {
                 Some(CompiledCapped::To(to)) => Some(to),

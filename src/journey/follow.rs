@@ -9,7 +9,8 @@ use crate::journey::key::InstanceKey;
 use crate::journey::plan::{EventUse, JourneyNo, Use};
 use crate::journey::runtime::Journeys;
 use crate::journey::step::Occurrence;
-use crate::journey::{Note, Reason, What};
+use crate::journey::{Note, Reason, Trigger, What};
+use crate::model::Object;
 use crate::profile::UserKey;
 use crate::segment::Change;
 
@@ -65,6 +66,30 @@ impl Journeys {
             }
         }
         true
+    }
+
+    /// Begins an instance that the host asks for, if it may begin. To be followed by [`on_time`](Journeys::on_time).
+    pub(crate) fn on_call(
+        &mut self,
+        cx: &Context<'_>,
+        user: UserKey,
+        journey: JourneyNo,
+        properties: &Object,
+        notes: &mut Vec<Note>,
+    ) {
+        let key = match &self.plan.journeys[usize::from(journey)].definition.enter.trigger {
+            Trigger::Call { key: Some(property) } => properties.get_path(property).and_then(InstanceKey::of),
+            _ => Some(InstanceKey::default()),
+        };
+        match key {
+            Some(key) => {
+                self.enter(cx, user, Entry { journey, key, at: cx.now, event: Some(properties) }, notes);
+            }
+            None => {
+                let what = What::Refused { reason: Reason::NoKey };
+                self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
+            }
+        }
     }
 
     /// Ends instances, then begins them, as changes of segments say, and tells whether any journey names one of them.

@@ -180,7 +180,7 @@ pub(crate) struct GoalOpen {
 
 /// What journeys know of one user at this time. A user who is in none and whom no cap counts has none of this.
 ///
-/// Invariant: there is at most one instance of a journey, key and entry.
+/// Invariant: there is at most one instance of a journey, key and entry, whatever its version.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct UserJourneys {
     pub(crate) instances: Vec<Instance>,
@@ -194,9 +194,12 @@ pub(crate) struct UserJourneys {
 record! { UserJourneys { instances, sends, dates, goals } }
 
 impl UserJourneys {
-    /// The instance of a journey and key; of those that run side by side, any.
-    pub(crate) fn find(&self, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
-        self.instances.iter().position(|instance| instance.journey == journey && instance.key == *key)
+    /// The instance of a journey and key, whatever the version by which it was entered; of those that run side by side,
+    /// any.
+    pub(crate) fn find(&self, plan: &JourneyPlan, journey: JourneyNo, key: &InstanceKey) -> Option<usize> {
+        let journey = plan.current(journey);
+        let is_it = |instance: &Instance| plan.current(instance.journey) == journey && instance.key == *key;
+        self.instances.iter().position(is_it)
     }
 
     /// Adds an instance. Most users are in one journey, so room is made for one at a time.
@@ -262,9 +265,10 @@ impl UserJourneys {
     pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
         for theirs in other.instances {
-            let own = self.find(theirs.journey, &theirs.key);
+            let own = self.find(plan, theirs.journey, &theirs.key);
+            let current = usize::from(plan.current(theirs.journey));
             // Of those that run side by side all go on, though they may be more than begin so.
-            match own.filter(|_| !plan.journeys[usize::from(theirs.journey)].is_parallel()) {
+            match own.filter(|_| !plan.journeys[current].is_parallel()) {
                 Some(own) if theirs.entered < self.instances[own].entered => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }

@@ -17,7 +17,7 @@ pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
 ///
 /// Invariants: 1. an action is in `pending`, in `quiet`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
 /// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     pub(super) actions: HashMap<u128, Entry, ahash::RandomState>,
     pub(super) by_user: HashMap<UserKey, SmallVec<[u128; 1]>, ahash::RandomState>,
@@ -33,7 +33,7 @@ pub(crate) struct Outbox {
     pub(super) unknown: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) user: UserKey,
     pub(super) origin: Origin,
@@ -59,14 +59,14 @@ impl Origin {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum State {
     Waiting(Box<Waiting>),
     /// What was said, a bit for each kind of delivery, and when at first.
     Answered(u8, Instant),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) action: Action,
     pub(super) expires: Option<Instant>,
@@ -381,6 +381,16 @@ impl Outbox {
     /// The users of whom anything waits or was answered that is of a wanted journey.
     pub(crate) fn users_of(&self, wanted: impl Fn(JourneyNo) -> bool) -> Vec<UserKey> {
         self.actions.values().filter(|entry| wanted(entry.origin.journey)).map(|entry| entry.user).collect()
+    }
+
+    /// The journeys of which anything waits or is remembered as answered.
+    pub(crate) fn journeys(&self, now: Instant) -> impl Iterator<Item = JourneyNo> + '_ {
+        let counts = move |state: &State| match state {
+            State::Waiting(_) => true,
+            State::Answered(_, first) => now - *first <= ANSWERS_KEPT,
+        };
+        let entries = self.actions.values().filter(move |entry| counts(&entry.state));
+        entries.map(|entry| entry.origin.journey)
     }
 
     /// Says anew where actions came from. What the host holds of a journey that is gone stays, until it is answered.

@@ -27,16 +27,27 @@ impl Outbox {
         Ok(Outbox { arrivals, repeated, unknown, answered, ..Outbox::default() })
     }
 
-    /// Every action and every answer that is remembered, each with its user, in order of their ids.
+    /// Every action and every answer that is remembered, each with its user: actions in order of arrival, because that
+    /// is how they are read back fastest, then answers in order of their ids.
     pub(super) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
-        let mut ids: Vec<u128> = self.actions.keys().copied().collect();
-        ids.sort_unstable();
-        ids.into_iter().map(|id| {
+        let place = |entry: &Entry| match &entry.state {
+            State::Waiting(waiting) => waiting.number,
+            State::Answered(..) => u64::MAX,
+        };
+        let mut entries: Vec<(u64, u128, &Entry)> =
+            self.actions.iter().map(|(id, entry)| (place(entry), *id, entry)).collect();
+        entries.sort_unstable_by_key(|(place, id, _)| (*place, *id));
+        entries.into_iter().map(|(_, id, entry)| {
             let mut bytes = Vec::new();
-            let entry = &self.actions[&id];
             write_entry(id, entry, &mut bytes);
             (entry.user, bytes)
         })
+    }
+
+    /// Makes room for so many more actions.
+    pub(super) fn reserve(&mut self, actions: usize) {
+        self.actions.reserve(actions);
+        self.by_user.reserve(actions);
     }
 
     /// Puts in an action of a user that was written.

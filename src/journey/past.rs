@@ -13,7 +13,7 @@ use serde::Serialize;
 ///
 /// Invariants: 1. what is dropped would change no answer, so when it is dropped cannot be seen. 2. a user is in the
 /// round of a journey, once, exactly while there are exits of theirs: whoever leaves memory leaves nothing here.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
     users: HashMap<UserKey, UserPast, ahash::RandomState>,
     /// By journey.
@@ -21,11 +21,11 @@ pub(crate) struct Past {
 }
 
 /// What is remembered of one user, by journey; in order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct UserPast(Vec<Passed>);
 
 /// What is remembered of one user and one journey.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Passed {
     journey: JourneyNo,
     /// How often it was entered.
@@ -38,7 +38,7 @@ struct Passed {
 }
 
 /// Who has exits of a journey: they are looked at in turn, for exits to drop.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Round {
     users: Vec<UserKey>,
     next: usize,
@@ -213,6 +213,7 @@ impl Past {
         now: Instant,
         plan: &JourneyPlan,
     ) {
+        let journey = plan.current(journey);
         let Past { users, rounds } = self;
         let passed = users.entry(user).or_default().of(journey);
         let ended = of_instance.then_some(at);
@@ -282,7 +283,7 @@ impl Past {
         for user in users {
             let Some(past) = self.users.get_mut(&user) else { continue };
             past.0.retain_mut(|passed| {
-                let Some(to) = moves.to(passed.journey) else { return false };
+                let Some(to) = moves.named(passed.journey) else { return false };
                 passed.journey = to;
                 if let Some(memory) = memories[usize::from(to)] {
                     passed.exits.retain_mut(|exit| exit.fade(memory, now));

@@ -1,9 +1,10 @@
 //! Journeys as the engine runs them.
 
 use crate::journey::instance::Instance;
+use crate::journey::step::Effect;
 use crate::journey::timed::Timed;
 use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
-use crate::model::{Duration, Instant, Zone};
+use crate::model::{Duration, Instant, Object, Zone};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) const END: u16 = u16::MAX;
 /// Journeys and the policy of delivery, compiled.
 #[derive(Debug, Default)]
 pub(crate) struct JourneyPlan {
+    /// In order of definition; behind them those of earlier definitions that users go on under.
     pub(crate) journeys: Vec<CompiledJourney>,
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
@@ -84,12 +86,28 @@ pub(crate) struct CompiledJourney {
     pub(crate) definition: Journey,
     /// Which of all journeys of this name it is.
     pub(crate) version: u64,
+    /// The journey of this name that users enter now: itself, unless it is one of earlier definitions.
+    pub(crate) current: JourneyNo,
     pub(crate) audience: Option<ConditionId>,
-    /// Whether an event begins it: only then can an entry be late.
+    /// Whether an event begins it: only then can an entry be late. Nothing begins one of earlier definitions.
     pub(crate) by_event: bool,
     /// Whether an instance keeps the event that began it, because a template reads it.
     pub(crate) keeps_event: bool,
     pub(crate) steps: Vec<CompiledStep>,
+}
+
+impl JourneyPlan {
+    /// The journey by which the past of a journey is known: the one of its name that users enter now.
+    pub(crate) fn current(&self, journey: JourneyNo) -> JourneyNo {
+        self.journeys.get(usize::from(journey)).map_or(journey, |compiled| compiled.current)
+    }
+
+    /// How many journeys are defined now.
+    pub(crate) fn defined(&self) -> usize {
+        let is_defined =
+            |(number, journey): (usize, &CompiledJourney)| usize::from(journey.current) == number;
+        self.journeys.iter().enumerate().take_while(|journey| is_defined(*journey)).count()
+    }
 }
 
 impl CompiledJourney {
@@ -133,10 +151,11 @@ pub(crate) struct CompiledStep {
 }
 
 impl CompiledStep {
-    /// The channel it sends by, if it sends.
+    /// The channel it sends or calls by, if it does.
     pub(crate) fn channel(&self) -> Option<&Arc<str>> {
         match &self.action {
             CompiledAction::Send(send) => Some(&send.channel),
+            CompiledAction::Call(call) => Some(&call.channel),
             _ => None,
         }
     }
@@ -149,8 +168,16 @@ pub(crate) enum CompiledAction {
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Split(Box<CompiledSplit>),
+    Affect(Vec<Effect>),
+    Call(Box<CompiledCall>),
     Send(Box<CompiledSend>),
     Goto(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledCall {
+    pub(crate) channel: Arc<str>,
+    pub(crate) properties: Object,
 }
 
 #[derive(Debug)]

@@ -87,7 +87,7 @@ pub enum Reason {
     Expires,
     /// Left because the step is no more and leads nowhere else.
     StepRemoved,
-    /// Moved on because the version by which it was entered can be run no longer.
+    /// Left because the version by which it was entered cannot be run any more, and the step is no more.
     Version,
     /// Waits anew because the user is in another time zone.
     ZoneChanged,

@@ -1,13 +1,15 @@
-//! From journeys under some definitions to those under others: users go on where they stand.
+//! From journeys under some definitions to those under others: users go on under the version by which they entered, or
+//! where they stand.
 
 use crate::journey::instance::{Instance, Stand};
 use crate::journey::log::Log;
 use crate::journey::outbox::Origin;
 use crate::journey::plan::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
 use crate::journey::runtime::Journeys;
-use crate::journey::{Note, Reason, What};
+use crate::journey::{Note, OnChange, Reason, What};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Where each journey goes. Journeys and steps are known by their names.
@@ -16,7 +18,16 @@ pub(super) struct JourneyMoves<'p> {
     old: &'p JourneyPlan,
     new: &'p JourneyPlan,
     /// By old number.
-    to: Vec<Option<JourneyNo>>,
+    to: Vec<Option<To>>,
+}
+
+/// Where a journey goes.
+#[derive(Debug, Clone, Copy)]
+struct To {
+    /// The journey that has its name now.
+    current: JourneyNo,
+    /// The journey that its instances go on in: that of the same version, or else the current one.
+    running: JourneyNo,
 }
 
 /// Where an instance goes on.
@@ -28,17 +39,31 @@ struct Place {
 }
 
 impl<'p> JourneyMoves<'p> {
-    fn new(old: &'p JourneyPlan, new: &'p JourneyPlan) -> JourneyMoves<'p> {
-        let number = |journey: &CompiledJourney| {
-            let known = new.journeys.iter().position(|known| known.name == journey.name);
-            known.map(|number| number as JourneyNo)
+    pub(super) fn new(old: &'p JourneyPlan, new: &'p JourneyPlan) -> JourneyMoves<'p> {
+        let by_name: HashMap<&str, JourneyNo, ahash::RandomState> =
+            new.journeys.iter().map(|journey| (&*journey.name, journey.current)).collect();
+        let by_version: HashMap<(JourneyNo, u64), JourneyNo, ahash::RandomState> = new
+            .journeys
+            .iter()
+            .zip(0..)
+            .map(|(journey, number)| ((journey.current, journey.version), number))
+            .collect();
+        let to = |journey: &CompiledJourney| {
+            let current = *by_name.get(&*journey.name)?;
+            let running = by_version.get(&(current, journey.version)).copied().unwrap_or(current);
+            Some(To { current, running })
         };
-        JourneyMoves { old, new, to: old.journeys.iter().map(number).collect() }
+        JourneyMoves { old, new, to: old.journeys.iter().map(to).collect() }
     }
 
-    /// The new number of a journey; nothing where it is gone.
+    /// The new number of the journey that instances of a journey go on in; nothing where it is gone.
     pub(super) fn to(&self, journey: JourneyNo) -> Option<JourneyNo> {
-        self.to.get(usize::from(journey)).copied().flatten()
+        Some(self.to.get(usize::from(journey))?.as_ref()?.running)
+    }
+
+    /// The new number of the journey of the same name; nothing where it is gone.
+    pub(super) fn named(&self, journey: JourneyNo) -> Option<JourneyNo> {
+        Some(self.to.get(usize::from(journey))?.as_ref()?.current)
     }
 
     /// The new number of a step of a journey; nothing where it is gone.
@@ -57,19 +82,22 @@ impl<'p> JourneyMoves<'p> {
         Origin { journey: to, step, key: key.clone(), entry, round }
     }
 
-    /// The journeys that go on, each as it was and as it is.
+    /// The journeys that go on, each as it was when users entered it last and as they enter it now.
     pub(super) fn pairs(
         &self,
     ) -> impl Iterator<Item = (JourneyNo, &'p CompiledJourney, &'p CompiledJourney)> {
-        let pairs = self.to.iter().zip(&self.old.journeys);
-        pairs.filter_map(|(to, old)| Some(((*to)?, old, &self.new.journeys[usize::from((*to)?)])))
+        let defined = self.to.iter().zip(&self.old.journeys).take(self.old.defined());
+        defined.filter_map(|(to, old)| {
+            let current = to.as_ref()?.current;
+            Some((current, old, &self.new.journeys[usize::from(current)]))
+        })
     }
 
     /// Whether a journey begins by the same trigger as before.
     pub(super) fn begins_alike(&self, journey: JourneyNo) -> bool {
         let trigger = |journey: &'p CompiledJourney| &journey.definition.enter.trigger;
         let old = self.old.journeys.get(usize::from(journey));
-        let new = self.to(journey).map(|to| &self.new.journeys[usize::from(to)]);
+        let new = self.named(journey).map(|to| &self.new.journeys[usize::from(to)]);
         old.zip(new).is_some_and(|(old, new)| trigger(old) == trigger(new))
     }
 
@@ -77,27 +105,45 @@ impl<'p> JourneyMoves<'p> {
         self.new.journeys.len()
     }
 
-    /// Whether every journey keeps its number and steps.
+    /// Whether every journey keeps its number and version.
     fn are_none(&self) -> bool {
-        let ids = |journey: &CompiledJourney| -> Vec<Arc<str>> {
-            journey.steps.iter().map(|step| step.id.clone()).collect()
-        };
-        self.to.iter().zip(0..).all(|(to, number)| *to == Some(number))
+        let keeps = |number: JourneyNo| self.to(number) == Some(number) && self.keeps_version(number);
+        (0..self.to.len()).all(|number| keeps(number as JourneyNo))
             && self.pairs().all(|(_, old, new)| {
                 let rules =
                     |journey: &CompiledJourney| (journey.definition.enter.reentry, journey.definition.late);
-                ids(old) == ids(new) && old.version == new.version && rules(old) == rules(new)
+                rules(old) == rules(new)
             })
     }
 
-    /// Where an instance goes on. One that waits goes on waiting where its step still is a wait; else it does what its
-    /// step is now once the wait is over.
-    fn place(&self, instance: &Instance) -> Option<Place> {
-        let to = self.to(instance.journey)?;
-        let (old, new) =
-            (&self.old.journeys[usize::from(instance.journey)], &self.new.journeys[usize::from(to)]);
-        let standing = usize::from(instance.step);
-        let step = self.step(instance.journey, instance.step)?;
+    /// Whether instances of a journey go on under the version by which they entered.
+    pub(super) fn keeps_version(&self, journey: JourneyNo) -> bool {
+        let version = self.to(journey).map(|to| self.new.journeys[usize::from(to)].version);
+        version == Some(self.old.journeys[usize::from(journey)].version)
+    }
+
+    /// The step on which who stands on a step goes on: that of the same id, or the one that is named for it.
+    pub(super) fn place(&self, journey: JourneyNo, step: u16) -> Result<u16, Reason> {
+        let to = self.to(journey).ok_or(Reason::Redefined)?;
+        if self.keeps_version(journey) {
+            return Ok(step);
+        }
+        let new = &self.new.journeys[usize::from(to)];
+        let moved = |id: &str| new.step_of(new.definition.moved_to.get(id)?);
+        let old = self.old.journeys[usize::from(journey)].steps.get(usize::from(step));
+        let to = old.and_then(|step| new.step_of(&step.id).or_else(|| moved(&step.id)));
+        let is_forced = new.definition.on_change == OnChange::Pin;
+        to.ok_or(if is_forced { Reason::Version } else { Reason::StepRemoved })
+    }
+
+    /// How an instance goes on there. One that waits goes on waiting where its step is a wait; else it does what its step
+    /// is now once the wait is over.
+    fn stand(&self, instance: &Instance) -> Option<Place> {
+        let step = self.place(instance.journey, instance.step).ok()?;
+        let (old, new) = (
+            &self.old.journeys[usize::from(instance.journey)],
+            &self.new.journeys[usize::from(self.to(instance.journey)?)],
+        );
         let waits = instance.stand == Stand::Waiting;
         let stand = match (instance.stand, &new.steps[usize::from(step)].action) {
             (Stand::Waiting, CompiledAction::Wait(_) | CompiledAction::WaitUntil(_)) => Stand::Waiting,
@@ -106,16 +152,27 @@ impl<'p> JourneyMoves<'p> {
             _ => Stand::Due,
         };
         let next = usize::from(step) + usize::from(stand == Stand::Waiting);
-        let behind = &old.steps[..standing + usize::from(waits)];
+        let behind = &old.steps[..usize::from(instance.step) + usize::from(waits)];
         let is_again = new.steps[next..].iter().any(|step| behind.iter().any(|known| known.id == step.id));
         Some(Place { step, stand, is_again })
+    }
+
+    /// The label of the step on which an instance goes on, where the host has to be told: it has another one, or the
+    /// instance should have gone on under its own version.
+    fn news(&self, instance: &Instance) -> Option<Arc<str>> {
+        let to = &self.new.journeys[usize::from(self.to(instance.journey)?)];
+        let id = to.label(self.place(instance.journey, instance.step).ok()?);
+        let known = self.old.journeys[usize::from(instance.journey)].label(instance.step);
+        let is_forced = !self.keeps_version(instance.journey) && to.definition.on_change == OnChange::Pin;
+        (is_forced || id != known).then_some(id)
     }
 }
 
 impl Journeys {
-    /// Goes on under other journeys: instances stand on the step of the same id, with their deadline, number and key.
-    /// Where journey or step is gone they end, and what of theirs the host does not hold is taken back. Gives the
-    /// users of whom something ended, in order of their ids. O(all that is known), O(journeys) where nothing moves.
+    /// Goes on under other journeys: instances under the version by which they entered, where that is one of the plan,
+    /// else on the step of the same id, with their deadline, number and key. Where journey or step is gone they end, and
+    /// what of theirs the host does not hold is taken back. Gives the users of whom something moved or ended, in order of
+    /// their ids. O(all that is known), O(journeys) where nothing moves.
     pub(crate) fn redefine(
         &mut self,
         plan: &Arc<JourneyPlan>,
@@ -142,9 +199,12 @@ impl Journeys {
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
         for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
-            if let (Some(to), Some(place)) = (moves.to(instance.journey), moves.place(instance)) {
-                let from = instance.journey;
-                (instance.journey, instance.step, instance.stand) = (to, place.step, place.stand);
+            let from = instance.journey;
+            let Some(to) = moves.to(from) else { continue };
+            let moved = if moves.keeps_version(from) { None } else { moves.stand(instance) };
+            instance.journey = to;
+            if let Some(place) = moved {
+                (instance.step, instance.stand) = (place.step, place.stand);
                 instance.round = instance.round.saturating_add(u16::from(place.is_again));
                 if let Some(more) = &mut instance.more {
                     more.said
@@ -155,13 +215,13 @@ impl Journeys {
             }
         }
         for known in self.users.values_mut() {
-            known.dates.retain_mut(|date| moves.to(date.journey).map(|to| date.journey = to).is_some());
+            known.dates.retain_mut(|date| moves.named(date.journey).map(|to| date.journey = to).is_some());
             known.dates.sort_unstable_by_key(|date| date.journey);
             known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
         }
         self.past.relocate(&moves, now);
         self.outbox.relocate(|origin| moves.origin(origin));
-        self.counts.relocate(|journey| moves.to(journey));
+        self.counts.relocate(|journey| moves.named(journey));
         self.rezone_all(store);
         ended
     }
@@ -175,7 +235,8 @@ impl Journeys {
         }
     }
 
-    /// Ends instances that have no place under the new definitions; everything has its old number yet.
+    /// Ends instances that have no place under the new definitions, and says of the others who goes on elsewhere;
+    /// everything has its old number yet.
     fn end_where_gone(
         &mut self,
         moves: &JourneyMoves<'_>,
@@ -184,13 +245,14 @@ impl Journeys {
         notes: &mut Vec<Note>,
     ) -> Vec<UserKey> {
         let Journeys { users, past, outbox, counts, memory, .. } = self;
-        let leaves = |instance: &Instance| moves.place(instance).is_none();
+        let ends = |instance: &Instance| moves.place(instance.journey, instance.step).err();
+        let stays = |instance: &Instance| ends(instance).is_none() && moves.news(instance).is_none();
         let is_gone = |journey: JourneyNo| {
             usize::from(journey) < moves.old.journeys.len() && moves.to(journey).is_none()
         };
         let mut touched: Vec<UserKey> = outbox.users_of(is_gone);
         touched.extend(
-            users.iter().filter(|(_, known)| known.instances.iter().any(leaves)).map(|(user, _)| *user),
+            users.iter().filter(|(_, known)| !known.instances.iter().all(stays)).map(|(user, _)| *user),
         );
         touched.sort_unstable();
         touched.dedup();
@@ -203,14 +265,21 @@ impl Journeys {
             let mut log = Log { plan: moves.old, counts, notes, user: store.name(*user), now };
             let mut known = users.get_mut(user);
             let mut ended: Vec<Instance> = match &mut known {
-                Some(known) => known.instances.extract_if(.., |instance| leaves(instance)).collect(),
+                Some(known) => known.instances.extract_if(.., |instance| ends(instance).is_some()).collect(),
                 None => Vec::new(),
             };
             ended.sort_by(|a, b| (a.journey, &a.key).cmp(&(b.journey, &b.key)));
             for instance in &ended {
-                let what = What::Exited { reason: Reason::Redefined };
-                log.note(instance.journey, &instance.key, None, what);
+                let reason = ends(instance).unwrap_or(Reason::Redefined);
+                log.note(instance.journey, &instance.key, None, What::Exited { reason });
                 past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
+            }
+            let mut moved: Vec<&Instance> = known.iter().flat_map(|known| &known.instances).collect();
+            moved.sort_by(|a, b| (a.journey, &a.key).cmp(&(b.journey, &b.key)));
+            for instance in moved {
+                if let Some(to) = moves.news(instance) {
+                    log.note(instance.journey, &instance.key, Some(instance.step), What::Moved { to });
+                }
             }
             let lost = outbox.withdraw(*user, |origin, _| {
                 let journey = origin.journey;

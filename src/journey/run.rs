@@ -6,7 +6,7 @@ use crate::journey::log::Log;
 use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::plan::{CompiledAction, CompiledJourney, JourneyPlan};
-use crate::journey::step::Next;
+use crate::journey::step::{Effect, Next};
 use crate::journey::throttle::Throttles;
 use crate::journey::{Class, Reason, What};
 use crate::model::Instant;
@@ -29,6 +29,8 @@ pub(super) struct Run<'r, 'a> {
     pub(super) outbox: &'r mut Outbox,
     pub(super) throttles: &'r mut Throttles,
     pub(super) times: Option<&'r SendTimes>,
+    /// What the engine is to do to the user before steps go on.
+    pub(super) effects: &'r mut Vec<Effect>,
     pub(super) log: Log<'r>,
 }
 
@@ -114,9 +116,10 @@ impl<'r> Run<'r, '_> {
             let Some(step) = journey.steps.get(usize::from(instance.step)) else {
                 return self.end(&instance, None, What::Completed);
             };
-            let ends = journey.ends(&instance);
-            if ends <= self.cx.now {
-                return self.expire(instance, ends);
+            if !self.effects.is_empty() && !matches!(step.action, CompiledAction::Affect(_)) {
+                // It goes on once its user is what earlier steps made of them.
+                self.known.add(instance);
+                return Stop::Here;
             }
             if instance.burst >= STEPS_MAX {
                 let what = What::Exited { reason: Reason::LoopGuard };
@@ -134,6 +137,14 @@ impl<'r> Run<'r, '_> {
                 }
                 CompiledAction::Split(split) => {
                     self.split(&mut instance, split);
+                    Next::Step
+                }
+                CompiledAction::Affect(effects) => {
+                    self.affect(&mut instance, effects);
+                    Next::Step
+                }
+                CompiledAction::Call(call) => {
+                    self.call(&mut instance, call);
                     Next::Step
                 }
                 CompiledAction::Wait(duration) => self.wait(&mut instance, *duration),
@@ -160,6 +171,11 @@ impl<'r> Run<'r, '_> {
         let expires = expires.map_or(Instant::MAX, |expires| instance.wanted + expires);
         let (class, priority) = (journey.definition.class, journey.definition.priority);
         Stop::AtSend(Ready { instance, class, priority, expires })
+    }
+
+    /// Puts a send back that does not come to it yet: the steps before it are not done for all.
+    pub(super) fn put_back(&mut self, ready: Ready) {
+        self.known.add(ready.instance);
     }
 
     /// Puts a send through the gate, and walks on behind it where the instance goes on at once.

@@ -7,8 +7,9 @@ use crate::journey::past::Past;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::run::{Ready, Run, Stop};
 use crate::journey::send_times::times_of;
+use crate::journey::step::Effect;
 use crate::journey::throttle::Throttles;
-use crate::journey::{Note, OutboxStats};
+use crate::journey::{Note, OutboxStats, Reason, What};
 use crate::model::{Duration, Instant};
 use crate::predict::SendTimes;
 use crate::profile::{ProfileStore, UserKey};
@@ -19,10 +20,10 @@ use std::sync::Arc;
 
 /// The journeys of all users of a partition, and their outbox.
 ///
-/// Invariants: 1. a user is in `users` while in a journey, or counted by a cap. 2. a slot of a cap is taken exactly
+/// Invariants: 1. a user is in `users` while in a journey, counted by a cap, or awaited at a date. 2. a slot of a cap is taken exactly
 /// while its action is in the outbox or was answered as not lost; of a profile that was split from another also what that
 /// one was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
     pub(super) users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
@@ -33,6 +34,8 @@ pub(crate) struct Journeys {
     pub(super) throttles: Throttles,
     /// When users answer best, where anything asks.
     pub(super) times: Option<SendTimes>,
+    /// What the engine is to do to the user whom it looks at; empty between inputs.
+    pub(super) effects: Vec<Effect>,
     /// How long what was sent is remembered.
     pub(super) memory: Duration,
 }
@@ -48,6 +51,7 @@ impl Journeys {
             past: Past::default(),
             outbox: Outbox::default(),
             counts: Counts::default(),
+            effects: Vec::new(),
             memory,
         }
     }
@@ -65,7 +69,8 @@ impl Journeys {
     /// Whether a user is in a journey, for any key.
     pub(crate) fn is_in(&self, user: UserKey, journey: JourneyNo) -> bool {
         let known = self.users.get(&user);
-        known.is_some_and(|known| known.instances.iter().any(|instance| instance.journey == journey))
+        let is_it = |instance: &Instance| self.plan.current(instance.journey) == journey;
+        known.is_some_and(|known| known.instances.iter().any(is_it))
     }
 
     /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the
@@ -82,25 +87,60 @@ impl Journeys {
     pub(crate) fn on_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         // Slots that are given back are there for what is due at this instant.
         self.expire(cx, user, notes);
-        self.begin_by_time(cx, user, notes);
-        let Journeys { plan, users, past, outbox, counts, throttles, times, memory } = self;
+        if self.begins_by_time() {
+            self.begin_by_time(cx, user, notes);
+        }
+        let Journeys { plan, users, past, outbox, counts, throttles, times, effects, memory } = self;
         let Some(known) = users.get_mut(&user) else { return };
         let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut due: Vec<Instance> =
             known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
-        let mut run = Run { cx, plan, user, known, past, outbox, throttles, times, log };
+        let mut run = Run { cx, plan, user, known, past, outbox, throttles, times, effects, log };
         let mut ready: BinaryHeap<Ready> = BinaryHeap::new();
         for instance in due {
-            if let Stop::AtSend(at_send) = run.wake(instance) {
+            if !run.effects.is_empty() {
+                run.known.add(instance);
+            } else if let Stop::AtSend(at_send) = run.wake(instance) {
                 ready.push(at_send);
             }
         }
         while let Some(next) = ready.pop() {
-            if let Stop::AtSend(at_send) = run.go_on(next) {
+            if !run.effects.is_empty() {
+                run.put_back(next);
+            } else if let Stop::AtSend(at_send) = run.go_on(next) {
                 ready.push(at_send);
             }
+        }
+        if known.prune(*memory, cx.now) {
+            users.remove(&user);
+        }
+    }
+
+    /// Whether steps wait for something to be done to their user.
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// What steps want done to the user, in order; [`on_time`](Journeys::on_time) has to follow.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Ends the instances of a user that would go on at this instant without an end.
+    pub(crate) fn cut(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
+        let Journeys { plan, users, past, counts, effects, memory, .. } = self;
+        effects.clear();
+        let Some(known) = users.get_mut(&user) else { return };
+        let is_due = |instance: &mut Instance| instance.due <= cx.now;
+        let mut ended: Vec<Instance> = known.instances.extract_if(.., is_due).collect();
+        ended.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        for instance in &ended {
+            let what = What::Exited { reason: Reason::LoopGuard };
+            log.note(instance.journey, &instance.key, Some(instance.step), what);
+            past.exit(user, instance.journey, &instance.key, (instance.due, true), cx.now, plan);
         }
         if known.prune(*memory, cx.now) {
             users.remove(&user);

@@ -118,6 +118,11 @@ impl Journeys {
         self.outbox.actions()
     }
 
+    /// Makes room for so many more actions.
+    pub(crate) fn reserve_actions(&mut self, actions: usize) {
+        self.outbox.reserve(actions);
+    }
+
     /// Puts an action of a user into the outbox; the user has to be there. To be called behind
     /// [`read_section`](Journeys::read_section), in any order of actions.
     ///
@@ -136,7 +141,8 @@ fn is_of(plan: &JourneyPlan, known: &UserJourneys) -> bool {
         let journey = plan.journeys.get(usize::from(instance.journey));
         journey.is_some_and(|journey| usize::from(instance.step) < journey.steps.len())
     };
-    let entry = |instance: &'_ Instance| (instance.journey, instance.key.clone(), instance.entry);
+    let entry =
+        |instance: &'_ Instance| (plan.current(instance.journey), instance.key.clone(), instance.entry);
     let mut entries: Vec<_> = known.instances.iter().map(entry).collect();
     entries.sort_unstable();
     known.instances.iter().all(stands)

@@ -85,11 +85,9 @@ impl JourneyPlan {
 
 impl Journeys {
     /// Works out when dates and recurring instants begin journeys for a user who was looked at, where that is not known:
-    /// from the date that there is now, which was written at an instant. One look where nothing begins so.
-    pub(crate) fn expect(&mut self, cx: &Context<'_>, user: UserKey, written: Instant) {
-        if self.plan.by_time.is_empty() {
-            return;
-        }
+    /// from the date that there is now, which was written at an instant. Tells whether anything is new.
+    pub(crate) fn expect(&mut self, cx: &Context<'_>, user: UserKey, written: Instant) -> bool {
+        let mut is_news = false;
         let plan = self.plan.clone();
         let zone = cx.store.zone(cx.store.get(user));
         for (journey, timed) in &plan.by_time {
@@ -114,6 +112,7 @@ impl Journeys {
                     Some(recurring(*journey, cron.after(cx.now, zone), zone))
                 }
             };
+            is_news |= next != known;
             match next {
                 Some(next) => self.users.entry(user).or_default().set_date(next),
                 None => {
@@ -123,6 +122,7 @@ impl Journeys {
                 }
             }
         }
+        is_news
     }
 
     fn is_in_audience(&self, cx: &Context<'_>, user: UserKey, journey: JourneyNo) -> bool {
@@ -133,34 +133,41 @@ impl Journeys {
     /// Begins what dates and recurring instants begin up to now, in order of instant and journey. Of recurring ones that
     /// passed while nobody moved the clock the latest counts, and the others are noted as missed.
     pub(super) fn begin_by_time(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        let is_due = |date: &&DateDue| date.due <= cx.now;
-        let next = |journeys: &Journeys| {
-            let dates = &journeys.users.get(&user)?.dates;
-            dates.iter().filter(is_due).min_by_key(|date| (date.due, date.journey)).copied()
-        };
-        while let Some(date) = next(self) {
-            let plan = self.plan.clone();
+        let plan = self.plan.clone();
+        let zone = cx.store.zone(cx.store.get(user));
+        while let Some(mut date) = self.earliest_date(user, cx.now) {
             let Some(timed) = plan.timed(date.journey) else { return };
-            let following = timed.behind(&date, cx.store.zone(cx.store.get(user)));
+            let (begun, mut next, mut missed) = (date.due, timed.behind(&date, zone), 0);
+            while timed.is_recurring() && next.due <= cx.clock {
+                (date, next, missed) = (next, timed.behind(&next, zone), missed + 1);
+            }
             // Recurring instants are for the members of the audience, and nobody else misses one.
-            let is_for_user =
-                !matches!(timed, Timed::Cron { .. }) || self.is_in_audience(cx, user, date.journey);
+            let (is_for_user, is_forgotten) = match timed {
+                Timed::Date { .. } => (true, false),
+                Timed::Cron { by_segment, .. } => {
+                    let is_member = self.is_in_audience(cx, user, date.journey);
+                    (is_member, *by_segment && !is_member)
+                }
+            };
             if let Some(known) = self.users.get_mut(&user) {
-                match timed {
-                    Timed::Cron { by_segment: true, .. } if !is_for_user => known.drop_date(date.journey),
-                    _ => known.set_date(following),
+                match is_forgotten {
+                    true => known.drop_date(date.journey),
+                    false => known.set_date(if missed > 0 { date } else { next }),
                 }
             }
-            if !is_for_user {
-                continue;
-            }
             let (journey, key) = (date.journey, InstanceKey::default());
-            if timed.is_recurring() && following.due <= cx.clock {
-                self.log(cx, user, notes).note(journey, &key, None, What::Missed { count: 1 });
-            } else {
-                self.enter(cx, user, Entry { journey, key, at: date.due, event: None }, notes);
+            match missed {
+                _ if !is_for_user => {}
+                0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None }, notes),
+                count => self.log(cx, user, notes).note(journey, &key, None, What::Missed { count }),
             }
         }
+    }
+
+    /// What begins a journey for a user up to an instant, first of all.
+    fn earliest_date(&self, user: UserKey, until: Instant) -> Option<DateDue> {
+        let due = self.users.get(&user)?.dates.iter().filter(|date| date.due <= until);
+        due.min_by_key(|date| (date.due, date.journey)).copied()
     }
 
     /// The user may be in another time zone now: local times that are not due yet are worked out anew, and the gate is

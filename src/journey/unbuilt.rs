@@ -13,10 +13,8 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
             problems.push(not_yet(&here, path));
         }
     };
-    let Journey { enter, moved_to, .. } = journey;
+    let Journey { enter, .. } = journey;
     refuse(matches!(enter.trigger, Trigger::Item { .. }), &["enter", "item"]);
-    refuse(matches!(enter.trigger, Trigger::Call { .. }), &["enter", "call"]);
-    refuse(!moved_to.is_empty(), &["moved_to"]);
     for (i, step) in journey.steps.iter().enumerate() {
         let at = At::step(&journey.name, i);
         let mut refuse = |is_used: bool, path: &[&str]| {
@@ -26,19 +24,11 @@ pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
         };
         match &step.action {
             StepAction::WaitUntil(wait) => refuse(wait.at == LocalAt::Best, &["wait_until", "at"]),
-            StepAction::Set(_) => refuse(true, &["set"]),
-            StepAction::Emit(_) => refuse(true, &["emit"]),
-            StepAction::Call(_) => refuse(true, &["call"]),
             StepAction::Experiment(_) => {
                 let message = "there are no experiments yet";
                 problems.push(at.problem(&["experiment"], message.into()).help("use a `split`"));
             }
-            StepAction::Wait(_)
-            | StepAction::WaitFor(_)
-            | StepAction::Split(_)
-            | StepAction::Branch(_)
-            | StepAction::Send(_)
-            | StepAction::Goto(_) => {}
+            _ => {}
         }
     }
     problems

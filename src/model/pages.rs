@@ -1,7 +1,7 @@
 /// A growing list in pages of equal size: what is in it never moves, and growing never doubles its memory.
 ///
 /// For the tables that hold a row for every user: of a million rows a plain list may waste as many again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pages<T> {
     pages: Vec<Vec<T>>,
 }

@@ -76,7 +76,7 @@ fn faded(weight: f64, eras: i64) -> f64 {
 /// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`. 3. of values that
 /// were seen last at one instant, the one whose event arrived last stands last. 4. the landmark of a rule is the
 /// beginning of the era of what it saw last: it follows from the values, and no rule moves that of another.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Affinities {
     /// A pointer, because many users have none.
     values: ThinVec<Weighed>,

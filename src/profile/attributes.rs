@@ -9,7 +9,7 @@ use crate::profile::{Keep, Packed, Symbol, Symbols};
 ///
 /// An attribute that was unset stays as a tomb with its instant, so that a late message cannot bring it back.
 /// Invariants: 1. sorted by name's symbol, each once. 2. names and values hold shares in `Symbols`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Attributes(Vec<Attribute>);
 
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 /// What is known of devices that changed hands, by the numbers of their ids. A device that belongs to one user, or to a
 /// visitor, has no entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Devices(HashMap<u32, Device, ahash::RandomState>);
 
 /// A device that belonged to a user and then to somebody else.

@@ -50,7 +50,7 @@ impl Row {
 ///
 /// Invariants: 1. rows are sorted by (instant, arrival). 2. the properties of a row are the `columns` of its kind,
 /// from `start` on. 3. every packed value holds a share in `Symbols`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     rows: Vec<Row>,
     values: Vec<Packed>,
@@ -105,9 +105,10 @@ impl History {
         History { rows: Vec::with_capacity(rows), values: Vec::new() }
     }
 
-    /// Makes room for so many values, of rows that are going to be inserted.
+    /// Makes room for so many values, of rows that are going to be inserted, and for those of the row that most histories
+    /// come back for.
     pub(crate) fn reserve_values(&mut self, values: usize) {
-        self.values.reserve_exact(values);
+        self.values.reserve_exact(values + room(values));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

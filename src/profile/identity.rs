@@ -1,6 +1,6 @@
-use crate::model::{Bytes, Duration, Malformed, Pages, Quoted, Record};
+use crate::model::{Bytes, Duration, Malformed, Numbers, Pages, Quoted, Record};
 use crate::profile::UserKey;
-use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -168,15 +168,15 @@ pub struct IdentityHealth {
 }
 
 /// Which profile owns which id. Each id has one owner and one entry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct IdTable {
     entries: Pages<Option<Id>>,
-    numbers: HashTable<u32>,
+    numbers: Numbers,
     free: Vec<u32>,
     hasher: ahash::RandomState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Id {
     kind: IdKind,
     text: Arc<str>,
@@ -190,12 +190,10 @@ impl IdTable {
 
     pub(crate) fn number(&self, kind: IdKind, text: &str) -> Option<u32> {
         let hash = self.hasher.hash_one((kind, text));
-        self.numbers
-            .find(hash, |n| {
-                let id = self.get(*n);
-                id.kind == kind && *id.text == *text
-            })
-            .copied()
+        self.numbers.find(hash, |n| {
+            let id = self.get(*n);
+            id.kind == kind && *id.text == *text
+        })
     }
 
     pub(crate) fn owner(&self, kind: IdKind, text: &str) -> Option<UserKey> {
@@ -232,16 +230,29 @@ impl IdTable {
             u32::try_from(self.entries.len() - 1).expect("ids exceed any memory before this")
         };
         let (entries, hasher) = (&self.entries, &self.hasher);
-        self.numbers.insert_unique(hash, number, |n| {
+        self.numbers.insert(hash, number, |n| {
             let id = entries[*n as usize].as_ref().expect("the table holds live ids only");
             hasher.hash_one((id.kind, &*id.text))
         });
         number
     }
 
-    /// The same, and nothing where it is there.
+    /// The same behind all others, and nothing where it is there: for a table of which no id was removed yet.
     pub(crate) fn insert_new(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> Option<u32> {
-        self.number(kind, &text).is_none().then(|| self.insert(kind, text, owner))
+        let Self { entries, numbers, hasher, .. } = self;
+        let id = |n: &u32| entries[*n as usize].as_ref().expect("the table holds live ids only");
+        let is_same = |n: &u32| id(n).kind == kind && *id(n).text == *text;
+        let hash = |id: &Id| hasher.hash_one((id.kind, &*id.text));
+        // One look for both, because the table is larger than any cache.
+        match numbers.entry(hasher.hash_one((kind, &*text)), is_same, |n| hash(id(n))) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                let number = u32::try_from(entries.len()).expect("ids exceed any memory before this");
+                place.insert(number);
+                entries.push(Some(Id { kind, text, owner }));
+                Some(number)
+            }
+        }
     }
 
     pub(crate) fn set_owner(&mut self, number: u32, owner: UserKey) {

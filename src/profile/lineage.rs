@@ -5,7 +5,7 @@ use crate::profile::{AffinityRule, Keep, Profile, Session, Symbols};
 use std::sync::Arc;
 
 /// What is known of where a profile comes from. One that has had one name and absorbed nothing has none of this.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lineage {
     /// The first id it ever had, where that is not its name: buckets are drawn by it, so they do not jump.
     pub(crate) first_name: Option<Arc<str>>,
@@ -19,7 +19,7 @@ pub(crate) struct Lineage {
 ///
 /// Invariants: 1. there is no part, or there are two at least, of which the first is the profile's own. 2. each id of the
 /// profile is one of exactly one part. 3. the parts, merged, are the whole, but for what follows from other state.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Merged {
     pub(crate) parts: Vec<Part>,
     /// Merges of users that the host confirmed, in the order in which they came.
@@ -27,7 +27,7 @@ pub(crate) struct Merged {
 }
 
 /// A profile as it would be if it had been on its own all the time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) profile: Profile,
     /// When it was absorbed, by the clock; for the own one nothing.

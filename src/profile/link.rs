@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What is known of ids beside the table of their owners.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Linking {
     pub(super) device: DeviceRule,
     pub(super) undo_window: Duration,

@@ -18,7 +18,6 @@ use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use std::io::Write;
 
 const OTHER: u64 = 0;
 const KNOWN: u64 = 1;
@@ -176,9 +175,9 @@ fn numbered(text: &str, within: usize) -> Option<(usize, u64)> {
 pub(crate) struct PackedReader<'s> {
     symbols: &'s mut Symbols,
     texts: SmallVec<[Symbol; FEW]>,
-    taken: Vec<Packed>,
+    taken: SmallVec<[Packed; 2 * FEW]>,
     /// The text that is being read.
-    text: Vec<u8>,
+    text: SmallVec<[u8; 2 * FEW]>,
 }
 
 impl Drop for PackedReader<'_> {
@@ -189,12 +188,7 @@ impl Drop for PackedReader<'_> {
 
 impl<'s> PackedReader<'s> {
     pub(crate) fn new(symbols: &'s mut Symbols) -> PackedReader<'s> {
-        PackedReader {
-            symbols,
-            texts: SmallVec::new(),
-            taken: Vec::with_capacity(2 * FEW),
-            text: Vec::with_capacity(FEW),
-        }
+        PackedReader { symbols, texts: SmallVec::new(), taken: SmallVec::new(), text: SmallVec::new() }
     }
 
     /// Says that all shares are in what was read.
@@ -270,7 +264,7 @@ impl<'s> PackedReader<'s> {
             }
             NUMBERED => {
                 text.extend_from_slice(shared(n)?);
-                write!(text, "{}", u64::read(from)?).expect("memory takes what is written to it");
+                write_digits(u64::read(from)?, text);
             }
             _ => return Err(malformed),
         }
@@ -279,6 +273,19 @@ impl<'s> PackedReader<'s> {
         self.taken.push(symbol.packed());
         self.texts.push(symbol);
         Ok(symbol)
+    }
+}
+
+fn write_digits(n: u64, out: &mut SmallVec<[u8; 2 * FEW]>) {
+    let mut digits = [0; 20];
+    let (mut at, mut rest) = (digits.len(), n);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
     }
 }
 

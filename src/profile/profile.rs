@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// All that is known of one user, in the compact form in which it is resident. Hosts see [`UserProfile`].
 ///
 /// [`UserProfile`]: crate::profile::UserProfile
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Profile {
     /// The id that outputs show: the user id, or while there is none the first anonymous one.
     pub(crate) name: Arc<str>,
@@ -69,7 +69,7 @@ impl Profile {
 }
 
 /// The zones that users are in, each once. The first is the default one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Zones(Vec<Zone>);
 
 impl Zones {

@@ -80,7 +80,7 @@ impl Profile {
     }
 
     /// Reads what was [written](Profile::write) under the same definitions. Its shares are the reader's until that is
-    /// told to keep them. Ids and zone are missing yet.
+    /// told to keep them. Ids and zone are missing yet. `name` is what it is called in memory.
     ///
     /// # Errors
     /// Bytes that no profile was written as, under these definitions: whatever is read can be worked with.
@@ -88,21 +88,24 @@ impl Profile {
         from: &mut Bytes<'_>,
         shape: Shape<'_>,
         values: &mut PackedReader<'_>,
+        name: &Arc<str>,
     ) -> Result<Profile, Malformed> {
-        Profile::read_part(from, shape, values, false)
+        Profile::read_part(from, shape, values, name, false)
     }
 
     fn read_part(
         from: &mut Bytes<'_>,
         shape: Shape<'_>,
         values: &mut PackedReader<'_>,
+        name: &Arc<str>,
         is_part: bool,
     ) -> Result<Profile, Malformed> {
         let flags = u8::read(from)?;
         if flags > HAS_USER_ID | HAS_FIRST_NAME | HAS_MERGED {
             return Err(from.malformed("a profile"));
         }
-        let name: Arc<str> = from.read()?;
+        let text = from.text()?;
+        let name: Arc<str> = if *text == **name { name.clone() } else { text.into() };
         let first_name = if flags & HAS_FIRST_NAME != 0 { Some(from.read()?) } else { None };
         let base: Instant = from.read()?;
         let mut profile = Profile {
@@ -126,7 +129,7 @@ impl Profile {
             for _ in 0..len {
                 let absorbed = from.read()?;
                 let ids: Vec<u32> = from.read()?;
-                let mut profile = Profile::read_part(from, shape, values, true)?;
+                let mut profile = Profile::read_part(from, shape, values, &profile.name, true)?;
                 profile.ids = ids.into();
                 read.parts.push(Part { profile, absorbed });
             }
@@ -253,7 +256,7 @@ impl History {
         let mut history = History::with_capacity(len);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None);
-        let mut of_row: Vec<Packed> = Vec::new();
+        let mut of_row: SmallVec<[Packed; 16]> = SmallVec::new();
         for _ in 0..len {
             let head = i64::read(from)?;
             let later = i32::try_from(head >> 1).map_err(|_| from.malformed("an arrival"))?;

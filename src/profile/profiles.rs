@@ -9,13 +9,13 @@ use std::sync::Arc;
 /// Whoever is away has to come back before anything else is asked for; the engine sees to that.
 ///
 /// Invariants: 1. a number is in `free` exactly where its slot is. 2. who is away or not never shows in a result.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Profiles {
     slots: Pages<Slot>,
     free: Vec<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Slot {
     Free,
     Here(Box<Profile>),
@@ -23,7 +23,7 @@ enum Slot {
 }
 
 /// What is left in memory of a profile that is away.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Away {
     /// The name that outputs show and users are ordered by.
     pub(crate) name: Arc<str>,

@@ -67,7 +67,7 @@ impl ProfileStore {
     }
 
     /// Records `attribute.changed` for what a message changed.
-    pub(super) fn record_changes(&mut self, user: UserKey, now: Instant, out: &mut Applied) {
+    pub(crate) fn record_changes(&mut self, user: UserKey, now: Instant, out: &mut Applied) {
         if !self.is_read("attribute.changed") {
             return;
         }
@@ -107,6 +107,29 @@ impl ProfileStore {
             }
         });
         of_part.into_iter().for_each(|(_, before)| symbols.release(before));
+    }
+
+    /// Writes an attribute of a user, as a message would.
+    pub(crate) fn set_trait(
+        &mut self,
+        user: UserKey,
+        name: &str,
+        value: &Value,
+        at: Instant,
+        out: &mut Applied,
+    ) {
+        let part = self.part_told(user);
+        let Self { keep, symbols, profiles, .. } = self;
+        let when = (at, out.arrival);
+        let mut of_part = Vec::new();
+        profiles.get_mut(user).each(part, |profile, is_whole| {
+            let changed = if is_whole { &mut out.attributes } else { &mut of_part };
+            profile.attributes.set(name, value, when, keep, symbols, changed);
+        });
+        of_part.into_iter().for_each(|(_, before)| symbols.release(before));
+        if out.attributes.iter().any(|(name, _)| *name == self.timezone) {
+            self.refresh_zone(user);
+        }
     }
 
     /// Writes a fact for everyone; null is none.

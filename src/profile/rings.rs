@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 /// It follows from the rows and the definitions: no part of the state, and gone whenever rows move.
 ///
 /// Invariant: each list is sorted, and all of them together say it of the first `rows` rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rings {
     rows: usize,
     of: HashMap<u32, Vec<u32>, ahash::RandomState>,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) struct UserKey(pub(crate) u32);
 
 /// The profiles of a partition, in memory, and the one owner of their ids, texts and zones.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ProfileStore {
     pub(crate) keep: Arc<Keep>,
     pub(crate) rules: Arc<[AffinityRule]>,
@@ -171,7 +171,7 @@ impl ProfileStore {
     }
 
     /// The ids of a profile, with what they are, also while it is away.
-    pub(crate) fn ids(&self, user: UserKey) -> impl Iterator<Item = (IdKind, &str)> {
+    pub(crate) fn ids(&self, user: UserKey) -> impl ExactSizeIterator<Item = (IdKind, &str)> {
         self.profiles.ids(user).iter().map(|number| self.ids.entry(*number))
     }
 

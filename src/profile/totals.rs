@@ -147,7 +147,7 @@ impl TotalRow {
 ///
 /// Invariants: 1. sorted by number, each once. 2. values hold shares in `Symbols`. 3. which events came in which
 /// order, and in which profile before a merge, does not show, but for the rounding of floats.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Totals(
     /// Behind a pointer, because many users have none.
     #[allow(clippy::box_collection)]

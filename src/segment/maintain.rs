@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Invariants: 1. a segment that is not listed is as it is for a user of whom nothing is known, entered as the
 /// profile began. 2. parts are sorted by segment and key. 3. keys hold shares in `Symbols`. 4. time
 /// alone changes nothing before `least`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Memberships {
     pub(super) rows: Rows,
     /// The earliest instant of what is due.

@@ -7,10 +7,10 @@ use roaring::RoaringBitmap;
 /// Invariants: 1. a segment that a user of whom nothing is known is in has the set of those who are *not* in it, so
 /// that what is default takes no memory; every other one has the set of its members. 2. no set holds the number of a
 /// user who is no more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Members(Vec<Set>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Set {
     pub(super) users: RoaringBitmap,
     /// Whether it holds those who are not in the segment.

@@ -14,7 +14,7 @@ const NEW_BLOCK_ROWS: usize = 48;
 /// only the ones that it is in.
 ///
 /// Invariants: 1. tags ascend from block to block, and no tag is there twice. 2. where there are many, `few` is empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
     few: Block,
     many: Option<Box<Many>>,
@@ -24,7 +24,7 @@ pub(crate) struct Rows {
 ///
 /// Invariants: 1. the tags of a block are at least its bound, but for the first, and below that of the next. 2. nothing in
 /// a block is due before its least instant, at which something is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Many {
     bounds: Vec<u32>,
     leasts: Vec<i64>,
@@ -38,7 +38,7 @@ struct Many {
 ///
 /// Invariants: 1. of 3n words the first n are tags, in order; the instant of the i-th tag is in the words n + 2i and
 /// n + 2i + 1. 2. no tag is there twice.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Block(ThinVec<u32>);
 
 /// Where a row was found that others are looked for behind.

@@ -2,6 +2,8 @@ use crate::storage::frame::{self, FRAME_HEAD};
 use crate::storage::head::{Head, check_there, read_at};
 use crate::storage::heap_buffer::{Contents, Found, Stored};
 use crate::storage::place::{HeapBytes, HeapFile, Place};
+use crate::storage::seal::STRIDE;
+use crate::storage::unwanted::Unwanted;
 use crate::storage::{Disk, DiskFile, Error, ErrorKind};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
@@ -154,7 +156,10 @@ impl Heap {
         };
         let file = file.ok_or_else(damage)?;
         let start = out.len();
-        out.resize(start + FRAME_HEAD as usize + place.len as usize, 0);
+        let frame = FRAME_HEAD as usize + place.len as usize;
+        // Also for whoever opens it in place.
+        out.reserve(frame.next_multiple_of(STRIDE));
+        out.resize(start + frame, 0);
         let read = file.read_at(u64::from(place.offset), &mut out[start..]);
         let result = match read {
             Ok(()) => frame::record(place, &out[start..]).map(drop).ok_or_else(damage),
@@ -198,7 +203,11 @@ impl Heap {
     /// Whatever the disk says. All can still be read; what is not sure is tried again the next time.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         let mut writer = self.writer.lock();
-        self.contents.write().close_buffer();
+        let put_bytes = {
+            let mut contents = self.contents.write();
+            contents.close_buffer();
+            contents.put_bytes
+        };
         self.write_waiting(&mut writer)?;
         if writer.folder_changed {
             self.disk
@@ -211,14 +220,29 @@ impl Heap {
             let unsynced = contents.files.iter().filter(|(_, stored)| stored.synced < stored.written);
             unsynced.map(|(&number, _)| number).collect()
         };
-        unsynced.into_iter().try_for_each(|number| self.sync_file(number))
+        unsynced.into_iter().try_for_each(|number| self.sync_file(number))?;
+        self.contents.write().sure_bytes = put_bytes;
+        Ok(())
     }
 
-    /// Says that a record is not wanted any more. It is there until its file is removed.
-    pub(crate) fn free(&self, place: Place) {
-        if let Some(stored) = self.contents.write().files.get_mut(&place.file) {
-            stored.live = stored.live.saturating_sub(FRAME_HEAD.saturating_add(place.len));
+    /// Says that records are not wanted any more. They are there until their file is removed.
+    pub(crate) fn free(&self, unwanted: &Unwanted) {
+        let mut contents = self.contents.write();
+        for (file, bytes) in unwanted.files() {
+            if let Some(stored) = contents.files.get_mut(&file) {
+                stored.live = u64::from(stored.live).saturating_sub(bytes) as u32;
+            }
         }
+    }
+
+    /// How many bytes were put since it was opened.
+    pub(crate) fn put_bytes(&self) -> u64 {
+        self.contents.read().put_bytes
+    }
+
+    /// How many of them are sure to outlive the machine: all that were put before them are.
+    pub(crate) fn sure_bytes(&self) -> u64 {
+        self.contents.read().sure_bytes
     }
 
     /// What to say of a record that is as it was put, and not what it should be.
@@ -252,33 +276,43 @@ impl Heap {
     /// [remove](Heap::remove) them. Nothing that is put from now on goes into one of them.
     pub(crate) fn to_compact(&self, max_dead_share: f64) -> Vec<u32> {
         let mut contents = self.contents.write();
-        let last = contents.filling().map(|(file, _)| file);
-        let files = contents.files.iter().filter(|&(&number, stored)| {
-            let worth = last != Some(number) || stored.len >= self.limits.compact;
-            worth && f64::from(stored.dead()) > max_dead_share * f64::from(stored.len)
-        });
-        let files: Vec<u32> = files.map(|(&number, _)| number).collect();
-        if last.is_some_and(|last| files.contains(&last)) {
+        let files: Vec<u32> = contents.mostly_dead(max_dead_share, self.limits.compact).collect();
+        if contents.filling().is_some_and(|(last, _)| files.contains(&last)) {
             contents.close_file();
         }
         files
     }
 
-    /// Removes a file with all that is in it. The checkpoint must not name it any more: a new one has to be in place.
-    ///
-    /// # Errors
-    /// Whatever the disk says. The heap has the file no more; what is left of it goes when this is called again, or with
-    /// the next opening.
-    pub(crate) fn remove(&self, number: u32) -> Result<(), Error> {
+    /// Whether there are such files.
+    pub(crate) fn is_to_compact(&self, max_dead_share: f64) -> bool {
+        self.contents.read().mostly_dead(max_dead_share, self.limits.compact).next().is_some()
+    }
+
+    /// Gives up a file with all that is in it. The checkpoint must not name it any more: a new one has to be in place.
+    pub(crate) fn remove(&self, number: u32) {
         let _writer = self.writer.lock();
         self.contents.write().remove(number);
-        match self.disk.remove(&file_name(number)) {
-            // It was never written, or an earlier attempt removed it before it failed.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove", self.name(number), error))
+    }
+
+    /// Removes the files that were given up. Takes the longer the larger they are, so it is not for whoever others wait
+    /// for.
+    ///
+    /// # Errors
+    /// Whatever the disk says. What is left goes when this is called again, or with the next opening.
+    pub(crate) fn clean(&self) -> Result<(), Error> {
+        let mut removed = std::mem::take(&mut self.contents.write().removed);
+        while let Some(number) = removed.last() {
+            match self.disk.remove(&file_name(*number)) {
+                // It was never written, or an earlier attempt removed it before it failed.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let failed = Error::io("remove", self.name(*number), error);
+                    self.contents.write().removed.append(&mut removed);
+                    return Err(failed);
+                }
+                _ => drop(removed.pop()),
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Reads all that is written, and compares it with its checksums. Gives of each file the first thing that is not

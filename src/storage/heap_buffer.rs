@@ -21,6 +21,11 @@ pub(super) struct Contents {
     pub(super) buffered: usize,
     /// The number of the next file: none is given twice.
     next: u32,
+    /// Files that are still there, and that nobody wants any more.
+    pub(super) removed: Vec<u32>,
+    /// Bytes of all records that were put, and of those of them that are sure to outlive the machine.
+    pub(super) put_bytes: u64,
+    pub(super) sure_bytes: u64,
 }
 
 /// A file of the heap.
@@ -81,12 +86,32 @@ impl Contents {
         let last = files.last_key_value();
         let filling = last.map(|(&file, stored)| Buffer { file, offset: stored.len, bytes: Vec::new() });
         let next = last.map_or(1, |(&file, _)| file + 1);
-        Contents { files, waiting: VecDeque::new(), filling, buffered: 0, next }
+        let waiting = VecDeque::new();
+        Contents {
+            files,
+            waiting,
+            filling,
+            buffered: 0,
+            next,
+            removed: Vec::new(),
+            put_bytes: 0,
+            sure_bytes: 0,
+        }
     }
 
     /// Which file records are put into, and how many bytes wait for that in its buffer.
     pub(super) fn filling(&self) -> Option<(u32, usize)> {
         self.filling.as_ref().map(|buffer| (buffer.file, buffer.bytes.len()))
+    }
+
+    /// The files of whose bytes more than this share is dead; the last one only where it has so many bytes.
+    pub(super) fn mostly_dead(&self, max_dead_share: f64, last_min: u32) -> impl Iterator<Item = u32> {
+        let last = self.filling().map(|(file, _)| file);
+        let files = self.files.iter().filter(move |&(&number, stored)| {
+            let worth = last != Some(number) || stored.len >= last_min;
+            worth && f64::from(stored.dead()) > max_dead_share * f64::from(stored.len)
+        });
+        files.map(|(&number, _)| number)
     }
 
     /// Puts a record behind all others: into a new file, made by its head, where the last one would grow longer than
@@ -110,6 +135,7 @@ impl Contents {
         let place = Place { file: buffer.file, offset: buffer.end(), len: record.len() as u32 };
         frame::write(place, record, &mut buffer.bytes);
         self.buffered += frame as usize;
+        self.put_bytes += u64::from(frame);
         let stored = self.files.get_mut(&place.file).expect("the file that is filled is there");
         stored.len += frame;
         stored.live += frame;
@@ -164,5 +190,6 @@ impl Contents {
             kept
         });
         self.files.remove(&file);
+        self.removed.push(file);
     }
 }

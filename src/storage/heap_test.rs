@@ -2,6 +2,7 @@ use crate::model::{Bytes, Record};
 use crate::storage::heap::{Heap, Limits};
 use crate::storage::place::{HeapBytes, HeapFile, Place};
 use crate::storage::test_disk::TestDisk;
+use crate::storage::unwanted::Unwanted;
 use crate::storage::{Disk, Error, ErrorKind};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -23,6 +24,17 @@ fn record(heap: &Heap, place: Place) -> Result<Vec<u8>, Error> {
     let result = heap.get(place, &mut out);
     assert!(out.starts_with(b"before") && (result.is_ok() || out.len() == 6));
     result.map(|()| out.split_off(6))
+}
+
+fn free(heap: &Heap, place: Place) {
+    let mut unwanted = Unwanted::default();
+    unwanted.add(place);
+    heap.free(&unwanted);
+}
+
+fn remove(heap: &Heap, file: u32) -> Result<(), Error> {
+    heap.remove(file);
+    heap.clean()
 }
 
 type Records = Vec<(Place, Vec<u8>)>;
@@ -212,7 +224,7 @@ fn what_is_freed_is_emptied_and_removed() {
     assert!(heap.to_compact(0.0).is_empty());
     let (first, second): (Vec<_>, Vec<_>) = records.iter().partition(|(place, _)| place.file() == 1);
     let (kept, freed) = first.split_first().unwrap();
-    freed.iter().for_each(|(place, _)| heap.free(*place));
+    freed.iter().for_each(|(place, _)| free(&heap, *place));
     assert_eq!(heap.waste().live + heap.waste().dead, all.live);
     assert!(heap.to_compact(0.99).is_empty());
     assert_eq!(heap.to_compact(0.5), [1]);
@@ -221,14 +233,14 @@ fn what_is_freed_is_emptied_and_removed() {
     assert_eq!(heap.to_compact(0.5), [1]);
     let moved = heap.put(&record(&heap, kept.0).unwrap()).unwrap();
     heap.sync().unwrap();
-    heap.remove(1).unwrap();
+    remove(&heap, 1).unwrap();
     assert_eq!(record(&heap, kept.0).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(record(&heap, moved).as_ref(), Ok(&kept.1));
     assert_eq!(disk.names().unwrap(), ["heap-00000002"]);
     // Freeing more than there is, or what is nowhere, does no harm.
-    second.iter().chain(&second).for_each(|(place, _)| heap.free(*place));
-    heap.free(kept.0);
-    heap.free(Place { file: 2, offset: 0, len: u32::MAX });
+    second.iter().chain(&second).for_each(|(place, _)| free(&heap, *place));
+    free(&heap, kept.0);
+    free(&heap, Place { file: 2, offset: 0, len: u32::MAX });
     assert_eq!(heap.waste().live, 0);
 }
 
@@ -237,21 +249,21 @@ fn nothing_is_put_into_a_file_that_is_being_emptied() {
     let (disk, files, records) = small();
     let heap = open(&disk, &files).unwrap();
     let unwritten = heap.put(&[b'.'; 70]).unwrap();
-    records.iter().for_each(|(place, _)| heap.free(*place));
-    heap.free(unwritten);
+    records.iter().for_each(|(place, _)| free(&heap, *place));
+    free(&heap, unwritten);
     assert_eq!(heap.to_compact(0.5), [1, 2]);
     let place = heap.put(b"new").unwrap();
     assert_eq!(place.file(), 3);
-    heap.remove(1).unwrap();
-    heap.remove(2).unwrap();
+    remove(&heap, 1).unwrap();
+    remove(&heap, 2).unwrap();
     heap.sync().unwrap();
     assert_eq!(disk.names().unwrap(), ["heap-00000003"]);
     assert_eq!(heap.files(), [HeapFile { number: 3, len: 35, live: 11 }]);
     // One that nobody has written yet.
-    heap.free(place);
-    heap.remove(3).unwrap();
+    free(&heap, place);
+    remove(&heap, 3).unwrap();
     let (place, disk) = (heap.put(b"anew").unwrap(), disk);
-    heap.remove(place.file()).unwrap();
+    remove(&heap, place.file()).unwrap();
     heap.sync().unwrap();
     assert_eq!((disk.names().unwrap().len(), heap.files().len()), (0, 0));
     assert_eq!(heap.put(b"again").unwrap().file(), 5, "no number is given twice");
@@ -291,7 +303,7 @@ fn every_failing_change_leaves_all_in_order() {
             }
             assert!(places.iter().all(|(place, bytes)| record(&heap, *place).as_ref() == Ok(bytes)));
         }
-        retry(&|| heap.remove(1));
+        retry(&|| remove(&heap, 1));
         retry(&|| heap.sync());
         assert_eq!(heap.verify(), Ok(Vec::new()));
         let all_done = disk.changes() - asked <= failing;
@@ -500,7 +512,7 @@ proptest! {
                 }
                 Op::Free(i) => {
                     if let Some((place, _)) = now.pick(i).and_then(|id| now.records.remove(&id)) {
-                        heap.free(place);
+                        free(&heap, place);
                     }
                 }
                 Op::Flush => drop(heap.flush()),
@@ -517,7 +529,7 @@ proptest! {
                         match heap.put(bytes) {
                             Ok(new) => {
                                 prop_assert!(!files.contains(&new.file()));
-                                heap.free(*place);
+                                free(&heap, *place);
                                 *place = new;
                             }
                             Err(_) => refused = true,
@@ -528,7 +540,7 @@ proptest! {
                         now.files.retain(|file| !files.contains(&file.number));
                         checkpoint = now.clone();
                         for file in files {
-                            drop(heap.remove(file));
+                            drop(remove(&heap, file));
                         }
                     }
                 }

@@ -51,8 +51,10 @@ pub(crate) struct Keyring {
     /// What errors call the file.
     name: String,
     held: RwLock<Held>,
-    /// Held by who writes to the disk, for as long as that takes. Taken before `held`.
+    /// Held by who writes to the file, for as long as that takes. Taken before `held`.
     written: Mutex<Written>,
+    /// Held by who syncs, for as long as that takes: others may write meanwhile. Taken before `written`.
+    syncing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,8 @@ struct Held {
     keys: Pages<Key>,
     /// Slots that were not what is written there when the file was opened.
     damaged: BTreeSet<u32>,
+    /// Random keys that no slot has yet: to ask the system for each costs more than the key of a user otherwise does.
+    drawn: Vec<Key>,
 }
 
 /// Which slots are in the file.
@@ -81,6 +85,8 @@ const CELL: usize = 12;
 const CELLS_AT: [u64; 2] = [Head::BYTES as u64, (Head::BYTES + CELL) as u64];
 const SLOTS_AT: u64 = (Head::BYTES + 2 * CELL) as u64;
 const SLOT: usize = Key::BYTES + 8;
+/// Keys that are drawn from the system at once.
+const DRAWN: usize = 64;
 /// Slots that are read at once: 1.3 MB.
 const SLOTS_READ: u32 = 1 << 15;
 /// How far the epoch goes where a cell is damaged: further than what it may have held.
@@ -109,7 +115,10 @@ impl Keyring {
         // Syncs the whole file: slots that an earlier process wrote and did not sync are safe from here on.
         let epoch = begin_epoch(&*file, &name)?;
         let written = Mutex::new(Written { saved: slots, synced: slots, erased: BTreeSet::new() });
-        Ok((Keyring { file, name, held: RwLock::new(held), written }, Sealer::new(epoch)))
+        Ok((
+            Keyring { file, name, held: RwLock::new(held), written, syncing: Mutex::new(()) },
+            Sealer::new(epoch),
+        ))
     }
 
     /// The keys of a store, to be looked at. Nothing is written.
@@ -126,7 +135,7 @@ impl Keyring {
         let held = load(&*file, &name)?;
         let slots = held.keys.len() as u32;
         let written = Mutex::new(Written { saved: slots, synced: slots, erased: BTreeSet::new() });
-        Ok(Keyring { file, name, held: RwLock::new(held), written })
+        Ok(Keyring { file, name, held: RwLock::new(held), written, syncing: Mutex::new(()) })
     }
 
     /// Makes sure that the file was not removed.
@@ -144,11 +153,15 @@ impl Keyring {
     /// The system has no randomness to give, or all 2^32 slots are taken.
     pub(crate) fn fresh(&self) -> Result<Slot, Error> {
         let refused = |error: io::Error| Error::io("draw a key for", self.name.clone(), error);
-        let mut key = Key([0; Key::BYTES]);
-        getrandom::fill(&mut key.0).map_err(|error| refused(error.into()))?;
         let mut held = self.held.write();
         let slot = u32::try_from(held.keys.len()).ok().filter(|&slot| slot < u32::MAX);
         let slot = slot.ok_or_else(|| refused(io::Error::other("all slots are taken")))?;
+        if held.drawn.is_empty() {
+            let mut random = [0; DRAWN * Key::BYTES];
+            getrandom::fill(&mut random).map_err(|error| refused(error.into()))?;
+            held.drawn.extend(random.as_chunks().0.iter().map(|key| Key(*key)));
+        }
+        let key = held.drawn.pop().expect("keys were drawn");
         held.keys.push(key);
         Ok(Slot(slot))
     }
@@ -166,7 +179,7 @@ impl Keyring {
     /// # Errors
     /// Whatever the disk says; all that was not sure is written again the next time.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.settle(&mut self.written.lock())
+        self.settle(&[])
     }
 
     /// The key of a slot; nothing where it was erased. Never waits for the disk.
@@ -199,9 +212,7 @@ impl Keyring {
                 held.damaged.remove(&slot.0);
             }
         }
-        let mut written = self.written.lock();
-        written.erased.extend(slots.iter().map(|slot| slot.0));
-        self.settle(&mut written)
+        self.settle(slots)
     }
 
     /// How many slots were given, erased ones too.
@@ -266,8 +277,12 @@ impl Keyring {
         Ok(())
     }
 
-    fn settle(&self, written: &mut Written) -> Result<(), Error> {
-        self.save_new(written)?;
+    /// Writes and syncs what is new, and what was erased.
+    fn settle(&self, erased: &[Slot]) -> Result<(), Error> {
+        let _syncing = self.syncing.lock();
+        let mut written = self.written.lock();
+        written.erased.extend(erased.iter().map(|slot| slot.0));
+        self.save_new(&mut written)?;
         if written.synced == written.saved && written.erased.is_empty() {
             return Ok(());
         }
@@ -278,9 +293,14 @@ impl Keyring {
                 run.iter().flat_map(|slot| slot_bytes(Slot(*slot), &Key([0; Key::BYTES]))).collect();
             self.write_at(Slot(run[0]).position(), &bytes)?;
         }
-        match self.file.sync() {
+        // Only who syncs takes anything out of `erased`, or puts anything in.
+        let saved = written.saved;
+        drop(written);
+        let synced = self.file.sync();
+        let mut written = self.written.lock();
+        match synced {
             Ok(()) => {
-                written.synced = written.saved;
+                written.synced = saved;
                 written.erased.clear();
                 Ok(())
             }

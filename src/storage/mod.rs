@@ -44,6 +44,7 @@ mod root;
 mod seal;
 #[cfg(test)]
 mod test_disk;
+mod unwanted;
 mod vault;
 
 pub use disk::{Disk, DiskFile, DiskLock};
@@ -63,4 +64,5 @@ pub(crate) use part::PartDisk;
 pub(crate) use partitions::Partitions;
 pub(crate) use place::{HeapBytes, HeapFile, Place};
 pub(crate) use root::{load_root, save_root};
+pub(crate) use unwanted::Unwanted;
 pub(crate) use vault::Vault;

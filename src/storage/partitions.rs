@@ -50,7 +50,7 @@ impl Partitions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{DiskFile, ErrorKind, MemoryDisk};
+    use crate::storage::{ErrorKind, MemoryDisk};
 
     #[test]
     fn every_flipped_bit_is_an_error() {

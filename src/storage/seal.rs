@@ -51,7 +51,7 @@ pub(crate) struct Sealer {
 
 const CHECK: usize = 8;
 /// Bytes of key stream that the processor's wide registers make in the time of any part of them.
-const STRIDE: usize = 256;
+pub(super) const STRIDE: usize = 256;
 type Nonce = [u8; 12];
 
 impl Sealer {
@@ -94,6 +94,24 @@ pub(crate) fn open(key: &Key, context: &[u8], sealed: &[u8], out: &mut Vec<u8>) 
     apply_stream(key, &nonce, start, out);
     let is_whole = out[start + len..] == check(context, &nonce, &out[start..start + len]).to_le_bytes();
     out.truncate(if is_whole { start + len } else { start });
+    if is_whole { Ok(()) } else { Err(Unsealable) }
+}
+
+/// Opens bytes where they are. After an error they are of no use.
+///
+/// # Errors
+/// As for [`open`].
+pub(crate) fn open_in_place(key: &Key, context: &[u8], bytes: &mut Vec<u8>) -> Result<(), Unsealable> {
+    let mut from = Bytes::new(bytes);
+    let epoch = from.read::<u32>().map_err(|_| Unsealable)?;
+    let counter = from.read::<u64>().map_err(|_| Unsealable)?;
+    let len = from.left().checked_sub(CHECK).ok_or(Unsealable)?;
+    let nonce = nonce(epoch, counter);
+    let head = bytes.len() - from.left();
+    bytes.drain(..head);
+    apply_stream(key, &nonce, 0, bytes);
+    let is_whole = bytes[len..] == check(context, &nonce, &bytes[..len]).to_le_bytes();
+    bytes.truncate(len);
     if is_whole { Ok(()) } else { Err(Unsealable) }
 }
 
@@ -150,12 +168,16 @@ mod tests {
         ) {
             let key = Key(key);
             let sealed = sealed(&Sealer { epoch, next: next.into() }, &key, &context, &plain);
+            let mut in_place = sealed.clone();
+            prop_assert_eq!(open_in_place(&key, &context, &mut in_place), Ok(()));
+            prop_assert_eq!(&in_place, &plain);
             prop_assert_eq!(opened(&key, &context, &sealed), Ok(plain));
         }
 
         #[test]
         fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert_eq!(opened(&Key([1; 32]), b"journal", &bytes), Err(Unsealable));
+            prop_assert_eq!(open_in_place(&Key([1; 32]), b"journal", &mut bytes.clone()), Err(Unsealable));
         }
     }
 

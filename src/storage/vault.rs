@@ -1,4 +1,4 @@
-use crate::storage::seal::{Sealer, open};
+use crate::storage::seal::{Sealer, open, open_in_place};
 use crate::storage::{Disk, Error, Keyring, Slot};
 use std::io;
 
@@ -68,6 +68,22 @@ impl Vault {
         let broken =
             |_| Error::corrupt(&*self.name, slot.position(), "what was sealed under this key does not open");
         open(&key, context, sealed, out).map(|()| true).map_err(broken)
+    }
+
+    /// Opens what was sealed where it is; false where the key was erased.
+    ///
+    /// # Errors
+    /// As for [`open`](Vault::open). The bytes are of no use then.
+    pub(crate) fn open_in_place(
+        &self,
+        slot: Slot,
+        context: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let Some(key) = self.keys.key(slot)? else { return Ok(false) };
+        let broken =
+            |_| Error::corrupt(&*self.name, slot.position(), "what was sealed under this key does not open");
+        open_in_place(&key, context, bytes).map(|()| true).map_err(broken)
     }
 
     /// What is wrong with an input that was opened.

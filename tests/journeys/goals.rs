@@ -1,7 +1,7 @@
 //! Goals, and journeys that last only so long.
 
 use crate::steps::SHOP;
-use crate::story::check;
+use crate::story::{check, errors};
 
 fn cart(more: &str) -> String {
     format!(
@@ -92,32 +92,47 @@ fn a_goal_ends_the_journey_and_counts_once() {
 
 #[test]
 fn a_journey_lasts_no_longer_than_it_may() {
+    let twice = |expires: &str| {
+        let again = "{ id = 'idle', wait = '1h' }, { id = 'more', wait = '1h' }";
+        cart(&format!("expires = '{expires}'")).replace("{ id = 'idle', wait = '1h' }", again)
+    };
     for (expires, expected) in [
         (
-            "30m",
-            "10:30 ada cart, step push (c1): not sent: over its time
-            10:30 ada cart, step idle (c1): exited: over its time",
+            "90m",
+            "11:30 ada cart, step push (c1): not sent: over its time
+            11:30 ada cart, step more (c1): exited: over its time",
         ),
         // At the same instant nothing is sent any more.
         (
-            "1h",
-            "11:00 ada cart, step push (c1): not sent: over its time
-            11:00 ada cart, step idle (c1): exited: over its time",
+            "2h",
+            "12:00 ada cart, step push (c1): not sent: over its time
+            12:00 ada cart, step more (c1): exited: over its time",
         ),
-        ("61m", END),
+        (
+            "121m",
+            "12:00 ada cart, step mail (c1): sent by email
+            12:00 ada cart (c1): completed",
+        ),
     ] {
         check(
-            &cart(&format!("expires = '{expires}'")),
+            &twice(expires),
             "10:00 ada add cart=c1
             15:00 advance",
-            &format!("{BEGIN}\n{expected}"),
+            &format!("{BEGIN}\n11:00 ada cart, step more (c1): waits until 12:00\n{expected}"),
         );
     }
+    let found = errors(&cart("expires = '1h'"));
+    assert_eq!(
+        found,
+        [
+            "17:35: it waits for 1h, and the journey lasts no longer than 1h (wait for less, or let the journey last longer (`expires`))"
+        ]
+    );
     // Late as it is told, it has lasted so long already.
     check(
-        &cart("expires = '30m'"),
-        "10:40 ada add cart=c1 @10:00",
-        "10:40 ada cart (c1): entered
-        10:40 ada cart, step push (c1): exited: over its time",
+        &(twice("90m") + "\nlate = { tolerance = '3h' }"),
+        "11:40 ada add cart=c1 @10:00",
+        "11:40 ada cart (c1): entered
+        11:40 ada cart, step push (c1): exited: over its time",
     );
 }

@@ -9,13 +9,14 @@
 //! 10:00 ada agrees marketing       or `refuses`; a channel may stand behind the purpose
 //! 10:00 advance                    only time passes
 //! 10:00 lease 10 10:30             the host gets at most 10 actions until then, and each is a line
+//! 10:00 call login ada device=d1   the host asks for a journey
 //! 10:05 opened push1               the host says that of the latest action of a step that it was given
 //! ```
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Outcome, Partition};
 use bespoke::journey::{Action, Delivery};
-use bespoke::model::{Consent, Duration, Instant, Message, Value};
+use bespoke::model::{Consent, Duration, Instant, Message, Object, Value};
 
 /// Runs a story as it is, and with a host that wakes up more often: both have to lead to the same, line by line.
 #[track_caller]
@@ -105,6 +106,7 @@ impl Story {
                     self.note(&outcome);
                 }
                 ["lease", limit, until] => self.lease(limit.parse().unwrap(), at(until) - now, now),
+                ["call", journey, who, ref more @ ..] => self.call(journey, who, more, now),
                 [said, step] if delivery(said).is_some() => self.answer(said, step, now),
                 [who, what, ref more @ ..] => self.message(who, what, more, now),
                 _ => panic!("{line}"),
@@ -140,6 +142,15 @@ impl Story {
         let id = action.unwrap_or_else(|| panic!("nothing was handed out of {step}")).id.clone();
         let answer = self.partition.acknowledge(&id, delivery(said).unwrap(), now);
         self.note(&answer.outcome);
+    }
+
+    fn call(&mut self, journey: &str, who: &str, more: &[&str], now: Instant) {
+        let mut properties = Object::new();
+        for (name, text) in more.iter().filter_map(|word| word.split_once('=')) {
+            properties.set(name, value(text));
+        }
+        let outcome = self.partition.call(who, journey, &properties, now).unwrap();
+        self.note(&outcome);
     }
 
     fn message(&mut self, who: &str, what: &str, more: &[&str], now: Instant) {

@@ -6,8 +6,11 @@
 #[path = "../store/stream.rs"]
 mod stream;
 
+mod batches;
 mod faults;
+mod forget;
 mod known;
 mod one_or_several;
 mod power;
 mod reopened;
+mod threads;

@@ -22,7 +22,12 @@ fn definitions(more: bool, journal: &str, erases: bool) -> Definitions {
 }
 
 fn open(disk: &MemoryDisk, setting: &Setting, definitions: Definitions) -> Engine {
+    open_parted(disk, setting, definitions, 1)
+}
+
+fn open_parted(disk: &MemoryDisk, setting: &Setting, definitions: Definitions, partitions: u16) -> Engine {
     let builder = Engine::builder(definitions).disk(disk.clone()).durability(setting.durability);
+    let builder = builder.partitions(partitions);
     builder.memory(setting.memory).checkpoint_bytes(setting.checkpoint_bytes).open().unwrap()
 }
 
@@ -35,20 +40,23 @@ fn names(input: &Input, user: &str) -> bool {
     format!("{input:?}").contains(&format!("{user:?}"))
 }
 
-/// Runs a stream over a store that is opened anew now and then. Gives it with who was forgotten at which input.
-fn stream(seed: u64, erases: bool) -> (Engine, Vec<(String, u64)>) {
+/// Who was forgotten, at which input, and when.
+type Forgotten = (String, u64, Instant);
+
+/// Runs a stream over a store that is opened anew now and then. Gives it with who was forgotten.
+fn stream(seed: u64, erases: bool, partitions: u16) -> (Engine, Vec<Forgotten>) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let setting = Setting::any(&mut rng, &LEVELS);
     let disk = MemoryDisk::new();
     let (mut stream, mut forgotten) = (Stream::new(seed, 6), Vec::new());
-    let mut engine = open(&disk, &setting, definitions(false, "3650d", erases));
+    let mut engine = open_parted(&disk, &setting, definitions(false, "3650d", erases), partitions);
     for _ in 0..250 {
         let step = stream.step();
         match &step {
             Step::Message(message) if step.is_forget() && erases => {
                 let outcome = engine.ingest(message, stream.now).unwrap();
                 if let (Some(user), Some(receipt)) = (&message.ids.user, &outcome.receipt) {
-                    forgotten.push((user.to_string(), receipt.position));
+                    forgotten.push((user.to_string(), receipt.position, stream.now));
                 }
             }
             _ if step.is_forget() => {}
@@ -65,7 +73,7 @@ fn stream(seed: u64, erases: bool) -> (Engine, Vec<(String, u64)>) {
             0 => engine.checkpoint().unwrap(),
             1 => {
                 drop(engine);
-                engine = open(&disk, &setting, definitions(stream.more, "3650d", erases));
+                engine = open_parted(&disk, &setting, definitions(stream.more, "3650d", erases), partitions);
                 assert!(engine.opened().redefined.is_none(), "seed {seed}");
             }
             _ => {}
@@ -76,8 +84,8 @@ fn stream(seed: u64, erases: bool) -> (Engine, Vec<(String, u64)>) {
 
 #[test]
 fn what_was_taken_in_brings_about_the_same_state_once_more() {
-    for seed in 0..runs(12) {
-        let (engine, _) = stream(seed, false);
+    for seed in 0..runs(6) {
+        let (engine, _) = stream(seed, false, 1);
         let mut partition = Partition::new(&definitions(false, "3650d", false));
         let entries = entries(&engine, 1);
         assert_eq!(entries.len() as u64, engine.sequence(), "seed {seed}");
@@ -94,12 +102,12 @@ fn what_was_taken_in_brings_about_the_same_state_once_more() {
 #[test]
 fn nothing_names_whom_was_forgotten() {
     let mut erased = 0;
-    for seed in 0..runs(16) {
-        let (engine, forgotten) = stream(seed, true);
+    for seed in 0..runs(8) {
+        let (engine, forgotten) = stream(seed, true, 1);
         let mut journal = engine.journal(0, 1).unwrap();
         let entries: Vec<JournalEntry> = journal.by_ref().collect::<Result<_, _>>().unwrap();
         assert_eq!(entries.len() as u64, engine.sequence(), "seed {seed}");
-        for (user, position) in &forgotten {
+        for (user, position, _) in &forgotten {
             for entry in entries.iter().filter(|entry| entry.sequence <= *position) {
                 let input = entry.input.as_ref().map(|input| &input.input);
                 assert!(
@@ -110,7 +118,25 @@ fn nothing_names_whom_was_forgotten() {
         }
         erased += journal.erased();
     }
-    assert!(erased > 200, "{erased} inputs of users who were erased prove little");
+    assert!(erased > 100, "{erased} inputs of users who were erased prove little");
+}
+
+#[test]
+fn nothing_in_any_partition_names_whom_was_forgotten() {
+    let mut read = 0;
+    for seed in 0..runs(4) {
+        let (engine, forgotten) = stream(seed, true, 3);
+        for partition in 0..3 {
+            for entry in engine.journal(partition, 1).unwrap().map(Result::unwrap) {
+                let Some(input) = &entry.input else { continue };
+                read += 1;
+                let is_named = |(user, _, at): &&Forgotten| input.now < *at && names(&input.input, user);
+                let named = forgotten.iter().find(is_named);
+                assert!(named.is_none(), "seed {seed}, partition {partition}: {named:?} is in {entry:?}");
+            }
+        }
+    }
+    assert!(read > 100, "{read} inputs prove little");
 }
 
 const VIEWS: &str = "version = 1\n[events.view]\nn = 'number'\n[segments]\nseen = 'count(view in 1h) >= 3'\n";
@@ -247,6 +273,35 @@ fn who_is_erased_meanwhile_is_erased_for_whoever_reads() {
     let is_named =
         |entry: &JournalEntry| entry.input.as_ref().is_some_and(|input| names(&input.input, "stranger"));
     assert!(!entries(&engine, 1).iter().any(is_named));
+}
+
+#[test]
+fn who_were_one_for_a_time_are_forgotten_apart() {
+    let setting = Setting { durability: Durability::Written, memory: 0, checkpoint_bytes: u64::MAX };
+    for (forgotten, other) in [("ada", "bob"), ("bob", "ada")] {
+        let disk = MemoryDisk::new();
+        let definitions = || views("[retention]\njournal = '100d'");
+        let engine = open(&disk, &setting, definitions());
+        let ingest = |message: Message| drop(engine.ingest(message, START).unwrap());
+        let view = |user: &str| Message::track(user, "view").with("n", 1);
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
+        ingest(Message::merge("bob", "ada", "they said so"));
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
+        engine.checkpoint().unwrap();
+        ingest(Message::split("ada", ["bob"]));
+        ["ada", "bob"].into_iter().for_each(|user| ingest(view(user)));
+        ingest(Message::forget(forgotten));
+        for entry in entries(&engine, 1) {
+            let named = entry.input.as_ref().is_some_and(|input| names(&input.input, forgotten));
+            assert!(!named, "{forgotten} is in {entry:?}");
+        }
+        let left = engine.profile(other).unwrap();
+        assert!(left.is_some());
+        drop(engine);
+        let engine = open(&disk, &setting, definitions());
+        assert_eq!(engine.profile(other).unwrap(), left);
+        assert_eq!(engine.profile(forgotten).unwrap(), None);
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::unconstrained;
 use tokio::time::{Instant as Moment, advance};
 use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
@@ -70,7 +71,12 @@ impl Timers for Delays {
         };
     }
 
-    fn next_batch(&mut self, until: Instant, _rows: &[Row<Option<Key>>], out: &mut Vec<u32>) -> Option<Instant> {
+    fn next_batch(
+        &mut self,
+        until: Instant,
+        _rows: &[Row<Option<Key>>],
+        out: &mut Vec<u32>,
+    ) -> Option<Instant> {
         out.clear();
         if self.out.is_empty() {
             let Delays { queue, runtime, start, now, out } = self;
@@ -80,14 +86,15 @@ impl Timers for Delays {
                 if !passed.is_zero() {
                     advance(passed).await;
                 }
-                poll_fn(|context| {
+                // Else it stops in the middle, so that other tasks have their turn.
+                let all = poll_fn(|context| {
                     while let Poll::Ready(Some(expired)) = queue.poll_expired(context) {
                         let due = (expired.deadline() - *start).as_millis() as i64;
                         out.push_back((Instant::from_millis(START + due), expired.into_inner()));
                     }
                     Poll::Ready(())
-                })
-                .await;
+                });
+                unconstrained(all).await;
             });
             // Within an instant it knows no order.
             out.make_contiguous().sort_unstable();

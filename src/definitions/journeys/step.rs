@@ -4,7 +4,8 @@ use crate::definitions::journeys::wait::{read_wait_for, read_wait_until};
 use crate::definitions::journeys::{Reader, only_one};
 use crate::definitions::reader::Node;
 use crate::journey::{Branch, Call, Emit, Split, Step, StepAction};
-use crate::model::{Quoted, Value, own_event};
+use crate::model::{Instant, Quoted, Value, own_event};
+use crate::segment::{Kind, Stored};
 use std::collections::BTreeMap;
 
 const ACTIONS: [&str; 11] = [
@@ -53,7 +54,8 @@ impl Reader<'_> {
                     node.error("the step sets nothing");
                 }
                 for inner in node.table()?.nodes() {
-                    self.check_attribute(inner);
+                    let value = values.iter().find(|(name, _)| **name == *inner.key);
+                    self.check_attribute(inner, value.map(|(_, value)| value));
                 }
                 Some(StepAction::Set(values))
             }
@@ -63,7 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    fn check_attribute(&self, node: &Node<'_>) {
+    fn check_attribute(&self, node: &Node<'_>, value: Option<&Value>) {
         let schema = &self.names.schema;
         if schema.strict && self.names.is_sound && schema.attribute_kind(node.key).is_none() {
             let names = schema.attributes.keys().map(|name| &**name);
@@ -71,6 +73,17 @@ impl Reader<'_> {
             let help = help.or_else(|| Some("declare it under [attributes]".into()));
             let message = format!("unknown attribute {}", Quoted(node.key));
             node.report().add(node.key_span, message, help);
+        }
+        let kind = schema.attribute_kind(node.key);
+        if let (Some(kind), Some(value)) = (kind.filter(|_| schema.strict), value)
+            && !fits(value, kind)
+        {
+            let message = format!("{} is declared as another kind of value", Quoted(node.key));
+            node.error(message);
+        }
+        if schema.attribute_tags(node.key).stored != Stored::Plain {
+            let message = format!("{} is not kept as it is, so no journey can set it", Quoted(node.key));
+            node.report().add(node.key_span, message, None);
         }
     }
 
@@ -140,6 +153,17 @@ fn read_split(node: &Node<'_>) -> Option<Split> {
     }
     table.finish();
     Some(Split { salt: salt?.into(), arms, to })
+}
+
+/// Whether a value that a definition writes is one of a kind.
+fn fits(value: &Value, kind: Kind) -> bool {
+    match (kind, value) {
+        (Kind::Bool, Value::Bool(_))
+        | (Kind::Number, Value::Int(_) | Value::Float(_))
+        | (Kind::String, Value::String(_)) => true,
+        (Kind::Instant, Value::String(text)) => text.parse::<Instant>().is_ok(),
+        _ => false,
+    }
 }
 
 /// `{ level = 2, word = "x" }`

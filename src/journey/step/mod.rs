@@ -1,12 +1,15 @@
 //! What each kind of step does, one file for each.
 
 mod branch;
+mod call;
+mod effect;
 mod send;
 mod split;
 mod wait;
 mod wait_for;
 mod wait_until;
 
+pub(crate) use effect::Effect;
 pub(super) use wait_for::Occurrence;
 pub(super) use wait_until::local_until;
 

@@ -1,0 +1,176 @@
+//! What journeys do besides sending: attributes, events, and calls of the host.
+
+use crate::steps::SHOP;
+use crate::story::check;
+
+#[test]
+fn what_is_set_is_seen_by_the_next_step_and_by_segments() {
+    check(
+        &format!(
+            "{SHOP}[segments]
+            gold = 'tier = \"gold\"'
+            [journeys.j]
+            enter = {{ event = 'add' }}
+            step = [
+                {{ id = 'raise', set = {{ tier = 'gold' }} }},
+                {{ id = 'ask', branch = [{{ when = 'tier = \"gold\"', to = 'mail' }}] }},
+                {{ id = 'stop', goto = 'end' }},
+                {{ id = 'mail', send = {{ channel = 'email', template = 't' }} }},
+            ]
+            [journeys.welcome]
+            enter = {{ segment_entered = 'gold' }}
+            step = [{{ id = 'push', send = {{ channel = 'push', template = 't' }} }}]"
+        ),
+        "10:00 ada add
+        11:00 ada add",
+        "10:00 ada j: entered
+        10:00 ada j, step raise: set tier
+        10:00 ada welcome: entered
+        10:00 ada j, step ask: branched to mail
+        10:00 ada j, step mail: sent by email
+        10:00 ada j: completed
+        10:00 ada welcome, step push: sent by push
+        10:00 ada welcome: completed
+        11:00 ada j: entered
+        11:00 ada j, step raise: set tier
+        11:00 ada j, step ask: branched to mail
+        11:00 ada j, step mail: sent by email
+        11:00 ada j: completed",
+    );
+}
+
+#[test]
+fn what_is_emitted_begins_ends_and_is_waited_for() {
+    check(
+        &format!(
+            "{SHOP}[events.nudged]
+            level = 'number'
+            [segments]
+            nudged = 'did(nudged where level = 2 in 1h)'
+            [journeys.j]
+            enter = {{ event = 'add' }}
+            step = [
+                {{ id = 'w', wait = '10m' }},
+                {{ id = 'tell', emit = {{ event = 'nudged', properties = {{ level = 2 }} }} }},
+            ]
+            [journeys.other]
+            enter = {{ event = 'view' }}
+            step = [{{ id = 'w', wait_for = {{ any = [{{ event = 'nudged', where = 'level = 2' }}], timeout = '1h' }} }}]
+            [journeys.left]
+            enter = {{ event = 'view' }}
+            exit = [{{ event = 'nudged' }}]
+            step = [{{ id = 'w', wait = '1h' }}]
+            [journeys.third]
+            enter = {{ event = 'nudged' }}
+            step = [{{ id = 'w', branch = [{{ when = 'segment(\"nudged\")', to = 'end' }}] }}, {{ id = 'x', wait = '1h' }}]"
+        ),
+        "10:00 ada add
+        10:05 ada view
+        12:00 advance",
+        "10:00 ada j: entered
+        10:00 ada j, step w: waits until 10:10
+        10:05 ada other: entered
+        10:05 ada left: entered
+        10:05 ada other, step w: waits for something until 11:05
+        10:05 ada left, step w: waits until 11:05
+        10:10 ada j, step tell: emitted nudged
+        10:10 ada j: completed
+        10:10 ada left: exited: event
+        10:10 ada third: entered
+        10:10 ada other, step w: came, on to end
+        10:10 ada other: completed
+        10:10 ada third, step w: branched to end
+        10:10 ada third: completed",
+    );
+}
+
+#[test]
+fn a_call_is_an_action_that_no_gate_stops_and_its_answer_can_be_waited_for() {
+    check(
+        &format!(
+            "{SHOP}[delivery]
+            quiet = {{ coupons = {{ from = '00:00', to = '23:59' }} }}
+            [[delivery.cap]]
+            scope = 'global'
+            max = 1
+            per = 'day'
+            [journeys.j]
+            enter = {{ event = 'add' }}
+            step = [
+                {{ id = 'push', send = {{ channel = 'push', template = 't' }} }},
+                {{ id = 'coupon', call = {{ channel = 'coupons', properties = {{ percent = 10 }} }} }},
+                {{ id = 'made', wait_for = {{ any = [{{ sent = 'coupon' }}], timeout = '1h', else = 'end' }} }},
+                {{ id = 'mail', send = {{ channel = 'email', template = 't' }} }},
+            ]"
+        ),
+        "10:00 ada add
+        10:01 lease 9 20:00
+        10:02 sent coupon",
+        "10:00 ada j: entered
+        10:00 ada j, step push: sent by push
+        10:00 ada j, step coupon: called coupons
+        10:00 ada j, step made: waits for something until 11:00
+        10:01 push for ada from push, attempt 1
+        10:01 coupons for ada from coupon, attempt 1
+        10:02 ada j, step made: came, on to mail
+        10:02 ada j, step mail: not sent: cap
+        10:02 ada j: completed",
+    );
+}
+
+/// A journey that calls itself comes to an end at one instant, and others go on.
+#[test]
+fn a_circle_of_events_is_cut_off() {
+    let definitions = format!(
+        "{SHOP}[journeys.a]
+        enter = {{ event = 'add' }}
+        step = [{{ id = 'x', emit = {{ event = 'view' }} }}]
+        [journeys.b]
+        enter = {{ event = 'view' }}
+        step = [{{ id = 'x', emit = {{ event = 'add' }} }}]
+        [journeys.c]
+        enter = {{ event = 'buy' }}
+        step = [{{ id = 'w', wait = '1h' }}]"
+    );
+    let mut story = crate::story::Story::new(&crate::story::read(&definitions));
+    let told = story.tell("10:00 ada buy\n10:00 ada add\n12:00 advance");
+    assert!((400..1_000).contains(&told.lines().count()), "{}", told.lines().count());
+    assert_eq!(story.partition.loops_cut(), 1);
+    assert!(told.ends_with("11:00 ada c: completed\n"), "{told}");
+}
+
+#[test]
+fn too_many_steps_at_one_instant_end_an_instance() {
+    let steps: String = (0..70).map(|n| format!("{{ id = 's{n}', set = {{ tier = '{n}' }} }},\n")).collect();
+    let definitions = format!("{SHOP}[journeys.j]\nenter = {{ event = 'add' }}\nstep = [{steps}]");
+    let mut story = crate::story::Story::new(&crate::story::read(&definitions));
+    let told = story.tell("10:00 ada add");
+    assert!(told.ends_with("10:00 ada j, step s64: exited: loop_guard\n"), "{told}");
+    assert_eq!(told.lines().count(), 66);
+}
+
+#[test]
+fn the_host_asks_for_a_journey() {
+    check(
+        &format!(
+            "{SHOP}[journeys.login]
+            enter = {{ call = true, key = 'device', reentry = 'restart' }}
+            audience = 'tier is missing'
+            step = [{{ id = 'w', wait = '1m' }}, {{ id = 'push', send = {{ channel = 'push', template = 't' }} }}]"
+        ),
+        "10:00 ada view
+        10:00 call login ada device=d1
+        10:00:30 call login ada device=d1
+        10:01 call login ada
+        10:05 ada identify tier=gold
+        10:06 call login ada device=d1",
+        "10:00 ada login (d1): entered
+        10:00 ada login, step w (d1): waits until 10:01
+        10:00:30 ada login (d1): restarted
+        10:00:30 ada login, step w (d1): waits until 10:01:30
+        10:01 ada login: not entered: no key
+        10:01:30 ada login, step push (d1): sent by push
+        10:01:30 ada login (d1): completed
+        10:06 ada login (d1): not entered: not in the audience",
+    );
+}

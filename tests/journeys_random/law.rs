@@ -1,0 +1,291 @@
+//! What holds of every life, by looking at what was told and at the definitions alone.
+
+use crate::life::{Life, Told};
+use crate::world::{Journey, Per, Rules, Step, USERS, World};
+use bespoke::journey::{Acknowledged, Action, Delivery, Note, Reason, What};
+use bespoke::model::{Duration, Instant, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What tells an instance: user, journey and key.
+type Name = (String, String, String);
+
+/// A message that was put into the outbox, and what became of it.
+#[derive(Debug)]
+struct Sent<'w> {
+    note: &'w Note,
+    journey: &'w Journey,
+    /// Whether the host was given it.
+    is_handed: bool,
+    /// Whether the host said that it went out.
+    is_out: bool,
+    /// Whether it did not arrive, or was taken back.
+    is_lost: bool,
+}
+
+/// How much of what is to be proved there was in a life.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) sent: usize,
+    pub(crate) deferred: usize,
+    pub(crate) skipped: usize,
+    pub(crate) lost: usize,
+    pub(crate) completed: usize,
+    pub(crate) exited: usize,
+}
+
+/// Checks all laws. `what` stands in front of what is wrong.
+pub(crate) fn check(what: &str, world: &World, life: &Life) -> Seen {
+    let sends = sends(what, world, life);
+    ids_are_of_one_action_each(what, life);
+    every_send_ends(what, world, life);
+    caps_hold(what, world, &sends);
+    nothing_is_sent_in_quiet_hours(what, world, &sends);
+    let count = |is: fn(&What) -> bool| life.notes().filter(|note| is(&note.what)).count();
+    Seen {
+        sent: sends.len(),
+        deferred: count(|what| matches!(what, What::Deferred { .. })),
+        skipped: count(|what| matches!(what, What::Skipped { .. })),
+        lost: sends.iter().filter(|sent| sent.is_lost).count(),
+        completed: count(|what| matches!(what, What::Completed)),
+        exited: count(|what| matches!(what, What::Exited { .. })),
+    }
+}
+
+fn name(note: &Note) -> Name {
+    (note.user.to_string(), note.journey.to_string(), key(note.key.as_ref()))
+}
+
+fn key(key: Option<&Value>) -> String {
+    key.map_or(String::new(), |key| format!("{key:?}"))
+}
+
+/// The journey of a name such as `j3`.
+fn journey<'w>(rules: &'w Rules, name: &str) -> &'w Journey {
+    &rules.journeys[number(name)]
+}
+
+fn number(name: &str) -> usize {
+    name[1..].parse().expect("a letter and a number")
+}
+
+/// Pairs what was said to be sent with what was handed out. Everything is handed out once at least, unless it was taken
+/// back or expired in the outbox; and nothing is handed out that was not sent.
+fn sends<'w>(what: &str, world: &'w World, life: &'w Life) -> Vec<Sent<'w>> {
+    let mut sends: Vec<Sent<'w>> = Vec::new();
+    let mut by_id: BTreeMap<&str, usize> = BTreeMap::new();
+    for told in &life.told {
+        match told {
+            Told::Note(note) => match &note.what {
+                What::Sent { .. } => sends.push(Sent {
+                    note,
+                    journey: journey(&world.rules, &note.journey),
+                    is_handed: false,
+                    is_out: false,
+                    is_lost: false,
+                }),
+                What::Withdrawn { .. } => {
+                    let waits = |sent: &&mut Sent<'_>| {
+                        !sent.is_handed
+                            && !sent.is_lost
+                            && sent.note.step == note.step
+                            && name(sent.note) == name(note)
+                    };
+                    let sent = sends.iter_mut().find(waits);
+                    sent.unwrap_or_else(|| panic!("{what}: withdrawn and never sent: {note:?}")).is_lost =
+                        true;
+                }
+                _ => {}
+            },
+            Told::Handed(_, action) => {
+                let place = *by_id.entry(&action.id).or_insert_with(|| {
+                    let is_it = |sent: &Sent<'_>| {
+                        let note = sent.note;
+                        !sent.is_handed
+                            && note.at == action.at
+                            && note.user == action.user
+                            && note.journey == action.journey
+                            && note.step.as_ref() == Some(&action.step)
+                            && note.key == action.key
+                    };
+                    let place = sends.iter().position(is_it);
+                    place.unwrap_or_else(|| panic!("{what}: handed out and not sent: {action:?}"))
+                });
+                sends[place].is_handed = true;
+            }
+            Told::Answered(_, id, said, Acknowledged::Accepted) => {
+                let sent = &mut sends[by_id[&**id]];
+                match said {
+                    Delivery::Failed | Delivery::Unreachable | Delivery::Suppressed => sent.is_lost = true,
+                    _ => sent.is_out = true,
+                }
+            }
+            Told::Answered(..) => {}
+        }
+    }
+    for sent in sends.iter().filter(|sent| !sent.is_handed && !sent.is_lost) {
+        // It expired in the outbox, where nobody looked in time.
+        let is_ending = matches!(step(sent), Step::Send { expires: Some(_), .. });
+        assert!(is_ending, "{what}: sent and never handed out: {:?}", sent.note);
+    }
+    sends
+}
+
+fn step<'w>(sent: &Sent<'w>) -> &'w Step {
+    &sent.journey.steps[number(sent.note.step.as_ref().expect("a send is a step"))]
+}
+
+fn ids_are_of_one_action_each(what: &str, life: &Life) {
+    let mut known: BTreeMap<&str, &Action> = BTreeMap::new();
+    for told in &life.told {
+        let Told::Handed(_, action) = told else { continue };
+        if let Some(before) = known.insert(&action.id, action) {
+            let same = before.at == action.at && before.step == action.step && before.user == action.user;
+            assert!(same && before.attempt < action.attempt, "{what}: one id of two: {before:?}, {action:?}");
+        }
+    }
+}
+
+/// Follows every instance from note to note: between two of them there are only steps that may pass in silence, and a
+/// send is none of those.
+fn every_send_ends(what: &str, world: &World, life: &Life) {
+    // Where an instance may have its next note.
+    let mut next: BTreeMap<Name, BTreeSet<usize>> = BTreeMap::new();
+    for note in life.notes() {
+        let journey = journey(&world.rules, &note.journey);
+        let step = note.step.as_ref().map(|id| number(id));
+        let name = name(note);
+        let end = journey.steps.len();
+        let allowed = next.get(&name);
+        let may_be_at = |place: usize| allowed.is_some_and(|allowed| allowed.contains(&place));
+        match (&note.what, step) {
+            (What::Entered | What::Restarted, _) => {
+                let is_in = next.contains_key(&name);
+                assert_eq!(is_in, note.what == What::Restarted, "{what}: {note:?}");
+                next.insert(name, silent_from(journey, 0));
+            }
+            (What::Completed, _) => {
+                assert!(
+                    may_be_at(end),
+                    "{what}: a send without an end before {note:?}; expected {allowed:?}"
+                );
+                next.remove(&name);
+            }
+            (What::Exited { .. }, _) => {
+                assert!(next.remove(&name).is_some(), "{what}: {note:?}");
+            }
+            (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => {}
+            (What::Converted { .. }, _) => {}
+            // It goes on standing where it does, until another instant.
+            (What::Deferred { reason: Reason::ZoneChanged, .. }, Some(step)) => {
+                let stands = may_be_at(step) || allowed == Some(&silent_from(journey, step + 1));
+                assert!(stands, "{what}: it does not stand there: {note:?}; expected {allowed:?}");
+            }
+            (said, Some(step)) => {
+                assert!(
+                    may_be_at(step),
+                    "{what}: a send without an end before {note:?}; expected {allowed:?}"
+                );
+                let from = match said {
+                    What::Deferred { .. } | What::WaitingFor { .. } => BTreeSet::from([step]),
+                    What::Branched { to }
+                    | What::FellBack { to, .. }
+                    | What::Met { to }
+                    | What::TimedOut { to } => silent_from(journey, target(journey, to)),
+                    What::Chose { arm } if &**arm == "b" => match journey.steps[step] {
+                        Step::Split(to) => silent_from(journey, to),
+                        _ => panic!("{what}: no split: {note:?}"),
+                    },
+                    _ => silent_from(journey, step + 1),
+                };
+                next.insert(name, from);
+            }
+            (_, None) => panic!("{what}: {note:?}"),
+        }
+    }
+}
+
+fn target(journey: &Journey, id: &str) -> usize {
+    if id == "end" { journey.steps.len() } else { number(id) }
+}
+
+/// The steps that may say something next, from one on: those behind it as far as steps may pass in silence.
+fn silent_from(journey: &Journey, step: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![step];
+    while let Some(step) = open.pop() {
+        if !found.insert(step) {
+            continue;
+        }
+        match journey.steps.get(step) {
+            // A wait may be over already, and of a branch no arm may hold.
+            Some(Step::Wait(_) | Step::WaitUntil(_) | Step::Branch(..)) => open.push(step + 1),
+            Some(Step::Goto(to)) => open.push(*to),
+            Some(Step::Send { .. } | Step::WaitFor { .. } | Step::Split(_)) | None => {}
+        }
+    }
+    found
+}
+
+/// Those that went out keep their slots from when they were sent on; what nobody answered may have expired. So there are never more than a cap
+/// allows within its window, or on a local day of whoever stays in one zone.
+fn caps_hold(what: &str, world: &World, sends: &[Sent<'_>]) {
+    let kept: Vec<&Sent<'_>> = sends.iter().filter(|sent| sent.is_out && !sent.is_lost).collect();
+    for cap in &world.rules.caps {
+        let covers = |sent: &&&Sent<'_>| {
+            let Step::Send { channel, is_promo, .. } = step(sent) else { return false };
+            let is_in_scope = match cap.scope.split_once(':') {
+                Some(("channel", own)) => own == *channel,
+                Some(_) => sent.journey.is_promo || *is_promo,
+                None => true,
+            };
+            is_in_scope && cap.counts.contains(&sent.journey.class)
+        };
+        for (user, zone) in USERS {
+            let own = kept.iter().filter(covers).filter(|sent| *sent.note.user == *user);
+            let instants: Vec<Instant> = own.map(|sent| sent.note.at).collect();
+            let most = match cap.per {
+                Per::Window(window) => most_within(&instants, window),
+                // Who travels has days of all lengths.
+                _ if user == "di" => 0,
+                Per::Day => most_of_one(&instants, |at| local(at, zone).date().to_string()),
+                Per::Week => most_of_one(&instants, |at| {
+                    format!("{:?}", local(at, zone).date().iso_week_date().week())
+                }),
+            };
+            assert!(most <= cap.max as usize, "{what}: {most} to {user} with {cap:?}: {instants:?}");
+        }
+    }
+}
+
+/// The greatest number of instants that lie within a window of each other.
+fn most_within(instants: &[Instant], window: Duration) -> usize {
+    let within = |last: &Instant| instants.iter().filter(|at| **at <= *last && *last - **at < window).count();
+    instants.iter().map(within).max().unwrap_or(0)
+}
+
+fn most_of_one(instants: &[Instant], period: impl Fn(Instant) -> String) -> usize {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    instants.iter().for_each(|at| *counts.entry(period(*at)).or_default() += 1);
+    counts.into_values().max().unwrap_or(0)
+}
+
+fn local(at: Instant, zone: &str) -> jiff::civil::DateTime {
+    let zone = jiff::tz::TimeZone::get(zone).expect("a zone");
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).expect("an instant of this time");
+    zone.to_datetime(at)
+}
+
+fn nothing_is_sent_in_quiet_hours(what: &str, world: &World, sends: &[Sent<'_>]) {
+    for sent in sends.iter().filter(|sent| sent.journey.class != "transactional") {
+        let Step::Send { channel, .. } = step(sent) else { continue };
+        let Some((_, from, to)) = world.rules.quiet.iter().find(|(own, ..)| own == channel) else { continue };
+        let Some((_, zone)) = USERS.iter().find(|(user, _)| *user == &*sent.note.user && *user != "di")
+        else {
+            continue;
+        };
+        let time = local(sent.note.at, zone).time();
+        let now = time.hour() as u32 * 60 + time.minute() as u32;
+        let is_quiet = if from < to { (*from..*to).contains(&now) } else { now >= *from || now < *to };
+        assert!(!is_quiet, "{what}: sent in quiet hours at {time}: {:?}", sent.note);
+    }
+}
