@@ -39,6 +39,8 @@ impl Partition {
             self.learn_answer(&answer, delivery, now);
         }
         if let Some((user, origin)) = answer.about {
+            // What was answered expires no more.
+            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
             // What becomes of a call is no message that was sent.
             let is_read = is_read && self.journeys.is_message(&origin);
             let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);
