@@ -2,6 +2,7 @@
 
 use crate::decision::Feedback;
 use crate::engine::look::Touched;
+use crate::engine::partition::NEVER;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
 use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};
