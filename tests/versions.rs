@@ -439,3 +439,42 @@ fn variants() -> Vec<Definitions> {
     ];
     variants.into_iter().map(keeping).collect()
 }
+
+/// Whoever goes to another partition goes on there under the version by which it entered, whoever else is in it.
+#[test]
+fn versions_are_the_same_in_all_partitions() {
+    let second = cart("", "{ id = 'rest', wait = '1m' }", "");
+    for is_stored in [false, true] {
+        let disk = MemoryDisk::new();
+        let builder = || {
+            let builder = Engine::builder(first()).partitions(4);
+            if is_stored { builder.disk(disk.clone()) } else { builder }
+        };
+        let mut engine = builder().open().unwrap();
+        // One user is in it: the other partitions have nobody who needs the version.
+        engine.ingest(Message::track("ada", "view").with("sku", "boot"), minute(0)).unwrap();
+        assert_eq!(engine.migration(&second).unwrap().steps.len(), 1);
+        engine.redefine(&second, minute(10)).unwrap();
+        engine.redefine(&second, minute(11)).unwrap();
+        for number in 0..8 {
+            engine.ingest(Message::track(format!("user{number}"), "open"), minute(12)).unwrap();
+        }
+        if is_stored {
+            engine.checkpoint().unwrap();
+            drop(engine);
+            let again = Engine::builder(second.clone()).partitions(4).disk(disk.clone());
+            engine = again.open().unwrap();
+        }
+        let mut name = "ada".to_owned();
+        for number in 0..8 {
+            let next = format!("user{number}");
+            engine.ingest(Message::merge(&*name, &*next, "one person"), minute(13)).unwrap();
+            name = next;
+        }
+        let outcome = engine.advance(minute(61)).unwrap();
+        assert_eq!(
+            notes(&outcome),
+            ["60 user7 cart, step push (boot): sent by push", "60 user7 cart (boot): completed"]
+        );
+    }
+}

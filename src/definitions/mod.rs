@@ -32,7 +32,7 @@
 //! | `[templates.NAME]` | field = 'text' |
 //! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` (`on` is "defer", "drop" or "bypass"), `throttle = { CHANNEL = { max = 600, per = "1m", burst = 1 } }`, `dedup` (a duration), `send_time = { explore = 0.05, half_life = "45d", segments = ["NAME", …], fallback = "19:00" }` |
 //! | `[[delivery.cap]]` | `scope` ("global", "channel:NAME" or "tag:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]), `capped` ("skip" or "defer") |
-//! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]`, `goal` (a TRIGGER with `within`, a duration), `holdout` (0 percent), `late = { tolerance = "1h", catch_up = "6h", else = "skip" }` ("skip", "exit", "next_window"), `expires` (a duration), `tags`, `purpose` (that of the class), `on_change` ("pin" or "migrate"), `moved_to = { OLD_STEP = "new_step" }` |
+//! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]`, `goal` (a TRIGGER with `within`, a duration), `holdout` (0 percent), `late = { tolerance = "1h", catch_up = "6h", else = "skip" }` ("skip", "exit", "next_window"), `expires` (a duration), `tags`, `purpose` (that of the class), `on_change` ("pin", or "migrate"), `moved_to = { OLD_STEP = "new_step" }` |
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
@@ -65,6 +65,10 @@
 //!     duration or `{ key, window }`;
 //!   - `set = { attribute = value }`, `emit = { event, properties }`, `call = { channel, properties }`;
 //!   - `goto = "id"`. Every id may be `end`.
+//! - `on_change` says what becomes of who is in a journey when other definitions come that define it otherwise: with `"pin"`
+//!   they go on under the version by which they entered, with its steps, exits and goal; with `"migrate"` at the step of the
+//!   same id, where a wait keeps its deadline. A step that is gone goes on at the one that `moved_to` names for it, or the
+//!   journey ends there.
 //! - `interactions = { EVENT = { item = "sku", weight = 1.0, action = "viewed" } }`: only `item` is required; in
 //!   order lines it is `products.sku`. Actions are `viewed`, `liked`, `saved`, `added`, `bought`, `played`,
 //!   `finished` and `chose`. `popularity = { half_life = "7d", kappa = 20, context = ["place"] }`;

@@ -150,7 +150,9 @@ impl EngineBuilder {
     /// - actions are handed out by when they were put into the outbox, but those of a user who was brought to another
     ///   partition after those who were there;
     /// - where two profiles have an attribute, or events, of the same instant and become one, what comes last of them is what
-    ///   came last to either, and of equals what is in the partition to which the other is brought.
+    ///   came last to either, and of equals what is in the partition to which the other is brought;
+    /// - what is due happens with the next input to its partition, so a host moves the clock of all of them by
+    ///   [`advance`](Engine::advance) before it asks for actions, and often enough for journeys that look at how late it is.
     ///
     /// A message whose ids are in several partitions costs three inputs or more instead of one, and such messages go one at
     /// a time. They are few: mostly the first one in which a device names its user.

@@ -15,6 +15,7 @@ use crate::profile::UserKey;
 use crate::trigger::{Cron, DateRule, Wall};
 
 /// What begins a journey when its time has come.
+#[allow(clippy::large_enum_variant)] // there is one for each such journey
 #[derive(Debug)]
 pub(crate) enum Timed {
     Date {

@@ -100,12 +100,9 @@ impl Told {
 
 /// Gives an engine an input.
 pub(crate) fn give(engine: &Engine, step: &Step, now: Instant, told: &mut Told) -> Result<(), Error> {
-    // What is due in a partition happens with the next message to it, or with this: whatever looks before that has to
-    // come behind.
-    let is_plain = matches!(step, Step::Message(message) if message.event().is_some());
-    if !is_plain {
-        told.note(&engine.advance(now)?);
-    }
+    // What is due in a partition happens with the next message to it, or with this: a host that does not tell the time is
+    // away for the partitions to which it sends nothing.
+    told.note(&engine.advance(now)?);
     match step {
         Step::Message(message) => told.note(&engine.ingest(message, now)?),
         // A piece is another one where there are several partitions.

@@ -228,9 +228,8 @@ fn steps() {
 #[test]
 fn not_built_yet() {
     let step = "step = [{ id = 'x', wait = '1h' }]";
-    for (more, place) in [("enter = { item = 'price_drop' }", "7:18: `item`")] {
-        check(JOURNEY, &[(&format!("{more}\n{step}"), &[&format!("{place} is not supported yet")])]);
-    }
+    let item = format!("enter = {{ item = 'price_drop' }}\n{step}");
+    check(JOURNEY, &[(&item, &["7:18: `item` is not supported yet"])]);
     let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
     check(&before, &[("wait_until = { at = 'best' }", &["10:21: `at` is not supported yet"])]);
     check(&before, &[("experiment = 'e'", &["10:14: there are no experiments yet (use a `split`)"])]);
