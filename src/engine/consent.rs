@@ -2,7 +2,7 @@
 
 use crate::definitions::Compiled;
 use crate::engine::look::Touched;
-use crate::engine::partition::no_content;
+use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition, Refusal};
 use crate::journey::{Context, Reason};
 use crate::model::{Body, Instant, Message, Value};
@@ -92,6 +92,7 @@ impl Partition {
         } else {
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
         }
+        self.note_deadline(user);
     }
 
     /// Takes back what waits in the outbox and may not go out by what other definitions declare. The users are all in
@@ -104,11 +105,17 @@ impl Partition {
         let mut users = self.journeys.users_with_actions();
         users.sort_by(|a, b| self.store.name(*a).cmp(self.store.name(*b)).then(a.cmp(b)));
         users.dedup();
-        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
-        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         for user in users {
+            let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+            let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
+            self.note_deadline(user);
         }
+    }
+
+    /// Keeps the row of a user in memory as journeys and outbox are: what was taken back or answered expires no more.
+    pub(super) fn note_deadline(&mut self, user: UserKey) {
+        self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
     }
 
     /// Drops or hashes what is kept of attributes that other definitions say more of. The users are all in memory.

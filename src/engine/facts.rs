@@ -2,7 +2,6 @@
 
 use crate::decision::Feedback;
 use crate::engine::look::Touched;
-use crate::engine::partition::NEVER;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
 use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};
@@ -40,8 +39,7 @@ impl Partition {
             self.learn_answer(&answer, delivery, now);
         }
         if let Some((user, origin)) = answer.about {
-            // What was answered expires no more.
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.note_deadline(user);
             // What becomes of a call is no message that was sent.
             let is_read = is_read && self.journeys.is_message(&origin);
             let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);

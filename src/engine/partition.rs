@@ -435,14 +435,7 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
-        let actions = self.journeys.lease(limit, now + lease, now, &self.store);
-        for user in actions.iter().filter_map(|action| self.store.find(&action.user)) {
-            // What the host has does not expire meanwhile. Of who is away it is found out when something is due.
-            if self.away(user).is_none() {
-                self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            }
-        }
-        actions
+        self.journeys.lease(limit, now + lease, now, &self.store)
     }
 
     /// How often each journey did what since the beginning, by journey and in words: `entered`, `sent by push`, and with

@@ -76,13 +76,20 @@ pub(super) struct Waiting {
     pub(super) zone: Option<Zone>,
     /// Until when it was found to be quiet.
     pub(super) quiet: Option<Instant>,
+    /// Whether it expired while the host had it: then it goes when the lease ends.
+    pub(super) overdue: bool,
 }
 
 impl Waiting {
-    /// When it expires: not while the host has it.
+    /// When it is to be looked at: when it expires, and where the host has it then, when the lease ends. So handing it
+    /// out changes no deadline, and nobody who is away has to be brought for it.
     fn ends(&self) -> Option<Instant> {
-        let expires = self.expires?;
-        Some(self.leased.map_or(expires, |leased| leased.max(expires)))
+        if self.overdue { self.leased.or(self.expires) } else { self.expires }
+    }
+
+    /// Whether the host has it.
+    fn is_leased(&self, now: Instant) -> bool {
+        self.leased.is_some_and(|until| until > now)
     }
 }
 
@@ -135,7 +142,8 @@ impl Outbox {
         self.arrivals += 1;
         self.pending.insert(number, id);
         self.by_user.entry(user).or_default().push(id);
-        let waiting = Box::new(Waiting { action, expires, number, leased: None, zone, quiet: None });
+        let waiting =
+            Box::new(Waiting { action, expires, number, leased: None, zone, quiet: None, overdue: false });
         self.actions.insert(id, Entry { user, origin, state: State::Waiting(waiting) });
     }
 
@@ -177,17 +185,21 @@ impl Outbox {
         store: &ProfileStore,
         policy: &DeliveryPolicy,
     ) -> Vec<Action> {
-        let ended = |(end, _): &(Instant, u64)| *end <= now;
-        let mut back: Vec<(u64, u128)> = Vec::new();
-        for list in [&mut self.leases, &mut self.quiet] {
-            while let Some(first) = list.first_entry().filter(|first| ended(first.key())) {
-                back.push((first.key().1, first.remove()));
-            }
-        }
-        for (number, id) in back {
-            self.pending.insert(number, id);
-            if let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state) {
+        let leases = self.leases.range(..=(now, u64::MAX));
+        let quiet = self.quiet.range(..=(now, u64::MAX));
+        let ended: Vec<((Instant, u64), u128)> =
+            leases.chain(quiet).map(|(place, id)| (*place, *id)).collect();
+        for (place, id) in ended {
+            let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state)
+            else {
+                continue;
+            };
+            // What expired meanwhile goes where it stands, when time comes to it.
+            if !waiting.overdue {
                 (waiting.leased, waiting.quiet) = (None, None);
+                self.leases.remove(&place);
+                self.quiet.remove(&place);
+                self.pending.insert(place.1, id);
             }
         }
         let mut actions = Vec::new();
@@ -225,7 +237,13 @@ impl Outbox {
 
     /// Takes out what has expired of a user and is not with the host, in order of arrival.
     pub(crate) fn expire(&mut self, user: UserKey, now: Instant) -> Vec<Lost> {
-        self.take_where(user, |_, waiting| waiting.ends().is_some_and(|ends| ends <= now))
+        let has_expired = |waiting: &Waiting| waiting.expires.is_some_and(|expires| expires <= now);
+        for id in self.by_user.get(&user).into_iter().flatten() {
+            if let Some(State::Waiting(waiting)) = self.actions.get_mut(id).map(|entry| &mut entry.state) {
+                waiting.overdue |= has_expired(waiting) && waiting.is_leased(now);
+            }
+        }
+        self.take_where(user, |_, waiting| has_expired(waiting) && !waiting.is_leased(now))
     }
 
     /// The earliest instant at which something of a user expires. O(actions of the user).
@@ -416,7 +434,16 @@ impl Outbox {
             match state {
                 State::Waiting(w) => {
                     let zone = w.zone.as_ref().map(Zone::name);
-                    waiting.push((w.number, &w.action, w.action.attempt, w.leased, w.expires, zone, w.quiet))
+                    waiting.push((
+                        w.number,
+                        &w.action,
+                        w.action.attempt,
+                        w.leased,
+                        w.expires,
+                        zone,
+                        w.quiet,
+                        w.overdue,
+                    ))
                 }
                 State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),

@@ -65,7 +65,7 @@ impl Outbox {
             let number = from.valid("the number of an action", |number: &u64| *number < arrivals)?;
             let (leased, expires) = from.read()?;
             let zone = read_zone(from)?;
-            let quiet = from.read()?;
+            let (quiet, overdue) = from.read()?;
             let action = read_action(id, &origin, from, plan)?;
             let is_taken = match (leased, quiet) {
                 (None, None) => self.pending.contains_key(&number),
@@ -75,7 +75,7 @@ impl Outbox {
             if is_taken {
                 return Err(before.malformed("an action"));
             }
-            let waiting = Waiting { action, expires, number, leased, zone, quiet };
+            let waiting = Waiting { action, expires, number, leased, zone, quiet, overdue };
             (State::Waiting(Box::new(waiting)), Some((number, leased, quiet)))
         } else {
             let said = from.valid("answers", |said: &u8| *said != 0 && *said < 1 << 7)?;
@@ -103,13 +103,13 @@ pub(super) fn write_entry(id: u128, entry: &Entry, out: &mut Vec<u8>) {
     origin.key.write(out);
     match state {
         State::Waiting(waiting) => {
-            let Waiting { action, expires, number, leased, zone, quiet } = &**waiting;
+            let Waiting { action, expires, number, leased, zone, quiet, overdue } = &**waiting;
             true.write(out);
             number.write(out);
             (*leased, *expires).write(out);
             zone.is_some().write(out);
             zone.iter().for_each(|zone| write_text(zone.name(), out));
-            quiet.write(out);
+            (*quiet, *overdue).write(out);
             // Its id is the one above.
             let Action { at, id: _, user, journey, step, channel, content, key, .. } = action;
             let Action { template, attempt, probability, .. } = action;
