@@ -70,7 +70,8 @@ impl Shard {
             while let Some(from) = next {
                 let page = |partition: &Partition| partition.store.keys_from(from).take(PAGE_USERS).collect();
                 next = self.read_users(page, |partition, users| {
-                    let count = |user: &UserKey| partition.journeys.count_in(&mut census, *user, partition.clock);
+                    let count =
+                        |user: &UserKey| partition.journeys.count_in(&mut census, *user, partition.clock);
                     users.iter().for_each(count);
                     users.last().map(|last| UserKey(last.0 + 1))
                 })?;
@@ -85,7 +86,11 @@ impl Shard {
 
 impl Shards {
     /// The journeys of the definitions that hold, and of earlier ones, that some partition keeps under others.
-    pub(super) fn versions_kept(&self, definitions: &Definitions, now: Instant) -> Result<Vec<Pinned>, Error> {
+    pub(super) fn versions_kept(
+        &self,
+        definitions: &Definitions,
+        now: Instant,
+    ) -> Result<Vec<Pinned>, Error> {
         let mut used = BTreeSet::new();
         for shard in &self.shards {
             let census = shard.census()?.0;
@@ -93,7 +98,8 @@ impl Shards {
         }
         let mut kept: Vec<(Arc<str>, u64, Pinned)> = Vec::new();
         for shard in &self.shards {
-            for (name, version, pinned) in shard.read(|partition| partition.versions_kept(definitions, &used)) {
+            for (name, version, pinned) in shard.read(|partition| partition.versions_kept(definitions, &used))
+            {
                 if kept.iter().all(|known| (&known.0, known.1) != (&name, version)) {
                     kept.push((name, version, pinned));
                 }

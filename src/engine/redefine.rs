@@ -217,12 +217,7 @@ impl Partition {
     }
 
     /// Adds the journeys that users go on in under the version by which they entered, where there are any.
-    fn with_pinned<'d>(
-        &mut self,
-        ready: Ready<'d>,
-        pinned: Option<Vec<Pinned>>,
-        now: Instant,
-    ) -> Ready<'d> {
+    fn with_pinned<'d>(&mut self, ready: Ready<'d>, pinned: Option<Vec<Pinned>>, now: Instant) -> Ready<'d> {
         let compiled = match pinned {
             Some(pinned) => ready.definitions.with_pinned(pinned),
             None if self.journeys.other_versions(&ready.compiled.journeys).is_empty() => return ready,

@@ -31,9 +31,8 @@ impl Journeys {
         }
         let known = self.users.get(&user);
         if let Some(known) = known {
-            let is_same = |of: &&Instance| {
-                self.plan.current(of.journey) == entry.journey && of.key == entry.key
-            };
+            let is_same =
+                |of: &&Instance| self.plan.current(of.journey) == entry.journey && of.key == entry.key;
             let mut running = known.instances.iter().filter(is_same);
             match (compiled.definition.enter.reentry, running.next()) {
                 (Reentry::Restart, Some(running)) => {
