@@ -228,9 +228,7 @@ impl Record for Input {
                 out.push(REDEFINE);
                 file.write(out);
                 write_text(text, out);
-                if let Some(versions) = versions {
-                    versions.write(out);
-                }
+                versions.write(out);
             }
             Input::Extract { id, to, number } => {
                 out.push(EXTRACT);
@@ -284,7 +282,7 @@ impl Record for Input {
             REDEFINE => Input::Redefine {
                 file: from.read()?,
                 text: from.read()?,
-                versions: if from.left() == 0 { None } else { Some(from.read()?) },
+                versions: if from.read()? { Some(Box::new(Versions::read_whole(from)?)) } else { None },
             },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
             ARRIVE => Input::Arrive(from.read()?),
