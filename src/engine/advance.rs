@@ -73,13 +73,31 @@ impl Partition {
             self.settle(&[], due, &mut outcome);
             self.clock = self.clock.max(due);
         }
-        outcome.more_due = self.next_due().is_some_and(|due| due <= now);
+        outcome.more_due = self.is_due(now);
         if !outcome.more_due {
             self.clock = now;
         }
         self.suppressions.end(self.clock);
         self.settle_absorptions(self.clock);
         outcome
+    }
+
+    /// Whether anybody is due up to an instant: what was only a hint, and is due later by now, is none.
+    fn is_due(&mut self, until: Instant) -> bool {
+        let Partition { unfinished, users, restricted, .. } = self;
+        let at = unfinished.at().filter(|at| *at <= until);
+        let is_due = |user: &UserKey, at: Instant| {
+            !restricted.contains(user) && users[user.0 as usize].deadline() <= at
+        };
+        if at.is_some_and(|at| unfinished.users.iter().any(|user| is_due(user, at))) {
+            return true;
+        }
+        let Some(at) = self.next_hinted(until) else { return false };
+        // They were taken out of the wheel to be looked at.
+        for user in std::mem::take(&mut self.due) {
+            self.timers.schedule(at, user);
+        }
+        true
     }
 
     /// The user may be in another time zone now.

@@ -16,7 +16,7 @@ impl Journeys {
         outbox.readdress(from, into);
         times.iter_mut().for_each(|times| times.absorb(from.0, into.0));
         let zone = cx.store.zone(cx.store.get(into));
-        outbox.rezone(into, |journey, channel| plan.quiet_zone(journey, channel, zone));
+        outbox.rezone(into, |origin| plan.quiet_zone(origin, zone));
         let moved = past.absorb(from, into, cx.now, plan);
         let Some(mut other) = users.remove(&from) else { return };
         let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));

@@ -239,13 +239,13 @@ impl Outbox {
     }
 
     /// Says anew in which zone what waits of a user is looked at, and lets what was found quiet be looked at again.
-    pub(crate) fn rezone(&mut self, user: UserKey, zone: impl Fn(JourneyNo, &str) -> Option<Zone>) {
+    pub(crate) fn rezone(&mut self, user: UserKey, zone: impl Fn(&Origin) -> Option<Zone>) {
         let ids = self.by_user.get(&user).cloned().unwrap_or_default();
         for id in ids {
             let Some(Entry { origin, state: State::Waiting(waiting), .. }) = self.actions.get_mut(&id) else {
                 continue;
             };
-            waiting.zone = zone(origin.journey, &waiting.action.channel);
+            waiting.zone = zone(origin);
             if let (None, Some(until)) = (waiting.leased, waiting.quiet.take()) {
                 self.quiet.remove(&(until, waiting.number));
                 self.pending.insert(waiting.number, id);

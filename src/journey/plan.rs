@@ -1,6 +1,7 @@
 //! Journeys as the engine runs them.
 
 use crate::journey::instance::Instance;
+use crate::journey::outbox::Origin;
 use crate::journey::step::Effect;
 use crate::journey::timed::Timed;
 use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
@@ -62,10 +63,11 @@ impl JourneyPlan {
         }
     }
 
-    /// The zone to look into before a message of a journey is handed out; none where no hour is quiet for it.
-    pub(crate) fn quiet_zone(&self, journey: JourneyNo, channel: &str, zone: &Zone) -> Option<Zone> {
-        let class = self.journeys.get(usize::from(journey))?.definition.class;
-        let is_looked_at = class != Class::Transactional && self.policy.quiet_hours(channel).is_some();
+    /// The zone to look into before an action is handed out; none where no hour is quiet for it, such as for calls.
+    pub(crate) fn quiet_zone(&self, origin: &Origin, zone: &Zone) -> Option<Zone> {
+        let send = self.send(origin.journey, origin.step)?;
+        let class = self.journeys.get(usize::from(origin.journey))?.definition.class;
+        let is_looked_at = class != Class::Transactional && self.policy.quiet_hours(&send.channel).is_some();
         is_looked_at.then(|| zone.clone())
     }
 }

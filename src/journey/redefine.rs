@@ -231,7 +231,7 @@ impl Journeys {
         for user in self.users_with_actions() {
             let zone = store.zone(store.get(user));
             let plan = &self.plan;
-            self.outbox.rezone(user, |journey, channel| plan.quiet_zone(journey, channel, zone));
+            self.outbox.rezone(user, |origin| plan.quiet_zone(origin, zone));
         }
     }
 

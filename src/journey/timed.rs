@@ -176,7 +176,7 @@ impl Journeys {
     pub(crate) fn on_zone(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, users, counts, outbox, .. } = self;
         let (now, zone) = (cx.now, cx.store.zone(cx.store.get(user)));
-        outbox.rezone(user, |journey, channel| plan.quiet_zone(journey, channel, zone));
+        outbox.rezone(user, |origin| plan.quiet_zone(origin, zone));
         let Some(known) = users.get_mut(&user) else { return };
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now };
         for instance in known.instances.iter_mut().filter(|instance| instance.due > now) {

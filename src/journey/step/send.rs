@@ -201,8 +201,9 @@ impl Run<'_, '_> {
         let kept = self.plan.outbox_max.map(|max| self.cx.now + max);
         let expires = expires.into_iter().chain(kept).min();
         let store = self.cx.store;
-        let zone = self.plan.quiet_zone(instance.journey, channel, store.zone(store.get(self.user)));
-        self.outbox.put((id, self.user), Origin::of(instance), expires, zone, action);
+        let origin = Origin::of(instance);
+        let zone = self.plan.quiet_zone(&origin, store.zone(store.get(self.user)));
+        self.outbox.put((id, self.user), origin, expires, zone, action);
     }
 
     /// The same after any replay. An instance that comes back to a step sends another action, so its round counts; the
