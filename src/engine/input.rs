@@ -105,26 +105,26 @@ pub enum Input {
         #[doc(hidden)]
         versions: Option<Box<Versions>>,
     },
-    #[doc(hidden)]
     /// Whoever has an id goes to another partition, with everybody who goes where they go.
+    #[doc(hidden)]
     Extract { id: NamedId, to: u16, number: u64 },
-    #[doc(hidden)]
     /// One of those who come from another partition together.
+    #[doc(hidden)]
     Arrive(Box<Arriving>),
-    #[doc(hidden)]
     /// All of them are there.
+    #[doc(hidden)]
     Absorb(Box<Arrival>),
-    #[doc(hidden)]
     /// Who went has arrived for good.
+    #[doc(hidden)]
     Confirm { number: u64 },
-    #[doc(hidden)]
     /// Whoever has an id went before, which a power cut took back.
+    #[doc(hidden)]
     LeaveBehind { id: NamedId },
-    #[doc(hidden)]
     /// A user was forgotten in another partition.
-    Forgotten { hashes: Vec<u128>, suppress: Suppress },
     #[doc(hidden)]
+    Forgotten { hashes: Vec<u128>, suppress: Suppress },
     /// A message was seen in another partition.
+    #[doc(hidden)]
     Seen { message: u128 },
 }
 
@@ -144,10 +144,10 @@ const FEEDBACK: u8 = 4;
 const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
+const CALL: u8 = 8;
+const ADVANCE_SOME: u8 = 10;
 const EXTRACT: u8 = 16;
 const ABSORB: u8 = 17;
-const ADVANCE_SOME: u8 = 10;
-const CALL: u8 = 8;
 const CONFIRM: u8 = 18;
 const LEAVE_BEHIND: u8 = 19;
 const FORGOTTEN: u8 = 20;
@@ -228,9 +228,7 @@ impl Record for Input {
                 out.push(REDEFINE);
                 file.write(out);
                 write_text(text, out);
-                if let Some(versions) = versions {
-                    versions.write(out);
-                }
+                versions.write(out);
             }
             Input::Extract { id, to, number } => {
                 out.push(EXTRACT);
@@ -284,7 +282,7 @@ impl Record for Input {
             REDEFINE => Input::Redefine {
                 file: from.read()?,
                 text: from.read()?,
-                versions: if from.left() == 0 { None } else { Some(from.read()?) },
+                versions: if from.read()? { Some(Box::new(Versions::read_whole(from)?)) } else { None },
             },
             EXTRACT => Input::Extract { id: from.read()?, to: from.read()?, number: from.read()? },
             ARRIVE => Input::Arrive(from.read()?),

@@ -34,11 +34,16 @@ impl Record for Versions {
         if from.left() == 0 {
             return Ok(Versions::default());
         }
-        Ok(Versions { texts: from.read()?, journeys: from.read()? })
+        Versions::read_whole(from)
     }
 }
 
 impl Versions {
+    /// Reads them where they are there in any case.
+    pub(super) fn read_whole(from: &mut Bytes<'_>) -> Result<Versions, Malformed> {
+        Ok(Versions { texts: from.read()?, journeys: from.read()? })
+    }
+
     pub(super) fn of(pinned: &[Pinned]) -> Versions {
         let mut versions = Versions::default();
         for Pinned { journey, origin } in pinned {

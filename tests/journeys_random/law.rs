@@ -83,9 +83,12 @@ fn sends<'w>(what: &str, world: &'w World, life: &'w Life) -> Vec<Sent<'w>> {
                     is_out: false,
                     is_lost: false,
                 }),
-                What::Withdrawn { .. } => {
+                What::Withdrawn { reason } => {
+                    // What was handed out and not answered while it was leased expires as well.
+                    let may_be_handed = *reason == Reason::ExpiredInOutbox;
                     let waits = |sent: &&mut Sent<'_>| {
-                        !sent.is_handed
+                        (!sent.is_handed || may_be_handed)
+                            && !sent.is_out
                             && !sent.is_lost
                             && sent.note.step == note.step
                             && name(sent.note) == name(note)
