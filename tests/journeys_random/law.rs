@@ -83,19 +83,18 @@ fn sends<'w>(what: &str, world: &'w World, life: &'w Life) -> Vec<Sent<'w>> {
                     is_out: false,
                     is_lost: false,
                 }),
-                What::Withdrawn { reason } => {
-                    // What was handed out and not answered while it was leased expires as well.
-                    let may_be_handed = *reason == Reason::ExpiredInOutbox;
-                    let waits = |sent: &&mut Sent<'_>| {
-                        (!sent.is_handed || may_be_handed)
-                            && !sent.is_out
+                What::Withdrawn { .. } => {
+                    // What was handed out and not answered waits again once its lease is over.
+                    let waits = |sent: &Sent<'_>| {
+                        !sent.is_out
                             && !sent.is_lost
                             && sent.note.step == note.step
                             && name(sent.note) == name(note)
                     };
-                    let sent = sends.iter_mut().find(waits);
-                    sent.unwrap_or_else(|| panic!("{what}: withdrawn and never sent: {note:?}")).is_lost =
-                        true;
+                    let fresh = sends.iter().position(|sent| waits(sent) && !sent.is_handed);
+                    let place = fresh.or_else(|| sends.iter().position(waits));
+                    let place = place.unwrap_or_else(|| panic!("{what}: withdrawn and never sent: {note:?}"));
+                    sends[place].is_lost = true;
                 }
                 _ => {}
             },
