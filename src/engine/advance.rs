@@ -82,22 +82,47 @@ impl Partition {
         outcome
     }
 
-    /// Whether anybody is due up to an instant: what was only a hint, and is due later by now, is none.
+    /// Whether anybody is due up to an instant.
     fn is_due(&mut self, until: Instant) -> bool {
-        let Partition { unfinished, users, restricted, .. } = self;
-        let at = unfinished.at().filter(|at| *at <= until);
-        let is_due = |user: &UserKey, at: Instant| {
-            !restricted.contains(user) && users[user.0 as usize].deadline() <= at
-        };
-        if at.is_some_and(|at| unfinished.users.iter().any(|user| is_due(user, at))) {
-            return true;
+        if let Some(at) = self.unfinished.at().filter(|at| *at <= until) {
+            let users = self.unfinished.users.clone();
+            if users.into_iter().any(|user| self.is_due_at(user, at)) {
+                return true;
+            }
         }
-        let Some(at) = self.next_hinted(until) else { return false };
+        let Some(at) = self.next_exact(until) else { return false };
         // They were taken out of the wheel to be looked at.
         for user in std::mem::take(&mut self.due) {
             self.timers.schedule(at, user);
         }
         true
+    }
+
+    /// Whether a user is due at an instant. What rows say may be too early, and by how much depends on when the user was
+    /// last brought into memory, which must not show where users are counted.
+    fn is_due_at(&mut self, user: UserKey, at: Instant) -> bool {
+        if self.restricted.contains(&user) {
+            return false;
+        }
+        self.bring(user);
+        if self.users[user.0 as usize].expires <= at {
+            self.find_expiry(user);
+        }
+        self.users[user.0 as usize].deadline() <= at
+    }
+
+    /// Takes the users who are due at the earliest instant up to `until` at which any is, and passes over hints that are
+    /// too early.
+    fn next_exact(&mut self, until: Instant) -> Option<Instant> {
+        loop {
+            let at = self.next_hinted(until)?;
+            for user in std::mem::take(&mut self.due) {
+                self.take_if_due(user, at);
+            }
+            if !self.due.is_empty() {
+                return Some(at);
+            }
+        }
     }
 
     /// The user may be in another time zone now.
@@ -142,7 +167,7 @@ impl Partition {
                 return Some(at);
             }
         }
-        let at = self.next_hinted(until)?;
+        let at = self.next_exact(until)?;
         if self.due.len() > limit {
             self.due.sort_by(|a, b| self.store.name(*b).cmp(self.store.name(*a)));
             let first = self.due.split_off(self.due.len() - limit);
@@ -161,9 +186,10 @@ impl Partition {
 
     /// Adds a user whose hint is gone, or gives it another where it is due later now.
     fn take_if_due(&mut self, user: UserKey, at: Instant) {
+        let is_due = self.is_due_at(user, at);
         let row = &mut self.users[user.0 as usize];
         row.hinted = if self.restricted.contains(&user) { NEVER } else { row.deadline() };
-        if row.hinted <= at {
+        if is_due {
             self.due.push(user);
         } else if row.hinted != NEVER {
             self.timers.schedule(row.hinted, user);
