@@ -156,7 +156,7 @@ impl Partition {
     /// definitions, or what did happen, with the reasons.
     ///
     /// All inputs from the first on bring about the state that the engine had, byte for byte, where they are given under
-    /// the definitions that it began with and nobody was erased. For a what-if, leave out [`Input::Redefine`], which
+    /// the definitions that it began with and nobody was erased. For a what-if, leave out [`Input::Redefine`](crate::engine::Input::Redefine), which
     /// would bring the old definitions back, and answer the actions of the new ones yourself: those that the journal has
     /// answers to were others. Values are as they were kept: what was dropped or hashed stays so.
     ///
