@@ -107,20 +107,40 @@ impl Partition {
                     Ok(self.redefine_keeping(&definitions, pinned, now))
                 })
             }),
-            moved => {
-                match moved {
-                    Input::Extract { id, to, number } => self.extract(id, *to, *number),
-                    Input::Arrive(arriving) => self.arrive(arriving, slot),
-                    Input::Absorb(arrival) => self.absorb(arrival),
-                    Input::Confirm { number } => self.confirm(*number),
-                    Input::LeaveBehind { id } => self.leave_behind(id),
-                    Input::Forgotten { hashes, suppress } => self.note_forgotten(hashes, *suppress),
-                    Input::Seen { message } => self.note_seen(*message, now),
-                    _ => unreachable!("all others are above"),
-                }
-                Answer::Outcome(Ok(Outcome { sequence: self.sequence, ..Outcome::default() }))
+            Input::Extract { id, to, number } => {
+                self.extract(id, *to, *number);
+                self.nothing_to_tell()
+            }
+            Input::Arrive(arriving) => {
+                self.arrive(arriving, slot);
+                self.nothing_to_tell()
+            }
+            Input::Absorb(arrival) => {
+                self.absorb(arrival);
+                self.nothing_to_tell()
+            }
+            Input::Confirm { number } => {
+                self.confirm(*number);
+                self.nothing_to_tell()
+            }
+            Input::LeaveBehind { id } => {
+                self.leave_behind(id);
+                self.nothing_to_tell()
+            }
+            Input::Forgotten { hashes, suppress } => {
+                self.note_forgotten(hashes, *suppress);
+                self.nothing_to_tell()
+            }
+            Input::Seen { message } => {
+                self.note_seen(*message, now);
+                self.nothing_to_tell()
             }
         }
+    }
+
+    /// The answer to what partitions have to do with one another: nothing happens to anybody.
+    fn nothing_to_tell(&self) -> Answer {
+        Answer::Outcome(Ok(Outcome { sequence: self.sequence, ..Outcome::default() }))
     }
 }
 
