@@ -10,6 +10,7 @@
 //! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
+//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
 //!
@@ -55,6 +56,7 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod blend;
 mod board;
 mod conformance;
 mod covisitation;
@@ -72,6 +74,7 @@ mod recommender;
 mod request;
 mod row;
 
+pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
 pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use error::Error;
