@@ -11,6 +11,7 @@
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
@@ -57,6 +58,7 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod again;
 mod baskets;
 mod blend;
 mod board;
@@ -89,4 +91,6 @@ pub use reason::{Action, Reason, ReasonDisplay};
 pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
 pub use request::{Basis, Request};
 
+pub(crate) use again::again;
+pub(crate) use blend::blended;
 pub(crate) use recent::Recent;
