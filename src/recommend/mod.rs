@@ -12,6 +12,7 @@
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
+//! | `evaluate` | how good recommenders are on recorded interactions: metrics, protocols, tuning, estimates from logs |
 //!
 //! Invariants
 //! 1. State is the fold of `learn` and `forget` in order: the same calls give the same bytes and answers, on
@@ -61,6 +62,7 @@ mod covisitation;
 mod crowd;
 mod decay;
 mod error;
+pub mod evaluate;
 mod item;
 mod popularity;
 mod query;
