@@ -7,6 +7,9 @@ use crate::recommend::evaluate::{Error, Latency, Scores, Stage, Watch};
 use crate::recommend::{EXCLUSIONS_MAX, ItemId, LIMIT_MAX, QUERY_ITEMS_MAX, Query, Recommender};
 use serde::Serialize;
 
+/// Steps of long work at a time: what a host might do between two requests.
+const TICK_STEPS: usize = 64;
+
 /// What a recommender is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -61,7 +64,8 @@ impl Default for Evaluation {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Seconds to learn the training part; 0 without a clock, as all times.
+    /// Seconds to learn the training part, with all [work](Recommender::tick) that was too long for learning; 0 without
+    /// a clock, as all times.
     pub train_seconds: f64,
     /// Bytes on the heap after training, as the recommender says.
     pub bytes: usize,
@@ -131,7 +135,8 @@ impl Evaluation {
     /// Trains a recommender that has learned nothing yet, and tests it. A recommender that keeps the contract of
     /// [`Recommender`] gets the same [`Scores`] each time, bit for bit.
     ///
-    /// Costs what the recommender does, and O(k · items of a session or user) a prediction.
+    /// Long [work](Recommender::tick) is done until there is none after training, and for a while after each session that
+    /// is learned in the test. Costs what the recommender does, and O(k · items of a session or user) a prediction.
     ///
     /// # Errors
     /// [`Error::Setting`] for `k`; [`Error::NothingToTest`] where no user can be tested;
@@ -165,6 +170,9 @@ impl Run<'_> {
         for (done, touch) in train.iter().enumerate() {
             model.learn(&touch.interaction());
             tell(self.watch, Stage::Training, done, train.len());
+        }
+        if let Some(last) = train.last() {
+            while model.tick(last.at, TICK_STEPS) {}
         }
         let nanos = self.watch.nanoseconds().saturating_sub(start);
         let learned = Learned { nanos, interactions: train.len() };
@@ -202,6 +210,8 @@ impl Run<'_> {
             if mode == Mode::Learning {
                 let start = self.watch.nanoseconds();
                 session.iter().for_each(|touch| model.learn(&touch.interaction()));
+                // What is left of long work goes on after the next session, as beside a host's clock.
+                model.tick(session[session.len() - 1].at, TICK_STEPS);
                 learned.nanos += self.watch.nanoseconds().saturating_sub(start);
                 learned.interactions += session.len();
             }
