@@ -15,6 +15,7 @@
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
+//! | `evaluate` | how good recommenders are on recorded interactions: metrics, protocols, tuning, estimates from logs |
 //!
 //! Invariants
 //! 1. State is the fold of `learn` and `forget` in order: the same calls give the same bytes and answers, on
@@ -68,6 +69,7 @@ mod covisitation;
 mod crowd;
 mod decay;
 mod error;
+pub mod evaluate;
 mod item;
 #[cfg(test)]
 mod merge_test;
