@@ -218,7 +218,7 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{CoVisitation, ItemId, Popularity, Reason};
+    use crate::recommend::{CoVisitation, ItemId, Popularity, Reason, SessionKnn};
 
     #[test]
     fn ours_conform() {
@@ -227,6 +227,9 @@ mod tests {
         conformance(CoVisitation::default).unwrap();
         conformance(|| CoVisitation::params().neighbours(3).check().unwrap()).unwrap();
         conformance(|| CoVisitation::params().k_min(3).check().unwrap()).unwrap();
+        conformance(SessionKnn::default).unwrap();
+        conformance(|| SessionKnn::params().sessions(64).sessions_per_item(5).check().unwrap()).unwrap();
+        conformance(|| SessionKnn::params().k_min(3).check().unwrap()).unwrap();
     }
 
     /// Journals are replayed on other machines and by later versions: these bytes may not move unnoticed.

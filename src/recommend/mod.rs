@@ -10,6 +10,7 @@
 //! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
+//! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
 //! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
 //!
@@ -62,6 +63,7 @@ mod crowd;
 mod decay;
 mod error;
 mod item;
+mod knn;
 mod popularity;
 mod query;
 mod reason;
@@ -74,6 +76,7 @@ pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use error::Error;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
+pub use knn::{SessionKnn, SessionKnnParams};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
 pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query};
 pub use reason::{Action, Reason, ReasonDisplay};
