@@ -11,7 +11,9 @@
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
-//! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
+//! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
 //!
 //! Invariants
@@ -56,7 +58,10 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod baskets;
+mod blend;
 mod board;
+mod bought_together;
 mod conformance;
 mod covisitation;
 mod crowd;
@@ -64,6 +69,8 @@ mod decay;
 mod error;
 mod item;
 mod knn;
+#[cfg(test)]
+mod merge_test;
 mod popularity;
 mod query;
 mod reason;
@@ -72,6 +79,8 @@ mod recommender;
 mod request;
 mod row;
 
+pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
+pub use bought_together::{BoughtTogether, BoughtTogetherParams};
 pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use error::Error;

@@ -73,6 +73,11 @@ pub enum Reason {
         /// To which item of the query.
         item: ItemId,
     },
+    /// `often bought with boot-7`
+    BoughtWith {
+        /// With which item of the query.
+        item: ItemId,
+    },
     /// `popular now`
     Popular,
     /// `popular now for place gym`
@@ -112,7 +117,9 @@ impl Reason {
     #[must_use]
     pub fn item(&self) -> Option<ItemId> {
         match self {
-            Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
+            Reason::Because { item, .. } | Reason::Similar { item } | Reason::BoughtWith { item } => {
+                Some(*item)
+            }
             Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
         }
     }
@@ -132,6 +139,7 @@ impl fmt::Display for ReasonDisplay<'_> {
         match self.reason {
             Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
             Reason::Similar { item } => write!(f, "similar to {}", name(item)),
+            Reason::BoughtWith { item } => write!(f, "often bought with {}", name(item)),
             Reason::Popular => f.write_str("popular now"),
             Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
             Reason::Other(words) => f.write_str(words),
@@ -155,6 +163,7 @@ mod tests {
                 r#"{"because":{"action":"viewed","item":0}}"#,
             ),
             (Reason::Similar { item }, "similar to boot-7", r#"{"similar":{"item":0}}"#),
+            (Reason::BoughtWith { item }, "often bought with boot-7", r#"{"bought_with":{"item":0}}"#),
             (Reason::Popular, "popular now", r#""popular""#),
             (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
             (Reason::Other("editor's choice".into()), "editor's choice", r#"{"other":"editor's choice"}"#),

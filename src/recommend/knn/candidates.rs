@@ -127,12 +127,7 @@ impl Candidates {
         }
     }
 
-    /// Those that something speaks for, and their scores to be changed.
-    pub(super) fn scored(&mut self) -> impl Iterator<Item = &mut Candidate> {
-        self.list.iter_mut().filter(|candidate| candidate.score > 0.0)
-    }
-
-    /// The list.
+    /// All that were found, to be changed and put in order before the next query.
     pub(super) fn list(&mut self) -> &mut Vec<Candidate> {
         &mut self.list
     }

@@ -8,6 +8,7 @@
 //! | `neighbours` | the sessions that are most like a query |
 //! | `candidates` | their items, and what speaks for each |
 //! | `params` | [`SessionKnnParams`] |
+//! | `state` | checkpoint, restore and merge |
 //!
 //! Invariant: everything follows from the arena, so that only the arena is written.
 
@@ -17,12 +18,13 @@ mod index;
 mod neighbours;
 mod params;
 mod session;
+mod state;
 
 pub use params::SessionKnnParams;
 
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::{
-    Action, Basis, Interaction, ItemId, Reason, Recommendation, Recommender, Request,
+    Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use arena::Arena;
 use candidates::{Candidate, Candidates, Terms};
@@ -60,7 +62,7 @@ use std::cmp::Ordering;
 /// [`sessions`](SessionKnnParams::sessions) of them. Forgetting a user takes all of the user's sessions out: answers are
 /// what they would be had they never been, as long as no session had to go for others.
 ///
-/// Answers nothing for [`Basis::Trending`], and for a user of whom no session is kept.
+/// Answers nothing for other bases, and for a user of whom no session is kept.
 ///
 /// References: V-SKNN in Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", UMUAI 2018;
 /// VMIS-kNN in Kersbergen, Sprangers and Schelter, "Serenade", SIGMOD 2022.
@@ -412,7 +414,7 @@ impl Recommender for SessionKnn {
                 bases.iter_mut().for_each(|base| base.weight = 1.0);
                 bases
             }
-            Basis::Trending => return Vec::new(),
+            _ => return Vec::new(),
         };
         let mut scratch = self.scratch.0.lock().pop().unwrap_or_default();
         let admits = |item| Some(item) != current && request.admits(item) && self.is_common(item);
@@ -431,6 +433,24 @@ impl Recommender for SessionKnn {
         }
         self.set_newest(user, None);
         self.index.refill(lacking, &self.arena);
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        self.snapshot().write(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        let snapshot = self.read(bytes, items.len())?;
+        self.take_over(snapshot);
+        Ok(())
+    }
+
+    /// Their sessions come among these with users that have no number here, whom to forget is not possible: a merged
+    /// model is made anew when one of them is forgotten.
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        let other = self.read(bytes, items.len())?;
+        self.take_in(&other, items);
+        Ok(())
     }
 
     fn bytes(&self) -> usize {

@@ -133,15 +133,12 @@ impl Session {
         next
     }
 
-    /// The same session where items have other numbers; the visits of items that have none are left out.
-    pub(super) fn renamed(&self, rename: impl Fn(ItemId) -> Option<ItemId>) -> Session {
-        let mut renamed = Session { len: 0, ..*self };
-        for visit in self.visits() {
-            if let Some(item) = rename(visit.item()) {
-                renamed.push(Visit::new(item, visit.action()));
-            }
+    /// The same session where items have other numbers.
+    pub(super) fn renamed(mut self, number: impl Fn(ItemId) -> ItemId) -> Session {
+        for visit in &mut self.visits[..usize::from(self.len)] {
+            *visit = Visit::new(number(visit.item()), visit.action());
         }
-        renamed
+        self
     }
 }
 
