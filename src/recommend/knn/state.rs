@@ -76,7 +76,7 @@ impl SessionKnn {
         let own = self.arena.numbers().map(|number| *self.arena.get(number));
         let mut sessions: Vec<Session> = own.filter(|session| !session.is_empty()).collect();
         // Their users have numbers that mean somebody else here, and those of several others may not be mixed up.
-        let users = sessions.iter().filter(|session| session.is_foreign).map(|session| session.user + 1).max();
+        let users = sessions.iter().filter(|session| session.is_foreign).map(|session| session.user.saturating_add(1)).max();
         let first_user = users.unwrap_or(0);
         let mut numbers = std::collections::BTreeMap::new();
         for number in other.arena.numbers() {
@@ -86,8 +86,9 @@ impl SessionKnn {
             }
             let next = first_user.saturating_add(numbers.len() as u32);
             let user = *numbers.entry((session.user, session.is_foreign)).or_insert(next);
-            let renamed = session.renamed(|item| items[item.index()]);
-            sessions.push(Session { user, is_foreign: true, ..renamed });
+            let mut session = session.renamed(|item| items[item.index()]);
+            (session.user, session.is_foreign) = (user, true);
+            sessions.push(session);
         }
         // Stable: of sessions that end at once ours come first, each kind in order of its numbers.
         sessions.sort_by_key(|session| session.at);
