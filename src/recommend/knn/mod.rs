@@ -22,6 +22,7 @@ mod state;
 
 pub use params::SessionKnnParams;
 
+use crate::model::Instant;
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
@@ -91,6 +92,8 @@ pub struct SessionKnn {
     priors: Vec<f32>,
     /// Users of whom sessions are kept, and the number of the newest.
     users: HashTable<(u32, u32)>,
+    /// Number of the first session at whose age was not yet looked. Follows from the arena, save how often it was looked.
+    unexpired: u32,
     scratch: Pool,
 }
 
@@ -137,6 +140,7 @@ impl SessionKnn {
             decay,
             priors: Vec::new(),
             users: HashTable::new(),
+            unexpired: 0,
             scratch: Pool::default(),
         }
     }
@@ -158,6 +162,30 @@ impl SessionKnn {
             session.goes_on &= before.is_none_or(|before| before == session.earlier);
             session.earlier = before.unwrap_or(number);
         }
+    }
+
+    /// Lets go of sessions that are over before an instant, oldest first: as far as the first that is not. O(1) where
+    /// there is none.
+    pub(crate) fn expire(&mut self, before: Instant) {
+        let oldest = self.arena.numbers().next().unwrap_or(self.unexpired);
+        if self.arena.age(oldest) < self.arena.age(self.unexpired) {
+            self.unexpired = oldest; // what was looked at has been overwritten
+        }
+        let mut lacking = Vec::new();
+        while self.unexpired != self.arena.next() && self.arena.get(self.unexpired).at < before {
+            let number = self.unexpired;
+            let session = std::mem::replace(self.arena.get_mut(number), Session::EMPTY);
+            self.unexpired = number.wrapping_add(1);
+            if session.is_empty() {
+                continue;
+            }
+            self.index.leave(number, &session, &mut lacking);
+            self.weigh(number);
+            if !session.is_foreign && self.newest_of(session.user) == Some(number) {
+                self.set_newest(session.user, None);
+            }
+        }
+        self.index.refill(lacking, &self.arena);
     }
 
     /// The sessions that are kept of a user, newest first.
@@ -268,8 +296,7 @@ impl SessionKnn {
                 (base.item, counts as f32)
             })
             .collect();
-        let reach =
-            Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
+        let reach = Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
         nearest(&shared, (&self.index, &self.arena, &self.priors), reach, neighbours, ranks);
 
         let weights: SmallVec<[f64; 16]> = bases.iter().map(|base| base.weight).collect();
@@ -454,7 +481,8 @@ impl Recommender for SessionKnn {
     }
 
     fn bytes(&self) -> usize {
-        let beside = self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
+        let beside =
+            self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
         self.arena.bytes() + self.index.bytes() + beside
     }
 }
