@@ -89,6 +89,7 @@ impl Journeys {
     /// from the date that there is now, which was written at an instant. Tells whether anything is new.
     pub(crate) fn expect(&mut self, cx: &Context<'_>, user: UserKey, written: Instant) -> bool {
         let mut is_news = false;
+        self.users.wake(user);
         let plan = self.plan.clone();
         let zone = cx.store.zone(cx.store.get(user));
         for (journey, timed) in &plan.by_time {
@@ -115,7 +116,7 @@ impl Journeys {
             };
             is_news |= next != known;
             match next {
-                Some(next) => self.users.entry(user).or_default().set_date(next),
+                Some(next) => self.users.of(user).set_date(next),
                 None => {
                     if let Some(known) = self.users.get_mut(&user) {
                         known.drop_date(*journey);
@@ -167,7 +168,8 @@ impl Journeys {
 
     /// What begins a journey for a user up to an instant, first of all.
     fn earliest_date(&self, user: UserKey, until: Instant) -> Option<DateDue> {
-        let due = self.users.get(&user)?.dates.iter().filter(|date| date.due <= until);
+        let known = self.users.get(&user)?;
+        let due = known.dates.iter().filter(|date| date.due <= until);
         due.min_by_key(|date| (date.due, date.journey)).copied()
     }
 
@@ -221,13 +223,7 @@ impl Journeys {
 
     /// Drops what was worked out by rules that are other ones now; everything has its old number yet.
     pub(super) fn drop_other_dates(&mut self, moves: &JourneyMoves<'_>) {
-        if self.users.values().all(|known| known.dates.is_empty()) {
-            return;
-        }
-        self.users.retain(|_, known| {
-            known.dates.retain(|date| moves.begins_alike(date.journey));
-            !known.is_empty()
-        });
+        self.users.change_rest(|known| known.dates.retain(|date| moves.begins_alike(date.journey)));
     }
 
     /// Whether anything begins at dates or recurring instants.
