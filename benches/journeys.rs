@@ -89,7 +89,8 @@ fn journeys(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter_batched(
                 || {
-                    let event = |rng: &mut Rng| if event.is_empty() { mix[rng.usize(..mix.len())] } else { event };
+                    let event =
+                        |rng: &mut Rng| if event.is_empty() { mix[rng.usize(..mix.len())] } else { event };
                     let message = |rng: &mut Rng| Message::track(user(rng.usize(..USERS)), event(rng));
                     (0..INPUTS).map(|_| message(rng)).collect::<Vec<_>>()
                 },

@@ -124,6 +124,14 @@ impl Instance {
         self.more.as_ref()?.probability
     }
 
+    /// Notes how probable the choice was of the hour until which it waits, where one was chosen.
+    pub(crate) fn choose(&mut self, probability: Option<f64>) {
+        self.drop_choice();
+        if probability.is_some() {
+            self.more().probability = probability;
+        }
+    }
+
     /// Drops what was noted of the send on which it stands.
     pub(crate) fn drop_choice(&mut self) {
         self.flags &= !HAS_TOKEN;

@@ -94,7 +94,8 @@ impl Journeys {
     /// How often a user has entered each journey, in order of definition.
     pub(crate) fn entries_of(&self, user: UserKey) -> Vec<(Arc<str>, u32)> {
         let defined = self.plan.journeys.iter().take(self.plan.defined()).zip(0..);
-        let entries = defined.map(|(journey, number)| (journey.name.clone(), self.entries_into(user, number)));
+        let entries =
+            defined.map(|(journey, number)| (journey.name.clone(), self.entries_into(user, number)));
         entries.filter(|(_, entries)| *entries > 0).collect()
     }
 

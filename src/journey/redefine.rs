@@ -274,7 +274,14 @@ impl Journeys {
             for instance in &ended {
                 let reason = ends(instance).unwrap_or(Reason::Redefined);
                 log.note(instance.journey, &instance.key, None, What::Exited { reason });
-                past.exit(*user, instance.journey, &instance.key, (now, Some(instance.entry)), now, moves.old);
+                past.exit(
+                    *user,
+                    instance.journey,
+                    &instance.key,
+                    (now, Some(instance.entry)),
+                    now,
+                    moves.old,
+                );
             }
             let mut moved: Vec<&Instance> = known.iter().flat_map(|known| &known.instances).collect();
             moved.sort_by(|a, b| (a.journey, &a.key).cmp(&(b.journey, &b.key)));

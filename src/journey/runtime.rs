@@ -139,7 +139,14 @@ impl Journeys {
         for instance in &ended {
             let what = What::Exited { reason: Reason::LoopGuard };
             log.note(instance.journey, &instance.key, Some(instance.step), what);
-            past.exit(user, instance.journey, &instance.key, (instance.due, Some(instance.entry)), cx.now, plan);
+            past.exit(
+                user,
+                instance.journey,
+                &instance.key,
+                (instance.due, Some(instance.entry)),
+                cx.now,
+                plan,
+            );
         }
         known.prune(*memory, cx.now);
     }

@@ -8,7 +8,7 @@ use crate::journey::log::Log;
 use crate::journey::plan::{CompiledAction, JourneyNo, JourneyPlan};
 use crate::journey::redefine::JourneyMoves;
 use crate::journey::runtime::Journeys;
-use crate::journey::step::local_until;
+use crate::journey::step::{LocalUntil, Waiting};
 use crate::journey::{Journey, Note, Reason, TooLate, Trigger, What};
 use crate::model::{Duration, Instant, Value, Zone};
 use crate::profile::UserKey;
@@ -176,7 +176,9 @@ impl Journeys {
     /// The user may be in another time zone now: local times that are not due yet are worked out anew, and the gate is
     /// asked again until when what it deferred waits. Exact waits stay. To be followed by [`on_time`](Journeys::on_time).
     pub(crate) fn on_zone(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, counts, outbox, .. } = self;
+        let Journeys { plan, users, counts, outbox, times, .. } = self;
+        let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
+        let waiting = Waiting { cx, plan, times, user };
         let (now, zone) = (cx.now, cx.store.zone(cx.store.get(user)));
         outbox.rezone(user, |origin| plan.quiet_zone(origin, zone));
         let Some(known) = users.get_mut(&user) else { return };
@@ -186,7 +188,9 @@ impl Journeys {
             let step = journey.steps.get(usize::from(instance.step)).map(|step| &step.action);
             match (instance.stand, step) {
                 (Stand::Waiting, Some(CompiledAction::WaitUntil(wait))) => {
-                    let until = local_until(wait, instance, instance.wanted, zone).max(now);
+                    let LocalUntil { until, probability } = waiting.until(wait, instance, instance.wanted);
+                    let until = until.max(now);
+                    instance.choose(probability);
                     if until != instance.due {
                         instance.due = until;
                         let what = What::Deferred { until, reason: Reason::ZoneChanged };

@@ -117,7 +117,8 @@ impl Users {
         (head != Head::EMPTY).then(|| {
             let rest = self.rest.get(user).filter(|_| head.has_rest());
             let mut known = rest.cloned().unwrap_or_default();
-            let whole = |(place, packed): (u32, &Packed)| packed.clone().unpack(self.own.get(&place).cloned());
+            let whole =
+                |(place, packed): (u32, &Packed)| packed.clone().unpack(self.own.get(&place).cloned());
             known.instances = self.row(head).map(whole).collect();
             Known::Copied(known)
         })
