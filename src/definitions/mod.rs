@@ -82,7 +82,10 @@
 //!
 //! - `wait_until` without a `day` is for the next time that its clock shows `at`, and with a day of the week for the next
 //!   of those; where it shows it just then the wait is over, unless a loop came back to it. With "today" (the day on which
-//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed.
+//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed. With
+//!   `at = "best"` it is for the best hour of its day, or of the next 24 hours where it has none, and over at once where no
+//!   hour of its day is left; a loop that comes back to it takes one of a later day. The send behind it says how probable
+//!   the choice was.
 //! - `date` names an attribute that is declared an instant; `yearly` is for its anniversaries, those of 29 February on the
 //!   28th where there is no 29th. Without `at` and `yearly` the `offset` is exact; else it counts on the clock on the wall, so
 //!   "-1d" is the same time the day before. It begins a journey once, in whatever zones the user is. A date that is over
