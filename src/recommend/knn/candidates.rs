@@ -104,13 +104,10 @@ impl Candidates {
         }
         let places = &places[..visits.len()];
         let likeness = if in_row { likeness * (1.0 + terms.in_row) } else { likeness };
-        let mut seen = 0_u32;
-        for (shared, &(_, base)) in places.iter().enumerate().rev() {
-            // Of an item that was visited several times the last one counts.
-            if base == NONE || seen & 1 << base != 0 {
+        for (shared, &(_, base)) in places.iter().enumerate() {
+            if base == NONE {
                 continue;
             }
-            seen |= 1 << base;
             let share = if base == newest { 1.0 } else { terms.others };
             let weight = likeness * terms.weights[usize::from(base)] * share;
             if weight <= 0.0 {
