@@ -12,9 +12,11 @@
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
+//! | `evaluate` | how good recommenders are on recorded interactions: metrics, protocols, tuning, estimates from logs |
 //!
 //! Invariants
 //! 1. State is the fold of `learn` and `forget` in order: the same calls give the same bytes and answers, on
@@ -58,6 +60,7 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod again;
 mod baskets;
 mod blend;
 mod board;
@@ -67,6 +70,7 @@ mod covisitation;
 mod crowd;
 mod decay;
 mod error;
+pub mod evaluate;
 mod item;
 mod knn;
 #[cfg(test)]
@@ -92,4 +96,6 @@ pub use reason::{Action, Reason, ReasonDisplay};
 pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
 pub use request::{Basis, Request};
 
+pub(crate) use again::again;
+pub(crate) use blend::blended;
 pub(crate) use recent::Recent;
