@@ -60,12 +60,8 @@ impl Candidates {
     /// Begins a query, with at most so many candidates.
     pub(super) fn begin(&mut self, items: impl Iterator<Item = ItemId>, candidates_max: usize) {
         self.list.clear();
-        let len = (2 * candidates_max).next_power_of_two();
-        if self.table.len() == len {
-            self.table.fill(0);
-        } else {
-            self.table = vec![0; len];
-        }
+        self.table.clear();
+        self.table.resize((2 * candidates_max).next_power_of_two(), 0);
         for (base, item) in items.enumerate() {
             let place = self.place(item);
             self.list[place].base = base as u8;

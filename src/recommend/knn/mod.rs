@@ -33,7 +33,7 @@ use index::Index;
 use neighbours::{Neighbour, Reach, nearest};
 use params::{OfSessions, Tables};
 use parking_lot::Mutex;
-use session::{SESSION_LEN, Session, Visit};
+use session::{Session, Visit};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -101,6 +101,7 @@ pub struct SessionKnn {
 struct Scratch {
     neighbours: Vec<Neighbour>,
     ranks: Vec<u64>,
+    sessions: Vec<Session>,
     candidates: Candidates,
 }
 
@@ -259,14 +260,13 @@ impl SessionKnn {
         admits: impl Fn(ItemId) -> bool,
         scratch: &mut Scratch,
     ) -> Vec<Recommendation> {
-        let Scratch { neighbours, ranks, candidates } = scratch;
+        let Scratch { neighbours, ranks, sessions, candidates } = scratch;
         let params = &self.params;
         let weights: SmallVec<[f64; 16]> =
             bases.iter().map(|base| base.weight * self.of_item(base.item).shared).collect();
         let shared: SmallVec<[(ItemId, f32); 16]> =
             bases.iter().zip(&weights).map(|(base, weight)| (base.item, *weight as f32)).collect();
-        let reach =
-            Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
+        let reach = Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
         nearest(&shared, (&self.index, &self.arena, &self.priors), reach, neighbours, ranks);
 
         let terms = Terms {
@@ -275,11 +275,14 @@ impl SessionKnn {
             others: params.others,
             in_row: params.in_row,
         };
+        // They lie far apart in memory: copied first, they are waited for all at once and not one after the other.
+        sessions.clear();
+        sessions.extend(neighbours.iter().map(|neighbour| *self.arena.get(neighbour.number)));
         let total = neighbours.iter().fold(0.0, |sum, neighbour| sum + f64::from(neighbour.likeness));
-        candidates.begin(bases.iter().map(|base| base.item), bases.len() + neighbours.len() * SESSION_LEN);
-        for neighbour in neighbours.iter() {
-            let likeness = f64::from(neighbour.likeness) / total;
-            candidates.add(self.arena.get(neighbour.number), likeness, terms);
+        let visits: usize = sessions.iter().map(|session| session.visits().len()).sum();
+        candidates.begin(bases.iter().map(|base| base.item), bases.len() + visits);
+        for (neighbour, session) in neighbours.iter().zip(&*sessions) {
+            candidates.add(session, f64::from(neighbour.likeness) / total, terms);
         }
         let candidates = candidates.list();
         let all = self.tables.of_sessions(self.index.sessions()).logarithm;
@@ -451,7 +454,8 @@ impl Recommender for SessionKnn {
     }
 
     fn bytes(&self) -> usize {
-        let beside = self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
+        let beside =
+            self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
         self.arena.bytes() + self.index.bytes() + beside
     }
 }
