@@ -25,6 +25,7 @@
 //! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")`; five of them the engine asks for itself (see below) |
 //! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")`, and nobody else is sent anything by it |
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
+//! | `[catalogue]` | attribute = kind: what is kept of items, which messages describe; known as `item.NAME`. `vector = 64` is how many numbers the vector of an item has. See below |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
@@ -131,6 +132,23 @@
 //! `transactional` need no consent. What waits in the outbox and may not go out any more is taken back in the call that
 //! brings the withdrawal, with notes; a grant that expires meanwhile ends it too (`expired in the outbox`).
 //!
+//! # The catalogue
+//! Messages of type `item` say what an item is, and those of type `remove_item` that it is no more; both hold at once. Of
+//! an item what `[catalogue]` declares is kept, whatever `schema` says; a strict schema refuses other names. Five
+//! attributes mean something to the engine itself, so that their kinds are fixed:
+//!
+//! | attribute | kind | meaning |
+//! | --- | --- | --- |
+//! | `price` | `number` | a journey that is entered by `price_drop` looks at it |
+//! | `stock` | `number` | at 0 or below the item is not available |
+//! | `available` | `bool` | `false` says that it is not |
+//! | `expires` | `instant` | from then on it is not recommended |
+//! | `tags` | `list` | what it is like |
+//!
+//! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
+//! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
+//! the user: `item.price <= user.budget`. The vector of an item is for recommenders, and no expression reads it.
+//!
 //! # What is kept of a value
 //! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is
 //! direct is for whoever asks for this user's data, by `profile`, `export` or a template: in explanations and when a
@@ -207,6 +225,7 @@
 //! # Ok::<(), bespoke::definitions::Errors>(())
 //! ```
 
+mod catalogue;
 mod check;
 mod content;
 #[allow(clippy::module_inception)] // the room is named after what comes out of it, and so is the type

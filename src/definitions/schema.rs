@@ -1,7 +1,7 @@
 //! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
 
 use crate::definitions::reader::{Node, Table};
-use crate::definitions::{Settings, facts};
+use crate::definitions::{Settings, catalogue, facts};
 use crate::model::{Duration, Quoted, own_event};
 use crate::segment::{Kind, Pii, Schema, Span, Stored, Tags};
 
@@ -55,6 +55,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
         }
     }
     facts::read(root, &mut schema);
+    catalogue::read(root, &mut schema);
     let mut names = Names { schema, is_sound: root.count() == known };
     if let Some(table) = root.get("affinity").and_then(|node| node.table()) {
         for node in table.nodes() {

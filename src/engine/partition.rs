@@ -3,6 +3,7 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::advance::Unfinished;
 use crate::engine::among::Among;
 use crate::engine::audit::consent;
+use crate::engine::catalogue::Catalogue;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
@@ -67,6 +68,7 @@ pub struct Partition {
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
     pub(super) models: Models,
+    pub(super) catalogue: Catalogue,
     pub(super) seen: SeenMessages,
     pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
@@ -161,6 +163,7 @@ impl Partition {
             journeys: Journeys::new(compiled.journeys.clone()),
             journey_facts: journey_facts(&compiled),
             models: Models::new(&definitions.recommend),
+            catalogue: Catalogue::new(definitions.schema.items.clone()),
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
@@ -267,6 +270,8 @@ impl Partition {
             Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
+            Body::Item { item, attributes } => self.set_item(item, attributes, now, &mut outcome),
+            Body::RemoveItem { item } => self.remove_item(item, now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
         if message.body.is_about_ids() || matches!(message.body, Body::Forget { .. }) {

@@ -184,6 +184,7 @@ impl Partition {
             SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
         self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
+        self.catalogue.redefine(&definitions.schema.items, &mut self.store.symbols);
         self.settings = definitions.settings.clone();
         self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {
