@@ -99,7 +99,7 @@ fn recommend(criterion: &mut Criterion) {
                 (0..1_000).map(|_| Query::session([sku(), sku(), sku(), sku()])).collect(),
             ),
             ("similar", (0..1_000).map(|_| Query::similar_to(sku())).collect()),
-            ("trending", vec![Query::trending().context("place", "app")]),
+            ("trending", vec![Query::popular().context("place", "app")]),
         ] {
             let queries: Vec<Query> = queries;
             let queries: Vec<Query> = queries.into_iter().map(|query| query.limit(20)).collect();

@@ -176,7 +176,7 @@ fn state(partition: &Partition) -> Json {
 /// What recommenders answer, without the names of items that only the erased user has seen.
 fn answers(partition: &Partition, now: Instant) -> Vec<(String, f64)> {
     let mut answers = Vec::new();
-    for query in [Query::trending(), Query::similar_to("a"), Query::similar_to("b"), Query::similar_to("e")] {
+    for query in [Query::popular(), Query::similar_to("a"), Query::similar_to("b"), Query::similar_to("e")] {
         let answer = partition.recommend("somebody", &query.limit(10), now).unwrap_or_default();
         let mut answer: Vec<_> = answer.into_iter().map(|item| (item.item, item.score)).collect();
         // What is told of equal items is by their numbers, and those by who saw them first.
@@ -287,7 +287,7 @@ fn what_is_not_proven_is_listed() {
             .cloned()
             .collect();
         assert_eq!(listed, remains.map(Vec::from).unwrap_or_default(), "{segment}");
-        let trending = partition.recommend("bob", &Query::trending(), now).unwrap();
+        let trending = partition.recommend("bob", &Query::popular(), now).unwrap();
         let old: Vec<_> = trending.iter().map(|item| &*item.item).collect();
         match interactions {
             0 => assert_eq!(old.len(), 4),
@@ -321,5 +321,5 @@ fn a_merged_history_proves_no_pairs() {
     // The last session is known to be one: its pair is gone. The others are still told.
     assert_eq!(beside("e"), Vec::<String>::new());
     assert_eq!((beside("a"), beside("b")), (vec!["c".to_owned()], vec!["d".to_owned()]));
-    assert!(partition.recommend("bob", &Query::trending(), at(52)).unwrap().is_empty());
+    assert!(partition.recommend("bob", &Query::popular(), at(52)).unwrap().is_empty());
 }

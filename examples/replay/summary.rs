@@ -123,7 +123,7 @@ impl Summary {
             }
         }
 
-        if let Ok(best) = partition.recommend("", &Query::trending().limit(10), partition.clock())
+        if let Ok(best) = partition.recommend("", &Query::popular().limit(10), partition.clock())
             && !best.is_empty()
         {
             writeln!(out, "\nBest items now")?;

@@ -145,6 +145,11 @@ impl Board {
         self.counts.get(place)
     }
 
+    /// All counts above 0, by place.
+    pub(super) fn counts(&self) -> impl Iterator<Item = &Count> {
+        self.counts.iter().filter(|count| count.weight > 0.0)
+    }
+
     /// The sum of all counts.
     pub(super) fn total(&self) -> f64 {
         self.total

@@ -1,5 +1,7 @@
 use crate::model::{Duration, Instant};
-use crate::recommend::{Action, Interaction, Items, LIMIT_MAX, Query, Recommendation, Recommender, Request};
+use crate::recommend::{
+    Action, Error, Interaction, ItemId, Items, LIMIT_MAX, Query, Recommendation, Recommender, Request,
+};
 use std::fmt;
 
 /// A [`Recommender`] breaks its contract: which rule, and where it was seen.
@@ -92,6 +94,9 @@ pub fn conformance<R: Recommender>(new: impl Fn() -> R) -> Result<(), Violation>
     let answer = model.recommend(&neighbour);
     ensure(answer == before, "forgetting a user leaves the others alone", &query, &answer)?;
 
+    survives(&new, &twin, &world, &queries)?;
+    in_pieces(&learned, &world, &queries)?;
+
     // What no sane host sends must not make answers insane.
     for interaction in world.extremes() {
         model.learn(&interaction);
@@ -100,6 +105,98 @@ pub fn conformance<R: Recommender>(new: impl Fn() -> R) -> Result<(), Violation>
         }
     }
     Ok(())
+}
+
+/// Checks that a checkpoint is all of a model, and that nothing else is taken for one.
+fn survives<R: Recommender>(
+    new: impl Fn() -> R,
+    model: &R,
+    world: &World,
+    queries: &[Query],
+) -> Result<(), Violation> {
+    let bytes = checkpoint(model);
+    let fails = |rule, seen: String| Err(Violation { rule, seen });
+    let mut restored = new();
+    if let Err(error) = restored.restore(&bytes, &world.items) {
+        return fails("a model restores what another one checkpointed", error.to_string());
+    }
+    if checkpoint(&restored) != bytes {
+        return fails("a restored model has the checkpoint that it came from", format!("{restored:?}"));
+    }
+    let mut original = new();
+    world.interactions.iter().for_each(|interaction| original.learn(interaction));
+    for model in [&mut original, &mut restored] {
+        world.interactions.iter().take(200).for_each(|interaction| {
+            let later = interaction.at() + (world.now - world.interactions[0].at());
+            model.learn(&Interaction::new(interaction.user(), interaction.item(), later));
+        });
+    }
+    for query in queries {
+        let (answer, same) = (world.ask(&restored, query)?, world.ask(&original, query)?);
+        ensure(answer == same, "a restored model goes on like the one it came from", query, &answer)?;
+    }
+
+    let before = checkpoint(&restored);
+    let cut = (0..bytes.len()).step_by(bytes.len() / 50 + 1).map(|len| bytes[..len].to_vec());
+    let flipped = (0..bytes.len()).step_by(bytes.len() / 100 + 1).map(|place| {
+        let mut bytes = bytes.clone();
+        bytes[place] ^= 0x55;
+        bytes
+    });
+    for bad in cut.chain(flipped) {
+        if restored.restore(&bad, &world.items).is_ok() {
+            // Bytes of another state of the same model; it may not make answers insane.
+            for query in &queries[..4] {
+                world.ask(&restored, query)?;
+            }
+            if restored.restore(&before, &world.items).is_err() {
+                return fails("a model restores its own checkpoint", format!("{} bytes", before.len()));
+            }
+        }
+        if checkpoint(&restored) != before {
+            return fails("a refused checkpoint changes nothing", format!("{} bytes", bad.len()));
+        }
+    }
+    if restored.restore(&bytes, &Items::new()).is_ok() {
+        return fails("a checkpoint about unknown items is refused", format!("{} bytes", bytes.len()));
+    }
+
+    let ours: Vec<ItemId> = world.items.iter().map(|(item, _)| item).collect();
+    match restored.merge(&bytes, &ours) {
+        Ok(()) | Err(Error::Unmergeable(_)) => {}
+        Err(error) => {
+            return fails("a model that can merge merges what another one learned", error.to_string());
+        }
+    }
+    queries.iter().try_for_each(|query| world.ask(&restored, query).map(drop))
+}
+
+/// Checks that it makes no difference how the work of ticks is cut into pieces.
+fn in_pieces<R: Recommender>(
+    learned: impl Fn() -> R,
+    world: &World,
+    queries: &[Query],
+) -> Result<(), Violation> {
+    let mut models = [(learned(), usize::MAX), (learned(), 7)];
+    for (model, budget) in &mut models {
+        let turns = (0..100_000).find(|_| !model.tick(world.now, *budget));
+        if turns.is_none() {
+            let seen = format!("more to do after 100000 ticks of {budget} steps");
+            return Err(Violation { rule: "the work of ticks comes to an end", seen });
+        }
+    }
+    let [(whole, _), (pieces, _)] = &models;
+    for query in queries {
+        let (answer, same) = (world.ask(pieces, query)?, world.ask(whole, query)?);
+        ensure(answer == same, "how the work of ticks is cut makes no difference", query, &answer)?;
+    }
+    Ok(())
+}
+
+fn checkpoint(model: &impl Recommender) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    model.checkpoint(&mut bytes);
+    bytes
 }
 
 fn ensure(
@@ -150,13 +247,16 @@ impl World {
     fn queries(&self) -> Vec<Query> {
         let bases = [
             Query::for_user(),
-            Query::trending(),
-            Query::trending().context("place", "gym"),
+            Query::popular(),
+            Query::popular().context("place", "gym"),
             Query::trending().context("place", "moon").context("colour", "red"),
             Query::similar_to("item-0"),
             Query::similar_to_all(["item-3", "item-1", "item-3", "never-seen"]),
             Query::session(["item-5", "item-2", "item-5", "item-9"]),
             Query::session(Vec::<String>::new()),
+            Query::complementary_to(["item-1", "item-4"]),
+            Query::again().seed(7),
+            Query::trending(),
         ];
         let mut queries = Vec::new();
         for limit in [5, 0, 1, 20, LIMIT_MAX] {
@@ -176,8 +276,9 @@ impl World {
         let item = self.interactions[0].item();
         let mut extremes = Vec::new();
         for at in [self.now, Instant::MIN, self.now + Duration::days(4_000), Instant::MAX, self.now] {
-            for weight in [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, 0.0, -1.0, f32::MIN_POSITIVE, f32::MAX]
-            {
+            let weights =
+                [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, 0.0, -1.0, f32::MIN_POSITIVE, f32::MAX];
+            for weight in weights {
                 extremes.push(Interaction::new(2, item, at).with_weight(weight));
                 let other = self.interactions[extremes.len()].item();
                 extremes.push(Interaction::new(2, other, at));
@@ -207,9 +308,13 @@ impl World {
         ensure(scores().all(|s| s.is_finite() && s >= 0.0), "scores are finite and ≥ 0", query, &answer)?;
         ensure(scores().is_sorted_by(|a, b| a >= b), "the best comes first", query, &answer)?;
         let admitted = items.iter().all(|item| request.admits(*item));
-        ensure(admitted, "what is excluded, or a repeat, is not recommended", query, &answer)?;
+        ensure(admitted, "what the request does not admit is not recommended", query, &answer)?;
         let known = items.iter().all(|item| self.items.name(*item).is_some());
         ensure(known, "only items that were learned are recommended", query, &answer)?;
+        let is_even = |item: ItemId| item.number() % 2 == 0;
+        let filtered = model.recommend(&self.request(query, 7)?.with_filter(&is_even));
+        let admitted = filtered.iter().all(|r| is_even(r.item));
+        ensure(admitted, "what the request does not admit is not recommended", query, &filtered)?;
         Ok(answer)
     }
 }
@@ -218,7 +323,7 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{CoVisitation, ItemId, Popularity, Reason};
+    use crate::recommend::{CoVisitation, Popularity, Reason};
 
     #[test]
     fn ours_conform() {
@@ -286,6 +391,39 @@ mod tests {
         fn bytes(&self) -> usize {
             0
         }
+
+        fn tick(&mut self, _now: Instant, budget: usize) -> bool {
+            match self.0 {
+                "tick" if budget < 100 => self.1.clear(),
+                "endless" => return true,
+                _ => {}
+            }
+            false
+        }
+
+        fn checkpoint(&self, out: &mut Vec<u8>) {
+            let kept = if self.0 == "lost" { 1 } else { 0 };
+            out.extend(self.1.iter().skip(kept).map(|item| item.number() as u8));
+        }
+
+        fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+            let item = |number: &u8| items.at(u32::from(*number));
+            let read: Option<Vec<ItemId>> = match self.0 {
+                "unknown" => Some(bytes.iter().filter_map(item).collect()),
+                _ => bytes.iter().map(item).collect(),
+            };
+            let mut sorted = read.clone().unwrap_or_default();
+            sorted.sort_unstable();
+            sorted.dedup();
+            if self.0 == "half" {
+                self.1.clear();
+            }
+            match read {
+                Some(read) if sorted.len() == read.len() => self.1 = read,
+                _ => return Err(Error::Checkpoint { model: "faulty".into(), found: "no item".into() }),
+            }
+            Ok(())
+        }
     }
 
     #[test]
@@ -295,9 +433,14 @@ mod tests {
             ("twice", "no item comes twice"),
             ("nan", "scores are finite and ≥ 0"),
             ("order", "the best comes first"),
-            ("excluded", "what is excluded, or a repeat, is not recommended"),
+            ("excluded", "what the request does not admit is not recommended"),
             ("stranger", "forgetting an unknown user changes nothing"),
             ("neighbour", "forgetting a user leaves the others alone"),
+            ("lost", "a restored model has the checkpoint that it came from"),
+            ("half", "a refused checkpoint changes nothing"),
+            ("unknown", "a checkpoint about unknown items is refused"),
+            ("tick", "how the work of ticks is cut makes no difference"),
+            ("endless", "the work of ticks comes to an end"),
         ] {
             let violation = conformance(|| Faulty(fault, Vec::new())).unwrap_err();
             assert_eq!(violation.rule(), rule);

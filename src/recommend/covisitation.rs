@@ -1,10 +1,11 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
+use crate::recommend::error::restored;
 use crate::recommend::recent::{RECENT_MAX, Recent, RecentItems};
 use crate::recommend::row::Row;
 use crate::recommend::{
-    Action, Basis, Error, Interaction, ItemId, Reason, Recommendation, Recommender, Request,
+    Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -39,7 +40,8 @@ const COMMONNESS: f64 = 0.3;
 /// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).
 /// Memory: 96 bytes an item and 8 for each neighbour, 9 with `k_min`; 80 bytes a user.
 ///
-/// Answers nothing for [`Basis::Trending`]; a user it does not know, and an item nobody saw with others.
+/// Answers nothing for a [`Basis`] that names neither user nor items like which others are wanted, for a user whom it
+/// does not know, and for an item that nobody saw with others.
 ///
 /// References: item-to-item rules with 1/distance weights are `SR` in Ludewig and Jannach, "Evaluation of
 /// session-based recommendation algorithms", UMUAI 2018.
@@ -236,6 +238,19 @@ impl CoVisitation {
         }
         (self.decay, self.rows, self.recent) = (decay, rows, RecentItems::default());
         Ok(())
+    }
+
+    /// One with the same parameters that had learned what a checkpoint says of so many items, and of users.
+    fn read(&self, bytes: &[u8], items: usize) -> Result<CoVisitation, Error> {
+        let mut read = self.params.clone().check().expect("they were checked");
+        restored(self.name(), bytes, |from| {
+            read.read_state(from, items)?;
+            read.recent = from.read()?;
+            let of = read.recent.users().flat_map(|(_, recent)| recent.iter());
+            let is_known = of.map(|(item, _)| item.index()).all(|item| item < read.rows.len());
+            if is_known { Ok(()) } else { Err(from.malformed("sessions of users")) }
+        })?;
+        Ok(read)
     }
 
     /// Takes out the last session of a user.
@@ -516,7 +531,9 @@ impl Recommender for CoVisitation {
                 let reason = |item| Reason::Similar { item };
                 items.iter().map(|&item| Base { item, weight: 1.0, reason: reason(item) }).collect()
             }
-            Basis::Trending => return Vec::new(),
+            Basis::Complementary(_) | Basis::Again(_) | Basis::Popular | Basis::Trending => {
+                return Vec::new();
+            }
         };
         self.rank(&bases, request, |item| Some(item) != current && request.admits(item))
     }
@@ -528,6 +545,44 @@ impl Recommender for CoVisitation {
     fn bytes(&self) -> usize {
         let neighbours: usize = self.rows.iter().map(|row| row.neighbours.bytes()).sum();
         self.rows.capacity() * size_of::<ItemRow>() + neighbours + self.recent.bytes()
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        self.write_state(out);
+        self.recent.write(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        *self = self.read(bytes, items.len())?;
+        Ok(())
+    }
+
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        let other = self.read(bytes, items.len())?;
+        let (rescaled, factor) = self.decay.take_in(&other.decay);
+        if let Some(factor) = rescaled {
+            self.rescale(factor);
+        }
+        let (len_max, crowd) = (self.params.neighbours, self.crowd());
+        for (row, &item) in other.rows.iter().zip(items) {
+            if row.newest == Instant::MIN {
+                continue;
+            }
+            self.make_room(item);
+            let own = &mut self.rows[item.index()];
+            own.outgoing += row.outgoing * factor;
+            own.incoming += row.incoming * factor;
+            own.newest = own.newest.max(row.newest);
+            for (neighbour, weight, behind) in row.neighbours.entries() {
+                let weight = (f64::from(weight) * factor) as f32;
+                if weight > 0.0 {
+                    let neighbour = items[neighbour.index()];
+                    self.make_room(neighbour);
+                    self.rows[item.index()].neighbours.merge(neighbour, weight, behind, len_max, crowd);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

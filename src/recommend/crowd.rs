@@ -78,6 +78,18 @@ impl Crowd {
         *self = if is_full { Crowd::of(group + 1, 0, size) } else { Crowd::of(group, hit, size) };
     }
 
+    /// Counts those whom another one counted, as far as that shows who was not counted here.
+    pub(super) fn merge(&mut self, other: Crowd, size: Size) {
+        let ((group, hit), (others, others_hit)) = (self.parts(size), other.parts(size));
+        if others != group {
+            *self = Crowd(self.0.max(other.0)); // whose group comes later has counted more
+            return;
+        }
+        let hit = hit | others_hit;
+        let is_full = hit.count_ones() >= size.share(group) && group + 1 < size.groups;
+        *self = if is_full { Crowd::of(group + 1, 0, size) } else { Crowd::of(group, hit, size) };
+    }
+
     /// Counts a user no more. Which users made a group full is not known, so it is counted again from the beginning.
     pub(super) fn remove(&mut self, user: u32, size: Size) {
         let (group, hit) = self.parts(size);
@@ -150,6 +162,31 @@ mod tests {
             };
             let average = (0..500).filter_map(needed).sum::<u64>() / 500;
             assert!(on_average.contains(&average), "{average} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn two_crowds_are_never_too_many() {
+        let mut random = fastrand::Rng::with_seed(6);
+        for wanted in 1..=CROWD_MAX {
+            let size = Size::new(wanted);
+            for _ in 0..300 {
+                let mut users = BTreeSet::new();
+                let mut crowd = || {
+                    let mut crowd = Crowd::default();
+                    for _ in 0..random.usize(..2 * wanted) {
+                        let user = random.u32(..30);
+                        users.insert(user);
+                        crowd.add(user, size);
+                    }
+                    crowd
+                };
+                let (mut one, other) = (crowd(), crowd());
+                let was_enough = one.is_enough(size) || other.is_enough(size);
+                one.merge(other, size);
+                assert!(one.is_enough(size) || !was_enough);
+                assert!(size.is_any() || !one.is_enough(size) || users.len() >= wanted);
+            }
         }
     }
 

@@ -54,6 +54,13 @@ impl ForwardDecay {
         libm::exp2(-self.exponent(now).max(0.0))
     }
 
+    /// Makes what another one with the same half-life counted countable here: the factor for everything counted so far,
+    /// where the landmark had to move, and the one for what the other counted.
+    pub(super) fn take_in(&mut self, other: &ForwardDecay) -> (Option<f64>, f64) {
+        let Some(landmark) = other.landmark else { return (None, 0.0) };
+        (self.advance(landmark), self.weight(landmark))
+    }
+
     /// The half-life is a parameter, and not written.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.landmark.write(out);
@@ -86,6 +93,22 @@ mod tests {
         assert_eq!(decay.advance(Instant::MAX), Some(0.0));
         assert_eq!(decay.advance(Instant::MIN), None);
         assert_eq!(decay.weight(Instant::MIN), 0.0);
+    }
+
+    #[test]
+    fn what_another_counted() {
+        let day = |n: i64| Instant::from_millis(0) + Duration::days(n);
+        let since = |landmark| ForwardDecay { half_life: Duration::days(1), landmark };
+        for (own, theirs, factors) in [
+            (None, None, (None, 0.0)),
+            (None, Some(day(4)), (None, 1.0)),
+            (Some(day(4)), None, (None, 0.0)),
+            (Some(day(4)), Some(day(7)), (None, 8.0)),
+            (Some(day(4)), Some(day(2)), (None, 0.25)),
+            (Some(day(4)), Some(day(104)), (Some(libm::exp2(-100.0)), 1.0)),
+        ] {
+            assert_eq!(since(own).take_in(&since(theirs)), factors);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::model::Quoted;
+use crate::model::{Bytes, Malformed, Quoted};
 use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX};
 
 /// Why a query, an item id or a parameter was refused. What was refused changed nothing.
@@ -26,6 +26,19 @@ pub enum Error {
     /// There are [`ITEMS_MAX`] items already.
     #[error("there are {ITEMS_MAX} items already; is the mapped property really the id of an item?")]
     ItemsFull,
+    /// Bytes that are to be a checkpoint, and are not one of this recommender with these parameters.
+    #[error(
+        "the checkpoint of `{model}` cannot be read: {found}; was it written by another model, or with other parameters?"
+    )]
+    Checkpoint {
+        /// The recommender's name.
+        model: Box<str>,
+        /// What was found in it.
+        found: String,
+    },
+    /// What two of this recommender learned cannot be put together. Holds its name.
+    #[error("what two `{0}` have learned cannot be merged; let one of them learn from both")]
+    Unmergeable(Box<str>),
     /// A parameter of a recommender is out of range.
     #[error("`{name}` is {found}, but must be {wanted}")]
     Parameter {
@@ -36,4 +49,15 @@ pub enum Error {
         /// What would be right.
         wanted: &'static str,
     },
+}
+
+/// What `read` makes of a checkpoint of `model`, all of its bytes.
+pub(super) fn restored<T>(
+    model: &str,
+    bytes: &[u8],
+    read: impl FnOnce(&mut Bytes<'_>) -> Result<T, Malformed>,
+) -> Result<T, Error> {
+    let mut from = Bytes::new(bytes);
+    let whole = read(&mut from).and_then(|read| from.end().map(|()| read));
+    whole.map_err(|malformed| Error::Checkpoint { model: model.into(), found: malformed.to_string() })
 }

@@ -62,6 +62,8 @@ mod crowd;
 mod decay;
 mod error;
 mod item;
+#[cfg(test)]
+mod merge_test;
 mod popularity;
 mod query;
 mod reason;

@@ -1,9 +1,10 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::board::{Board, Count};
 use crate::recommend::decay::ForwardDecay;
+use crate::recommend::error::restored;
 use crate::recommend::reason::text;
 use crate::recommend::{
-    Error, ITEM_BYTES_MAX, Interaction, ItemId, Reason, Recommendation, Recommender, Request,
+    Error, ITEM_BYTES_MAX, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -47,8 +48,8 @@ pub const CONTEXT_VALUES_MAX: usize = 1_000;
 ///     let answer = popularity.recommend(&query.resolve(&items, None, start)?);
 ///     Ok::<_, bespoke::recommend::Error>(format!("{:.2} {}", answer[0].score, answer[0].reason.display(&items)))
 /// };
-/// assert_eq!(best(Query::trending())?, "0.60 popular now");                         // yoga: 30 of 50
-/// assert_eq!(best(Query::trending().context("place", "gym"))?, "0.70 popular now for place gym");
+/// assert_eq!(best(Query::popular())?, "0.60 popular now");                         // yoga: 30 of 50
+/// assert_eq!(best(Query::popular().context("place", "gym"))?, "0.70 popular now for place gym");
 /// // squats there: (20 + 20 * 0.4) / (20 + 20)
 /// # Ok::<(), bespoke::recommend::Error>(())
 /// ```
@@ -213,6 +214,13 @@ impl Popularity {
         }
     }
 
+    /// One with the same parameters that had learned what a checkpoint says of so many items.
+    fn read(&self, bytes: &[u8], items: usize) -> Result<Popularity, Error> {
+        let mut read = self.params.clone().check().expect("they were checked");
+        restored(self.name(), bytes, |from| read.read_state(from, items))?;
+        Ok(read)
+    }
+
     /// Takes over what one with the same parameters had learned about so many items that there are.
     ///
     /// # Errors
@@ -243,6 +251,15 @@ impl Popularity {
         }
         *self = read;
         Ok(())
+    }
+
+    /// Counts an item everywhere.
+    fn add(&mut self, item: ItemId, amount: f64, at: Instant) {
+        while self.everywhere.len() <= item.index() {
+            let number = u32::try_from(self.everywhere.len()).expect("no longer than the number of an item");
+            self.everywhere.push(ItemId::new(number));
+        }
+        self.everywhere.add(item.index(), amount, at);
     }
 
     fn rescale(&mut self, factor: f64) {
@@ -396,12 +413,7 @@ impl Recommender for Popularity {
         if amount <= 0.0 {
             return; // from a past so distant that it counts nothing
         }
-        while self.everywhere.len() <= item.index() {
-            let number = u32::try_from(self.everywhere.len()).expect("no longer than the number of an item");
-            self.everywhere.push(ItemId::new(number));
-        }
-        self.everywhere.add(item.index(), amount, at);
-
+        self.add(item, amount, at);
         let value = self.params.context.as_deref().and_then(|key| interaction.context(key));
         if let Some(place) = value.and_then(|value| self.place_mut(value)) {
             place.add(item, amount, at);
@@ -426,6 +438,33 @@ impl Recommender for Popularity {
             size_of::<Place>() + place.value.len() + place.board.bytes() + place.index.allocation_size()
         });
         self.everywhere.bytes() + self.values.allocation_size() + places.sum::<usize>()
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        self.write_state(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        *self = self.read(bytes, items.len())?;
+        Ok(())
+    }
+
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        let other = self.read(bytes, items.len())?;
+        let (rescaled, factor) = self.decay.take_in(&other.decay);
+        if let Some(factor) = rescaled {
+            self.rescale(factor);
+        }
+        for count in other.everywhere.counts() {
+            self.add(items[count.item.index()], count.weight * factor, count.newest);
+        }
+        for Place { value, board, .. } in &other.places {
+            let Some(place) = self.place_mut(value) else { continue };
+            for count in board.counts() {
+                place.add(items[count.item.index()], count.weight * factor, count.newest);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -80,12 +80,12 @@ proptest! {
     /// With half-lives of a day and half a year of history, the landmark moves on the way.
     #[test]
     fn shares_equal_naive_sums(history in histories(180), limit in 1_usize..40, later in 0_i64..100_000) {
-        check(&history, &Query::trending().limit(limit).excluding(["3", "4"]), None, 180 * 86_400 + later)?;
+        check(&history, &Query::popular().limit(limit).excluding(["3", "4"]), None, 180 * 86_400 + later)?;
     }
 
     #[test]
     fn shrunken_shares_equal_naive_sums(history in histories(3), limit in 1_usize..40, later in 0_i64..100_000) {
-        let gym = Query::trending().limit(limit).excluding(["3", "4"]).context("place", "gym");
+        let gym = Query::popular().limit(limit).excluding(["3", "4"]).context("place", "gym");
         let present = history.iter().any(|(_, _, _, place)| *place == 1);
         check(&history, &gym, present.then_some(1), 3 * 86_400 + later)?;
     }
@@ -119,7 +119,7 @@ fn a_large_catalogue_is_ranked_exactly() {
     let mut expected: Vec<(f64, usize)> =
         (0..5_000).map(|i| ((gym[i] + 20.0 * (all[i] / all_total)) / (gym_total + 20.0), i)).collect();
     expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let query = Query::trending().context("place", "gym").limit(200);
+    let query = Query::popular().context("place", "gym").limit(200);
     let answer = popularity.recommend(&query.resolve(&items, None, at(0)).unwrap());
     let found: Vec<(f64, usize)> = answer.iter().map(|r| (r.score, r.item.index())).collect();
     assert_eq!(found, expected[..200]);
@@ -134,7 +134,7 @@ fn ties_go_to_the_newest_then_to_the_lower_number() {
         let interaction = Interaction::new(0, ItemId::new(item), at(days * 86_400));
         popularity.learn(&interaction.with_weight(weight));
     }
-    let answer = popularity.recommend(&Query::trending().resolve(&items, None, at(0)).unwrap());
+    let answer = popularity.recommend(&Query::popular().resolve(&items, None, at(0)).unwrap());
     let order: Vec<u32> = answer.iter().map(|r| r.item.number()).collect();
     assert_eq!(order, [2, 9, 5, 1]);
 }
@@ -148,7 +148,7 @@ fn counts_that_vanished_are_not_shown_as_popular() {
         |item: u32, seconds: i64| Interaction::new(0, ItemId::new(item), at(seconds)).with_context(PLACES[1]);
     popularity.learn(&gym(1, 0));
     popularity.learn(&gym(2, 86_400 * 365));
-    for query in [Query::trending(), Query::trending().context("place", "gym")] {
+    for query in [Query::popular(), Query::popular().context("place", "gym")] {
         let answer = popularity.recommend(&query.resolve(&items, None, at(86_400 * 365)).unwrap());
         assert_eq!(answer.len(), 1);
         assert_eq!((answer[0].item, answer[0].score), (ItemId::new(2), 1.0));
@@ -166,7 +166,7 @@ fn values_beyond_the_limit_count_everywhere_only() {
     }
     assert_eq!(popularity.places.len(), CONTEXT_VALUES_MAX);
     for (value, reason) in [("999", "popular now for place 999"), ("1000", "popular now")] {
-        let query = Query::trending().context("place", value);
+        let query = Query::popular().context("place", value);
         let answer = popularity.recommend(&query.resolve(&items, None, at(0)).unwrap());
         assert_eq!(answer[0].reason.display(&items).to_string(), reason);
     }

@@ -17,7 +17,8 @@ pub const EXCLUSIONS_MAX: usize = 10_000;
 /// let beside_a_product = Query::similar_to("boot-7").limit(10).excluding(["boot-8"]);
 /// let home_page = Query::for_user().context("place", "gym");
 /// let next_click = Query::session(["sock-1", "boot-7"]).limit(20).allow_repeat(true);
-/// # let _ = (beside_a_product, home_page, next_click);
+/// let at_the_checkout = Query::complementary_to(["boot-7"]).limit(3);
+/// # let _ = (beside_a_product, home_page, next_click, at_the_checkout);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -26,6 +27,7 @@ pub struct Query {
     excluded: Vec<String>,
     allow_repeat: bool,
     context: Vec<(String, String)>,
+    seed: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +35,15 @@ enum About {
     User,
     Session(Vec<String>),
     Similar(Vec<String>),
+    Complementary(Vec<String>),
+    Again,
+    Popular,
     Trending,
 }
 
 impl Query {
     fn about(about: About) -> Query {
-        Query { about, limit: 10, excluded: Vec::new(), allow_repeat: false, context: Vec::new() }
+        Query { about, limit: 10, excluded: Vec::new(), allow_repeat: false, context: Vec::new(), seed: 0 }
     }
 
     /// For the user who asks, from what the recommender itself keeps of them.
@@ -65,7 +70,25 @@ impl Query {
         Query::about(About::Similar(items.into_iter().map(Into::into).collect()))
     }
 
-    /// What is popular now.
+    /// Items that go with these, such as the contents of a basket: bought together rather than instead.
+    #[must_use]
+    pub fn complementary_to<I: Into<String>>(items: impl IntoIterator<Item = I>) -> Query {
+        Query::about(About::Complementary(items.into_iter().map(Into::into).collect()))
+    }
+
+    /// What the user who asks had before and may want again: what is used up, or played every week.
+    #[must_use]
+    pub fn again() -> Query {
+        Query::about(About::Again)
+    }
+
+    /// What most choose now.
+    #[must_use]
+    pub fn popular() -> Query {
+        Query::about(About::Popular)
+    }
+
+    /// What is on the rise: chosen more now than it used to be.
     #[must_use]
     pub fn trending() -> Query {
         Query::about(About::Trending)
@@ -86,7 +109,8 @@ impl Query {
     }
 
     /// Whether the item that the user looks at now (the newest of the session), or one that
-    /// [`similar_to`](Query::similar_to) names, may be recommended again; `false` by default.
+    /// [`similar_to`](Query::similar_to) or [`complementary_to`](Query::complementary_to) names, may be recommended
+    /// again; `false` by default.
     #[must_use]
     pub fn allow_repeat(mut self, allow: bool) -> Query {
         self.allow_repeat = allow;
@@ -104,10 +128,18 @@ impl Query {
         self
     }
 
+    /// What models that explore take their chances from; 0 by default. The same seed at the same state gives the same
+    /// answer: give the number of the request, or a hash of it, where answers are to vary.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Query {
+        self.seed = seed;
+        self
+    }
+
     /// The query with items by number, as recommenders take it, asked by `user` at `now`.
     ///
-    /// Items that are not known are left out. For a user without a number, [`for_user`](Query::for_user) is
-    /// the query for an empty session. O(items named + exclusions · log).
+    /// Items that are not known are left out. For a user without a number, [`for_user`](Query::for_user) and
+    /// [`again`](Query::again) are the query for an empty session. O(items named + exclusions · log).
     ///
     /// # Errors
     /// [`Error::UnknownItem`] when the query is about items and none of them is known;
@@ -136,10 +168,13 @@ impl Query {
                 let newest = &names[names.len().saturating_sub(QUERY_ITEMS_MAX)..];
                 Subject::Session(known(newest, items)?)
             }
-            About::Similar(names) if names.len() > QUERY_ITEMS_MAX => {
+            About::Similar(names) | About::Complementary(names) if names.len() > QUERY_ITEMS_MAX => {
                 return Err(Error::TooManyItems(names.len()));
             }
             About::Similar(names) => Subject::Similar(known(names, items)?),
+            About::Complementary(names) => Subject::Complementary(known(names, items)?),
+            About::Again => user.map_or(Subject::Session(SmallVec::new()), Subject::Again),
+            About::Popular => Subject::Popular,
             About::Trending => Subject::Trending,
         };
         let mut excluded: SmallVec<[ItemId; 16]> =
@@ -147,8 +182,8 @@ impl Query {
         if !self.allow_repeat {
             match &subject {
                 Subject::Session(session) => excluded.extend(session.last().copied()),
-                Subject::Similar(named) => excluded.extend_from_slice(named),
-                Subject::User(_) | Subject::Trending => {}
+                Subject::Similar(named) | Subject::Complementary(named) => excluded.extend_from_slice(named),
+                Subject::User(_) | Subject::Again(_) | Subject::Popular | Subject::Trending => {}
             }
         }
         excluded.sort_unstable();
@@ -159,7 +194,9 @@ impl Query {
             excluded,
             allow_repeat: self.allow_repeat,
             context: &self.context,
+            seed: self.seed,
             now,
+            filter: None,
         })
     }
 }
@@ -190,7 +227,9 @@ mod tests {
             (Query::session(["a"]).excluding(["c", "zebra"]).excluding(["b"]), vec![]),
             (Query::similar_to_all(["a", "b"]), vec![c]),
             (Query::similar_to("a").allow_repeat(true), vec![a, b, c]),
-            (Query::trending().excluding(["a"]), vec![b, c]),
+            (Query::complementary_to(["a", "b"]), vec![c]),
+            (Query::popular().excluding(["a"]), vec![b, c]),
+            (Query::again(), vec![a, b, c]),
             (Query::for_user(), vec![a, b, c]),
         ] {
             let request = query.resolve(&items, Some(1), Instant::default()).unwrap();
@@ -205,9 +244,10 @@ mod tests {
         let a = items.intern("a").unwrap();
         let many = |n: usize| vec!["a"; n];
         for (query, error) in [
-            (Query::trending().limit(1_001), Error::LimitTooLarge(1_001)),
-            (Query::trending().excluding(many(10_001)), Error::TooManyExclusions(10_001)),
+            (Query::popular().limit(1_001), Error::LimitTooLarge(1_001)),
+            (Query::popular().excluding(many(10_001)), Error::TooManyExclusions(10_001)),
             (Query::similar_to_all(many(101)), Error::TooManyItems(101)),
+            (Query::complementary_to(many(101)), Error::TooManyItems(101)),
             (Query::session(["x", "y"]), Error::UnknownItem("x".into())),
         ] {
             assert_eq!(query.resolve(&items, None, Instant::default()).unwrap_err(), error);

@@ -150,8 +150,16 @@ impl RecentItems {
         }
     }
 
+    /// Users that have items, in order of number.
+    pub(super) fn users(&self) -> impl Iterator<Item = (usize, &Recent)> {
+        self.pages.iter().enumerate().flat_map(|(number, page)| {
+            let page = page.iter().flat_map(|page| page.iter()).enumerate();
+            page.filter_map(move |(place, recent)| Some((number * PAGE_LEN + place, recent.as_deref()?)))
+        })
+    }
+
     pub(super) fn bytes(&self) -> usize {
-        let users = self.pages.iter().flatten().flat_map(|page| page.iter()).flatten().count();
+        let users = self.users().count();
         let pages = self.pages.iter().flatten().count();
         let of_page = PAGE_LEN * size_of::<Option<Box<Recent>>>();
         self.pages.capacity() * size_of::<Option<Box<[Recent]>>>()
@@ -164,16 +172,33 @@ fn split(user: u32) -> (usize, usize) {
     (user as usize / PAGE_LEN, user as usize % PAGE_LEN)
 }
 
+/// Users that have items, in order of number.
+impl Record for RecentItems {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.users().count().write(out);
+        for (user, recent) in self.users() {
+            (user as u32).write(out);
+            recent.write(out);
+        }
+    }
+
+    /// Items may have any numbers.
+    fn read(from: &mut Bytes<'_>) -> Result<RecentItems, Malformed> {
+        let mut all = RecentItems::default();
+        for _ in 0..from.len("sessions of users")? {
+            let user = from.read()?;
+            all.put(user, Some(Box::new(Recent::read(from, usize::MAX)?)));
+        }
+        Ok(all)
+    }
+}
+
 /// Users that have items, in order of number, whatever was allocated or forgotten before.
 impl Serialize for RecentItems {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let users = self.pages.iter().enumerate().flat_map(|(number, page)| {
-            let page = page.iter().flat_map(|page| page.iter()).enumerate();
-            page.filter_map(move |(place, recent)| {
-                let recent = recent.as_deref()?;
-                let items: Vec<(ItemId, Action)> = recent.iter().collect();
-                Some((number * PAGE_LEN + place, recent.newest_at, items))
-            })
+        let users = self.users().map(|(user, recent)| {
+            let items: Vec<(ItemId, Action)> = recent.iter().collect();
+            (user, recent.newest_at, items)
         });
         serializer.collect_seq(users)
     }

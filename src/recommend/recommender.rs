@@ -1,9 +1,9 @@
 use crate::model::Instant;
-use crate::recommend::{Action, ItemId, Reason, Request};
+use crate::recommend::{Action, Error, ItemId, Items, Reason, Request};
 use serde::Serialize;
 use std::fmt;
 
-/// Heaviest [weight](Interaction::with_weight) of an interaction.
+/// Heaviest [weight](Interaction::with_weight) of an interaction, for or against an item.
 pub const WEIGHT_MAX: f32 = 1e6;
 
 /// A user did something with an item: what recommenders learn from.
@@ -37,10 +37,11 @@ impl<'a> Interaction<'a> {
         Interaction { user, item, at, weight: 1.0, action: Action::Viewed, context: &[] }
     }
 
-    /// How much it counts; 1 by default, at most [`WEIGHT_MAX`]. What is not above 0 teaches nothing.
+    /// How much it counts; 1 by default. A weight below 0 speaks against the item: dismissed, returned, skipped. Beyond
+    /// [`WEIGHT_MAX`] it counts as that, and what is no number as 0, which teaches nothing.
     #[must_use]
     pub const fn with_weight(self, weight: f32) -> Interaction<'a> {
-        let weight = if weight > 0.0 { weight.min(WEIGHT_MAX) } else { 0.0 };
+        let weight = if weight.is_nan() { 0.0 } else { weight.clamp(-WEIGHT_MAX, WEIGHT_MAX) };
         Interaction { weight, ..self }
     }
 
@@ -74,7 +75,8 @@ impl<'a> Interaction<'a> {
         self.at
     }
 
-    /// How much it counts: from 0 to [`WEIGHT_MAX`].
+    /// How much it counts: from -[`WEIGHT_MAX`] to [`WEIGHT_MAX`]. A recommender that has no use for what speaks against
+    /// an item learns nothing from weights below 0.
     #[must_use]
     pub const fn weight(&self) -> f32 {
         self.weight
@@ -125,7 +127,9 @@ impl Recommendation {
 /// - no input panics. [`Interaction`]s come roughly, not strictly, in order of time.
 ///
 /// ```
-/// use bespoke::recommend::{Basis, Interaction, ItemId, Reason, Recommendation, Recommender, Request};
+/// use bespoke::recommend::{
+///     Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
+/// };
 ///
 /// /// Recommends what anybody touched last.
 /// #[derive(Debug, Default)]
@@ -143,6 +147,17 @@ impl Recommendation {
 ///     }
 ///     fn forget(&mut self, _user: u32) {}
 ///     fn bytes(&self) -> usize { self.0.capacity() * size_of::<ItemId>() }
+///     fn checkpoint(&self, out: &mut Vec<u8>) {
+///         out.extend(self.0.iter().flat_map(|item| item.number().to_le_bytes()));
+///     }
+///     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+///         let refused = |found: &str| Error::Checkpoint { model: "just-in".into(), found: found.into() };
+///         let (numbers, []) = bytes.as_chunks() else { return Err(refused("half a number")) };
+///         let item = |number: &[u8; 4]| items.at(u32::from_le_bytes(*number));
+///         let read: Option<Vec<ItemId>> = numbers.iter().map(item).collect();
+///         self.0 = read.ok_or_else(|| refused("an item that there is not"))?;
+///         Ok(())
+///     }
 /// }
 ///
 /// bespoke::recommend::conformance(JustIn::default)?;
@@ -163,6 +178,35 @@ pub trait Recommender: Send + Sync + fmt::Debug {
 
     /// Bytes on the heap, roughly. For reports: may look at every item.
     fn bytes(&self) -> usize;
+
+    /// Does work that is too long for `learn`, such as solving for the vectors of items, in at most `budget` steps of
+    /// about equal cost, and says whether there is more to do. Called when the host's clock moves. How the work is cut
+    /// into pieces makes no difference in the end.
+    fn tick(&mut self, now: Instant, budget: usize) -> bool {
+        let _ = (now, budget);
+        false
+    }
+
+    /// Appends all that was learned. Parameters are not in it: whoever restores it has them.
+    fn checkpoint(&self, out: &mut Vec<u8>);
+
+    /// Goes on with what one with the same parameters had learned about these items, in place of what is known.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for bytes that were not written so, whatever they are, or that are about items which there
+    /// are not. Nothing is changed then.
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error>;
+
+    /// Adds what another one with the same parameters learned about items, by its checkpoint: `items[n]` is the number
+    /// here of the item that has the number `n` there. What is kept of users stays where it is.
+    ///
+    /// # Errors
+    /// [`Error::Unmergeable`] where the model knows no such thing, as by default; [`Error::Checkpoint`] as in
+    /// [`restore`](Recommender::restore). Nothing is changed then.
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        let _ = (bytes, items);
+        Err(Error::Unmergeable(self.name().into()))
+    }
 }
 
 impl<R: Recommender + ?Sized> Recommender for Box<R> {
@@ -184,5 +228,21 @@ impl<R: Recommender + ?Sized> Recommender for Box<R> {
 
     fn bytes(&self) -> usize {
         (**self).bytes()
+    }
+
+    fn tick(&mut self, now: Instant, budget: usize) -> bool {
+        (**self).tick(now, budget)
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        (**self).checkpoint(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        (**self).restore(bytes, items)
+    }
+
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        (**self).merge(bytes, items)
     }
 }

@@ -1,11 +1,12 @@
 use crate::model::Instant;
 use crate::recommend::ItemId;
 use smallvec::SmallVec;
+use std::fmt;
 
 /// A [`Query`](crate::recommend::Query) that was checked and whose items are numbers: what recommenders see.
 ///
 /// Made by [`Query::resolve`](crate::recommend::Query::resolve).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Request<'a> {
     pub(super) subject: Subject,
     pub(super) user: Option<u32>,
@@ -14,7 +15,19 @@ pub struct Request<'a> {
     pub(super) excluded: SmallVec<[ItemId; 16]>,
     pub(super) allow_repeat: bool,
     pub(super) context: &'a [(String, String)],
+    pub(super) seed: u64,
     pub(super) now: Instant,
+    pub(super) filter: Option<Filter<'a>>,
+}
+
+/// Which items may be shown, as whoever knows the items says.
+#[derive(Clone, Copy)]
+pub(super) struct Filter<'a>(&'a (dyn Fn(ItemId) -> bool + Sync));
+
+impl fmt::Debug for Filter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +35,9 @@ pub(super) enum Subject {
     User(u32),
     Session(SmallVec<[ItemId; 16]>),
     Similar(SmallVec<[ItemId; 16]>),
+    Complementary(SmallVec<[ItemId; 16]>),
+    Again(u32),
+    Popular,
     Trending,
 }
 
@@ -35,11 +51,36 @@ pub enum Basis<'a> {
     Session(&'a [ItemId]),
     /// Likeness to these items.
     Similar(&'a [ItemId]),
-    /// What everybody likes now.
+    /// What goes with these items.
+    Complementary(&'a [ItemId]),
+    /// What this user had before and may want again.
+    Again(u32),
+    /// What most choose now.
+    Popular,
+    /// What is on the rise.
     Trending,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    /// The same request, of items for which `admits` holds: those in stock, in a price range, for adults. Asked for few
+    /// items, so it may take a microsecond. The last one given holds.
+    ///
+    /// ```
+    /// use bespoke::model::Instant;
+    /// use bespoke::recommend::{Items, Query};
+    /// let mut items = Items::new();
+    /// let (boot, sock) = (items.intern("boot-7")?, items.intern("sock-1")?);
+    /// let is_in_stock = |item| item == sock;
+    /// let query = Query::popular();
+    /// let request = query.resolve(&items, None, Instant::from_millis(0))?.with_filter(&is_in_stock);
+    /// assert!(request.admits(sock) && !request.admits(boot));
+    /// # Ok::<(), bespoke::recommend::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_filter(self, admits: &'a (dyn Fn(ItemId) -> bool + Sync)) -> Request<'a> {
+        Request { filter: Some(Filter(admits)), ..self }
+    }
+
     /// What the answer is to rest on.
     #[must_use]
     pub fn basis(&self) -> Basis<'_> {
@@ -47,6 +88,9 @@ impl Request<'_> {
             Subject::User(user) => Basis::User(*user),
             Subject::Session(items) => Basis::Session(items),
             Subject::Similar(items) => Basis::Similar(items),
+            Subject::Complementary(items) => Basis::Complementary(items),
+            Subject::Again(user) => Basis::Again(*user),
+            Subject::Popular => Basis::Popular,
             Subject::Trending => Basis::Trending,
         }
     }
@@ -63,13 +107,15 @@ impl Request<'_> {
         self.limit
     }
 
-    /// Whether an item may be in the answer: not excluded and not a repeat of what the query names.
+    /// Whether an item may be in the answer: not excluded, not a repeat of what the query names, and not
+    /// [filtered out](Request::with_filter).
     ///
     /// What a [`Basis::User`] looks at now only the recommender knows; it heeds
-    /// [`allow_repeat`](Request::allow_repeat) itself. O(log exclusions).
+    /// [`allow_repeat`](Request::allow_repeat) itself. O(log exclusions) and the filter: to be asked for items that
+    /// would be shown, not for all that there are.
     #[must_use]
     pub fn admits(&self, item: ItemId) -> bool {
-        self.excluded.binary_search(&item).is_err()
+        self.excluded.binary_search(&item).is_err() && self.filter.is_none_or(|Filter(admits)| admits(item))
     }
 
     /// Whether the item that the user looks at now may be recommended again.
@@ -82,6 +128,12 @@ impl Request<'_> {
     #[must_use]
     pub fn context(&self, key: &str) -> Option<&str> {
         self.context.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// What chances are taken from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// When it is asked.

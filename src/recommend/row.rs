@@ -26,7 +26,25 @@ const ROUNDING: f32 = 1e-5;
 impl Row {
     /// Adds to the weight of an item, on behalf of a user. O(`len_max`).
     pub(super) fn add(&mut self, item: ItemId, amount: f32, len_max: usize, (user, size): (u32, Size)) {
-        let place = match position(&self.items, item) {
+        let place = self.place_for(item, len_max, size);
+        if let Some(crowd) = self.crowds.get_mut(place) {
+            crowd.add(user, size);
+        }
+        self.weights[place] = (self.weights[place] + amount).min(f32::MAX);
+    }
+
+    /// Adds what another row has of an item, and who stands behind it there. O(`len_max`).
+    pub(super) fn merge(&mut self, item: ItemId, amount: f32, crowd: Crowd, len_max: usize, size: Size) {
+        let place = self.place_for(item, len_max, size);
+        if let Some(own) = self.crowds.get_mut(place) {
+            own.merge(crowd, size);
+        }
+        self.weights[place] = (self.weights[place] + amount).min(f32::MAX);
+    }
+
+    /// The place of an item; a newcomer gets the last one, or that of the lightest.
+    fn place_for(&mut self, item: ItemId, len_max: usize, size: Size) -> usize {
+        match position(&self.items, item) {
             Some(place) => place,
             None if self.items.len() < len_max => {
                 if self.items.len() == self.items.capacity() {
@@ -52,11 +70,7 @@ impl Row {
                 }
                 place
             }
-        };
-        if let Some(crowd) = self.crowds.get_mut(place) {
-            crowd.add(user, size);
         }
-        self.weights[place] = (self.weights[place] + amount).min(f32::MAX);
     }
 
     /// Takes back what was added on behalf of a user, as far as the item is still there.
@@ -97,9 +111,9 @@ impl Row {
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.items.len().write(out);
-        for (place, (item, weight)) in self.iter().enumerate() {
+        for (item, weight, crowd) in self.entries() {
             (item.number(), weight).write(out);
-            if let Some(crowd) = self.crowds.get(place) {
+            if !self.crowds.is_empty() {
                 crowd.write(out);
             }
         }
@@ -139,6 +153,12 @@ impl Row {
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (ItemId, f32)> {
         self.items.iter().copied().zip(self.weights.iter().copied())
+    }
+
+    /// The same with who stands behind each, where that is counted.
+    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = (ItemId, f32, Crowd)> {
+        let crowd = |place: usize| self.crowds.get(place).copied().unwrap_or_default();
+        self.iter().enumerate().map(move |(place, (item, weight))| (item, weight, crowd(place)))
     }
 
     /// The same of items that enough users stand behind.
