@@ -28,6 +28,7 @@ mod catalogue;
 mod checkpoint;
 mod consent;
 mod durable;
+mod eligible;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;

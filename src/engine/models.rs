@@ -1,5 +1,6 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
+use crate::engine::eligible::Eligible;
 use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
@@ -129,19 +130,33 @@ impl Models {
     }
 
     /// What co-visitation says, filled up with what is popular.
-    pub(crate) fn recommend(
+    pub(super) fn recommend(
         &self,
         user: Option<UserKey>,
         query: &Query,
+        eligible: &Eligible<'_>,
         now: Instant,
     ) -> Result<Vec<Recommendation>, Error> {
-        let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
-        let mut answer = self.covisitation.recommend(&request);
-        if answer.len() < request.limit() {
-            let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(&request, least, &mut answer);
+        let admits = |item| eligible.admits(item);
+        let request = query.resolve(&self.items, user.map(|user| user.0), now)?.with_filter(&admits);
+        // Boosts may bring up what would be below the limit.
+        let limit = request.limit();
+        let request = if query.boosts().is_empty() { request } else { request.with_more() };
+        let mut answer = self.candidates(&request);
+        if !query.boosts().is_empty() {
+            eligible.boost(&mut answer);
+            answer.truncate(limit);
         }
         Ok(answer)
+    }
+
+    fn candidates(&self, request: &Request<'_>) -> Vec<Recommendation> {
+        let mut answer = self.covisitation.recommend(request);
+        if answer.len() < request.limit() {
+            let least = answer.last().map_or(1.0, |last| last.score);
+            self.fill_up(request, least, &mut answer);
+        }
+        answer
     }
 
     /// Adds popular items below those that are there: their scores are scaled to stay below.

@@ -5,6 +5,7 @@ use crate::engine::among::Among;
 use crate::engine::audit::consent;
 use crate::engine::catalogue::Catalogue;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
+use crate::engine::eligible::ItemRules;
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::receipt::Receipts;
@@ -69,6 +70,7 @@ pub struct Partition {
     pub(super) journeys: Journeys,
     pub(super) models: Models,
     pub(super) catalogue: Catalogue,
+    pub(super) item_rules: ItemRules,
     pub(super) seen: SeenMessages,
     pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
@@ -164,6 +166,7 @@ impl Partition {
             journey_facts: journey_facts(&compiled),
             models: Models::new(&definitions.recommend),
             catalogue: Catalogue::new(definitions.schema.items.clone()),
+            item_rules: ItemRules::default(),
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
@@ -407,19 +410,23 @@ impl Partition {
     }
 
     /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
-    /// popular.
+    /// popular. What the catalogue says is removed, not available or expired is never among them, nor what the query
+    /// filters out.
     ///
     /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
     /// those for somebody unknown, and each says so.
     ///
     /// # Errors
-    /// A query about items of which none is known, or one that passes a limit.
+    /// A query about items of which none is known, or one that passes a limit; an expression that is not right, with
+    /// all that is wrong in it.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
         let now = now.max(self.clock);
-        let user = self.store.find(user);
+        let (id, user) = (user, self.store.find(user));
         let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
+        let user = user.filter(|_| refused.is_none());
         let items = self.models.items();
-        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, now)?;
+        let eligible = self.eligible(id, user, query, now)?;
+        let answer = self.models.recommend(user, query, &eligible, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,

@@ -139,6 +139,7 @@ impl Partition {
             journeys: self.journeys.clone(),
             models: self.models.clone(),
             catalogue: self.catalogue.clone(),
+            item_rules: Default::default(),
             seen: self.seen.clone(),
             timers: self.timers.clone(),
             unfinished: self.unfinished.clone(),
