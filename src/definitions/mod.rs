@@ -49,8 +49,8 @@
 //! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
 //!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, or one of
 //!   `{ date = "attribute", offset = "-1d", yearly = true, at = "09:00" }` (all but the first optional),
-//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition' }` ("price_drop",
-//!   "back_in_stock" or "change") and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
+//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition', key = "sku" }`
+//!   ("price_drop", "back_in_stock" or "change"; see the catalogue below) and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
 //!   default), `"once"`, `"restart"`, `{ after = "7d" }` or `{ parallel = 3 }`.
 //! - The action of a step is one of
 //!   - `wait = "1h"`;
@@ -148,6 +148,20 @@
 //! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
 //! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
 //! the user: `item.price <= user.budget`. The vector of an item is for recommenders, and no expression reads it.
+//!
+//! A journey that is entered by `item` begins with a message that changes an item which was in the catalogue before: its
+//! price dropped, it was not available and is again, or any attribute is another one. What is said of an item for the
+//! first time begins nothing. The id of the item keys the instance.
+//!
+//! - `where` is about the item as it is, as it was (`old.price`), and the user: `'price <= 0.9 * old.price and price <= user.budget'`.
+//! - `key` names the property of events that is the id of an item. The `audience` is asked of the user's events about this
+//!   item then, as in a segment with `by`: `'did(view in 30d) and not did(purchase)'`, `'segment("in_cart")'` where that is
+//!   keyed by the same, `'watched contains key'` with a list of the user's.
+//! - Whom it does not concern is left alone, and no note says so. A change costs a look at everybody for whom it may begin
+//!   a journey: the members of a segment that the audience asks for, `'segment("watchers") and …'`, or all users where it
+//!   asks for none. A `where` about the item alone is asked first, and once.
+//! - Templates know the item as it is when the message is made, of any journey whose key is the id of an item:
+//!   `{{ item.title }}`; and in a journey that an item began, what changed: `{{ event.old.price }}`, `{{ event.new.price }}`.
 //!
 //! # What is kept of a value
 //! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is

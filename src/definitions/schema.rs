@@ -322,6 +322,20 @@ impl Names {
         }
     }
 
+    /// Reports a property that no event has, or whose values may not be shown.
+    pub(super) fn check_key(&self, node: &Node<'_>, property: &str) {
+        let events = || self.schema.events.iter();
+        let known = || events().filter(|(_, event)| event.properties.contains_key(property));
+        if self.checks() && known().next().is_none() && !Names::is_context(property) {
+            let names = events().flat_map(|(_, event)| event.properties.keys()).map(|name| &**name);
+            node.unknown("property", property, names, Some("no event has a property of that name".into()));
+        }
+        // Told once, whatever many events have it.
+        if let Some((event, _)) = known().next() {
+            self.check_shown(node, event, property);
+        }
+    }
+
     fn check_affinity(&self, node: &Node<'_>) {
         let property = node.key;
         let events = || self.schema.events.values();

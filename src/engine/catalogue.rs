@@ -2,6 +2,7 @@
 
 use crate::engine::facts::{fits, words};
 use crate::engine::{Error, Unknown};
+use crate::journey::ItemChanges;
 use crate::model::{Bytes, CatalogueItem, Instant, Malformed, Object, Record, Value, nearest};
 use crate::profile::{Packed, PackedReader, PackedWriter, Symbols, Unpacked};
 use crate::recommend::{ItemId, Items};
@@ -77,11 +78,6 @@ impl Catalogue {
         self.rows as usize - self.free.len()
     }
 
-    /// Whether nothing was ever said of any item, so that none can be out of question.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.places.is_empty()
-    }
-
     fn place(&self, item: ItemId) -> u32 {
         self.places.get(item.index()).copied().unwrap_or(NONE)
     }
@@ -140,6 +136,54 @@ impl Catalogue {
         }
         known.vector = self.vector(item).map(Into::into);
         Some(known)
+    }
+
+    /// What of an item changed between two rows.
+    pub(crate) fn changes(&self, before: &[Packed], now: &[Packed], symbols: &Symbols) -> ItemChanges {
+        let price = |row: &[Packed]| match symbols.unpack(row[usize::from(self.own.price?.0)]) {
+            Unpacked::Int(n) => Some(n as f64),
+            Unpacked::Float(x) => Some(x),
+            _ => None,
+        };
+        ItemChanges {
+            price_drop: price(before).zip(price(now)).is_some_and(|(before, now)| now < before),
+            back_in_stock: !self.is_available(before, symbols) && self.is_available(now, symbols),
+            any: before.iter().zip(now).any(|(before, now)| !symbols.same(*before, *now)),
+        }
+    }
+
+    /// What would change of an item by a message: of what cannot be told so, everything.
+    pub(crate) fn coming(&self, item: ItemId, attributes: &Object, symbols: &Symbols) -> ItemChanges {
+        let Some(row) = self.row(item) else { return ItemChanges::default() };
+        let price = |value: &Value| value.as_f64();
+        let known = self.own.price.and_then(|slot| price(&symbols.value(row[usize::from(slot.0)])));
+        let coming = attributes.get("price").and_then(price);
+        ItemChanges {
+            price_drop: known.zip(coming).is_some_and(|(known, coming)| coming < known),
+            back_in_stock: !self.is_available(row, symbols),
+            any: true,
+        }
+    }
+
+    /// A copy of what is known of an item, with shares of its own; nothing where it is not described.
+    pub(crate) fn copy_row(&self, item: ItemId, symbols: &mut Symbols) -> Option<Vec<Packed>> {
+        Some(self.row(item)?.iter().map(|value| symbols.share(*value)).collect())
+    }
+
+    /// The attributes that differ between two rows, as templates know them: as they were under `old`, as they are under
+    /// `new`.
+    pub(crate) fn difference(&self, before: &[Packed], now: &[Packed], symbols: &Symbols) -> Object {
+        let (mut old, mut new) = (Object::new(), Object::new());
+        for ((name, _), (before, now)) in self.schema.iter().zip(before.iter().zip(now)) {
+            if !symbols.same(*before, *now) {
+                old.set(name, symbols.value(*before));
+                new.set(name, symbols.value(*now));
+            }
+        }
+        let mut difference = Object::new();
+        difference.set("old", old);
+        difference.set("new", new);
+        difference
     }
 
     // --- changes

@@ -291,7 +291,8 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         self.store.begin(now, &mut applied);
         note(&mut self.store, &mut applied);
-        let touched = Touched { user, touch: Touch::Message(&applied), event: None, own: &applied };
+        let touch = Touch::Message(&applied);
+        let touched = Touched { user, touch, event: None, item: None, own: &applied };
         self.settle(&[touched], now, outcome);
         applied.clear(&mut self.store.symbols);
         self.applied = applied;

@@ -273,7 +273,9 @@ impl Partition {
             Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
-            Body::Item { item, attributes } => self.set_item(item, attributes, now, &mut outcome),
+            Body::Item { item, attributes } => {
+                self.set_item(item, attributes, at.min(now), now, &mut outcome)
+            }
             Body::RemoveItem { item } => self.remove_item(item, now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
@@ -561,9 +563,10 @@ impl Partition {
             EventOccurrence { name, view, properties, at }
         });
         let mut touched: SmallVec<[Touched<'_>; 2]> =
-            smallvec![Touched { user, touch, event, own: &applied }];
+            smallvec![Touched { user, touch, event, item: None, own: &applied }];
         for (owner, before) in &others {
-            touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
+            let touch = Touch::Message(before);
+            touched.push(Touched { user: *owner, touch, event: None, item: None, own: before });
         }
         self.settle(&touched, now, outcome);
         drop(touched);

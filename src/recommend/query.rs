@@ -154,7 +154,7 @@ impl Query {
     /// Only items for which an expression of the segment language holds; of several all have to. A plain name is an
     /// attribute of the item, as the definitions declare it under `[catalogue]`, and so is `item.NAME`; `user.NAME` is one
     /// of whoever asks, whose behaviour, segments and time are known too. Of an item that the catalogue does not describe
-    /// everything is missing.
+    /// everything is missing, and so is a property of events that no definition reads.
     ///
     /// The engine compiles it when it is first asked, and tells what is wrong with it then. A recommender without an engine
     /// knows no attributes, and does not heed it.

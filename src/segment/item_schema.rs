@@ -44,10 +44,6 @@ impl ItemSchema {
         Some((ItemSlot(place as u16), self.attributes[place].1))
     }
 
-    pub(crate) fn name(&self, slot: ItemSlot) -> &str {
-        &self.attributes[usize::from(slot.0)].0
-    }
-
     fn declare(&mut self, name: &str, kind: Kind) {
         match self.attributes.binary_search_by(|(known, _)| (**known).cmp(name)) {
             Ok(place) => self.attributes[place].1 = kind,

@@ -28,6 +28,12 @@ const DEFINITIONS: &str = r#"
     born = "instant"
     [world]
     sale = "bool"
+    [catalogue]
+    price = "number"
+    stock = "number"
+    category = "string"
+    tags = "list"
+    vector = 2
     [events.view]
     sku = "string"
     price = "number"
@@ -48,6 +54,19 @@ const DEFINITIONS: &str = r#"
     risky = 'predict.churn > 0.5'
     [templates.hello]
     title = "Hello {{ user.country | default('there') }}"
+    [templates.cheaper]
+    title = "{{ item.category }} {{ item.id }}: {{ event.new.price }} instead of {{ event.old.price }}"
+    [journeys.cheaper]
+    enter = { item = "price_drop", key = "sku", where = "price <= 0.9 * old.price", reentry = { after = "20m" } }
+    audience = 'did(view in 1d) and not did(purchase in 1h)'
+    step = [
+        { id = "patience", wait = "5m" },
+        { id = "cheaper", send = { channel = "push", template = "cheaper" } },
+    ]
+    [journeys.back]
+    enter = { item = "back_in_stock", where = "price < user.age" }
+    audience = 'segment("french") and country = "FR"'
+    step = [{ id = "hello", send = { channel = "push", template = "hello" } }]
     [journeys.welcome]
     class = "marketing"
     enter = { event = "view", reentry = { after = "1h" } }
@@ -226,6 +245,15 @@ fn message(rng: &mut fastrand::Rng, user: String, users: u32) -> Message {
             Message::consent(ids, consent)
         }
         22 => Message::restrict(ids, rng.bool()),
+        7 | 8 => {
+            let message = Message::item(sku).with("price", rng.i64(1..80)).with("stock", rng.i64(0..3));
+            match rng.u32(0..4) {
+                0 => message.with("category", ["boots", "socks"][rng.usize(0..2)]).with("tags", vec!["red"]),
+                1 => message.with("vector", vec![rng.f64(), 1.0]),
+                _ => message,
+            }
+        }
+        9 if rng.u32(0..4) == 0 => Message::remove_item(sku),
         4..7 => Message::track(ids, "purchase").with("sku", sku).with("amount", rng.i64(1..40)),
         _ => Message::track(ids, "view").with("sku", sku).with("price", f64::from(rng.u32(1..900)) / 100.0),
     }
