@@ -16,7 +16,7 @@ const OWN: [(&str, Kind, &str); 5] = [
 /// What names of items would be mistaken for.
 const TAKEN: [&str; 4] = ["item", "old", "user", "request"];
 /// Most numbers of a vector.
-const DIMENSIONS_MAX: i64 = 4_096;
+const DIMENSIONS_MAX: i64 = 2_048;
 
 pub(super) fn read(root: &mut Table<'_>, schema: &mut Schema) {
     let Some(table) = root.get("catalogue").and_then(|node| node.table()) else { return };

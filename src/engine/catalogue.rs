@@ -34,6 +34,8 @@ pub(crate) struct Catalogue {
     vectors: Vec<Option<Box<[f32]>>>,
     rows: u32,
     free: Vec<u32>,
+    /// Counts changes since it was made or read: what was written at the same count is the same. No state.
+    revision: u64,
 }
 
 /// The attributes that mean something to the engine itself.
@@ -68,7 +70,13 @@ impl Catalogue {
             vectors: Vec::new(),
             rows: 0,
             free: Vec::new(),
+            revision: 0,
         }
+    }
+
+    /// Another one after each change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     // --- questions
@@ -225,6 +233,7 @@ impl Catalogue {
 
     /// Describes an item, as was checked.
     pub(crate) fn set(&mut self, item: ItemId, attributes: &Object, symbols: &mut Symbols) {
+        self.revision += 1;
         let row = self.row_to_write(item);
         let start = row * self.schema.len();
         let Catalogue { schema, values, vectors, .. } = self;
@@ -243,6 +252,7 @@ impl Catalogue {
 
     /// Takes an item out.
     pub(crate) fn remove(&mut self, item: ItemId, symbols: &mut Symbols) {
+        self.revision += 1;
         if let Some(row) = self.row_of(item) {
             let width = self.schema.len();
             for value in &mut self.values[row * width..][..width] {
@@ -286,6 +296,7 @@ impl Catalogue {
         if *self.schema == **schema {
             return;
         }
+        self.revision += 1;
         let mut values = Vec::with_capacity(self.rows as usize * schema.len());
         let width = self.schema.len();
         for row in 0..self.rows as usize {

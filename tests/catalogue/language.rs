@@ -111,7 +111,7 @@ fn the_table_says_what_is_wrong_in_it() {
         ("id = \"string\"", "`id` is the id of the item itself"),
         ("\"user.name\" = \"string\"", "no name for an attribute of items"),
         ("vector = \"vector\"", "write `vector = 64`"),
-        ("vector = 0", "at least 1 and at most 4096"),
+        ("vector = 0", "at least 1 and at most 2048"),
     ] {
         let errors = Definitions::from_toml(&format!("version = 1\n[catalogue]\n{line}")).unwrap_err();
         assert!(format!("{errors:#}").contains(words), "{line}: {errors:#}");
