@@ -30,6 +30,7 @@ mod capture;
 mod catalogue;
 mod checkpoint;
 mod consent;
+mod done;
 mod durable;
 mod eligible;
 #[allow(clippy::module_inception)] // the room is named after its main type

@@ -428,7 +428,7 @@ impl Partition {
         let user = user.filter(|_| refused.is_none());
         let items = self.models.items();
         let eligible = self.eligible(id, user, query, now)?;
-        let answer = self.models.recommend(user, query, &eligible, now)?;
+        let answer = self.models.recommend(user, query, &self.store, &eligible, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
@@ -533,9 +533,7 @@ impl Partition {
             self.learn_session(user, at, now);
         }
         self.note_heard(user, message, at);
-        if is_event && self.learns(user, RECOMMEND, now) {
-            self.models.learn(user, message, at);
-        } else if is_event {
+        if is_event && !(self.learns(user, RECOMMEND, now) && self.models.learn(user, message, at)) {
             self.models.learned_not(user, self.store.arrivals as u32);
         }
         let is_told = matches!(message.body, Body::Restrict { .. });
