@@ -25,6 +25,7 @@
 //! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")`; five of them the engine asks for itself (see below) |
 //! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")`, and nobody else is sent anything by it |
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
+//! | `[catalogue]` | attribute = kind: what is kept of items, which messages describe; known as `item.NAME`. `vector = 64` is how many numbers the vector of an item has. See below |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
@@ -48,8 +49,8 @@
 //! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
 //!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, or one of
 //!   `{ date = "attribute", offset = "-1d", yearly = true, at = "09:00" }` (all but the first optional),
-//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition' }` ("price_drop",
-//!   "back_in_stock" or "change") and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
+//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition', key = "sku" }`
+//!   ("price_drop", "back_in_stock" or "change"; see the catalogue below) and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
 //!   default), `"once"`, `"restart"`, `{ after = "7d" }` or `{ parallel = 3 }`.
 //! - The action of a step is one of
 //!   - `wait = "1h"`;
@@ -134,6 +135,37 @@
 //! `transactional` need no consent. What waits in the outbox and may not go out any more is taken back in the call that
 //! brings the withdrawal, with notes; a grant that expires meanwhile ends it too (`expired in the outbox`).
 //!
+//! # The catalogue
+//! Messages of type `item` say what an item is, and those of type `remove_item` that it is no more; both hold at once. Of
+//! an item what `[catalogue]` declares is kept, whatever `schema` says; a strict schema refuses other names. Five
+//! attributes mean something to the engine itself, so that their kinds are fixed:
+//!
+//! | attribute | kind | meaning |
+//! | --- | --- | --- |
+//! | `price` | `number` | a journey that is entered by `price_drop` looks at it |
+//! | `stock` | `number` | at 0 or below the item is not available |
+//! | `available` | `bool` | `false` says that it is not |
+//! | `expires` | `instant` | from then on it is not recommended |
+//! | `tags` | `list` | what it is like |
+//!
+//! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
+//! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
+//! the user: `item.price <= user.budget`. The vector of an item is for recommenders, and no expression reads it.
+//!
+//! A journey that is entered by `item` begins with a message that changes an item which was in the catalogue before: its
+//! price dropped, it was not available and is again, or any attribute is another one. What is said of an item for the
+//! first time begins nothing. The id of the item keys the instance.
+//!
+//! - `where` is about the item as it is, as it was (`old.price`), and the user: `'price <= 0.9 * old.price and price <= user.budget'`.
+//! - `key` names the property of events that is the id of an item. The `audience` is asked of the user's events about this
+//!   item then, as in a segment with `by`: `'did(view in 30d) and not did(purchase)'`, `'segment("in_cart")'` where that is
+//!   keyed by the same, `'watched contains key'` with a list of the user's.
+//! - Whom it does not concern is left alone, and no note says so. A change costs a look at everybody for whom it may begin
+//!   a journey: the members of a segment that the audience asks for, `'segment("watchers") and …'`, or all users where it
+//!   asks for none. A `where` about the item alone is asked first, and once.
+//! - Templates know the item as it is when the message is made, of any journey whose key is the id of an item:
+//!   `{{ item.title }}`; and in a journey that an item began, what changed: `{{ event.old.price }}`, `{{ event.new.price }}`.
+//!
 //! # What is kept of a value
 //! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is
 //! direct is for whoever asks for this user's data, by `profile`, `export` or a template: in explanations and when a
@@ -210,6 +242,7 @@
 //! # Ok::<(), bespoke::definitions::Errors>(())
 //! ```
 
+mod catalogue;
 mod check;
 mod content;
 #[allow(clippy::module_inception)] // the room is named after what comes out of it, and so is the type

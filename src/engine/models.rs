@@ -1,5 +1,6 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
+use crate::engine::eligible::Eligible;
 use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
@@ -153,20 +154,35 @@ impl Models {
     }
 
     /// What goes with what the user or the query names, filled up with what is popular. Nothing against which the user
-    /// spoke last, and nothing with which the user did what the query says; of what a user had before, only that.
-    pub(crate) fn recommend(
+    /// spoke last, nothing with which the user did what the query says, and nothing that is not eligible; of what a user
+    /// had before, only that.
+    pub(super) fn recommend(
         &self,
         user: Option<UserKey>,
         query: &Query,
         store: &ProfileStore,
+        eligible: &Eligible<'_>,
         now: Instant,
     ) -> Result<Vec<Recommendation>, Error> {
+        let admits = |item| eligible.admits(item);
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
         let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
-        let request = request.excluding(unwanted);
+        let request = request.excluding(unwanted).with_filter(&admits);
+        if query.boosts().is_empty() {
+            return Ok(self.candidates(&request, store));
+        }
+        // Boosts may bring up what would be below the limit.
+        let limit = request.limit();
+        let mut answer = self.candidates(&request.with_more(), store);
+        eligible.boost(&mut answer);
+        answer.truncate(limit);
+        Ok(answer)
+    }
+
+    fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
         let limit = request.limit();
         let mut answer = match request.basis() {
-            Basis::Again(user) => return Ok(again(&self.had(UserKey(user), store, now), &request)),
+            Basis::Again(user) => return again(&self.had(UserKey(user), store, request.now()), request),
             Basis::Complementary(_) => {
                 // What is looked at instead of an item does not go with it.
                 let answers = vec![
@@ -180,13 +196,13 @@ impl Models {
                 let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
                 blended(answers, &[1.0, BESIDE], limit)
             }
-            _ => self.covisitation.recommend(&request),
+            _ => self.covisitation.recommend(request),
         };
         if answer.len() < request.limit() {
             let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(&request, least, &mut answer);
+            self.fill_up(request, least, &mut answer);
         }
-        Ok(answer)
+        answer
     }
 
     /// Adds popular items below those that are there: their scores are scaled to stay below.

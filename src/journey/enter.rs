@@ -10,7 +10,7 @@ use crate::journey::plan::JourneyNo;
 use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, Reentry, What};
 use crate::model::{Instant, Object};
-use crate::profile::UserKey;
+use crate::profile::{Packed, PropertyId, UserKey};
 
 /// Most instances of one user at a time: keys come from messages, and memory is the host's.
 const INSTANCES_MAX: usize = 256;
@@ -21,6 +21,8 @@ pub(super) struct Entry<'a> {
     pub(super) key: InstanceKey,
     pub(super) at: Instant,
     pub(super) event: Option<&'a Object>,
+    /// The part of the user's events that the audience looks at.
+    pub(super) part: Option<(PropertyId, Packed)>,
 }
 
 impl Journeys {
@@ -54,7 +56,7 @@ impl Journeys {
         self.past
             .refuses(user, entry.journey, &entry.key, entry.at, compiled.definition.enter.reentry)
             .or_else(|| {
-                let is_outside = |audience| !cx.evaluation(user).condition(audience);
+                let is_outside = |audience| !cx.evaluation(user).in_part(entry.part).condition(audience);
                 compiled.audience.is_some_and(is_outside).then_some(Reason::NotInAudience)
             })
     }
@@ -63,7 +65,7 @@ impl Journeys {
         let refused = self.refuses(cx, user, &entry);
         let Journeys { plan, users, past, outbox, counts, .. } = self;
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
-        let Entry { journey, key, at, event } = entry;
+        let Entry { journey, key, at, event, part: _ } = entry;
         if let Some(reason) = refused {
             return log.note(journey, &key, None, What::Refused { reason });
         }

@@ -232,7 +232,7 @@ impl Journeys {
     /// Why an entry without a key would be refused.
     fn refused_now(&self, cx: &Context<'_>, user: UserKey, journey: JourneyNo) -> Option<Reason> {
         let mut notes = Vec::new();
-        let entry = Entry { journey, key: InstanceKey::default(), at: cx.now, event: None };
+        let entry = Entry { journey, key: InstanceKey::default(), at: cx.now, event: None, part: None };
         self.aside(user, cx.now).enter(cx, user, entry, &mut notes);
         notes.iter().find_map(|note| match note.what {
             What::Refused { reason } => Some(reason),

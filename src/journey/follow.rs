@@ -55,9 +55,12 @@ impl Journeys {
                 (Use::Await { step, condition }, Some(key)) => {
                     self.meet(user, &Occurrence { journey, step, condition, key: Some(&key), at });
                 }
-                (Use::Enter, Some(key)) => {
-                    self.enter(cx, user, Entry { journey, key, at, event: Some(event.properties) }, notes)
-                }
+                (Use::Enter, Some(key)) => self.enter(
+                    cx,
+                    user,
+                    Entry { journey, key, at, event: Some(event.properties), part: None },
+                    notes,
+                ),
                 (Use::Enter, None) => {
                     let what = What::Refused { reason: Reason::NoKey };
                     self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
@@ -84,7 +87,12 @@ impl Journeys {
         };
         match key {
             Some(key) => {
-                self.enter(cx, user, Entry { journey, key, at: cx.now, event: Some(properties) }, notes);
+                self.enter(
+                    cx,
+                    user,
+                    Entry { journey, key, at: cx.now, event: Some(properties), part: None },
+                    notes,
+                );
             }
             None => {
                 let what = What::Refused { reason: Reason::NoKey };
@@ -131,7 +139,7 @@ impl Journeys {
                         }
                         Use::Enter => {
                             let key = key.unwrap_or_default();
-                            self.enter(cx, user, Entry { journey, key, at, event: None }, notes);
+                            self.enter(cx, user, Entry { journey, key, at, event: None, part: None }, notes);
                         }
                     }
                 }

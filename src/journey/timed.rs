@@ -160,7 +160,7 @@ impl Journeys {
             let (journey, key) = (date.journey, InstanceKey::default());
             match missed {
                 _ if !is_for_user => {}
-                0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None }, notes),
+                0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None, part: None }, notes),
                 count => self.log(cx, user, notes).note(journey, &key, None, What::Missed { count }),
             }
         }

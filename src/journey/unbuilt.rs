@@ -1,16 +1,12 @@
 //! What definitions can say and no engine does yet. Each is refused where it stands, in the words of a line here.
 
 use crate::journey::compile::At;
-use crate::journey::{Journey, StepAction, Trigger};
+use crate::journey::{Journey, StepAction};
 use crate::model::Problem;
 
 /// What of a journey is not built.
 pub(super) fn unbuilt(journey: &Journey) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Trigger::Item { .. } = journey.enter.trigger {
-        let message = "`item` is not supported yet";
-        problems.push(At::journey(&journey.name).problem(&["enter", "item"], message.into()));
-    }
     for (i, step) in journey.steps.iter().enumerate() {
         let at = At::step(&journey.name, i);
         if let StepAction::Experiment(_) = &step.action {
