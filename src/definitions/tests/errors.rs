@@ -154,7 +154,7 @@ fn affinity() {
             ),
             (
                 "weights = { view = -1 }",
-                &["5:20: a weight of -1 is out of range: at least 0 and at most 1000000000"],
+                &["5:20: a weight of -1 is out of range: at least -1000000 and at most 1000000000"],
             ),
             ("weights = { view = nan }", &["5:20: a weight of NaN is out of range"]),
             ("weights = { view = inf }", &["5:20: a weight of inf is out of range"]),

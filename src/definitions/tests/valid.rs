@@ -99,7 +99,7 @@ fn placements_and_recommenders_are_read() {
     assert_eq!(recommend.popularity_contexts, ["place".into()]);
     let covisitation =
         CoVisitation::params().half_life(Duration::days(14)).session_gap(Duration::minutes(20));
-    assert_eq!(recommend.covisitation, covisitation.neighbours(50).k_min(10));
+    assert_eq!(recommend.covisitation, covisitation.neighbours(50).k_min(10).skip_bought(true));
 }
 
 #[test]
