@@ -40,12 +40,13 @@ fn render(text: &str) -> Result<String, Error> {
     ]);
     let lines = vec![object(&[("sku", "a".into())]), object(&[("sku", "b".into())])];
     let request = object(&[("device", object(&[("os", "ios".into())]).into()), ("lines", lines.into())]);
+    let item = object(&[("title", "Boots".into()), ("size.width", 30.into())]);
     let cx = RenderContext {
         user: None,
         key: Some(&key),
         event: Some(&event),
         request: Some(&request),
-        item: None,
+        item: Some(&item),
     };
     shop(text).render("t", cx)
 }
@@ -75,6 +76,7 @@ fn what_templates_give() {
         ("{{ key }} {{ event.sku | upper }} {{ event.price }}", "order-7 BOOT-7 80"),
         ("{{ event.at }} {{ event.shop.name }} {{ event.place.lat }}", "2026-11-23T10:00:00Z West 1.5"),
         ("{{ request.device.os }}", "ios"),
+        ("{{ item.title }} of {{ item.size.width }} cm{{ item.price }}", "Boots of 30 cm"),
         ("{% for line in request.lines %}{{ line.sku }};{% endfor %}", "a;b;"),
         // Values are put in as they are.
         ("{{ user.html }} {{ user.html | escape }}", "<b> &lt;b&gt;"),
@@ -123,7 +125,7 @@ fn problems_name_their_place() {
         ("{{ usr.first_name }}", "unknown name `usr` (did you mean `user`?)"),
         (
             "{{ first_name }}",
-            "unknown name `first_name` (a template knows `user`, `event`, `key` and `request`; an attribute is `user.NAME`)",
+            "unknown name `first_name` (a template knows `user`, `event`, `item`, `key` and `request`; an attribute is `user.NAME`)",
         ),
         ("{{ user.name | shout }}", "filter shout is unknown"),
         ("{{ usre() }}", "unknown name `usre` (did you mean `user`?)"),
