@@ -301,6 +301,8 @@ proptest! {
                 model.learn(next);
                 if place % 16 == 7 {
                     model.forget(next.user());
+                } else if place % 16 == 11 {
+                    model.expire(next.at() - Duration::hours(5));
                 } else if place % 16 == 15 {
                     model.rename(next.user(), (next.user() + 1) % 5);
                 }
