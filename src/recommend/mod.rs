@@ -55,12 +55,18 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod als;
 mod board;
+mod cholesky;
 mod conformance;
 mod covisitation;
 mod crowd;
 mod decay;
+mod ease;
 mod error;
+mod factors;
+mod history;
+mod inverse;
 mod item;
 #[cfg(test)]
 mod merge_test;
@@ -71,9 +77,13 @@ mod recent;
 mod recommender;
 mod request;
 mod row;
+mod tally;
+mod users;
 
+pub use als::{Als, AlsParams};
 pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
+pub use ease::{Ease, EaseParams};
 pub use error::Error;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
