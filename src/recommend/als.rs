@@ -146,7 +146,7 @@ impl AlsParams {
         self
     }
 
-    /// So many of a user's last interactions are kept; 500 by default, to 10,000.
+    /// So many of a user's last interactions are kept; 1,000 by default, to 10,000.
     #[must_use]
     pub fn history(mut self, history: usize) -> AlsParams {
         self.history = history;
@@ -182,7 +182,7 @@ impl AlsParams {
         self
     }
 
-    /// So many sweeps are made where everything is new; 16 by default, to 1,000. After news that are a part of all that
+    /// So many sweeps are made where everything is new; 8 by default, to 1,000. After news that are a part of all that
     /// is kept, as large a part of them, but one at least.
     #[must_use]
     pub fn sweeps(mut self, sweeps: usize) -> AlsParams {
@@ -269,12 +269,12 @@ impl Als {
         AlsParams {
             half_life: None,
             factors: 64,
-            history: 500,
+            history: 1_000,
             unobserved: 0.2,
             regularisation: 0.02,
             frequency: 1.0,
             recency: 0.0,
-            sweeps: 16,
+            sweeps: 8,
             k_min: 1,
         }
     }

@@ -13,7 +13,7 @@ use crate::recommend::{
 /// What users who like these items like too, from all that they did: exact, for the best of a catalogue.
 ///
 /// A linear model of the items in a user's history, solved in closed form. `G` says how much items are chosen by the
-/// same users: for two interactions of a user of weights `v` and `w` with `d - 1` others between them,
+/// same users: for two interactions of a user of weights `v` and `w` with `d - 1` others of the head between them,
 /// `G[i,j] += sqrt(v w) k(d)`. Then `P = (G + λ I)^-1` and `B[i,j] = -P[i,j] / P[j,j]`, which is the best prediction of
 /// the choice of `j` from the choices of all other items. The score of `j` is `Σ x_i B[i,j]` over the user's last items,
 /// `x_i = sqrt(w) (d + 1)^-recency` at distance `d` from the newest: what was just clicked counts at once. What speaks
@@ -142,7 +142,7 @@ impl EaseParams {
         self
     }
 
-    /// So many of a user's last interactions are kept; 200 by default, to 10,000.
+    /// So many of a user's last interactions are kept; 1,000 by default, to 10,000.
     #[must_use]
     pub fn history(mut self, history: usize) -> EaseParams {
         self.history = history;
@@ -314,7 +314,7 @@ impl Ease {
         EaseParams {
             half_life: None,
             items: 4_000,
-            history: 200,
+            history: 1_000,
             window: 100,
             reach: 10.0,
             ridge: 100.0,
@@ -449,20 +449,16 @@ impl Ease {
 
 /// Adds the pairs of a user.
 fn count(history: &History, head: &Head, worth: f32, kernel: &[f32], sums: &mut Tiles) {
-    let mut chosen: Vec<(usize, usize, f32)> = Vec::new();
-    let mut last = None;
+    let of_head = history.iter().filter(|past| past.weight > 0.0);
+    let rows = of_head.filter_map(|past| Some((head.row(past.item)?, (past.weight * worth).sqrt())));
+    let mut chosen: Vec<(usize, f32)> = rows.collect();
     // What is asked for again at once, as by a reload, tells nothing new.
-    let anew = history.iter().filter(|past| past.weight > 0.0 && last.replace(past.item) != Some(past.item));
-    for (place, past) in anew.enumerate() {
-        if let Some(row) = head.row(past.item) {
-            chosen.push((place, row, (past.weight * worth).sqrt()));
-        }
-    }
-    for (first, &(place, row, weight)) in chosen.iter().enumerate() {
-        for &(earlier, other, other_weight) in &chosen[first..] {
-            let Some(&near) = kernel.get(earlier - place) else { break };
+    chosen.dedup_by_key(|(row, _)| *row);
+    for (place, &(row, weight)) in chosen.iter().enumerate() {
+        let earlier = chosen[place..].iter().zip(kernel);
+        for (distance, (&(other, other_weight), near)) in earlier.enumerate() {
             // A pair of one item is in both halves of the sum.
-            let twice = if row == other && place != earlier { 2.0 } else { 1.0 };
+            let twice = if row == other && distance > 0 { 2.0 } else { 1.0 };
             sums.add(row, other, twice * near * weight * other_weight);
         }
     }
@@ -516,6 +512,7 @@ impl Recommender for Ease {
         if self.likeness.head.items.is_empty() {
             return self.tally.popular(request, current);
         }
+        bases.retain(|base| self.likeness.head.row(base.item).is_some());
         bases.dedup_by_key(|base| base.item);
         bases.iter_mut().zip(&self.recency).for_each(|(base, recency)| base.weight *= recency);
         self.rank(&bases, request, current)

@@ -279,3 +279,40 @@ impl Record for Inverse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inverse_undoes_the_matrix() {
+        let mut random = fastrand::Rng::with_seed(11);
+        for n in [1, 5, TILE, TILE + 1, 3 * TILE - 7] {
+            let mut tiles = Tiles::zero(n);
+            let mut whole = vec![vec![0.0_f64; n]; n];
+            for _ in 0..2 * n {
+                let x: Vec<f32> = (0..n).map(|_| random.f32() - 0.3).collect();
+                for i in 0..n {
+                    for j in 0..=i {
+                        tiles.add(j, i, x[i] * x[j]);
+                    }
+                    (0..n).for_each(|j| whole[i][j] += f64::from(x[i]) * f64::from(x[j]));
+                }
+            }
+            (0..tiles.rows()).for_each(|row| tiles.add(row, row, 1.0));
+            (0..n).for_each(|row| whole[row][row] += 1.0);
+            let mut inverse = Inverse::new(tiles, 0.5);
+            let len = n.div_ceil(TILE);
+            let steps = 1 + (0..).take_while(|_| inverse.step()).count();
+            assert_eq!(steps, 3 * len * (len + 1) / 2);
+            let inverse = inverse.into_tiles();
+            for i in 0..n {
+                for j in 0..n {
+                    let entry = |k: usize| f64::from(inverse.get(k.max(j), k.min(j)));
+                    let product: f64 = (0..n).map(|k| whole[i][k] * entry(k)).sum();
+                    assert!((product - f64::from(u8::from(i == j))).abs() < 1e-3, "{product} at {i}, {j} of {n}");
+                }
+            }
+        }
+    }
+}
