@@ -170,7 +170,7 @@ impl EaseParams {
         self
     }
 
-    /// How fast a user's earlier items count less, as the power of the distance; 0.7 by default, from 0 to 10. With 0 all
+    /// How fast a user's earlier items count less, as the power of the distance; 0.8 by default, from 0 to 10. With 0 all
     /// count the same: what the user likes at all, instead of next.
     #[must_use]
     pub fn recency(mut self, recency: f64) -> EaseParams {
@@ -318,7 +318,7 @@ impl Ease {
             window: 100,
             reach: 10.0,
             ridge: 100.0,
-            recency: 0.7,
+            recency: 0.8,
             every: Duration::hours(1),
             k_min: 1,
         }

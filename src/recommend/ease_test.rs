@@ -26,7 +26,7 @@ fn now() -> Instant {
 }
 
 fn params() -> EaseParams {
-    Ease::params().window(7).history(30).reach(3.0).ridge(2.0)
+    Ease::params().window(7).history(30).reach(3.0).ridge(2.0).recency(0.7)
 }
 
 fn learned(params: EaseParams, history: &History) -> Ease {

@@ -10,8 +10,13 @@
 //! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
-//! | `decay`, `board`, `row`, `recent` | their parts: forward decay, a ranking, a bounded row, the users' sessions |
+//! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
+//! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `again` | what a user had before and may want again |
+//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
+//! | `evaluate` | how good recommenders are on recorded interactions: metrics, protocols, tuning, estimates from logs |
 //!
 //! Invariants
 //! 1. State is the fold of `learn` and `forget` in order: the same calls give the same bytes and answers, on
@@ -55,8 +60,12 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod again;
 mod als;
+mod baskets;
+mod blend;
 mod board;
+mod bought_together;
 mod cholesky;
 mod conformance;
 mod covisitation;
@@ -64,10 +73,12 @@ mod crowd;
 mod decay;
 mod ease;
 mod error;
+pub mod evaluate;
 mod factors;
 mod history;
 mod inverse;
 mod item;
+mod knn;
 #[cfg(test)]
 mod merge_test;
 mod popularity;
@@ -81,15 +92,20 @@ mod tally;
 mod users;
 
 pub use als::{Als, AlsParams};
+pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
+pub use bought_together::{BoughtTogether, BoughtTogetherParams};
 pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use ease::{Ease, EaseParams};
 pub use error::Error;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
+pub use knn::{SessionKnn, SessionKnnParams};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
 pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query};
 pub use reason::{Action, Reason, ReasonDisplay};
 pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
 pub use request::{Basis, Request};
 
+pub(crate) use again::again;
+pub(crate) use blend::blended;
 pub(crate) use recent::Recent;

@@ -26,6 +26,12 @@ pub enum Action {
     Finished,
     /// Anything else.
     Chose,
+    /// Said that it is not wanted.
+    Dismissed,
+    /// Gave it back.
+    Returned,
+    /// Went past it.
+    Skipped,
 }
 
 record_choice! {
@@ -38,6 +44,9 @@ record_choice! {
         5 => Played,
         6 => Finished,
         7 => Chose,
+        8 => Dismissed,
+        9 => Returned,
+        10 => Skipped,
     }
 }
 
@@ -52,6 +61,9 @@ impl fmt::Display for Action {
             Action::Played => "played",
             Action::Finished => "finished",
             Action::Chose => "chose",
+            Action::Dismissed => "dismissed",
+            Action::Returned => "returned",
+            Action::Skipped => "skipped",
         })
     }
 }
@@ -73,6 +85,13 @@ pub enum Reason {
         /// To which item of the query.
         item: ItemId,
     },
+    /// `often bought with boot-7`
+    BoughtWith {
+        /// With which item of the query.
+        item: ItemId,
+    },
+    /// `you may want it again`
+    Again,
     /// `popular now`
     Popular,
     /// `popular now for place gym`
@@ -112,8 +131,10 @@ impl Reason {
     #[must_use]
     pub fn item(&self) -> Option<ItemId> {
         match self {
-            Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
-            Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
+            Reason::Because { item, .. } | Reason::Similar { item } | Reason::BoughtWith { item } => {
+                Some(*item)
+            }
+            Reason::Again | Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
         }
     }
 }
@@ -132,6 +153,8 @@ impl fmt::Display for ReasonDisplay<'_> {
         match self.reason {
             Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
             Reason::Similar { item } => write!(f, "similar to {}", name(item)),
+            Reason::BoughtWith { item } => write!(f, "often bought with {}", name(item)),
+            Reason::Again => f.write_str("you may want it again"),
             Reason::Popular => f.write_str("popular now"),
             Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
             Reason::Other(words) => f.write_str(words),
@@ -155,6 +178,7 @@ mod tests {
                 r#"{"because":{"action":"viewed","item":0}}"#,
             ),
             (Reason::Similar { item }, "similar to boot-7", r#"{"similar":{"item":0}}"#),
+            (Reason::BoughtWith { item }, "often bought with boot-7", r#"{"bought_with":{"item":0}}"#),
             (Reason::Popular, "popular now", r#""popular""#),
             (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
             (Reason::Other("editor's choice".into()), "editor's choice", r#"{"other":"editor's choice"}"#),

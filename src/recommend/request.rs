@@ -1,5 +1,5 @@
 use crate::model::Instant;
-use crate::recommend::ItemId;
+use crate::recommend::{ItemId, LIMIT_MAX};
 use smallvec::SmallVec;
 use std::fmt;
 
@@ -62,6 +62,35 @@ pub enum Basis<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// What would be shown to a user at an instant, the current item among it.
+    pub(super) fn of_user(user: u32, now: Instant) -> Request<'a> {
+        let (excluded, context, seed, filter) = (SmallVec::new(), &[][..], 0, None);
+        let (subject, limit, allow_repeat) = (Subject::User(user), 10, true);
+        Request { subject, user: Some(user), limit, excluded, allow_repeat, context, seed, now, filter }
+    }
+
+    /// The same request for another number of items.
+    #[must_use]
+    pub fn with_limit(self, limit: usize) -> Request<'a> {
+        Request { limit: limit.min(LIMIT_MAX), ..self }
+    }
+
+    /// The same request without some more items.
+    pub(crate) fn excluding(mut self, items: impl IntoIterator<Item = ItemId>) -> Request<'a> {
+        self.excluded.extend(items);
+        self.excluded.sort_unstable();
+        self
+    }
+
+    /// The same request of items that are like those which the wanted ones were to go with.
+    pub(crate) fn as_similar(&self) -> Request<'a> {
+        let subject = match &self.subject {
+            Subject::Complementary(items) => Subject::Similar(items.clone()),
+            other => other.clone(),
+        };
+        Request { subject, ..self.clone() }
+    }
+
     /// The same request, of items for which `admits` holds: those in stock, in a price range, for adults. Asked for few
     /// items, so it may take a microsecond. The last one given holds.
     ///

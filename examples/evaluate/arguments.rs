@@ -1,0 +1,160 @@
+//! The command line.
+
+use crate::algorithms::{ALGORITHMS, Algorithm};
+use bespoke::model::Duration;
+use bespoke::recommend::evaluate::{Ask, Evaluation, Holdout, Params, Protocol};
+use lexopt::Arg::{Long, Short};
+use std::path::PathBuf;
+
+pub(crate) const USAGE: &str = "usage: evaluate [--interactions F.csv[.gz]] [--protocol next-item|last-out|random-split] \
+    [--algorithms all|NAME,NAME] [--k N] [--json] [--test-days N] [--test-share X] [--allow-repeat] [--validation] \
+    [--min-rating X] [--ask session|user] [--set NAME=NUMBER,...] [--seed N] [--print-clicks]";
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+pub(crate) struct Arguments {
+    pub(crate) interactions: Option<PathBuf>,
+    pub(crate) protocol: Kind,
+    pub(crate) algorithms: Vec<&'static Algorithm>,
+    pub(crate) k: usize,
+    pub(crate) is_json: bool,
+    test_days: Option<f64>,
+    test_share: Option<f64>,
+    pub(crate) allow_repeat: bool,
+    pub(crate) is_validation: bool,
+    pub(crate) min_rating: Option<f64>,
+    ask: Option<Ask>,
+    pub(crate) params: Params,
+    seed: u64,
+    pub(crate) print_clicks: bool,
+}
+
+/// The name of a protocol.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    NextItem,
+    LastOut,
+    RandomSplit,
+}
+
+impl Arguments {
+    /// None where only help is asked for.
+    pub(crate) fn read() -> Result<Option<Arguments>> {
+        let mut arguments = Arguments {
+            interactions: None,
+            protocol: Kind::NextItem,
+            algorithms: ALGORITHMS.iter().collect(),
+            k: 20,
+            is_json: false,
+            test_days: None,
+            test_share: None,
+            allow_repeat: false,
+            is_validation: false,
+            min_rating: None,
+            ask: None,
+            params: Params::new(),
+            seed: 1,
+            print_clicks: false,
+        };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            let name = match argument {
+                Long("json") => {
+                    arguments.is_json = true;
+                    continue;
+                }
+                Long("allow-repeat") => {
+                    arguments.allow_repeat = true;
+                    continue;
+                }
+                Long("validation") => {
+                    arguments.is_validation = true;
+                    continue;
+                }
+                Long("print-clicks") => {
+                    arguments.print_clicks = true;
+                    continue;
+                }
+                Long("help") | Short('h') => return Ok(None),
+                Long(name) => name.to_owned(),
+                other => return Err(other.unexpected().into()),
+            };
+            let value = parser.value()?;
+            if name == "interactions" {
+                arguments.interactions = Some(value.into());
+                continue;
+            }
+            let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
+            arguments.set(&name, value).map_err(|e| format!("--{name}: {e}"))?;
+        }
+        if arguments.params != Params::new() && arguments.algorithms.len() != 1 {
+            return Err("--set is for one algorithm; name it with --algorithms".into());
+        }
+        Ok(Some(arguments))
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "protocol" => self.protocol = protocol(value)?,
+            "algorithms" => self.algorithms = algorithms(value)?,
+            "k" => self.k = value.parse()?,
+            "test-days" => self.test_days = Some(value.parse()?),
+            "test-share" => self.test_share = Some(value.parse()?),
+            "min-rating" => self.min_rating = Some(value.parse()?),
+            "ask" => self.ask = Some(ask(value)?),
+            "set" => self.params = value.parse()?,
+            "seed" => self.seed = value.parse()?,
+            _ => return Err("there is no such option".into()),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn protocol(&self, is_timed: bool) -> Protocol {
+        match self.protocol {
+            Kind::NextItem if is_timed && self.test_share.is_none() || self.test_days.is_some() => {
+                let days = self.test_days.unwrap_or(1.0);
+                Protocol::NextItem(Holdout::Last(Duration::from_millis((days * 86_400_000.0) as i64)))
+            }
+            Kind::NextItem => Protocol::NextItem(Holdout::Share(self.test_share.unwrap_or(0.1))),
+            Kind::LastOut => Protocol::LastOut,
+            Kind::RandomSplit => {
+                Protocol::RandomSplit { share: self.test_share.unwrap_or(0.2), seed: self.seed }
+            }
+        }
+    }
+
+    pub(crate) fn evaluation(&self) -> Evaluation {
+        let evaluation = Evaluation::new().k(self.k).allow_repeat(self.allow_repeat);
+        self.ask.map_or(evaluation, |ask| evaluation.ask(ask))
+    }
+}
+
+fn protocol(name: &str) -> Result<Kind> {
+    match name {
+        "next-item" => Ok(Kind::NextItem),
+        "last-out" => Ok(Kind::LastOut),
+        "random-split" => Ok(Kind::RandomSplit),
+        _ => Err(format!("`{name}` is none; there are next-item, last-out and random-split").into()),
+    }
+}
+
+fn ask(name: &str) -> Result<Ask> {
+    match name {
+        "session" => Ok(Ask::Session),
+        "user" => Ok(Ask::User),
+        _ => Err(format!("`{name}` cannot be asked for; session and user can").into()),
+    }
+}
+
+fn algorithms(names: &str) -> Result<Vec<&'static Algorithm>> {
+    if names == "all" {
+        return Ok(ALGORITHMS.iter().collect());
+    }
+    let find = |name: &str| {
+        ALGORITHMS.iter().find(|algorithm| algorithm.name == name).ok_or_else(|| {
+            let known: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
+            format!("`{name}` is none; there are {}", known.join(", ")).into()
+        })
+    };
+    names.split(',').map(find).collect()
+}
