@@ -384,7 +384,9 @@ impl Als {
             self.news = 0;
         }
         if !self.is_trained {
-            for item in (self.vectors.len() / self.params.factors..self.tally.len()).map(|n| ItemId::new(n as u32)) {
+            for item in
+                (self.vectors.len() / self.params.factors..self.tally.len()).map(|n| ItemId::new(n as u32))
+            {
                 self.set_vector(item, &beginning(item, self.params.factors));
             }
         }
@@ -393,12 +395,7 @@ impl Als {
     }
 
     /// The best items for the `bases`, newest first.
-    fn rank(
-        &self,
-        bases: &[Base],
-        request: &Request<'_>,
-        current: Option<ItemId>,
-    ) -> Vec<Recommendation> {
+    fn rank(&self, bases: &[Base], request: &Request<'_>, current: Option<ItemId>) -> Vec<Recommendation> {
         let fold = self.fold_in(bases.iter().map(|base| (base.item, base.weight)));
         let vectors = (0..).map(ItemId::new).zip(self.vectors.chunks_exact(self.params.factors));
         let scored = vectors.map(|(item, vector)| (f64::from(dot(&fold.vector, vector)), item)).collect();
@@ -484,8 +481,9 @@ impl Als {
 
 /// The reason with the largest share; of equal ones that of the newest item.
 fn reason(bases: &[Base], share: impl Fn(&Base) -> f32) -> Reason {
-    let largest = bases.iter().rev().max_by(|a, b| share(a).total_cmp(&share(b)));
-    largest.map_or(Reason::Popular, |base| base.reason.clone())
+    let shares = bases.iter().rev().map(|base| (share(base), base));
+    let largest = shares.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    largest.map_or(Reason::Popular, |(_, base)| base.reason.clone())
 }
 
 /// What was learned after `now` may be worth more than it ever will be.
@@ -553,7 +551,8 @@ impl Recommender for Als {
                 (bases.collect(), None)
             }
             Basis::Similar(items) => {
-                let bases = items.iter().map(|&item| Base { item, weight: 1.0, reason: Reason::Similar { item } });
+                let bases =
+                    items.iter().map(|&item| Base { item, weight: 1.0, reason: Reason::Similar { item } });
                 return self.similar(&bases.collect::<Vec<_>>(), request);
             }
             Basis::Complementary(_) | Basis::Again(_) | Basis::Popular | Basis::Trending => {
@@ -584,7 +583,8 @@ impl Recommender for Als {
     }
 
     fn bytes(&self) -> usize {
-        let of_member = |member: &Member| member.history.bytes() + member.vector.capacity() * size_of::<f32>();
+        let of_member =
+            |member: &Member| member.history.bytes() + member.vector.capacity() * size_of::<f32>();
         let members: usize = self.users.iter().map(|(_, member)| of_member(member)).sum();
         let of_rows = |rows: &Rows| -> usize {
             let of_row = |row: &Vec<(u32, f32)>| size_of_val(row) + row.capacity() * size_of::<(u32, f32)>();

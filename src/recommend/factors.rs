@@ -20,7 +20,9 @@ impl Gram {
             for row in 0..n {
                 let scaled = sign * f64::from(vector[row]);
                 let sums = &mut self.0[row * n + row..(row + 1) * n];
-                sums.iter_mut().zip(&vector[row..]).for_each(|(sum, value)| *sum += scaled * f64::from(*value));
+                sums.iter_mut()
+                    .zip(&vector[row..])
+                    .for_each(|(sum, value)| *sum += scaled * f64::from(*value));
             }
         }
     }

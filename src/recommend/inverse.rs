@@ -310,7 +310,10 @@ mod tests {
                 for j in 0..n {
                     let entry = |k: usize| f64::from(inverse.get(k.max(j), k.min(j)));
                     let product: f64 = (0..n).map(|k| whole[i][k] * entry(k)).sum();
-                    assert!((product - f64::from(u8::from(i == j))).abs() < 1e-3, "{product} at {i}, {j} of {n}");
+                    assert!(
+                        (product - f64::from(u8::from(i == j))).abs() < 1e-3,
+                        "{product} at {i}, {j} of {n}"
+                    );
                 }
             }
         }

@@ -11,6 +11,9 @@
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
+//! | `ease`, `inverse` | [`Ease`]: what users who like these items like too, in closed form |
+//! | `als`, `factors`, `cholesky` | [`Als`]: what a user likes at all, by vectors |
+//! | `users`, `history`, `tally` | what both keep of users and items |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
