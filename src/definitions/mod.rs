@@ -36,7 +36,7 @@
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `covisitation`, `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
+//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
 //! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
@@ -82,7 +82,10 @@
 //!
 //! - `wait_until` without a `day` is for the next time that its clock shows `at`, and with a day of the week for the next
 //!   of those; where it shows it just then the wait is over, unless a loop came back to it. With "today" (the day on which
-//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed.
+//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed. With
+//!   `at = "best"` it is for the best hour of its day, or of the next 24 hours where it has none, and over at once where no
+//!   hour of its day is left; a loop that comes back to it takes one of a later day. The send behind it says how probable
+//!   the choice was.
 //! - `date` names an attribute that is declared an instant; `yearly` is for its anniversaries, those of 29 February on the
 //!   28th where there is no 29th. Without `at` and `yearly` the `offset` is exact; else it counts on the clock on the wall, so
 //!   "-1d" is the same time the day before. It begins a journey once, in whatever zones the user is. A date that is over

@@ -9,7 +9,7 @@ use crate::journey::plan::{
 use crate::journey::timed::Timed;
 use crate::journey::unbuilt::unbuilt;
 use crate::journey::version::version;
-use crate::journey::{Awaited, DeliveryPolicy, Journey, Step, StepAction, Trigger};
+use crate::journey::{Awaited, DeliveryPolicy, Journey, LocalAt, Step, StepAction, Trigger};
 use crate::model::{Problem, Quoted};
 use crate::segment::{Plan, PlanBuilder, Transition};
 use hashbrown::HashMap;
@@ -69,6 +69,7 @@ impl JourneyPlan {
         }
         let asks = |step: &CompiledStep| match &step.action {
             CompiledAction::Send(send) => send.definition.at_best,
+            CompiledAction::WaitUntil(wait) => wait.at == LocalAt::Best,
             _ => false,
         };
         plan.learns_times = plan.policy.send_time.is_some()

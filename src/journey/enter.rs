@@ -67,7 +67,9 @@ impl Journeys {
         if let Some(reason) = refused {
             return log.note(journey, &key, None, What::Refused { reason });
         }
-        let mut instance = Instance::new(journey, key, past.enter(user, journey), at);
+        let known = users.of(user);
+        let number = past.next_entry(user, journey).max(known.last_entry(plan, journey).saturating_add(1));
+        let mut instance = Instance::new(journey, key, number, at);
         if plan.journeys[usize::from(journey)].keeps_event {
             let more = |event: &Object| Box::new(More { event: Some(event.clone()), ..More::default() });
             instance.more = event.map(more);
@@ -76,7 +78,6 @@ impl Journeys {
         if is_held_out(definition, cx.store.get(user).bucketing_id()) {
             instance.flags |= HELD_OUT;
         }
-        let known = users.entry(user).or_default();
         let running = known.find(plan, journey, &instance.key);
         match running.filter(|_| !plan.journeys[usize::from(journey)].is_parallel()) {
             Some(place) => {

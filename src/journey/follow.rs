@@ -29,6 +29,7 @@ impl Journeys {
         if !self.plan.by_event.contains_key(event.name) {
             return false;
         }
+        self.users.wake(user);
         let plan = self.plan.clone();
         let evaluation = cx.evaluation(user);
         for EventUse { journey, what, filter, key: property } in
@@ -104,6 +105,7 @@ impl Journeys {
         if self.plan.by_segment.is_empty() || !changes.iter().any(is_named) {
             return false;
         }
+        self.users.wake(user);
         let plan = self.plan.clone();
         let is_await = |what: Use| matches!(what, Use::Await { .. });
         let kinds: [fn(Use) -> bool; 4] =

@@ -43,6 +43,7 @@ mod migration;
 mod note;
 mod outbox;
 mod outbox_bytes;
+mod packed;
 mod parting;
 mod past;
 mod permit;
@@ -59,6 +60,7 @@ mod tests;
 mod throttle;
 mod timed;
 mod unbuilt;
+mod users;
 mod version;
 
 pub use action::{Acknowledged, Action, Delivery, OutboxStats};
