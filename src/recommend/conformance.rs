@@ -325,7 +325,7 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{Blend, BoughtTogether, CoVisitation, Popularity, Reason, SessionKnn};
+    use crate::recommend::{Als, Blend, BoughtTogether, CoVisitation, Ease, Popularity, Reason, SessionKnn};
 
     #[test]
     fn ours_conform() {
@@ -339,6 +339,12 @@ mod tests {
         conformance(|| SessionKnn::params().k_min(3).check().unwrap()).unwrap();
         conformance(|| BoughtTogether::params().pairs_min(1.0).check().unwrap()).unwrap();
         conformance(|| BoughtTogether::params().pairs_min(1.0).k_min(2).check().unwrap()).unwrap();
+        conformance(Ease::default).unwrap();
+        conformance(|| Ease::params().half_life(Duration::days(1)).items(20).k_min(3).check().unwrap())
+            .unwrap();
+        conformance(|| Als::params().factors(8).sweeps(2).check().unwrap()).unwrap();
+        conformance(|| Als::params().factors(5).half_life(Duration::days(1)).k_min(3).check().unwrap())
+            .unwrap();
         let both = || {
             let blend = Blend::builder().source(CoVisitation::default(), 1.0);
             blend.source(Popularity::default(), 0.1).learn_every(3).check().unwrap()

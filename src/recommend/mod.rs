@@ -11,6 +11,9 @@
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
+//! | `ease`, `inverse` | [`Ease`]: what users who like these items like too, in closed form |
+//! | `als`, `factors`, `cholesky` | [`Als`]: what a user likes at all, by vectors |
+//! | `users`, `history`, `tally` | what both keep of users and items |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
@@ -61,16 +64,22 @@
 //! ```
 
 mod again;
+mod als;
 mod baskets;
 mod blend;
 mod board;
 mod bought_together;
+mod cholesky;
 mod conformance;
 mod covisitation;
 mod crowd;
 mod decay;
+mod ease;
 mod error;
 pub mod evaluate;
+mod factors;
+mod history;
+mod inverse;
 mod item;
 mod knn;
 #[cfg(test)]
@@ -82,11 +91,15 @@ mod recent;
 mod recommender;
 mod request;
 mod row;
+mod tally;
+mod users;
 
+pub use als::{Als, AlsParams};
 pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
 pub use bought_together::{BoughtTogether, BoughtTogetherParams};
 pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
+pub use ease::{Ease, EaseParams};
 pub use error::Error;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
 pub use knn::{SessionKnn, SessionKnnParams};

@@ -1,0 +1,652 @@
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::recommend::cholesky::dot;
+use crate::recommend::crowd::CROWD_MAX;
+use crate::recommend::error::restored;
+use crate::recommend::factors::{FoldIn, Gram, Penalty, beginning, read_vector};
+use crate::recommend::history::{History, Past};
+use crate::recommend::tally::Tally;
+use crate::recommend::users::Users;
+use crate::recommend::{
+    Action, Basis, Error, Interaction, ItemId, Items, QUERY_ITEMS_MAX, Reason, Recommendation, Recommender,
+    Request, WEIGHT_MAX,
+};
+use std::collections::BTreeMap;
+
+/// So many users of an item that has no vector yet are kept in mind until it gets one from all.
+const COLD_USERS_MAX: usize = 16;
+
+/// What a user likes at all: vectors of users and items, by implicit alternating least squares (iALS).
+///
+/// It looks for vectors that make `Σ w (1 - x'h)²` over what users chose, `+ a0 Σ (x'h)²` over all users and items,
+/// `+ λ |x|²` over users and the like over items smallest, with `λ = reg (Σ w + a0 N)^nu`. What speaks against an item
+/// counts as a choice of 0: `|w| (x'h)²`.
+///
+/// The vector of a user is solved when it is asked for, from all that is kept of the user and exactly (*fold-in*): an
+/// event counts at once. The vectors of items follow in [`tick`](Recommender::tick), a user's or item's row a step, in
+/// order of number: a sweep over all users, then over all items; as many sweeps as the news are worth, from one to
+/// [`sweeps`](AlsParams::sweeps). An item that comes between sweeps gets a vector from its first users at once. Until
+/// the first sweep is complete, users are shown what most chose.
+///
+/// The score of an item `j` is `x'h_j = Σ_i w_i h_i' A^-1 h_j` over the items that the user chose, so that every one has
+/// its exact share; the reason is the largest. Items are like one another by the cosine of their vectors.
+///
+/// `learn`: O(1), and two fold-ins for an item without a vector. `recommend`: O(f² (history + limit) + f³ + items · f)
+/// for `f` factors. A step is a fold-in: O(f² · interactions that are kept of the row + f³). Memory: an item `4 f` and 32
+/// bytes, a user `4 f`, 112 and 9 for each interaction that is kept; during a sweep 8 more for each of those.
+///
+/// Answers nothing for a [`Basis`] that names neither user nor items like which others are wanted, nor for a user whom
+/// it does not know. Two of them cannot be merged: their vectors lie in different spaces.
+///
+/// References: Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008 (§5 for the
+/// reasons); Rendle, Krichene, Zhang and Koren, "Revisiting the performance of iALS on item recommendation benchmarks",
+/// RecSys 2022 (the penalty and how to tune it).
+///
+/// ```
+/// use bespoke::model::Instant;
+/// use bespoke::recommend::{Als, Interaction, Items, Query, Recommender};
+/// let (mut items, now) = (Items::new(), Instant::from_millis(0));
+/// let mut als = Als::params().factors(8).check()?;
+/// for user in 0..20 {
+///     let films = if user % 2 == 0 { ["alien", "aliens", "brazil"] } else { ["heat", "ronin", "thief"] };
+///     for film in films {
+///         als.learn(&Interaction::new(user, items.intern(film)?, now));
+///     }
+/// }
+/// while als.tick(now, 100) {}
+///
+/// // Somebody new watches two films.
+/// for film in ["heat", "ronin"] {
+///     als.learn(&Interaction::new(99, items.intern(film)?, now));
+/// }
+/// let answer = als.recommend(&Query::for_user().excluding(["heat"]).resolve(&items, Some(99), now)?);
+/// assert_eq!(items.name(answer[0].item), Some("thief"));
+/// assert!(answer[0].reason.display(&items).to_string().starts_with("because you viewed"));
+/// # Ok::<(), bespoke::recommend::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Als {
+    params: AlsParams,
+    /// `(d + 1)^-recency` by distance.
+    recency: Box<[f32]>,
+    tally: Tally,
+    users: Users<Member>,
+    /// How many there are.
+    user_count: usize,
+    /// `Σ x x'` over users.
+    user_gram: Gram,
+    /// The vectors of items by number, one after another; without those that came last.
+    vectors: Vec<f32>,
+    /// `Σ h h'` over items.
+    item_gram: Gram,
+    /// Users of items that no sweep has seen yet.
+    cold: BTreeMap<u32, Vec<(u32, f32)>>,
+    sweep: Sweep,
+    /// Sweeps that remain, with the one that has begun.
+    sweeps_left: usize,
+    /// Whether a sweep has been completed.
+    is_trained: bool,
+    /// Interactions that were learned or forgotten since the last sweep began, and all that are kept.
+    news: usize,
+    kept: usize,
+}
+
+/// What is kept of a user.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Member {
+    history: History,
+    /// As the last sweep found it; empty before.
+    vector: Vec<f32>,
+}
+
+/// Where a sweep is.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Sweep {
+    #[default]
+    Idle,
+    /// Users from this number on are next.
+    Users(u32, Rows),
+    /// Items from this number on.
+    Items(usize, Rows),
+}
+
+/// What was chosen, by item: gathered while the users are gone through.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rows {
+    /// What a weight is worth, at the time when the sweep began.
+    worth: f32,
+    users: Vec<Vec<(u32, f32)>>,
+}
+
+/// Parameters of [`Als`], not yet checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlsParams {
+    half_life: Option<Duration>,
+    factors: usize,
+    history: usize,
+    unobserved: f64,
+    regularisation: f64,
+    frequency: f64,
+    recency: f64,
+    sweeps: usize,
+    k_min: usize,
+}
+
+impl AlsParams {
+    /// After which time an interaction counts half, from a minute to a hundred years. By default nothing fades.
+    #[must_use]
+    pub fn half_life(mut self, half_life: Duration) -> AlsParams {
+        self.half_life = Some(half_life);
+        self
+    }
+
+    /// Numbers in a vector; 64 by default, from 1 to 256.
+    #[must_use]
+    pub fn factors(mut self, factors: usize) -> AlsParams {
+        self.factors = factors;
+        self
+    }
+
+    /// So many of a user's last interactions are kept; 1,000 by default, to 10,000.
+    #[must_use]
+    pub fn history(mut self, history: usize) -> AlsParams {
+        self.history = history;
+        self
+    }
+
+    /// `a0`, how much everything that was not chosen counts; 0.2 by default.
+    #[must_use]
+    pub fn unobserved(mut self, weight: f64) -> AlsParams {
+        self.unobserved = weight;
+        self
+    }
+
+    /// `reg`, how much long vectors cost; 0.02 by default. Little data wants more.
+    #[must_use]
+    pub fn regularisation(mut self, regularisation: f64) -> AlsParams {
+        self.regularisation = regularisation;
+        self
+    }
+
+    /// `nu`, how much more long vectors cost where there is much to fit; 1 by default, from 0 to 1.
+    #[must_use]
+    pub fn frequency(mut self, nu: f64) -> AlsParams {
+        self.frequency = nu;
+        self
+    }
+
+    /// How fast a user's earlier items count less when items are recommended, as the power of the distance from the
+    /// newest; 0 by default, which is what the user likes at all, to 10. What comes next is best told by about 1.
+    #[must_use]
+    pub fn recency(mut self, recency: f64) -> AlsParams {
+        self.recency = recency;
+        self
+    }
+
+    /// So many sweeps are made where everything is new; 8 by default, to 1,000. After news that are a part of all that
+    /// is kept, as large a part of them, but one at least.
+    #[must_use]
+    pub fn sweeps(mut self, sweeps: usize) -> AlsParams {
+        self.sweeps = sweeps;
+        self
+    }
+
+    /// An item is recommended only once so many users have chosen it; 1 by default, to 20. Counted in a byte and never
+    /// too high.
+    #[must_use]
+    pub fn k_min(mut self, users: usize) -> AlsParams {
+        self.k_min = users;
+        self
+    }
+
+    /// Makes the recommender.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] names the first parameter that is out of range.
+    pub fn check(self) -> Result<Als, Error> {
+        let refuse = |name, found, wanted| Err(Error::Parameter { name, found, wanted });
+        if !(1..=256).contains(&self.factors) {
+            return refuse("factors", self.factors.to_string(), "from 1 to 256");
+        }
+        if !(1..=10_000).contains(&self.history) {
+            return refuse("history", self.history.to_string(), "from 1 to 10000");
+        }
+        if !(1..=1_000).contains(&self.sweeps) {
+            return refuse("sweeps", self.sweeps.to_string(), "from 1 to 1000");
+        }
+        for (name, number) in [("unobserved", self.unobserved), ("regularisation", self.regularisation)] {
+            if !(1e-6..=1e6).contains(&number) {
+                return refuse(name, number.to_string(), "from 0.000001 to 1000000");
+            }
+        }
+        if !(0.0..=1.0).contains(&self.frequency) {
+            return refuse("frequency", self.frequency.to_string(), "from 0 to 1");
+        }
+        if !(0.0..=10.0).contains(&self.recency) {
+            return refuse("recency", self.recency.to_string(), "from 0 to 10");
+        }
+        if !(1..=CROWD_MAX).contains(&self.k_min) {
+            return refuse("k_min", self.k_min.to_string(), "from 1 to 20");
+        }
+        let fading = |distance: usize| libm::pow((distance + 1) as f64, -self.recency) as f32;
+        let recency = (0..self.history.max(QUERY_ITEMS_MAX)).map(fading).collect();
+        let gram = Gram::new(self.factors);
+        Ok(Als {
+            tally: Tally::new(self.half_life, self.k_min)?,
+            params: self,
+            recency,
+            users: Users::default(),
+            user_count: 0,
+            user_gram: gram.clone(),
+            vectors: Vec::new(),
+            item_gram: gram,
+            cold: BTreeMap::new(),
+            sweep: Sweep::Idle,
+            sweeps_left: 0,
+            is_trained: false,
+            news: 0,
+            kept: 0,
+        })
+    }
+}
+
+impl Default for Als {
+    fn default() -> Als {
+        Als::params().check().expect("the defaults are in range")
+    }
+}
+
+/// An item that a query rests on.
+struct Base {
+    item: ItemId,
+    weight: f32,
+    reason: Reason,
+}
+
+impl Als {
+    /// The default parameters.
+    #[must_use]
+    pub fn params() -> AlsParams {
+        AlsParams {
+            half_life: None,
+            factors: 64,
+            history: 1_000,
+            unobserved: 0.2,
+            regularisation: 0.02,
+            frequency: 1.0,
+            recency: 0.0,
+            sweeps: 8,
+            k_min: 1,
+        }
+    }
+
+    fn penalty(&self) -> Penalty {
+        let AlsParams { unobserved, regularisation, frequency, .. } = self.params;
+        Penalty { unobserved, regularisation, frequency }
+    }
+
+    /// The vector of an item, if it has one.
+    fn vector(&self, item: ItemId) -> Option<&[f32]> {
+        let factors = self.params.factors;
+        self.vectors.get(item.index() * factors..(item.index() + 1) * factors)
+    }
+
+    /// Solves for a user's vector from items and their weights.
+    fn fold_in(&self, chosen: impl Iterator<Item = (ItemId, f32)>) -> FoldIn {
+        let chosen = chosen.filter_map(|(item, weight)| Some((limited(weight), self.vector(item)?)));
+        let count = self.vectors.len() / self.params.factors;
+        FoldIn::new(&self.item_gram, count, self.penalty(), chosen, self.params.factors)
+    }
+
+    /// Solves for an item's vector from users and their weights.
+    fn fold_in_item(&self, chosen: &[(u32, f32)], worth: f32) -> FoldIn {
+        let chosen = chosen.iter().filter_map(|(user, weight)| {
+            let vector = &*self.users.get(*user)?.vector;
+            (!vector.is_empty()).then_some((limited(weight * worth), vector))
+        });
+        FoldIn::new(&self.user_gram, self.user_count, self.penalty(), chosen, self.params.factors)
+    }
+
+    /// Solves for the vector that is kept of a user.
+    fn solve_user(&mut self, user: u32, worth: f32) {
+        let Some(member) = self.users.get(user) else { return };
+        let vector = self.fold_in(member.history.iter().map(|past| (past.item, past.weight * worth))).vector;
+        self.user_gram.replace(&member.vector, &vector);
+        if let Some(member) = self.users.get_mut(user) {
+            member.vector = vector;
+        }
+    }
+
+    fn set_vector(&mut self, item: ItemId, vector: &[f32]) {
+        let factors = self.params.factors;
+        let missing = (item.index() + 1) * factors;
+        if self.vectors.len() < missing {
+            self.vectors.resize(missing, 0.0);
+        }
+        let old = &mut self.vectors[item.index() * factors..missing];
+        self.item_gram.replace(old, vector);
+        old.copy_from_slice(vector);
+    }
+
+    /// Gives an item that no sweep has seen a vector from its first users.
+    fn warm_up(&mut self, item: ItemId, user: u32, weight: f32, now: Instant) {
+        let worth = self.tally.worth(now);
+        let mut chosen = self.cold.remove(&item.number()).unwrap_or_default();
+        if chosen.len() < COLD_USERS_MAX {
+            chosen.push((user, weight));
+            self.solve_user(user, worth);
+            let vector = self.fold_in_item(&chosen, worth).vector;
+            self.set_vector(item, &vector);
+        }
+        self.cold.insert(item.number(), chosen);
+    }
+
+    /// Does a step of the work. False where there is none.
+    fn step(&mut self, now: Instant) -> bool {
+        match std::mem::take(&mut self.sweep) {
+            Sweep::Idle if self.news == 0 && self.sweeps_left == 0 => return false,
+            Sweep::Idle => self.begin(now),
+            Sweep::Users(from, mut rows) => match self.users.next_from(from) {
+                Some(user) => {
+                    self.solve_user(user, rows.worth);
+                    if let Some(member) = self.users.get(user) {
+                        for past in member.history.iter() {
+                            if let Some(row) = rows.users.get_mut(past.item.index()) {
+                                row.push((user, past.weight));
+                            }
+                        }
+                    }
+                    self.sweep = match user.checked_add(1) {
+                        Some(next) => Sweep::Users(next, rows),
+                        None => Sweep::Items(0, rows),
+                    };
+                }
+                None => self.sweep = Sweep::Items(0, rows),
+            },
+            Sweep::Items(item, mut rows) => match rows.users.get_mut(item).map(std::mem::take) {
+                Some(chosen) => {
+                    let id = ItemId::new(item as u32);
+                    self.cold.remove(&id.number());
+                    let vector = self.fold_in_item(&chosen, rows.worth).vector;
+                    self.set_vector(id, &vector);
+                    self.sweep = Sweep::Items(item + 1, rows);
+                }
+                None => (self.sweeps_left, self.is_trained) = (self.sweeps_left - 1, true),
+            },
+        }
+        true
+    }
+
+    fn begin(&mut self, now: Instant) {
+        if self.news > 0 {
+            let share = self.news as f64 / self.kept.max(1) as f64;
+            let sweeps = libm::ceil(self.params.sweeps as f64 * share.min(1.0)) as usize;
+            self.sweeps_left = self.sweeps_left.max(sweeps);
+            self.news = 0;
+        }
+        if !self.is_trained {
+            for item in
+                (self.vectors.len() / self.params.factors..self.tally.len()).map(|n| ItemId::new(n as u32))
+            {
+                self.set_vector(item, &beginning(item, self.params.factors));
+            }
+        }
+        let rows = Rows { worth: self.tally.worth(now), users: vec![Vec::new(); self.tally.len()] };
+        self.sweep = Sweep::Users(0, rows);
+    }
+
+    /// The best items for the `bases`, newest first.
+    fn rank(&self, bases: &[Base], request: &Request<'_>, current: Option<ItemId>) -> Vec<Recommendation> {
+        let fold = self.fold_in(bases.iter().map(|base| (base.item, base.weight)));
+        let vectors = (0..).map(ItemId::new).zip(self.vectors.chunks_exact(self.params.factors));
+        let scored = vectors.map(|(item, vector)| (f64::from(dot(&fold.vector, vector)), item)).collect();
+        let answer = self.tally.best(scored, request, current).into_iter().map(|(score, item)| {
+            let influence = self.vector(item).map(|vector| fold.influence(vector)).unwrap_or_default();
+            let share = |base: &Base| match self.vector(base.item) {
+                Some(vector) => base.weight.max(0.0) * dot(&influence, vector),
+                None => 0.0,
+            };
+            Recommendation::new(item, score, reason(bases, share))
+        });
+        answer.collect()
+    }
+
+    /// Items whose vectors point where those of the `bases` point.
+    fn similar(&self, bases: &[Base], request: &Request<'_>) -> Vec<Recommendation> {
+        let length = |vector: &[f32]| dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
+        let cosine = |base: &Base, vector: &[f32]| match self.vector(base.item) {
+            Some(other) => dot(other, vector) / (length(other) * length(vector)),
+            None => 0.0,
+        };
+        let vectors = (0..).map(ItemId::new).zip(self.vectors.chunks_exact(self.params.factors));
+        let scored = vectors.map(|(item, vector)| {
+            let score: f32 = bases.iter().map(|base| cosine(base, vector)).sum();
+            (f64::from(score), item)
+        });
+        let answer = self.tally.best(scored.collect(), request, None).into_iter().map(|(score, item)| {
+            let share = |base: &Base| self.vector(item).map_or(0.0, |vector| cosine(base, vector));
+            Recommendation::new(item, score, reason(bases, share))
+        });
+        answer.collect()
+    }
+
+    /// One with the same parameters that had learned what a checkpoint says of so many items.
+    fn read(&self, bytes: &[u8], items: usize) -> Result<Als, Error> {
+        let mut read = self.params.clone().check().expect("they were checked");
+        restored(self.name(), bytes, |from| read.read_state(from, items))?;
+        Ok(read)
+    }
+
+    fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        let factors = self.params.factors;
+        self.tally.read(items, from)?;
+        let items = self.tally.len();
+        self.users = from.read()?;
+        for (_, Member { history, vector }) in self.users.iter() {
+            let is_known = history.iter().all(|past| past.item.index() < items);
+            if !is_known || !(vector.is_empty() || vector.len() == factors) {
+                return Err(from.malformed("what is kept of a user"));
+            }
+            self.user_count += 1;
+            self.kept += history.iter().len();
+        }
+        let len = from.valid("vectors of items", |len: &usize| *len <= items)?;
+        self.vectors = read_vector(len * factors, from)?;
+        self.user_gram = Gram::read(factors, from)?;
+        self.item_gram = Gram::read(factors, from)?;
+        for _ in 0..from.len("new items")? {
+            let item = from.valid("the number of an item", |item: &u32| (*item as usize) < items)?;
+            self.cold.insert(item, read_chosen(from)?);
+        }
+        self.is_trained = from.read()?;
+        self.sweeps_left = from.valid("sweeps", |sweeps: &usize| *sweeps <= self.params.sweeps)?;
+        self.news = from.read()?;
+        let stage = u8::read(from)?;
+        if stage == 0 {
+            return Ok(());
+        }
+        let (next, worth): (u32, f32) = from.read()?;
+        let mut rows = Rows { worth, users: Vec::new() };
+        for _ in 0..from.valid("rows of items", |rows: &usize| *rows <= items)? {
+            rows.users.push(read_chosen(from)?);
+        }
+        let is_valid = (0.0..=1.0).contains(&worth) && self.sweeps_left > 0;
+        self.sweep = match stage {
+            1 if is_valid => Sweep::Users(next, rows),
+            2 if is_valid => Sweep::Items(next as usize, rows),
+            _ => return Err(from.malformed("a sweep")),
+        };
+        Ok(())
+    }
+}
+
+/// The reason with the largest share; of equal ones that of the newest item.
+fn reason(bases: &[Base], share: impl Fn(&Base) -> f32) -> Reason {
+    let shares = bases.iter().rev().map(|base| (share(base), base));
+    let largest = shares.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    largest.map_or(Reason::Popular, |(_, base)| base.reason.clone())
+}
+
+/// What was learned after `now` may be worth more than it ever will be.
+fn limited(weight: f32) -> f32 {
+    weight.clamp(-WEIGHT_MAX, WEIGHT_MAX)
+}
+
+fn read_chosen(from: &mut Bytes<'_>) -> Result<Vec<(u32, f32)>, Malformed> {
+    let chosen: Vec<(u32, f32)> = from.read()?;
+    let are_weights = chosen.iter().all(|(_, weight)| weight.is_finite());
+    if are_weights { Ok(chosen) } else { Err(from.malformed("a weight")) }
+}
+
+impl Recommender for Als {
+    fn name(&self) -> &str {
+        "als"
+    }
+
+    fn learn(&mut self, interaction: &Interaction<'_>) {
+        if interaction.weight() == 0.0 {
+            return;
+        }
+        let (weight, factor) = self.tally.note(interaction);
+        if let Some(factor) = factor {
+            self.users.values_mut().for_each(|member| member.history.rescale(factor));
+            self.cold.values_mut().flatten().for_each(|(_, weight)| *weight *= factor);
+            if let Sweep::Users(_, rows) | Sweep::Items(_, rows) = &mut self.sweep {
+                rows.users.iter_mut().flatten().for_each(|(_, weight)| *weight *= factor);
+            }
+        }
+        if weight == 0.0 {
+            return;
+        }
+        let (user, item) = (interaction.user(), interaction.item());
+        let is_new = self.users.get(user).is_none();
+        let history = &mut self.users.get_or_default(user).history;
+        let before = history.iter().len();
+        history.push(Past { item, action: interaction.action(), weight }, self.params.history);
+        self.kept += history.iter().len() - before;
+        self.user_count += usize::from(is_new);
+        self.news += 1;
+        if self.is_trained && (self.vector(item).is_none() || self.cold.contains_key(&item.number())) {
+            self.warm_up(item, user, weight, interaction.at());
+        }
+    }
+
+    fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {
+        let (mut bases, current): (Vec<Base>, _) = match request.basis() {
+            Basis::User(user) => {
+                let Some(Member { history, .. }) = self.users.get(user) else { return Vec::new() };
+                let worth = self.tally.worth(request.now());
+                let bases = history.iter().map(|Past { item, action, weight }| Base {
+                    item,
+                    weight: weight * worth,
+                    reason: Reason::Because { action, item },
+                });
+                let current = history.iter().next().map(|past| past.item);
+                (bases.collect(), current.filter(|_| !request.allow_repeat()))
+            }
+            Basis::Session(items) => {
+                let bases = items.iter().rev().map(|&item| {
+                    let reason = Reason::Because { action: Action::Viewed, item };
+                    Base { item, weight: 1.0, reason }
+                });
+                (bases.collect(), None)
+            }
+            Basis::Similar(items) => {
+                let bases =
+                    items.iter().map(|&item| Base { item, weight: 1.0, reason: Reason::Similar { item } });
+                return self.similar(&bases.collect::<Vec<_>>(), request);
+            }
+            Basis::Complementary(_) | Basis::Again(_) | Basis::Popular | Basis::Trending => {
+                return Vec::new();
+            }
+        };
+        if bases.is_empty() {
+            return Vec::new();
+        }
+        if !self.is_trained {
+            return self.tally.popular(request, current);
+        }
+        bases.iter_mut().zip(&self.recency).for_each(|(base, recency)| base.weight *= recency);
+        self.rank(&bases, request, current)
+    }
+
+    fn forget(&mut self, user: u32) {
+        if let Some(member) = self.users.take(user) {
+            self.user_gram.replace(&member.vector, &[]);
+            self.user_count -= 1;
+            self.kept -= member.history.iter().len();
+            self.news += member.history.iter().len();
+        }
+        self.cold.values_mut().for_each(|chosen| chosen.retain(|(other, _)| *other != user));
+        if let Sweep::Users(_, rows) | Sweep::Items(_, rows) = &mut self.sweep {
+            rows.users.iter_mut().for_each(|chosen| chosen.retain(|(other, _)| *other != user));
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let of_member =
+            |member: &Member| member.history.bytes() + member.vector.capacity() * size_of::<f32>();
+        let members: usize = self.users.iter().map(|(_, member)| of_member(member)).sum();
+        let of_rows = |rows: &Rows| -> usize {
+            let of_row = |row: &Vec<(u32, f32)>| size_of_val(row) + row.capacity() * size_of::<(u32, f32)>();
+            rows.users.iter().map(of_row).sum()
+        };
+        let sweep = match &self.sweep {
+            Sweep::Idle => 0,
+            Sweep::Users(_, rows) | Sweep::Items(_, rows) => of_rows(rows),
+        };
+        let vectors = self.vectors.capacity() * size_of::<f32>();
+        let grams = self.user_gram.bytes() + self.item_gram.bytes();
+        let cold: usize = self.cold.values().map(|chosen| chosen.capacity() * size_of::<(u32, f32)>()).sum();
+        self.tally.bytes() + self.users.bytes() + members + sweep + vectors + grams + cold
+    }
+
+    fn tick(&mut self, now: Instant, budget: usize) -> bool {
+        (0..budget).all(|_| self.step(now))
+            && (self.sweep != Sweep::Idle || self.sweeps_left > 0 || self.news > 0)
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        self.tally.write(out);
+        self.users.write(out);
+        (self.vectors.len() / self.params.factors).write(out);
+        self.vectors.iter().for_each(|value| value.write(out));
+        self.user_gram.write(out);
+        self.item_gram.write(out);
+        self.cold.len().write(out);
+        for (item, chosen) in &self.cold {
+            item.write(out);
+            chosen.write(out);
+        }
+        (self.is_trained, self.sweeps_left, self.news).write(out);
+        let (stage, next, rows): (u8, u32, _) = match &self.sweep {
+            Sweep::Idle => return 0_u8.write(out),
+            Sweep::Users(next, rows) => (1, *next, rows),
+            Sweep::Items(next, rows) => (2, *next as u32, rows),
+        };
+        (stage, next, rows.worth).write(out);
+        rows.users.write(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        *self = self.read(bytes, items.len())?;
+        Ok(())
+    }
+}
+
+impl Record for Member {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.history.write(out);
+        self.vector.len().write(out);
+        self.vector.iter().for_each(|value| value.write(out));
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Member, Malformed> {
+        let history = from.read()?;
+        let len = from.len("a vector")?;
+        Ok(Member { history, vector: read_vector(len, from)? })
+    }
+}
+
+#[cfg(test)]
+#[path = "als_test.rs"]
+mod tests;
