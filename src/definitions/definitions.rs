@@ -127,6 +127,7 @@ impl Definitions {
         builder.lifecycle.clone_from(&self.lifecycle);
         builder.scores.clone_from(&self.scores);
         builder.parts_max = self.settings.parts_max;
+        builder.remembered = self.recommend.remembered();
         for SegmentDefinition { name, by, text } in &self.segments {
             builder = builder.segment(name, by.as_deref(), text);
         }

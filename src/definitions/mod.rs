@@ -36,7 +36,7 @@
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions`, `popularity`, `covisitation`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular |
+//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `covisitation`, `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
 //! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.

@@ -3,11 +3,12 @@
 use crate::definitions::Settings;
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::Names;
-use crate::model::Quoted;
+use crate::model::{Duration, Quoted};
 use crate::recommend::{
-    Action, CoVisitation, CoVisitationParams, Error, Popularity, PopularityParams, WEIGHT_MAX,
+    Action, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, Error, Popularity,
+    PopularityParams, WEIGHT_MAX,
 };
-use crate::segment::Kind;
+use crate::segment::{Kind, Remembered};
 
 /// What `[recommend]` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,29 @@ pub(crate) struct RecommendDefinition {
     pub(crate) popularity_contexts: Vec<Box<str>>,
     /// Checked.
     pub(crate) covisitation: CoVisitationParams,
+    /// Checked.
+    pub(crate) baskets: BoughtTogetherParams,
+    /// How long interactions are kept with their users, so that queries can ask for them.
+    pub(crate) remember: Option<Duration>,
+    /// How many interactions of a user are learned on one day.
+    pub(crate) daily_max: u32,
+}
+
+impl RecommendDefinition {
+    /// What profiles have to keep of events.
+    pub(crate) fn remembered(&self) -> Vec<Remembered> {
+        let Some(age) = self.remember else { return Vec::new() };
+        let kept = |interaction: &InteractionDefinition| {
+            let InteractionDefinition { event, list, item, .. } = interaction;
+            let outer = if list.is_some() { "event." } else { "" };
+            let contexts = self.popularity_contexts.iter();
+            let contexts =
+                contexts.flat_map(|name| [format!("{outer}{name}").into(), format!("context.{name}").into()]);
+            let properties = std::iter::once(item.clone()).chain(contexts).collect();
+            Remembered { event: event.clone(), list: list.clone(), properties, age }
+        };
+        self.interactions.iter().map(kept).collect()
+    }
 }
 
 /// An event that is an interaction with an item.
@@ -34,7 +58,7 @@ pub(crate) struct InteractionDefinition {
     pub(crate) action: Action,
 }
 
-const ACTIONS: [(&str, Action); 8] = [
+const ACTIONS: [(&str, Action); 11] = [
     ("viewed", Action::Viewed),
     ("liked", Action::Liked),
     ("saved", Action::Saved),
@@ -43,7 +67,12 @@ const ACTIONS: [(&str, Action); 8] = [
     ("played", Action::Played),
     ("finished", Action::Finished),
     ("chose", Action::Chose),
+    ("dismissed", Action::Dismissed),
+    ("returned", Action::Returned),
+    ("skipped", Action::Skipped),
 ];
+/// What a bot sends on a day may not own the models; more than a person does.
+const DAILY_MAX: u32 = 500;
 /// What `CoVisitationParams::check` allows.
 const NEIGHBOURS_MAX: i64 = 10_000;
 /// Pairs that fewer users stand behind are not recommended, unless definitions say otherwise.
@@ -58,11 +87,21 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         popularity: Popularity::params(),
         popularity_contexts: Vec::new(),
         covisitation: CoVisitation::params().session_gap(settings.session_gap).k_min(K_MIN),
+        baskets: BoughtTogether::params().k_min(K_MIN),
+        remember: None,
+        daily_max: DAILY_MAX,
     };
+    // An interaction that does, where there is one.
+    let mut speaks_against = None;
     let Some(mut table) = root.get("recommend").and_then(|node| node.table()) else { return definition };
     if let Some(interactions) = table.require("interactions").and_then(|node| node.table()) {
-        let list = interactions.nodes().iter().filter_map(|node| read_interaction(node, names));
-        definition.interactions = list.collect();
+        for node in interactions.nodes() {
+            let Some(interaction) = read_interaction(node, names) else { continue };
+            if interaction.weight < 0.0 && speaks_against.is_none() {
+                speaks_against = Some(*node);
+            }
+            definition.interactions.push(interaction);
+        }
     }
     if let Some(node) = table.get("popularity") {
         read_popularity(&node, &mut definition, names);
@@ -70,10 +109,26 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     if let Some(node) = table.get("covisitation") {
         read_covisitation(&node, &mut definition);
     }
+    if let Some(node) = table.get("baskets") {
+        read_baskets(&node, &mut definition.baskets);
+    }
     if let Some(node) = table.get("k_min") {
         let users = node.integer_in(1, K_MIN_MAX).map(|users| users as usize);
         let params = &mut definition.covisitation;
         tune(params, &node, users, CoVisitationParams::k_min, CoVisitationParams::check);
+        let params = &mut definition.baskets;
+        tune(params, &node, users, BoughtTogetherParams::k_min, BoughtTogetherParams::check);
+    }
+    if let Some(node) = table.get("daily_max") {
+        let max = node.integer_in(1, i64::from(u16::MAX)).map(|max| max as u32);
+        definition.daily_max = max.unwrap_or(DAILY_MAX);
+    }
+    if let Some(node) = table.get("remember") {
+        definition.remember = node.duration_from(Duration::hours(1));
+    }
+    if let Some(node) = speaks_against.filter(|_| definition.remember.is_none()) {
+        let help = "say how long a no holds: `remember = \"90d\"` in [recommend]";
+        node.error_help("what speaks against an item has to be remembered", help);
     }
     table.finish();
     definition
@@ -91,7 +146,17 @@ fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinit
         let path = item.name()?;
         if is_known { read_item(&item, event, path, names) } else { Some((None, path.into())) }
     });
-    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.weight(f64::from(WEIGHT_MAX)));
+    let weight = table.get("weight").map_or(Some(1.0), |node| {
+        let weight = node.number()?;
+        let most = f64::from(WEIGHT_MAX);
+        if !(-most..=most).contains(&weight) {
+            let message =
+                format!("a weight of {weight} is out of range: at least -{most} and at most {most}");
+            node.error_help(message, "what speaks against an item has a weight below 0");
+            return None;
+        }
+        Some(weight)
+    });
     let action = match table.get("action") {
         Some(action) => action.choice("action", &ACTIONS),
         None => Some(Action::default()),
@@ -189,6 +254,28 @@ fn read_covisitation(node: &Node<'_>, definition: &mut RecommendDefinition) {
     }
     if let Some(node) = table.get("position_decay") {
         tune(params, &node, node.number(), CoVisitationParams::position_decay, check);
+    }
+    table.finish();
+}
+
+fn read_baskets(node: &Node<'_>, params: &mut BoughtTogetherParams) {
+    let Some(mut table) = node.table() else { return };
+    let check = BoughtTogetherParams::check;
+    if let Some(node) = table.get("half_life") {
+        tune(params, &node, node.duration(), BoughtTogetherParams::half_life, check);
+    }
+    if let Some(node) = table.get("gap") {
+        tune(params, &node, node.duration(), BoughtTogetherParams::basket_gap, check);
+    }
+    if let Some(node) = table.get("neighbours") {
+        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
+        tune(params, &node, neighbours, BoughtTogetherParams::neighbours, check);
+    }
+    if let Some(node) = table.get("pairs_min") {
+        tune(params, &node, node.number(), BoughtTogetherParams::pairs_min, check);
+    }
+    if let Some(node) = table.get("lift") {
+        tune(params, &node, node.number(), BoughtTogetherParams::lift, check);
     }
     table.finish();
 }

@@ -26,6 +26,7 @@ mod call;
 mod capture;
 mod checkpoint;
 mod consent;
+mod done;
 mod durable;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;

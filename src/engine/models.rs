@@ -4,8 +4,8 @@ use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
-    CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query, Recent, Recommendation,
-    Recommender, Request,
+    Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query,
+    Recent, Recommendation, Recommender, Request, again, blended,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -21,6 +21,7 @@ pub(crate) struct Models {
     pub(super) models: Vec<Popularity>,
     items: Items,
     pub(super) covisitation: CoVisitation,
+    pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     /// Since which arrival the definition that holds is learned by.
     pub(super) learned_since: u32,
@@ -33,13 +34,15 @@ pub(crate) struct Models {
 impl Models {
     /// Untrained models.
     pub(crate) fn new(definition: &RecommendDefinition) -> Models {
-        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
+        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
+            definition;
         Models {
             rules: interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect(),
             contexts: popularity_contexts.clone(),
             models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
             covisitation: covisitation.clone().check().expect(CHECKED),
+            baskets: definition.baskets.clone().check().expect(CHECKED),
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             definition: definition.clone(),
@@ -56,11 +59,15 @@ impl Models {
             self.learned_since = arrival;
             self.learned.clear();
         }
-        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation } = definition;
+        let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
+            definition;
         self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
             self.beginnings += 1;
+        }
+        if old.baskets != definition.baskets {
+            self.baskets = definition.baskets.clone().check().expect(CHECKED);
         }
         let is_same = old.popularity == *popularity;
         if !is_same {
@@ -81,10 +88,11 @@ impl Models {
         &mut self.items
     }
 
-    /// Learns from a message. Items that cannot be ids teach nothing.
-    pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) {
-        let Some((event, properties)) = message.event() else { return };
-        let Some(rule) = self.rules.get(event) else { return };
+    /// Learns from a message. Items that cannot be ids teach nothing, and neither do those of a user who has had more on
+    /// that day than a person has. False where something was left out for that.
+    pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) -> bool {
+        let Some((event, properties)) = message.event() else { return true };
+        let Some(rule) = self.rules.get(event) else { return true };
         let contexts: SmallVec<[(&str, &str); 4]> = self
             .contexts
             .iter()
@@ -93,14 +101,20 @@ impl Models {
                 Some((&**name, value.as_str()?))
             })
             .collect();
-        let Models { items, covisitation, popularity, models, .. } = self;
+        let Models { items, covisitation, baskets, popularity, models, definition, .. } = self;
+        let mut is_whole = true;
         let mut learn = |item: &str| {
             let Ok(item) = items.intern(item) else { return };
+            if covisitation.count_of_day(user.0, at) > definition.daily_max {
+                is_whole = false;
+                return;
+            }
             let interaction = Interaction::new(user.0, item, at)
                 .with_weight(rule.weight)
                 .with_action(rule.action)
                 .with_context(&contexts);
             covisitation.learn(&interaction);
+            baskets.learn(&interaction);
             popularity.learn(&interaction);
             models.iter_mut().for_each(|model| model.learn(&interaction));
         };
@@ -109,7 +123,7 @@ impl Models {
                 properties.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn))
             }
             Some(list) => {
-                let Some(Value::List(lines)) = properties.get_path(list) else { return };
+                let Some(Value::List(lines)) = properties.get_path(list) else { return true };
                 for line in lines {
                     if let Value::Object(line) = line {
                         line.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn));
@@ -117,6 +131,7 @@ impl Models {
                 }
             }
         }
+        is_whole
     }
 
     /// What a user did last, newest first.
@@ -128,15 +143,30 @@ impl Models {
         self.covisitation.recent_items(user.0).map(named).collect()
     }
 
-    /// What co-visitation says, filled up with what is popular.
+    /// What goes with what the user or the query names, filled up with what is popular. Nothing against which the user
+    /// spoke last, and nothing with which the user did what the query says; of what a user had before, only that.
     pub(crate) fn recommend(
         &self,
         user: Option<UserKey>,
         query: &Query,
+        store: &ProfileStore,
         now: Instant,
     ) -> Result<Vec<Recommendation>, Error> {
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
-        let mut answer = self.covisitation.recommend(&request);
+        let unwanted = user.map(|user| self.unwanted(user, query.done(), store)).unwrap_or_default();
+        let request = request.excluding(unwanted);
+        let mut answer = match request.basis() {
+            Basis::Again(user) => return Ok(again(&self.had(UserKey(user), store), &request)),
+            Basis::Complementary(_) => {
+                // What is looked at instead of an item does not go with it.
+                let answers = vec![
+                    self.baskets.recommend(&request.clone().with_limit(COMPLEMENTS)),
+                    self.covisitation.recommend(&request.as_similar().with_limit(COMPLEMENTS)),
+                ];
+                blended(answers, &[1.0, INSTEAD], request.limit())
+            }
+            _ => self.covisitation.recommend(&request),
+        };
         if answer.len() < request.limit() {
             let least = answer.last().map_or(1.0, |last| last.score);
             self.fill_up(&request, least, &mut answer);
@@ -166,10 +196,11 @@ impl Models {
 
     /// Writes what was learned, without what belongs to one user.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
-        let Models { items, covisitation, beginnings, popularity, models, .. } = self;
+        let Models { items, covisitation, baskets, beginnings, popularity, models, .. } = self;
         items.write(out);
         beginnings.write(out);
         covisitation.write_state(out);
+        baskets.write_state(out);
         popularity.write_state(out);
         models.len().write(out);
         models.iter().for_each(|model| model.write_state(out));
@@ -186,6 +217,7 @@ impl Models {
         self.beginnings = from.counter("the number of a model")?;
         let items = self.items.len();
         self.covisitation.read_state(from, items)?;
+        self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
@@ -269,10 +301,14 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
-        (&self.items, &self.covisitation, &self.popularity, &self.models, learned)
+        (&self.items, &self.covisitation, &self.baskets, &self.popularity, &self.models, learned)
     }
 }
 
+/// How many items may go with those of a query before what is looked at instead is taken away.
+const COMPLEMENTS: usize = 200;
+/// How much that takes away: half of what the best complement has, from what is most looked at instead.
+const INSTEAD: f64 = -0.5;
 const CHECKED: &str = "parameters are checked with the definitions";
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {

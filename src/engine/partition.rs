@@ -414,7 +414,7 @@ impl Partition {
         let user = self.store.find(user);
         let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
         let items = self.models.items();
-        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, now)?;
+        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, &self.store, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
@@ -519,9 +519,7 @@ impl Partition {
             self.learn_session(user, at, now);
         }
         self.note_heard(user, message, at);
-        if is_event && self.learns(user, RECOMMEND, now) {
-            self.models.learn(user, message, at);
-        } else if is_event {
+        if is_event && !(self.learns(user, RECOMMEND, now) && self.models.learn(user, message, at)) {
             self.models.learned_not(user, self.store.arrivals as u32);
         }
         let is_told = matches!(message.body, Body::Restrict { .. });

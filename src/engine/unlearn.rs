@@ -174,13 +174,20 @@ impl Models {
             let stream = proven.iter().filter(|proven| proven.arrival > as_one_since && proven.at >= from);
             let stream: Vec<Interaction<'_>> = stream.map(as_interaction).collect();
             match way {
-                Way::Back => drop(self.covisitation.unlearn(&stream, from)),
-                Way::On => self.covisitation.relearn(&stream, from),
+                Way::Back => {
+                    self.covisitation.unlearn(&stream, from);
+                    self.baskets.unlearn(&stream, from);
+                }
+                Way::On => {
+                    self.covisitation.relearn(&stream, from);
+                    self.baskets.relearn(&stream, from);
+                }
             }
         }
         if !rules.is_empty() {
             if !is_all(as_one_since) {
                 remain(self.covisitation.name(), before(as_one_since));
+                remain(self.baskets.name(), before(as_one_since));
             }
             if !is_all(since) {
                 remain(self.popularity.name(), before(since));
@@ -254,6 +261,7 @@ impl Models {
 
     fn drop_user(&mut self, user: UserKey) {
         self.covisitation.forget(user.0);
+        self.baskets.forget(user.0);
         self.popularity.forget(user.0);
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }

@@ -323,7 +323,7 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{Blend, BoughtTogether, CoVisitation, Popularity, Reason};
+    use crate::recommend::{Blend, BoughtTogether, CoVisitation, Popularity, Reason, SessionKnn};
 
     #[test]
     fn ours_conform() {
@@ -332,6 +332,9 @@ mod tests {
         conformance(CoVisitation::default).unwrap();
         conformance(|| CoVisitation::params().neighbours(3).check().unwrap()).unwrap();
         conformance(|| CoVisitation::params().k_min(3).check().unwrap()).unwrap();
+        conformance(SessionKnn::default).unwrap();
+        conformance(|| SessionKnn::params().sessions(64).sessions_per_item(5).check().unwrap()).unwrap();
+        conformance(|| SessionKnn::params().k_min(3).check().unwrap()).unwrap();
         conformance(|| BoughtTogether::params().pairs_min(1.0).check().unwrap()).unwrap();
         conformance(|| BoughtTogether::params().pairs_min(1.0).k_min(2).check().unwrap()).unwrap();
         let both = || {

@@ -203,6 +203,11 @@ impl CoVisitation {
         Size::new(self.params.k_min)
     }
 
+    /// Counts an interaction of a user, and gives how many there were on its day (UTC), this one among them.
+    pub(crate) fn count_of_day(&mut self, user: u32, at: Instant) -> u32 {
+        self.recent.get_mut(user).count_of_day(at)
+    }
+
     /// What a user did in the last session, newest first.
     pub(crate) fn recent_items(&self, user: u32) -> impl Iterator<Item = (ItemId, Action)> + '_ {
         self.recent.get(user).into_iter().flat_map(|recent| recent.iter())
@@ -266,7 +271,7 @@ impl CoVisitation {
     /// The same of a user who comes from another partition: about items that may be new.
     pub(crate) fn take_in_user(&mut self, user: u32, recent: Recent) {
         recent.iter().for_each(|(item, _)| self.make_room(item));
-        self.recent.put(user, (recent.iter().len() > 0).then(|| Box::new(recent)));
+        self.recent.put(user, Some(Box::new(recent)));
     }
 
     /// Writes what [`take_user`](CoVisitation::take_user) takes out.

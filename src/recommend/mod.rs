@@ -10,7 +10,9 @@
 //! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
+//! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
@@ -58,6 +60,7 @@
 //! # Ok::<(), bespoke::recommend::Error>(())
 //! ```
 
+mod again;
 mod baskets;
 mod blend;
 mod board;
@@ -69,6 +72,7 @@ mod decay;
 mod error;
 pub mod evaluate;
 mod item;
+mod knn;
 #[cfg(test)]
 mod merge_test;
 mod popularity;
@@ -85,10 +89,13 @@ pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use error::Error;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
+pub use knn::{SessionKnn, SessionKnnParams};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
 pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query};
 pub use reason::{Action, Reason, ReasonDisplay};
 pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
 pub use request::{Basis, Request};
 
+pub(crate) use again::again;
+pub(crate) use blend::blended;
 pub(crate) use recent::Recent;

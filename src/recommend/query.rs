@@ -1,6 +1,6 @@
 use crate::model::Instant;
 use crate::recommend::request::Subject;
-use crate::recommend::{Error, ItemId, Items, Request};
+use crate::recommend::{Action, Error, ItemId, Items, Request};
 use smallvec::SmallVec;
 
 /// Most recommendations in one answer.
@@ -28,6 +28,7 @@ pub struct Query {
     allow_repeat: bool,
     context: Vec<(String, String)>,
     seed: u64,
+    done: SmallVec<[Action; 4]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,15 @@ enum About {
 
 impl Query {
     fn about(about: About) -> Query {
-        Query { about, limit: 10, excluded: Vec::new(), allow_repeat: false, context: Vec::new(), seed: 0 }
+        Query {
+            about,
+            limit: 10,
+            excluded: Vec::new(),
+            allow_repeat: false,
+            context: Vec::new(),
+            seed: 0,
+            done: SmallVec::new(),
+        }
     }
 
     /// For the user who asks, from what the recommender itself keeps of them.
@@ -106,6 +115,25 @@ impl Query {
     pub fn excluding<I: Into<String>>(mut self, items: impl IntoIterator<Item = I>) -> Query {
         self.excluded.extend(items.into_iter().map(Into::into));
         self
+    }
+
+    /// Never items with which the user did one of these, as far back as the engine remembers: what was bought is not
+    /// shown again. Adds to those given before. A recommender that stands alone knows nothing of it.
+    ///
+    /// ```
+    /// use bespoke::recommend::{Action, Query};
+    /// let new_to_them = Query::for_user().excluding_done([Action::Bought, Action::Finished]);
+    /// # let _ = new_to_them;
+    /// ```
+    #[must_use]
+    pub fn excluding_done(mut self, actions: impl IntoIterator<Item = Action>) -> Query {
+        self.done.extend(actions);
+        self
+    }
+
+    /// What the user may not have done with an item.
+    pub(crate) fn done(&self) -> &[Action] {
+        &self.done
     }
 
     /// Whether the item that the user looks at now (the newest of the session), or one that

@@ -26,6 +26,12 @@ pub enum Action {
     Finished,
     /// Anything else.
     Chose,
+    /// Said that it is not wanted.
+    Dismissed,
+    /// Gave it back.
+    Returned,
+    /// Went past it.
+    Skipped,
 }
 
 record_choice! {
@@ -38,6 +44,9 @@ record_choice! {
         5 => Played,
         6 => Finished,
         7 => Chose,
+        8 => Dismissed,
+        9 => Returned,
+        10 => Skipped,
     }
 }
 
@@ -52,6 +61,9 @@ impl fmt::Display for Action {
             Action::Played => "played",
             Action::Finished => "finished",
             Action::Chose => "chose",
+            Action::Dismissed => "dismissed",
+            Action::Returned => "returned",
+            Action::Skipped => "skipped",
         })
     }
 }
@@ -78,6 +90,8 @@ pub enum Reason {
         /// With which item of the query.
         item: ItemId,
     },
+    /// `you may want it again`
+    Again,
     /// `popular now`
     Popular,
     /// `popular now for place gym`
@@ -120,7 +134,7 @@ impl Reason {
             Reason::Because { item, .. } | Reason::Similar { item } | Reason::BoughtWith { item } => {
                 Some(*item)
             }
-            Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
+            Reason::Again | Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
         }
     }
 }
@@ -140,6 +154,7 @@ impl fmt::Display for ReasonDisplay<'_> {
             Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
             Reason::Similar { item } => write!(f, "similar to {}", name(item)),
             Reason::BoughtWith { item } => write!(f, "often bought with {}", name(item)),
+            Reason::Again => f.write_str("you may want it again"),
             Reason::Popular => f.write_str("popular now"),
             Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
             Reason::Other(words) => f.write_str(words),

@@ -18,6 +18,9 @@ pub(crate) struct Recent {
     next: u8,
     len: u8,
     newest_at: Instant,
+    /// The day (UTC, since 1970) of the newest interaction that was counted, and how many there were on it.
+    day: i32,
+    of_day: u16,
 }
 
 impl Recent {
@@ -27,7 +30,19 @@ impl Recent {
         next: 0,
         len: 0,
         newest_at: Instant::MIN,
+        day: i32::MIN,
+        of_day: 0,
     };
+
+    /// Counts an interaction, and gives how many there were on its day. One of an earlier day counts for the newest.
+    pub(super) fn count_of_day(&mut self, at: Instant) -> u32 {
+        let day = (at.as_millis().div_euclid(86_400_000)).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        if day as i32 > self.day {
+            (self.day, self.of_day) = (day as i32, 0);
+        }
+        self.of_day = self.of_day.saturating_add(1);
+        u32::from(self.of_day)
+    }
 
     /// Prepares for an interaction at `at`: after more than `gap` a new session begins. False for one that
     /// comes so late that it belongs to an earlier session, of which nothing is kept.
@@ -63,6 +78,7 @@ impl Recent {
     /// Writes the items, oldest first.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.newest_at.write(out);
+        (i64::from(self.day), self.of_day).write(out);
         usize::from(self.len).write(out);
         let items: SmallVec<[(ItemId, Action); RECENT_MAX]> = self.iter().collect();
         items.iter().rev().for_each(|(item, action)| (item.number(), *action).write(out));
@@ -72,11 +88,20 @@ impl Recent {
     pub(super) fn read(from: &mut Bytes<'_>, items: usize) -> Result<Recent, Malformed> {
         let newest_at = from.read()?;
         let mut recent = Recent { newest_at, ..Recent::EMPTY };
-        for _ in 0..from.valid("a session", |len: &usize| (1..=RECENT_MAX).contains(len))? {
+        recent.read_day(from)?;
+        for _ in 0..from.valid("a session", |len: &usize| *len <= RECENT_MAX)? {
             let number = from.valid("the number of an item", |number: &u32| (*number as usize) < items)?;
             recent.push(ItemId::new(number), from.read()?, newest_at);
         }
         Ok(recent)
+    }
+}
+
+impl Recent {
+    fn read_day(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        let day = from.valid("a day", |day: &i64| i32::try_from(*day).is_ok())?;
+        (self.day, self.of_day) = (day as i32, from.read()?);
+        Ok(())
     }
 }
 
@@ -85,6 +110,7 @@ impl Recent {
     /// Writes the items by their ids, oldest first.
     pub(crate) fn write_named(&self, items: &Items, out: &mut Vec<u8>) {
         self.newest_at.write(out);
+        (i64::from(self.day), self.of_day).write(out);
         let named: SmallVec<[(&str, Action); RECENT_MAX]> =
             self.iter().filter_map(|(item, action)| Some((items.name(item)?, action))).collect();
         named.len().write(out);
@@ -98,6 +124,7 @@ impl Recent {
     pub(crate) fn read_named(from: &mut Bytes<'_>, items: &mut Items) -> Result<Recent, Malformed> {
         let newest_at = from.read()?;
         let mut recent = Recent { newest_at, ..Recent::EMPTY };
+        recent.read_day(from)?;
         for _ in 0..from.valid("a session", |len: &usize| *len <= RECENT_MAX)? {
             let item = items.intern(from.text()?).map_err(|_| from.malformed("an item"))?;
             recent.push(item, from.read()?, newest_at);

@@ -75,6 +75,13 @@ impl<'a> Request<'a> {
         Request { limit: limit.min(LIMIT_MAX), ..self }
     }
 
+    /// The same request without some more items.
+    pub(crate) fn excluding(mut self, items: impl IntoIterator<Item = ItemId>) -> Request<'a> {
+        self.excluded.extend(items);
+        self.excluded.sort_unstable();
+        self
+    }
+
     /// The same request of items that are like those which the wanted ones were to go with.
     pub(crate) fn as_similar(&self) -> Request<'a> {
         let subject = match &self.subject {

@@ -11,7 +11,7 @@ use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
 use crate::segment::node::{Filter, Kinds, Node, SlotId, Source, SourceId, Window};
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
-use crate::segment::plan::{Names, Plan, PlanBuilder, Segment, SegmentId, SegmentText};
+use crate::segment::plan::{Names, Plan, PlanBuilder, Remembered, Segment, SegmentId, SegmentText};
 use crate::segment::schema::AffinitySchema;
 use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;
@@ -30,6 +30,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         scores,
         conditions,
         filters,
+        remembered,
         session_gap,
         zone,
         parts_max,
@@ -191,6 +192,10 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
             keep_for(&mut keep, kind, window);
         }
     }
+    if !remembered.iter().all(|events| remember(events, &mut keep)) {
+        let message = "the definitions read more than 254 properties of one event, or of too many events";
+        return Err(vec![Error::new(ErrorKind::Limit, message, Span::default())]);
+    }
     keep.retain(&schema.retention);
     keep.instants
         .extend(schema.attributes.iter().filter(|(_, kind)| **kind == Kind::Instant).map(|(n, _)| n.clone()));
@@ -288,6 +293,19 @@ fn event_filter(
 /// The kinds of a set, as far as definitions name them; `OTHER` stands for all that they do not name.
 fn members(kinds: &Kinds, keep: &Keep) -> Vec<EventKind> {
     keep.kinds().map(|(kind, _)| kind).filter(|kind| kinds.contains(*kind, keep)).collect()
+}
+
+/// Keeps what is remembered of events; false where that would be too much.
+fn remember(events: &Remembered, keep: &mut Keep) -> bool {
+    let Remembered { event, list, properties, age } = events;
+    let kind = keep.add_kind(event);
+    let kind = kind.and_then(|kind| list.as_ref().map_or(Some(kind), |list| keep.add_lines(kind, list)));
+    kind.is_some_and(|kind| {
+        keep.extend_horizon(kind, Horizon::For(*age));
+        properties
+            .iter()
+            .all(|path| keep.add_property(path).is_some_and(|id| keep.add_column(kind, id, false)))
+    })
 }
 
 fn keep_for(keep: &mut Keep, kind: EventKind, window: &Window) {

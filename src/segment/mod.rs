@@ -96,7 +96,7 @@ pub(crate) use inquiry::{Inquiry, key_is};
 pub(crate) use maintain::{Look, Memberships};
 pub(crate) use members::Members;
 pub(crate) use minimise::Minimiser;
-pub(crate) use plan::{EventFilterId, SegmentText};
+pub(crate) use plan::{EventFilterId, Remembered, SegmentText};
 pub(crate) use redefine::{Move, SegmentMoves};
 pub(crate) use scratch::Scratch;
 pub(crate) use words::in_part;

@@ -170,6 +170,7 @@ impl Plan {
             scores: Vec::new(),
             conditions: Vec::new(),
             filters: Vec::new(),
+            remembered: Vec::new(),
             session_gap: Duration::minutes(30),
             zone: Zone::UTC,
             parts_max: 256,
@@ -243,9 +244,21 @@ pub struct PlanBuilder {
     pub(crate) scores: Vec<Score>,
     pub(crate) conditions: Vec<ConditionText>,
     pub(crate) filters: Vec<FilterText>,
+    pub(crate) remembered: Vec<Remembered>,
     pub(crate) session_gap: Duration,
     pub(crate) zone: Zone,
     pub(crate) parts_max: usize,
+}
+
+/// Events that are kept although no expression looks back at them.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub(crate) event: Box<str>,
+    /// The list of objects in the event that is meant rather than the event.
+    pub(crate) list: Option<Box<str>>,
+    /// What is kept of each: paths as expressions write them.
+    pub(crate) properties: Vec<Box<str>>,
+    pub(crate) age: Duration,
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,460 @@
+//! # Session kNN: what followed in sessions like this one
+//! In: interactions. Out: the items of the nearest of the sessions that are kept.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `session`, `arena` | what a user did without a long pause; the newest sessions in a ring |
+//! | `index` | which sessions an item is in |
+//! | `neighbours` | the sessions that are most like a query |
+//! | `candidates` | their items, and what speaks for each |
+//! | `params` | [`SessionKnnParams`] |
+//! | `state` | checkpoint, restore and merge |
+//!
+//! Invariant: everything follows from the arena, so that only the arena is written.
+
+mod arena;
+mod candidates;
+mod index;
+mod neighbours;
+mod params;
+mod session;
+mod state;
+
+pub use params::SessionKnnParams;
+
+use crate::recommend::decay::ForwardDecay;
+use crate::recommend::{
+    Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
+};
+use arena::Arena;
+use candidates::{Candidate, Candidates, Terms};
+use hashbrown::HashTable;
+use index::Index;
+use neighbours::{Neighbour, Reach, nearest};
+use params::Tables;
+use parking_lot::Mutex;
+use session::{SESSION_LEN, Session, Visit};
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+
+/// What comes next in a session: the items of the sessions most like it, learned click by click.
+///
+/// Of the sessions that share an item with the query the newest `m` are looked at:
+/// `likeness(n) = Σ_i w_i (1 + shared_rarity ln(N / N_i)) · 2^(-age / half_life) / len(n)^length` over the shared items,
+/// `w_i = e^(-p_i / recency)` for an item at place `p_i`, the newest at 0; `N` is the number of sessions, `N_i` of those
+/// with item `i`. Where the two newest items follow on one another in `n` it counts `1 + in_row` times. The most alike,
+/// `k` of them, give their items:
+/// `score(j) = Σ_n likeness(n) Σ_i w_i s_i near(place(j) - place(i)) · (1 + rarity ln(N / N_j))`, `s_i` 1 for the newest
+/// shared item and `others` for the rest, `near(d)` being `e^(-d / after)` after it and `back e^(d / before)` before it.
+/// An item that comes again in a session counts at each of its places, so that what users come back to is known; of a
+/// shared item the last place counts. Likenesses are taken as shares of their sum. The reason is the item of the largest
+/// term.
+///
+/// Every click counts at once, also in the sessions that are still open, but for what the asking user does now. A session
+/// counts from its second click on. One of more than 11 clicks goes on in a new one, which begins with its last two. An
+/// interaction that comes late by more than the session gap teaches nothing, and so does one whose weight is not above 0;
+/// other weights make no difference.
+///
+/// Similar items are what sessions with the named ones hold, each of them as the newest.
+///
+/// `learn`: O(1), at most 11 entries into lists of `m`. `recommend`: O(m · items + 11 k); tens of microseconds.
+/// Memory: 68 bytes a session, 16 a user who has one, 32 an item, 4 for each item of each session; at most
+/// [`sessions`](SessionKnnParams::sessions) of them. Forgetting a user takes all of the user's sessions out: answers are
+/// what they would be had they never been, as long as no session had to go for others.
+///
+/// Answers nothing for other bases, and for a user of whom no session is kept.
+///
+/// References: V-SKNN in Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", UMUAI 2018;
+/// VMIS-kNN in Kersbergen, Sprangers and Schelter, "Serenade", SIGMOD 2022.
+///
+/// ```
+/// use bespoke::model::Instant;
+/// use bespoke::recommend::{Interaction, Items, Query, Recommender, SessionKnn};
+/// let (mut items, now) = (Items::new(), Instant::from_millis(0));
+/// let mut model = SessionKnn::default();
+/// for (user, sku) in [(1, "boot-7"), (1, "sock-1"), (2, "tent-2"), (2, "boot-7"), (2, "lace-3")] {
+///     model.learn(&Interaction::new(user, items.intern(sku)?, now));
+/// }
+/// let answer = model.recommend(&Query::session(["boot-7"]).resolve(&items, None, now)?);
+/// let shown: Vec<_> = answer.iter().filter_map(|r| items.name(r.item)).collect();
+/// assert_eq!(shown, ["sock-1", "lace-3", "tent-2"]); // after it twice, and before it
+/// # Ok::<(), bespoke::recommend::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionKnn {
+    params: SessionKnnParams,
+    tables: Tables,
+    decay: ForwardDecay,
+    arena: Arena,
+    index: Index,
+    /// What a session counts by age and length, under forward decay; by its place in the arena.
+    priors: Vec<f32>,
+    /// Users of whom sessions are kept, and the number of the newest.
+    users: HashTable<(u32, u32)>,
+    scratch: Pool,
+}
+
+/// Lists that a query fills, kept for the next one. What is in them makes no difference.
+#[derive(Debug, Default)]
+struct Scratch {
+    neighbours: Vec<Neighbour>,
+    ranks: Vec<u64>,
+    candidates: Candidates,
+}
+
+/// As many as there were queries at a time.
+#[derive(Debug, Default)]
+struct Pool(Mutex<Vec<Scratch>>);
+
+impl Clone for Pool {
+    fn clone(&self) -> Pool {
+        Pool::default()
+    }
+}
+
+/// An item that the query rests on.
+struct Base {
+    item: ItemId,
+    weight: f64,
+    reason: Reason,
+}
+
+type Bases = SmallVec<[Base; 16]>;
+
+impl SessionKnn {
+    /// The default parameters.
+    #[must_use]
+    pub fn params() -> SessionKnnParams {
+        SessionKnnParams::new()
+    }
+
+    fn from_checked(params: SessionKnnParams, decay: ForwardDecay) -> SessionKnn {
+        SessionKnn {
+            tables: Tables::new(&params),
+            arena: Arena::new(params.sessions.next_power_of_two()),
+            index: Index::new(params.sessions_per_item),
+            params,
+            decay,
+            priors: Vec::new(),
+            users: HashTable::new(),
+            scratch: Pool::default(),
+        }
+    }
+
+    /// Has the sessions of one user be another one's, who was found to be the same.
+    pub(crate) fn rename(&mut self, old: u32, new: u32) {
+        if old == new {
+            return;
+        }
+        let mut numbers: Vec<u32> = self.numbers_of(old).chain(self.numbers_of(new)).collect();
+        numbers.sort_unstable_by_key(|number| self.arena.age(*number));
+        self.set_newest(old, None);
+        self.set_newest(new, numbers.first().copied());
+        for (place, &number) in numbers.iter().enumerate() {
+            let before = numbers.get(place + 1).copied();
+            let session = self.arena.get_mut(number);
+            session.user = new;
+            // One that lies between them ends what went on.
+            session.goes_on &= before.is_none_or(|before| before == session.earlier);
+            session.earlier = before.unwrap_or(number);
+        }
+    }
+
+    /// The sessions that are kept of a user, newest first.
+    fn numbers_of(&self, user: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(self.newest_of(user), |number| self.before(*number))
+    }
+
+    /// The session of the same user before one, if it is kept.
+    fn before(&self, number: u32) -> Option<u32> {
+        let earlier = self.arena.get(number).earlier;
+        (earlier != number && self.arena.is_kept(earlier)).then_some(earlier)
+    }
+
+    fn newest_of(&self, user: u32) -> Option<u32> {
+        self.users.find(spread(user), |(known, _)| *known == user).map(|(_, number)| *number)
+    }
+
+    fn set_newest(&mut self, user: u32, number: Option<u32>) {
+        let is_user = |(known, _): &(u32, u32)| *known == user;
+        match (self.users.find_entry(spread(user), is_user), number) {
+            (Ok(mut entry), Some(number)) => entry.get_mut().1 = number,
+            (Ok(entry), None) => drop(entry.remove()),
+            (Err(_), None) => {}
+            (Err(_), Some(number)) => {
+                self.users.insert_unique(spread(user), (user, number), |(user, _)| spread(*user));
+            }
+        }
+    }
+
+    /// Adds a session of a user; the oldest one goes where there is no more room.
+    fn begin(&mut self, mut session: Session) -> u32 {
+        if let Some(outgoing) = self.arena.outgoing() {
+            let session = self.arena.get(outgoing);
+            self.index.leave_oldest(outgoing, session);
+            let is_ours = !session.is_empty() && !session.is_foreign;
+            let user = session.user;
+            if is_ours && self.newest_of(user) == Some(outgoing) {
+                self.set_newest(user, None);
+            }
+        }
+        let (number, user) = (self.arena.next(), session.user);
+        session.earlier = self.newest_of(user).unwrap_or(number);
+        self.arena.push(session);
+        self.set_newest(user, Some(number));
+        self.index.enter_all(number, &self.arena);
+        self.weigh(number);
+        number
+    }
+
+    /// Works out what a session counts.
+    fn weigh(&mut self, number: u32) {
+        let place = self.arena.place(number);
+        if place >= self.priors.len() {
+            self.priors.resize(place + 1, 0.0);
+        }
+        let session = self.arena.get(number);
+        let prior = self.decay.weight(session.at) * self.tables.lengths[session.visits().len()];
+        self.priors[place] = prior as f32;
+    }
+
+    /// The visits of what a user did last, newest first, and the numbers of the sessions that they are in.
+    fn last_visits(&self, user: u32) -> (SmallVec<[Visit; 32]>, SmallVec<[u32; 4]>) {
+        let (mut visits, mut own) = (SmallVec::new(), SmallVec::new());
+        let mut next = self.newest_of(user);
+        while let Some(number) = next.filter(|_| visits.len() < self.params.items) {
+            let session = self.arena.get(number);
+            next = self.before(number).filter(|_| session.goes_on);
+            let its = if next.is_some() { session.own_visits() } else { session.visits() };
+            visits.extend(its.iter().rev().copied());
+            own.push(number);
+        }
+        visits.truncate(self.params.items);
+        (visits, own)
+    }
+
+    /// The items of a session, each once, with what they count by place; newest first.
+    fn bases(&self, visits: impl Iterator<Item = (ItemId, Reason)>) -> Bases {
+        let mut bases = Bases::new();
+        for ((item, reason), weight) in visits.zip(&self.tables.recency) {
+            if !bases.iter().any(|base| base.item == item) {
+                bases.push(Base { item, weight: *weight, reason });
+            }
+        }
+        bases
+    }
+
+    /// `ln(N / N_i)`
+    fn rarity(&self, item: ItemId) -> f64 {
+        let logarithm = |number| self.tables.logarithm(number);
+        logarithm(self.index.sessions()) - logarithm(self.index.sessions_with(item).max(1))
+    }
+
+    /// The best items for what a query rests on.
+    fn rank(
+        &self,
+        bases: &[Base],
+        own: &[u32],
+        limit: usize,
+        admits: impl Fn(ItemId) -> bool,
+        scratch: &mut Scratch,
+    ) -> Vec<Recommendation> {
+        let Scratch { neighbours, ranks, candidates } = scratch;
+        let params = &self.params;
+        let shared: SmallVec<[(ItemId, f32); 16]> = bases
+            .iter()
+            .map(|base| {
+                let counts = base.weight * (1.0 + params.shared_rarity * self.rarity(base.item));
+                (base.item, counts as f32)
+            })
+            .collect();
+        let reach =
+            Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
+        nearest(&shared, (&self.index, &self.arena, &self.priors), reach, neighbours, ranks);
+
+        let weights: SmallVec<[f64; 16]> = bases.iter().map(|base| base.weight).collect();
+        let terms = Terms {
+            weights: &weights,
+            nearness: &self.tables.nearness,
+            others: params.others,
+            in_row: params.in_row,
+        };
+        let total = neighbours.iter().fold(0.0, |sum, neighbour| sum + f64::from(neighbour.likeness));
+        candidates.begin(bases.iter().map(|base| base.item), bases.len() + neighbours.len() * SESSION_LEN);
+        for neighbour in neighbours.iter() {
+            let likeness = f64::from(neighbour.likeness) / total;
+            candidates.add(self.arena.get(neighbour.number), likeness, terms);
+        }
+        let candidates = candidates.list();
+        candidates.retain_mut(|candidate| {
+            candidate.score *= 1.0 + params.rarity * self.rarity(candidate.item);
+            candidate.score > 0.0
+        });
+
+        let mut answer = Vec::with_capacity(limit.min(candidates.len()));
+        let mut rest = &mut candidates[..];
+        while answer.len() < limit && !rest.is_empty() {
+            let next = (limit - answer.len()).min(rest.len());
+            if next < rest.len() {
+                rest.select_nth_unstable_by(next, |a, b| self.order(a, b));
+            }
+            let (best, others) = rest.split_at_mut(next);
+            best.sort_unstable_by(|a, b| self.order(a, b));
+            for candidate in best.iter().filter(|candidate| admits(candidate.item)) {
+                let reason = bases[usize::from(candidate.because)].reason.clone();
+                answer.push(Recommendation::new(candidate.item, candidate.score, reason));
+            }
+            rest = others;
+        }
+        answer
+    }
+
+    /// Score, then newest session, then id.
+    fn order(&self, a: &Candidate, b: &Candidate) -> Ordering {
+        let age = |candidate: &Candidate| {
+            self.index.ring(candidate.item).last().map(|number| self.arena.age(*number))
+        };
+        let scores = b.score.total_cmp(&a.score);
+        scores.then_with(|| age(a).cmp(&age(b))).then_with(|| a.item.cmp(&b.item))
+    }
+
+    /// Whether enough users visited an item, in the sessions that are known of it.
+    fn is_common(&self, item: ItemId) -> bool {
+        if self.params.k_min == 1 {
+            return true;
+        }
+        let mut users: SmallVec<[(u32, bool); 32]> = SmallVec::new();
+        for number in self.index.ring(item).iter().rev() {
+            let session = self.arena.get(*number);
+            let user = (session.user, session.is_foreign);
+            if !users.contains(&user) {
+                users.push(user);
+            }
+            if users.len() >= self.params.k_min {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A hash of the dense number of a user.
+fn spread(user: u32) -> u64 {
+    u64::from(user).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+impl Default for SessionKnn {
+    fn default() -> SessionKnn {
+        SessionKnn::params().check().expect("the defaults are in range")
+    }
+}
+
+impl Recommender for SessionKnn {
+    fn name(&self) -> &str {
+        "session-knn"
+    }
+
+    fn learn(&mut self, interaction: &Interaction<'_>) {
+        if interaction.weight() <= 0.0 {
+            return;
+        }
+        let (user, at) = (interaction.user(), interaction.at());
+        let newest = self.newest_of(user);
+        let newest_at = newest.map(|number| self.arena.get(number).at);
+        let gap = self.params.session_gap;
+        // Late by more than the gap: it belongs to a session that is over.
+        if newest_at.is_some_and(|newest_at| newest_at - at > gap) {
+            return;
+        }
+        if self.decay.advance(at).is_some() {
+            self.arena.numbers().for_each(|number| self.weigh(number));
+        }
+        let number = match newest.filter(|_| newest_at.is_some_and(|newest_at| at - newest_at <= gap)) {
+            Some(number) if self.arena.get(number).is_full() => {
+                let next = self.arena.get(number).continued();
+                self.begin(next)
+            }
+            Some(number) => number,
+            None => self.begin(Session::new(user, at)),
+        };
+        let session = self.arena.get_mut(number);
+        let (told, is_new) = (session.is_telling(), !session.holds(interaction.item()));
+        session.push(Visit::new(interaction.item(), interaction.action()));
+        session.at = session.at.max(at);
+        if !told {
+            self.index.enter_all(number, &self.arena);
+        } else if is_new {
+            self.index.enter(interaction.item(), number, &self.arena);
+        }
+        self.weigh(number);
+    }
+
+    fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {
+        if request.limit() == 0 {
+            return Vec::new();
+        }
+        let mut own = SmallVec::new();
+        let mut current = None;
+        let bases = match request.basis() {
+            Basis::User(user) => {
+                let visits;
+                (visits, own) = self.last_visits(user);
+                current = visits.first().map(|visit| visit.item()).filter(|_| !request.allow_repeat());
+                self.bases(visits.iter().map(|visit| {
+                    let (item, action) = (visit.item(), visit.action());
+                    (item, Reason::Because { action, item })
+                }))
+            }
+            Basis::Session(items) => self.bases(items.iter().rev().map(|&item| {
+                let action = Action::Viewed;
+                (item, Reason::Because { action, item })
+            })),
+            Basis::Similar(items) => {
+                let mut bases = self.bases(items.iter().map(|&item| (item, Reason::Similar { item })));
+                bases.iter_mut().for_each(|base| base.weight = 1.0);
+                bases
+            }
+            _ => return Vec::new(),
+        };
+        let mut scratch = self.scratch.0.lock().pop().unwrap_or_default();
+        let admits = |item| Some(item) != current && request.admits(item) && self.is_common(item);
+        let answer = self.rank(&bases, &own, request.limit(), admits, &mut scratch);
+        self.scratch.0.lock().push(scratch);
+        answer
+    }
+
+    fn forget(&mut self, user: u32) {
+        let numbers: SmallVec<[u32; 16]> = self.numbers_of(user).collect();
+        let mut lacking = Vec::new();
+        for &number in &numbers {
+            let session = std::mem::replace(self.arena.get_mut(number), Session::EMPTY);
+            self.index.leave(number, &session, &mut lacking);
+            self.weigh(number);
+        }
+        self.set_newest(user, None);
+        self.index.refill(lacking, &self.arena);
+    }
+
+    fn checkpoint(&self, out: &mut Vec<u8>) {
+        self.snapshot().write(out);
+    }
+
+    fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
+        let snapshot = self.read(bytes, items.len())?;
+        self.take_over(snapshot);
+        Ok(())
+    }
+
+    /// Their sessions come among these with users that have no number here, whom to forget is not possible: a merged
+    /// model is made anew when one of them is forgotten.
+    fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
+        let other = self.read(bytes, items.len())?;
+        self.take_in(&other, items);
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        let beside = self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
+        self.arena.bytes() + self.index.bytes() + beside
+    }
+}
