@@ -64,7 +64,7 @@ fn bad_files_name_the_line() {
             "line 3: `noon` is not an instant, in seconds, milliseconds or RFC 3339",
         ),
         (format!("{head}1,b,,3\n"), "line 3: `` is not an instant, in seconds, milliseconds or RFC 3339"),
-        (format!("{head}\n\n1,b,1e300,3\n"), "line 5: `1e300` is not an instant of the years 1 to 9999"),
+        (format!("{head}1,b,1e300,3\n"), "line 3: `1e300` is not an instant of the years 1 to 9999"),
         (format!("{head}1,b,inf,3\n"), "line 3: `inf` is not an instant of the years 1 to 9999"),
         (format!("{head}1,b,1,good\n"), "line 3: `good` is not a rating"),
         (format!("{head}1,b,1,NaN\n"), "line 3: `NaN` is not a rating"),

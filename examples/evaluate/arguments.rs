@@ -3,7 +3,7 @@
 use crate::algorithms::{ALGORITHMS, Algorithm};
 use crate::tune::{OBJECTIVES, Objective};
 use bespoke::model::Duration;
-use bespoke::recommend::evaluate::{Ask, Evaluation, Holdout, Params, Protocol};
+use bespoke::recommend::evaluate::{Ask, Evaluation, Holdout, Params, Protocol, Range};
 use lexopt::Arg::{Long, Short};
 use std::path::PathBuf;
 
@@ -104,9 +104,7 @@ impl Arguments {
             let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
             arguments.set(&name, value).map_err(|e| format!("--{name}: {e}"))?;
         }
-        if arguments.params != Params::new() && arguments.algorithms.len() != 1 {
-            return Err("--set is for one algorithm; name it with --algorithms".into());
-        }
+        arguments.check_params()?;
         Ok(Some(arguments))
     }
 
@@ -127,6 +125,24 @@ impl Arguments {
             _ => return Err("there is no such option".into()),
         }
         Ok(())
+    }
+
+    /// A name with a slip in it would otherwise set nothing, and say nothing.
+    fn check_params(&self) -> Result<()> {
+        let [algorithm] = &*self.algorithms else {
+            return match self.params == Params::new() {
+                true => Ok(()),
+                false => Err("--set is for one algorithm; name it with --algorithms".into()),
+            };
+        };
+        let ranges = (algorithm.ranges)();
+        match self.params.iter().find(|(name, _)| ranges.iter().all(|range| range.name() != *name)) {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let known: Vec<_> = ranges.iter().map(Range::name).collect();
+                Err(format!("--set: {} has no `{unknown}`, but {}", algorithm.name, known.join(", ")).into())
+            }
+        }
     }
 
     pub(crate) fn protocol(&self, is_timed: bool) -> Protocol {

@@ -37,7 +37,7 @@ mod tune;
 pub use dataset::{Dataset, Owner};
 pub use error::Error;
 pub use latency::{Latency, Stage, Watch};
-pub use metrics::{Scores, coverage, gini, hit, ndcg, precision, recall, reciprocal_rank};
+pub use metrics::{Scores, coverage, gini, hit, ndcg, precision, recall, recall_capped, reciprocal_rank};
 pub use off_policy::{Estimate, Estimates, Logged, OffPolicy};
 pub use params::Params;
 pub use prequential::{Prequential, Stream, WindowScores};

@@ -139,10 +139,10 @@ impl Prequential {
                     from: at,
                     until: at,
                 });
-                window.tally.add(&ranked, &[item], &[item]);
+                window.tally.add(&ranked, &[item]);
                 window.predictions += 1;
                 window.until = at.max(window.until);
-                all.add(&ranked, &[item], &[item]);
+                all.add(&ranked, &[item]);
             }
             model.learn(&interaction);
             if number % TICK_EVERY == 0 {

@@ -6,10 +6,6 @@ use crate::model::stable_hash;
 pub(super) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
     /// A generator of its own for each number under a seed.
     pub(super) fn nth(seed: u64, number: u64) -> Random {
         Random(stable_hash(&[&seed.to_le_bytes(), &number.to_le_bytes()]) as u64)

@@ -43,6 +43,12 @@ impl Range {
         Range { name: name.into(), values: Values::Among(values.into_iter().collect()) }
     }
 
+    /// Of which parameter.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn check(&self) -> Result<(), Error> {
         let (is_right, wanted) = match &self.values {
             Values::Linear(low, high) => (low <= high && (high - low).is_finite(), "two numbers in order"),
