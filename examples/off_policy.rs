@@ -9,6 +9,7 @@
 //! the estimates can be held against that. The reader learns to fill in [`Logged`] and to read [`Estimates`].
 
 use bespoke::recommend::evaluate::{Estimate, Estimates, Logged, OffPolicy};
+use lexopt::ValueExt;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
@@ -104,9 +105,14 @@ fn read(path: &str) -> Result<Vec<Logged<usize>>, Box<dyn Error>> {
     for (number, record) in reader.records().enumerate() {
         let record = record?;
         let wrong = |e: &dyn std::fmt::Display| format!("`{path}`, round {number}: {e}");
+        // Both become places in tables.
+        let small = |field: &str| match field.parse() {
+            Ok(number @ 0..10_000) => Ok(number),
+            _ => Err(wrong(&format!("`{field}` is not a number below 10000"))),
+        };
         log.push(Logged {
-            context: record[position].parse().map_err(|e| wrong(&e))?,
-            action: record[item].parse().map_err(|e| wrong(&e))?,
+            context: small(&record[position])?,
+            action: small(&record[item])?,
             propensity: record[propensity].parse().map_err(|e| wrong(&e))?,
             reward: record[click].parse().map_err(|e| wrong(&e))?,
         });
