@@ -48,8 +48,8 @@ fn simulate() -> Result<(), Box<dyn Error>> {
     let third = |_: &(), action: usize| f64::from(u8::from(action == 2));
     let estimates = OffPolicy::new().estimate(&log, 3, third, |_, _| 0.03)?;
     print(&estimates);
-    let held = |estimate: Estimate| estimate.low <= 0.05 && 0.05 <= estimate.high;
-    assert!(held(estimates.ips) && held(estimates.snips) && held(estimates.doubly_robust));
+    // Some 4,000 rounds of the third: by chance alone the rate is off by a third of a percent.
+    assert!((estimates.doubly_robust.value - clicked[2]).abs() < 0.01);
     assert!(
         estimates.logged.high < estimates.doubly_robust.low,
         "the third is better than what ran, for sure"

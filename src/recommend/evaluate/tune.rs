@@ -68,14 +68,23 @@ impl Range {
     fn draw(&self, random: &mut Random) -> f64 {
         let log = |low: f64, high: f64, share: f64| low * libm::pow(high / low, share);
         match &self.values {
-            Values::Linear(low, high) => low + (high - low) * random.share(),
-            Values::Log(low, high) => log(*low, *high, random.share()),
+            Values::Linear(low, high) => short(low + (high - low) * random.share()).clamp(*low, *high),
+            Values::Log(low, high) => short(log(*low, *high, random.share())).clamp(*low, *high),
             Values::Whole(low, high) => {
                 libm::round(log(low - 0.5, high + 0.5, random.share())).clamp(*low, *high)
             }
             Values::Among(values) => values[random.below(values.len())],
         }
     }
+}
+
+/// Four digits: nobody can tell the difference, and a person can copy them.
+fn short(value: f64) -> f64 {
+    let digits = 3.0 - libm::floor(libm::log10(value.abs()));
+    let scale = libm::pow(10.0, digits);
+    // Where there is no such scale, as for 0, the number stays as it is.
+    let rounded = libm::round(value * scale) / scale;
+    if rounded.is_finite() { rounded } else { value }
 }
 
 /// Finds parameters by random search on the validation part: the test is never looked at.
@@ -247,7 +256,7 @@ mod tests {
         let values =
             |name: &str| -> Vec<f64> { trials.iter().map(|params| params.get(name, f64::NAN)).collect() };
         let below = |name: &str, limit: f64| values(name).iter().filter(|value| **value < limit).count();
-        assert!(values("linear").iter().all(|value| (-2.0..3.0).contains(value)));
+        assert!(values("linear").iter().all(|value| (-2.0..=3.0).contains(value)));
         assert!((900..1_100).contains(&below("linear", 0.5)), "half of them");
         assert!(values("log").iter().all(|value| (0.001..=10.0).contains(value)));
         assert!((900..1_100).contains(&below("log", 0.1)), "two of four orders of magnitude");
@@ -257,6 +266,15 @@ mod tests {
         }
         assert!(values("one").iter().all(|value| *value == 4.0));
         assert_eq!(tuner().draw(0, &ranges), Params::new());
+        for (value, expected) in [
+            (43.511_214, 43.51),
+            (-0.001_234_56, -0.001_235),
+            (15_789.3, 15_790.0),
+            (0.0, 0.0),
+            (1e-320, 1e-320),
+        ] {
+            assert_eq!(short(value), expected);
+        }
     }
 
     /// What follows is the next letter: what counts backwards as much as forwards is wrong.
