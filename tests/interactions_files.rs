@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// Owners, items and instants, in order of time.
 fn rows(csv: &str, min_rating: Option<f64>) -> Vec<(u32, String, i64)> {
-    let data = interactions(csv.as_bytes(), min_rating).unwrap();
-    let item = |item| data.items().name(item).unwrap().to_owned();
+    let data = interactions(csv.as_bytes(), min_rating).expect("a file that is right");
+    let item = |item| data.items().name(item).expect("an item of its own").to_owned();
     data.interactions().map(|found| (found.user(), item(found.item()), found.at().as_millis())).collect()
 }
 

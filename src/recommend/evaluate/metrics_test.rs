@@ -9,11 +9,14 @@ fn close(found: f64, expected: f64, what: &str) {
     assert!((found - expected).abs() < 1e-12, "{what}: {found} against {expected}");
 }
 
-/// Worked by hand: `k`, what is ranked, what is relevant, and hit, reciprocal rank, precision, recall, NDCG, capped recall.
+/// `k`, what is ranked, what is relevant, and what comes out.
+type Example = (usize, &'static [u32], &'static [u32], [f64; 6]);
+
+/// Worked by hand: hit, reciprocal rank, precision, recall, NDCG, capped recall.
 #[test]
 fn worked_examples() {
     let gain = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
-    let rows: [(usize, &[u32], &[u32], [f64; 6]); 11] = [
+    let rows: [Example; 11] = [
         (3, &[1, 2, 3], &[1], [1.0, 1.0, 1.0 / 3.0, 1.0, 1.0, 1.0]),
         (3, &[1, 2, 3], &[3], [1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0, gain(2), 1.0]),
         (3, &[1, 2, 3], &[4], [0.0; 6]),
