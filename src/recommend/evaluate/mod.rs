@@ -17,7 +17,7 @@
 //!
 //! Invariants
 //! 1. The same data, protocol and recommender give the same scores, bit for bit.
-//! 2. No interaction is both learned and predicted, and what validation sees no part of is the test.
+//! 2. What is predicted was not learned before, and validation sees no part of the test.
 //!
 //! Deliberately absent: files (a host pushes rows), threads (times would tell about the neighbours), significance
 //! of differences between recommenders.
