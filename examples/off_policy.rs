@@ -8,7 +8,7 @@
 //! to be valued is what OTHER shows: how often it showed each item in each position. Since OTHER also says what it earned,
 //! the estimates can be held against that. The reader learns to fill in [`Logged`] and to read [`Estimates`].
 
-use bespoke::recommend::evaluate::{Estimate, Estimates, Logged, OffPolicy};
+use bespoke::recommend::evaluate::{Estimates, Logged, OffPolicy};
 use lexopt::ValueExt;
 use std::collections::BTreeMap;
 use std::error::Error;
