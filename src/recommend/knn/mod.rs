@@ -268,7 +268,8 @@ impl SessionKnn {
                 (base.item, counts as f32)
             })
             .collect();
-        let reach = Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
+        let reach =
+            Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
         nearest(&shared, (&self.index, &self.arena, &self.priors), reach, neighbours, ranks);
 
         let weights: SmallVec<[f64; 16]> = bases.iter().map(|base| base.weight).collect();
@@ -453,8 +454,7 @@ impl Recommender for SessionKnn {
     }
 
     fn bytes(&self) -> usize {
-        let beside =
-            self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
+        let beside = self.priors.capacity() * size_of::<f32>() + self.users.capacity() * size_of::<(u32, u32)>();
         self.arena.bytes() + self.index.bytes() + beside
     }
 }
