@@ -3,7 +3,9 @@
 #![allow(missing_docs)]
 
 use bespoke::model::{Duration, Instant};
-use bespoke::recommend::{CoVisitation, Interaction, ItemId, Items, Popularity, Query, Recommender};
+use bespoke::recommend::{
+    CoVisitation, Interaction, ItemId, Items, Popularity, Query, Recommender, SessionKnn,
+};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
 use std::hint::black_box;
@@ -58,12 +60,13 @@ fn skewed(random: &mut Rng) -> usize {
     (ITEMS as f64).powf(random.f64()) as usize - 1
 }
 
-fn models() -> [(&'static str, Box<dyn Recommender>); 3] {
+fn models() -> [(&'static str, Box<dyn Recommender>); 4] {
     let by_place = Popularity::params().context("place").check().expect("in range");
     [
         ("popularity", Box::new(Popularity::default())),
         ("popularity by place", Box::new(by_place)),
         ("co-visitation", Box::new(CoVisitation::default())),
+        ("session kNN", Box::new(SessionKnn::default())),
     ]
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
-use bespoke::engine::{Partition, Recommended};
+use bespoke::engine::{Outcome, Partition, Recommended};
 use bespoke::model::{Duration, Instant, Message, Object, Value};
 use bespoke::recommend::{Action, Query};
 
@@ -31,25 +31,31 @@ fn at(hours: i64) -> Instant {
     "2026-03-02T08:00:00Z".parse::<Instant>().unwrap() + Duration::hours(hours)
 }
 
-fn event(user: &str, name: &str, sku: &str, hours: i64) -> Message {
-    Message::track(user, name).with("sku", sku).at(at(hours))
+/// A message, and when it happened.
+type Sent = (Message, Instant);
+
+fn event(user: &str, name: &str, sku: &str, hours: i64) -> Sent {
+    (Message::track(user, name).with("sku", sku), at(hours))
 }
 
-fn order(user: &str, skus: &[&str], hours: i64) -> Message {
+fn send(partition: &mut Partition, (message, at): Sent) -> Outcome {
+    partition.ingest(&message.at(at), at).unwrap()
+}
+
+fn order(user: &str, skus: &[&str], hours: i64) -> Sent {
     let line = |sku: &&str| {
         let mut line = Object::new();
-        line.insert("sku", Value::from(*sku));
+        line.set("sku", Value::from(*sku));
         Value::Object(line)
     };
     let lines: Vec<Value> = skus.iter().map(line).collect();
-    Message::track(user, "order").with("products", Value::List(lines)).at(at(hours))
+    (Message::track(user, "order").with("products", Value::List(lines)), at(hours))
 }
 
-fn shop(messages: impl IntoIterator<Item = Message>) -> Partition {
-    let mut partition = Partition::new(Definitions::from_toml(SHOP).unwrap());
+fn shop(messages: impl IntoIterator<Item = Sent>) -> Partition {
+    let mut partition = Partition::new(&Definitions::from_toml(SHOP).unwrap());
     for message in messages {
-        let now = message.at.unwrap();
-        partition.ingest(message, now).unwrap();
+        send(&mut partition, message);
     }
     partition
 }
@@ -63,7 +69,7 @@ fn items(answer: &[Recommended]) -> Vec<&str> {
 }
 
 /// Forty people look at two kinds of boots, one after the other, buy one pair, and wax with it.
-fn boots() -> Vec<Message> {
+fn boots() -> Vec<Sent> {
     let mut messages = Vec::new();
     for user in 0..40 {
         let (name, hours) = (format!("u{user}"), user);
@@ -92,11 +98,11 @@ fn a_click_counts_at_once_and_a_no_is_a_no() {
     let mut partition = shop(boots());
     let query = Query::for_user().limit(2);
     assert_eq!(shown(&partition, "ada", &query, 50)[0].reason, "popular now");
-    partition.ingest(event("ada", "view", "boot-7", 50), at(50)).unwrap();
+    send(&mut partition, event("ada", "view", "boot-7", 50));
     let answer = shown(&partition, "ada", &query, 50);
     assert_eq!((&*answer[0].item, &*answer[0].reason), ("boot-8", "because you viewed boot-7"));
 
-    partition.ingest(event("ada", "dismiss", "boot-8", 51), at(51)).unwrap();
+    send(&mut partition, event("ada", "dismiss", "boot-8", 51));
     for query in [Query::for_user(), Query::popular(), Query::similar_to("boot-7")] {
         let answer = shown(&partition, "ada", &query.limit(20), 51);
         assert!(!items(&answer).contains(&"boot-8"));
@@ -104,10 +110,10 @@ fn a_click_counts_at_once_and_a_no_is_a_no() {
     let others = shown(&partition, "grace", &Query::similar_to("boot-7").limit(20), 51);
     assert!(items(&others).contains(&"boot-8"));
     // The last word counts, and words are forgotten.
-    partition.ingest(event("ada", "view", "boot-8", 52), at(52)).unwrap();
-    partition.ingest(event("ada", "view", "boot-7", 52), at(52)).unwrap();
+    send(&mut partition, event("ada", "view", "boot-8", 52));
+    send(&mut partition, event("ada", "view", "boot-7", 52));
     assert!(items(&shown(&partition, "ada", &query, 52)).contains(&"boot-8"));
-    partition.ingest(event("ada", "dismiss", "boot-8", 53), at(53)).unwrap();
+    send(&mut partition, event("ada", "dismiss", "boot-8", 53));
     let later = 53 + 24 * 91;
     partition.advance(at(later));
     assert!(items(&shown(&partition, "ada", &Query::popular().limit(20), later)).contains(&"boot-8"));
@@ -135,14 +141,14 @@ fn what_was_bought_is_not_shown_unless_it_is_wanted_again() {
 fn a_flood_does_not_own_the_models() {
     let mut partition = shop(boots());
     for _ in 0..5_000 {
-        partition.ingest(event("bot", "view", "scam-1", 60), at(60)).unwrap();
+        send(&mut partition, event("bot", "view", "scam-1", 60));
     }
     let flooded = shown(&partition, "ada", &Query::popular().limit(20), 60);
     let scam = flooded.iter().find(|shown| shown.item == "scam-1").unwrap().score;
     // 50 of the bot beside 80 views and 160 items bought, each worth 5, of two days.
     assert!(scam < 50.0 / 600.0, "{scam}");
     // What was left out is not taken back either.
-    partition.forget("bot", at(61)).unwrap();
+    send(&mut partition, (Message::forget("bot"), at(61)));
     let after = shown(&partition, "ada", &Query::popular().limit(20), 61);
     let share = |answer: &[Recommended], item: &str| {
         answer.iter().find(|shown| shown.item == item).map_or(0.0, |shown| shown.score)
@@ -152,7 +158,7 @@ fn a_flood_does_not_own_the_models() {
     let mut partition = shop(boots());
     for hour in [60, 84, 108] {
         for _ in 0..100 {
-            partition.ingest(event("fan", "view", "boot-7", hour), at(hour)).unwrap();
+            send(&mut partition, event("fan", "view", "boot-7", hour));
         }
     }
     assert!(share(&shown(&partition, "ada", &Query::popular(), 108), "boot-7") > 0.1);
@@ -161,7 +167,7 @@ fn a_flood_does_not_own_the_models() {
 /// Erasure takes back what somebody taught of baskets.
 #[test]
 fn baskets_forget() {
-    let with = |more: Vec<Message>| {
+    let with = |more: Vec<Sent>| {
         let mut messages = boots();
         messages.extend(more);
         shop(messages)
@@ -170,7 +176,7 @@ fn baskets_forget() {
     let query = Query::complementary_to(["knife-9"]).limit(5);
     let answer = shown(&partition, "ada", &query, 140);
     assert_eq!((&*answer[0].item, &*answer[0].reason), ("rope-3", "often bought with knife-9"));
-    partition.forget("eve", at(140)).unwrap();
+    send(&mut partition, (Message::forget("eve"), at(140)));
     let answer = shown(&partition, "ada", &query, 140);
     assert!(answer.iter().all(|shown| shown.reason == "popular now"));
 }

@@ -178,6 +178,7 @@ fn kind(message: &Message) -> &'static str {
         Body::Consent(_) => "consent",
         Body::Restrict { .. } => "restrict",
         Body::World { .. } => "world",
+        Body::Item { .. } | Body::RemoveItem { .. } => "item",
         Body::Forget { .. } => "forget",
         _ => "event",
     }

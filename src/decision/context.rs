@@ -7,7 +7,7 @@ use minijinja::Value as Rendered;
 use std::collections::BTreeMap;
 
 /// The names that a template knows.
-pub(super) const NAMES: [&str; 4] = ["user", "key", "event", "request"];
+pub(super) const NAMES: [&str; 5] = ["user", "key", "event", "request", "item"];
 /// Deepest nesting that templates see of a value, or of a dotted name: behind it dots are part of the name, and
 /// nested values are empty. Whatever the depth of the host's values, rendering recurses no deeper.
 const DEPTH_MAX: usize = 16;
@@ -23,6 +23,8 @@ pub(crate) struct RenderContext<'a> {
     pub(crate) event: Option<&'a Object>,
     /// `request`: what the host gave with its question.
     pub(crate) request: Option<&'a Object>,
+    /// `item`: the attributes of the item of the catalogue whose id is the key.
+    pub(crate) item: Option<&'a Object>,
 }
 
 /// What the texts of a content can read.
@@ -32,6 +34,7 @@ pub(super) struct Reads {
     key: Wanted,
     event: Wanted,
     request: Wanted,
+    item: Wanted,
 }
 
 /// Which names below a root.
@@ -76,6 +79,7 @@ impl Reads {
             "key" => Some(&mut self.key),
             "event" => Some(&mut self.event),
             "request" => Some(&mut self.request),
+            "item" => Some(&mut self.item),
             _ => None,
         }
     }
@@ -88,6 +92,11 @@ impl Reads {
             (Some(wanted), None) => *wanted = Wanted::All,
             (None, _) => {}
         }
+    }
+
+    /// Whether anything of an item is read.
+    pub(super) fn reads_item(&self) -> bool {
+        !self.item.is_none()
     }
 
     /// The context of a rendering, with no more in it than is read.
@@ -106,9 +115,11 @@ impl Reads {
         if let (Some(key), false) = (cx.key, self.key.is_none()) {
             roots.push(("key", rendered(key, DEPTH_MAX)));
         }
-        for (name, wanted, object) in
-            [("event", &self.event, cx.event), ("request", &self.request, cx.request)]
-        {
+        for (name, wanted, object) in [
+            ("event", &self.event, cx.event),
+            ("request", &self.request, cx.request),
+            ("item", &self.item, cx.item),
+        ] {
             if let (Some(object), false) = (object, wanted.is_none()) {
                 let mut tree = Tree::default();
                 tree.insert_all(object, DEPTH_MAX, |name| wanted.wants(name));

@@ -109,7 +109,7 @@ impl Templates {
         if let Some(unknown) = unknown {
             let help = match nearest(&unknown, NAMES) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => "a template knows `user`, `event`, `key` and `request`; an attribute is `user.NAME`"
+                None => "a template knows `user`, `event`, `item`, `key` and `request`; an attribute is `user.NAME`"
                     .into(),
             };
             return Err(Refused { message: format!("unknown name {}", Quoted(&unknown)), help: Some(help) });
@@ -132,6 +132,11 @@ impl Templates {
             NAMES.iter().filter(|name| text.contains(**name)).for_each(|name| reads.add(name));
         }
         Ok(name.into())
+    }
+
+    /// Whether the template of that name reads anything of an item.
+    pub(crate) fn reads_item(&self, name: &str) -> bool {
+        self.named.get(name).is_some_and(|content| content.reads.reads_item())
     }
 
     /// Renders the template of that name: all of its fields, or an error.

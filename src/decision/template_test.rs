@@ -40,7 +40,13 @@ fn render(text: &str) -> Result<String, Error> {
     ]);
     let lines = vec![object(&[("sku", "a".into())]), object(&[("sku", "b".into())])];
     let request = object(&[("device", object(&[("os", "ios".into())]).into()), ("lines", lines.into())]);
-    let cx = RenderContext { user: None, key: Some(&key), event: Some(&event), request: Some(&request) };
+    let cx = RenderContext {
+        user: None,
+        key: Some(&key),
+        event: Some(&event),
+        request: Some(&request),
+        item: None,
+    };
     shop(text).render("t", cx)
 }
 

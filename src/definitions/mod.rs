@@ -25,6 +25,7 @@
 //! | `[consent]` | purpose = `{ default = "denied" }`, or `"granted"`: what holds for users who have said nothing; asked by `consent("purpose")`, and `marketing` by `subscribed("channel")`; five of them the engine asks for itself (see below) |
 //! | `[channels]` | name = `{ address = "attribute" }` (the attribute of the channel's name): whoever has it is `reachable("name")`, and nobody else is sent anything by it |
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
+//! | `[catalogue]` | attribute = kind: what is kept of items, which messages describe; known as `item.NAME`. `vector = 64` is how many numbers the vector of an item has. See below |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
 //! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
@@ -36,7 +37,7 @@
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `covisitation`, `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
+//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
 //! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
@@ -48,8 +49,8 @@
 //! - A TRIGGER is `{ event = "NAME", where = 'condition', key = "property" }` (the last two optional),
 //!   `{ segment_entered = "NAME" }` or `{ segment_left = "NAME" }`. `enter` is a trigger, or one of
 //!   `{ date = "attribute", offset = "-1d", yearly = true, at = "09:00" }` (all but the first optional),
-//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition' }` ("price_drop",
-//!   "back_in_stock" or "change") and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
+//!   `{ cron = "0 18 * * 1-5" }` in the user's zone, `{ item = "price_drop", where = 'condition', key = "sku" }`
+//!   ("price_drop", "back_in_stock" or "change"; see the catalogue below) and `{ call = true, key = "property" }`, with `reentry` as `"after_exit"` (the
 //!   default), `"once"`, `"restart"`, `{ after = "7d" }` or `{ parallel = 3 }`.
 //! - The action of a step is one of
 //!   - `wait = "1h"`;
@@ -82,7 +83,10 @@
 //!
 //! - `wait_until` without a `day` is for the next time that its clock shows `at`, and with a day of the week for the next
 //!   of those; where it shows it just then the wait is over, unless a loop came back to it. With "today" (the day on which
-//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed.
+//!   the wait begins) or "entry" (that of the entry) it is over at once where the time has passed. With
+//!   `at = "best"` it is for the best hour of its day, or of the next 24 hours where it has none, and over at once where no
+//!   hour of its day is left; a loop that comes back to it takes one of a later day. The send behind it says how probable
+//!   the choice was.
 //! - `date` names an attribute that is declared an instant; `yearly` is for its anniversaries, those of 29 February on the
 //!   28th where there is no 29th. Without `at` and `yearly` the `offset` is exact; else it counts on the clock on the wall, so
 //!   "-1d" is the same time the day before. It begins a journey once, in whatever zones the user is. A date that is over
@@ -130,6 +134,37 @@
 //! Of an event with both ids the record counts that both profiles have once they are one. Classes `service` and
 //! `transactional` need no consent. What waits in the outbox and may not go out any more is taken back in the call that
 //! brings the withdrawal, with notes; a grant that expires meanwhile ends it too (`expired in the outbox`).
+//!
+//! # The catalogue
+//! Messages of type `item` say what an item is, and those of type `remove_item` that it is no more; both hold at once. Of
+//! an item what `[catalogue]` declares is kept, whatever `schema` says; a strict schema refuses other names. Five
+//! attributes mean something to the engine itself, so that their kinds are fixed:
+//!
+//! | attribute | kind | meaning |
+//! | --- | --- | --- |
+//! | `price` | `number` | a journey that is entered by `price_drop` looks at it |
+//! | `stock` | `number` | at 0 or below the item is not available |
+//! | `available` | `bool` | `false` says that it is not |
+//! | `expires` | `instant` | from then on it is not recommended |
+//! | `tags` | `list` | what it is like |
+//!
+//! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
+//! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
+//! the user: `item.price <= user.budget`. The vector of an item is for recommenders, and no expression reads it.
+//!
+//! A journey that is entered by `item` begins with a message that changes an item which was in the catalogue before: its
+//! price dropped, it was not available and is again, or any attribute is another one. What is said of an item for the
+//! first time begins nothing. The id of the item keys the instance.
+//!
+//! - `where` is about the item as it is, as it was (`old.price`), and the user: `'price <= 0.9 * old.price and price <= user.budget'`.
+//! - `key` names the property of events that is the id of an item. The `audience` is asked of the user's events about this
+//!   item then, as in a segment with `by`: `'did(view in 30d) and not did(purchase)'`, `'segment("in_cart")'` where that is
+//!   keyed by the same, `'watched contains key'` with a list of the user's.
+//! - Whom it does not concern is left alone, and no note says so. A change costs a look at everybody for whom it may begin
+//!   a journey: the members of a segment that the audience asks for, `'segment("watchers") and …'`, or all users where it
+//!   asks for none. A `where` about the item alone is asked first, and once.
+//! - Templates know the item as it is when the message is made, of any journey whose key is the id of an item:
+//!   `{{ item.title }}`; and in a journey that an item began, what changed: `{{ event.old.price }}`, `{{ event.new.price }}`.
 //!
 //! # What is kept of a value
 //! `pii` is `"direct"` (it says who the user is), `"quasi"` (it may, together with others) or `"sensitive"`. What is
@@ -207,6 +242,7 @@
 //! # Ok::<(), bespoke::definitions::Errors>(())
 //! ```
 
+mod catalogue;
 mod check;
 mod content;
 #[allow(clippy::module_inception)] // the room is named after what comes out of it, and so is the type

@@ -6,7 +6,7 @@ use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
 use crate::recommend::{
     Action, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, Error, Popularity,
-    PopularityParams, WEIGHT_MAX,
+    PopularityParams, SessionKnn, SessionKnnParams, WEIGHT_MAX,
 };
 use crate::segment::{Kind, Remembered};
 
@@ -22,9 +22,13 @@ pub(crate) struct RecommendDefinition {
     /// Checked.
     pub(crate) covisitation: CoVisitationParams,
     /// Checked.
+    pub(crate) sessions: SessionKnnParams,
+    /// Checked.
     pub(crate) baskets: BoughtTogetherParams,
     /// How long interactions are kept with their users, so that queries can ask for them.
     pub(crate) remember: Option<Duration>,
+    /// How long what users did may be kept, where that has an end.
+    pub(crate) kept_for: Option<Duration>,
     /// How many interactions of a user are learned on one day.
     pub(crate) daily_max: u32,
 }
@@ -71,6 +75,8 @@ const ACTIONS: [(&str, Action); 11] = [
     ("returned", Action::Returned),
     ("skipped", Action::Skipped),
 ];
+/// How many sessions are kept unless definitions say otherwise: eight megabytes of them.
+const SESSIONS: usize = 1 << 17;
 /// What a bot sends on a day may not own the models; more than a person does.
 const DAILY_MAX: u32 = 500;
 /// What `CoVisitationParams::check` allows.
@@ -87,8 +93,10 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         popularity: Popularity::params(),
         popularity_contexts: Vec::new(),
         covisitation: CoVisitation::params().session_gap(settings.session_gap).k_min(K_MIN),
+        sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS).k_min(K_MIN),
         baskets: BoughtTogether::params().k_min(K_MIN),
         remember: None,
+        kept_for: None,
         daily_max: DAILY_MAX,
     };
     // An interaction that does, where there is one.
@@ -109,6 +117,16 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     if let Some(node) = table.get("covisitation") {
         read_covisitation(&node, &mut definition);
     }
+    let ages = definition.interactions.iter().filter_map(|i| names.schema.retention.event(&i.event));
+    definition.kept_for = ages.min();
+    // Where they are told apart, what is bought is not like what is looked at.
+    let is_bought = |interaction: &InteractionDefinition| interaction.action == Action::Bought;
+    let differs = definition.interactions.iter().any(is_bought)
+        && !definition.interactions.iter().all(|i| is_bought(i) || i.weight <= 0.0);
+    definition.covisitation = definition.covisitation.clone().skip_bought(differs);
+    if let Some(node) = table.get("sessions") {
+        read_sessions(&node, &mut definition.sessions);
+    }
     if let Some(node) = table.get("baskets") {
         read_baskets(&node, &mut definition.baskets);
     }
@@ -116,6 +134,8 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         let users = node.integer_in(1, K_MIN_MAX).map(|users| users as usize);
         let params = &mut definition.covisitation;
         tune(params, &node, users, CoVisitationParams::k_min, CoVisitationParams::check);
+        let params = &mut definition.sessions;
+        tune(params, &node, users, SessionKnnParams::k_min, SessionKnnParams::check);
         let params = &mut definition.baskets;
         tune(params, &node, users, BoughtTogetherParams::k_min, BoughtTogetherParams::check);
     }
@@ -254,6 +274,29 @@ fn read_covisitation(node: &Node<'_>, definition: &mut RecommendDefinition) {
     }
     if let Some(node) = table.get("position_decay") {
         tune(params, &node, node.number(), CoVisitationParams::position_decay, check);
+    }
+    table.finish();
+}
+
+fn read_sessions(node: &Node<'_>, params: &mut SessionKnnParams) {
+    let Some(mut table) = node.table() else { return };
+    let check = SessionKnnParams::check;
+    if let Some(node) = table.get("half_life") {
+        tune(params, &node, node.duration(), SessionKnnParams::half_life, check);
+    }
+    if let Some(node) = table.get("session_gap") {
+        tune(params, &node, node.duration(), SessionKnnParams::session_gap, check);
+    }
+    if let Some(node) = table.get("kept") {
+        let sessions = node.integer_in(1, 1 << 26).map(|sessions| sessions as usize);
+        tune(params, &node, sessions, SessionKnnParams::sessions, check);
+    }
+    if let Some(node) = table.get("neighbours") {
+        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
+        tune(params, &node, neighbours, SessionKnnParams::neighbours, check);
+    }
+    if let Some(node) = table.get("rarity") {
+        tune(params, &node, node.number(), SessionKnnParams::rarity, check);
     }
     table.finish();
 }

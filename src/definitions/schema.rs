@@ -1,7 +1,7 @@
 //! `[attributes]`, `[events]` and `[affinity]`: what expressions may name.
 
 use crate::definitions::reader::{Node, Table};
-use crate::definitions::{Settings, facts};
+use crate::definitions::{Settings, catalogue, facts};
 use crate::model::{Duration, Quoted, own_event};
 use crate::segment::{Kind, Pii, Schema, Span, Stored, Tags};
 
@@ -55,6 +55,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
         }
     }
     facts::read(root, &mut schema);
+    catalogue::read(root, &mut schema);
     let mut names = Names { schema, is_sound: root.count() == known };
     if let Some(table) = root.get("affinity").and_then(|node| node.table()) {
         for node in table.nodes() {
@@ -318,6 +319,20 @@ impl Names {
         } else if tags.is_hidden() {
             let message = format!("{name} is direct personal data, and this would show it");
             node.error_help(message, "keep it as a hash: `store = \"hash\"`");
+        }
+    }
+
+    /// Reports a property that no event has, or whose values may not be shown.
+    pub(super) fn check_key(&self, node: &Node<'_>, property: &str) {
+        let events = || self.schema.events.iter();
+        let known = || events().filter(|(_, event)| event.properties.contains_key(property));
+        if self.checks() && known().next().is_none() && !Names::is_context(property) {
+            let names = events().flat_map(|(_, event)| event.properties.keys()).map(|name| &**name);
+            node.unknown("property", property, names, Some("no event has a property of that name".into()));
+        }
+        // Told once, whatever many events have it.
+        if let Some((event, _)) = known().next() {
+            self.check_shown(node, event, property);
         }
     }
 

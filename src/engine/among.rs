@@ -130,7 +130,7 @@ impl Partition {
     /// Whether all ids of a message are here, or are to be made here.
     pub(super) fn check_place(&self, message: &Message, now: Instant) -> Result<(), Error> {
         let Some(among) = self.among.as_deref() else { return Ok(()) };
-        if matches!(message.body, Body::Forget { .. } | Body::World { .. }) {
+        if matches!(message.body, Body::Forget { .. }) || message.body.is_for_everyone() {
             return Ok(());
         }
         let is_here = |(kind, id): &(KindName<'_>, &str)| {

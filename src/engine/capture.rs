@@ -2,13 +2,14 @@
 
 use crate::engine::Partition;
 use crate::engine::kept::Kept;
+use crate::engine::open::CATALOGUE;
 use crate::engine::page::{Entry, IDS, PAGE_USERS, write_names};
 use crate::engine::root::{Ending, Root};
 use crate::engine::seen::Written;
 use crate::engine::versions::Versions;
 use crate::model::Record;
 use crate::profile::UserKey;
-use crate::storage::{self, Place, Slot, Unwanted, Vault};
+use crate::storage::{self, Heap, Place, Slot, Unwanted, Vault};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
@@ -37,6 +38,8 @@ pub(super) struct Capture {
     /// Records that the root which is being made names, and the one after it does not.
     dead_after: Unwanted,
     sections: Vec<Place>,
+    /// Of which revision of the catalogue the section is: it stays where it is until there is another.
+    catalogue: Option<u64>,
     /// Chunks of ids of messages, each with its generation.
     seen: Vec<(u64, Place)>,
 }
@@ -56,6 +59,7 @@ struct Taken {
     unsealed: Vec<Unsealed>,
     /// What is: the last one is a chunk of ids of messages.
     sections: Vec<Place>,
+    catalogue: u64,
     /// How far that chunk goes, and whether it takes the place of all others.
     seen: (Written, bool),
     numbers: u32,
@@ -74,15 +78,19 @@ struct Taken {
 #[derive(Debug)]
 pub(super) enum Unsealed {
     Section(Vec<u8>),
+    /// A section that is in the heap as it is.
+    There(Place),
     /// The actions in the outbox, each with its user, and the key under which it is to be sealed.
     Actions(Vec<(UserKey, Slot, Vec<u8>)>),
 }
 
 impl Unsealed {
-    fn seal(&self, vault: &Vault) -> Result<Vec<u8>, storage::Error> {
+    /// Puts it into the heap, and gives its place.
+    fn put(&self, vault: &Vault, heap: &Heap) -> Result<Place, storage::Error> {
         let (mut plain, mut sealed) = (Vec::new(), Vec::new());
         let plain = match self {
             Unsealed::Section(plain) => plain,
+            Unsealed::There(place) => return Ok(*place),
             Unsealed::Actions(actions) => {
                 actions.len().write(&mut plain);
                 for (user, slot, action) in actions {
@@ -97,7 +105,7 @@ impl Unsealed {
             }
         };
         vault.seal(Slot::STORE, SECTION, plain, &mut sealed)?;
-        Ok(sealed)
+        heap.put(&sealed)
     }
 }
 
@@ -115,7 +123,14 @@ impl Taken {
 
 impl Capture {
     pub(super) fn restored(pages: Vec<Place>, sections: Vec<Place>, seen: Vec<(u64, Place)>) -> Capture {
-        Capture { pages, sections, seen, ..Capture::default() }
+        // The catalogue is as it was read.
+        Capture { pages, sections, seen, catalogue: Some(0), ..Capture::default() }
+    }
+
+    /// Where the section of the catalogue is, where it is of this revision and in no file that is being emptied.
+    fn catalogue(&self, revision: u64, emptied: &[u32]) -> Option<Place> {
+        let place = self.sections.get(CATALOGUE).copied().filter(|_| self.catalogue == Some(revision));
+        place.filter(|place| !emptied.contains(&place.file()))
     }
 
     /// Gives up a record of a user for a newer one.
@@ -146,10 +161,12 @@ impl Partition {
     /// # Errors
     /// Something could not be sealed; then none is being taken.
     pub(super) fn begin_checkpoint(&mut self, next_input: u64, compacts: bool) -> Result<(), storage::Error> {
-        let mut sections = self.write_sections()?;
+        let Some(shelf) = &self.shelf else { return Ok(()) };
+        let emptied = if compacts { shelf.heap.to_compact(DEAD_SHARE_MAX) } else { Vec::new() };
+        let revision = self.catalogue.revision();
+        let mut sections = self.write_sections(shelf.capture.catalogue(revision, &emptied))?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         shelf.erased.append(&mut shelf.parted);
-        let emptied = if compacts { shelf.heap.to_compact(DEAD_SHARE_MAX) } else { Vec::new() };
         let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
         let written = if is_all { self.seen.write_all(&mut chunk) } else { self.seen.write_new(&mut chunk) };
@@ -171,6 +188,7 @@ impl Partition {
             emptied,
             unsealed: sections,
             sections: Vec::new(),
+            catalogue: revision,
             seen: (written, is_all),
             numbers,
             free: self.store.profiles.free().to_vec(),
@@ -241,7 +259,7 @@ impl Partition {
         let Some(shelf) = &mut self.shelf else { return };
         let Some(taken) = &mut shelf.capture.taken else { return };
         if let Some(section) = taken.unsealed.pop() {
-            match section.seal(&shelf.vault).and_then(|sealed| shelf.heap.put(&sealed)) {
+            match section.put(&shelf.vault, &shelf.heap) {
                 Ok(place) => taken.sections.push(place),
                 Err(error) => drop(taken.failed.get_or_insert(error)),
             }
@@ -340,7 +358,9 @@ impl Partition {
         }
         let mut sections = std::mem::take(&mut taken.sections);
         let chunk = sections.pop().unwrap_or(Place::NONE);
-        capture.dead.extend(std::mem::replace(&mut capture.sections, sections.clone()));
+        let before = std::mem::replace(&mut capture.sections, sections.clone());
+        capture.dead.extend(before.into_iter().filter(|place| !sections.contains(place)));
+        capture.catalogue = Some(taken.catalogue);
         let (written, is_all) = taken.seen;
         let oldest = self.seen.oldest_generation();
         let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
@@ -385,7 +405,8 @@ impl Partition {
         if let Some(taken) = capture.taken.take() {
             capture.changed |= taken.pages;
             capture.dead.append(&mut capture.dead_after);
-            capture.dead.extend(taken.sections);
+            let known = &capture.sections;
+            capture.dead.extend(taken.sections.into_iter().filter(|place| !known.contains(place)));
         }
     }
 }

@@ -72,7 +72,7 @@ impl Partition {
         let totals = (0..).zip(&self.compiled.plan.totals_since);
         let totals: Vec<(u32, Instant)> = totals.filter_map(|(id, since)| Some((id, (*since)?))).collect();
         let covered = (self.store.covered(), totals);
-        let models = self.models.state();
+        let models = (self.models.state(), self.catalogue.state(self.models.items(), &self.store.symbols));
         let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
         let identity = (self.store.devices_state(), self.store.identity_health());
         let refused = self.refused();

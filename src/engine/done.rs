@@ -17,14 +17,20 @@ struct Column {
 
 impl Models {
     /// Items with which a user did one of some things, and those against which the user spoke last.
-    pub(super) fn unwanted(&self, user: UserKey, done: &[Action], store: &ProfileStore) -> Vec<ItemId> {
+    pub(super) fn unwanted(
+        &self,
+        user: UserKey,
+        done: &[Action],
+        store: &ProfileStore,
+        now: Instant,
+    ) -> Vec<ItemId> {
         let speaks_against = self.definition.interactions.iter().any(|rule| rule.weight < 0.0);
         if done.is_empty() && !speaks_against {
             return Vec::new();
         }
         let mut last: HashMap<ItemId, ((Instant, u32), bool), ahash::RandomState> = HashMap::default();
         let mut unwanted = Vec::new();
-        self.each_done(user, store, |item, order, column| {
+        self.each_done(user, store, now, |item, order, column| {
             if done.contains(&column.action) {
                 unwanted.push(item);
             }
@@ -42,9 +48,9 @@ impl Models {
     }
 
     /// What a user had, and when: items that the user did more with than to look at them.
-    pub(super) fn had(&self, user: UserKey, store: &ProfileStore) -> Vec<(ItemId, Instant)> {
+    pub(super) fn had(&self, user: UserKey, store: &ProfileStore, now: Instant) -> Vec<(ItemId, Instant)> {
         let mut had = Vec::new();
-        self.each_done(user, store, |item, (at, _), column| {
+        self.each_done(user, store, now, |item, (at, _), column| {
             if column.weight > 0.0 && column.action != Action::Viewed {
                 had.push((item, at));
             }
@@ -56,6 +62,7 @@ impl Models {
         &self,
         user: UserKey,
         store: &ProfileStore,
+        now: Instant,
         mut each: impl FnMut(ItemId, (Instant, u32), &Column),
     ) {
         let columns: SmallVec<[Column; 8]> = self
@@ -78,7 +85,9 @@ impl Models {
             })
             .collect();
         let history = &store.get(user).history;
-        for row in history.rows() {
+        // What is too old may still lie there, until somebody looks.
+        let from = self.definition.remember.map_or(Instant::MAX, |age| now - age);
+        for row in history.rows().iter().filter(|row| Instant::from_millis(row.at()) > from) {
             for column in columns.iter().filter(|column| column.kind == row.kind()) {
                 let order = (Instant::from_millis(row.at()), row.order().1);
                 each_text(&store.symbols.value(history.value(*row, column.item)), &mut |name| {

@@ -37,15 +37,25 @@ pub enum Error {
     /// A name that nothing has.
     #[error(transparent)]
     Unknown(#[from] Unknown),
-    /// A fact about the world that is of another kind than is declared.
-    #[error("`world.{name}` is declared as {wanted}, not {found}")]
+    /// A fact about the world, or an attribute of an item, that is of another kind than is declared.
+    #[error("`{what}.{name}` is declared as {wanted}, not {found}")]
     WrongKind {
-        /// The name of the fact.
+        /// `world` or `item`.
+        what: &'static str,
+        /// The name of the fact or attribute.
         name: Box<str>,
         /// What would be right.
         wanted: &'static str,
         /// What was there.
         found: &'static str,
+    },
+    /// The vector of an item that is not of as many numbers as is declared.
+    #[error(
+        "the vector of an item is a list of {wanted} finite numbers here; another length is declared under [catalogue]"
+    )]
+    WrongVector {
+        /// Of how many it should be.
+        wanted: u16,
     },
     /// A prediction that is infinite, or no number.
     #[error("a prediction is a finite number; give none where there is none")]

@@ -252,6 +252,7 @@ impl Partition {
                 check("fact about the world", name, strict, names.world.keys().map(|name| &**name))?;
                 match names.world.get(name) {
                     Some(kind) if strict && !fits(value, *kind) => Err(Error::WrongKind {
+                        what: "world",
                         name: name.into(),
                         wanted: words(*kind),
                         found: value.kind_name(),
@@ -259,6 +260,7 @@ impl Partition {
                     _ => Ok(()),
                 }
             }),
+            Body::Item { item, attributes } => self.check_item(item, attributes),
             _ => Ok(()),
         }
     }
@@ -289,7 +291,8 @@ impl Partition {
         let mut applied = std::mem::take(&mut self.applied);
         self.store.begin(now, &mut applied);
         note(&mut self.store, &mut applied);
-        let touched = Touched { user, touch: Touch::Message(&applied), event: None, own: &applied };
+        let touch = Touch::Message(&applied);
+        let touched = Touched { user, touch, event: None, item: None, own: &applied };
         self.settle(&[touched], now, outcome);
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
@@ -310,7 +313,7 @@ fn check<'n>(
     Err(Unknown { what, name: name.into(), nearest }.into())
 }
 
-fn fits(value: &Value, kind: Kind) -> bool {
+pub(super) fn fits(value: &Value, kind: Kind) -> bool {
     match (kind, value) {
         (_, Value::Null)
         | (Kind::Bool, Value::Bool(_))
@@ -325,7 +328,7 @@ fn fits(value: &Value, kind: Kind) -> bool {
     }
 }
 
-fn words(kind: Kind) -> &'static str {
+pub(super) fn words(kind: Kind) -> &'static str {
     match kind {
         Kind::Bool => "a bool",
         Kind::Number => "a number",

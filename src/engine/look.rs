@@ -2,11 +2,14 @@
 
 use crate::decision::RenderContext;
 use crate::definitions::Compiled;
+use crate::engine::catalogue::Catalogue;
+use crate::engine::models::each_text;
 use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition};
-use crate::journey::{Context, Effect, EventOccurrence, RenderRequest};
+use crate::journey::{Context, Effect, EventOccurrence, ItemOccurrence, RenderRequest};
 use crate::model::{Instant, Object, Value};
 use crate::profile::{Applied, ProfileStore, UserKey};
+use crate::recommend::Items;
 use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
@@ -16,6 +19,8 @@ pub(super) struct Touched<'a> {
     pub(super) touch: Touch<'a>,
     /// The event that the host reported.
     pub(super) event: Option<EventOccurrence<'a>>,
+    /// The item that has changed.
+    pub(super) item: Option<&'a ItemOccurrence<'a>>,
     /// With the events that the engine recorded itself.
     pub(super) own: &'a Applied,
 }
@@ -24,7 +29,7 @@ impl Touched<'_> {
     /// A user for whom only time has passed.
     pub(super) fn by_time(user: UserKey) -> Touched<'static> {
         static NOTHING: Applied = Applied::new();
-        Touched { user, touch: Touch::Time, event: None, own: &NOTHING }
+        Touched { user, touch: Touch::Time, event: None, item: None, own: &NOTHING }
     }
 }
 
@@ -72,7 +77,7 @@ impl Partition {
 
     /// Segments first, then the journeys that follow from the events and from the changes, then what is due. Segments
     /// that ask who is in a journey come behind, and then what follows from them; at last it stays as it is.
-    fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
+    pub(super) fn look(&mut self, touched: &Touched<'_>, now: Instant, outcome: &mut Outcome) {
         if matches!(touched.touch, Touch::Time) && self.is_over(touched.user, now) {
             return self.retire(touched.user, now, outcome);
         }
@@ -91,7 +96,7 @@ impl Partition {
         now: Instant,
         outcome: &mut Outcome,
     ) {
-        let Touched { user, mut touch, ref event, own } = *touched;
+        let Touched { user, mut touch, ref event, item, own } = *touched;
         if self.restricted.contains(&user) {
             // Everything is looked at once the restriction is lifted.
             for mut expired in self.take_expired(user) {
@@ -115,7 +120,7 @@ impl Partition {
         let told_from = look.recorded.len();
         memberships.refresh_below(&mut look, touch, &mut candidates, late);
         self.count(&outcome.changes[from..]);
-        self.follow(user, event.as_ref(), Some(own), (&recorded, from), now, outcome);
+        self.follow(user, (event.as_ref(), item), Some(own), (&recorded, from), now, outcome);
         let (mut rounds, mut effect_rounds) = (0, 0);
         while !self.journey_facts.is_empty() || !candidates.is_empty() || self.journeys.has_effects() {
             let told = recorded.len();
@@ -142,7 +147,7 @@ impl Partition {
                 self.cut(user, now, outcome);
                 break;
             }
-            self.follow(user, None, None, (&recorded[told..], place), now, outcome);
+            self.follow(user, (None, None), None, (&recorded[told..], place), now, outcome);
             // Once all were looked at, what comes has been recorded.
             touch = Touch::Time;
         }
@@ -205,25 +210,32 @@ impl Partition {
         (&mut self.users[user.0 as usize].memberships, look)
     }
 
-    /// Lets journeys follow from an event of the host, from what the engine recorded, from the changes behind a place,
+    /// Lets journeys follow from an event of the host, from a change of an item, from what the engine recorded, from the changes behind a place,
     /// and from time.
     fn follow(
         &mut self,
         user: UserKey,
-        event: Option<&EventOccurrence<'_>>,
+        (event, item): (Option<&EventOccurrence<'_>>, Option<&ItemOccurrence<'_>>),
         own: Option<&Applied>,
         (recorded, from): (&[Applied], usize),
         now: Instant,
         outcome: &mut Outcome,
     ) {
         let plan = &self.compiled.plan;
-        let (compiled, store, clock) = (&self.compiled, &self.store, self.host_clock);
+        let (store, clock) = (&self.store, self.host_clock);
         let memberships = Some(&self.users[user.0 as usize].memberships);
-        let render = |request: &RenderRequest<'_>| rendered(compiled, store, request);
+        let contents = Contents {
+            compiled: &self.compiled,
+            store,
+            items: self.models.items(),
+            catalogue: &self.catalogue,
+        };
+        let render = |request: &RenderRequest<'_>| contents.rendered(request);
         let context = Context { plan, store, memberships, now, clock, render: &render };
         let Outcome { changes, notes, .. } = outcome;
         let changes = &changes[from..];
         let mut is_followed = event.is_some_and(|event| self.journeys.on_event(&context, user, event, notes));
+        is_followed |= item.is_some_and(|item| self.journeys.on_item(&context, user, item, notes));
         for event in own.into_iter().chain(recorded).flat_map(|applied| own_events(plan, applied)) {
             is_followed |= self.journeys.on_event(&context, user, &event, notes);
         }
@@ -299,19 +311,44 @@ impl Partition {
     }
 }
 
-/// The content of a message to a user.
-pub(super) fn rendered(
-    compiled: &Compiled,
-    store: &ProfileStore,
-    request: &RenderRequest<'_>,
-) -> Result<Object, String> {
-    let context = RenderContext {
-        user: Some((store, request.user)),
-        key: request.key,
-        event: request.event,
-        request: None,
-    };
-    compiled.decisions.templates().render(request.template, &context).map_err(|e| e.to_string())
+/// What the content of messages is made of.
+pub(super) struct Contents<'a> {
+    pub(super) compiled: &'a Compiled,
+    pub(super) store: &'a ProfileStore,
+    pub(super) items: &'a Items,
+    pub(super) catalogue: &'a Catalogue,
+}
+
+impl Contents<'_> {
+    /// The content of a message to a user.
+    pub(super) fn rendered(&self, request: &RenderRequest<'_>) -> Result<Object, String> {
+        let templates = self.compiled.decisions.templates();
+        let item = request.key.filter(|_| templates.reads_item(request.template));
+        let item = item.and_then(|key| self.item(key));
+        let context = RenderContext {
+            user: Some((self.store, request.user)),
+            key: request.key,
+            event: request.event,
+            request: None,
+            item: item.as_ref(),
+        };
+        templates.render(request.template, &context).map_err(|e| e.to_string())
+    }
+
+    /// The attributes of the item whose id keys an instance.
+    fn item(&self, key: &Value) -> Option<Object> {
+        let mut found = None;
+        each_text(key, &mut |id| {
+            let known =
+                self.items.get(id).and_then(|item| self.catalogue.item(item, id, &self.store.symbols));
+            found = known.map(|known| {
+                let mut attributes = known.attributes;
+                attributes.set("id", id);
+                attributes
+            });
+        });
+        found
+    }
 }
 
 /// The events of what was noted that the engine recorded itself.

@@ -69,6 +69,11 @@ impl Partition {
         Ok(self.members_from(segment, UserKey(0)).map(|user| &**self.store.name(user)))
     }
 
+    /// The users who are in a segment, in order of their numbers.
+    pub(super) fn members_of(&self, segment: SegmentId) -> impl Iterator<Item = UserKey> {
+        self.members_from(segment, UserKey(0))
+    }
+
     fn members_from(&self, segment: SegmentId, first: UserKey) -> impl Iterator<Item = UserKey> {
         let listed = self.members.listed(segment, first);
         let among = listed.is_none().then(|| self.members.among(segment, self.store.keys_from(first)));

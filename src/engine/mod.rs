@@ -13,6 +13,9 @@
 //! ids are (`homes`, `route`); where they are in several, everybody whom it names is brought to one first (`moving`, by what
 //! `transfer` takes out of one partition and puts into another; what these remember of it is in `among`). What is about
 //! all partitions is in `everywhere`.
+//!
+//! What is known of items is in the `catalogue`; `items` says what messages do to it and what follows, and `eligible` which
+//! items a query may give.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
@@ -24,10 +27,12 @@ mod ask;
 mod audit;
 mod call;
 mod capture;
+mod catalogue;
 mod checkpoint;
 mod consent;
 mod done;
 mod durable;
+mod eligible;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;
@@ -43,6 +48,7 @@ mod group;
 mod health;
 mod homes;
 mod input;
+mod items;
 mod journeys;
 mod kept;
 mod look;

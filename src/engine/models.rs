@@ -1,11 +1,12 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
+use crate::engine::eligible::Eligible;
 use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
     Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query,
-    Recent, Recommendation, Recommender, Request, again, blended,
+    Recent, Recommendation, Recommender, Request, SessionKnn, again, blended,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub(crate) struct Models {
     pub(super) models: Vec<Popularity>,
     items: Items,
     pub(super) covisitation: CoVisitation,
+    pub(super) sessions: SessionKnn,
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     /// Since which arrival the definition that holds is learned by.
@@ -42,6 +44,7 @@ impl Models {
             models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
             covisitation: covisitation.clone().check().expect(CHECKED),
+            sessions: definition.sessions.clone().check().expect(CHECKED),
             baskets: definition.baskets.clone().check().expect(CHECKED),
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
@@ -65,6 +68,9 @@ impl Models {
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
             self.beginnings += 1;
+        }
+        if old.sessions != definition.sessions {
+            self.sessions = definition.sessions.clone().check().expect(CHECKED);
         }
         if old.baskets != definition.baskets {
             self.baskets = definition.baskets.clone().check().expect(CHECKED);
@@ -101,7 +107,10 @@ impl Models {
                 Some((&**name, value.as_str()?))
             })
             .collect();
-        let Models { items, covisitation, baskets, popularity, models, definition, .. } = self;
+        let Models { items, sessions, covisitation, baskets, popularity, models, definition, .. } = self;
+        if let Some(age) = definition.kept_for {
+            sessions.expire(at - age);
+        }
         let mut is_whole = true;
         let mut learn = |item: &str| {
             let Ok(item) = items.intern(item) else { return };
@@ -113,6 +122,7 @@ impl Models {
                 .with_weight(rule.weight)
                 .with_action(rule.action)
                 .with_context(&contexts);
+            sessions.learn(&interaction);
             covisitation.learn(&interaction);
             baskets.learn(&interaction);
             popularity.learn(&interaction);
@@ -144,34 +154,55 @@ impl Models {
     }
 
     /// What goes with what the user or the query names, filled up with what is popular. Nothing against which the user
-    /// spoke last, and nothing with which the user did what the query says; of what a user had before, only that.
-    pub(crate) fn recommend(
+    /// spoke last, nothing with which the user did what the query says, and nothing that is not eligible; of what a user
+    /// had before, only that.
+    pub(super) fn recommend(
         &self,
         user: Option<UserKey>,
         query: &Query,
         store: &ProfileStore,
+        eligible: &Eligible<'_>,
         now: Instant,
     ) -> Result<Vec<Recommendation>, Error> {
+        let admits = |item| eligible.admits(item);
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
-        let unwanted = user.map(|user| self.unwanted(user, query.done(), store)).unwrap_or_default();
-        let request = request.excluding(unwanted);
+        let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
+        let request = request.excluding(unwanted).with_filter(&admits);
+        if query.boosts().is_empty() {
+            return Ok(self.candidates(&request, store));
+        }
+        // Boosts may bring up what would be below the limit.
+        let limit = request.limit();
+        let mut answer = self.candidates(&request.with_more(), store);
+        eligible.boost(&mut answer);
+        answer.truncate(limit);
+        Ok(answer)
+    }
+
+    fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
+        let limit = request.limit();
         let mut answer = match request.basis() {
-            Basis::Again(user) => return Ok(again(&self.had(UserKey(user), store), &request)),
+            Basis::Again(user) => return again(&self.had(UserKey(user), store, request.now()), request),
             Basis::Complementary(_) => {
                 // What is looked at instead of an item does not go with it.
                 let answers = vec![
                     self.baskets.recommend(&request.clone().with_limit(COMPLEMENTS)),
                     self.covisitation.recommend(&request.as_similar().with_limit(COMPLEMENTS)),
                 ];
-                blended(answers, &[1.0, INSTEAD], request.limit())
+                blended(answers, &[1.0, INSTEAD], limit)
             }
-            _ => self.covisitation.recommend(&request),
+            Basis::User(_) | Basis::Session(_) => {
+                let request = request.clone().with_limit(request.limit().max(NEXT));
+                let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
+                blended(answers, &[1.0, BESIDE], limit)
+            }
+            _ => self.covisitation.recommend(request),
         };
         if answer.len() < request.limit() {
             let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(&request, least, &mut answer);
+            self.fill_up(request, least, &mut answer);
         }
-        Ok(answer)
+        answer
     }
 
     /// Adds popular items below those that are there: their scores are scaled to stay below.
@@ -196,8 +227,11 @@ impl Models {
 
     /// Writes what was learned, without what belongs to one user.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
-        let Models { items, covisitation, baskets, beginnings, popularity, models, .. } = self;
+        let Models { items, sessions, covisitation, baskets, beginnings, popularity, models, .. } = self;
         items.write(out);
+        let mut bytes = Vec::new();
+        sessions.checkpoint(&mut bytes);
+        bytes.write(out);
         beginnings.write(out);
         covisitation.write_state(out);
         baskets.write_state(out);
@@ -214,6 +248,9 @@ impl Models {
     /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         self.items = from.read()?;
+        let sessions: Vec<u8> = from.read()?;
+        let refused = from.malformed("sessions");
+        self.sessions.restore(&sessions, &self.items).map_err(|_| refused)?;
         self.beginnings = from.counter("the number of a model")?;
         let items = self.items.len();
         self.covisitation.read_state(from, items)?;
@@ -301,10 +338,16 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
-        (&self.items, &self.covisitation, &self.baskets, &self.popularity, &self.models, learned)
+        let mut sessions = Vec::new();
+        self.sessions.checkpoint(&mut sessions);
+        (&self.items, sessions, &self.covisitation, &self.baskets, &self.popularity, &self.models, learned)
     }
 }
 
+/// How many items may come next, of what sessions say and what co-visitation says.
+const NEXT: usize = 50;
+/// How much co-visitation counts beside sessions.
+const BESIDE: f64 = 0.1;
 /// How many items may go with those of a query before what is looked at instead is taken away.
 const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.

@@ -257,6 +257,7 @@ pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
 
 /// Where the sections of a checkpoint are among its records: those of [`Section`], and behind them these.
 const MEMBERS: usize = Section::ALL.len();
+pub(super) const CATALOGUE: usize = MEMBERS - 1;
 const ACTIONS: usize = MEMBERS + 1;
 const SECTIONS: usize = ACTIONS + 1;
 /// Where a partition has one more that is among several.
@@ -266,13 +267,19 @@ const AMONG: usize = SECTIONS;
 const ACTION_BYTES_MIN: usize = 26;
 
 impl Partition {
-    /// What is about no user, section by section, and the sets of members and the actions.
-    pub(super) fn write_sections(&self) -> Result<Vec<Unsealed>, storage::Error> {
+    /// What is about no user, section by section, and the sets of members and the actions; the catalogue only where it is
+    /// not in the heap as it is.
+    pub(super) fn write_sections(&self, catalogue: Option<Place>) -> Result<Vec<Unsealed>, storage::Error> {
         let mut sections = Vec::with_capacity(SECTIONS + 1);
         for section in Section::ALL {
-            let mut bytes = Vec::new();
-            self.write_section(section, &mut bytes);
-            sections.push(Unsealed::Section(bytes));
+            sections.push(match catalogue.filter(|_| section == Section::Catalogue) {
+                Some(place) => Unsealed::There(place),
+                None => {
+                    let mut bytes = Vec::new();
+                    self.write_section(section, &mut bytes);
+                    Unsealed::Section(bytes)
+                }
+            });
         }
         let mut members = Vec::new();
         self.members.write(&mut members);

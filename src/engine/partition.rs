@@ -3,7 +3,9 @@ use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::advance::Unfinished;
 use crate::engine::among::Among;
 use crate::engine::audit::consent;
+use crate::engine::catalogue::Catalogue;
 use crate::engine::consent::{PERSONALIZE, RECOMMEND};
+use crate::engine::eligible::ItemRules;
 use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::receipt::Receipts;
@@ -67,6 +69,8 @@ pub struct Partition {
     pub(super) users: Pages<UserRow>,
     pub(super) journeys: Journeys,
     pub(super) models: Models,
+    pub(super) catalogue: Catalogue,
+    pub(super) item_rules: ItemRules,
     pub(super) seen: SeenMessages,
     pub(super) timers: TimingWheel<UserKey>,
     pub(super) clock: Instant,
@@ -161,6 +165,8 @@ impl Partition {
             journeys: Journeys::new(compiled.journeys.clone()),
             journey_facts: journey_facts(&compiled),
             models: Models::new(&definitions.recommend),
+            catalogue: Catalogue::new(definitions.schema.items.clone()),
+            item_rules: ItemRules::default(),
             seen: SeenMessages::new(settings.dedup_window),
             timers: TimingWheel::new(Instant::MIN),
             clock: Instant::MIN,
@@ -267,6 +273,10 @@ impl Partition {
             Body::Forget { suppress } => self.forget(message, *suppress, now, &mut outcome),
             Body::Split { ids } => self.split(message, ids, now, slot, &mut outcome),
             Body::World { values } => self.change_world(values, at.min(now), now, &mut outcome),
+            Body::Item { item, attributes } => {
+                self.set_item(item, attributes, at.min(now), now, &mut outcome)
+            }
+            Body::RemoveItem { item } => self.remove_item(item, now, &mut outcome),
             _ => self.apply(message, at.min(now), now, slot, &mut outcome),
         }
         if message.body.is_about_ids() || matches!(message.body, Body::Forget { .. }) {
@@ -402,19 +412,23 @@ impl Partition {
     }
 
     /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
-    /// popular.
+    /// popular. What the catalogue says is removed, not available or expired is never among them, nor what the query
+    /// filters out.
     ///
     /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
     /// those for somebody unknown, and each says so.
     ///
     /// # Errors
-    /// A query about items of which none is known, or one that passes a limit.
+    /// A query about items of which none is known, or one that passes a limit; an expression that is not right, with
+    /// all that is wrong in it.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
         let now = now.max(self.clock);
-        let user = self.store.find(user);
+        let (id, user) = (user, self.store.find(user));
         let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
+        let user = user.filter(|_| refused.is_none());
         let items = self.models.items();
-        let answer = self.models.recommend(user.filter(|_| refused.is_none()), query, &self.store, now)?;
+        let eligible = self.eligible(id, user, query, now)?;
+        let answer = self.models.recommend(user, query, &self.store, &eligible, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
@@ -547,9 +561,10 @@ impl Partition {
             EventOccurrence { name, view, properties, at }
         });
         let mut touched: SmallVec<[Touched<'_>; 2]> =
-            smallvec![Touched { user, touch, event, own: &applied }];
+            smallvec![Touched { user, touch, event, item: None, own: &applied }];
         for (owner, before) in &others {
-            touched.push(Touched { user: *owner, touch: Touch::Message(before), event: None, own: before });
+            let touch = Touch::Message(before);
+            touched.push(Touched { user: *owner, touch, event: None, item: None, own: before });
         }
         self.settle(&touched, now, outcome);
         drop(touched);

@@ -1,6 +1,7 @@
 //! Other definitions take the place of those that hold.
 
 use crate::definitions::{Compiled, Definitions, Pinned};
+use crate::engine::eligible::ItemRules;
 use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, journey_facts};
 use crate::engine::residence::text_of;
@@ -184,6 +185,8 @@ impl Partition {
             SegmentMoves::new((&old.plan, old.fingerprints()), (&compiled.plan, compiled.fingerprints()));
         self.stats = moves.carry(&self.stats);
         self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
+        self.item_rules = ItemRules::default();
+        self.catalogue.redefine(&definitions.schema.items, &mut self.store.symbols);
         self.settings = definitions.settings.clone();
         self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {

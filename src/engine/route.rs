@@ -35,10 +35,10 @@ impl Shards {
     pub(super) fn ingest(&self, message: &Message, now: Instant) -> Result<Outcome, Error> {
         let Some(several) = &self.several else { return self.first().ingest(message, now) };
         match message.body {
-            Body::World { .. } => {
+            Body::Forget { .. } => return self.forget(several, message, now),
+            _ if message.body.is_for_everyone() => {
                 return self.everywhere(several, |shard, now| shard.ingest(message, now), now);
             }
-            Body::Forget { .. } => return self.forget(several, message, now),
             _ => {}
         }
         if let Some((kind, id)) = ids_named(message).first()
@@ -72,7 +72,7 @@ impl Shards {
 
     /// The partition in which all ids of a message are, as far as can be told before its turn.
     fn plain_place(&self, several: &Several, message: &Message, now: Instant) -> Option<u16> {
-        if matches!(message.body, Body::World { .. } | Body::Forget { .. }) {
+        if matches!(message.body, Body::Forget { .. }) || message.body.is_for_everyone() {
             return None;
         }
         let (kind, id) = *ids_named(message).first()?;

@@ -6,6 +6,7 @@
 //! | clock and counters, receipts, who is suppressed or restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
 //! | counts of journeys, the outbox without its actions | [`Section::Journeys`] |
 //! | items, co-visitation, popularity | [`Section::Models`] |
+//! | what is known of items | [`Section::Catalogue`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
 //! | actions in the outbox | one by one, each with its user |
 //! | instances, sends, entries and exits, the last session | [`BesideProfile`], user by user |
@@ -33,11 +34,13 @@ pub(crate) enum Section {
     Base,
     Journeys,
     Models,
+    Catalogue,
 }
 
 impl Section {
     /// In the order in which they have to be read.
-    pub(crate) const ALL: [Section; 3] = [Section::Base, Section::Journeys, Section::Models];
+    pub(crate) const ALL: [Section; 4] =
+        [Section::Base, Section::Journeys, Section::Models, Section::Catalogue];
 }
 
 /// What is known of a user beside profile and memberships, apart from actions in the outbox.
@@ -58,6 +61,7 @@ impl Partition {
             Section::Base => self.write_base(out),
             Section::Journeys => self.journeys.write_section(out),
             Section::Models => self.models.write_section(out),
+            Section::Catalogue => self.catalogue.write(&self.store.symbols, out),
         }
     }
 
@@ -70,6 +74,10 @@ impl Partition {
             Section::Base => self.read_base(from),
             Section::Journeys => self.journeys.read_section(from),
             Section::Models => self.models.read_section(from),
+            Section::Catalogue => {
+                let items = self.models.items().len();
+                self.catalogue.read(from, items, &mut self.store.symbols)
+            }
         }
     }
 

@@ -20,6 +20,15 @@ t2 = '''did(view where sku = "x" in 2h)'''
 t3 = '''affinity("sku", "x") > 0.5'''
 [affinity.sku]
 half_life = "1h"
+[catalogue]
+price = "number"
+size = "number"
+tags = "list"
+vector = 2
+[journeys.k0]
+enter = { item = "price_drop", key = "sku" }
+audience = 'did(view in 1h)'
+step = [{ id = "a", wait = "2m" }, { id = "b", send = { channel = "push", template = "hello" } }]
 [recommend]
 interactions = { view = { item = "sku" }, buy = { item = "sku", weight = 5.0, action = "bought" } }
 popularity = { half_life = "1h", context = ["os"] }
@@ -39,6 +48,10 @@ step = [{ id = "a", send = { channel = "email", template = "hello" } }, { id = "
     r#"
 t4 = '''did(view where sku = "y" in 1d)'''
 t1 = '''count(buy) >= 3 or sum(view.price) > 20'''
+[catalogue]
+size = "string"
+price = "number"
+colour = "string"
 [recommend]
 interactions = { view = { item = "sku" } }
 popularity = { half_life = "1h", context = ["os", "country"] }
@@ -225,6 +238,17 @@ fn step(
         5 => {
             let query = Query::for_user().context("os", "ios").limit(4);
             vec![format!("{:?}", partition.recommend(user, &query, now))]
+        }
+        6 => {
+            let item = ["x", "y", "z"][rng.usize(..3)];
+            let message = match rng.u32(0..5) {
+                0 => Message::remove_item(item),
+                1 => Message::item(item).with("size", "xl").with("colour", "red"),
+                2 => Message::item(item).with("tags", vec!["new"]).with("vector", vec![rng.f64(), 0.5]),
+                _ => Message::item(item).with("price", rng.i64(0..9)).with("size", rng.i64(0..3)),
+            };
+            // What other definitions declare is refused.
+            partition.ingest(&message, now).map_or_else(|error| vec![error.to_string()], |of| lines(&of))
         }
         _ => fixed_point_test::step(rng, partition, now),
     }

@@ -138,6 +138,8 @@ impl Partition {
             users: self.users.clone(),
             journeys: self.journeys.clone(),
             models: self.models.clone(),
+            catalogue: self.catalogue.clone(),
+            item_rules: Default::default(),
             seen: self.seen.clone(),
             timers: self.timers.clone(),
             unfinished: self.unfinished.clone(),

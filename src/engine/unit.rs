@@ -28,7 +28,7 @@ impl Unit<'_> {
     /// Whether it may change to whom ids belong, so that what follows has to see what it did.
     pub(super) fn joins(self, partition: &Partition) -> bool {
         match self {
-            Unit::Message(message, _) => partition.store.joins(message),
+            Unit::Message(message, _) => partition.store.joins(message) || partition.follows_item(message),
             Unit::Input(input) => input.input.joins(),
             Unit::Redefine(..) => false,
         }
@@ -63,6 +63,11 @@ impl Unit<'_> {
         match self {
             Unit::Message(Message { body: Body::World { values }, .. }, _) => {
                 partition.readers_of_world(values.iter().map(|(name, _)| name)).collect()
+            }
+            Unit::Message(message @ Message { body: Body::Item { item, attributes }, .. }, _)
+                if partition.follows_item(message) =>
+            {
+                partition.readers_of_item(item, attributes)
             }
             Unit::Input(TimedInput { input: Input::World { name, .. }, .. }) => {
                 partition.readers_of_world([&**name].into_iter()).collect()

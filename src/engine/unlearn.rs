@@ -179,6 +179,7 @@ impl Models {
                     self.baskets.unlearn(&stream, from);
                 }
                 Way::On => {
+                    stream.iter().for_each(|interaction| self.sessions.learn(interaction));
                     self.covisitation.relearn(&stream, from);
                     self.baskets.relearn(&stream, from);
                 }
@@ -251,6 +252,7 @@ impl Models {
         let own = self.learned.entry(user).or_default();
         own.since = own.since.max(theirs.since);
         own.as_one_since = arrival;
+        self.sessions.rename(absorbed.0, user.0);
         self.drop_user(absorbed);
     }
 
@@ -260,6 +262,7 @@ impl Models {
     }
 
     fn drop_user(&mut self, user: UserKey) {
+        self.sessions.forget(user.0);
         self.covisitation.forget(user.0);
         self.baskets.forget(user.0);
         self.popularity.forget(user.0);

@@ -17,7 +17,9 @@ impl Journeys {
         times.iter_mut().for_each(|times| times.absorb(from.0, into.0));
         let zone = cx.store.zone(cx.store.get(into));
         outbox.rezone(into, |origin| plan.quiet_zone(origin, zone));
-        let moved = past.absorb(from, into, cx.now, plan);
+        let own = users.get_mut(&into);
+        let running = |journey| own.as_ref().map_or(0, |own| own.last_entry(plan, journey));
+        let moved = past.absorb(from, into, cx.now, plan, running);
         let Some(mut other) = users.remove(&from) else { return };
         let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));
         let instances = other.instances.iter_mut().map(|instance| (instance.journey, &mut instance.entry));
@@ -27,8 +29,9 @@ impl Journeys {
             *entry = entry.saturating_add(by);
         }
         let mut log = Log { plan, counts, notes, user: cx.store.name(into), now: cx.now };
-        for ended in users.entry(into).or_default().absorb(other, plan) {
+        for ended in users.of(into).absorb(other, plan) {
             log.note(ended.journey, &ended.key, None, What::Exited { reason: Reason::Merged });
+            past.note_entry(into, plan.current(ended.journey), ended.entry);
         }
     }
 
@@ -36,7 +39,11 @@ impl Journeys {
     /// both remember what either has sent and entered, so that nobody gets more for it.
     pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant) {
         self.past.split(from, part, now, &self.plan);
-        let sends = self.users.get(&from).map(|known| known.sends.clone()).unwrap_or_default();
+        let Some(known) = self.users.get_mut(&from) else { return };
+        for instance in &known.instances {
+            self.past.note_entry(part, self.plan.current(instance.journey), instance.entry);
+        }
+        let sends = known.sends.clone();
         if !sends.is_empty() {
             self.users.insert(part, UserJourneys { sends, ..UserJourneys::default() });
         }

@@ -1,5 +1,6 @@
 //! Definitions to a plan: labels become numbers, texts become conditions, and what cannot work is refused.
 
+use crate::journey::by_item::ItemUse;
 use crate::journey::compile_step::StepCompiler;
 use crate::journey::flow::check_flow;
 use crate::journey::plan::{
@@ -9,9 +10,9 @@ use crate::journey::plan::{
 use crate::journey::timed::Timed;
 use crate::journey::unbuilt::unbuilt;
 use crate::journey::version::version;
-use crate::journey::{Awaited, DeliveryPolicy, Journey, Step, StepAction, Trigger};
+use crate::journey::{Awaited, DeliveryPolicy, Journey, LocalAt, Step, StepAction, Trigger};
 use crate::model::{Problem, Quoted};
-use crate::segment::{Plan, PlanBuilder, Transition};
+use crate::segment::{Kind, Plan, PlanBuilder, Transition};
 use hashbrown::HashMap;
 
 /// Most journeys of a set of definitions.
@@ -69,6 +70,7 @@ impl JourneyPlan {
         }
         let asks = |step: &CompiledStep| match &step.action {
             CompiledAction::Send(send) => send.definition.at_best,
+            CompiledAction::WaitUntil(wait) => wait.at == LocalAt::Best,
             _ => false,
         };
         plan.learns_times = plan.policy.send_time.is_some()
@@ -112,8 +114,10 @@ impl JourneyPlan {
     ) {
         let number = self.journeys.len() as JourneyNo;
         let here = At::journey(&journey.name);
-        let audience =
-            journey.audience.as_deref().map(|text| builder.condition(&here.dotted("audience"), text));
+        let audience = journey.audience.as_deref().map(|text| match &journey.enter.trigger {
+            Trigger::Item { key: Some(by), .. } => builder.part_condition(&here.dotted("audience"), text, by),
+            _ => builder.condition(&here.dotted("audience"), text),
+        });
         self.trigger(
             number,
             Use::Enter,
@@ -296,7 +300,18 @@ impl JourneyPlan {
             }
             // Their time comes by itself: see `timed`.
             Trigger::Date { .. } | Trigger::Cron(_) => {}
-            Trigger::Item { .. } | Trigger::Call { .. } => {}
+            Trigger::Item { change, condition, key } => {
+                let is_text = |text: &str| !text.trim().is_empty();
+                let condition = Some(condition).filter(|text| is_text(text));
+                let condition = condition.map(|text| builder.item_condition(&at.dotted("where"), text));
+                let is_number = |key: &str| {
+                    let mut events = builder.schema.events.values();
+                    events.any(|event| event.properties.get(key) == Some(&Kind::Number))
+                };
+                let key = key.as_ref().map(|key| (key.clone(), is_number(key)));
+                self.by_item.push(ItemUse { journey, change: *change, condition, key });
+            }
+            Trigger::Call { .. } => {}
         }
     }
 

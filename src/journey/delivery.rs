@@ -26,7 +26,6 @@ impl Journeys {
                 Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
             log.withdrawn(lost, self.users.get_mut(&user), reason);
         }
-        self.drop_empty(user);
     }
 
     /// Whose actions wait or were answered lately; some more than once, in no order.
@@ -46,7 +45,6 @@ impl Journeys {
         let Journeys { plan, users, counts, .. } = self;
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         log.withdrawn(lost, users.get_mut(&user), reason);
-        self.drop_empty(user);
     }
 
     /// Hands out at most `limit` actions, leased until an instant: neither what has expired, nor what is quiet for its
@@ -70,7 +68,6 @@ impl Journeys {
         let Journeys { plan, users, counts, .. } = self;
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         log.withdrawn(lost, users.get_mut(&user), Reason::ExpiredInOutbox);
-        self.drop_empty(user);
     }
 
     /// Whether an action would be handed out now.
@@ -124,6 +121,5 @@ impl Journeys {
         if let Some(known) = self.users.get_mut(&lost.user) {
             known.sends.retain(|send| send.id != lost.id);
         }
-        self.drop_empty(lost.user);
     }
 }

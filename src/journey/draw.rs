@@ -98,7 +98,8 @@ impl Journeys {
     /// Adds a user who is in memory to the steps on which they stand in journeys of a name, to each once. O(instances of
     /// the user).
     pub(crate) fn count_on_steps(&self, user: UserKey, journey: &str, users: &mut BTreeMap<Arc<str>, u64>) {
-        let instances = self.users.get(&user).into_iter().flat_map(|known| &known.instances);
+        let known = self.users.get(&user);
+        let instances = known.iter().flat_map(|known| &known.instances);
         let steps: BTreeSet<Arc<str>> = instances
             .map(|instance| (&self.plan.journeys[usize::from(instance.journey)], instance.step))
             .filter(|(own, _)| *own.name == *journey)
@@ -109,7 +110,7 @@ impl Journeys {
 
     /// Everybody in memory who is in a journey, or counted by a cap; in no order.
     pub(crate) fn users_here(&self) -> impl Iterator<Item = UserKey> + '_ {
-        self.users.keys().copied()
+        self.users.keys().into_iter()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::journey::plan::JourneyNo;
 use crate::journey::runtime::Journeys;
 use crate::journey::{Note, Reason, Reentry, What};
 use crate::model::{Instant, Object};
-use crate::profile::UserKey;
+use crate::profile::{Packed, PropertyId, UserKey};
 
 /// Most instances of one user at a time: keys come from messages, and memory is the host's.
 const INSTANCES_MAX: usize = 256;
@@ -21,6 +21,8 @@ pub(super) struct Entry<'a> {
     pub(super) key: InstanceKey,
     pub(super) at: Instant,
     pub(super) event: Option<&'a Object>,
+    /// The part of the user's events that the audience looks at.
+    pub(super) part: Option<(PropertyId, Packed)>,
 }
 
 impl Journeys {
@@ -54,7 +56,7 @@ impl Journeys {
         self.past
             .refuses(user, entry.journey, &entry.key, entry.at, compiled.definition.enter.reentry)
             .or_else(|| {
-                let is_outside = |audience| !cx.evaluation(user).condition(audience);
+                let is_outside = |audience| !cx.evaluation(user).in_part(entry.part).condition(audience);
                 compiled.audience.is_some_and(is_outside).then_some(Reason::NotInAudience)
             })
     }
@@ -63,11 +65,13 @@ impl Journeys {
         let refused = self.refuses(cx, user, &entry);
         let Journeys { plan, users, past, outbox, counts, .. } = self;
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
-        let Entry { journey, key, at, event } = entry;
+        let Entry { journey, key, at, event, part: _ } = entry;
         if let Some(reason) = refused {
             return log.note(journey, &key, None, What::Refused { reason });
         }
-        let mut instance = Instance::new(journey, key, past.enter(user, journey), at);
+        let known = users.of(user);
+        let number = past.next_entry(user, journey).max(known.last_entry(plan, journey).saturating_add(1));
+        let mut instance = Instance::new(journey, key, number, at);
         if plan.journeys[usize::from(journey)].keeps_event {
             let more = |event: &Object| Box::new(More { event: Some(event.clone()), ..More::default() });
             instance.more = event.map(more);
@@ -76,7 +80,6 @@ impl Journeys {
         if is_held_out(definition, cx.store.get(user).bucketing_id()) {
             instance.flags |= HELD_OUT;
         }
-        let known = users.entry(user).or_default();
         let running = known.find(plan, journey, &instance.key);
         match running.filter(|_| !plan.journeys[usize::from(journey)].is_parallel()) {
             Some(place) => {

@@ -34,7 +34,7 @@ impl Journeys {
         let compiled = &plan.journeys[usize::from(journey)];
         if compiled.by_event && cx.now - at <= compiled.definition.late.tolerance {
             let key = key.cloned().unwrap_or_default();
-            past.exit(user, journey, &key, (at, false), cx.now, plan);
+            past.exit(user, journey, &key, (at, None), cx.now, plan);
         }
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         let mut known = users.get_mut(&user);
@@ -45,13 +45,12 @@ impl Journeys {
             for instance in &ended {
                 log.note(journey, &instance.key, None, What::Exited { reason });
                 known.leave_goal_open(instance, plan, cx.now);
-                past.exit(user, journey, &instance.key, (at.max(instance.entered), true), cx.now, plan);
+                let ended = (at.max(instance.entered), Some(instance.entry));
+                past.exit(user, journey, &instance.key, ended, cx.now, plan);
             }
         }
         let lost = outbox.withdraw(user, |origin, _| exit.ends(origin.journey, &origin.key));
         log.withdrawn(lost, known.as_deref_mut(), Reason::Left);
-        if known.is_some_and(|known| known.prune(*memory, cx.now)) {
-            users.remove(&user);
-        }
+        known.into_iter().for_each(|known| known.prune(*memory, cx.now));
     }
 }

@@ -153,7 +153,7 @@ impl Journeys {
             user: cx.store.name(user).clone(),
             journey: name.clone(),
             at: cx.now,
-            entries: self.past.entries_of(user, journey).unwrap_or(0),
+            entries: self.entries_into(user, journey),
             instances: explained.collect(),
             refused: self.refused_now(cx, user, journey),
             messages: self.messages_of(user).into_iter().filter(of_journey).collect(),
@@ -220,7 +220,7 @@ impl Journeys {
         }
         instance.due = cx.now;
         let mut aside = self.aside(user, cx.now);
-        aside.users.entry(user).or_default().instances = vec![instance];
+        aside.users.of(user).instances = vec![instance];
         let mut notes = Vec::new();
         aside.on_time(cx, user, &mut notes);
         // Without a word of the gate's it is over before.
@@ -232,7 +232,7 @@ impl Journeys {
     /// Why an entry without a key would be refused.
     fn refused_now(&self, cx: &Context<'_>, user: UserKey, journey: JourneyNo) -> Option<Reason> {
         let mut notes = Vec::new();
-        let entry = Entry { journey, key: InstanceKey::default(), at: cx.now, event: None };
+        let entry = Entry { journey, key: InstanceKey::default(), at: cx.now, event: None, part: None };
         self.aside(user, cx.now).enter(cx, user, entry, &mut notes);
         notes.iter().find_map(|note| match note.what {
             What::Refused { reason } => Some(reason),

@@ -29,6 +29,7 @@ impl Journeys {
         if !self.plan.by_event.contains_key(event.name) {
             return false;
         }
+        self.users.wake(user);
         let plan = self.plan.clone();
         let evaluation = cx.evaluation(user);
         for EventUse { journey, what, filter, key: property } in
@@ -54,9 +55,12 @@ impl Journeys {
                 (Use::Await { step, condition }, Some(key)) => {
                     self.meet(user, &Occurrence { journey, step, condition, key: Some(&key), at });
                 }
-                (Use::Enter, Some(key)) => {
-                    self.enter(cx, user, Entry { journey, key, at, event: Some(event.properties) }, notes)
-                }
+                (Use::Enter, Some(key)) => self.enter(
+                    cx,
+                    user,
+                    Entry { journey, key, at, event: Some(event.properties), part: None },
+                    notes,
+                ),
                 (Use::Enter, None) => {
                     let what = What::Refused { reason: Reason::NoKey };
                     self.log(cx, user, notes).note(journey, &InstanceKey::default(), None, what);
@@ -83,7 +87,12 @@ impl Journeys {
         };
         match key {
             Some(key) => {
-                self.enter(cx, user, Entry { journey, key, at: cx.now, event: Some(properties) }, notes);
+                self.enter(
+                    cx,
+                    user,
+                    Entry { journey, key, at: cx.now, event: Some(properties), part: None },
+                    notes,
+                );
             }
             None => {
                 let what = What::Refused { reason: Reason::NoKey };
@@ -104,6 +113,7 @@ impl Journeys {
         if self.plan.by_segment.is_empty() || !changes.iter().any(is_named) {
             return false;
         }
+        self.users.wake(user);
         let plan = self.plan.clone();
         let is_await = |what: Use| matches!(what, Use::Await { .. });
         let kinds: [fn(Use) -> bool; 4] =
@@ -129,7 +139,7 @@ impl Journeys {
                         }
                         Use::Enter => {
                             let key = key.unwrap_or_default();
-                            self.enter(cx, user, Entry { journey, key, at, event: None }, notes);
+                            self.enter(cx, user, Entry { journey, key, at, event: None, part: None }, notes);
                         }
                     }
                 }

@@ -49,7 +49,7 @@ impl Journeys {
             let ghost = instance.flags & HELD_OUT != 0;
             log.note(journey, &instance.key, None, What::Converted { ghost });
             log.note(journey, &instance.key, None, What::Exited { reason: Reason::Goal });
-            past.exit(user, journey, &instance.key, (at, true), cx.now, plan);
+            past.exit(user, journey, &instance.key, (at, Some(instance.entry)), cx.now, plan);
         }
         for GoalOpen { key, ghost, .. } in &open {
             log.note(journey, key, None, What::Converted { ghost: *ghost });
@@ -60,9 +60,7 @@ impl Journeys {
             origin.journey == journey && entries.any(|entry| entry == (&origin.key, origin.entry))
         };
         log.withdrawn(outbox.withdraw(user, |origin, _| is_of(origin)), Some(known), Reason::Goal);
-        if known.prune(*memory, cx.now) {
-            users.remove(&user);
-        }
+        known.prune(*memory, cx.now);
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::journey::caps::Send;
 use crate::journey::key::InstanceKey;
+use crate::journey::packed::Packed;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant, Object, record, record_choice};
 use serde::Serialize;
@@ -123,6 +124,14 @@ impl Instance {
         self.more.as_ref()?.probability
     }
 
+    /// Notes how probable the choice was of the hour until which it waits, where one was chosen.
+    pub(crate) fn choose(&mut self, probability: Option<f64>) {
+        self.drop_choice();
+        if probability.is_some() {
+            self.more().probability = probability;
+        }
+    }
+
     /// Drops what was noted of the send on which it stands.
     pub(crate) fn drop_choice(&mut self) {
         self.flags &= !HAS_TOKEN;
@@ -202,9 +211,13 @@ impl UserJourneys {
         self.instances.iter().position(is_it)
     }
 
-    /// Adds an instance. Most users are in one journey, so room is made for one at a time.
+    /// The highest number of an entry into a journey that is running; 0 where none is.
+    pub(crate) fn last_entry(&self, plan: &JourneyPlan, journey: JourneyNo) -> u32 {
+        let is_of = |instance: &&Instance| plan.current(instance.journey) == journey;
+        self.instances.iter().filter(is_of).map(|instance| instance.entry).max().unwrap_or(0)
+    }
+
     pub(crate) fn add(&mut self, instance: Instance) {
-        self.instances.reserve_exact(1);
         self.instances.push(instance);
     }
 
@@ -239,22 +252,26 @@ impl UserJourneys {
         self.instances.is_empty() && self.sends.is_empty() && self.dates.is_empty() && self.goals.is_empty()
     }
 
-    /// Drops sends that no cap counts any more, and room that is not used; whether nothing is left.
-    pub(crate) fn prune(&mut self, memory: Duration, now: Instant) -> bool {
+    /// Drops what counts no more.
+    pub(crate) fn prune(&mut self, memory: Duration, now: Instant) {
         self.sends.retain(|send| now - send.at <= memory);
         self.goals.retain(|goal| goal.until > now);
-        self.instances.shrink_to_fit();
-        self.sends.shrink_to_fit();
-        self.is_empty()
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.sends.shrink_to_fit();
+        self.dates.shrink_to_fit();
+        self.goals.shrink_to_fit();
+    }
+
+    /// About how many bytes it takes at rest.
+    pub(crate) fn packed_bytes(&self) -> usize {
         let of_instance = |instance: &Instance| {
-            instance.key.heap_bytes() + instance.more.as_ref().map_or(0, |more| more.heap_bytes())
+            let more = instance.more.as_ref().map_or(0, |more| more.heap_bytes());
+            size_of::<Packed>() + instance.key.heap_bytes() + more
         };
         let of_goal = |goal: &GoalOpen| size_of::<GoalOpen>() + goal.key.heap_bytes();
-        self.instances.capacity() * size_of::<Instance>()
-            + self.instances.iter().map(of_instance).sum::<usize>()
+        self.instances.iter().map(of_instance).sum::<usize>()
             + self.sends.capacity() * size_of::<Send>()
             + self.dates.capacity() * size_of::<DateDue>()
             + self.goals.iter().map(of_goal).sum::<usize>()

@@ -93,9 +93,16 @@ impl Journeys {
 
     /// How often a user has entered each journey, in order of definition.
     pub(crate) fn entries_of(&self, user: UserKey) -> Vec<(Arc<str>, u32)> {
-        let journeys = self.plan.journeys.iter().enumerate();
-        let entries = |(number, name)| Some((name, self.past.entries_of(user, number as JourneyNo)?));
-        journeys.map(|(number, journey)| (number, journey.name.clone())).filter_map(entries).collect()
+        let defined = self.plan.journeys.iter().take(self.plan.defined()).zip(0..);
+        let entries =
+            defined.map(|(journey, number)| (journey.name.clone(), self.entries_into(user, number)));
+        entries.filter(|(_, entries)| *entries > 0).collect()
+    }
+
+    /// How often a user has entered a journey.
+    pub(crate) fn entries_into(&self, user: UserKey, journey: JourneyNo) -> u32 {
+        let running = self.users.get(&user).map_or(0, |known| known.last_entry(&self.plan, journey));
+        self.past.entries_of(user, journey).unwrap_or(0).max(running)
     }
 
     /// The messages of a user that wait or were answered lately, by instant and id.

@@ -18,6 +18,7 @@
 mod absorb;
 mod action;
 mod best_time;
+mod by_item;
 mod caps;
 mod census;
 mod compile;
@@ -43,6 +44,7 @@ mod migration;
 mod note;
 mod outbox;
 mod outbox_bytes;
+mod packed;
 mod parting;
 mod past;
 mod permit;
@@ -59,6 +61,7 @@ mod tests;
 mod throttle;
 mod timed;
 mod unbuilt;
+mod users;
 mod version;
 
 pub use action::{Acknowledged, Action, Delivery, OutboxStats};
@@ -74,6 +77,7 @@ pub use migration::{Fate, Migration, StepMigration};
 pub use note::{Note, What};
 pub use reason::Reason;
 
+pub(crate) use by_item::{ItemChanges, ItemOccurrence};
 pub(crate) use census::Census;
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
 pub(crate) use outbox::Answer;

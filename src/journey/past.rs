@@ -28,7 +28,7 @@ pub(crate) struct UserPast(Vec<Passed>);
 #[derive(Debug, Clone)]
 struct Passed {
     journey: JourneyNo,
-    /// How often it was entered.
+    /// The number of the last entry that has ended.
     entries: u32,
     /// The local date of the latest recurring instant that began it, in days since 1970.
     last_day: Option<i64>,
@@ -167,14 +167,18 @@ impl UserPast {
 record! { Exit { key, barred, ended } }
 
 impl Past {
-    /// Counts an entry, and gives its number.
-    pub(crate) fn enter(&mut self, user: UserKey, journey: JourneyNo) -> u32 {
-        let passed = self.users.entry(user).or_default().of(journey);
-        passed.entries = passed.entries.saturating_add(1);
-        passed.entries
+    /// The number of the next entry into a journey, as far as instances have ended: those that run know their own.
+    pub(crate) fn next_entry(&self, user: UserKey, journey: JourneyNo) -> u32 {
+        self.entries_of(user, journey).map_or(1, |entries| entries.saturating_add(1))
     }
 
-    /// How often a user has entered a journey, where that is remembered.
+    /// Keeps in mind that an entry was given a number, as the instance does not any more.
+    pub(crate) fn note_entry(&mut self, user: UserKey, journey: JourneyNo, entry: u32) {
+        let passed = self.users.entry(user).or_default().of(journey);
+        passed.entries = passed.entries.max(entry);
+    }
+
+    /// The number of the last entry of a user into a journey that has ended, where one has.
     pub(crate) fn entries_of(&self, user: UserKey, journey: JourneyNo) -> Option<u32> {
         let past = self.users.get(&user)?.0.iter().find(|passed| passed.journey == journey)?;
         Some(past.entries).filter(|entries| *entries > 0)
@@ -203,20 +207,21 @@ impl Past {
         }
     }
 
-    /// Notes an exit at an instant: of an instance, or what would have ended one.
+    /// Notes an exit at an instant: of an instance, with the number of its entry, or what would have ended one.
     pub(crate) fn exit(
         &mut self,
         user: UserKey,
         journey: JourneyNo,
         key: &InstanceKey,
-        (at, of_instance): (Instant, bool),
+        (at, entry): (Instant, Option<u32>),
         now: Instant,
         plan: &JourneyPlan,
     ) {
         let journey = plan.current(journey);
         let Past { users, rounds } = self;
         let passed = users.entry(user).or_default().of(journey);
-        let ended = of_instance.then_some(at);
+        passed.entries = passed.entries.max(entry.unwrap_or(0));
+        let ended = entry.map(|_| at);
         match passed.exits.iter_mut().find(|exit| exit.key == *key) {
             Some(exit) => (exit.barred, exit.ended) = (exit.barred.max(at), exit.ended.max(ended)),
             None => {
@@ -323,22 +328,27 @@ impl Past {
         self.users.get(&user)
     }
 
-    /// Takes over the past of an absorbed profile. Entries of the latter are numbered behind those of the former:
-    /// gives by how much each journey's numbers move.
+    /// Takes over the past of an absorbed profile. Entries of the latter are numbered behind those of the former, of which
+    /// `running` tells the last one that has not ended: gives by how much each journey's numbers move.
     pub(crate) fn absorb(
         &mut self,
         from: UserKey,
         into: UserKey,
         now: Instant,
         plan: &JourneyPlan,
+        running: impl Fn(JourneyNo) -> u32,
     ) -> Vec<u32> {
         let theirs = self.take(from);
         let mut own = self.take(into);
-        let entries = |journey| own.get(journey as JourneyNo).map_or(0, |passed| passed.entries);
-        let moved = (0..plan.journeys.len()).map(entries).collect();
+        let entries = |journey: JourneyNo| own.get(journey).map_or(0, |passed| passed.entries);
+        let numbers = (0..plan.journeys.len()).map(|number| number as JourneyNo);
+        let moved: Vec<u32> = numbers.map(|journey| entries(journey).max(running(journey))).collect();
         for passed in theirs.0 {
             let known = own.of(passed.journey);
-            known.entries = known.entries.saturating_add(passed.entries);
+            if passed.entries > 0 {
+                let behind = moved.get(usize::from(passed.journey)).copied().unwrap_or(0);
+                known.entries = behind.saturating_add(passed.entries);
+            }
             known.last_day = known.last_day.max(passed.last_day);
             for exit in passed.exits {
                 match known.exits.iter_mut().find(|own| own.key == exit.key) {

@@ -1,5 +1,6 @@
 //! Journeys as the engine runs them.
 
+use crate::journey::by_item::ItemUse;
 use crate::journey::instance::Instance;
 use crate::journey::outbox::Origin;
 use crate::journey::step::Effect;
@@ -27,6 +28,8 @@ pub(crate) struct JourneyPlan {
     /// What an event of a name does: exits before entries.
     pub(crate) by_event: HashMap<Box<str>, Vec<EventUse>, ahash::RandomState>,
     pub(crate) by_segment: HashMap<(SegmentId, Transition), Vec<SegmentUse>, ahash::RandomState>,
+    /// What changes of items begin, in order of journey.
+    pub(crate) by_item: Vec<ItemUse>,
     /// What dates and recurring instants begin, in order of journey.
     pub(crate) by_time: Vec<(JourneyNo, Timed)>,
     pub(crate) policy: DeliveryPolicy,

@@ -157,6 +157,23 @@ impl<'p> JourneyMoves<'p> {
         Some(Place { step, stand, is_again })
     }
 
+    /// Gives an instance its new place. One that has none stays as it is.
+    fn apply(&self, instance: &mut Instance) {
+        let from = instance.journey;
+        let Some(to) = self.to(from) else { return };
+        let moved = if self.keeps_version(from) { None } else { self.stand(instance) };
+        instance.journey = to;
+        if let Some(place) = moved {
+            (instance.step, instance.stand) = (place.step, place.stand);
+            instance.round = instance.round.saturating_add(u16::from(place.is_again));
+            if let Some(more) = &mut instance.more {
+                more.said.retain_mut(|said| self.step(from, said.step).map(|to| said.step = to).is_some());
+                // Its conditions may be others.
+                more.met = 0;
+            }
+        }
+    }
+
     /// The label of the step on which an instance goes on, where the host has to be told: it has another one, or the
     /// instance should have gone on under its own version.
     fn news(&self, instance: &Instance) -> Option<Arc<str>> {
@@ -187,7 +204,7 @@ impl Journeys {
         if memory != self.memory {
             // What the old caps count no longer goes, so that what the new ones count does not depend on when that
             // was looked at last.
-            self.users.retain(|_, known| !known.prune(memory, now));
+            self.users.change_rest(|known| known.prune(memory, now));
         }
         let moves = JourneyMoves::new(&old, plan);
         self.drop_other_dates(&moves);
@@ -198,27 +215,12 @@ impl Journeys {
             return Vec::new();
         }
         let ended = self.end_where_gone(&moves, store, now, notes);
-        for instance in self.users.values_mut().flat_map(|known| &mut known.instances) {
-            let from = instance.journey;
-            let Some(to) = moves.to(from) else { continue };
-            let moved = if moves.keeps_version(from) { None } else { moves.stand(instance) };
-            instance.journey = to;
-            if let Some(place) = moved {
-                (instance.step, instance.stand) = (place.step, place.stand);
-                instance.round = instance.round.saturating_add(u16::from(place.is_again));
-                if let Some(more) = &mut instance.more {
-                    more.said
-                        .retain_mut(|said| moves.step(from, said.step).map(|to| said.step = to).is_some());
-                    // Its conditions may be others.
-                    more.met = 0;
-                }
-            }
-        }
-        for known in self.users.values_mut() {
+        self.users.change_all(|known| {
+            known.instances.iter_mut().for_each(|instance| moves.apply(instance));
             known.dates.retain_mut(|date| moves.named(date.journey).map(|to| date.journey = to).is_some());
             known.dates.sort_unstable_by_key(|date| date.journey);
             known.goals.retain_mut(|goal| moves.to(goal.journey).map(|to| goal.journey = to).is_some());
-        }
+        });
         self.past.relocate(&moves, now);
         self.outbox.relocate(|origin| moves.origin(origin));
         self.counts.relocate(|journey| moves.named(journey));
@@ -252,7 +254,7 @@ impl Journeys {
         };
         let mut touched: Vec<UserKey> = outbox.users_of(is_gone);
         touched.extend(
-            users.iter().filter(|(_, known)| !known.instances.iter().all(stays)).map(|(user, _)| *user),
+            users.iter().filter(|(_, known)| !known.instances.iter().all(stays)).map(|(user, _)| user),
         );
         touched.sort_unstable();
         touched.dedup();
@@ -272,7 +274,14 @@ impl Journeys {
             for instance in &ended {
                 let reason = ends(instance).unwrap_or(Reason::Redefined);
                 log.note(instance.journey, &instance.key, None, What::Exited { reason });
-                past.exit(*user, instance.journey, &instance.key, (now, true), now, moves.old);
+                past.exit(
+                    *user,
+                    instance.journey,
+                    &instance.key,
+                    (now, Some(instance.entry)),
+                    now,
+                    moves.old,
+                );
             }
             let mut moved: Vec<&Instance> = known.iter().flat_map(|known| &known.instances).collect();
             moved.sort_by(|a, b| (a.journey, &a.key).cmp(&(b.journey, &b.key)));
@@ -287,9 +296,7 @@ impl Journeys {
                 is_gone(journey) || ended.iter().any(is_of)
             });
             log.withdrawn(lost, known.as_deref_mut(), Reason::Redefined);
-            if known.is_some_and(|known| known.prune(*memory, now)) {
-                users.remove(user);
-            }
+            known.into_iter().for_each(|known| known.prune(*memory, now));
         }
         touched
     }

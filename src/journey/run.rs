@@ -216,7 +216,7 @@ impl<'r> Run<'r, '_> {
     fn end(&mut self, instance: &Instance, step: Option<u16>, what: What) -> Stop {
         self.log.note(instance.journey, &instance.key, step, what);
         // Over at the instant of its last step: what began it may have been late, and what comes next too.
-        let exit = (instance.due, true);
+        let exit = (instance.due, Some(instance.entry));
         self.past.exit(self.user, instance.journey, &instance.key, exit, self.cx.now, self.plan);
         self.known.leave_goal_open(instance, self.plan, self.cx.now);
         Stop::Here

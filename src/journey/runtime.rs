@@ -1,6 +1,6 @@
 use crate::journey::context::Context;
 use crate::journey::counts::Counts;
-use crate::journey::instance::{Instance, UserJourneys};
+use crate::journey::instance::Instance;
 use crate::journey::log::Log;
 use crate::journey::outbox::Outbox;
 use crate::journey::past::Past;
@@ -9,11 +9,11 @@ use crate::journey::run::{Ready, Run, Stop};
 use crate::journey::send_times::times_of;
 use crate::journey::step::Effect;
 use crate::journey::throttle::Throttles;
+use crate::journey::users::Users;
 use crate::journey::{Note, OutboxStats, Reason, What};
 use crate::model::{Duration, Instant};
 use crate::predict::SendTimes;
 use crate::profile::{ProfileStore, UserKey};
-use hashbrown::HashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Journeys {
     pub(super) plan: Arc<JourneyPlan>,
-    pub(super) users: HashMap<UserKey, UserJourneys, ahash::RandomState>,
+    pub(super) users: Users,
     pub(super) past: Past,
     pub(super) outbox: Outbox,
     pub(super) counts: Counts,
@@ -47,7 +47,7 @@ impl Journeys {
             throttles: Throttles::default(),
             times: times_of(&plan),
             plan,
-            users: HashMap::default(),
+            users: Users::default(),
             past: Past::default(),
             outbox: Outbox::default(),
             counts: Counts::default(),
@@ -69,6 +69,7 @@ impl Journeys {
     /// Whether a user is in a journey, for any key.
     pub(crate) fn is_in(&self, user: UserKey, journey: JourneyNo) -> bool {
         let known = self.users.get(&user);
+        let journey = self.plan.current(journey);
         let is_it = |instance: &Instance| self.plan.current(instance.journey) == journey;
         known.is_some_and(|known| known.instances.iter().any(is_it))
     }
@@ -113,9 +114,7 @@ impl Journeys {
                 ready.push(at_send);
             }
         }
-        if known.prune(*memory, cx.now) {
-            users.remove(&user);
-        }
+        known.prune(*memory, cx.now);
     }
 
     /// Whether steps wait for something to be done to their user.
@@ -140,11 +139,16 @@ impl Journeys {
         for instance in &ended {
             let what = What::Exited { reason: Reason::LoopGuard };
             log.note(instance.journey, &instance.key, Some(instance.step), what);
-            past.exit(user, instance.journey, &instance.key, (instance.due, true), cx.now, plan);
+            past.exit(
+                user,
+                instance.journey,
+                &instance.key,
+                (instance.due, Some(instance.entry)),
+                cx.now,
+                plan,
+            );
         }
-        if known.prune(*memory, cx.now) {
-            users.remove(&user);
-        }
+        known.prune(*memory, cx.now);
     }
 
     /// How many instances a user has, and how many actions that wait or were answered lately.
@@ -159,12 +163,6 @@ impl Journeys {
         self.past.take(user);
         self.outbox.forget(user);
         self.times.iter_mut().for_each(|times| times.forget(user.0));
-    }
-
-    pub(super) fn drop_empty(&mut self, user: UserKey) {
-        if self.users.get(&user).is_some_and(UserJourneys::is_empty) {
-            self.users.remove(&user);
-        }
     }
 
     /// How often each journey did what, and how often not and why: by journey and reason.
@@ -183,7 +181,7 @@ impl Journeys {
             let profile = store.get(user);
             (profile.name.clone(), profile.has_user_id)
         };
-        let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(*user), known)).collect();
+        let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));
         let past = self.past.state(name, now, &self.plan);
         let counts = self.counts().into_iter().collect::<Vec<_>>();

@@ -75,7 +75,7 @@ impl Journeys {
 
     /// About how many bytes leave memory with a user.
     pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
-        let known = self.users.get(&user).map_or(0, |known| size_of::<UserJourneys>() + known.heap_bytes());
+        let known = self.users.heap_bytes(user);
         let past = self.past.of(user).map_or(0, |past| size_of::<UserPast>() + past.heap_bytes());
         known + past + self.times.as_ref().map_or(0, |times| times.heap_bytes(user.0))
     }
@@ -110,7 +110,7 @@ impl Journeys {
     /// How many users and places of users are kept.
     #[cfg(test)]
     pub(crate) fn remembered(&self) -> usize {
-        self.users.len() + self.past.remembered()
+        self.users.keys().len() + self.past.remembered()
     }
 
     /// Every action in the outbox as bytes, and every answer that is remembered, each with its user.

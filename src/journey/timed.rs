@@ -8,7 +8,7 @@ use crate::journey::log::Log;
 use crate::journey::plan::{CompiledAction, JourneyNo, JourneyPlan};
 use crate::journey::redefine::JourneyMoves;
 use crate::journey::runtime::Journeys;
-use crate::journey::step::local_until;
+use crate::journey::step::{LocalUntil, Waiting};
 use crate::journey::{Journey, Note, Reason, TooLate, Trigger, What};
 use crate::model::{Duration, Instant, Value, Zone};
 use crate::profile::UserKey;
@@ -89,6 +89,7 @@ impl Journeys {
     /// from the date that there is now, which was written at an instant. Tells whether anything is new.
     pub(crate) fn expect(&mut self, cx: &Context<'_>, user: UserKey, written: Instant) -> bool {
         let mut is_news = false;
+        self.users.wake(user);
         let plan = self.plan.clone();
         let zone = cx.store.zone(cx.store.get(user));
         for (journey, timed) in &plan.by_time {
@@ -115,7 +116,7 @@ impl Journeys {
             };
             is_news |= next != known;
             match next {
-                Some(next) => self.users.entry(user).or_default().set_date(next),
+                Some(next) => self.users.of(user).set_date(next),
                 None => {
                     if let Some(known) = self.users.get_mut(&user) {
                         known.drop_date(*journey);
@@ -159,7 +160,7 @@ impl Journeys {
             let (journey, key) = (date.journey, InstanceKey::default());
             match missed {
                 _ if !is_for_user => {}
-                0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None }, notes),
+                0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None, part: None }, notes),
                 count => self.log(cx, user, notes).note(journey, &key, None, What::Missed { count }),
             }
         }
@@ -167,14 +168,17 @@ impl Journeys {
 
     /// What begins a journey for a user up to an instant, first of all.
     fn earliest_date(&self, user: UserKey, until: Instant) -> Option<DateDue> {
-        let due = self.users.get(&user)?.dates.iter().filter(|date| date.due <= until);
+        let known = self.users.get(&user)?;
+        let due = known.dates.iter().filter(|date| date.due <= until);
         due.min_by_key(|date| (date.due, date.journey)).copied()
     }
 
     /// The user may be in another time zone now: local times that are not due yet are worked out anew, and the gate is
     /// asked again until when what it deferred waits. Exact waits stay. To be followed by [`on_time`](Journeys::on_time).
     pub(crate) fn on_zone(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
-        let Journeys { plan, users, counts, outbox, .. } = self;
+        let Journeys { plan, users, counts, outbox, times, .. } = self;
+        let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
+        let waiting = Waiting { cx, plan, times, user };
         let (now, zone) = (cx.now, cx.store.zone(cx.store.get(user)));
         outbox.rezone(user, |origin| plan.quiet_zone(origin, zone));
         let Some(known) = users.get_mut(&user) else { return };
@@ -184,7 +188,9 @@ impl Journeys {
             let step = journey.steps.get(usize::from(instance.step)).map(|step| &step.action);
             match (instance.stand, step) {
                 (Stand::Waiting, Some(CompiledAction::WaitUntil(wait))) => {
-                    let until = local_until(wait, instance, instance.wanted, zone).max(now);
+                    let LocalUntil { until, probability } = waiting.until(wait, instance, instance.wanted);
+                    let until = until.max(now);
+                    instance.choose(probability);
                     if until != instance.due {
                         instance.due = until;
                         let what = What::Deferred { until, reason: Reason::ZoneChanged };
@@ -221,13 +227,7 @@ impl Journeys {
 
     /// Drops what was worked out by rules that are other ones now; everything has its old number yet.
     pub(super) fn drop_other_dates(&mut self, moves: &JourneyMoves<'_>) {
-        if self.users.values().all(|known| known.dates.is_empty()) {
-            return;
-        }
-        self.users.retain(|_, known| {
-            known.dates.retain(|date| moves.begins_alike(date.journey));
-            !known.is_empty()
-        });
+        self.users.change_rest(|known| known.dates.retain(|date| moves.begins_alike(date.journey)));
     }
 
     /// Whether anything begins at dates or recurring instants.

@@ -9,7 +9,7 @@ pub const PROPERTIES_MAX: usize = 255;
 pub const STRING_BYTES_MAX: usize = 8 * 1024;
 /// Largest message, in bytes of JSON.
 pub const BYTES_MAX: usize = 64 * 1024;
-/// Longest name of a list, a purpose or a channel, in bytes.
+/// Longest name of a list, a purpose or a channel, and longest id of an item, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 /// Most declared ids in a message, and most ids that a split can name.
 const IDS_MAX: usize = 200;
@@ -29,7 +29,7 @@ const DEPTH_MAX: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who: at least one id, but for facts about the world.
+    /// Who: at least one id, but for facts about the world and items of the catalogue.
     pub ids: Ids,
     /// When; none means the host's `now`.
     pub timestamp: Option<Instant>,
@@ -133,6 +133,19 @@ pub enum Body {
         /// The facts by name.
         values: Object,
     },
+    /// Says what an item of the catalogue is, about no user: sets attributes, null unsets. The item is in the catalogue
+    /// from now on.
+    Item {
+        /// The id of the item.
+        item: Box<str>,
+        /// Its attributes by name; those that are not named stay as they are.
+        attributes: Object,
+    },
+    /// Takes an item out of the catalogue, with all its attributes.
+    RemoveItem {
+        /// The id of the item.
+        item: Box<str>,
+    },
     /// Erases the user.
     Forget {
         /// Whether a later message may bring the user back.
@@ -144,6 +157,12 @@ impl Body {
     /// Whether it says which ids belong together: such a message may be refused for what is known of them.
     pub(crate) fn is_about_ids(&self) -> bool {
         matches!(self, Body::Alias { .. } | Body::Merge { .. } | Body::Split { .. })
+    }
+
+    /// Whether it is about no user, but about what is the same for everyone: such a message names nobody, and is for all
+    /// partitions.
+    pub(crate) fn is_for_everyone(&self) -> bool {
+        matches!(self, Body::World { .. } | Body::Item { .. } | Body::RemoveItem { .. })
     }
 }
 
@@ -296,6 +315,44 @@ impl Message {
         Message::new(Ids::none(), Body::World { values: Object::new() })
     }
 
+    /// Says what an item of the catalogue is, each attribute by [`with`](Message::with): a null unsets it, and what is
+    /// not named stays as it is. The order in which such messages come counts, whatever their timestamps are: a catalogue
+    /// is what was said of it last.
+    ///
+    /// ```
+    /// use bespoke::definitions::Definitions;
+    /// use bespoke::engine::Engine;
+    /// use bespoke::model::{Instant, Message, Value};
+    ///
+    /// let definitions = Definitions::from_toml(r#"
+    ///     version = 1
+    ///     [catalogue]
+    ///     price = "number"
+    ///     category = "string"
+    /// "#)?;
+    /// let engine = Engine::builder(definitions).open()?;
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// engine.ingest(Message::item("boot-7").with("price", 120).with("category", "boots"), now)?;
+    /// engine.ingest(Message::item("boot-7").with("price", 99), now)?;
+    /// let boot = engine.item("boot-7").unwrap();
+    /// assert_eq!(boot.attributes.get("price"), Some(&Value::Int(99)));
+    /// assert_eq!(boot.attributes.get("category"), Some(&"boots".into()));
+    ///
+    /// engine.ingest(Message::remove_item("boot-7"), now)?;
+    /// assert!(engine.item("boot-7").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn item(item: impl Into<Box<str>>) -> Message {
+        Message::new(Ids::none(), Body::Item { item: item.into(), attributes: Object::new() })
+    }
+
+    /// Takes an item out of the catalogue: it is recommended no more, and nothing is known of it.
+    #[must_use]
+    pub fn remove_item(item: impl Into<Box<str>>) -> Message {
+        Message::new(Ids::none(), Body::RemoveItem { item: item.into() })
+    }
+
     /// Erases the user.
     #[must_use]
     pub fn forget(ids: impl Into<Ids>) -> Message {
@@ -311,7 +368,7 @@ impl Message {
         self
     }
 
-    /// Sets a property, a trait or a fact for everyone; a message of another type has none and stays as it is.
+    /// Sets a property, a trait, a fact for everyone or an attribute of an item; a message of another type has none and stays as it is.
     #[must_use]
     pub fn with(mut self, name: impl Into<Box<str>>, value: impl Into<Value>) -> Message {
         match &mut self.body {
@@ -320,13 +377,15 @@ impl Message {
             | Body::Screen { properties: fields, .. }
             | Body::Identify { traits: fields }
             | Body::Group { traits: fields, .. }
-            | Body::World { values: fields } => fields.set(name, value),
+            | Body::World { values: fields }
+            | Body::Item { attributes: fields, .. } => fields.set(name, value),
             Body::Alias { .. }
             | Body::Merge { .. }
             | Body::Split { .. }
             | Body::List { .. }
             | Body::Consent(_)
             | Body::Restrict { .. }
+            | Body::RemoveItem { .. }
             | Body::Forget { .. } => {}
         }
         self
@@ -393,7 +452,7 @@ impl Message {
     /// [`MessageError`] for whatever `spec/formats.md` §1 refuses: no id or a junk id, no event name, a number
     /// that is not finite, too many properties, a string or a message that is too large, nesting too deep.
     pub fn check(&self) -> Result<(), MessageError> {
-        if self.ids.is_empty() && !matches!(self.body, Body::World { .. }) {
+        if self.ids.is_empty() && !self.body.is_for_everyone() {
             return Err(MessageErrorKind::NoId.at("userId"));
         }
         let mut bytes = 0;
@@ -470,6 +529,14 @@ impl Message {
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),
+            Body::Item { item, attributes } => {
+                check_name(item, "itemId", &mut bytes)?;
+                (attributes, "attributes")
+            }
+            Body::RemoveItem { item } => {
+                check_name(item, "itemId", &mut bytes)?;
+                (&self.context, "context")
+            }
             Body::Restrict { .. } | Body::Forget { .. } => (&self.context, "context"),
         };
         if let Some(id) = &self.message_id {
@@ -584,7 +651,7 @@ pub enum MessageErrorKind {
         found: &'static str,
     },
     /// The `type` is not one of the thirteen.
-    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, restrict, world and forget{}",
+    #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, restrict, world, item, remove_item and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {
         /// What was there.

@@ -35,6 +35,8 @@ const FORGET: u8 = 9;
 const RESTRICT: u8 = 10;
 const MERGE: u8 = 11;
 const SPLIT: u8 = 12;
+const ITEM: u8 = 13;
+const REMOVE_ITEM: u8 = 14;
 
 record! {
     Geo { lat, lon }
@@ -202,6 +204,15 @@ impl Record for Body {
                 out.push(SPLIT);
                 ids.write(out);
             }
+            Body::Item { item, attributes } => {
+                out.push(ITEM);
+                write_text(item, out);
+                attributes.write(out);
+            }
+            Body::RemoveItem { item } => {
+                out.push(REMOVE_ITEM);
+                write_text(item, out);
+            }
         }
     }
 
@@ -219,6 +230,8 @@ impl Record for Body {
             FORGET => Body::Forget { suppress: from.read()? },
             MERGE => Body::Merge { previous_id: from.read()?, reason: from.read()? },
             SPLIT => Body::Split { ids: from.read()? },
+            ITEM => Body::Item { item: from.read()?, attributes: from.read()? },
+            REMOVE_ITEM => Body::RemoveItem { item: from.read()? },
             RESTRICT => Body::Restrict { restricted: from.read()? },
             _ => return Err(from.malformed("a message")),
         })
@@ -291,6 +304,8 @@ mod tests {
             Message::consent("u", Consent::denied("marketing")),
             Message::consent("u", Consent::withdrawn("marketing")).at(at),
             with(Message::world()),
+            with(Message::item("boot-7")),
+            Message::remove_item("boot-7"),
             Message::forget("u"),
             Message::restrict("u", true),
             Message::merge("v", "u", "they said so"),
@@ -311,7 +326,7 @@ mod tests {
 
         #[test]
         fn any_bytes_give_a_message_or_an_error(
-            bytes in prop::collection::vec(prop_oneof![0..12_u8, any::<u8>()], 0..60),
+            bytes in prop::collection::vec(prop_oneof![0..15_u8, any::<u8>()], 0..60),
         ) {
             if let Ok(message) = Message::read(&mut Bytes::new(&bytes)) {
                 again(&message);

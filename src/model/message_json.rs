@@ -9,10 +9,25 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-const TYPES: [&str; 13] = [
-    "track", "page", "screen", "identify", "group", "alias", "merge", "split", "list", "consent", "restrict",
-    "world", "forget",
+const TYPES: [&str; 15] = [
+    "track",
+    "page",
+    "screen",
+    "identify",
+    "group",
+    "alias",
+    "merge",
+    "split",
+    "list",
+    "consent",
+    "restrict",
+    "world",
+    "item",
+    "remove_item",
+    "forget",
 ];
+/// Those that are about no user.
+const FOR_EVERYONE: [&str; 3] = ["world", "item", "remove_item"];
 
 impl Message {
     /// Reads one message from its JSON.
@@ -49,7 +64,7 @@ impl Message {
                 }
             }
         }
-        if ids.is_empty() && &*kind != "world" {
+        if ids.is_empty() && !FOR_EVERYONE.contains(&&*kind) {
             return Err(Kind::NoId.at("userId"));
         }
         let body = match &*kind {
@@ -96,6 +111,13 @@ impl Message {
                 })
             }
             "world" => Body::World { values: object(&mut fields, "values")? },
+            "item" => Body::Item {
+                item: text(&mut fields, "itemId")?.ok_or_else(|| Kind::Missing.at("itemId"))?,
+                attributes: object(&mut fields, "attributes")?,
+            },
+            "remove_item" => Body::RemoveItem {
+                item: text(&mut fields, "itemId")?.ok_or_else(|| Kind::Missing.at("itemId"))?,
+            },
             "forget" => Body::Forget { suppress: suppress(&mut fields)? },
             other => {
                 let nearest = crate::model::nearest(other, TYPES);
@@ -203,6 +225,8 @@ impl Serialize for Message {
             Body::Consent(_) => "consent",
             Body::Restrict { .. } => "restrict",
             Body::World { .. } => "world",
+            Body::Item { .. } => "item",
+            Body::RemoveItem { .. } => "remove_item",
             Body::Forget { .. } => "forget",
         };
         map.serialize_entry("type", kind)?;
@@ -261,6 +285,11 @@ impl Serialize for Message {
             }
             Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
             Body::World { values } => map.serialize_entry("values", values)?,
+            Body::Item { item, attributes } => {
+                map.serialize_entry("itemId", item)?;
+                map.serialize_entry("attributes", attributes)?;
+            }
+            Body::RemoveItem { item } => map.serialize_entry("itemId", item)?,
             Body::Forget { suppress: Suppress::No } => {}
             Body::Forget { suppress: Suppress::Forever } => map.serialize_entry("suppress", "forever")?,
             Body::Forget { suppress: Suppress::Until(at) } => {
@@ -317,6 +346,11 @@ mod tests {
             (r#"{"type":"identify","ids":{"card":"null"}}"#, "`ids`: `null` is no id"),
             (r#"{"type":"list","userId":"u","list":"vip"}"#, "`member`: the field is missing"),
             (r#"{"type":"list","userId":"u","list":"","member":true}"#, "a name is not empty"),
+            (r#"{"type":"item"}"#, "`itemId`: the field is missing"),
+            (r#"{"type":"item","itemId":7}"#, "`itemId`: a string is wanted, not a number"),
+            (r#"{"type":"item","itemId":" "}"#, "a name is not empty"),
+            (r#"{"type":"item","itemId":"b","attributes":[]}"#, "an object is wanted"),
+            (r#"{"type":"remove_item"}"#, "`itemId`: the field is missing"),
             (r#"{"type":"restrict","userId":"u"}"#, "`restricted`: the field is missing"),
             (r#"{"type":"restrict","userId":"u","restricted":1}"#, "a bool is wanted, not a number"),
             (r#"{"type":"consent","userId":"u","purpose":"x","status":"maybe"}"#, "`maybe` is no status"),
@@ -387,6 +421,11 @@ mod tests {
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
             Message::restrict("u", true),
             Message::world().with("sale", true),
+            Message::item("boot-7")
+                .with("price", 99.5)
+                .with("tags", vec!["red", "new"])
+                .with("gone", Value::Null),
+            Message::remove_item("boot-7").at(at).id("m2"),
             Message::forget("u"),
             Message::forget("u").suppress(Suppress::Forever),
             Message::forget(Ids::anonymous("d1")).suppress(Suppress::Until(at)),

@@ -6,6 +6,7 @@
 //! milliseconds in UTC; calendars exist only in [`Zone`].
 
 mod bytes;
+mod catalogue_item;
 mod consent;
 mod duration;
 mod explanation;
@@ -25,6 +26,7 @@ mod text;
 mod value;
 mod zone;
 
+pub use catalogue_item::CatalogueItem;
 pub use consent::{Consent, ConsentStatus};
 pub use duration::{Duration, ParseDurationError};
 pub use explanation::{Evidence, Explanation, Witness};

@@ -28,6 +28,7 @@ impl ProfileStore {
             | Body::Split { .. }
             | Body::Forget { .. }
             | Body::World { .. } => true,
+            Body::Item { .. } | Body::RemoveItem { .. } => false,
             _ => {
                 let Some(device) = message.ids.anonymous.as_deref() else { return false };
                 let number = self.ids.number(IdKind::Anonymous, device);
@@ -52,7 +53,7 @@ impl ProfileStore {
         let or_new = |user: Option<UserKey>| user.map_or(Whose::New, Whose::Known);
         let user = message.ids.user.as_deref();
         match (&message.body, user) {
-            (Body::World { .. }, _) => return Whose::Nobody,
+            (body, _) if body.is_for_everyone() => return Whose::Nobody,
             (Body::Forget { .. }, _) => return known(self.to_forget(message)),
             // Whoever is taken out gets a key of their own.
             (Body::Split { .. }, _) => return Whose::New,

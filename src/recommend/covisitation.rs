@@ -91,6 +91,7 @@ pub struct CoVisitationParams {
     back: f64,
     position_decay: f64,
     k_min: usize,
+    skip_bought: bool,
 }
 
 impl CoVisitationParams {
@@ -134,6 +135,14 @@ impl CoVisitationParams {
     #[must_use]
     pub fn k_min(mut self, users: usize) -> CoVisitationParams {
         self.k_min = users;
+        self
+    }
+
+    /// Whether what is bought goes with nothing, and nothing with it; `false` by default. What is looked at together is
+    /// alike, what is bought together is not: that is for [`BoughtTogether`](crate::recommend::BoughtTogether).
+    #[must_use]
+    pub fn skip_bought(mut self, skip: bool) -> CoVisitationParams {
+        self.skip_bought = skip;
         self
     }
 
@@ -195,6 +204,7 @@ impl CoVisitation {
             back: 0.3,
             position_decay: 0.7,
             k_min: 1,
+            skip_bought: false,
         }
     }
 
@@ -353,9 +363,7 @@ impl CoVisitation {
             let earlier = *recent;
             recent.push(item, interaction.action(), at);
             taken += 1;
-            let amount = self.decay.weight(at) * f64::from(interaction.weight());
-            for (place, (before, _)) in earlier.iter().enumerate() {
-                let step = amount / (place + 1) as f64;
+            for (before, step) in self.pairs(&earlier, interaction) {
                 self.subtract(before, item, step, user);
                 self.subtract(item, before, self.params.back * step, user);
             }
@@ -406,12 +414,23 @@ impl CoVisitation {
 
     /// Counts an interaction beside those before it in its session.
     fn teach(&mut self, earlier: &Recent, interaction: &Interaction<'_>) {
-        let amount = self.decay.weight(interaction.at()) * f64::from(interaction.weight());
-        for (place, (before, _)) in earlier.iter().enumerate() {
-            let step = amount / (place + 1) as f64;
+        for (before, step) in self.pairs(earlier, interaction) {
             self.add(before, interaction.item(), step, interaction.user());
             self.add(interaction.item(), before, self.params.back * step, interaction.user());
         }
+    }
+
+    /// The items before an interaction that go with it, and how much.
+    fn pairs(
+        &self,
+        earlier: &Recent,
+        interaction: &Interaction<'_>,
+    ) -> SmallVec<[(ItemId, f64); RECENT_MAX]> {
+        let amount = self.decay.weight(interaction.at()) * f64::from(interaction.weight());
+        let counts = |action| !(self.params.skip_bought && action == Action::Bought);
+        let pairs = earlier.iter().zip(1..).filter(|((_, action), _)| counts(*action));
+        let pairs = pairs.map(|((before, _), distance)| (before, amount / f64::from(distance)));
+        if counts(interaction.action()) { pairs.collect() } else { SmallVec::new() }
     }
 
     fn rescale(&mut self, factor: f64) {

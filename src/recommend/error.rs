@@ -1,5 +1,5 @@
 use crate::model::{Bytes, Malformed, Quoted};
-use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX};
+use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, RULES_MAX};
 
 /// Why a query, an item id or a parameter was refused. What was refused changed nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Error {
     /// The query excludes too many items.
     #[error("the query excludes {0} items, at most {EXCLUSIONS_MAX} are allowed")]
     TooManyExclusions(usize),
+    /// The query has too many conditions on items.
+    #[error("the query has {0} conditions on items, at most {RULES_MAX} are allowed; join them by `and`")]
+    TooManyRules(usize),
     /// The id of an item is empty.
     #[error("the id of the item is empty; leave the event out where there is no item")]
     ItemEmpty,

@@ -7,6 +7,10 @@ use smallvec::SmallVec;
 pub const LIMIT_MAX: usize = 1_000;
 /// Most items that a query may name; of a longer session the newest count.
 pub const QUERY_ITEMS_MAX: usize = 100;
+/// Most conditions of a query on items.
+pub const RULES_MAX: usize = 16;
+/// Largest factor by which a score is multiplied.
+const BOOST_MAX: f64 = 1_000.0;
 /// Most items that a query may exclude.
 pub const EXCLUSIONS_MAX: usize = 10_000;
 
@@ -20,7 +24,7 @@ pub const EXCLUSIONS_MAX: usize = 10_000;
 /// let at_the_checkout = Query::complementary_to(["boot-7"]).limit(3);
 /// # let _ = (beside_a_product, home_page, next_click, at_the_checkout);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     about: About,
     limit: usize,
@@ -29,6 +33,8 @@ pub struct Query {
     context: Vec<(String, String)>,
     seed: u64,
     done: SmallVec<[Action; 4]>,
+    only: Vec<String>,
+    boosts: Vec<(String, f64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +58,8 @@ impl Query {
             context: Vec::new(),
             seed: 0,
             done: SmallVec::new(),
+            only: Vec::new(),
+            boosts: Vec::new(),
         }
     }
 
@@ -164,6 +172,45 @@ impl Query {
         self
     }
 
+    /// Only items for which an expression of the segment language holds; of several all have to. A plain name is an
+    /// attribute of the item, as the definitions declare it under `[catalogue]`, and so is `item.NAME`; `user.NAME` is one
+    /// of whoever asks, whose behaviour, segments and time are known too. Of an item that the catalogue does not describe
+    /// everything is missing, and so is a property of events that no definition reads.
+    ///
+    /// The engine compiles it when it is first asked, and tells what is wrong with it then. A recommender without an engine
+    /// knows no attributes, and does not heed it.
+    ///
+    /// ```
+    /// use bespoke::recommend::Query;
+    /// let query = Query::for_user().only(r#"price < 100 and category in ["boots", "socks"]"#);
+    /// let affordable = Query::trending().only("item.price <= user.budget");
+    /// # let _ = (query, affordable);
+    /// ```
+    #[must_use]
+    pub fn only(mut self, condition: impl Into<String>) -> Query {
+        self.only.push(condition.into());
+        self
+    }
+
+    /// Multiplies the scores of items for which an expression holds, as for [`only`](Query::only): above 1 they come
+    /// earlier, below 1 later. Of several that hold all do. It chooses among five times as many items as are asked for, and
+    /// at least a hundred.
+    #[must_use]
+    pub fn boost(mut self, condition: impl Into<String>, factor: f64) -> Query {
+        self.boosts.push((condition.into(), factor));
+        self
+    }
+
+    /// The conditions that items have to meet.
+    pub(crate) fn rules(&self) -> &[String] {
+        &self.only
+    }
+
+    /// The conditions that prefer items, each with its factor.
+    pub(crate) fn boosts(&self) -> &[(String, f64)] {
+        &self.boosts
+    }
+
     /// The query with items by number, as recommenders take it, asked by `user` at `now`.
     ///
     /// Items that are not known are left out. For a user without a number, [`for_user`](Query::for_user) and
@@ -171,7 +218,8 @@ impl Query {
     ///
     /// # Errors
     /// [`Error::UnknownItem`] when the query is about items and none of them is known;
-    /// [`Error::LimitTooLarge`], [`Error::TooManyItems`], [`Error::TooManyExclusions`].
+    /// [`Error::LimitTooLarge`], [`Error::TooManyItems`], [`Error::TooManyExclusions`], [`Error::TooManyRules`], and
+    /// [`Error::Parameter`] for a boost that is out of range.
     ///
     /// ```
     /// use bespoke::model::Instant;
@@ -189,6 +237,14 @@ impl Query {
         }
         if self.excluded.len() > EXCLUSIONS_MAX {
             return Err(Error::TooManyExclusions(self.excluded.len()));
+        }
+        if self.only.len() + self.boosts.len() > RULES_MAX {
+            return Err(Error::TooManyRules(self.only.len() + self.boosts.len()));
+        }
+        if let Some((_, factor)) = self.boosts.iter().find(|(_, factor)| !(0.0..=BOOST_MAX).contains(factor))
+        {
+            let found = factor.to_string();
+            return Err(Error::Parameter { name: "boost", found, wanted: "a number from 0 to 1,000" });
         }
         let subject = match &self.about {
             About::User => user.map_or(Subject::Session(SmallVec::new()), Subject::User),
@@ -277,6 +333,11 @@ mod tests {
             (Query::similar_to_all(many(101)), Error::TooManyItems(101)),
             (Query::complementary_to(many(101)), Error::TooManyItems(101)),
             (Query::session(["x", "y"]), Error::UnknownItem("x".into())),
+            ((0..17).fold(Query::popular(), |query, _| query.only("x")), Error::TooManyRules(17)),
+            (
+                Query::popular().boost("x", -1.0),
+                Error::Parameter { name: "boost", found: "-1".into(), wanted: "a number from 0 to 1,000" },
+            ),
         ] {
             assert_eq!(query.resolve(&items, None, Instant::default()).unwrap_err(), error);
         }

@@ -3,6 +3,10 @@ use crate::recommend::{ItemId, LIMIT_MAX};
 use smallvec::SmallVec;
 use std::fmt;
 
+/// How many times more items are asked for than are shown, and how many at least, where some are to be preferred.
+const MORE: usize = 5;
+const MORE_LEAST: usize = 100;
+
 /// A [`Query`](crate::recommend::Query) that was checked and whose items are numbers: what recommenders see.
 ///
 /// Made by [`Query::resolve`](crate::recommend::Query::resolve).
@@ -108,6 +112,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn with_filter(self, admits: &'a (dyn Fn(ItemId) -> bool + Sync)) -> Request<'a> {
         Request { filter: Some(Filter(admits)), ..self }
+    }
+
+    /// The same request for more items than are asked for, of which some will be preferred.
+    pub(crate) fn with_more(self) -> Request<'a> {
+        let limit = (self.limit * MORE).max(MORE_LEAST).min(LIMIT_MAX);
+        Request { limit: if self.limit == 0 { 0 } else { limit }, ..self }
     }
 
     /// What the answer is to rest on.

@@ -9,9 +9,10 @@ use crate::segment::check::{Checker, EventScope, Reads, Scope, part_of};
 use crate::segment::echo::{Echoes, tells_of_segments};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
+use crate::segment::item::ItemScope;
 use crate::segment::node::{Filter, Kinds, Node, SlotId, Source, SourceId, Window};
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
-use crate::segment::plan::{Names, Plan, PlanBuilder, Remembered, Segment, SegmentId, SegmentText};
+use crate::segment::plan::{Asks, Names, Plan, PlanBuilder, Remembered, Segment, SegmentId, SegmentText};
 use crate::segment::schema::AffinitySchema;
 use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;
@@ -127,9 +128,18 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     let mut other_reads = Vec::new();
     for condition in &conditions {
         let known = errors.len();
-        let scope = Scope { in_placement: condition.in_placement, ..Scope::default() };
-        let root =
-            parsed(&condition.text, &mut errors).and_then(|tree| checker.condition(&tree.root, &scope));
+        let scope = match &condition.asks {
+            Asks::Nothing => Some(Scope::default()),
+            Asks::Request => Some(Scope { in_placement: true, ..Scope::default() }),
+            Asks::ItemChange => Some(Scope { item: Some(ItemScope::Change), ..Scope::default() }),
+            Asks::Part(by) => {
+                let by = checker.part_property(by, Span::default());
+                by.map(|by| Scope { by: Some(by), ..Scope::default() })
+            }
+        };
+        let root = parsed(&condition.text, &mut errors)
+            .zip(scope)
+            .and_then(|(tree, scope)| checker.condition(&tree.root, &scope));
         other_reads.push(std::mem::take(&mut checker.reads));
         errors.append(&mut checker.errors);
         for error in &mut errors[known..] {

@@ -5,6 +5,7 @@ use crate::profile::{EventKind, Packed, PropertyId, Symbol, Symbols};
 use crate::segment::arena::Arena;
 use crate::segment::ast::{Comparison, Expr, ExprKind, Literal, Operator, TextTest};
 use crate::segment::echo::Echoes;
+use crate::segment::item::ItemScope;
 use crate::segment::node::{AggregateOp, Bits, Constant, Kinds, Node, NodeId, Parts, Pattern, Window};
 use crate::segment::plan::{GateCount, Names, SegmentId, SegmentText};
 use crate::segment::score::CheckedScore;
@@ -133,6 +134,8 @@ pub(crate) struct Scope {
     pub(crate) list: Option<Box<str>>,
     /// Whether it is the condition of a placement, which knows the host's request.
     pub(crate) in_placement: bool,
+    /// Where it is about an item of the catalogue: what it knows of it.
+    pub(crate) item: Option<ItemScope>,
 }
 
 /// The events that a name may belong to.

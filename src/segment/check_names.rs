@@ -24,6 +24,9 @@ pub(crate) const BUILT_IN: [&str; 9] = [
 impl Checker<'_> {
     pub(crate) fn name(&mut self, path: &Path, scope: &Scope) -> Checked {
         let dotted = path.dotted();
+        if let Some(found) = self.item_name(&dotted, path.span, scope) {
+            return found;
+        }
         if let Some(list) = &scope.list
             && let Some(found) = self.field(&dotted, list, path.span)
         {
@@ -56,7 +59,7 @@ impl Checker<'_> {
         let fact = if dotted == "lifecycle" {
             self.lifecycle(path.span)
         } else {
-            self.request(&dotted, path.span, scope)
+            self.request(&dotted, path.span, scope).or_else(|| self.item_out_of_place(&dotted, path.span))
         };
         if let Some(fact) = fact {
             return fact;

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Retention,
     /// An attribute, event, property, function or segment of that name is not declared.
     UnknownName,
+    /// A name that may stand for several things.
+    Ambiguous,
     /// Segments that refer to one another in a circle.
     Circle,
     /// Kinds that do not fit together.

@@ -7,6 +7,7 @@ use crate::profile::{
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
 use crate::segment::gates::{self, Gate};
+use crate::segment::item::ItemView;
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId, SlotId};
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Plan, SegmentId};
@@ -75,6 +76,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) object: Option<&'a Object>,
     /// What the host passes with the decision it asks for.
     pub(crate) request: Option<&'a Object>,
+    /// The item of the catalogue that is looked at.
+    pub(crate) item: Option<ItemView<'a>>,
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
@@ -95,6 +98,19 @@ impl<'a> Evaluation<'a> {
         let rows = profile.history.rows().len();
         let rings = if rows > MASK_ROWS { store.rings(user) } else { None };
         Evaluation {
+            rings: rings.filter(|rings| rings.rows() == rows),
+            ..Evaluation::of_profile(plan, store, profile, now)
+        }
+    }
+
+    /// A profile, which may be in no store, without the store's rings.
+    pub(crate) fn of_profile(
+        plan: &'a Plan,
+        store: &'a ProfileStore,
+        profile: &'a Profile,
+        now: Instant,
+    ) -> Evaluation<'a> {
+        Evaluation {
             plan,
             profile,
             symbols: &store.symbols,
@@ -105,8 +121,9 @@ impl<'a> Evaluation<'a> {
             part: None,
             object: None,
             request: None,
+            item: None,
             scratch: None,
-            rings: rings.filter(|rings| rings.rows() == rows),
+            rings: None,
             is_probe: false,
             known: RefCell::new(Vec::new()),
         }
@@ -119,7 +136,7 @@ impl<'a> Evaluation<'a> {
         user: UserKey,
         now: Instant,
     ) -> Evaluation<'a> {
-        Evaluation { rings: None, ..Evaluation::new(plan, store, user, now) }
+        Evaluation::of_profile(plan, store, store.get(user), now)
     }
 
     /// The same, with what is worked out once for several expressions.
@@ -496,6 +513,9 @@ impl<'a> Evaluation<'a> {
             Node::Score(score) => self.score(score),
             Node::Lifecycle(stages) => self.lifecycle(stages),
             Node::Request(path) => still(self.request(path)),
+            Node::Item(slot) => still(self.item_value(*slot)),
+            Node::ItemBefore(slot) => still(self.item_before(*slot)),
+            Node::ItemId => still(self.item_id()),
             Node::Field(name) => still(self.field(name)),
             Node::At => still(event.map_or(Val::Missing, |event| Val::Instant(event.at))),
             Node::AtHour => still(event.map_or(Val::Missing, |event| {

@@ -6,6 +6,7 @@ use crate::segment::build::{CHAIN_DEPTH_MAX, parsed};
 use crate::segment::check::{Checker, Reads, Scope, Trace, Type, Typed, part_of};
 use crate::segment::echo::Echoes;
 use crate::segment::index::Index;
+use crate::segment::item::ItemScope;
 use crate::segment::node::{Node, NodeId, Parts};
 use crate::segment::plan::{Names, Plan, Segment, SegmentId, SegmentText};
 use crate::segment::words::TokenSpans;
@@ -86,6 +87,17 @@ impl Expression {
     }
 }
 
+/// What an expression is that is compiled beside the plan that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// A segment's, whose value holds or does not.
+    Segment,
+    /// Of any value.
+    Value,
+    /// A condition about an item.
+    OfItem,
+}
+
 /// What expressions that are asked once may name: the definitions that run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ground<'a> {
@@ -135,15 +147,23 @@ impl Aside {
     /// # Errors
     /// Every error of the text.
     pub(crate) fn compile(ground: &Ground<'_>, text: &str) -> Result<Aside, Vec<Error>> {
-        Aside::new(ground, &SegmentText { name: "".into(), by: None, text: text.into() }, false)
+        Aside::new(ground, &SegmentText { name: "".into(), by: None, text: text.into() }, Asked::Value)
+    }
+
+    /// Compiles a condition about an item and whoever is to see it.
+    ///
+    /// # Errors
+    /// Every error of the text.
+    pub(crate) fn about_items(ground: &Ground<'_>, text: &str) -> Result<Aside, Vec<Error>> {
+        Aside::new(ground, &SegmentText { name: "".into(), by: None, text: text.into() }, Asked::OfItem)
     }
 
     /// Compiles the text of a segment again: with the places of its parts, which the running plan does not keep.
     pub(crate) fn of_segment(ground: &Ground<'_>, segment: SegmentId) -> Result<Aside, Vec<Error>> {
-        Aside::new(ground, &ground.texts[segment.0 as usize], true)
+        Aside::new(ground, &ground.texts[segment.0 as usize], Asked::Segment)
     }
 
-    fn new(ground: &Ground<'_>, text: &SegmentText, is_segment: bool) -> Result<Aside, Vec<Error>> {
+    fn new(ground: &Ground<'_>, text: &SegmentText, asked: Asked) -> Result<Aside, Vec<Error>> {
         let Ground { schema, texts, lifecycle, scores, plan } = *ground;
         let property = |id: PropertyId| plan.keep.property_name(id).into();
         let mut compiler = Compiler {
@@ -176,7 +196,7 @@ impl Aside {
         // They were found right with the definitions.
         compiler.checker.resolve_lifecycle();
         compiler.checker.check_scores();
-        let whole = compiler.add(text, is_segment)?;
+        let whole = compiler.add(text, asked)?;
         if let Some(error) = not_written_down(&compiler.checker.echoes, plan, texts) {
             return Err(vec![error.in_text(None, &text.text)]);
         }
@@ -273,16 +293,17 @@ struct Whole {
 impl Compiler<'_> {
     /// Compiles a text, then the segments it refers to. References have no circles and are not deeper than
     /// [`CHAIN_DEPTH_MAX`], for the running plan was built of them.
-    fn add(&mut self, text: &SegmentText, is_segment: bool) -> Result<Whole, Vec<Error>> {
-        let name = is_segment.then(|| text.name.clone());
+    fn add(&mut self, text: &SegmentText, asked: Asked) -> Result<Whole, Vec<Error>> {
+        let name = (asked == Asked::Segment).then(|| text.name.clone());
         let mut errors = Vec::new();
         self.checker.trace = Some(Trace::default());
         let tree = parsed(&text.text, &mut errors);
         let by = text.by.as_deref().and_then(|by| self.checker.part_property(by, Span::default()));
-        let scope = Scope { by, ..Scope::default() };
-        let checked = tree.as_ref().and_then(|tree| match is_segment {
-            true => self.checker.condition(&tree.root, &scope).map(drop),
-            false => self.checker.expr(&tree.root, &scope).map(drop),
+        let item = (asked == Asked::OfItem).then_some(ItemScope::Now);
+        let scope = Scope { by, item, ..Scope::default() };
+        let checked = tree.as_ref().and_then(|tree| match asked {
+            Asked::Segment | Asked::OfItem => self.checker.condition(&tree.root, &scope).map(drop),
+            Asked::Value => self.checker.expr(&tree.root, &scope).map(drop),
         });
         errors.append(&mut self.checker.errors);
         let (trace, reads) =
@@ -319,7 +340,7 @@ impl Compiler<'_> {
             return Ok(*depth);
         }
         let text = &self.texts[id.0 as usize];
-        let Whole { written, root, parts, depth, parts_linked } = self.add(text, true)?;
+        let Whole { written, root, parts, depth, parts_linked } = self.add(text, Asked::Segment)?;
         let number = SegmentId(self.segments.len() as u32);
         let (name, root, parts) = (text.name.clone(), root.node, parts.map(Box::new));
         self.segments.push(Segment {

@@ -384,6 +384,10 @@ impl Work<'_> {
                 score.conditions.iter().fold(hash, |hash, (_, points)| hash.number(points.0.to_bits() as i64))
             }
             Node::Request(path) => Parted::of(88).text(path),
+            // No segment looks at items.
+            Node::Item(slot) => Parted::of(91).number(slot.0.into()),
+            Node::ItemBefore(slot) => Parted::of(92).number(slot.0.into()),
+            Node::ItemId => Parted::of(93),
             Node::EnteredPart(prefix) => Parted::of(89).text(prefix),
             Node::Consent(general, own, granted) => {
                 let own: Vec<u128> = own.iter().map(|slot| self.attribute(*slot)).collect();

@@ -2,9 +2,9 @@
 
 use crate::model::{Duration, Period};
 use crate::profile::{EventKind, Keep, Packed, PropertyId, Symbol, TotalId};
-use crate::segment::SegmentId;
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::score::ScoreNode;
+use crate::segment::{ItemSlot, SegmentId};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 
@@ -131,6 +131,10 @@ pub(crate) enum Node {
     Score(Box<ScoreNode>),
     /// What the host's request has at a path.
     Request(Box<str>),
+    /// An attribute of the item that is looked at, now and before it changed; and its id.
+    Item(ItemSlot),
+    ItemBefore(ItemSlot),
+    ItemId,
 }
 
 impl Node {
@@ -229,7 +233,10 @@ impl Node {
             | Node::Segment(_)
             | Node::Field(_)
             | Node::Lifecycle(_)
-            | Node::Request(_) => {}
+            | Node::Request(_)
+            | Node::Item(_)
+            | Node::ItemBefore(_)
+            | Node::ItemId => {}
         }
     }
 }

@@ -272,8 +272,19 @@ pub(crate) struct SegmentText {
 pub(crate) struct ConditionText {
     pub(crate) name: Arc<str>,
     pub(crate) text: Arc<str>,
-    /// Whether it may ask for the host's request.
-    pub(crate) in_placement: bool,
+    pub(crate) asks: Asks,
+}
+
+/// What a condition may ask for beside what every expression may.
+#[derive(Debug)]
+pub(crate) enum Asks {
+    Nothing,
+    /// The host's request.
+    Request,
+    /// An item that has changed: what it is, and what it was.
+    ItemChange,
+    /// What a keyed segment may, by this property: it is asked in one part.
+    Part(Box<str>),
 }
 
 #[derive(Debug)]
@@ -293,16 +304,27 @@ impl PlanBuilder {
     /// Adds an expression that is evaluated when it is asked for; conditions are numbered from 0 in the order in
     /// which they were added. `name` stands in its errors.
     pub fn condition(&mut self, name: &str, text: &str) -> ConditionId {
-        self.add_condition(name, text, false)
+        self.add_condition(name, text, Asks::Nothing)
     }
 
     /// The same for a condition of a placement, which may ask for `request.…`.
     pub(crate) fn placement_condition(&mut self, name: &str, text: &str) -> ConditionId {
-        self.add_condition(name, text, true)
+        self.add_condition(name, text, Asks::Request)
     }
 
-    fn add_condition(&mut self, name: &str, text: &str, in_placement: bool) -> ConditionId {
-        self.conditions.push(ConditionText { name: name.into(), text: text.into(), in_placement });
+    /// The same for a condition about an item that has changed and a user: a plain name is an attribute of the item,
+    /// `old.NAME` what it was before.
+    pub(crate) fn item_condition(&mut self, name: &str, text: &str) -> ConditionId {
+        self.add_condition(name, text, Asks::ItemChange)
+    }
+
+    /// The same for a condition that is asked in one part of a user's events, as that of a segment with this `by`.
+    pub(crate) fn part_condition(&mut self, name: &str, text: &str, by: &str) -> ConditionId {
+        self.add_condition(name, text, Asks::Part(by.into()))
+    }
+
+    fn add_condition(&mut self, name: &str, text: &str, asks: Asks) -> ConditionId {
+        self.conditions.push(ConditionText { name: name.into(), text: text.into(), asks });
         ConditionId(self.conditions.len() as u32 - 1)
     }
 

@@ -1,8 +1,10 @@
 use crate::model::{Duration, HashKey, OWN_EVENTS};
 use crate::profile::Retention;
 use crate::segment::fact_names::FactNames;
+use crate::segment::item_schema::ItemSchema;
 use crate::segment::tags::Tags;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The kind of an attribute or of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Schema {
     pub(crate) events: BTreeMap<Box<str>, EventSchema>,
     pub(crate) affinities: BTreeMap<Box<str>, AffinitySchema>,
     pub(crate) facts: FactNames,
+    /// What items of the catalogue have.
+    pub(crate) items: Arc<ItemSchema>,
     /// What the engine records itself; never declared, and never among the events of `any`.
     pub(crate) own_events: BTreeMap<Box<str>, EventSchema>,
     /// How long things may be kept.
@@ -90,6 +94,7 @@ impl Schema {
             events: BTreeMap::new(),
             affinities: BTreeMap::new(),
             facts: FactNames::default(),
+            items: Arc::default(),
             own_events: own_events(),
             retention: Retention::default(),
         };

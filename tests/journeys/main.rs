@@ -5,6 +5,7 @@ mod effects;
 mod gate;
 mod gate_random;
 mod goals;
+mod items;
 mod seeing;
 mod steps;
 mod story;

@@ -7,6 +7,8 @@
 //! 10:00 ada view sku=boot          an event; `@09:40` behind it is the instant that it has itself
 //! 10:00 ada identify timezone=Europe/Paris
 //! 10:00 ada agrees marketing       or `refuses`; a channel may stand behind the purpose
+//! 10:00 item boot price=99         what the catalogue knows of an item from now on
+//! 10:00 unlist boot                it is in the catalogue no more
 //! 10:00 advance                    only time passes
 //! 10:00 lease 10 10:30             the host gets at most 10 actions until then, and each is a line
 //! 10:00 call login ada device=d1   the host asks for a journey
@@ -155,6 +157,8 @@ impl Story {
 
     fn message(&mut self, who: &str, what: &str, more: &[&str], now: Instant) {
         let mut message = match what {
+            item if who == "item" => Message::item(item),
+            item if who == "unlist" => Message::remove_item(item),
             "identify" => Message::identify(who),
             "agrees" | "refuses" => {
                 let purpose = more[0];

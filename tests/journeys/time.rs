@@ -1,7 +1,7 @@
 //! Local times, dates, recurring instants, and hosts that come late.
 
 use crate::steps::SHOP;
-use crate::story::{Story, check, errors, read};
+use crate::story::{Story, at, check, errors, read};
 
 /// A journey that an `add` begins, with these steps.
 fn with_steps(steps: &str) -> String {
@@ -44,6 +44,83 @@ fn waits_for_a_local_time() {
         told.push(format!("{sent} ada j: completed"));
         let story = format!("01:00 ada identify timezone=Europe/Paris\n{begun} ada add\n{sent} advance");
         check(&definitions, &story, &told.join("\n"));
+    }
+}
+
+/// Half past seven in the evening, where nothing is known of anybody.
+const BEST: &str = "\n[delivery]\nsend_time = { explore = 0.0, fallback = '19:30' }\n";
+
+#[test]
+fn waits_for_the_best_hour() {
+    let evening = ", between = '17:00-21:30'";
+    for (wait, between, begun, until) in [
+        ("at = 'best'", "", "10:00", "18:30"),
+        ("at = 'best', fallback = '21:00'", evening, "10:00", "20:00"),
+        // The fallback may not be: the first instant that may.
+        ("at = 'best'", ", between = '17:00-19:00'", "10:00", "16:00"),
+        // It is the hour already.
+        ("at = 'best'", evening, "18:45", ""),
+        ("day = 'today', at = 'best'", evening, "10:00", "18:30"),
+        ("day = 'today', at = 'best'", evening, "21:00", ""),
+        ("day = 'tomorrow', at = 'best'", "", "10:00", "24T18:30"),
+        ("day = 'tomorrow', at = 'best'", ", between = '06:00-09:00'", "23:30", "25T05:00"),
+        ("day = 'entry', at = 'best'", "", "10:00", "18:30"),
+        ("day = 'monday', at = 'best'", evening, "10:00", "18:30"),
+        ("day = 'monday', at = 'best'", ", between = '06:00-09:00'", "10:00", "30T05:00"),
+        ("day = 'sunday', at = 'best'", "", "10:00", "29T18:30"),
+    ] {
+        let steps = format!("{{ id = 'w', wait_until = {{ {wait}{between} }} }}, {PUSH}");
+        let definitions = with_steps(&steps) + BEST;
+        let mut told = vec![format!("{begun} ada j: entered")];
+        if !until.is_empty() {
+            told.push(format!("{begun} ada j, step w: waits until {until}"));
+        }
+        let sent = if until.is_empty() { begun } else { until };
+        told.push(format!("{sent} ada j, step push: sent by push"));
+        told.push(format!("{sent} ada j: completed"));
+        let story = format!("01:00 ada identify timezone=Europe/Paris\n{begun} ada add\n{sent} advance");
+        check(&definitions, &story, &told.join("\n"));
+    }
+}
+
+#[test]
+fn the_best_hour_comes_once_a_day_and_where_the_user_is() {
+    let round = format!("{{ id = 'w', wait_until = {{ at = 'best' }} }}, {PUSH}, {{ id = 'g', goto = 'w' }}");
+    let story = "10:00 ada add\n12:00 ada identify timezone=Europe/Paris\n19:00 advance\n24T23:00 advance";
+    check(
+        &(with_steps(&round) + BEST),
+        story,
+        "10:00 ada j: entered
+         10:00 ada j, step w: waits until 19:30
+         12:00 ada j, step w: zone changed, deferred until 18:30
+         18:30 ada j, step push: sent by push
+         18:30 ada j, step w: waits until 24T18:30
+         24T18:30 ada j, step push: sent by push
+         24T18:30 ada j, step w: waits until 25T18:30",
+    );
+}
+
+#[test]
+fn the_send_behind_a_wait_for_the_best_hour_says_how_probable_it_was() {
+    let wait = "{ id = 'w', wait_until = { at = 'best', between = '06:00-21:30' } }";
+    let pause = "{ id = 'p', wait = '1h' }";
+    for (steps, expected) in [
+        (format!("{wait}, {PUSH}"), Some(1.0)),
+        // At an instant that nobody chose.
+        (format!("{wait}, {pause}, {PUSH}"), None),
+        (format!("{pause}, {PUSH}"), None),
+    ] {
+        let mut story = Story::new(&read(&(with_steps(&steps) + BEST)));
+        // Ada comes at seven in the morning, five days a week.
+        for day in 2..=27 {
+            if ![7, 8, 14, 15, 21, 22].contains(&day) {
+                story.tell(&format!("{day:02}T07:10 ada view"));
+            }
+        }
+        let told = story.tell("29T22:00 ada add\n29T23:00 advance\n30T08:30 advance");
+        assert_eq!(told.contains("step w: waits until 30T07:00"), steps.contains("best"), "{told}");
+        let action = &story.partition.outbox(9, bespoke::model::Duration::hours(1), at("30T08:30"))[0];
+        assert_eq!(action.probability, expected, "{steps}");
     }
 }
 

@@ -43,11 +43,17 @@ fn laws_hold_and_ids_are_stable_under_replay() {
         all.lost += seen.lost;
         all.completed += seen.completed;
         all.exited += seen.exited;
+        seen.said.into_iter().for_each(|(kind, count)| *all.said.entry(kind).or_default() += count);
     }
-    let Seen { sent, deferred, skipped, lost, completed, exited } = all;
+    let Seen { sent, deferred, skipped, lost, completed, exited, ref said } = all;
     let least = [sent / 4, deferred, skipped, lost, completed / 2, exited].into_iter().min();
     let worlds = seeds(40).count();
     assert!(least >= Some(worlds), "too little to prove anything: {all:?}");
+    for kind in
+        ["held out", "affected", "best time", "throttle", "sent already", "unreachable", "zone changed"]
+    {
+        assert!(said.contains_key(kind), "no {kind} in all these worlds: {said:?}");
+    }
 }
 
 #[test]

@@ -57,7 +57,11 @@ pub(crate) enum Step {
         template: &'static str,
         expires: Option<&'static str>,
         is_promo: bool,
+        /// What the gate makes of it besides.
+        more: String,
     },
+    /// Something that is done to the user, or asked of the host.
+    Affect(&'static str),
     Goto(usize),
     /// Until a local time. It may be over at once.
     WaitUntil(&'static str),
@@ -93,6 +97,7 @@ dedup_window = "1d"
 timezone = "string"
 mail = "string"
 tier = "string"
+trip = "instant"
 [consent]
 marketing = { default = "granted" }
 [channels]
@@ -151,6 +156,9 @@ fn definitions(rng: &mut Rng, rules: &mut Rules) -> String {
         format!("{channel} = {{ from = '{}', to = '{}' }}", clock(*from), clock(*to))
     });
     text += &format!("quiet = {{ {} }}\n", quiet.collect::<Vec<_>>().join(", "));
+    text += one(rng, &["", "", "throttle = { push = { max = 2, per = '1h', burst = 1 } }\n"]);
+    text += one(rng, &["", "", "", "dedup = '5h'\n"]);
+    text += one(rng, &["", "send_time = { explore = 0.3, fallback = '19:30' }\n"]);
     for _ in 0..rng.usize(0..4) {
         let counts: &[&[&'static str]] = &[&["marketing"], &["marketing", "service"], &["service"]];
         let windows = [Duration::hours(6), Duration::hours(24)];
@@ -178,12 +186,14 @@ fn definitions(rng: &mut Rng, rules: &mut Rules) -> String {
 }
 
 fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
-    let (enter, key) = match rng.u32(0..6) {
+    let (enter, key) = match rng.u32(0..8) {
         0 => ("segment_entered = 'curious'", ""),
         1 => ("segment_left = 'silent'", ""),
         2 => ("segment_entered = 'waverer'", ""),
         3 => ("event = 'view', where = \"sku != 'sku-0'\"", ", key = 'sku'"),
         4 => ("event = 'message.sent'", ""),
+        5 => ("cron = '30 18 * * *'", ""),
+        6 => ("date = 'trip', offset = '-1d', at = '09:00'", ""),
         _ => ("event = 'add'", one(rng, &["", ", key = 'cart'", ", key = 'cart'"])),
     };
     let reentry =
@@ -212,6 +222,9 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
     if rng.u32(0..5) == 0 {
         text += "expires = '30h'\n";
     }
+    if rng.u32(0..4) == 0 {
+        text += "holdout = 40\n";
+    }
     let count = rng.usize(2..8);
     let mut steps: Vec<Step> = Vec::new();
     while steps.len() < count {
@@ -232,10 +245,11 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
                 let to = label(*to);
                 format!("split = {{ salt = 'x{i}', arms = {{ a = 1, b = 2 }}, to = {{ b = '{to}' }} }}")
             }
-            Step::Send { channel, template, expires, is_promo } => {
+            Step::Affect(what) => (*what).to_owned(),
+            Step::Send { channel, template, expires, is_promo, more } => {
                 let expires = expires.map_or(String::new(), |expires| format!(", expires = '{expires}'"));
                 let tags = if *is_promo { ", tags = ['promo']" } else { "" };
-                format!("send = {{ channel = '{channel}', template = '{template}'{expires}{tags} }}")
+                format!("send = {{ channel = '{channel}', template = '{template}'{expires}{tags}{more} }}")
             }
         };
         text += &format!("[[journeys.j{number}.step]]\nid = 's{i}'\n{step}\n");
@@ -255,14 +269,21 @@ fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
         return Step::Goto(0);
     }
     let later = rng.usize(place + 1..count + 1);
-    match rng.u32(0..12) {
+    match rng.u32(0..13) {
         0 | 1 => Step::Wait(one(rng, &waits)),
         2 => {
             let conditions = ["tier = 'gold'", "did(view in 3h)", "count(view in 6h) >= 2"];
             Step::Branch(one(rng, &conditions), later)
         }
         3 => {
-            let rules = ["at = '02:30'", "day = 'today', at = '18:00'", "day = 'tomorrow', at = '09:15'"];
+            let rules = [
+                "at = '02:30'",
+                "day = 'today', at = '18:00'",
+                "day = 'tomorrow', at = '09:15'",
+                "at = 'best', between = '09:00-21:30'",
+                "day = 'today', at = 'best', between = '09:00-21:30'",
+                "day = 'tomorrow', at = 'best', fallback = '12:00'",
+            ];
             Step::WaitUntil(one(rng, &rules))
         }
         4 | 5 => {
@@ -279,12 +300,30 @@ fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
             Step::WaitFor { any, timeout: one(rng, &waits), then: later }
         }
         6 => Step::Split(later),
-        _ => Step::Send {
-            channel: one(rng, &CHANNELS),
-            template: one(rng, &["hello", "cart"]),
-            expires: one(rng, &[None, Some("2h"), Some("12h")]),
-            is_promo: rng.u32(0..3) == 0,
-        },
+        7 => {
+            let view = "emit = { event = 'view', properties = { sku = 'sku-1' } }";
+            let call = "call = { channel = 'crm', properties = { reason = 'cart' } }";
+            Step::Affect(one(rng, &["set = { tier = 'gold' }", "set = { tier = 'none' }", view, call]))
+        }
+        _ => {
+            let to = if later < count { format!("s{later}") } else { "end".to_owned() };
+            let mut more = String::new();
+            match rng.u32(0..5) {
+                0 => more += &format!(", unreachable = '{to}'"),
+                1 => more += &format!(", capped = '{to}'"),
+                2 => more += ", capped = 'defer'",
+                _ => {}
+            }
+            more += one(rng, &["", "", "", ", at = 'best', between = '08:30-22:10'"]);
+            more += one(rng, &["", "", "", ", dedup = { key = 'k', window = '8h' }"]);
+            Step::Send {
+                channel: one(rng, &CHANNELS),
+                template: one(rng, &["hello", "cart"]),
+                expires: one(rng, &[None, Some("2h"), Some("12h")]),
+                is_promo: rng.u32(0..3) == 0,
+                more,
+            }
+        }
     }
 }
 
@@ -331,6 +370,10 @@ fn message(rng: &mut Rng, now: Instant) -> Message {
     let message = match rng.u32(0..10) {
         0..3 => Message::track(user, "add").with("cart", cart),
         3 => Message::track(user, "buy").with("cart", cart),
+        4 if rng.u32(0..3) == 0 => {
+            let trip = now + Duration::hours(rng.i64(-20..100));
+            Message::identify(user).with("trip", trip.to_string())
+        }
         4 => Message::identify(user).with("tier", ["gold", "none"][rng.usize(..2)]),
         // Who comes to another zone has other nights from then on.
         5 if user == "di" => Message::identify(user).with("timezone", USERS[rng.usize(..4)].1),

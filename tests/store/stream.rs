@@ -28,6 +28,12 @@ const DEFINITIONS: &str = r#"
     born = "instant"
     [world]
     sale = "bool"
+    [catalogue]
+    price = "number"
+    stock = "number"
+    category = "string"
+    tags = "list"
+    vector = 2
     [events.view]
     sku = "string"
     price = "number"
@@ -48,6 +54,19 @@ const DEFINITIONS: &str = r#"
     risky = 'predict.churn > 0.5'
     [templates.hello]
     title = "Hello {{ user.country | default('there') }}"
+    [templates.cheaper]
+    title = "{{ item.category }} {{ item.id }}: {{ event.new.price }} instead of {{ event.old.price }}"
+    [journeys.cheaper]
+    enter = { item = "price_drop", key = "sku", where = "price <= 0.9 * old.price", reentry = { after = "20m" } }
+    audience = 'did(view in 1d) and not did(purchase in 1h)'
+    step = [
+        { id = "patience", wait = "5m" },
+        { id = "cheaper", send = { channel = "push", template = "cheaper" } },
+    ]
+    [journeys.back]
+    enter = { item = "back_in_stock", where = "price < user.age" }
+    audience = 'segment("french") and country = "FR"'
+    step = [{ id = "hello", send = { channel = "push", template = "hello" } }]
     [journeys.welcome]
     class = "marketing"
     enter = { event = "view", reentry = { after = "1h" } }
@@ -127,15 +146,21 @@ pub(crate) struct Stream {
     pub(crate) more: bool,
     actions: Vec<String>,
     users: u32,
+    /// Changes of items come between other inputs, which are the same without them.
+    items: fastrand::Rng,
 }
 
 impl Stream {
     pub(crate) fn new(seed: u64, users: u32) -> Stream {
         let now = Instant::from_millis(1_795_428_000_000);
-        Stream { rng: fastrand::Rng::with_seed(seed), now, more: false, actions: Vec::new(), users }
+        let (rng, items) = (fastrand::Rng::with_seed(seed), fastrand::Rng::with_seed(!seed));
+        Stream { rng, now, more: false, actions: Vec::new(), users, items }
     }
 
     pub(crate) fn step(&mut self) -> Step {
+        if self.items.u32(0..12) == 0 {
+            return Step::Message(item(&mut self.items));
+        }
         let rng = &mut self.rng;
         self.now = self.now + Duration::seconds([0, 1, 60, 600, 4_000][rng.usize(0..5)]);
         let user = format!("user-{}", rng.u32(0..self.users));
@@ -228,6 +253,17 @@ fn message(rng: &mut fastrand::Rng, user: String, users: u32) -> Message {
         22 => Message::restrict(ids, rng.bool()),
         4..7 => Message::track(ids, "purchase").with("sku", sku).with("amount", rng.i64(1..40)),
         _ => Message::track(ids, "view").with("sku", sku).with("price", f64::from(rng.u32(1..900)) / 100.0),
+    }
+}
+
+fn item(rng: &mut fastrand::Rng) -> Message {
+    let sku = format!("sku-{}", rng.u32(0..9));
+    let message = Message::item(&*sku).with("price", rng.i64(1..80)).with("stock", rng.i64(0..3));
+    match rng.u32(0..10) {
+        0 => Message::remove_item(sku),
+        1..4 => message.with("category", ["boots", "socks"][rng.usize(0..2)]).with("tags", vec!["red"]),
+        4 | 5 => message.with("vector", vec![rng.f64(), 1.0]),
+        _ => message,
     }
 }
 

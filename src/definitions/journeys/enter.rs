@@ -31,7 +31,14 @@ impl Reader<'_> {
             "item" => {
                 let condition = table.get("where").map_or(Some(""), |node| node.text());
                 let change = first.choice("change", &CHANGES);
-                Some(Trigger::Item { change: change?, condition: condition?.into() })
+                let key = table
+                    .get("key")
+                    .map(|node| node.name().inspect(|name| self.names.check_key(&node, name)));
+                Some(Trigger::Item {
+                    change: change?,
+                    condition: condition?.into(),
+                    key: key.map_or(Some(None), |key| key.map(|key| Some(key.into())))?,
+                })
             }
             "call" => {
                 if first.bool() != Some(true) {

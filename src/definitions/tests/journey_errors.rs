@@ -231,7 +231,6 @@ fn not_built_yet() {
     let item = format!("enter = {{ item = 'price_drop' }}\n{step}");
     check(JOURNEY, &[(&item, &["7:18: `item` is not supported yet"])]);
     let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
-    check(&before, &[("wait_until = { at = 'best' }", &["10:21: `at` is not supported yet"])]);
     check(&before, &[("experiment = 'e'", &["10:14: there are no experiments yet (use a `split`)"])]);
 }
 

@@ -79,7 +79,8 @@ pub enum DayRule {
 pub enum LocalAt {
     /// This one.
     Time(LocalTime),
-    /// The hour at which the user answers best.
+    /// The hour at which the user answers best: of its day, where one is named, else of the next 24 hours. Where no hour
+    /// of its day is left the wait is over at once. Who comes round again has had that day's.
     Best,
 }
 

@@ -30,12 +30,15 @@ pub enum Trigger {
     },
     /// A cron text in the user's zone: minute, hour, day of the month, month, day of the week.
     Cron(Box<str>),
-    /// A change of an item of the catalogue; its id keys the instance.
+    /// A change of an item of the catalogue that was there before; its id keys the instance.
     Item {
         /// Which change.
         change: ItemChange,
-        /// What must hold of the item, as behind `where`; empty for nothing.
+        /// What must hold of the item, with `old.NAME` as it was, and of the user; empty for nothing.
         condition: Box<str>,
+        /// The property of events that is the id of an item: the audience looks at the events about the item then, as a
+        /// segment does that is keyed by it.
+        key: Option<Box<str>>,
     },
     /// The host asks for it.
     Call {
@@ -49,8 +52,8 @@ pub enum Trigger {
 pub enum ItemChange {
     /// Its `price` is lower than before.
     PriceDrop,
-    /// Its `stock` was 0 and is more.
+    /// It was not available and is: its `stock` was 0 and is more, or `available` was `false`.
     BackInStock,
-    /// Any property is another one.
+    /// Any attribute is another one.
     Any,
 }

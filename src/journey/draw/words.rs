@@ -56,7 +56,7 @@ pub(super) fn trigger(trigger: &Trigger) -> String {
             format!("{offset}{attribute}{yearly}{at}")
         }
         Trigger::Cron(text) => format!("cron {text}"),
-        Trigger::Item { change, condition } => {
+        Trigger::Item { change, condition, key: _ } => {
             let change = match change {
                 ItemChange::PriceDrop => "price of an item drops",
                 ItemChange::BackInStock => "item is back in stock",

@@ -11,7 +11,7 @@ mod wait_until;
 
 pub(crate) use effect::Effect;
 pub(super) use wait_for::Occurrence;
-pub(super) use wait_until::local_until;
+pub(super) use wait_until::{LocalUntil, Waiting};
 
 use crate::journey::Reason;
 

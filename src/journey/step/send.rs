@@ -5,7 +5,7 @@ use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
 use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand};
 use crate::journey::outbox::Origin;
-use crate::journey::plan::CompiledSend;
+use crate::journey::plan::{CompiledSend, JourneyPlan};
 use crate::journey::run::Run;
 use crate::journey::step::Next;
 use crate::journey::{Action, Dedup, Reason, What};
@@ -209,8 +209,14 @@ impl Run<'_, '_> {
     /// The same after any replay. An instance that comes back to a step sends another action, so its round counts; the
     /// first time round there is none in it.
     pub(in crate::journey) fn action_id(&self, instance: &Instance, channel: &str) -> u128 {
-        let journey = self.journey(instance);
-        let user = self.cx.store.get(self.user).bucketing_id();
+        self.plan.action_id(self.cx.store.get(self.user).bucketing_id(), instance, channel)
+    }
+}
+
+impl JourneyPlan {
+    /// See [`Run::action_id`].
+    pub(in crate::journey) fn action_id(&self, user: &str, instance: &Instance, channel: &str) -> u128 {
+        let journey = &self.journeys[usize::from(instance.journey)];
         let key = instance.key.stable_text();
         let (version, entry) = (journey.version.to_le_bytes(), instance.entry.to_le_bytes());
         let (step, round) = (journey.label(instance.step), instance.round.to_le_bytes());

@@ -16,6 +16,8 @@ impl Run<'_, '_> {
     /// Waits on the step of the instance until an instant, or goes on behind it where that is over.
     pub(in crate::journey) fn wait_until(&mut self, instance: &mut Instance, until: Instant) -> Next {
         instance.wanted = instance.due;
+        // What was chosen before is of another instant.
+        instance.drop_choice();
         if until > self.cx.now {
             self.note(instance, What::Waiting { until });
             instance.wait_until(until, Stand::Waiting);

@@ -17,6 +17,7 @@ use crate::profile::UserKey;
 impl Run<'_, '_> {
     pub(in crate::journey) fn wait_for(&mut self, instance: &mut Instance, wait: &CompiledWaitFor) -> Next {
         instance.wanted = instance.due;
+        instance.drop_choice();
         let until = instance.due + wait.timeout;
         let met = self.met_at_once(instance, wait);
         if wait.is_over(met) {

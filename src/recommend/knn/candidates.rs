@@ -60,12 +60,8 @@ impl Candidates {
     /// Begins a query, with at most so many candidates.
     pub(super) fn begin(&mut self, items: impl Iterator<Item = ItemId>, candidates_max: usize) {
         self.list.clear();
-        let len = (2 * candidates_max).next_power_of_two();
-        if self.table.len() == len {
-            self.table.fill(0);
-        } else {
-            self.table = vec![0; len];
-        }
+        self.table.clear();
+        self.table.resize((2 * candidates_max).next_power_of_two(), 0);
         for (base, item) in items.enumerate() {
             let place = self.place(item);
             self.list[place].base = base as u8;
@@ -104,13 +100,10 @@ impl Candidates {
         }
         let places = &places[..visits.len()];
         let likeness = if in_row { likeness * (1.0 + terms.in_row) } else { likeness };
-        let mut seen = 0_u32;
-        for (shared, &(_, base)) in places.iter().enumerate().rev() {
-            // Of an item that was visited several times the last one counts.
-            if base == NONE || seen & 1 << base != 0 {
+        for (shared, &(_, base)) in places.iter().enumerate() {
+            if base == NONE {
                 continue;
             }
-            seen |= 1 << base;
             let share = if base == newest { 1.0 } else { terms.others };
             let weight = likeness * terms.weights[usize::from(base)] * share;
             if weight <= 0.0 {

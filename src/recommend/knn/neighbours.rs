@@ -86,7 +86,8 @@ fn keep_best(found: &mut Vec<Neighbour>, kept_max: usize, ranks: &mut Vec<u64>) 
         return;
     }
     // Numbers above 0 are ordered as their bits are. No two ranks are equal.
-    let rank = |place: u32, neighbour: &Neighbour| u64::from(neighbour.likeness.to_bits()) << 32 | u64::from(!place);
+    let rank =
+        |place: u32, neighbour: &Neighbour| u64::from(neighbour.likeness.to_bits()) << 32 | u64::from(!place);
     ranks.clear();
     ranks.extend((0..).zip(found.iter()).map(|(place, neighbour)| rank(place, neighbour)));
     let (_, last, _) = ranks.select_nth_unstable_by(kept_max - 1, |a, b| b.cmp(a));

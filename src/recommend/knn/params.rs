@@ -8,6 +8,8 @@ use crate::recommend::knn::session::SESSION_LEN;
 
 /// Most sessions that can be kept.
 const SESSIONS_MAX: usize = 1 << 26;
+/// Added to the number of sessions of a shared item: one that is in few is no surer sign for that.
+pub(super) const SUPPORT: f64 = 5.0;
 /// Most users that an item can be asked for.
 const USERS_MAX: usize = 100;
 
@@ -28,14 +30,14 @@ pub struct SessionKnnParams {
     pub(super) others: f64,
     pub(super) in_row: f64,
     pub(super) rarity: f64,
-    pub(super) shared_rarity: f64,
+    pub(super) commonness: f64,
     pub(super) length: f64,
 }
 
 impl SessionKnnParams {
     pub(super) fn new() -> SessionKnnParams {
         SessionKnnParams {
-            half_life: Duration::days(60),
+            half_life: Duration::days(90),
             session_gap: Duration::minutes(30),
             sessions: 1 << 20,
             sessions_per_item: 1_000,
@@ -43,19 +45,19 @@ impl SessionKnnParams {
             items: 15,
             k_min: 1,
             recency: 5.0,
-            after: 1.5,
-            before: 3.0,
-            back: 0.8,
+            after: 1.0,
+            before: 0.9,
+            back: 0.85,
             others: 0.5,
-            in_row: 0.4,
+            in_row: 0.5,
             rarity: 10.0,
-            shared_rarity: 0.5,
+            commonness: 0.5,
             length: 0.25,
         }
     }
 
-    /// After which time a session counts half; 60 d by default, from a minute to a hundred years. News and other things
-    /// that are soon old do better with days.
+    /// After which time a session counts half; 90 d by default, from a minute to a hundred years. A shop gains little by
+    /// less; news and other things that are soon old do better with days.
     #[must_use]
     pub fn half_life(mut self, half_life: Duration) -> SessionKnnParams {
         self.half_life = half_life;
@@ -114,21 +116,22 @@ impl SessionKnnParams {
         self
     }
 
-    /// At how many places after the shared item one counts `1/e`; 1.5 by default.
+    /// How much less a place after the shared item counts the farther it is: `distance^-after`; 1 by default, from 0
+    /// to 10.
     #[must_use]
-    pub fn after(mut self, places: f64) -> SessionKnnParams {
-        self.after = places;
+    pub fn after(mut self, exponent: f64) -> SessionKnnParams {
+        self.after = exponent;
         self
     }
 
-    /// At how many places before the shared item one counts `1/e`; 3 by default.
+    /// The same of places before the shared item; 0.9 by default, from 0 to 10.
     #[must_use]
-    pub fn before(mut self, places: f64) -> SessionKnnParams {
-        self.before = places;
+    pub fn before(mut self, exponent: f64) -> SessionKnnParams {
+        self.before = exponent;
         self
     }
 
-    /// What places before the shared item count beside those after it; 0.8 by default, from 0 to 10.
+    /// What places before the shared item count beside those after it; 0.85 by default, from 0 to 10.
     #[must_use]
     pub fn back(mut self, back: f64) -> SessionKnnParams {
         self.back = back;
@@ -142,7 +145,7 @@ impl SessionKnnParams {
         self
     }
 
-    /// How much more a neighbour counts in which the two newest items follow on one another; 0.4 by default, from 0
+    /// How much more a neighbour counts in which the two newest items follow on one another; 0.5 by default, from 0
     /// to 10.
     #[must_use]
     pub fn in_row(mut self, in_row: f64) -> SessionKnnParams {
@@ -157,10 +160,11 @@ impl SessionKnnParams {
         self
     }
 
-    /// How much more it counts to share items that are in few sessions; 0.5 by default, from 0 to 1,000.
+    /// How far items that are in many sessions are held back where they are shared: 0 not at all, 1 as much as there are
+    /// sessions; 0.5 by default.
     #[must_use]
-    pub fn shared_rarity(mut self, rarity: f64) -> SessionKnnParams {
-        self.shared_rarity = rarity;
+    pub fn commonness(mut self, commonness: f64) -> SessionKnnParams {
+        self.commonness = commonness;
         self
     }
 
@@ -193,27 +197,28 @@ impl SessionKnnParams {
             }
         }
         for (name, found, max, wanted) in [
+            ("after", self.after, 10.0, "from 0 to 10"),
+            ("before", self.before, 10.0, "from 0 to 10"),
             ("back", self.back, 10.0, "from 0 to 10"),
             ("others", self.others, 10.0, "from 0 to 10"),
             ("in_row", self.in_row, 10.0, "from 0 to 10"),
             ("rarity", self.rarity, 1_000.0, "from 0 to 1000"),
-            ("shared_rarity", self.shared_rarity, 1_000.0, "from 0 to 1000"),
+            ("commonness", self.commonness, 1.0, "from 0 to 1"),
             ("length", self.length, 1.0, "from 0 to 1"),
         ] {
             if !(0.0..=max).contains(&found) {
                 return Err(Error::Parameter { name, found: found.to_string(), wanted });
             }
         }
-        for (name, found) in [("recency", self.recency), ("after", self.after), ("before", self.before)] {
-            if !(0.1..=1_000.0).contains(&found) {
-                return Err(Error::Parameter { name, found: found.to_string(), wanted: "from 0.1 to 1000" });
-            }
+        if !(0.1..=1_000.0).contains(&self.recency) {
+            let found = self.recency.to_string();
+            return Err(Error::Parameter { name: "recency", found, wanted: "from 0.1 to 1000" });
         }
         Ok(SessionKnn::from_checked(self, decay))
     }
 }
 
-/// What the parameters say, worked out once.
+/// What the parameters say, worked out once: powers and logarithms cost more than all else of a small query.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
     /// By place in the query, the newest first.
@@ -221,25 +226,44 @@ pub(super) struct Tables {
     pub(super) nearness: Nearness,
     /// By number of visits.
     pub(super) lengths: [f64; SESSION_LEN + 1],
-    /// Logarithms of small numbers.
-    logarithms: Vec<f64>,
+    /// By number of sessions, as far as it goes.
+    by_sessions: Vec<OfSessions>,
+    commonness: f64,
+}
+
+/// What follows from the number of sessions that an item is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfSessions {
+    pub(super) logarithm: f64,
+    /// What sharing the item counts.
+    pub(super) shared: f64,
+}
+
+impl OfSessions {
+    fn new(sessions: u32, commonness: f64) -> OfSessions {
+        let logarithm = libm::log(f64::from(sessions.max(1)));
+        OfSessions { logarithm, shared: libm::pow(f64::from(sessions) + SUPPORT, -commonness) }
+    }
 }
 
 impl Tables {
     pub(super) fn new(params: &SessionKnnParams) -> Tables {
-        let fading = |distance: usize, scale: f64| libm::exp(-(distance as f64) / scale);
-        let after = |distance| fading(distance, params.after);
-        let before = |distance| params.back * fading(distance, params.before);
+        let near = |distance: usize, exponent: f64| libm::pow(distance as f64, -exponent);
+        let after = |distance| near(distance, params.after);
+        let before = |distance| params.back * near(distance, params.before);
+        let recency = |place: usize| libm::exp(-(place as f64) / params.recency);
+        let commonness = params.commonness;
         Tables {
-            recency: (0..params.items).map(|place| fading(place, params.recency)).collect(),
+            recency: (0..params.items).map(recency).collect(),
             nearness: Nearness::new(after, before),
             lengths: std::array::from_fn(|len| libm::pow(len.max(1) as f64, -params.length)),
-            logarithms: (0..1_024_u32).map(|number| libm::log(f64::from(number.max(1)))).collect(),
+            by_sessions: (0..1_024).map(|sessions| OfSessions::new(sessions, commonness)).collect(),
+            commonness,
         }
     }
 
-    pub(super) fn logarithm(&self, number: u32) -> f64 {
-        let known = self.logarithms.get(number as usize).copied();
-        known.unwrap_or_else(|| libm::log(f64::from(number)))
+    pub(super) fn of_sessions(&self, sessions: u32) -> OfSessions {
+        let known = self.by_sessions.get(sessions as usize).copied();
+        known.unwrap_or_else(|| OfSessions::new(sessions, self.commonness))
     }
 }

@@ -7,7 +7,7 @@ pub(super) const SESSION_LEN: usize = 11;
 pub(super) const CARRIED: usize = 2;
 
 /// The actions by their number; the number of an action is its place in the enum.
-const ACTIONS: [Action; 8] = [
+const ACTIONS: [Action; 11] = [
     Action::Viewed,
     Action::Liked,
     Action::Saved,
@@ -16,6 +16,9 @@ const ACTIONS: [Action; 8] = [
     Action::Played,
     Action::Finished,
     Action::Chose,
+    Action::Dismissed,
+    Action::Returned,
+    Action::Skipped,
 ];
 
 /// An item and what was done with it, in four bytes.
@@ -35,7 +38,7 @@ impl Visit {
     }
 
     pub(super) fn action(self) -> Action {
-        ACTIONS[(self.0 & 7) as usize]
+        ACTIONS[(self.0 & 15) as usize]
     }
 }
 

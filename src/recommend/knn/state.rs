@@ -1,10 +1,10 @@
 use crate::model::{Bytes, Instant, Malformed};
+use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
 use crate::recommend::knn::SessionKnn;
 use crate::recommend::knn::arena::Arena;
 use crate::recommend::knn::index::Index;
 use crate::recommend::knn::session::Session;
-use crate::recommend::decay::ForwardDecay;
 use crate::recommend::{Error, ItemId, Recommender};
 
 /// All that is to be written, as it is now: made in microseconds, and written while the model goes on to learn.
@@ -21,7 +21,12 @@ impl Snapshot {
     }
 
     /// Reads what was written, about so many items.
-    fn read(from: &mut Bytes<'_>, mut decay: ForwardDecay, capacity: usize, items: usize) -> Result<Snapshot, Malformed> {
+    fn read(
+        from: &mut Bytes<'_>,
+        mut decay: ForwardDecay,
+        capacity: usize,
+        items: usize,
+    ) -> Result<Snapshot, Malformed> {
         decay.read(from)?;
         let arena = Arena::read(from, capacity)?;
         let mut visits = arena.numbers().flat_map(|number| arena.get(number).visits());
@@ -37,7 +42,12 @@ impl Snapshot {
 }
 
 fn newest(arena: &Arena) -> Option<Instant> {
-    arena.numbers().map(|number| arena.get(number)).filter(|session| !session.is_empty()).map(|session| session.at).max()
+    arena
+        .numbers()
+        .map(|number| arena.get(number))
+        .filter(|session| !session.is_empty())
+        .map(|session| session.at)
+        .max()
 }
 
 impl SessionKnn {
@@ -59,6 +69,7 @@ impl SessionKnn {
         (self.decay, self.arena) = (decay, arena);
         self.priors.clear();
         self.users.clear();
+        self.unexpired = self.arena.numbers().next().unwrap_or(self.arena.next());
         for number in self.arena.numbers() {
             let session = self.arena.get(number);
             if !session.is_empty() && !session.is_foreign {
@@ -76,7 +87,11 @@ impl SessionKnn {
         let own = self.arena.numbers().map(|number| *self.arena.get(number));
         let mut sessions: Vec<Session> = own.filter(|session| !session.is_empty()).collect();
         // Their users have numbers that mean somebody else here, and those of several others may not be mixed up.
-        let users = sessions.iter().filter(|session| session.is_foreign).map(|session| session.user.saturating_add(1)).max();
+        let users = sessions
+            .iter()
+            .filter(|session| session.is_foreign)
+            .map(|session| session.user.saturating_add(1))
+            .max();
         let first_user = users.unwrap_or(0);
         let mut numbers = std::collections::BTreeMap::new();
         for number in other.arena.numbers() {

@@ -1,0 +1,440 @@
+//! What is known of items: a row of values for each that messages have described.
+
+use crate::engine::facts::{fits, words};
+use crate::engine::{Error, Unknown};
+use crate::journey::ItemChanges;
+use crate::model::{Bytes, CatalogueItem, Instant, Malformed, Object, Record, Value, nearest};
+use crate::profile::{Packed, PackedReader, PackedWriter, Symbols, Unpacked};
+use crate::recommend::{ItemId, Items};
+use crate::segment::{ITEM_VECTOR, ItemSchema, ItemSlot, Kind};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Stands for the row of an item that no message has described.
+const NONE: u32 = u32::MAX;
+/// Stands for that of an item which was removed.
+const REMOVED: u32 = u32::MAX - 1;
+
+/// The items of a partition that messages have described, by their numbers.
+///
+/// Four bytes for each item that has a number; for each that is described eight bytes an attribute, the vector, and what
+/// texts and lists take, each text once.
+///
+/// Invariants: 1. a row has as many values as the schema has attributes, and holds their shares in the symbols of the
+/// store. 2. a row is the item's whose place says so, or is free and missing throughout.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalogue {
+    schema: Arc<ItemSchema>,
+    own: OwnSlots,
+    /// By item, its row.
+    places: Vec<u32>,
+    /// Rows one after the other.
+    values: Vec<Packed>,
+    /// By row, where the schema has vectors.
+    vectors: Vec<Option<Box<[f32]>>>,
+    rows: u32,
+    free: Vec<u32>,
+    /// Counts changes since it was made or read: what was written at the same count is the same. No state.
+    revision: u64,
+}
+
+/// The attributes that mean something to the engine itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct OwnSlots {
+    price: Option<ItemSlot>,
+    stock: Option<ItemSlot>,
+    available: Option<ItemSlot>,
+    expires: Option<ItemSlot>,
+}
+
+impl OwnSlots {
+    fn of(schema: &ItemSchema) -> OwnSlots {
+        let slot = |name| schema.slot(name).map(|(slot, _)| slot);
+        OwnSlots {
+            price: slot("price"),
+            stock: slot("stock"),
+            available: slot("available"),
+            expires: slot("expires"),
+        }
+    }
+}
+
+impl Catalogue {
+    /// Without items.
+    pub(crate) fn new(schema: Arc<ItemSchema>) -> Catalogue {
+        Catalogue {
+            own: OwnSlots::of(&schema),
+            schema,
+            places: Vec::new(),
+            values: Vec::new(),
+            vectors: Vec::new(),
+            rows: 0,
+            free: Vec::new(),
+            revision: 0,
+        }
+    }
+
+    /// Another one after each change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    // --- questions
+
+    /// How many items are described.
+    pub(crate) fn len(&self) -> usize {
+        self.rows as usize - self.free.len()
+    }
+
+    fn place(&self, item: ItemId) -> u32 {
+        self.places.get(item.index()).copied().unwrap_or(NONE)
+    }
+
+    fn row_of(&self, item: ItemId) -> Option<usize> {
+        Some(self.place(item)).filter(|place| *place < REMOVED).map(|place| place as usize)
+    }
+
+    /// The values of an item, by number of the attribute; nothing where it is not described.
+    pub(crate) fn row(&self, item: ItemId) -> Option<&[Packed]> {
+        let start = self.row_of(item)? * self.schema.len();
+        Some(&self.values[start..start + self.schema.len()])
+    }
+
+    /// The vector of an item, where it has one.
+    #[allow(dead_code)] // for recommenders by content
+    pub(crate) fn vector(&self, item: ItemId) -> Option<&[f32]> {
+        self.vectors.get(self.row_of(item)?)?.as_deref()
+    }
+
+    /// Whether an item may be recommended at all: it was not removed, is available and has not expired. One that is not
+    /// described may. O(1).
+    #[inline]
+    pub(crate) fn is_on_offer(&self, item: ItemId, now: Instant, symbols: &Symbols) -> bool {
+        match self.place(item) {
+            NONE => true,
+            REMOVED => false,
+            row => {
+                let row = &self.values[row as usize * self.schema.len()..];
+                self.is_available(row, symbols) && !self.has_expired(row, now, symbols)
+            }
+        }
+    }
+
+    fn is_available(&self, row: &[Packed], symbols: &Symbols) -> bool {
+        let value = |slot: Option<ItemSlot>| slot.map(|slot| symbols.unpack(row[usize::from(slot.0)]));
+        let is_out = match value(self.own.stock) {
+            Some(Unpacked::Int(stock)) => stock <= 0,
+            Some(Unpacked::Float(stock)) => stock <= 0.0,
+            _ => false,
+        };
+        !is_out && !matches!(value(self.own.available), Some(Unpacked::Bool(false)))
+    }
+
+    fn has_expired(&self, row: &[Packed], now: Instant, symbols: &Symbols) -> bool {
+        let expires = self.own.expires.map(|slot| symbols.unpack(row[usize::from(slot.0)]));
+        matches!(expires, Some(Unpacked::Instant(at)) if at <= now)
+    }
+
+    /// What is known of an item, as hosts see it.
+    pub(crate) fn item(&self, item: ItemId, id: &str, symbols: &Symbols) -> Option<CatalogueItem> {
+        let row = self.row(item)?;
+        let mut known = CatalogueItem::new(id);
+        for ((name, _), value) in self.schema.iter().zip(row).filter(|(_, value)| !value.is_missing()) {
+            known.attributes.set(name, symbols.value(*value));
+        }
+        known.vector = self.vector(item).map(Into::into);
+        Some(known)
+    }
+
+    /// What of an item changed between two rows.
+    pub(crate) fn changes(&self, before: &[Packed], now: &[Packed], symbols: &Symbols) -> ItemChanges {
+        let price = |row: &[Packed]| match symbols.unpack(row[usize::from(self.own.price?.0)]) {
+            Unpacked::Int(n) => Some(n as f64),
+            Unpacked::Float(x) => Some(x),
+            _ => None,
+        };
+        ItemChanges {
+            price_drop: price(before).zip(price(now)).is_some_and(|(before, now)| now < before),
+            back_in_stock: !self.is_available(before, symbols) && self.is_available(now, symbols),
+            any: before.iter().zip(now).any(|(before, now)| !symbols.same(*before, *now)),
+        }
+    }
+
+    /// What would change of an item by a message: of what cannot be told so, everything.
+    pub(crate) fn coming(&self, item: ItemId, attributes: &Object, symbols: &Symbols) -> ItemChanges {
+        let Some(row) = self.row(item) else { return ItemChanges::default() };
+        let price = |value: &Value| value.as_f64();
+        let known = self.own.price.and_then(|slot| price(&symbols.value(row[usize::from(slot.0)])));
+        let coming = attributes.get("price").and_then(price);
+        ItemChanges {
+            price_drop: known.zip(coming).is_some_and(|(known, coming)| coming < known),
+            back_in_stock: !self.is_available(row, symbols),
+            any: true,
+        }
+    }
+
+    /// A copy of what is known of an item, with shares of its own; nothing where it is not described.
+    pub(crate) fn copy_row(&self, item: ItemId, symbols: &mut Symbols) -> Option<Vec<Packed>> {
+        Some(self.row(item)?.iter().map(|value| symbols.share(*value)).collect())
+    }
+
+    /// The attributes that differ between two rows, as templates know them: as they were under `old`, as they are under
+    /// `new`.
+    pub(crate) fn difference(&self, before: &[Packed], now: &[Packed], symbols: &Symbols) -> Object {
+        let (mut old, mut new) = (Object::new(), Object::new());
+        for ((name, _), (before, now)) in self.schema.iter().zip(before.iter().zip(now)) {
+            if !symbols.same(*before, *now) {
+                old.set(name, symbols.value(*before));
+                new.set(name, symbols.value(*now));
+            }
+        }
+        let mut difference = Object::new();
+        difference.set("old", old);
+        difference.set("new", new);
+        difference
+    }
+
+    // --- changes
+
+    /// Whether a message may describe an item so; changes nothing.
+    ///
+    /// # Errors
+    /// An attribute that is not declared, where names have to be; a value of another kind than is declared.
+    pub(crate) fn check(&self, attributes: &Object, strict: bool) -> Result<(), Error> {
+        let mut refused = None;
+        each_attribute("", attributes, &self.schema, &mut |name, value| {
+            let checked = self.check_attribute(name, value, strict);
+            refused = refused.take().or(checked.err());
+        });
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn check_attribute(&self, name: &str, value: &Value, strict: bool) -> Result<(), Error> {
+        if name == ITEM_VECTOR && self.schema.vector > 0 {
+            return match (value, vector(value, self.schema.vector)) {
+                (Value::Null, _) | (_, Some(_)) => Ok(()),
+                _ => Err(Error::WrongVector { wanted: self.schema.vector }),
+            };
+        }
+        match self.schema.slot(name) {
+            Some((_, kind)) if !fits(value, kind) => Err(Error::WrongKind {
+                what: "item",
+                name: name.into(),
+                wanted: words(kind),
+                found: value.kind_name(),
+            }),
+            None if strict => {
+                let nearest = nearest(name, self.schema.names()).map(Into::into);
+                Err(Unknown { what: "attribute of items", name: name.into(), nearest }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Describes an item, as was checked.
+    pub(crate) fn set(&mut self, item: ItemId, attributes: &Object, symbols: &mut Symbols) {
+        self.revision += 1;
+        let row = self.row_to_write(item);
+        let start = row * self.schema.len();
+        let Catalogue { schema, values, vectors, .. } = self;
+        each_attribute("", attributes, schema, &mut |name, value| match schema.slot(name) {
+            Some((slot, kind)) => {
+                let place = &mut values[start + usize::from(slot.0)];
+                let before = std::mem::replace(place, pack(value, kind, symbols));
+                symbols.release(before);
+            }
+            None if name == ITEM_VECTOR && schema.vector > 0 => {
+                vectors[row] = vector(value, schema.vector);
+            }
+            None => {}
+        });
+    }
+
+    /// Takes an item out.
+    pub(crate) fn remove(&mut self, item: ItemId, symbols: &mut Symbols) {
+        self.revision += 1;
+        if let Some(row) = self.row_of(item) {
+            let width = self.schema.len();
+            for value in &mut self.values[row * width..][..width] {
+                symbols.release(std::mem::replace(value, Packed::MISSING));
+            }
+            if let Some(vector) = self.vectors.get_mut(row) {
+                *vector = None;
+            }
+            self.free.push(row as u32);
+        }
+        self.put_place(item, REMOVED);
+    }
+
+    fn put_place(&mut self, item: ItemId, place: u32) {
+        if self.places.len() <= item.index() {
+            self.places.resize(item.index() + 1, NONE);
+        }
+        self.places[item.index()] = place;
+    }
+
+    /// The row of an item, which is made where there is none.
+    fn row_to_write(&mut self, item: ItemId) -> usize {
+        if let Some(row) = self.row_of(item) {
+            return row;
+        }
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.rows += 1;
+            self.values.resize(self.rows as usize * self.schema.len(), Packed::MISSING);
+            if self.schema.vector > 0 {
+                self.vectors.resize(self.rows as usize, None);
+            }
+            self.rows - 1
+        });
+        self.put_place(item, row);
+        row as usize
+    }
+
+    /// Goes on under another schema: attributes are known by their names. What is of another kind now goes, unless it can
+    /// be read so, and vectors of another length go. O(items · attributes), where anything changed.
+    pub(crate) fn redefine(&mut self, schema: &Arc<ItemSchema>, symbols: &mut Symbols) {
+        if *self.schema == **schema {
+            return;
+        }
+        self.revision += 1;
+        let mut values = Vec::with_capacity(self.rows as usize * schema.len());
+        let width = self.schema.len();
+        for row in 0..self.rows as usize {
+            let old = &mut self.values[row * width..][..width];
+            for (name, kind) in schema.iter() {
+                let known = self.schema.slot(name).map(|(slot, before)| (usize::from(slot.0), before));
+                values.push(match known {
+                    None => Packed::MISSING,
+                    Some((slot, before)) => {
+                        let value = std::mem::replace(&mut old[slot], Packed::MISSING);
+                        if before == kind { value } else { pack_again(value, kind, symbols) }
+                    }
+                });
+            }
+            old.iter().for_each(|value| symbols.release(*value));
+        }
+        if self.schema.vector != schema.vector {
+            let rows = if schema.vector > 0 { self.rows as usize } else { 0 };
+            self.vectors = vec![None; rows];
+        }
+        self.values = values;
+        self.own = OwnSlots::of(schema);
+        self.schema = schema.clone();
+    }
+
+    // --- bytes
+
+    /// Writes what is known of items, in order of their numbers. O(items).
+    pub(crate) fn write(&self, symbols: &Symbols, out: &mut Vec<u8>) {
+        let known = self.places.iter().filter(|place| **place != NONE).count();
+        known.write(out);
+        let mut packed = PackedWriter::new(symbols);
+        for (number, place) in (0_u32..).zip(&self.places).filter(|(_, place)| **place != NONE) {
+            number.write(out);
+            (*place != REMOVED).write(out);
+            if *place != REMOVED {
+                let item = ItemId::new(number);
+                self.row(item).into_iter().flatten().for_each(|value| packed.value(*value, out));
+                if self.schema.vector > 0 {
+                    let vector = self.vector(item);
+                    vector.is_some().write(out);
+                    vector.into_iter().flatten().for_each(|number| number.write(out));
+                }
+            }
+        }
+    }
+
+    /// Goes on with what was written under the same schema, of so many items. What was there has no shares.
+    ///
+    /// # Errors
+    /// Bytes that were not written so.
+    pub(crate) fn read(
+        &mut self,
+        from: &mut Bytes<'_>,
+        items: usize,
+        symbols: &mut Symbols,
+    ) -> Result<(), Malformed> {
+        let mut read = Catalogue::new(self.schema.clone());
+        let mut packed = PackedReader::new(symbols);
+        let mut next = 0;
+        for _ in 0..from.len("items of the catalogue")? {
+            let item = from.valid("the number of an item", |number: &u32| {
+                *number >= next && (*number as usize) < items
+            })?;
+            next = item + 1;
+            let item = ItemId::new(item);
+            if !bool::read(from)? {
+                read.put_place(item, REMOVED);
+                continue;
+            }
+            let row = read.row_to_write(item);
+            let width = read.schema.len();
+            for value in &mut read.values[row * width..][..width] {
+                *value = packed.value(from)?;
+            }
+            if read.schema.vector > 0 && bool::read(from)? {
+                let numbers = (0..read.schema.vector)
+                    .map(|_| from.valid("a number of a vector", |number: &f32| number.is_finite()));
+                read.vectors[row] = Some(numbers.collect::<Result<_, _>>()?);
+            }
+        }
+        packed.keep();
+        *self = read;
+        Ok(())
+    }
+
+    /// Everything that counts, for a digest of the state.
+    pub(crate) fn state<'a>(&'a self, items: &'a Items, symbols: &'a Symbols) -> impl Serialize + 'a {
+        let known = items.iter().filter_map(move |(item, id)| match self.place(item) {
+            NONE => None,
+            _ => Some((id, self.item(item, id, symbols))),
+        });
+        known.collect::<Vec<_>>()
+    }
+}
+
+/// Calls `f` with each attribute that a message names; nested objects are dotted names, unless they are places.
+fn each_attribute(prefix: &str, object: &Object, schema: &ItemSchema, f: &mut impl FnMut(&str, &Value)) {
+    for (name, value) in object.iter() {
+        let dotted;
+        let name = if prefix.is_empty() {
+            name
+        } else {
+            dotted = format!("{prefix}.{name}");
+            &dotted
+        };
+        match value {
+            Value::Object(inner) if schema.slot(name).is_none() => each_attribute(name, inner, schema, f),
+            _ => f(name, value),
+        }
+    }
+}
+
+fn pack(value: &Value, kind: Kind, symbols: &mut Symbols) -> Packed {
+    match (kind, value) {
+        (Kind::Instant, Value::String(text)) => {
+            let at = text.parse().map_or(Value::Null, Value::Instant);
+            symbols.pack(&at)
+        }
+        _ => symbols.pack(value),
+    }
+}
+
+/// A value that is declared to be of another kind now; its share passes on.
+fn pack_again(value: Packed, kind: Kind, symbols: &mut Symbols) -> Packed {
+    let new = match (kind, symbols.value(value)) {
+        (Kind::String, Value::Instant(at)) => Value::String(at.to_string().into()),
+        (_, known) if fits(&known, kind) => known,
+        _ => Value::Null,
+    };
+    let packed = pack(&new, kind, symbols);
+    symbols.release(value);
+    packed
+}
+
+/// A vector of so many numbers; nothing where a value is none.
+fn vector(value: &Value, dimensions: u16) -> Option<Box<[f32]>> {
+    let Value::List(list) = value else { return None };
+    let number = |value: &Value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite());
+    (list.len() == usize::from(dimensions)).then(|| list.iter().map(number).collect())?
+}
