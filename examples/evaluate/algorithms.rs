@@ -1,26 +1,32 @@
 //! The recommenders that can be evaluated, by name. Add a line for yours.
 
 use bespoke::model::Duration;
-use bespoke::recommend::evaluate::Params;
-use bespoke::recommend::{Als, Blend, CoVisitation, Ease, Error, Popularity, Recommender};
+use bespoke::recommend::evaluate::{Params, Range};
+use bespoke::recommend::{
+    Als, Blend, CoVisitation, Ease, Error, Popularity, Recommender, SessionKnn, SessionKnnParams,
+};
 
 pub(crate) struct Algorithm {
     pub(crate) name: &'static str,
     /// Makes one that has learned nothing; what is not set has the recommender's own default.
     pub(crate) new: fn(&Params) -> Result<Box<dyn Recommender>, Error>,
+    /// The parameters that can be set, and where `--tune` looks for better values.
+    pub(crate) ranges: fn() -> Vec<Range>,
 }
 
 #[rustfmt::skip]
 pub(crate) static ALGORITHMS: &[Algorithm] = &[
-    Algorithm { name: "popularity", new: popularity },
-    Algorithm { name: "popularity-ever", new: popularity_ever },
-    Algorithm { name: "co-visitation", new: co_visitation },
-    Algorithm { name: "ease", new: ease },
-    Algorithm { name: "ease-taste", new: ease_taste },
-    Algorithm { name: "als", new: als },
-    Algorithm { name: "als-next", new: als_next },
-    Algorithm { name: "taste", new: taste },
-    Algorithm { name: "next", new: next },
+    Algorithm { name: "popularity", new: popularity, ranges: || vec![Range::log("half_life_days", 0.1, 1_000.0)] },
+    Algorithm { name: "popularity-ever", new: popularity_ever, ranges: Vec::new },
+    Algorithm { name: "co-visitation", new: co_visitation, ranges: co_visitation_ranges },
+    Algorithm { name: "session-knn", new: session_knn, ranges: session_knn_ranges },
+    Algorithm { name: "blend", new: blend, ranges: blend_ranges },
+    Algorithm { name: "ease", new: ease, ranges: ease_ranges },
+    Algorithm { name: "ease-taste", new: ease_taste, ranges: ease_ranges },
+    Algorithm { name: "als", new: als, ranges: als_ranges },
+    Algorithm { name: "als-next", new: als_next, ranges: als_ranges },
+    Algorithm { name: "taste", new: taste, ranges: || vec![Range::log("als", 0.1, 10.0)] },
+    Algorithm { name: "next", new: next, ranges: || vec![Range::log("als", 0.05, 5.0)] },
 ];
 
 fn popularity(params: &Params) -> Result<Box<dyn Recommender>, Error> {
@@ -41,6 +47,70 @@ fn co_visitation(params: &Params) -> Result<Box<dyn Recommender>, Error> {
         .back(params.get("back", 0.3))
         .position_decay(params.get("position_decay", 0.7));
     Ok(Box::new(co_visitation.check()?))
+}
+
+fn co_visitation_ranges() -> Vec<Range> {
+    vec![
+        Range::log("half_life_days", 1.0, 3_000.0),
+        Range::log("session_gap_minutes", 10.0, 100_000.0),
+        Range::whole("neighbours", 50, 500),
+        Range::linear("back", 0.0, 1.0),
+        Range::linear("position_decay", 0.2, 1.0),
+    ]
+}
+
+/// What is not named keeps the recommender's default.
+fn session_knn(params: &Params) -> Result<Box<dyn Recommender>, Error> {
+    let set = |knn: SessionKnnParams, (name, value): (&str, f64)| match name {
+        "half_life_days" => knn.half_life(days(value)),
+        "session_gap_minutes" => knn.session_gap(minutes(value)),
+        "sessions_per_item" => knn.sessions_per_item(value.round() as usize),
+        "neighbours" => knn.neighbours(value.round() as usize),
+        "items" => knn.items(value.round() as usize),
+        "recency" => knn.recency(value),
+        "after" => knn.after(value),
+        "before" => knn.before(value),
+        "back" => knn.back(value),
+        "others" => knn.others(value),
+        "in_row" => knn.in_row(value),
+        "rarity" => knn.rarity(value),
+        "commonness" => knn.commonness(value),
+        "length" => knn.length(value),
+        _ => knn,
+    };
+    Ok(Box::new(params.iter().fold(SessionKnn::params(), set).check()?))
+}
+
+fn session_knn_ranges() -> Vec<Range> {
+    vec![
+        Range::log("half_life_days", 1.0, 3_000.0),
+        Range::log("session_gap_minutes", 10.0, 100_000.0),
+        Range::whole("sessions_per_item", 200, 5_000),
+        Range::whole("neighbours", 50, 1_000),
+        Range::whole("items", 3, 32),
+        Range::log("recency", 1.0, 30.0),
+        Range::linear("after", 0.0, 3.0),
+        Range::linear("before", 0.0, 3.0),
+        Range::linear("back", 0.0, 1.5),
+        Range::linear("others", 0.0, 1.5),
+        Range::linear("in_row", 0.0, 2.0),
+        Range::log("rarity", 0.1, 100.0),
+        Range::linear("commonness", 0.0, 1.0),
+        Range::linear("length", 0.0, 1.0),
+    ]
+}
+
+/// Sessions first, then items seen together, and what is popular where both say nothing.
+fn blend(params: &Params) -> Result<Box<dyn Recommender>, Error> {
+    let blend = Blend::builder()
+        .source(SessionKnn::default(), 1.0)
+        .source(CoVisitation::default(), params.get("co_visitation", 0.1))
+        .source(Popularity::default(), params.get("popularity", 0.01));
+    Ok(Box::new(blend.check()?))
+}
+
+fn blend_ranges() -> Vec<Range> {
+    vec![Range::log("co_visitation", 0.01, 1.0), Range::log("popularity", 0.001, 0.1)]
 }
 
 /// What comes next for a user.
@@ -104,6 +174,24 @@ fn next(params: &Params) -> Result<Box<dyn Recommender>, Error> {
     Ok(Box::new(
         Blend::builder().source(ease.check()?, 1.0).source(als.check()?, params.get("als", 0.3)).check()?,
     ))
+}
+
+fn ease_ranges() -> Vec<Range> {
+    vec![
+        Range::log("ridge", 10.0, 2_000.0),
+        Range::whole("window", 10, 1_000),
+        Range::log("reach", 1.0, 100.0),
+        Range::linear("recency", 0.0, 1.5),
+    ]
+}
+
+fn als_ranges() -> Vec<Range> {
+    vec![
+        Range::whole("factors", 16, 128),
+        Range::log("unobserved", 0.02, 1.0),
+        Range::log("regularisation", 0.001, 0.1),
+        Range::linear("recency", 0.0, 1.5),
+    ]
 }
 
 fn days(days: f64) -> Duration {

@@ -1,14 +1,16 @@
 //! The command line.
 
 use crate::algorithms::{ALGORITHMS, Algorithm};
+use crate::tune::{OBJECTIVES, Objective};
 use bespoke::model::Duration;
-use bespoke::recommend::evaluate::{Ask, Evaluation, Holdout, Params, Protocol};
+use bespoke::recommend::evaluate::{Ask, Evaluation, Holdout, Params, Protocol, Range};
 use lexopt::Arg::{Long, Short};
 use std::path::PathBuf;
 
 pub(crate) const USAGE: &str = "usage: evaluate [--interactions F.csv[.gz]] [--protocol next-item|last-out|random-split] \
     [--algorithms all|NAME,NAME] [--k N] [--json] [--test-days N] [--test-share X] [--allow-repeat] [--validation] \
-    [--min-rating X] [--ask session|user] [--set NAME=NUMBER,...] [--seed N] [--print-clicks]";
+    [--min-rating X] [--ask session|user] [--set NAME=NUMBER,...] [--seed N] [--plot FILE.svg] \
+    [--tune NAME [--trials N] [--objective hr|mrr|ndcg|recall|precision]] [--print-clicks]";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -25,7 +27,11 @@ pub(crate) struct Arguments {
     pub(crate) min_rating: Option<f64>,
     ask: Option<Ask>,
     pub(crate) params: Params,
-    seed: u64,
+    pub(crate) seed: u64,
+    pub(crate) plot: Option<PathBuf>,
+    pub(crate) tune: Option<&'static Algorithm>,
+    pub(crate) trials: usize,
+    pub(crate) objective: Objective,
     pub(crate) print_clicks: bool,
 }
 
@@ -54,6 +60,10 @@ impl Arguments {
             ask: None,
             params: Params::new(),
             seed: 1,
+            plot: None,
+            tune: None,
+            trials: 20,
+            objective: OBJECTIVES[1],
             print_clicks: false,
         };
         let mut parser = lexopt::Parser::from_env();
@@ -80,16 +90,21 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             };
             let value = parser.value()?;
-            if name == "interactions" {
-                arguments.interactions = Some(value.into());
-                continue;
+            match &*name {
+                "interactions" => {
+                    arguments.interactions = Some(value.into());
+                    continue;
+                }
+                "plot" => {
+                    arguments.plot = Some(value.into());
+                    continue;
+                }
+                _ => {}
             }
             let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
             arguments.set(&name, value).map_err(|e| format!("--{name}: {e}"))?;
         }
-        if arguments.params != Params::new() && arguments.algorithms.len() != 1 {
-            return Err("--set is for one algorithm; name it with --algorithms".into());
-        }
+        arguments.check_params()?;
         Ok(Some(arguments))
     }
 
@@ -104,9 +119,30 @@ impl Arguments {
             "ask" => self.ask = Some(ask(value)?),
             "set" => self.params = value.parse()?,
             "seed" => self.seed = value.parse()?,
+            "tune" => self.tune = Some(algorithm(value)?),
+            "trials" => self.trials = value.parse()?,
+            "objective" => self.objective = objective(value)?,
             _ => return Err("there is no such option".into()),
         }
         Ok(())
+    }
+
+    /// A name with a slip in it would otherwise set nothing, and say nothing.
+    fn check_params(&self) -> Result<()> {
+        let [algorithm] = &*self.algorithms else {
+            return match self.params == Params::new() {
+                true => Ok(()),
+                false => Err("--set is for one algorithm; name it with --algorithms".into()),
+            };
+        };
+        let ranges = (algorithm.ranges)();
+        match self.params.iter().find(|(name, _)| ranges.iter().all(|range| range.name() != *name)) {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let known: Vec<_> = ranges.iter().map(Range::name).collect();
+                Err(format!("--set: {} has no `{unknown}`, but {}", algorithm.name, known.join(", ")).into())
+            }
+        }
     }
 
     pub(crate) fn protocol(&self, is_timed: bool) -> Protocol {
@@ -150,11 +186,19 @@ fn algorithms(names: &str) -> Result<Vec<&'static Algorithm>> {
     if names == "all" {
         return Ok(ALGORITHMS.iter().collect());
     }
-    let find = |name: &str| {
-        ALGORITHMS.iter().find(|algorithm| algorithm.name == name).ok_or_else(|| {
-            let known: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            format!("`{name}` is none; there are {}", known.join(", ")).into()
-        })
-    };
-    names.split(',').map(find).collect()
+    names.split(',').map(algorithm).collect()
+}
+
+fn algorithm(name: &str) -> Result<&'static Algorithm> {
+    ALGORITHMS.iter().find(|algorithm| algorithm.name == name).ok_or_else(|| {
+        let known: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
+        format!("`{name}` is none; there are {}", known.join(", ")).into()
+    })
+}
+
+fn objective(name: &str) -> Result<Objective> {
+    let known = OBJECTIVES.iter().find(|(known, _)| *known == name);
+    known
+        .copied()
+        .ok_or_else(|| format!("`{name}` is none; there are hr, mrr, ndcg, recall and precision").into())
 }

@@ -4,7 +4,8 @@
 //! ```text
 //! cargo run --release --example evaluate                    # a bundled shop
 //! cargo run --release --example evaluate -- --interactions F.csv[.gz] --protocol next-item|last-out|random-split
-//!     [--algorithms all|NAME,NAME] [--k 20] [--json] [--plot FILE.svg]
+//!     [--algorithms all|NAME,NAME] [--k 20] [--json]
+//! cargo run --release --example evaluate -- --tune co-visitation --trials 30
 //! ```
 //! The file has a header: `session_id,item_id,timestamp` or `user_id,item_id,timestamp[,rating]`. How a protocol splits
 //! it is printed, and told in `bespoke::recommend::evaluate::Protocol`. Further options:
@@ -18,7 +19,9 @@
 //! | `--min-rating 4` | lower ratings are left out; without it every rating counts as liked |
 //! | `--ask session\|user` | what models are asked for: what follows on the last items, or what they keep of the user |
 //! | `--set name=number,…` | parameters of the one algorithm that is named |
-//! | `--seed 1` | of `random-split` |
+//! | `--seed 1` | of `random-split` and of `--tune` |
+//! | `--tune NAME --trials 20 --objective mrr` | finds parameters on the validation part, and prints them for `--set` |
+//! | `--plot FILE.svg` | draws quality (NDCG) against time |
 //! | `--print-clicks` | prints the clicks of the bundled shop as they are made |
 //!
 //! The reader learns how to compare recommenders of their own: add a line to `algorithms.rs`.
@@ -28,8 +31,10 @@ mod arguments;
 mod clicks;
 #[path = "../shop/dice.rs"]
 mod dice;
+mod plot;
 mod read;
 mod table;
+mod tune;
 mod watch;
 
 use algorithms::Algorithm;
@@ -70,6 +75,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Some(path) => read::file(path, arguments.min_rating)?,
         None => clicks::bundled()?,
     };
+    if let Some(algorithm) = arguments.tune {
+        return tune::tune(algorithm, arguments, &data);
+    }
     let part = if arguments.is_validation { Part::Validation } else { Part::Test };
     let split = data.split(arguments.protocol(data.is_timed()), part)?;
     let mut rows = Vec::new();
@@ -81,6 +89,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         println!("{}", table::json(&split, &rows, arguments)?);
     } else {
         println!("{}", table::text(&split, &rows, arguments.k));
+    }
+    if let Some(path) = &arguments.plot {
+        let name = format!("NDCG@{}", arguments.k);
+        let drawing = plot::svg(&rows, &name, |row| row.report.results[0].scores.ndcg);
+        std::fs::write(path, drawing).map_err(|e| format!("`{}` cannot be written: {e}", path.display()))?;
     }
     if arguments.interactions.is_none() && !arguments.is_validation {
         check(&rows);

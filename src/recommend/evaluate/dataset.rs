@@ -136,7 +136,7 @@ impl Dataset {
         self.touches.is_empty()
     }
 
-    /// The interactions in order of time: what a test on a stream wants.
+    /// The interactions in order of time: what [`Prequential`](crate::recommend::evaluate::Prequential) wants.
     /// O(n log n).
     pub fn interactions(&self) -> impl Iterator<Item = Interaction<'static>> {
         self.by_time().into_iter().map(|touch| touch.interaction())

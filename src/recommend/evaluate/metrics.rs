@@ -44,6 +44,13 @@ pub fn recall(ranked: &[ItemId], relevant: &[ItemId]) -> f64 {
     share(found(ranked, relevant), relevant.len())
 }
 
+/// The same of at most `k` of them, since no list of `k` items holds more: hits divided by `min(k, relevant items)`, so
+/// that a perfect list scores 1 (Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018).
+#[must_use]
+pub fn recall_capped(ranked: &[ItemId], relevant: &[ItemId], k: usize) -> f64 {
+    share(found(ranked, relevant), distinct(relevant, k))
+}
+
 /// Normalized discounted cumulative gain: `Σ 1 / log2(rank + 2)` over the ranked items that are relevant, ranks from 0,
 /// divided by what it would be if the first `min(k, relevant items)` places were all relevant. 0 where nothing is
 /// relevant or `k` is 0.
@@ -119,7 +126,7 @@ pub struct Scores {
     pub mrr: f64,
     /// The mean of [`precision`].
     pub precision: f64,
-    /// The mean of [`recall`].
+    /// The mean of [`recall`] over what is left of a session, or of [`recall_capped`] over what is held out of a user.
     pub recall: f64,
     /// The mean of [`ndcg`].
     pub ndcg: f64,
@@ -144,15 +151,26 @@ impl Tally {
         Tally { k, sums: Scores::default(), shown: vec![0; items] }
     }
 
-    /// Hits and ranks are those of the `next` items, of which there is often one; the rest looks at all `relevant` ones.
-    pub(super) fn add(&mut self, ranked: &[ItemId], next: &[ItemId], relevant: &[ItemId]) {
+    /// Adds a prediction of a set of items.
+    pub(super) fn add(&mut self, ranked: &[ItemId], relevant: &[ItemId]) {
+        let capped = recall_capped(&ranked[..ranked.len().min(self.k)], relevant, self.k);
+        self.add_all(ranked, relevant, relevant, capped);
+    }
+
+    /// Adds a prediction of a sequence: hits and ranks are those of its first item.
+    pub(super) fn add_sequence(&mut self, ranked: &[ItemId], sequence: &[ItemId]) {
+        let recall = recall(&ranked[..ranked.len().min(self.k)], sequence);
+        self.add_all(ranked, &sequence[..sequence.len().min(1)], sequence, recall);
+    }
+
+    fn add_all(&mut self, ranked: &[ItemId], next: &[ItemId], relevant: &[ItemId], recall: f64) {
         let ranked = &ranked[..ranked.len().min(self.k)];
         let sums = &mut self.sums;
         sums.predictions += 1;
         sums.hit_rate += hit(ranked, next);
         sums.mrr += reciprocal_rank(ranked, next);
         sums.precision += precision(ranked, relevant, self.k);
-        sums.recall += recall(ranked, relevant);
+        sums.recall += recall;
         sums.ndcg += ndcg(ranked, relevant, self.k);
         for item in ranked {
             if let Some(count) = self.shown.get_mut(item.index()) {

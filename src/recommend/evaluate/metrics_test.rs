@@ -9,26 +9,29 @@ fn close(found: f64, expected: f64, what: &str) {
     assert!((found - expected).abs() < 1e-12, "{what}: {found} against {expected}");
 }
 
-/// Worked by hand: `k`, what is ranked, what is relevant, and hit, reciprocal rank, precision, recall, NDCG.
+/// `k`, what is ranked, what is relevant, and what comes out.
+type Example = (usize, &'static [u32], &'static [u32], [f64; 6]);
+
+/// Worked by hand: hit, reciprocal rank, precision, recall, NDCG, capped recall.
 #[test]
 fn worked_examples() {
     let gain = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
-    let rows: [(usize, &[u32], &[u32], [f64; 5]); 11] = [
-        (3, &[1, 2, 3], &[1], [1.0, 1.0, 1.0 / 3.0, 1.0, 1.0]),
-        (3, &[1, 2, 3], &[3], [1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0, gain(2)]),
-        (3, &[1, 2, 3], &[4], [0.0; 5]),
-        (3, &[1, 2, 3], &[], [0.0; 5]),
-        (3, &[], &[1], [0.0; 5]),
+    let rows: [Example; 11] = [
+        (3, &[1, 2, 3], &[1], [1.0, 1.0, 1.0 / 3.0, 1.0, 1.0, 1.0]),
+        (3, &[1, 2, 3], &[3], [1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0, gain(2), 1.0]),
+        (3, &[1, 2, 3], &[4], [0.0; 6]),
+        (3, &[1, 2, 3], &[], [0.0; 6]),
+        (3, &[], &[1], [0.0; 6]),
         // The order of what is relevant does not count, that of what is ranked does.
-        (3, &[9, 2, 3], &[3, 2], [1.0, 0.5, 2.0 / 3.0, 1.0, (gain(1) + gain(2)) / (gain(0) + gain(1))]),
+        (3, &[9, 2, 3], &[3, 2], [1.0, 0.5, 2.0 / 3.0, 1.0, (gain(1) + gain(2)) / (gain(0) + gain(1)), 1.0]),
         // A short answer has empty places, which count for precision.
-        (4, &[1], &[1, 2], [1.0, 1.0, 0.25, 0.5, gain(0) / (gain(0) + gain(1))]),
+        (4, &[1], &[1, 2], [1.0, 1.0, 0.25, 0.5, gain(0) / (gain(0) + gain(1)), 0.5]),
         // More is relevant than there are places: the best that can be is 1 for NDCG, and not for recall.
-        (2, &[1, 2], &[1, 2, 3, 4], [1.0, 1.0, 1.0, 0.5, 1.0]),
+        (2, &[1, 2], &[1, 2, 3, 4], [1.0, 1.0, 1.0, 0.5, 1.0, 1.0]),
         // What comes twice can be found once, and counts twice in the denominator of recall.
-        (2, &[1, 9], &[1, 1, 2], [1.0, 1.0, 0.5, 1.0 / 3.0, gain(0) / (gain(0) + gain(1))]),
-        (2, &[1, 9], &[1, 1], [1.0, 1.0, 0.5, 0.5, 1.0]),
-        (1, &[5], &[6, 5], [1.0, 1.0, 1.0, 0.5, 1.0]),
+        (2, &[1, 9], &[1, 1, 2], [1.0, 1.0, 0.5, 1.0 / 3.0, gain(0) / (gain(0) + gain(1)), 0.5]),
+        (2, &[1, 9], &[1, 1], [1.0, 1.0, 0.5, 0.5, 1.0, 1.0]),
+        (1, &[5], &[6, 5], [1.0, 1.0, 1.0, 0.5, 1.0, 1.0]),
     ];
     for (k, ranked, relevant, expected) in rows {
         let (ranked, relevant) = (items(ranked), items(relevant));
@@ -38,6 +41,7 @@ fn worked_examples() {
             precision(&ranked, &relevant, k),
             recall(&ranked, &relevant),
             ndcg(&ranked, &relevant, k),
+            recall_capped(&ranked, &relevant, k),
         ];
         for (found, expected) in found.into_iter().zip(expected) {
             close(found, expected, &format!("k {k}, {ranked:?}, {relevant:?}"));
@@ -66,8 +70,8 @@ fn spread_of_recommendations() {
 #[test]
 fn a_tally_is_the_mean_of_its_predictions() {
     let mut tally = Tally::new(2, 6);
-    tally.add(&items(&[1, 2, 3]), &items(&[3]), &items(&[3, 1]));
-    tally.add(&items(&[4, 5]), &items(&[5]), &items(&[5]));
+    tally.add_sequence(&items(&[1, 2, 3]), &items(&[3, 1]));
+    tally.add_sequence(&items(&[4, 5]), &items(&[5]));
     let scores = tally.scores(&items(&[1, 2, 3, 4, 5]));
     let gain = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
     close(scores.hit_rate, 0.5, "hit rate");
@@ -77,6 +81,10 @@ fn a_tally_is_the_mean_of_its_predictions() {
     close(scores.ndcg, (gain(0) / (gain(0) + gain(1)) + gain(1)) / 2.0, "ndcg");
     close(scores.coverage, 0.8, "coverage: 3 was beyond k");
     assert_eq!(scores.predictions, 2);
+    tally.add(&items(&[1, 2]), &items(&[9, 8, 2]));
+    let scores = tally.scores(&[]);
+    close(scores.recall, (0.75 * 2.0 + 0.5) / 3.0, "recall of three, of which two could be found");
+    close(scores.mrr, (0.25 * 2.0 + 0.5) / 3.0, "the first of several");
     assert_eq!(Tally::new(2, 6).scores(&[]), Scores::default());
 }
 
@@ -95,6 +103,7 @@ proptest! {
             precision(&ranked, &relevant, k),
             recall(&ranked, &relevant),
             ndcg(&ranked, &relevant, k),
+            recall_capped(&ranked, &relevant, k),
         ];
         prop_assert!(all.iter().all(|share| (0.0..=1.0 + 1e-12).contains(share)), "{all:?}");
         // Either all of them see a relevant item, or none does.

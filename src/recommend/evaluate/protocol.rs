@@ -12,7 +12,8 @@ pub enum Protocol {
     /// training does not know are left out of them, and so are sessions with fewer than two clicks after that. (Hidasi
     /// et al., "Session-based recommendations with recurrent neural networks", ICLR 2016.)
     ///
-    /// A user's interactions are one session here: the users who were there last are new to the model.
+    /// They come in order of their last click. A user's interactions are one session here: the users who were there last
+    /// are new to the model.
     NextItem(Holdout),
     /// The last interaction of each user who has at least two is the test: leave one out, as sequential recommenders are
     /// compared (Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018, but ranking all items).

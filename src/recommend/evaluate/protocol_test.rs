@@ -1,4 +1,5 @@
 use super::*;
+use crate::recommend::evaluate::Owner;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ fn hours(hours: i64) -> Instant {
 
 /// Owner, item and hour, in the order in which they are pushed.
 fn dataset(rows: &[(u32, u32, i64)]) -> Dataset {
-    let mut data = Dataset::new(crate::recommend::evaluate::Owner::User);
+    let mut data = Dataset::new(Owner::User);
     for (owner, item, hour) in rows {
         data.push(&format!("o{owner}"), &format!("i{item}"), Some(hours(*hour))).unwrap();
     }
@@ -57,7 +58,7 @@ fn sessions_of_the_last_day_are_the_test() {
 
 #[test]
 fn the_last_share_of_sessions_without_times() {
-    let mut data = Dataset::new(crate::recommend::evaluate::Owner::Session);
+    let mut data = Dataset::new(Owner::Session);
     for session in 0..10 {
         for item in ["a", "b"] {
             data.push(&session.to_string(), item, None).unwrap();
@@ -114,7 +115,7 @@ fn a_random_split_follows_ids_and_nothing_else() {
 fn what_cannot_be_split_is_told() {
     let rows = [(1, 1, 0), (1, 2, 0)];
     let data = dataset(&rows);
-    let mut untimed = Dataset::new(crate::recommend::evaluate::Owner::Session);
+    let mut untimed = Dataset::new(Owner::Session);
     untimed.push("s", "a", None).unwrap();
     let share = |share| Protocol::NextItem(Holdout::Share(share));
     let setting = |name, found: &str, wanted| Error::Setting { name, found: found.into(), wanted };
@@ -124,12 +125,7 @@ fn what_cannot_be_split_is_told() {
         (&data, Protocol::LastOut, Part::Validation, Error::NothingToTest(Protocol::LastOut.needs())),
         (&untimed, Protocol::LastOut, Part::Test, Error::NothingToTest(Protocol::LastOut.needs())),
         (&untimed, last_day(), Part::Test, Error::NoTimes),
-        (
-            &Dataset::new(crate::recommend::evaluate::Owner::User),
-            Protocol::LastOut,
-            Part::Test,
-            Error::NothingToLearn(0),
-        ),
+        (&Dataset::new(Owner::User), Protocol::LastOut, Part::Test, Error::NothingToLearn(0)),
         (&data, share(1.0), Part::Test, setting("share", "1", "above 0 and below 1")),
         (&data, share(f64::NAN), Part::Test, setting("share", "NaN", "above 0 and below 1")),
         (

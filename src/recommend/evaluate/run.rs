@@ -26,7 +26,7 @@ pub enum Ask {
 /// item that came next, the others at all that came after; means are over predictions, not sessions. First with the
 /// model as training left it ([`Mode::Frozen`]), then once more while each session is learned after its last click,
 /// before the next session is predicted ([`Mode::Learning`]). *Last out* and *random split*: one prediction a user,
-/// over all items that the user has not had, and only frozen.
+/// over all items that the user has not had, and only frozen. Recall is then out of `min(k, targets)`.
 ///
 /// Items of a user are never recommended to that user again, and to a session not the item that is looked at, unless
 /// [`allow_repeat`](Evaluation::allow_repeat). A target that may not be recommended counts as a miss in a session; a user
@@ -205,7 +205,7 @@ impl Run<'_> {
                 let asked = Asked { user: session[0].owner, at: session[now - 1].at, before: &items[..now] };
                 let (ranked, took) = self.predict(model, ask, &asked)?;
                 nanos.push(took);
-                tally.add(&ranked, &items[now..=now], &items[now..]);
+                tally.add_sequence(&ranked, &items[now..]);
             }
             if mode == Mode::Learning {
                 let start = self.watch.nanoseconds();
@@ -232,7 +232,7 @@ impl Run<'_> {
             if !targets.is_empty() {
                 let (ranked, took) = self.predict(model, ask, &Asked { user: *user, at, before: had })?;
                 nanos.push(took);
-                tally.add(&ranked, &targets, &targets);
+                tally.add(&ranked, &targets);
             }
             tell(self.watch, Stage::Frozen, done, users.len());
         }

@@ -1,0 +1,281 @@
+use crate::model::{Duration, Instant};
+use crate::recommend::evaluate::metrics::Tally;
+use crate::recommend::evaluate::{Error, Scores};
+use crate::recommend::{Interaction, ItemId, Items, LIMIT_MAX, Query, Recommender};
+use serde::Serialize;
+
+/// After how many interactions long work goes on.
+const TICK_EVERY: usize = 64;
+
+/// Test, then learn: each interaction of a stream is first predicted from all before it, and then learned. What a model
+/// would have been worth in production, and how that changes over time.
+///
+/// The model is asked [for the user](Query::for_user), from what it keeps itself, users whom it does not know included.
+/// Interactions without weight are learned, and not predicted. [Long work](Recommender::tick) goes on in small pieces
+/// between interactions.
+///
+/// Reference: Gama, Sebastião and Rodrigues, "On evaluating stream learning algorithms", Machine Learning 2013; for
+/// recommenders Vinagre, Jorge and Gama, "Evaluation of recommender systems in streaming environments", 2014.
+///
+/// ```
+/// use bespoke::recommend::{CoVisitation, evaluate::{Dataset, Owner, Prequential}};
+/// let mut clicks = Dataset::new(Owner::Session);
+/// for session in 0..100 {
+///     for item in ["boot", "sock", "lace"] {
+///         clicks.push(&format!("s{session}"), item, None)?;
+///     }
+/// }
+/// let mut model = CoVisitation::default();
+/// let stream = Prequential::new().k(1).window_len(150).run(&mut model, clicks.items(), clicks.interactions())?;
+/// assert_eq!(stream.windows.len(), 2);
+/// assert_eq!(stream.windows[1].scores.hit_rate, 100.0 / 150.0);       // what comes first is not foreseen
+/// assert!(stream.windows[0].scores.hit_rate < stream.windows[1].scores.hit_rate);
+/// # Ok::<(), bespoke::recommend::evaluate::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prequential {
+    k: usize,
+    window: Window,
+    allow_repeat: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    Len(usize),
+    Span(Duration),
+}
+
+/// How a recommender did on a stream.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Stream {
+    /// Over all of it.
+    pub scores: Scores,
+    /// In order of time; windows in which nothing was predicted are left out.
+    pub windows: Vec<WindowScores>,
+}
+
+/// How a recommender did in a window of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WindowScores {
+    /// When the first of its interactions was.
+    pub from: Instant,
+    /// When the last one was.
+    pub until: Instant,
+    /// How good the predictions in it were.
+    pub scores: Scores,
+}
+
+impl Default for Prequential {
+    fn default() -> Prequential {
+        Prequential::new()
+    }
+}
+
+impl Prequential {
+    /// 20 recommendations a prediction, windows of a day, no repeats.
+    #[must_use]
+    pub fn new() -> Prequential {
+        Prequential { k: 20, window: Window::Span(Duration::days(1)), allow_repeat: false }
+    }
+
+    /// How many items are recommended; from 1 to [`LIMIT_MAX`].
+    #[must_use]
+    pub fn k(mut self, k: usize) -> Prequential {
+        self.k = k;
+        self
+    }
+
+    /// Windows of so many predictions; at least 1.
+    #[must_use]
+    pub fn window_len(mut self, predictions: usize) -> Prequential {
+        self.window = Window::Len(predictions);
+        self
+    }
+
+    /// Windows of so much time, the first of which begins with the first interaction; more than 0.
+    #[must_use]
+    pub fn window_span(mut self, span: Duration) -> Prequential {
+        self.window = Window::Span(span);
+        self
+    }
+
+    /// Whether the item that a user looked at last may be recommended.
+    #[must_use]
+    pub fn allow_repeat(mut self, allow: bool) -> Prequential {
+        self.allow_repeat = allow;
+        self
+    }
+
+    /// Sends a stream, in order of time, through a recommender: one that has learned nothing, or goes on from where it is.
+    /// Coverage and Gini are those of all `items`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for `k` and the window; [`Error::NothingToTest`] for an empty stream.
+    pub fn run<'a>(
+        &self,
+        model: &mut dyn Recommender,
+        items: &Items,
+        interactions: impl IntoIterator<Item = Interaction<'a>>,
+    ) -> Result<Stream, Error> {
+        self.check()?;
+        let query = Query::for_user().limit(self.k).allow_repeat(self.allow_repeat);
+        let catalogue: Vec<ItemId> = items.iter().map(|(item, _)| item).collect();
+        let mut all = Tally::new(self.k, items.len());
+        let mut open: Option<Open> = None;
+        let mut windows = Vec::new();
+        for (number, interaction) in interactions.into_iter().enumerate() {
+            let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
+            if interaction.weight() > 0.0 {
+                if open.as_ref().is_some_and(|open| self.is_over(open, at)) {
+                    windows.extend(open.take().map(|open| open.close(&catalogue)));
+                }
+                let answer = model.recommend(&query.resolve(items, Some(user), at)?);
+                let ranked: Vec<ItemId> = answer.iter().map(|recommendation| recommendation.item).collect();
+                let window = open.get_or_insert_with(|| Open {
+                    tally: Tally::new(self.k, items.len()),
+                    predictions: 0,
+                    from: at,
+                    until: at,
+                });
+                window.tally.add(&ranked, &[item]);
+                window.predictions += 1;
+                window.until = at.max(window.until);
+                all.add(&ranked, &[item]);
+            }
+            model.learn(&interaction);
+            if number % TICK_EVERY == 0 {
+                model.tick(at, TICK_EVERY);
+            }
+        }
+        windows.extend(open.map(|open| open.close(&catalogue)));
+        if windows.is_empty() {
+            return Err(Error::NothingToTest("the stream has no interaction"));
+        }
+        Ok(Stream { scores: all.scores(&catalogue), windows })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !(1..=LIMIT_MAX).contains(&self.k) {
+            return Err(Error::Setting { name: "k", found: self.k.to_string(), wanted: "from 1 to 1000" });
+        }
+        match self.window {
+            Window::Len(0) => {
+                Err(Error::Setting { name: "window_len", found: "0".to_owned(), wanted: "at least 1" })
+            }
+            Window::Span(span) if span <= Duration::ZERO => {
+                Err(Error::Setting { name: "window_span", found: span.to_string(), wanted: "more than 0" })
+            }
+            Window::Len(_) | Window::Span(_) => Ok(()),
+        }
+    }
+
+    fn is_over(&self, open: &Open, at: Instant) -> bool {
+        match self.window {
+            Window::Len(len) => open.predictions >= len,
+            Window::Span(span) => at - open.from >= span,
+        }
+    }
+}
+
+/// A window that still takes predictions.
+struct Open {
+    tally: Tally,
+    predictions: usize,
+    from: Instant,
+    until: Instant,
+}
+
+impl Open {
+    fn close(self, catalogue: &[ItemId]) -> WindowScores {
+        WindowScores { from: self.from, until: self.until, scores: self.tally.scores(catalogue) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recommend::Popularity;
+    use proptest::prelude::*;
+
+    /// Popularity of what all happens in one instant: counts, and then the lower id.
+    fn naive(stream: &[u32], k: usize) -> Vec<f64> {
+        let (mut hits, mut counts) = (Vec::new(), [0; 9]);
+        for item in stream {
+            let mut ranked: Vec<usize> = (0..9).filter(|item| counts[*item] > 0).collect();
+            ranked.sort_by_key(|item| std::cmp::Reverse(counts[*item]));
+            hits.push(f64::from(u8::from(ranked.iter().take(k).any(|ranked| *ranked == *item as usize))));
+            counts[*item as usize] += 1;
+        }
+        hits
+    }
+
+    fn interactions(stream: &[(u32, i64)]) -> Vec<Interaction<'static>> {
+        let at = |hour: i64| Instant::from_millis(0) + Duration::hours(hour);
+        stream.iter().map(|(item, hour)| Interaction::new(1, ItemId::new(*item), at(*hour))).collect()
+    }
+
+    fn items() -> Items {
+        let mut items = Items::new();
+        for number in 0..9 {
+            items.intern(&number.to_string()).unwrap();
+        }
+        items
+    }
+
+    proptest! {
+        #[test]
+        fn each_is_predicted_from_those_before(
+            stream in prop::collection::vec(0_u32..9, 1..60),
+            k in 1_usize..5,
+            len in 1_usize..20,
+        ) {
+            let hits = naive(&stream, k);
+            let stream: Vec<_> = stream.into_iter().map(|item| (item, 0)).collect();
+            let prequential = Prequential::new().k(k).allow_repeat(true).window_len(len);
+            let found = prequential.run(&mut Popularity::default(), &items(), interactions(&stream)).unwrap();
+            let mean = |hits: &[f64]| hits.iter().sum::<f64>() / hits.len() as f64;
+            let expected: Vec<f64> = hits.chunks(len).map(mean).collect();
+            let rates: Vec<f64> = found.windows.iter().map(|window| window.scores.hit_rate).collect();
+            prop_assert_eq!(rates, expected);
+            prop_assert_eq!((found.scores.predictions, found.scores.hit_rate), (hits.len(), mean(&hits)));
+        }
+    }
+
+    #[test]
+    fn windows_of_time_begin_with_what_happens() {
+        let stream = [(1, 0), (1, 23), (2, 24), (2, 100), (2, 101)];
+        let run = |prequential: Prequential| {
+            prequential.run(&mut Popularity::default(), &items(), interactions(&stream)).unwrap()
+        };
+        let days = run(Prequential::new().allow_repeat(true).k(1));
+        let hours = |at: Instant| (at - Instant::from_millis(0)).as_millis() / 3_600_000;
+        let found: Vec<_> = days
+            .windows
+            .iter()
+            .map(|window| (hours(window.from), hours(window.until), window.scores.hit_rate))
+            .collect();
+        // A day halves little: at 100 the two of item 1 are still ahead of the one of item 2, and at 101 no longer.
+        assert_eq!(found, [(0, 23, 0.5), (24, 24, 0.0), (100, 101, 0.5)]);
+        assert_eq!(days.scores.hit_rate, 0.4);
+    }
+
+    #[test]
+    fn what_is_without_weight_is_not_predicted() {
+        let [first, second] = [0.0, 1.0].map(|weight| interactions(&[(1, 0)])[0].with_weight(weight));
+        let run = |stream: &[Interaction<'static>]| {
+            Prequential::new().run(&mut Popularity::default(), &items(), stream.iter().copied())
+        };
+        assert_eq!(run(&[first, second]).unwrap().scores.predictions, 1);
+        assert!(matches!(run(&[first]), Err(Error::NothingToTest(_))));
+        for refused in [
+            Prequential::new().k(0),
+            Prequential::new().window_len(0),
+            Prequential::new().window_span(Duration::ZERO),
+        ] {
+            let run = refused.run(&mut Popularity::default(), &items(), [second]);
+            assert!(matches!(run, Err(Error::Setting { .. })), "{refused:?}");
+        }
+    }
+}
