@@ -325,10 +325,12 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{Blend, BoughtTogether, CoVisitation, Popularity, Reason, SessionKnn};
+    use crate::recommend::{Blend, BoughtTogether, CoVisitation, Popularity, Reason, SessionKnn, Trending};
 
     #[test]
     fn ours_conform() {
+        conformance(Trending::default).unwrap();
+        conformance(|| Trending::params().context("place").k_min(2).check().unwrap()).unwrap();
         conformance(Popularity::default).unwrap();
         conformance(|| Popularity::params().context("place").check().unwrap()).unwrap();
         conformance(CoVisitation::default).unwrap();
