@@ -86,8 +86,12 @@ impl JourneyPlan {
         let policy = self.policy.send_time.clone().unwrap_or_default();
         let path = |key: &str| Problem::new(["delivery", "send_time", key], String::new());
         if let Err(error) = policy.params().check() {
-            let crate::predict::Error::Parameter { name, .. } = &error;
-            let key = if *name == "groups" { "segments" } else { name };
+            let key = match &error {
+                crate::predict::Error::Parameter { name: "groups", .. } => "segments",
+                crate::predict::Error::Parameter { name, .. } => name,
+                // Nothing else is wrong in parameters.
+                _ => "segments",
+            };
             problems.push(Problem { message: error.to_string(), ..path(key) });
             return;
         }

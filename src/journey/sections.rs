@@ -29,7 +29,7 @@ impl Journeys {
     /// Puts in what was taken out or read, in place of what is there.
     pub(crate) fn put_user(&mut self, user: UserKey, state: JourneysOfUser, now: Instant) {
         match state.known {
-            Some(known) => drop(self.users.insert(user, known)),
+            Some(known) => self.users.insert(user, known),
             None => drop(self.users.remove(&user)),
         }
         self.past.put(user, state.past, now, &self.plan);

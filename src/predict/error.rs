@@ -1,4 +1,4 @@
-/// Why a model cannot be made.
+/// Why a model cannot be made, or what it was given was refused. What was refused changed nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,4 +12,13 @@ pub enum Error {
         /// What may be given.
         wanted: &'static str,
     },
+    /// An outcome is out of range or no number.
+    #[error("an outcome cannot be {0}; it is from 0 to 1, such as the share that was done")]
+    Outcome(f64),
+    /// A rating or its deviation is out of range or no number.
+    #[error("a rating cannot be {0}; it is from -10 to 10, and its deviation from 0.01 to 10")]
+    Rating(f64),
+    /// Bytes that are to be a checkpoint, and are none. Holds what was found.
+    #[error("the checkpoint cannot be read: {0}; was it written by another model?")]
+    Checkpoint(String),
 }

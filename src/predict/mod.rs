@@ -1,12 +1,14 @@
 //! # predict: what a user will probably do
 //! In: what users did, each with a dense number and the local hour. Out: [`SendTimes`], the hour at which a message is
 //! most likely answered, and how sure that is.
-//! Imports only `model`; knows nothing of profiles, segments, journeys or storage: the engine gives users numbers and
+//! [`Skills`] says how able users are and how difficult items, and which items fit whom.
+//! Imports `model`, and of `recommend` how a click moves a belief; knows nothing of profiles, segments, journeys or storage: the engine gives users numbers and
 //! says in which group they are. Reads no clock, draws no random number: chance comes in as the caller's hash.
 //!
 //! | file | concept |
 //! | --- | --- |
 //! | `send_time` | [`SendTimes`]: learns, and chooses among the hours that a caller allows |
+//! | `skill` | [`Skills`]: who can do what, and what is neither too easy nor too hard |
 //! | `local_hour` | [`LocalHour`]: an hour by the clock on the wall, of a working day or of the weekend |
 //! | `curve` | what many did by local hour, and rates with what is not known of them |
 //! | `user_hours` | the same of one user, with room only for the hours in which something happened |
@@ -27,10 +29,12 @@ mod local_hour;
 mod send_time;
 #[cfg(test)]
 mod send_time_test;
+mod skill;
 mod user_hours;
 
 pub use error::Error;
 pub use local_hour::LocalHour;
 pub use send_time::{Choice, Evidence, GROUPS_MAX, SendTimes, SendTimesParams, Source};
+pub use skill::{Fit, Rating, Skills, SkillsParams};
 
 pub(crate) use user_hours::UserHours;

@@ -77,9 +77,7 @@ fn naive(als: &Als, chosen: &[(u32, f64)]) -> Vec<f64> {
     let f = als.params.factors;
     let count = als.vectors.len() / f;
     let vector = |item: u32| -> Vec<f64> {
-        let vector =
-            als.vector(ItemId::new(item)).map_or(vec![0.0; f], |v| v.iter().map(|x| f64::from(*x)).collect());
-        vector
+        als.vector(ItemId::new(item)).map_or(vec![0.0; f], |v| v.iter().map(|x| f64::from(*x)).collect())
     };
     let (mut a, mut b) = (vec![vec![0.0; f]; f], vec![0.0; f]);
     let mut add = |item: u32, weight: f64, wanted: f64| {
@@ -186,7 +184,9 @@ proptest! {
             prop_assert_eq!(bytes(&als), before.clone());
         } else {
             answer(&als, &Query::for_user(), 1);
-            (0..100).for_each(|_| drop(als.tick(now(), 100)));
+            for _ in 0..100 {
+                als.tick(now(), 100);
+            }
         }
         prop_assert!(als.restore(&before[..place], &items()).is_err());
     }

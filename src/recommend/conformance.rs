@@ -97,7 +97,7 @@ pub fn conformance<R: Recommender>(new: impl Fn() -> R) -> Result<(), Violation>
     ensure(is_left, "forgetting a user leaves the others alone", &query, &answer)?;
 
     survives(&new, &twin, &world, &queries)?;
-    in_pieces(&learned, &world, &queries)?;
+    in_pieces(learned, &world, &queries)?;
 
     // What no sane host sends must not make answers insane.
     for interaction in world.extremes() {
@@ -313,7 +313,7 @@ impl World {
         ensure(admitted, "what the request does not admit is not recommended", query, &answer)?;
         let known = items.iter().all(|item| self.items.name(*item).is_some());
         ensure(known, "only items that were learned are recommended", query, &answer)?;
-        let is_even = |item: ItemId| item.number() % 2 == 0;
+        let is_even = |item: ItemId| item.number().is_multiple_of(2);
         let filtered = model.recommend(&self.request(query, 7)?.with_filter(&is_even));
         let admitted = filtered.iter().all(|r| is_even(r.item));
         ensure(admitted, "what the request does not admit is not recommended", query, &filtered)?;
@@ -325,10 +325,14 @@ impl World {
 mod tests {
     use super::*;
     use crate::model::stable_hash;
-    use crate::recommend::{Als, Blend, BoughtTogether, CoVisitation, Ease, Popularity, Reason, SessionKnn};
+    use crate::recommend::{
+        Als, Blend, BoughtTogether, CoVisitation, Ease, Popularity, Reason, SessionKnn, Trending,
+    };
 
     #[test]
     fn ours_conform() {
+        conformance(Trending::default).unwrap();
+        conformance(|| Trending::params().context("place").k_min(2).check().unwrap()).unwrap();
         conformance(Popularity::default).unwrap();
         conformance(|| Popularity::params().context("place").check().unwrap()).unwrap();
         conformance(CoVisitation::default).unwrap();

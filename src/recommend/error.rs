@@ -1,4 +1,5 @@
 use crate::model::{Bytes, Malformed, Quoted};
+use crate::recommend::bandit::{CANDIDATES_MAX, FEATURE_MAX};
 use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, RULES_MAX};
 
 /// Why a query, an item id or a parameter was refused. What was refused changed nothing.
@@ -42,6 +43,41 @@ pub enum Error {
     /// What two of this recommender learned cannot be put together. Holds its name.
     #[error("what two `{0}` have learned cannot be merged; let one of them learn from both")]
     Unmergeable(Box<str>),
+    /// There is nothing to choose from.
+    #[error("there are no arms to choose from; ask only where something may be shown")]
+    NoArms,
+    /// There are too many arms to choose from.
+    #[error(
+        "there are {0} arms to choose from, at most {CANDIDATES_MAX} are allowed; let a recommender pick some first"
+    )]
+    TooManyArms(usize),
+    /// An arm has no model, because there are fewer.
+    #[error("arm {0} is not below the number of arms that the policy was made for; number them from 0")]
+    UnknownArm(u32),
+    /// There is no arm at this place among the candidates.
+    #[error("there is no candidate at place {0}; places begin at 0")]
+    NoSuchPlace(usize),
+    /// There are too many or too few features.
+    #[error(
+        "there are {found} features, but the policy was made for {wanted}; give 0 for one that is not known"
+    )]
+    FeatureCount {
+        /// How many were given.
+        found: usize,
+        /// How many there should be.
+        wanted: usize,
+    },
+    /// A feature is too large or no number.
+    #[error("a feature is {0}, but must be from -{FEATURE_MAX} to {FEATURE_MAX}; scale features to about 1")]
+    Feature(f64),
+    /// A reward is out of range or no number.
+    #[error("the reward is {found}, but must be {wanted}")]
+    Reward {
+        /// What was given.
+        found: f64,
+        /// What would be right.
+        wanted: &'static str,
+    },
     /// A parameter of a recommender is out of range.
     #[error("`{name}` is {found}, but must be {wanted}")]
     Parameter {

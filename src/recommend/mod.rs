@@ -9,6 +9,7 @@
 //! | `query`, `request` | [`Query`] as a host writes it; [`Request`], the same resolved and checked |
 //! | `recommender`, `reason` | the [`Recommender`] trait, what goes into it and what comes out |
 //! | `popularity` | [`Popularity`]: decayed counts, also per context value |
+//! | `trending` | [`Trending`]: what happens more often than it did |
 //! | `covisitation` | [`CoVisitation`]: items seen together in a session |
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
 //! | `ease`, `inverse` | [`Ease`]: what users who like these items like too, in closed form |
@@ -17,6 +18,8 @@
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
 //! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
+//! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
 //! | `conformance` | [`conformance`]: what every recommender must keep, to be run on your own |
 //! | `evaluate` | how good recommenders are on recorded interactions: metrics, protocols, tuning, estimates from logs |
@@ -30,7 +33,7 @@
 //! 4. Every input is accepted or refused by a typed error; weights and instants that make no sense teach nothing.
 //!
 //! Deliberately absent: which events count and how much (definitions say), who may be shown what
-//! (eligibility), blending several recommenders, diversity and consent. "Rising", as against popular, has no answer.
+//! (whoever calls [`Rerank`] supplies the [`Facts`]) and consent.
 //! Forgetting drops what is kept per user and subtracts nothing from counts over all users; the engine, which knows what
 //! a user's history proves, has that taken back before.
 //!
@@ -65,6 +68,7 @@
 
 mod again;
 mod als;
+pub mod bandit;
 mod baskets;
 mod blend;
 mod board;
@@ -90,8 +94,10 @@ mod reason;
 mod recent;
 mod recommender;
 mod request;
+mod rerank;
 mod row;
 mod tally;
+mod trending;
 mod users;
 
 pub use als::{Als, AlsParams};
@@ -108,6 +114,11 @@ pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query, RULES_MAX};
 pub use reason::{Action, Reason, ReasonDisplay};
 pub use recommender::{Interaction, Recommendation, Recommender, WEIGHT_MAX};
 pub use request::{Basis, Request};
+pub use rerank::{
+    Because, Dropped, Effect, Facts, Occasion, Rerank, RerankParams, Reranked, STAGE_RULES_MAX, cosine,
+    jaccard,
+};
+pub use trending::{Trending, TrendingParams};
 
 pub(crate) use again::again;
 pub(crate) use blend::blended;

@@ -70,10 +70,10 @@ pub struct Popularity {
 
 /// Counts of one context value.
 #[derive(Clone, Debug, Serialize)]
-struct Place {
+pub(super) struct Place {
     #[serde(serialize_with = "text")]
-    value: Arc<str>,
-    board: Board,
+    pub(super) value: Arc<str>,
+    pub(super) board: Board,
     /// Where in `board` an item is. Its order is never seen.
     #[serde(skip)]
     index: HashTable<u32>,
@@ -321,7 +321,7 @@ impl Popularity {
 }
 
 impl Place {
-    fn find(&self, item: ItemId) -> Option<&Count> {
+    pub(super) fn find(&self, item: ItemId) -> Option<&Count> {
         self.board.count(self.place_of(item)? as usize)
     }
 
@@ -364,20 +364,20 @@ impl Place {
 }
 
 /// The best few of what was offered, in order.
-struct Best {
-    ranked: Vec<Ranked>,
-    limit: usize,
+pub(super) struct Best {
+    pub(super) ranked: Vec<Ranked>,
+    pub(super) limit: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Ranked {
-    score: f64,
-    here: bool,
-    count: Count,
+pub(super) struct Ranked {
+    pub(super) score: f64,
+    pub(super) here: bool,
+    pub(super) count: Count,
 }
 
 impl Best {
-    fn offer(&mut self, new: Ranked) {
+    pub(super) fn offer(&mut self, new: Ranked) {
         let before = |old: &Ranked| {
             let scores = new.score.total_cmp(&old.score);
             let ties = || old.count.newest.cmp(&new.count.newest).reverse();
@@ -391,7 +391,7 @@ impl Best {
     }
 
     /// Whether all places are taken by items that are better than `bound`.
-    fn is_above(&self, bound: f64) -> bool {
+    pub(super) fn is_above(&self, bound: f64) -> bool {
         self.ranked.len() == self.limit && self.ranked.last().is_none_or(|last| last.score > bound)
     }
 }
@@ -421,9 +421,7 @@ impl Recommender for Popularity {
     }
 
     fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {
-        let key = self.params.context.as_ref();
-        let place = key.and_then(|key| Some((key, self.place(request.context(key)?)?)));
-        match place {
+        match self.place_of_request(request) {
             _ if request.limit() == 0 => Vec::new(),
             Some((key, place)) => self.popular_in(key, place, request),
             None => self.popular_everywhere(request),
@@ -451,6 +449,14 @@ impl Recommender for Popularity {
 
     fn merge(&mut self, bytes: &[u8], items: &[ItemId]) -> Result<(), Error> {
         let other = self.read(bytes, items.len())?;
+        self.take_in(&other, items);
+        Ok(())
+    }
+}
+
+impl Popularity {
+    /// Adds what another one counted: `items[n]` is the number here of its item `n`.
+    pub(super) fn take_in(&mut self, other: &Popularity, items: &[ItemId]) {
         let (rescaled, factor) = self.decay.take_in(&other.decay);
         if let Some(factor) = rescaled {
             self.rescale(factor);
@@ -464,7 +470,22 @@ impl Recommender for Popularity {
                 place.add(items[count.item.index()], count.weight * factor, count.newest);
             }
         }
-        Ok(())
+    }
+
+    /// The counts of everywhere.
+    pub(super) fn everywhere(&self) -> &Board {
+        &self.everywhere
+    }
+
+    /// What counts are to be multiplied with at an instant.
+    pub(super) fn worth(&self, now: Instant) -> f64 {
+        self.decay.worth(now)
+    }
+
+    /// The key of the context that is counted by, and the counts of its value in a request, if there are some.
+    pub(super) fn place_of_request(&self, request: &Request<'_>) -> Option<(&Arc<str>, &Place)> {
+        let key = self.params.context.as_ref()?;
+        Some((key, self.place(request.context(key)?)?))
     }
 }
 

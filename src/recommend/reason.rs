@@ -103,6 +103,17 @@ pub enum Reason {
         #[serde(serialize_with = "text")]
         value: Arc<str>,
     },
+    /// `on the rise`
+    Rising,
+    /// `on the rise for place gym`
+    RisingFor {
+        /// Which part of the context.
+        #[serde(serialize_with = "text")]
+        key: Arc<str>,
+        /// Its value.
+        #[serde(serialize_with = "text")]
+        value: Arc<str>,
+    },
     /// A host's own reason, printed as it is.
     Other(Box<str>),
 }
@@ -134,7 +145,8 @@ impl Reason {
             Reason::Because { item, .. } | Reason::Similar { item } | Reason::BoughtWith { item } => {
                 Some(*item)
             }
-            Reason::Again | Reason::Popular | Reason::PopularFor { .. } | Reason::Other(_) => None,
+            Reason::Again | Reason::Popular | Reason::PopularFor { .. } => None,
+            Reason::Rising | Reason::RisingFor { .. } | Reason::Other(_) => None,
         }
     }
 }
@@ -157,6 +169,8 @@ impl fmt::Display for ReasonDisplay<'_> {
             Reason::Again => f.write_str("you may want it again"),
             Reason::Popular => f.write_str("popular now"),
             Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
+            Reason::Rising => f.write_str("on the rise"),
+            Reason::RisingFor { key, value } => write!(f, "on the rise for {key} {value}"),
             Reason::Other(words) => f.write_str(words),
         }
     }

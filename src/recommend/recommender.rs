@@ -1,7 +1,8 @@
 use crate::model::Instant;
-use crate::recommend::{Action, Error, ItemId, Items, Reason, Request};
+use crate::recommend::{Action, Effect, Error, ItemId, Items, Reason, Request};
 use serde::Serialize;
 use std::fmt;
+use thin_vec::ThinVec;
 
 /// Heaviest [weight](Interaction::with_weight) of an interaction, for or against an item.
 pub const WEIGHT_MAX: f32 = 1e6;
@@ -105,13 +106,30 @@ pub struct Recommendation {
     pub score: f64,
     /// Why.
     pub reason: Reason,
+    /// Eight bytes and no allocation where nothing happened.
+    #[serde(skip_serializing_if = "ThinVec::is_empty", serialize_with = "as_list")]
+    effects: ThinVec<Effect>,
+}
+
+fn as_list<S: serde::Serializer>(effects: &ThinVec<Effect>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(effects)
 }
 
 impl Recommendation {
     /// An item to show, how well it fits, and why.
     #[must_use]
     pub const fn new(item: ItemId, score: f64, reason: Reason) -> Recommendation {
-        Recommendation { item, score, reason }
+        Recommendation { item, score, reason, effects: ThinVec::new() }
+    }
+
+    /// What re-ranking did to it, stage by stage; nothing where it was not re-ranked, or left as it was.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    pub(super) fn note(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 }
 

@@ -116,7 +116,7 @@ impl<'a> Request<'a> {
 
     /// The same request for more items than are asked for, of which some will be preferred.
     pub(crate) fn with_more(self) -> Request<'a> {
-        let limit = (self.limit * MORE).max(MORE_LEAST).min(LIMIT_MAX);
+        let limit = (self.limit * MORE).clamp(MORE_LEAST, LIMIT_MAX);
         Request { limit: if self.limit == 0 { 0 } else { limit }, ..self }
     }
 
