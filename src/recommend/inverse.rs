@@ -306,10 +306,10 @@ mod tests {
             let steps = 1 + (0..).take_while(|_| inverse.step()).count();
             assert_eq!(steps, 3 * len * (len + 1) / 2);
             let inverse = inverse.into_tiles();
-            for i in 0..n {
+            for (i, row) in whole.iter().enumerate() {
                 for j in 0..n {
                     let entry = |k: usize| f64::from(inverse.get(k.max(j), k.min(j)));
-                    let product: f64 = (0..n).map(|k| whole[i][k] * entry(k)).sum();
+                    let product: f64 = row.iter().enumerate().map(|(k, of_row)| of_row * entry(k)).sum();
                     assert!(
                         (product - f64::from(u8::from(i == j))).abs() < 1e-3,
                         "{product} at {i}, {j} of {n}"
