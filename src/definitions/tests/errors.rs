@@ -154,7 +154,7 @@ fn affinity() {
             ),
             (
                 "weights = { view = -1 }",
-                &["5:20: a weight of -1 is out of range: at least -1000000 and at most 1000000000"],
+                &["5:20: a weight of -1 is out of range: at least 0 and at most 1000000000"],
             ),
             ("weights = { view = nan }", &["5:20: a weight of NaN is out of range"]),
             ("weights = { view = inf }", &["5:20: a weight of inf is out of range"]),
@@ -350,7 +350,7 @@ fn recommend() {
             (
                 "interactions.buy = { item = 'sku', weight = 1e7, action = 'vewed' }",
                 &[
-                    "7:45: a weight of 10000000 is out of range: at least 0 and at most 1000000",
+                    "7:45: a weight of 10000000 is out of range: at least -1000000 and at most 1000000 (what speaks against an item has a weight below 0)",
                     "7:59: unknown action `vewed` (did you mean `viewed`?)",
                 ],
             ),
