@@ -190,3 +190,21 @@ fn a_no_has_to_be_remembered() {
     let text = SHOP.replace("weight = -1.0", "weight = -1e9");
     assert!(Definitions::from_toml(&text).unwrap_err().to_string().contains("out of range"));
 }
+
+/// What everybody looks at since yesterday is on the rise; what everybody always looks at is popular.
+#[test]
+fn what_rises_is_not_what_is_popular() {
+    let mut messages = Vec::new();
+    for hour in 0..24 * 40 {
+        messages.push(event(&format!("u{}", hour % 60), "view", "classic", hour));
+        if hour >= 24 * 39 {
+            messages.push(event(&format!("u{}", hour % 60), "view", "new", hour));
+        }
+    }
+    let partition = shop(messages);
+    let now = 24 * 40;
+    assert_eq!(items(&shown(&partition, "ada", &Query::popular(), now)), ["classic", "new"]);
+    let rising = shown(&partition, "ada", &Query::trending(), now);
+    assert_eq!(items(&rising), ["new", "classic"]);
+    assert_eq!(rising[0].reason, "on the rise");
+}

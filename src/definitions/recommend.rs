@@ -6,7 +6,7 @@ use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
 use crate::recommend::{
     Action, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, Error, Popularity,
-    PopularityParams, SessionKnn, SessionKnnParams, WEIGHT_MAX,
+    PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, WEIGHT_MAX,
 };
 use crate::segment::{Kind, Remembered};
 
@@ -23,6 +23,8 @@ pub(crate) struct RecommendDefinition {
     pub(crate) covisitation: CoVisitationParams,
     /// Checked.
     pub(crate) sessions: SessionKnnParams,
+    /// Checked; without a context.
+    pub(crate) trending: TrendingParams,
     /// Checked.
     pub(crate) baskets: BoughtTogetherParams,
     /// How long interactions are kept with their users, so that queries can ask for them.
@@ -94,6 +96,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         popularity_contexts: Vec::new(),
         covisitation: CoVisitation::params().session_gap(settings.session_gap).k_min(K_MIN),
         sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS).k_min(K_MIN),
+        trending: Trending::params().k_min(K_MIN),
         baskets: BoughtTogether::params().k_min(K_MIN),
         remember: None,
         kept_for: None,
@@ -127,6 +130,9 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     if let Some(node) = table.get("sessions") {
         read_sessions(&node, &mut definition.sessions);
     }
+    if let Some(node) = table.get("trending") {
+        read_trending(&node, &mut definition.trending);
+    }
     if let Some(node) = table.get("baskets") {
         read_baskets(&node, &mut definition.baskets);
     }
@@ -136,6 +142,8 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         tune(params, &node, users, CoVisitationParams::k_min, CoVisitationParams::check);
         let params = &mut definition.sessions;
         tune(params, &node, users, SessionKnnParams::k_min, SessionKnnParams::check);
+        let params = &mut definition.trending;
+        tune(params, &node, users, TrendingParams::k_min, TrendingParams::check);
         let params = &mut definition.baskets;
         tune(params, &node, users, BoughtTogetherParams::k_min, BoughtTogetherParams::check);
     }
@@ -297,6 +305,22 @@ fn read_sessions(node: &Node<'_>, params: &mut SessionKnnParams) {
     }
     if let Some(node) = table.get("rarity") {
         tune(params, &node, node.number(), SessionKnnParams::rarity, check);
+    }
+    table.finish();
+}
+
+fn read_trending(node: &Node<'_>, params: &mut TrendingParams) {
+    let Some(mut table) = node.table() else { return };
+    let check = TrendingParams::check;
+    // The longer one first: each is checked beside the other.
+    if let Some(node) = table.get("half_life_slow") {
+        tune(params, &node, node.duration(), TrendingParams::half_life_slow, check);
+    }
+    if let Some(node) = table.get("half_life") {
+        tune(params, &node, node.duration(), TrendingParams::half_life, check);
+    }
+    if let Some(node) = table.get("prior") {
+        tune(params, &node, node.number(), TrendingParams::prior, check);
     }
     table.finish();
 }

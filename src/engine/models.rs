@@ -6,7 +6,7 @@ use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
     Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query,
-    Recent, Recommendation, Recommender, Request, SessionKnn, again, blended,
+    Recent, Recommendation, Recommender, Request, SessionKnn, Trending, again, blended,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -25,6 +25,7 @@ pub(crate) struct Models {
     pub(super) sessions: SessionKnn,
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
+    pub(super) trending: Trending,
     /// Since which arrival the definition that holds is learned by.
     pub(super) learned_since: u32,
     /// Of users whose history is not from the beginning what was learned of them.
@@ -48,6 +49,7 @@ impl Models {
             baskets: definition.baskets.clone().check().expect(CHECKED),
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
+            trending: definition.trending.clone().check().expect(CHECKED),
             definition: definition.clone(),
             learned_since: 0,
             learned: HashMap::default(),
@@ -68,6 +70,9 @@ impl Models {
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
             self.beginnings += 1;
+        }
+        if old.trending != definition.trending {
+            self.trending = definition.trending.clone().check().expect(CHECKED);
         }
         if old.sessions != definition.sessions {
             self.sessions = definition.sessions.clone().check().expect(CHECKED);
@@ -107,7 +112,9 @@ impl Models {
                 Some((&**name, value.as_str()?))
             })
             .collect();
-        let Models { items, sessions, covisitation, baskets, popularity, models, definition, .. } = self;
+        let Models {
+            items, sessions, covisitation, baskets, popularity, trending, models, definition, ..
+        } = self;
         if let Some(age) = definition.kept_for {
             sessions.expire(at - age);
         }
@@ -126,6 +133,7 @@ impl Models {
             covisitation.learn(&interaction);
             baskets.learn(&interaction);
             popularity.learn(&interaction);
+            trending.learn(&interaction);
             models.iter_mut().for_each(|model| model.learn(&interaction));
         };
         match &rule.list {
@@ -196,6 +204,7 @@ impl Models {
                 let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
                 blended(answers, &[1.0, BESIDE], limit)
             }
+            Basis::Trending => self.trending.recommend(request),
             _ => self.covisitation.recommend(request),
         };
         if answer.len() < request.limit() {
@@ -227,15 +236,16 @@ impl Models {
 
     /// Writes what was learned, without what belongs to one user.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
-        let Models { items, sessions, covisitation, baskets, beginnings, popularity, models, .. } = self;
+        let Models {
+            items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
+        } = self;
         items.write(out);
-        let mut bytes = Vec::new();
-        sessions.checkpoint(&mut bytes);
-        bytes.write(out);
+        written(sessions, out);
         beginnings.write(out);
         covisitation.write_state(out);
         baskets.write_state(out);
         popularity.write_state(out);
+        written(trending, out);
         models.len().write(out);
         models.iter().for_each(|model| model.write_state(out));
         self.learned_since.write(out);
@@ -248,14 +258,13 @@ impl Models {
     /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         self.items = from.read()?;
-        let sessions: Vec<u8> = from.read()?;
-        let refused = from.malformed("sessions");
-        self.sessions.restore(&sessions, &self.items).map_err(|_| refused)?;
+        read_written(&mut self.sessions, &self.items, from)?;
         self.beginnings = from.counter("the number of a model")?;
         let items = self.items.len();
         self.covisitation.read_state(from, items)?;
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
+        read_written(&mut self.trending, &self.items, from)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;
@@ -340,7 +349,16 @@ impl Models {
         let learned = (self.learned_since, self.learned_in_order());
         let mut sessions = Vec::new();
         self.sessions.checkpoint(&mut sessions);
-        (&self.items, sessions, &self.covisitation, &self.baskets, &self.popularity, &self.models, learned)
+        (
+            &self.items,
+            sessions,
+            &self.covisitation,
+            &self.baskets,
+            &self.popularity,
+            &self.trending,
+            &self.models,
+            learned,
+        )
     }
 }
 
@@ -353,6 +371,18 @@ const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.
 const INSTEAD: f64 = -0.5;
 const CHECKED: &str = "parameters are checked with the definitions";
+
+fn written(model: &impl Recommender, out: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    model.checkpoint(&mut bytes);
+    bytes.write(out);
+}
+
+fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+    let bytes: Vec<u8> = from.read()?;
+    let refused = from.malformed("the checkpoint of a model");
+    model.restore(&bytes, items).map_err(|_| refused)
+}
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
     popularity.clone().context(name).check().expect(CHECKED)

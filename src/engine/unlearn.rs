@@ -135,8 +135,14 @@ impl Models {
         let interactions: Vec<Interaction<'_>> =
             counted.iter().map(|proven| as_interaction(proven)).collect();
         match way {
-            Way::Back => self.popularity.unlearn(&interactions, false),
-            Way::On => interactions.iter().for_each(|interaction| self.popularity.learn(interaction)),
+            Way::Back => {
+                self.popularity.unlearn(&interactions, false);
+                self.trending.unlearn(&interactions, false);
+            }
+            Way::On => interactions.iter().for_each(|interaction| {
+                self.popularity.learn(interaction);
+                self.trending.learn(interaction);
+            }),
         }
         let mut is_everywhere = SmallVec::<[bool; 4]>::new();
         for (place, (name, model)) in self.contexts.iter().zip(&mut self.models).enumerate() {
@@ -192,6 +198,7 @@ impl Models {
             }
             if !is_all(since) {
                 remain(self.popularity.name(), before(since));
+                remain(self.trending.name(), before(since));
             }
             for (name, is_told) in self.contexts.iter().zip(is_everywhere) {
                 if !(is_told && is_all(since)) {
@@ -266,6 +273,7 @@ impl Models {
         self.covisitation.forget(user.0);
         self.baskets.forget(user.0);
         self.popularity.forget(user.0);
+        self.trending.forget(user.0);
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }
 }
