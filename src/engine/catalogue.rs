@@ -59,6 +59,15 @@ impl OwnSlots {
     }
 }
 
+/// How many texts a value is, or holds.
+fn tags(value: &Unpacked<'_>) -> usize {
+    match value {
+        Unpacked::Text(_) => 1,
+        Unpacked::List(values) => values.len(),
+        _ => 0,
+    }
+}
+
 impl Catalogue {
     /// Without items.
     pub(crate) fn new(schema: Arc<ItemSchema>) -> Catalogue {
@@ -101,9 +110,44 @@ impl Catalogue {
     }
 
     /// The vector of an item, where it has one.
-    #[allow(dead_code)] // for recommenders by content
     pub(crate) fn vector(&self, item: ItemId) -> Option<&[f32]> {
         self.vectors.get(self.row_of(item)?)?.as_deref()
+    }
+
+    /// Calls `each` with the values that an item has of an attribute, as texts: a string, number or truth, or those of a
+    /// list.
+    pub(crate) fn texts(&self, item: ItemId, name: &str, symbols: &Symbols, each: &mut dyn FnMut(&str)) {
+        let place = self.schema.slot(name).map(|(slot, _)| usize::from(slot.0));
+        let Some(value) = place.and_then(|place| self.row(item)?.get(place)) else { return };
+        let mut of = |value: &Value| match value {
+            Value::String(text) => each(text),
+            Value::Bool(truth) => each(&truth.to_string()),
+            Value::Int(number) => each(&number.to_string()),
+            Value::Float(number) => each(&number.to_string()),
+            _ => {}
+        };
+        match symbols.value(*value) {
+            Value::List(values) => values.iter().for_each(of),
+            value => of(&value),
+        }
+    }
+
+    /// How alike the texts and lists of two items are: the common ones among all of both, from 0 to 1; 0 where there are
+    /// none. O(attributes + elements²).
+    pub(crate) fn likeness(&self, one: ItemId, other: ItemId, symbols: &Symbols) -> f64 {
+        let (Some(one), Some(other)) = (self.row(one), self.row(other)) else { return 0.0 };
+        let (mut common, mut all) = (0, 0);
+        for (a, b) in one.iter().zip(other) {
+            match (symbols.unpack(*a), symbols.unpack(*b)) {
+                (Unpacked::Text(a), Unpacked::Text(b)) if a == b => (common, all) = (common + 1, all + 1),
+                (Unpacked::List(a), Unpacked::List(b)) => {
+                    let both = a.iter().filter(|value| b.contains(value)).count();
+                    (common, all) = (common + both, all + a.len() + b.len() - both);
+                }
+                (a, b) => all += tags(&a) + tags(&b),
+            }
+        }
+        if all == 0 { 0.0 } else { common as f64 / all as f64 }
     }
 
     /// Whether an item may be recommended at all: it was not removed, is available and has not expired. One that is not

@@ -4,7 +4,7 @@ use crate::engine::catalogue::Catalogue;
 use crate::engine::{Error, Partition};
 use crate::model::Instant;
 use crate::profile::{Profile, ProfileStore, UserKey};
-use crate::recommend::{ItemId, Items, Query, Recommendation};
+use crate::recommend::{Facts, ItemId, Items, Query, cosine};
 use crate::segment::{Aside, Evaluation, ItemView, NodeId, Plan};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -46,7 +46,8 @@ pub(super) struct Eligible<'a> {
     visitor: Visitor<'a>,
     now: Instant,
     only: Vec<Rule>,
-    boosts: Vec<(Rule, f64)>,
+    /// What stages of re-ranking ask for, by the text of it.
+    named: Vec<(Arc<str>, Rule)>,
 }
 
 /// Whoever asks, known or not.
@@ -68,7 +69,7 @@ impl Partition {
         now: Instant,
     ) -> Result<Eligible<'_>, Error> {
         let only = query.rules().iter().map(|text| self.item_rule(text)).collect::<Result<_, _>>()?;
-        let boosts = query.boosts().iter().map(|(text, factor)| Ok((self.item_rule(text)?, *factor)));
+        let named = query.stages().rules().map(|text| Ok((text.clone(), self.item_rule(text)?)));
         let visitor = match user {
             Some(user) => Visitor::Known(self.store.get(user)),
             None => Visitor::Unknown(Box::new(Profile::new(id.into(), false, Instant::MIN))),
@@ -80,7 +81,7 @@ impl Partition {
             visitor,
             now,
             only,
-            boosts: boosts.collect::<Result<_, Error>>()?,
+            named: named.collect::<Result<_, Error>>()?,
         })
     }
 
@@ -104,20 +105,10 @@ impl Eligible<'_> {
     /// Whether an item may be shown. O(1) and the filter; allocates nothing, but for what it computes of texts.
     pub(super) fn admits(&self, item: ItemId) -> bool {
         self.catalogue.is_on_offer(item, self.now, &self.store.symbols)
-            && self.only.iter().all(|rule| self.holds(rule, item))
+            && self.only.iter().all(|rule| self.meets(rule, item))
     }
 
-    /// Multiplies the scores of those for which boosts hold, and puts all in order again: of equals those first that were
-    /// before.
-    pub(super) fn boost(&self, answer: &mut [Recommendation]) {
-        for item in answer.iter_mut() {
-            let holding = self.boosts.iter().filter(|(rule, _)| self.holds(rule, item.item));
-            item.score = holding.fold(item.score, |score, (_, factor)| (score * factor).min(f64::MAX));
-        }
-        answer.sort_by(|a, b| b.score.total_cmp(&a.score));
-    }
-
-    fn holds(&self, rule: &Rule, item: ItemId) -> bool {
+    fn meets(&self, rule: &Rule, item: ItemId) -> bool {
         let profile = match &self.visitor {
             Visitor::Known(profile) => profile,
             Visitor::Unknown(profile) => &**profile,
@@ -126,5 +117,23 @@ impl Eligible<'_> {
         let view = ItemView { id: self.items.name(item).unwrap_or_default(), now: row, before: row };
         let evaluation = Evaluation::of_profile(&rule.plan, self.store, profile, self.now);
         evaluation.of_item(view).truth(rule.root).holds
+    }
+}
+
+/// What the catalogue says of items when they are re-ranked. Rules are expressions about them.
+impl Facts for Eligible<'_> {
+    fn holds(&self, item: ItemId, rule: &str) -> bool {
+        self.named.iter().find(|(text, _)| **text == *rule).is_some_and(|(_, rule)| self.meets(rule, item))
+    }
+
+    fn attribute(&self, item: ItemId, name: &str, each: &mut dyn FnMut(&str)) {
+        self.catalogue.texts(item, name, &self.store.symbols, each);
+    }
+
+    fn similarity(&self, one: ItemId, other: ItemId) -> f64 {
+        match (self.catalogue.vector(one), self.catalogue.vector(other)) {
+            (Some(one), Some(other)) => cosine(one, other),
+            _ => self.catalogue.likeness(one, other, &self.store.symbols),
+        }
     }
 }

@@ -5,8 +5,8 @@ use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
-    Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Popularity, PopularityParams, Query,
-    Recent, Recommendation, Recommender, Request, SessionKnn, Trending, again, blended,
+    Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Occasion, Popularity, PopularityParams,
+    Query, Recent, Recommendation, Recommender, Request, SessionKnn, Trending, again, blended,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -176,15 +176,13 @@ impl Models {
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
         let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
         let request = request.excluding(unwanted).with_filter(&admits);
-        if query.boosts().is_empty() {
+        if query.stages().is_neutral() {
             return Ok(self.candidates(&request, store));
         }
-        // Boosts may bring up what would be below the limit.
-        let limit = request.limit();
-        let mut answer = self.candidates(&request.with_more(), store);
-        eligible.boost(&mut answer);
-        answer.truncate(limit);
-        Ok(answer)
+        // Stages may bring up what would be below the limit.
+        let occasion = Occasion { limit: request.limit(), seed: request.seed(), now };
+        let answer = self.candidates(&request.with_more(), store);
+        Ok(query.stages().clone().check()?.apply(answer, eligible, occasion).shown)
     }
 
     fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {

@@ -433,6 +433,7 @@ impl Partition {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
             reason: r.reason.display(items).to_string(),
+            effects: r.effects().iter().map(ToString::to_string).collect(),
             refused,
         };
         Ok(answer.into_iter().map(named).collect())
@@ -731,6 +732,9 @@ pub struct Recommended {
     pub score: f64,
     /// Why, in words.
     pub reason: String,
+    /// What boosts, caps and other stages of re-ranking did to it, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<String>,
     /// Why the answer is that for somebody unknown, where the user is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,

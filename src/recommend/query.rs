@@ -1,6 +1,6 @@
 use crate::model::Instant;
 use crate::recommend::request::Subject;
-use crate::recommend::{Action, Error, ItemId, Items, Request};
+use crate::recommend::{Action, Error, ItemId, Items, Request, Rerank, RerankParams};
 use smallvec::SmallVec;
 
 /// Most recommendations in one answer.
@@ -9,8 +9,8 @@ pub const LIMIT_MAX: usize = 1_000;
 pub const QUERY_ITEMS_MAX: usize = 100;
 /// Most conditions of a query on items.
 pub const RULES_MAX: usize = 16;
-/// Largest factor by which a score is multiplied.
-const BOOST_MAX: f64 = 1_000.0;
+/// Among how many of the best items a diverse list is chosen.
+const DIVERSE_DEPTH: usize = 100;
 /// Most items that a query may exclude.
 pub const EXCLUSIONS_MAX: usize = 10_000;
 
@@ -34,7 +34,7 @@ pub struct Query {
     seed: u64,
     done: SmallVec<[Action; 4]>,
     only: Vec<String>,
-    boosts: Vec<(String, f64)>,
+    stages: RerankParams,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Query {
             seed: 0,
             done: SmallVec::new(),
             only: Vec::new(),
-            boosts: Vec::new(),
+            stages: Rerank::params(),
         }
     }
 
@@ -197,7 +197,39 @@ impl Query {
     /// at least a hundred.
     #[must_use]
     pub fn boost(mut self, condition: impl Into<String>, factor: f64) -> Query {
-        self.boosts.push((condition.into(), factor));
+        self.stages = self.stages.weigh(condition.into(), factor);
+        self
+    }
+
+    /// At most so many items with the same value of an attribute of the catalogue: two of a brand.
+    #[must_use]
+    pub fn at_most(mut self, items: usize, attribute: impl Into<String>) -> Query {
+        self.stages = self.stages.cap(attribute.into(), items);
+        self
+    }
+
+    /// Prefers items that are unlike those before them, as much as `theta` says: 0, as by default, is what fits best,
+    /// and 1 what differs most; 0.2 to 0.3 does well. Items are alike as their vectors are, or else as the texts and
+    /// tags that the catalogue has of them.
+    #[must_use]
+    pub fn diverse(mut self, theta: f64) -> Query {
+        self.stages = self.stages.diversify(theta, DIVERSE_DEPTH);
+        self
+    }
+
+    /// Lets items that fit about equally well change places from [seed](Query::seed) to seed: 0, as by default, not at
+    /// all, to 1.
+    #[must_use]
+    pub fn rotated(mut self, strength: f64) -> Query {
+        self.stages = self.stages.rotate(strength);
+        self
+    }
+
+    /// Keeps a place, 0 being the first, for the best item for which an expression holds, as for
+    /// [`only`](Query::only): one that is new, or sponsored.
+    #[must_use]
+    pub fn slot(mut self, place: usize, condition: impl Into<String>) -> Query {
+        self.stages = self.stages.slot(place, condition.into());
         self
     }
 
@@ -206,9 +238,9 @@ impl Query {
         &self.only
     }
 
-    /// The conditions that prefer items, each with its factor.
-    pub(crate) fn boosts(&self) -> &[(String, f64)] {
-        &self.boosts
+    /// What becomes of the items that fit: checked once the query is resolved.
+    pub(crate) fn stages(&self) -> &RerankParams {
+        &self.stages
     }
 
     /// The query with items by number, as recommenders take it, asked by `user` at `now`.
@@ -219,7 +251,7 @@ impl Query {
     /// # Errors
     /// [`Error::UnknownItem`] when the query is about items and none of them is known;
     /// [`Error::LimitTooLarge`], [`Error::TooManyItems`], [`Error::TooManyExclusions`], [`Error::TooManyRules`], and
-    /// [`Error::Parameter`] for a boost that is out of range.
+    /// [`Error::Parameter`] for a boost, a cap or another stage of re-ranking that is out of range.
     ///
     /// ```
     /// use bespoke::model::Instant;
@@ -238,14 +270,11 @@ impl Query {
         if self.excluded.len() > EXCLUSIONS_MAX {
             return Err(Error::TooManyExclusions(self.excluded.len()));
         }
-        if self.only.len() + self.boosts.len() > RULES_MAX {
-            return Err(Error::TooManyRules(self.only.len() + self.boosts.len()));
+        let rules = self.only.len() + self.stages.rules().count();
+        if rules > RULES_MAX {
+            return Err(Error::TooManyRules(rules));
         }
-        if let Some((_, factor)) = self.boosts.iter().find(|(_, factor)| !(0.0..=BOOST_MAX).contains(factor))
-        {
-            let found = factor.to_string();
-            return Err(Error::Parameter { name: "boost", found, wanted: "a number from 0 to 1,000" });
-        }
+        self.stages.clone().check()?;
         let subject = match &self.about {
             About::User => user.map_or(Subject::Session(SmallVec::new()), Subject::User),
             About::Session(names) => {
@@ -336,7 +365,11 @@ mod tests {
             ((0..17).fold(Query::popular(), |query, _| query.only("x")), Error::TooManyRules(17)),
             (
                 Query::popular().boost("x", -1.0),
-                Error::Parameter { name: "boost", found: "-1".into(), wanted: "a number from 0 to 1,000" },
+                Error::Parameter {
+                    name: "weigh",
+                    found: "-1".into(),
+                    wanted: "from 0.001 to 1000; `exclude` what is not to be shown",
+                },
             ),
         ] {
             assert_eq!(query.resolve(&items, None, Instant::default()).unwrap_err(), error);

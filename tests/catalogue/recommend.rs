@@ -2,7 +2,7 @@
 
 use crate::{SHOP, definitions, now, shop};
 use bespoke::engine::{Engine, Error};
-use bespoke::model::{Duration, Instant, Message};
+use bespoke::model::{Duration, Instant, Message, Value};
 use bespoke::recommend::Query;
 
 fn viewed(engine: &Engine, user: &str, items: &[&str]) {
@@ -79,9 +79,16 @@ fn filters_and_boosts_choose_and_order() {
     assert_eq!(ask(&Query::popular().only("price > 10").limit(2)), ["boot", "hat"]);
     assert_eq!(ask(&Query::popular().boost("price = 25", 100.0)), ["scarf", "boot", "sock", "hat"]);
     assert_eq!(ask(&Query::popular().boost("price = 25", 100.0).limit(1)), ["scarf"]);
-    assert_eq!(ask(&Query::popular().boost("price > 100", 0.0)), ["sock", "hat", "scarf", "boot"]);
+    assert_eq!(ask(&Query::popular().boost("price > 100", 0.001)), ["sock", "hat", "scarf", "boot"]);
     let both = Query::popular().boost("price < 31", 100.0).boost("price > 20", 10.0).limit(3);
     assert_eq!(ask(&both), ["hat", "scarf", "sock"]);
+    // One place is kept, and what was done to an item is told.
+    assert_eq!(ask(&Query::popular().slot(0, "price < 10").limit(2)), ["sock", "boot"]);
+    let boosted =
+        engine.recommend("ada", &Query::popular().boost("price = 25", 100.0).limit(1), later).unwrap();
+    assert_eq!(boosted[0].effects, ["raised by price = 25 (× 100)"]);
+    assert!(engine.recommend("ada", &Query::popular().boost("price = 25", f64::NAN), later).is_err());
+    assert!(engine.recommend("ada", &Query::popular().slot(0, "prise < 10"), later).is_err());
     // The text means what the definitions say when it is asked.
     let cheap = Query::popular().only("cheap");
     assert!(engine.recommend("ada", &cheap, later).is_err());
@@ -106,4 +113,27 @@ fn whoever_does_not_agree_is_somebody_unknown_to_filters_too() {
     assert!(answer(&engine, &query, later).is_empty());
     engine.ingest(Message::consent("ada", agrees), later).unwrap();
     assert_eq!(answer(&engine, &query, later), ["boot"]);
+}
+
+/// Two of a brand at most, and what differs earlier.
+#[test]
+fn a_list_has_variety() {
+    let engine = shop();
+    let skus = ["a1", "a2", "a3", "b1", "c1"];
+    for (place, sku) in skus.into_iter().enumerate() {
+        let tags = Value::List(vec![Value::from(&sku[..1])]);
+        engine.ingest(Message::item(sku).with("category", &sku[..1]).with("tags", tags), now()).unwrap();
+        for user in 0..10 - place {
+            viewed(&engine, &format!("u{user}"), &[sku]);
+        }
+    }
+    let later = now() + Duration::hours(1);
+    let ask = |query: &Query| answer(&engine, query, later);
+    assert_eq!(ask(&Query::popular()), skus);
+    assert_eq!(ask(&Query::popular().at_most(2, "category")), ["a1", "a2", "b1", "c1"]);
+    assert_eq!(ask(&Query::popular().at_most(1, "tags").limit(2)), ["a1", "b1"]);
+    assert_eq!(ask(&Query::popular().diverse(0.9).limit(3)), ["a1", "b1", "c1"]);
+    assert_eq!(ask(&Query::popular().diverse(0.0)), skus);
+    assert!(engine.recommend("ada", &Query::popular().at_most(0, "category"), later).is_err());
+    assert!(engine.recommend("ada", &Query::popular().diverse(1.5), later).is_err());
 }

@@ -185,6 +185,21 @@ impl RerankParams {
         self
     }
 
+    /// The rules and lists that stages ask for, by their names.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Arc<str>> {
+        let weighed = self.weights.iter().map(|weight| &weight.rule);
+        let kept = self.kept.iter().filter_map(|(_, kept)| match kept {
+            Kept::Rule(rule) => Some(rule),
+            Kept::Item(_) => None,
+        });
+        self.required.iter().chain(&self.excluded).chain(weighed).chain(kept)
+    }
+
+    /// Whether every list stays as it is.
+    pub(crate) fn is_neutral(&self) -> bool {
+        *self == RerankParams::default()
+    }
+
     /// Checks the stages.
     ///
     /// # Errors
