@@ -68,8 +68,8 @@
 //! | [`model`] | instants, zones, values, messages |
 //! | [`profile`] | what is known of each user |
 //! | [`segment`] | the segment language and who is in which segment |
-//! | [`recommend`] | the `Recommender` trait, popularity, co-visitation |
-//! | [`predict`] | what a user will probably do: the best time to send |
+//! | [`recommend`] | the `Recommender` trait and its models, re-ranking, bandits, evaluation |
+//! | [`predict`] | what a user will probably do: the best time to send; skill and difficulty |
 //! | [`trigger`] | the timing wheel, local times, quiet hours |
 //! | [`journey`] | workflows, the delivery gate, the outbox; [`journey::guide`] teaches them |
 //! | [`decision`] | placements, variants, content templates |

@@ -262,7 +262,8 @@ fn what_is_not_proven_is_listed() {
         )
     };
     let models = |before: Option<Instant>| {
-        ["co-visitation", "popularity"].map(|model| Remains::Model { model: model.into(), before })
+        ["co-visitation", "popularity", "trending"]
+            .map(|model| Remains::Model { model: model.into(), before })
     };
     let kept = now - Duration::days(2) + Duration::from_millis(1);
     for (segment, days, interactions, remains) in [

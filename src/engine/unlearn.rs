@@ -5,7 +5,7 @@ use crate::engine::Remains;
 use crate::engine::models::{Models, each_text};
 use crate::model::{Instant, Value, record};
 use crate::profile::{EventKind, Horizon, Keep, ProfileStore, UserKey};
-use crate::recommend::{Interaction, ItemId, Recommender};
+use crate::recommend::{Action, Interaction, ItemId, Recommender};
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -194,7 +194,9 @@ impl Models {
         if !rules.is_empty() {
             if !is_all(as_one_since) {
                 remain(self.covisitation.name(), before(as_one_since));
-                remain(self.baskets.name(), before(as_one_since));
+                if rules.iter().any(|rule| rule.action == Action::Bought) {
+                    remain(self.baskets.name(), before(as_one_since));
+                }
             }
             if !is_all(since) {
                 remain(self.popularity.name(), before(since));

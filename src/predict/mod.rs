@@ -1,9 +1,9 @@
 //! # predict: what a user will probably do
 //! In: what users did, each with a dense number and the local hour. Out: [`SendTimes`], the hour at which a message is
-//! most likely answered, and how sure that is.
-//! [`Skills`] says how able users are and how difficult items, and which items fit whom.
-//! Imports `model`, and of `recommend` how a click moves a belief; knows nothing of profiles, segments, journeys or storage: the engine gives users numbers and
-//! says in which group they are. Reads no clock, draws no random number: chance comes in as the caller's hash.
+//! most likely answered, and how sure that is; [`Skills`], how able users are, how difficult items, and which fit whom.
+//! Imports `model`, and of `recommend` how a click moves a belief; knows nothing of profiles, segments, journeys or
+//! storage: the engine gives users numbers and says in which group they are. Reads no clock, draws no random number:
+//! chance comes in as the caller's hash.
 //!
 //! | file | concept |
 //! | --- | --- |
