@@ -246,9 +246,13 @@ impl Partition {
         }
     }
 
-    /// Users have arrived for good: what is left of them here goes with the next checkpoint.
+    /// Users have arrived for good: what is left of them here goes with the next checkpoint. A power cut may have taken
+    /// from here that they went.
     pub(super) fn confirm(&mut self, number: u64) {
-        let gone = self.among.as_mut().and_then(|among| among.transit.remove(&number));
+        let gone = self.among.as_mut().and_then(|among| {
+            among.moved = among.moved.max(number);
+            among.transit.remove(&number)
+        });
         if let (Some(transit), Some(shelf)) = (gone, &mut self.shelf) {
             shelf.parted.extend(transit.users.into_iter().flat_map(|user| user.slots));
         }
