@@ -2,8 +2,8 @@
 
 use crate::recommend::bandit::draw::sigmoid;
 
-/// Two steps suffice mostly, and halving the interval needs this many at the most extreme.
-const STEPS_MAX: usize = 60;
+/// Two steps suffice mostly, and halving the interval needs half as many at the most extreme.
+const STEPS_MAX: usize = 120;
 /// A step of this size leaves an error that no number shows: each cubes it.
 const CLOSE: f64 = 1e-6;
 
@@ -11,13 +11,15 @@ const CLOSE: f64 = 1e-6;
 /// probable score is now `mean + surprise · variance`, and the inverse of the variance grows by `information`. Gives both.
 ///
 /// The surprise is `y - sigmoid(mean + surprise · variance)`: an equation in one number whatever the number of features,
-/// because all that moves is the score; solved by Halley's method, within the interval where the root must be. The usual single step, `(y - q) / (1 + h · variance)` with `q` and
-/// `h = q (1 - q)` at the old mean, overshoots where the variance is large, and tells of no information where `q` is 0 or 1
-/// but wrong.
+/// because all that moves is the score; solved by Halley's method, within the interval where the root must be, which is
+/// halved wherever a step is not half the one before: between the flat ends of the sigmoid steps can go back and forth for
+/// ever. The usual single step, `(y - q) / (1 + h · variance)` with `q` and `h = q (1 - q)` at the old mean, overshoots
+/// where the variance is large, and tells of no information where `q` is 0 or 1 but wrong.
 pub(crate) fn most_probable(mean: f64, variance: f64, y: f64) -> (f64, f64) {
     let (mut low, mut high) = (y - 1.0, y);
     let chance = sigmoid(mean);
     let mut surprise = (y - chance) / (1.0 + variance * chance * (1.0 - chance));
+    let mut before = high - low;
     for _ in 0..STEPS_MAX {
         let chance = sigmoid(mean + surprise * variance);
         let above = surprise - y + chance;
@@ -30,15 +32,15 @@ pub(crate) fn most_probable(mean: f64, variance: f64, y: f64) -> (f64, f64) {
         let (slope, curve) = (1.0 + bent, bent * variance * (1.0 - 2.0 * chance));
         let newton = above / slope;
         let next = surprise - newton / (1.0 - 0.5 * newton * curve / slope);
+        let step = (next - surprise).abs();
         // At the root itself it stays where it is, which is one end of the interval.
-        if low < next && next < high || next == surprise {
-            let step = (next - surprise).abs();
-            surprise = next;
+        if next == surprise || low < next && next < high && step <= 0.5 * before {
+            (surprise, before) = (next, step);
             if step <= CLOSE {
                 break;
             }
         } else {
-            surprise = 0.5 * (low + high);
+            (surprise, before) = (0.5 * (low + high), 0.5 * (high - low));
         }
     }
     // By the equation, which holds now.
@@ -69,6 +71,14 @@ mod tests {
                 prop_assert!(surprisal(surprise + off) > found - 1e-12 * found.abs());
             }
         }
+    }
+
+    /// Found by chance: here Halley's steps alone go back and forth between 0 and -0.07.
+    #[test]
+    fn steps_do_not_go_back_and_forth() {
+        let (mean, variance) = (8.229928344263913, libm::exp(5.7565272603755275));
+        let (surprise, _) = most_probable(mean, variance, 0.0);
+        assert!((surprise + sigmoid(mean + surprise * variance)).abs() < 1e-12, "{surprise}");
     }
 
     #[test]
