@@ -479,9 +479,9 @@ impl Als {
     }
 }
 
-/// The reason with the largest share; of equal ones that of the newest item.
+/// The reason with the largest share; of equal ones that of the newest item. What was not wanted is no reason.
 fn reason(bases: &[Base], share: impl Fn(&Base) -> f32) -> Reason {
-    let shares = bases.iter().rev().map(|base| (share(base), base));
+    let shares = bases.iter().rev().filter(|base| base.weight > 0.0).map(|base| (share(base), base));
     let largest = shares.max_by(|(a, _), (b, _)| a.total_cmp(b));
     largest.map_or(Reason::Popular, |(_, base)| base.reason.clone())
 }

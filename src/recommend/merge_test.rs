@@ -67,7 +67,7 @@ fn check<R: Recommender>(new: impl Fn() -> R, history: &History) -> Result<(), T
         let request = query.resolve(&items, None, now).unwrap();
         let by_item = |model: &R| {
             let mut answer = model.recommend(&request);
-            answer.retain(|r| r.score > 1e-30); // what is about to vanish may have vanished in one of them
+            answer.retain(|r| r.score > 1e-20); // what is about to vanish has lost its digits
             answer.sort_by_key(|r| r.item);
             answer
         };

@@ -5,6 +5,8 @@ use smallvec::SmallVec;
 pub(super) const FULL_MAX: usize = 256;
 /// No variance falls below this share of what it was at first, so that every belief can still change.
 const SURE: f64 = 1e-12;
+/// Weights that features and rewards within their limits come nowhere near.
+const MEAN_MAX: f64 = 1e100;
 /// By what share a variance may be above the first one when it was scaled down to it.
 const ROUNDING: f64 = 1e-9;
 /// Numbers side by side, as vector instructions take them.
@@ -287,11 +289,12 @@ impl Belief {
         let (len, stride) = (self.len(), self.stride());
         let mut read = Belief::new(len, self.first, self.upper.is_empty());
         for mean in &mut read.mean {
-            *mean = from.valid("the weight of a feature", |mean: &f64| mean.is_finite())?;
+            *mean = from.valid("the weight of a feature", |mean: &f64| mean.abs() <= MEAN_MAX)?;
         }
-        let most = self.first * (1.0 + ROUNDING);
+        // What is never written could not be put together with others without passing all numbers.
+        let (least, most) = (self.first * SURE * (1.0 - ROUNDING), self.first * (1.0 + ROUNDING));
         for scale in &mut read.scale {
-            *scale = from.valid("the variance of a weight", |scale: &f64| 0.0 < *scale && *scale <= most)?;
+            *scale = from.valid("the variance of a weight", |scale: &f64| (least..=most).contains(scale))?;
         }
         if !self.upper.is_empty() {
             for row in 0..len {
