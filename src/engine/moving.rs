@@ -228,7 +228,7 @@ impl Shards {
         for (id, partition) in self.find_homes(homes).into_iter().chain(self.stranded(moving)) {
             self.of(partition).outcome(Instant::MIN, Input::LeaveBehind { id })?;
         }
-        // What a partition has lost of its moves is made up for now, and does not count against it next time.
+        // What a partition has lost of its moves has been made up for, and does not count against it next time.
         for (number, shard) in self.numbered() {
             if self.is_behind(number) {
                 shard.outcome(Instant::MIN, Input::Confirm { number: self.last_arrival(number) })?;

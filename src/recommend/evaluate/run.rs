@@ -201,11 +201,12 @@ impl Run<'_> {
         let (mut tally, mut nanos, mut learned) = (self.tally(), Vec::new(), Learned::default());
         for (done, session) in sessions.iter().enumerate() {
             let items: Vec<ItemId> = session.iter().map(|touch| touch.item).collect();
-            for now in 1..session.len() {
-                let asked = Asked { user: session[0].owner, at: session[now - 1].at, before: &items[..now] };
+            for seen in 1..session.len() {
+                let asked =
+                    Asked { user: session[0].owner, at: session[seen - 1].at, before: &items[..seen] };
                 let (ranked, took) = self.predict(model, ask, &asked)?;
                 nanos.push(took);
-                tally.add_sequence(&ranked, &items[now..]);
+                tally.add_sequence(&ranked, &items[seen..]);
             }
             if mode == Mode::Learning {
                 let start = self.watch.nanoseconds();
