@@ -227,7 +227,7 @@ fn warm(n: usize) -> usize {
 }
 
 fn timed(n: usize) -> usize {
-    n.min(1_000_000)
+    7 * n
 }
 
 impl Day {
