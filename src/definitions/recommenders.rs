@@ -45,7 +45,7 @@ impl<'d, 'p, P: Clone, R> Parameters<'d, 'p, P, R> {
     }
 
     fn count(&mut self, key: &'static str, set: fn(P, usize) -> P) {
-        self.read(key, |node| node.integer_in(1, COUNT_MAX).map(|count| count as usize), set);
+        self.read(key, |node| node.integer_in(0, COUNT_MAX).map(|count| count as usize), set);
     }
 
     fn read<T>(&mut self, key: &'static str, read: impl FnOnce(&Node<'d>) -> Option<T>, set: fn(P, T) -> P) {

@@ -375,7 +375,13 @@ fn recommend() {
             ),
             (
                 "interactions = {}\nlearn_weights = -1\nsteps = 0\nals = { factors = 0, weight = -1 }\nease = { items = 0 }",
-                &["8:17: at least 0 and at most 1000000", "9:9: at least 1 and at most 100000"],
+                &[
+                    "8:17: -1 is out of range: at least 0 and at most 1000000",
+                    "9:9: 0 is out of range: at least 1 and at most 100000",
+                    "10:19: `factors` is 0, but must be from 1 to 256",
+                    "10:31: a weight of -1 is out of range: at least 0 and at most 1000",
+                    "11:18: `items` is 0, but must be from 1 to 10000",
+                ],
             ),
             (
                 "interactions.buy = { item = 'sku', weight = 1e7, action = 'vewed' }",
@@ -407,7 +413,7 @@ fn recommend() {
             (
                 "interactions = {}\ncovisitation = { neighbours = -1, back = 2 }",
                 &[
-                    "8:31: -1 is out of range: at least 1 and at most 10000",
+                    "8:31: -1 is out of range: at least 0 and at most 67108864",
                     "8:42: `back` is 2, but must be from 0 to 1",
                 ],
             ),
