@@ -10,7 +10,19 @@ impl Models {
     /// Writes what was learned, without what belongs to one user.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
         let Models {
-            items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
+            items,
+            sessions,
+            covisitation,
+            baskets,
+            beginnings,
+            popularity,
+            trending,
+            ease,
+            als,
+            hosts,
+            weights,
+            models,
+            ..
         } = self;
         items.write(out);
         written(sessions, out);
@@ -23,6 +35,10 @@ impl Models {
         models.iter().for_each(|model| model.write_state(out));
         self.learned_since.write(out);
         self.learned_in_order().write(out);
+        ease.iter().for_each(|model| written(model, out));
+        als.iter().for_each(|model| written(model, out));
+        hosts.write(out);
+        weights.write(out);
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -44,6 +60,10 @@ impl Models {
         self.learned_since = from.read()?;
         let learned: Vec<(u32, Learned)> = from.read()?;
         self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
+        self.ease.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.hosts.read(&self.items, from)?;
+        self.weights.go_on(from.read()?);
         Ok(())
     }
 
