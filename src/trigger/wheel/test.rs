@@ -185,6 +185,23 @@ fn hints_of_one_key_become_one() {
 }
 
 #[test]
+fn what_was_moved_is_asked_for_once_on_its_way() {
+    let start: Instant = "2026-11-23T00:00:00Z".parse().unwrap();
+    let mut wheel = TimingWheel::new(start);
+    for key in 0..100_u32 {
+        wheel.schedule(after(start, 600_000 + i64::from(key)), key);
+        wheel.schedule(after(start, 600_000 + i64::from(key)), key);
+    }
+    let (mut asked, moved) = (0, after(start, 3 * 3_600_000));
+    let mut deadline = |_| {
+        asked += 1;
+        Some(moved)
+    };
+    wheel.poll(after(start, 601_000), &mut deadline, &mut Vec::new());
+    assert_eq!((asked, wheel.len(), wheel.next_due()), (100, 100, Some(moved)));
+}
+
+#[test]
 fn a_million_at_one_instant_and_their_memory() {
     let start: Instant = "2026-11-23T00:00:00Z".parse().unwrap();
     let nine = after(start, 9 * 3_600_000);
