@@ -223,6 +223,11 @@ impl Models {
                 }
             }
         }
+        // What others made of it they do not say; and what was shown to many was shown to this one too.
+        let others = self.beside().map(|model| model.name());
+        let others = others.chain(self.explorer.iter().map(|_| "explorer"));
+        let others = others.filter(|_| !rules.is_empty());
+        remains.extend(others.map(|model| Remains::Model { model: model.into(), before: None }));
         (interactions.len() as u64, remains)
     }
 
@@ -299,6 +304,7 @@ impl Models {
         self.popularity.forget(user.0);
         self.trending.forget(user.0);
         self.beside_mut().for_each(|model| model.forget(user.0));
+        self.explorer.iter_mut().for_each(|explorer| explorer.forget(user.0));
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }
 }
