@@ -6,7 +6,7 @@ use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
 use crate::recommend::{
     Action, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, Error, Popularity,
-    PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, WEIGHT_MAX,
+    PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, Twins, TwinsParams, WEIGHT_MAX,
 };
 use crate::segment::{Kind, Remembered};
 
@@ -27,6 +27,10 @@ pub(crate) struct RecommendDefinition {
     pub(crate) trending: TrendingParams,
     /// Checked.
     pub(crate) baskets: BoughtTogetherParams,
+    /// Checked. How items that hardly anybody touched are recommended.
+    pub(crate) cold: TwinsParams,
+    /// By which attributes of the catalogue items are alike; where nothing is said, by all that are texts or lists.
+    pub(crate) alike_by: Option<Vec<Box<str>>>,
     /// How long interactions are kept with their users, so that queries can ask for them.
     pub(crate) remember: Option<Duration>,
     /// How long what users did may be kept, where that has an end.
@@ -86,6 +90,8 @@ const NEIGHBOURS_MAX: i64 = 10_000;
 /// Pairs that fewer users stand behind are not recommended, unless definitions say otherwise.
 const K_MIN: usize = 10;
 const K_MIN_MAX: i64 = 20;
+/// What `TwinsParams::check` allows.
+const TWINS_MAX: i64 = 100;
 /// Each part of the context is a model of its own.
 const CONTEXTS_MAX: usize = 8;
 
@@ -98,6 +104,8 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS).k_min(K_MIN),
         trending: Trending::params().k_min(K_MIN),
         baskets: BoughtTogether::params().k_min(K_MIN),
+        cold: Twins::params(),
+        alike_by: None,
         remember: None,
         kept_for: None,
         daily_max: DAILY_MAX,
@@ -135,6 +143,9 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     }
     if let Some(node) = table.get("baskets") {
         read_baskets(&node, &mut definition.baskets);
+    }
+    if let Some(node) = table.get("cold") {
+        read_cold(&node, &mut definition, names);
     }
     if let Some(node) = table.get("k_min") {
         let users = node.integer_in(1, K_MIN_MAX).map(|users| users as usize);
@@ -343,6 +354,35 @@ fn read_baskets(node: &Node<'_>, params: &mut BoughtTogetherParams) {
     }
     if let Some(node) = table.get("lift") {
         tune(params, &node, node.number(), BoughtTogetherParams::lift, check);
+    }
+    table.finish();
+}
+
+fn read_cold(node: &Node<'_>, definition: &mut RecommendDefinition, names: &Names) {
+    let Some(mut table) = node.table() else { return };
+    let params = &mut definition.cold;
+    if let Some(node) = table.get("kappa") {
+        tune(params, &node, node.number(), TwinsParams::kappa, TwinsParams::check);
+    }
+    if let Some(node) = table.get("twins") {
+        let twins = node.integer_in(1, TWINS_MAX).map(|number| number as usize);
+        tune(params, &node, twins, TwinsParams::twins, TwinsParams::check);
+    }
+    if let Some(attributes) = table.get("attributes") {
+        let known = |node: &Node<'_>| {
+            let name = node.name()?;
+            match names.schema.items.slot(name) {
+                Some((_, Kind::String | Kind::List)) => return Some(name.into()),
+                Some(_) => node.error_help("items are alike by strings and lists", "leave it out"),
+                None => {
+                    let help = Some("declare it under [catalogue]".to_owned());
+                    node.unknown("attribute of items", name, names.schema.items.names(), help);
+                }
+            }
+            None
+        };
+        let list = attributes.list().unwrap_or_default();
+        definition.alike_by = Some(list.iter().filter_map(known).collect());
     }
     table.finish();
 }

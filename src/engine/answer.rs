@@ -63,9 +63,13 @@ impl Models {
                 blended(answers, &[1.0, INSTEAD], limit)
             }
             Basis::User(_) | Basis::Session(_) => {
-                let request = request.clone().with_limit(request.limit().max(NEXT));
-                let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
-                blended(answers, &[1.0, BESIDE], limit)
+                let deeper = request.clone().with_limit(limit.max(NEXT));
+                let answers = vec![self.sessions.recommend(&deeper), self.covisitation.recommend(&deeper)];
+                self.with_alike(blended(answers, &[1.0, BESIDE], deeper.limit()), request)
+            }
+            Basis::Similar(_) => {
+                let deeper = request.clone().with_limit(limit.max(NEXT));
+                self.with_alike(self.covisitation.recommend(&deeper), request)
             }
             Basis::Trending => self.trending.recommend(request),
             _ => self.covisitation.recommend(request),

@@ -4,7 +4,7 @@ use crate::model::{Instant, Message, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
     BoughtTogether, CoVisitation, Interaction, Items, Popularity, PopularityParams, Recommender, SessionKnn,
-    Trending,
+    Trending, Twins,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub(crate) struct Models {
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     pub(super) trending: Trending,
+    /// What items are is no state here: it follows from the catalogue.
+    pub(super) twins: Twins,
     /// Since which arrival the definition that holds is learned by.
     pub(super) learned_since: u32,
     /// Of users whose history is not from the beginning what was learned of them.
@@ -48,6 +50,7 @@ impl Models {
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             trending: definition.trending.clone().check().expect(CHECKED),
+            twins: definition.cold.clone().check().expect(CHECKED),
             definition: definition.clone(),
             learned_since: 0,
             learned: HashMap::default(),
@@ -77,6 +80,9 @@ impl Models {
         }
         if old.baskets != definition.baskets {
             self.baskets = definition.baskets.clone().check().expect(CHECKED);
+        }
+        if old.cold != definition.cold || old.alike_by != definition.alike_by {
+            self.twins = self.twins.undescribed(&definition.cold).expect(CHECKED);
         }
         let is_same = old.popularity == *popularity;
         if !is_same {
@@ -111,7 +117,16 @@ impl Models {
             })
             .collect();
         let Models {
-            items, sessions, covisitation, baskets, popularity, trending, models, definition, ..
+            items,
+            sessions,
+            covisitation,
+            baskets,
+            popularity,
+            trending,
+            twins,
+            models,
+            definition,
+            ..
         } = self;
         if let Some(age) = definition.kept_for {
             sessions.expire(at - age);
@@ -132,6 +147,7 @@ impl Models {
             baskets.learn(&interaction);
             popularity.learn(&interaction);
             trending.learn(&interaction);
+            twins.learn(&interaction);
             models.iter_mut().for_each(|model| model.learn(&interaction));
         };
         match &rule.list {
@@ -158,11 +174,13 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
-        let mut sessions = Vec::new();
+        let (mut sessions, mut touches) = (Vec::new(), Vec::new());
         self.sessions.checkpoint(&mut sessions);
+        self.twins.checkpoint(&mut touches);
         (
             &self.items,
             sessions,
+            touches,
             &self.covisitation,
             &self.baskets,
             &self.popularity,

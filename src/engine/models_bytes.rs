@@ -10,7 +10,16 @@ impl Models {
     /// Writes what was learned, without what belongs to one user.
     pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
         let Models {
-            items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
+            items,
+            sessions,
+            covisitation,
+            baskets,
+            beginnings,
+            popularity,
+            trending,
+            twins,
+            models,
+            ..
         } = self;
         items.write(out);
         written(sessions, out);
@@ -19,6 +28,7 @@ impl Models {
         baskets.write_state(out);
         popularity.write_state(out);
         written(trending, out);
+        written(twins, out);
         models.len().write(out);
         models.iter().for_each(|model| model.write_state(out));
         self.learned_since.write(out);
@@ -38,6 +48,7 @@ impl Models {
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
         read_written(&mut self.trending, &self.items, from)?;
+        read_written(&mut self.twins, &self.items, from)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;

@@ -142,14 +142,14 @@ impl Index {
         keys.dedup();
         let tags = keys.len();
         let direction = vector.and_then(Direction::of);
-        keys.extend(direction.iter().flat_map(Direction::buckets));
         let is_same = self.get(item).is_some_and(|known| {
-            let numbers = known.features.iter().map(|number| self.features[*number as usize].key);
-            known.tags == tags && known.direction == direction && numbers.eq(keys.iter().copied())
+            let known_keys = known.tags().iter().map(|tag| self.features[*tag as usize].key);
+            known.direction == direction && known_keys.eq(keys.iter().copied())
         });
         if is_same {
             return;
         }
+        keys.extend(direction.iter().flat_map(Direction::buckets));
         self.withdraw(item);
         if keys.is_empty() {
             return;

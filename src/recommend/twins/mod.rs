@@ -38,10 +38,10 @@ const POSITION_DECAY: f64 = 0.7;
 /// `ln(2 N / n)` where `n` of `N` described items have it; what one item alone has counts nothing.
 ///
 /// [`with_cold`](Twins::with_cold) adds cold items to an answer that rests on what users did. The twins of an item are the
-/// ten most alike ones that anybody touched, and what it is worth is theirs on average:
-/// `κ / (κ + n) · Σ likeness · score / twins`, where `n` counts how often it was touched, and a twin that is not in the
-/// answer scores 0. So an item that has much in common with everything comes nowhere in particular, and κ touches
-/// halve what twins say. An item that was touched 3 κ times is cold no more.
+/// ten most alike ones that anybody touched, and what it is worth is what they are on average, each as much as it is alike:
+/// `κ / (κ + n) · Σ likeness (likeness · score) / Σ likeness`, where `n` counts how often it was touched, and a twin that is
+/// not in the answer scores 0. So an item that has a little in common with everything comes nowhere in particular, and κ
+/// touches halve what twins say. An item that was touched 3 κ times is cold no more.
 ///
 /// As a [`Recommender`] it answers [`Basis::Similar`] and [`Basis::Session`] by content alone, and what little is known of
 /// an item of the query weighs most: each counts `κ / (κ + n)`. It answers nothing else, and keeps nothing of users.
@@ -55,8 +55,8 @@ const POSITION_DECAY: f64 = 0.7;
 /// or cease to be cold; then it costs microseconds. Memory: 4 bytes an item that was touched; for each that is described
 /// about 70, and 8 for each tag, with a vector its length and 130; 150 for each tag that anything has.
 ///
-/// References: the prior is k-nearest-neighbour regression on content, as for cold items in Schein et al., SIGIR 2002; its
-/// weight is a Bayesian average.
+/// References: the prior is a regression on the nearest neighbours (Nadaraya and Watson, 1964), and its weight that of a
+/// Bayesian average.
 ///
 /// ```
 /// use bespoke::model::Instant;
@@ -163,6 +163,19 @@ impl Twins {
         self.index.withdraw(item);
     }
 
+    /// Whether any item can be cold.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.params.kappa > 0.0
+    }
+
+    /// One with other parameters that knows how often items were touched, but not what they are.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as [`TwinsParams::check`].
+    pub(crate) fn undescribed(&self, params: &TwinsParams) -> Result<Twins, Error> {
+        Ok(Twins { touches: self.touches.clone(), ..params.clone().check()? })
+    }
+
     /// Takes away what was said of every item.
     pub fn withdraw_all(&mut self) {
         self.index = Index::default();
@@ -250,8 +263,10 @@ impl Twins {
         let places: HashMap<ItemId, usize, RandomState> =
             answer.iter().enumerate().map(|(place, shown)| (shown.item, place)).collect();
         let warm = answer.len();
-        for item in self.brought(&answer[..warm.min(BRING)], request) {
-            let Some((score, twin)) = self.prior(item, &answer[..warm], &places) else { continue };
+        let brought = self.brought(&answer[..warm.min(BRING)], request);
+        let twins = self.nearest.of(&self.index, &brought, Pool::Touched, self.params.twins);
+        for (item, twins) in brought.into_iter().zip(twins) {
+            let Some((score, twin)) = self.prior(item, &twins, &answer[..warm], &places) else { continue };
             match places.get(&item) {
                 Some(place) if answer[*place].score >= score => continue,
                 Some(place) => {
@@ -273,8 +288,10 @@ impl Twins {
     /// The cold items that are most like those that are shown, by `Σ likeness · score`.
     fn brought(&self, shown: &[Recommendation], request: &Request<'_>) -> Vec<ItemId> {
         let mut heat: HashMap<ItemId, f64, RandomState> = HashMap::default();
-        for shown in shown.iter().filter(|shown| self.index.is_described(shown.item)) {
-            for like in self.nearest.get(&self.index, shown.item, Pool::Cold, BROUGHT).iter() {
+        let described = || shown.iter().filter(|shown| self.index.is_described(shown.item));
+        let items: SmallVec<[ItemId; BRING]> = described().map(|shown| shown.item).collect();
+        for (shown, likes) in described().zip(self.nearest.of(&self.index, &items, Pool::Cold, BROUGHT)) {
+            for like in likes.iter() {
                 *heat.entry(like.item).or_default() += like.likeness * shown.score;
             }
         }
@@ -288,22 +305,23 @@ impl Twins {
     fn prior(
         &self,
         item: ItemId,
+        twins: &[Like],
         answer: &[Recommendation],
         places: &HashMap<ItemId, usize, RandomState>,
     ) -> Option<(f64, ItemId)> {
-        let twins = self.nearest.get(&self.index, item, Pool::Touched, self.params.twins);
         let mut sum = 0.0;
         let mut best: Option<(f64, ItemId)> = None;
-        for twin in twins.iter() {
+        for twin in twins {
             let Some(place) = places.get(&twin.item) else { continue };
-            let term = twin.likeness * answer[*place].score;
+            let term = twin.likeness * twin.likeness * answer[*place].score;
             sum += term;
             if best.is_none_or(|(most, _)| term > most) {
                 best = Some((term, twin.item));
             }
         }
         let (_, twin) = best?;
-        Some((self.coldness(item) * sum / twins.len() as f64, twin))
+        let all: f64 = twins.iter().map(|twin| twin.likeness).sum();
+        Some((self.coldness(item) * sum / all, twin))
     }
 }
 

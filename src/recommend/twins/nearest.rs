@@ -41,21 +41,31 @@ impl Clone for Nearest {
 }
 
 impl Nearest {
-    /// Those of a pool that are most like an item, at most `limit`, which has to be the same for a pool each time.
-    pub(super) fn get(&self, index: &Index, item: ItemId, pool: Pool, limit: usize) -> Arc<[Like]> {
+    /// Those of a pool that are most like each of some items, at most `limit`, which has to be the same for a pool each
+    /// time.
+    pub(super) fn of(&self, index: &Index, items: &[ItemId], pool: Pool, limit: usize) -> Vec<Arc<[Like]>> {
         let revision = index.revision();
-        if let Some(known) = self.0.lock().of(revision, pool).get(&item) {
-            return known.clone();
+        let known: Vec<Option<Arc<[Like]>>> = {
+            let mut kept = self.0.lock();
+            let kept = kept.of(revision, pool);
+            items.iter().map(|item| kept.get(item).cloned()).collect()
+        };
+        let missing: Vec<ItemId> =
+            items.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(item, _)| *item).collect();
+        if missing.is_empty() {
+            return known.into_iter().flatten().collect();
         }
         // Others may look things up meanwhile.
-        let found: Arc<[Like]> = index.nearest(item, pool, limit).into();
+        let found: Vec<Arc<[Like]>> =
+            missing.iter().map(|item| index.nearest(*item, pool, limit).into()).collect();
         let mut kept = self.0.lock();
         let kept = kept.of(revision, pool);
-        if kept.len() >= KEPT_MAX {
+        if kept.len() + found.len() > KEPT_MAX {
             kept.clear();
         }
-        kept.insert(item, found.clone());
-        found
+        kept.extend(missing.into_iter().zip(found.iter().cloned()));
+        let mut found = found.into_iter();
+        known.into_iter().filter_map(|known| known.or_else(|| found.next())).collect()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -170,8 +170,9 @@ proptest! {
                 .collect();
             likes.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             likes.truncate(10);
-            let terms = likes.iter().map(|(x, other)| x * f64::from(warm.get(other).copied().unwrap_or(0)));
-            let prior = if n > 60 { 0.0 } else { terms.sum::<f64>() / likes.len().max(1) as f64 };
+            let terms = likes.iter().map(|(x, other)| x * x * f64::from(warm.get(other).copied().unwrap_or(0)));
+            let all: f64 = likes.iter().map(|(x, _)| x).sum();
+            let prior = if n > 60 || likes.is_empty() { 0.0 } else { terms.sum::<f64>() / all };
             let own = warm.get(&number).copied().map_or(0.0, f64::from);
             let expected = own.max(20.0 / (20.0 + f64::from(n)) * prior);
             let found = found.get(&number).copied().unwrap_or(0.0);
@@ -262,7 +263,7 @@ fn cold_items_give_way() {
     // What is not admitted is not added, and there is room for one.
     let is_first = |item: ItemId| item.number() == 0;
     assert_eq!(twins.with_cold(answer(), &request.clone().with_filter(&is_first)).len(), 1);
-    assert_eq!(twins.with_cold(answer(), &request.with_limit(1)).len(), 1);
+    assert_eq!(twins.with_cold(answer(), &request.clone().with_limit(1)).len(), 1);
     twins.withdraw_all();
     assert_eq!((twins.described(), score(&twins)), (0, None));
 }
