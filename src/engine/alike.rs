@@ -71,9 +71,7 @@ impl Models {
         };
         let little_known = match request.basis() {
             Basis::Session(items) => items.last().map_or(0.0, |item| self.twins.coldness(*item)),
-            Basis::Similar(items) => {
-                items.iter().map(|item| self.twins.coldness(*item)).fold(0.0, f64::max)
-            }
+            Basis::Similar(items) => items.iter().map(|item| self.twins.coldness(*item)).fold(0.0, f64::max),
             _ => 0.0,
         };
         if little_known >= LITTLE_KNOWN {

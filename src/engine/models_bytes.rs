@@ -18,6 +18,10 @@ impl Models {
             popularity,
             trending,
             twins,
+            ease,
+            als,
+            hosts,
+            weights,
             models,
             ..
         } = self;
@@ -33,6 +37,10 @@ impl Models {
         models.iter().for_each(|model| model.write_state(out));
         self.learned_since.write(out);
         self.learned_in_order().write(out);
+        ease.iter().for_each(|model| written(model, out));
+        als.iter().for_each(|model| written(model, out));
+        hosts.write(out);
+        weights.write(out);
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -55,6 +63,10 @@ impl Models {
         self.learned_since = from.read()?;
         let learned: Vec<(u32, Learned)> = from.read()?;
         self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
+        self.ease.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.hosts.read(&self.items, from)?;
+        self.weights.go_on(from.read()?);
         Ok(())
     }
 

@@ -18,7 +18,7 @@
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `twins` | [`Twins`]: items that are alike by what they are, so that a new one shows where its likes do |
 //! | `again` | what a user had before and may want again |
-//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
 //! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
@@ -101,6 +101,7 @@ mod tally;
 mod trending;
 mod twins;
 mod users;
+mod weights;
 
 pub use als::{Als, AlsParams};
 pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
@@ -126,3 +127,4 @@ pub use twins::{Twins, TwinsParams};
 pub(crate) use again::again;
 pub(crate) use blend::blended;
 pub(crate) use recent::Recent;
+pub(crate) use weights::Weights;

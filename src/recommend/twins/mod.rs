@@ -123,12 +123,7 @@ impl TwinsParams {
         if !(1..=100).contains(&self.twins) {
             return refuse("twins", self.twins.to_string(), "from 1 to 100");
         }
-        Ok(Twins {
-            params: self,
-            index: Index::default(),
-            touches: Vec::new(),
-            nearest: Nearest::default(),
-        })
+        Ok(Twins { params: self, index: Index::default(), touches: Vec::new(), nearest: Nearest::default() })
     }
 }
 
@@ -367,7 +362,9 @@ impl Recommender for Twins {
         };
         ranked.sort_unstable_by(order);
         let admitted = ranked.into_iter().filter(|(_, item, _)| request.admits(*item)).take(request.limit());
-        admitted.map(|(score, item, of)| Recommendation::new(item, score, Reason::Similar { item: of })).collect()
+        admitted
+            .map(|(score, item, of)| Recommendation::new(item, score, Reason::Similar { item: of }))
+            .collect()
     }
 
     fn forget(&mut self, _user: u32) {}

@@ -104,14 +104,16 @@ impl Known {
         if let (Some(a), Some(b)) = (&a.1, &b.1) {
             return cosine(a, b);
         }
-        let having =
-            |value: usize| self.described.values().filter(|(values, _)| values.contains(&value)).count() as f64;
+        let having = |value: usize| {
+            self.described.values().filter(|(values, _)| values.contains(&value)).count() as f64
+        };
         let weight = |value: usize| match having(value) {
             n if n > 1.0 => (2.0 * self.described.len() as f64 / n).ln(),
             _ => 0.0,
         };
         let [a, b] = [a, b].map(|(values, _)| values.iter().copied().collect::<BTreeSet<usize>>());
-        let square = |values: &mut dyn Iterator<Item = &usize>| values.map(|v| weight(*v).powi(2)).sum::<f64>();
+        let square =
+            |values: &mut dyn Iterator<Item = &usize>| values.map(|v| weight(*v).powi(2)).sum::<f64>();
         let product = square(&mut a.intersection(&b));
         if product > 0.0 { product / (square(&mut a.iter()) * square(&mut b.iter())).sqrt() } else { 0.0 }
     }
@@ -251,11 +253,15 @@ fn cold_items_give_way() {
         answer.iter().find(|shown| shown.item == item(1)).map(|shown| shown.score)
     };
     let mut before = 2.0;
-    for (touches, share) in [(0, Some(0.9)), (5, Some(0.72)), (20, Some(0.45)), (60, Some(0.225)), (61, None)] {
+    for (touches, share) in [(0, Some(0.9)), (5, Some(0.72)), (20, Some(0.45)), (60, Some(0.225)), (61, None)]
+    {
         let more = touches - twins.touches(item(1));
         touch(&mut twins, 1, more);
         let found = score(&twins);
-        assert!(found.zip(share).is_none_or(|(a, b): (f64, f64)| (a - b).abs() < 1e-12), "{touches}: {found:?}");
+        assert!(
+            found.zip(share).is_none_or(|(a, b): (f64, f64)| (a - b).abs() < 1e-12),
+            "{touches}: {found:?}"
+        );
         assert_eq!(found.is_some(), share.is_some(), "{touches}");
         assert!(found.unwrap_or(0.0) < before);
         before = found.unwrap_or(0.0);

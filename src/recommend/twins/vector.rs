@@ -40,8 +40,9 @@ impl Direction {
     /// forest, Bawa, Condie and Ganesan, WWW 2005; hyperplanes: Charikar, STOC 2002). O(64 · length).
     pub(super) fn buckets(&self) -> impl Iterator<Item = u64> + '_ {
         (0..TABLES).flat_map(|table| {
-            let sides = (0..PLANES_MAX)
-                .fold(0_u32, |sides, plane| sides | u32::from(self.is_above(table * PLANES_MAX + plane)) << plane);
+            let sides = (0..PLANES_MAX).fold(0_u32, |sides, plane| {
+                sides | u32::from(self.is_above(table * PLANES_MAX + plane)) << plane
+            });
             PLANES.into_iter().map(move |planes| {
                 let inside = sides & ((1 << planes) - 1);
                 let key = [table, planes, inside].map(u32::to_le_bytes);
