@@ -50,7 +50,8 @@ impl Models {
     }
 
     /// Adds what is alike: items that hardly anybody touched beside those of the answer that they are like, and what is
-    /// like an item of the query of which little else is known. The answer may be longer than what is asked for.
+    /// like an item of the query of which little else is known. The answer may be deeper than what is asked for, which is
+    /// what is given back.
     pub(super) fn with_alike(
         &self,
         mut answer: Vec<Recommendation>,

@@ -246,7 +246,8 @@ impl Twins {
     /// Adds the cold items to an answer that are like the best of it, as the request admits them: at most 32, and of them
     /// at most as many as the request has room for. An item that is in it already keeps its score where that is better.
     ///
-    /// Ask for an answer that is deeper than what is to be shown: what is not in it scores 0. See [`Twins`] for the score and
+    /// Ask for an answer that is deeper than what is to be shown: what is not in it scores 0, so what may not be shown brings
+    /// nothing either. See [`Twins`] for the score and
     /// the cost.
     #[must_use]
     pub fn with_cold(&self, mut answer: Vec<Recommendation>, request: &Request<'_>) -> Vec<Recommendation> {
@@ -254,25 +255,25 @@ impl Twins {
             answer.truncate(request.limit());
             return answer;
         }
-        let mut added = false;
         let places: HashMap<ItemId, usize, RandomState> =
             answer.iter().enumerate().map(|(place, shown)| (shown.item, place)).collect();
-        let warm = answer.len();
-        let brought = self.brought(&answer[..warm.min(BRING)], request);
+        let brought = self.brought(&answer[..answer.len().min(BRING)], request);
         let twins = self.nearest.of(&self.index, &brought, Pool::Touched, self.params.twins);
-        for (item, twins) in brought.into_iter().zip(twins) {
-            let Some((score, twin)) = self.prior(item, &twins, &answer[..warm], &places) else { continue };
-            match places.get(&item) {
-                Some(place) if answer[*place].score >= score => continue,
-                Some(place) => {
-                    answer[*place].score = score;
-                    answer[*place].reason = Reason::NewLike { item: twin };
-                }
-                None => answer.push(Recommendation::new(item, score, Reason::NewLike { item: twin })),
+        let priors = brought.into_iter().zip(twins).filter_map(|(item, twins)| {
+            let (score, twin) = self.prior(item, &twins, &answer, &places)?;
+            Some(Recommendation::new(item, score, Reason::NewLike { item: twin }))
+        });
+        // All of them are worth what the answer says, and not what becomes of it.
+        let priors: Vec<Recommendation> = priors.collect();
+        let is_same = priors.is_empty();
+        for prior in priors {
+            match places.get(&prior.item).map(|place| &mut answer[*place]) {
+                Some(known) if known.score < prior.score => *known = prior,
+                Some(_) => {}
+                None => answer.push(prior),
             }
-            added = true;
         }
-        if added {
+        if !is_same {
             // Of equal ones those that users chose come first, in their order, and then those that are most alike.
             answer.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
