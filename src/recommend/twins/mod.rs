@@ -247,8 +247,7 @@ impl Twins {
     /// at most as many as the request has room for. An item that is in it already keeps its score where that is better.
     ///
     /// Ask for an answer that is deeper than what is to be shown: what is not in it scores 0, so what may not be shown brings
-    /// nothing either. See [`Twins`] for the score and
-    /// the cost.
+    /// nothing either. See [`Twins`] for the score and the cost.
     #[must_use]
     pub fn with_cold(&self, mut answer: Vec<Recommendation>, request: &Request<'_>) -> Vec<Recommendation> {
         if self.index.len() == 0 {
