@@ -249,6 +249,7 @@ mod content;
 mod definitions;
 mod delivery;
 mod error;
+mod experiments;
 mod facts;
 mod ids;
 mod journeys;
@@ -264,6 +265,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use definitions::{Definitions, TEXT_BYTES_MAX};
 pub use error::{ERRORS_MAX, Error, Errors};

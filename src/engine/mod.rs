@@ -23,6 +23,7 @@ mod advance;
 #[cfg(test)]
 mod advance_test;
 mod among;
+mod arms;
 mod ask;
 mod audit;
 mod call;

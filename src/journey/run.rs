@@ -139,8 +139,12 @@ impl<'r> Run<'r, '_> {
                     self.split(&mut instance, split);
                     Next::Step
                 }
-                CompiledAction::Affect(effects) => {
-                    self.affect(&mut instance, effects);
+                CompiledAction::Experiment(step) => {
+                    self.experiment(&mut instance, step);
+                    Next::Step
+                }
+                CompiledAction::Affect(effect) => {
+                    self.affect(&mut instance, effect);
                     Next::Step
                 }
                 CompiledAction::Call(call) => {
