@@ -11,7 +11,7 @@ mod twin;
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Partition, simulate};
 use bespoke::journey::{Note, What as Did};
-use bespoke::model::{Instant, Message, Value};
+use bespoke::model::{Duration, Instant, Message, Value};
 use scenario::Scenario;
 use twin::{Happening, Sent, What};
 
@@ -78,11 +78,19 @@ fn noted(definitions: &Definitions, scenario: &Scenario) -> Vec<Sent> {
             });
         }
     };
+    // At least as often as sends are caught up with.
+    let mut wait = |partition: &mut Partition, until: Instant, note: &mut dyn FnMut(&[Note])| {
+        while partition.clock() > Instant::MIN && partition.clock() < until {
+            note(&partition.advance(until.min(partition.clock() + Duration::hours(5))).notes);
+        }
+    };
     for happening in &scenario.happenings {
-        let now = partition.clock().max(Instant::from_millis(happening.at));
+        let at = Instant::from_millis(happening.at);
+        wait(&mut partition, at - Duration::hours(5), &mut note);
+        let now = partition.clock().max(at);
         note(&partition.ingest(&message(happening), now).expect("a sound message").notes);
     }
-    note(&partition.advance(Instant::from_millis(scenario.until)).notes);
+    wait(&mut partition, Instant::from_millis(scenario.until), &mut note);
     sent.sort();
     sent
 }

@@ -45,7 +45,18 @@ struct Instance {
     step: usize,
     due: Millis,
     met: Vec<bool>,
+    stand: Stand,
     ended: Option<Millis>,
+}
+
+/// How an instance stands on its step. In this order they go on that are due at one instant: everybody comes as far as
+/// they can before anything is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stand {
+    /// The step is to run, or a wait on it is over.
+    Runs,
+    Waits,
+    Sends,
 }
 
 /// All of it.
@@ -54,19 +65,39 @@ pub(crate) struct Twin<'r> {
     clock: Millis,
     tiers: Vec<(&'static str, &'static str)>,
     instances: Vec<Instance>,
+    /// Events that end instances, also where there were none: what is older begins nothing.
+    exits: Vec<Exit>,
     sent: Vec<Sent>,
+}
+
+struct Exit {
+    user: &'static str,
+    journey: usize,
+    /// None for all keys.
+    key: Option<&'static str>,
+    at: Millis,
 }
 
 /// What is sent, from nothing, up to an instant, in order of instant, user and journey.
 pub(crate) fn sent(journeys: &[Journey], happenings: &[Happening], until: Millis) -> Vec<Sent> {
-    let mut twin =
-        Twin { journeys, clock: Millis::MIN, tiers: Vec::new(), instances: Vec::new(), sent: Vec::new() };
+    let mut twin = Twin {
+        journeys,
+        clock: Millis::MIN,
+        tiers: Vec::new(),
+        instances: Vec::new(),
+        exits: Vec::new(),
+        sent: Vec::new(),
+    };
     for happening in happenings {
-        twin.pass(twin.clock.max(happening.at));
+        // At one instant what a user does comes before what is due.
+        let now = twin.clock.max(happening.at);
+        twin.pass(now - 1);
+        twin.clock = now;
         match happening.what {
             What::Tier(tier) => twin.set_tier(happening.user, tier),
             What::Event { event, cart, value } => twin.event(happening, event, cart, value),
         }
+        twin.pass(now);
     }
     twin.pass(until);
     twin.sent.sort();
@@ -79,20 +110,24 @@ impl Twin<'_> {
         loop {
             let due = self.instances.iter().enumerate().filter(|(_, instance)| instance.ended.is_none());
             let due = due.filter(|(_, instance)| instance.due <= now);
-            let first =
-                due.min_by_key(|(place, instance)| (instance.due, instance.user, instance.journey, *place));
+            let first = due.min_by_key(|(place, instance)| {
+                let sends = instance.stand == Stand::Sends;
+                (instance.due, instance.user, sends, instance.journey, instance.key, *place)
+            });
             let Some((place, _)) = first else { break };
-            let due = self.instances[place].due;
+            let Instance { due, step, stand, journey, .. } = self.instances[place];
             self.clock = self.clock.max(due);
-            // What it waited for did not come, or a wait is over.
-            let (step, next) = (self.instances[place].step, self.instances[place].step + 1);
-            let to = match &self.journeys[self.instances[place].journey].steps[step] {
-                Step::WaitFor { otherwise, .. } => otherwise.unwrap_or(next),
-                _ => next,
+            let to = match &self.journeys[journey].steps.get(step) {
+                // What it waited for did not come, or a wait is over.
+                Some(Step::WaitFor { otherwise, .. }) if stand == Stand::Waits => {
+                    otherwise.unwrap_or(step + 1)
+                }
+                _ if stand == Stand::Waits => step + 1,
+                _ => step,
             };
             self.go(place, to, due);
         }
-        self.clock = now;
+        self.clock = self.clock.max(now);
     }
 
     fn event(&mut self, happening: &Happening, event: &str, cart: &'static str, value: i64) {
@@ -107,6 +142,10 @@ impl Twin<'_> {
             let running = |instance: &Instance| {
                 instance.user == user && instance.journey == number && instance.ended.is_none()
             };
+            for exit in journey.exit.iter().filter(|exit| is_it(exit, cart)) {
+                let key = exit.is_keyed.then_some(cart);
+                self.exits.push(Exit { user, journey: number, key, at });
+            }
             for place in 0..self.instances.len() {
                 let instance = &mut self.instances[place];
                 if !running(instance) {
@@ -114,11 +153,18 @@ impl Twin<'_> {
                 }
                 let is_exit = journey.exit.iter().any(|exit| is_it(exit, instance.key));
                 let is_goal = journey.goal.as_ref().is_some_and(|(goal, within)| {
+                    // What came before the entry is not its work.
                     is_it(goal, instance.key)
-                        && within.is_none_or(|within| at - instance.entered <= within * MINUTE)
+                        && at >= instance.entered
+                        && within.is_none_or(|within| at - instance.entered < within * MINUTE)
                 });
                 if is_exit || is_goal {
-                    instance.ended = Some(at);
+                    // It comes late for one that began behind it, and ends that one too.
+                    instance.ended = Some(at.max(instance.entered));
+                    continue;
+                }
+                // What comes at the very instant at which the time is over comes too late.
+                if instance.stand != Stand::Waits || self.clock >= instance.due {
                     continue;
                 }
                 let Step::WaitFor { is_all, conditions, then, .. } = &journey.steps[instance.step] else {
@@ -131,7 +177,7 @@ impl Twin<'_> {
                     if *is_all { instance.met.iter().all(|met| *met) } else { instance.met.contains(&true) };
                 if is_over {
                     let to = then.unwrap_or(instance.step + 1);
-                    self.go(place, to, self.clock);
+                    (instance.step, instance.due, instance.stand) = (to, self.clock, Stand::Runs);
                 }
             }
             if is_it(&journey.enter, cart) {
@@ -158,13 +204,25 @@ impl Twin<'_> {
                 Some(ended) => last_exit = last_exit.max(Some(ended)),
             }
         }
-        if last_exit.is_some_and(|exit| at < exit) {
+        let is_own = |exit: &&Exit| {
+            exit.user == user
+                && exit.journey == journey
+                && exit.key.is_none_or(|own| own == key || key.is_empty())
+        };
+        let barred = self.exits.iter().filter(is_own).map(|exit| exit.at).chain(last_exit).max();
+        if barred.is_some_and(|exit| at < exit) {
             return;
         }
         match reentry {
             Reentry::Restart if !running.is_empty() => {
+                // What is older than what runs does not set it back.
+                if at < self.instances[running[0]].entered {
+                    return;
+                }
                 self.instances[running[0]].entered = at;
-                return self.go(running[0], 0, at);
+                let instance = &mut self.instances[running[0]];
+                (instance.step, instance.due, instance.stand) = (0, at, Stand::Runs);
+                return;
             }
             Reentry::AfterExit | Reentry::Restart if running.is_empty() => {}
             Reentry::Once if running.is_empty() && last_exit.is_none() => {}
@@ -173,10 +231,18 @@ impl Twin<'_> {
             Reentry::Parallel(most) if running.len() < most => {}
             _ => return,
         }
-        let instance =
-            Instance { user, journey, key, entered: at, step: 0, due: at, met: Vec::new(), ended: None };
+        let instance = Instance {
+            user,
+            journey,
+            key,
+            entered: at,
+            step: 0,
+            due: at,
+            met: Vec::new(),
+            stand: Stand::Runs,
+            ended: None,
+        };
         self.instances.push(instance);
-        self.go(self.instances.len() - 1, 0, at);
     }
 
     /// Runs an instance from a step on, as of an instant that may be before the clock, until it waits or ends.
@@ -184,6 +250,7 @@ impl Twin<'_> {
         let journeys = self.journeys;
         let (journey, user) = (self.instances[place].journey, self.instances[place].user);
         let mut step = step;
+        let mut is_turn = self.instances[place].stand == Stand::Sends;
         loop {
             let next = match journeys[journey].steps.get(step) {
                 None => {
@@ -192,22 +259,21 @@ impl Twin<'_> {
                 }
                 Some(Step::Wait(minutes)) => {
                     let instance = &mut self.instances[place];
-                    (instance.step, instance.due) = (step, at + minutes * MINUTE);
-                    // One that is over already goes on below, in its turn.
-                    if instance.due <= self.clock {
-                        let due = instance.due;
-                        return self.go(place, step + 1, due);
-                    }
+                    (instance.step, instance.due, instance.stand) =
+                        (step, at + minutes * MINUTE, Stand::Waits);
                     return;
                 }
-                Some(Step::WaitFor { conditions, timeout, otherwise, .. }) => {
+                Some(Step::WaitFor { conditions, timeout, .. }) => {
                     let instance = &mut self.instances[place];
-                    (instance.step, instance.due) = (step, at + timeout * MINUTE);
+                    (instance.step, instance.due, instance.stand) =
+                        (step, at + timeout * MINUTE, Stand::Waits);
                     instance.met = vec![false; conditions.len()];
-                    if instance.due <= self.clock {
-                        let due = instance.due;
-                        return self.go(place, otherwise.unwrap_or(step + 1), due);
-                    }
+                    return;
+                }
+                // Everybody comes as far as they can before anything is sent.
+                Some(Step::Send(_)) if !is_turn => {
+                    let instance = &mut self.instances[place];
+                    (instance.step, instance.due, instance.stand) = (step, at, Stand::Sends);
                     return;
                 }
                 Some(Step::Branch(arms)) => {
@@ -229,6 +295,7 @@ impl Twin<'_> {
                         step: format!("s{step}"),
                         channel: (*channel).to_owned(),
                     });
+                    is_turn = false;
                     step + 1
                 }
             };
