@@ -16,16 +16,29 @@ const MINUTE: Millis = 60_000;
 const START: Millis = 1_795_428_000_000;
 const WAITS: [i64; 5] = [10, 20, 60, 150, 400];
 
-/// What begins a journey, what a wait waits for, and what ends one: three things each time. What one event does that is
-/// two of them the specification does not say.
+/// What begins a journey, what a wait waits for, and what ends one.
 const BEGINS: [&str; 2] = ["add", "view"];
 const AWAITED: [&str; 2] = ["click", "read"];
 const ENDS: [&str; 2] = ["buy", "leave"];
+/// Any of them, where one event may do several things.
+const ALL: [&str; 6] = ["add", "view", "click", "read", "buy", "leave"];
+
+/// What happens in a scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Each event does one thing, and comes at its instant.
+    Plain,
+    /// Some of what begins and ends journeys comes late. What waits wait for does not: the specification does not say what
+    /// that would do.
+    Late,
+    /// One event ends instances, is waited for and begins journeys, in this order.
+    Mixed,
+}
 
 impl Scenario {
-    pub(crate) fn new(seed: u64, is_late: bool) -> Scenario {
+    pub(crate) fn new(seed: u64, kind: Kind) -> Scenario {
         let rng = &mut Rng::with_seed(seed);
-        let journeys = (0..rng.usize(1..4)).map(|_| journey(rng)).collect();
+        let journeys = (0..rng.usize(1..4)).map(|_| journey(rng, kind)).collect();
         let mut now = START;
         let mut happenings = Vec::new();
         for _ in 0..rng.usize(4..60) {
@@ -34,8 +47,8 @@ impl Scenario {
             let user = one(rng, &["ada", "bob", "cy"]);
             let what = match rng.u32(0..12) {
                 0 => What::Tier(one(rng, &["gold", "none"])),
-                kind => What::Event {
-                    event: match kind {
+                of => What::Event {
+                    event: match of {
                         1..6 => one(rng, &BEGINS),
                         6..10 => one(rng, &AWAITED),
                         _ => one(rng, &ENDS),
@@ -45,7 +58,11 @@ impl Scenario {
                 },
             };
             let may_be_late = matches!(what, What::Event { event, .. } if !AWAITED.contains(&event));
-            let late = if is_late && may_be_late && rng.u32(0..4) == 0 { rng.i64(0..80) * MINUTE } else { 0 };
+            let late = if kind == Kind::Late && may_be_late && rng.u32(0..4) == 0 {
+                rng.i64(0..80) * MINUTE
+            } else {
+                0
+            };
             happenings.push(Happening { at: now - late, user, what });
         }
         Scenario { journeys, happenings, until: now + 3_000 * MINUTE }
@@ -56,7 +73,9 @@ fn one<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
     of[rng.usize(..of.len())]
 }
 
-fn journey(rng: &mut Rng) -> Journey {
+fn journey(rng: &mut Rng, kind: Kind) -> Journey {
+    let events = |of: &'static [&'static str; 2]| if kind == Kind::Mixed { &ALL[..] } else { &of[..] };
+    let (begins, awaited, ends) = (events(&BEGINS), events(&AWAITED), events(&ENDS));
     let is_keyed = rng.bool();
     let reentry = match rng.u32(0..6) {
         0 => Reentry::AfterExit,
@@ -65,14 +84,14 @@ fn journey(rng: &mut Rng) -> Journey {
         3 | 4 => Reentry::Restart,
         _ => Reentry::Parallel(rng.usize(1..4)),
     };
-    let enter = Occurrence { is_keyed, ..occurrence(rng, &BEGINS, is_keyed) };
-    let exit = (0..rng.usize(0..3)).map(|_| occurrence(rng, &ENDS, is_keyed)).collect();
+    let enter = Occurrence { is_keyed, ..occurrence(rng, begins, is_keyed) };
+    let exit = (0..rng.usize(0..3)).map(|_| occurrence(rng, ends, is_keyed)).collect();
     let goal = (rng.u32(0..3) == 0)
-        .then(|| (occurrence(rng, &ENDS, is_keyed), one(rng, &[None, Some(30), Some(240)])));
+        .then(|| (occurrence(rng, ends, is_keyed), one(rng, &[None, Some(30), Some(240)])));
     let count = rng.usize(1..8);
     let mut steps = Vec::new();
     while steps.len() < count {
-        let next = step(rng, steps.len(), count, is_keyed);
+        let next = step(rng, (steps.len(), count), awaited, is_keyed);
         steps.push(next);
     }
     Journey { enter, reentry, exit, goal, steps }
@@ -86,14 +105,14 @@ fn occurrence(rng: &mut Rng, of: &[&'static str], is_keyed: bool) -> Occurrence 
     }
 }
 
-fn step(rng: &mut Rng, place: usize, count: usize, is_keyed: bool) -> Step {
+fn step(rng: &mut Rng, (place, count): (usize, usize), awaited: &[&'static str], is_keyed: bool) -> Step {
     let later = rng.usize(place + 1..count + 1);
     let way = |rng: &mut Rng| rng.bool().then(|| rng.usize(place + 1..count + 1));
     match rng.u32(0..12) {
         0..3 => Step::Wait(one(rng, &WAITS)),
         3..6 => Step::WaitFor {
             is_all: rng.u32(0..3) == 0,
-            conditions: (0..rng.usize(1..4)).map(|_| occurrence(rng, &AWAITED, is_keyed)).collect(),
+            conditions: (0..rng.usize(1..4)).map(|_| occurrence(rng, awaited, is_keyed)).collect(),
             timeout: one(rng, &WAITS),
             then: way(rng),
             otherwise: way(rng),
