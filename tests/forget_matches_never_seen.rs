@@ -56,7 +56,7 @@ step = [
     { id = "rest", wait = "5h" },
 ]
 [recommend]
-interactions = { view = { item = "sku" }, order = { item = "products.sku", weight = 3.0 } }
+interactions = { view = { item = "sku", grade = { property = "price", full = 4 } }, order = { item = "products.sku", weight = 3.0 } }
 k_min = 1
 popularity = { half_life = "1d", context = ["shop"] }
 covisitation = { half_life = "3d" }
@@ -105,7 +105,10 @@ fn inputs(rng: &mut Rng) -> Vec<(Instant, Input)> {
                 inputs.push((at(minutes), Input::Deliver));
                 continue;
             }
-            _ => Message::track(user, "view").with("sku", sku).with("cart_id", sku).with("price", 1),
+            _ => Message::track(user, "view")
+                .with("sku", sku)
+                .with("cart_id", sku)
+                .with("price", rng.i64(0..6)),
         };
         let late = if rng.u32(0..6) == 0 { rng.i64(0..200) } else { 0 };
         inputs.push((at(minutes), Input::Message(message.context("shop", "web").at(at(minutes - late)))));

@@ -17,7 +17,7 @@
 //! | `users`, `history`, `tally` | what both keep of users and items |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
-//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
 //! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
@@ -99,6 +99,7 @@ mod row;
 mod tally;
 mod trending;
 mod users;
+mod weights;
 
 pub use als::{Als, AlsParams};
 pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
@@ -123,3 +124,4 @@ pub use trending::{Trending, TrendingParams};
 pub(crate) use again::again;
 pub(crate) use blend::blended;
 pub(crate) use recent::Recent;
+pub(crate) use weights::Weights;

@@ -148,6 +148,11 @@ impl RerankParams {
         self
     }
 
+    /// Whether [`fatigue`](RerankParams::fatigue) asks what was shown.
+    pub(crate) fn heeds_impressions(&self) -> bool {
+        self.fatigue < 1.0
+    }
+
     /// Lets scores vary with the seed by about this share, from 0 to 1: at 0.1, what is a tenth apart changes places now and
     /// then. Take a new seed for each visit.
     #[must_use]
