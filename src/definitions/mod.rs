@@ -109,7 +109,7 @@
 //! that gives, a number, a truth, a place or a list too; else it is text. A number or a truth for what is declared a string
 //! is written as text; for what is declared anything else the kind has to be right, where `schema` is strict. What is missing
 //! is null, which unsets an attribute. Where a value cannot be made, or is one that no message could have, nothing of the
-//! step is done, a note says so (`not done: template`), and the journey goes on.
+//! step is done, a note says so (`not done: its template cannot be rendered`), and the journey goes on.
 //!
 //! # Experiments
 //! Which arm a user is in follows from salt, arms and the user's bucketing id alone (see

@@ -29,11 +29,11 @@ impl Partition {
     /// "#)?;
     /// let mut partition = Partition::new(&definitions);
     /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
-    /// for (user, country) in [("ada", "FR"), ("bob", "FR"), ("cy", "DE")] {
+    /// for (user, country) in [("ada", "FR"), ("di", "FR"), ("cy", "DE")] {
     ///     partition.ingest(&Message::identify(user).with("country", country), now)?;
     /// }
     /// assert_eq!(partition.arm("ada", "price_test", now)?.arm(), Some("lower"));
-    /// assert_eq!(partition.arm("bob", "price_test", now)?.arm(), Some("control"));
+    /// assert_eq!(partition.arm("di", "price_test", now)?.arm(), Some("control"));
     /// assert_eq!(partition.arm("cy", "price_test", now)?, Assignment::Outside(Outside::Audience));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -171,10 +171,11 @@ impl JourneyPlan {
         }
         for (i, step) in journey.steps.iter().enumerate() {
             let StepAction::Experiment(step) = &step.action else { continue };
-            let of_then = experiments.iter().find(|known| *known.name() == *step.experiment);
-            of_then.into_iter().for_each(|known| {
-                self.keep_experiment(known, &At::step(name, i).dotted("experiment"), builder)
-            });
+            let at = At::step(name, i);
+            match experiments.iter().find(|known| *known.name() == *step.experiment) {
+                Some(known) => self.keep_experiment(known, &at.dotted("experiment"), builder),
+                None => problems.push(at.problem(&["experiment"], "the experiment is gone".into())),
+            }
         }
         self.add_running(&named, reads_event, builder, &mut problems);
         if let Some(compiled) = self.journeys.last_mut() {

@@ -90,12 +90,8 @@ impl StepCompiler<'_> {
     }
 
     fn experiment(&mut self, at: &At<'_>, step: &ExperimentStep) -> CompiledAction {
-        // Whether it is defined was told where it is named; of one that is gone whoever keeps the journey is told.
-        let experiment = (self.experiment_number)(&step.experiment).unwrap_or_else(|| {
-            let message = format!("the experiment {} is gone", Quoted(&step.experiment));
-            self.problems.push(at.problem(&["experiment"], message));
-            0
-        });
+        // One that is not there is told where it is named, or kept: such a plan is of no use.
+        let experiment = (self.experiment_number)(&step.experiment).unwrap_or_default();
         let to = step.to.iter().map(|(arm, label)| (arm.clone(), self.target(at, label, &["to", arm])));
         let to = to.collect();
         CompiledAction::Experiment(Box::new(CompiledExperimentStep { experiment, to }))

@@ -32,7 +32,18 @@ fn an_arm_leads_to_its_step_and_whoever_takes_no_part_goes_on() {
         10:00 ada add
         10:00 bob add
         10:00 cy add",
-        "",
+        "10:00 ada j: entered
+        10:00 ada j, step part: split to a
+        10:00 ada j, step push: sent by push
+        10:00 ada j: completed
+        10:00 bob j: entered
+        10:00 bob j, step part: outside the experiment: not in the audience
+        10:00 bob j, step push: sent by push
+        10:00 bob j: completed
+        10:00 cy j: entered
+        10:00 cy j, step part: split to b
+        10:00 cy j, step mail: sent by email
+        10:00 cy j: completed",
     );
 }
 
@@ -53,7 +64,25 @@ fn an_exposure_is_recorded_once_and_is_an_event_like_others() {
         10:00 bob add
         11:30 ada add
         11:30 bob add",
-        "",
+        "10:00 ada j: entered
+        10:00 ada j, step part: split to a
+        10:00 ada j, step push: sent by push
+        10:00 ada j: completed
+        10:00 bob j: entered
+        10:00 bob j, step part: split to b
+        10:00 bob told: entered
+        10:00 bob told, step w: waits until 11:00
+        10:00 bob j, step mail: sent by email
+        10:00 bob j: completed
+        11:00 bob told: completed
+        11:30 ada j: entered
+        11:30 ada j, step part: split to a
+        11:30 ada j, step push: sent by push
+        11:30 ada j: completed
+        11:30 bob j: entered
+        11:30 bob j, step part: split to b
+        11:30 bob j, step mail: sent by email
+        11:30 bob j: completed",
     );
     let mut story = Story::new(&read(&definitions));
     story.tell("10:00 ada add\n10:00 bob add\n11:00 ada add\n11:00 bob add");
@@ -63,7 +92,8 @@ fn an_exposure_is_recorded_once_and_is_an_event_like_others() {
         exposures.extend(exported.iter().map(|exposure| format!("{user} {} {}", exposure.arm, exposure.at)));
         assert_eq!(story.partition.profile(user).unwrap().exposures, exported);
     }
-    assert_eq!(exposures, [""]);
+    assert_eq!(exposures, ["ada a 2026-11-23T10:00:00Z", "bob b 2026-11-23T10:00:00Z"]);
+    assert!(story.partition.is_member("bob", "seen") && !story.partition.is_member("ada", "seen"));
 }
 
 /// Whoever comes to see another arm was exposed to both, each once.

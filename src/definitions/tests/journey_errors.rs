@@ -269,7 +269,7 @@ fn experiments() {
     // What could not be read is no reason to say that it is unknown.
     check(
         &before,
-        &[("experiment = 'e'\nto = { a = 'x' }\n[experiments.e]\narms = 3", &["13:8: a table is wanted"])],
+        &[("experiment = 'e'\nto = { a = 'end' }\n[experiments.e]\narms = 3", &["13:8: a table is wanted"])],
     );
 }
 
@@ -285,7 +285,7 @@ fn values_that_are_templates() {
             ),
             (
                 "emit = { event = 'go', properties = { key = '{{ event.key | nofilter }}' } }\n[[journeys.a.step]]\nid = 'y'\ncall = { channel = 'c', properties = { a = '{% for x in %}' } }",
-                &["10:45: unknown filter", "13:44: "],
+                &["10:45: filter nofilter is unknown", "13:44: unexpected end of block"],
             ),
         ],
     );
