@@ -304,3 +304,40 @@ fn what_is_shown_again_and_again_gives_way() {
     shown(&["fine"], 10);
     assert_eq!(popular(Query::popular(), 11), ["hit", "good"]);
 }
+
+#[test]
+fn what_is_new_is_tried_and_what_is_chosen_stays() {
+    let rules = "explore = { window = '30m' }\n[recommend.interactions]\nwatch = { item = 'film' }\n\
+                 poster = { item = 'films', action = 'shown' }\n";
+    let disk = MemoryDisk::new();
+    let open = || Engine::builder(cinema(rules)).disk(disk.clone()).open().unwrap();
+    let engine = open();
+    // Six films are watched about equally often, and of those that are shown at the second place one is liked.
+    for user in 0..60 {
+        watch(&engine, &format!("u{user}"), ["a", "b", "c", "d", "e", "f"][user % 6], 0);
+    }
+    let ask = |engine: &Engine, seed: u64, minutes: i64| {
+        let query = Query::popular().limit(3).explore(1).seed(seed);
+        let answer = engine.recommend("zed", &query, at(minutes)).unwrap();
+        let (item, effects) = (answer[1].item.clone(), answer[1].effects.join(", "));
+        assert!(effects.starts_with("tried at 1 (its chance was "), "{effects}");
+        item
+    };
+    let mut tried = BTreeMap::new();
+    for round in 0..600_i64 {
+        let (user, minutes) = (format!("v{round}"), 10 + round);
+        let film = ask(&engine, round as u64, minutes);
+        engine.ingest(Message::track(&*user, "poster").with("films", vec![&*film]), at(minutes)).unwrap();
+        if film == "e" && round % 3 == 0 {
+            watch(&engine, &user, "e", minutes + 1);
+        }
+        *tried.entry(film).or_insert(0) += 1;
+    }
+    assert!(tried.len() >= 5 && tried["e"] > 300, "{tried:?}");
+    // The same seed gives the same answer, also from the store.
+    let answers: Vec<String> = (0..20).map(|seed| ask(&engine, seed, 700)).collect();
+    engine.checkpoint().unwrap();
+    drop(engine);
+    let engine = open();
+    assert_eq!((0..20).map(|seed| ask(&engine, seed, 700)).collect::<Vec<_>>(), answers);
+}

@@ -31,6 +31,8 @@ pub(crate) struct RecommendDefinition {
     pub(crate) ease: Option<Weighted<EaseParams>>,
     /// What a user likes at all; checked.
     pub(crate) als: Option<Weighted<AlsParams>>,
+    /// Within how long what was shown may be chosen, and what that counts after a while; where anything is said to be shown.
+    pub(crate) explore: Option<(Duration, Duration)>,
     /// Of how many interactions one is predicted, for the weights of the models to learn from; 0 for none.
     pub(crate) learn_weights: u64,
     /// How many steps of their longer work models do whenever the host moves the clock.
@@ -139,6 +141,9 @@ const DAILY_MAX: u32 = 500;
 pub(super) const K_MIN: usize = 10;
 /// Some milliseconds of work: rows of vectors that are solved for.
 const STEPS: usize = 50;
+/// Within which most choose what they will choose at all.
+const WINDOW: Duration = Duration::hours(1);
+const FADES: Duration = Duration::days(30);
 const STEPS_MAX: i64 = 100_000;
 const LEARN_WEIGHTS_MAX: i64 = 1_000_000;
 
@@ -153,6 +158,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         baskets: BoughtTogether::params(),
         ease: None,
         als: None,
+        explore: None,
         learn_weights: 0,
         steps: STEPS,
         remember: None,
@@ -200,6 +206,10 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         let help = "say how long a no holds: `remember = \"90d\"` in [recommend]";
         node.error_help("what speaks against an item has to be remembered", help);
     }
+    if is_shown.is_some() {
+        definition.explore = Some((WINDOW, FADES));
+    }
+    recommenders::read_explore(&mut table, &mut definition.explore);
     if let Some(node) = is_shown.filter(|_| definition.remember.is_none()) {
         let help = "say how long it counts: `remember = \"30d\"` in [recommend]";
         node.error_help("what was shown has to be remembered", help);

@@ -5,8 +5,8 @@ use crate::definitions::recommend::{K_MIN, RecommendDefinition, Weighted};
 use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
 use crate::recommend::{
-    Als, AlsParams, BoughtTogetherParams, CoVisitationParams, Ease, EaseParams, Error, PopularityParams,
-    SessionKnnParams, TrendingParams,
+    Als, AlsParams, BoughtTogetherParams, CoVisitationParams, Ease, EaseParams, Error, Explorer,
+    PopularityParams, SessionKnnParams, TrendingParams,
 };
 
 /// More of anything is refused by the models' own checks.
@@ -60,8 +60,8 @@ fn tune<P: Clone, T, R>(
     params: &mut P,
     node: &Node<'_>,
     value: Option<T>,
-    set: fn(P, T) -> P,
-    check: fn(P) -> Result<R, Error>,
+    set: impl FnOnce(P, T) -> P,
+    check: impl FnOnce(P) -> Result<R, Error>,
 ) {
     let Some(value) = value else { return };
     let tuned = set(params.clone(), value);
@@ -189,6 +189,25 @@ fn read_weight(mut table: Table<'_>) -> Option<f64> {
     let weight = table.get("weight").and_then(|node| node.weight(WEIGHT_MAX));
     table.finish();
     weight
+}
+
+/// `[recommend.explore]`, which has nothing to say where nothing is said to be shown.
+pub(super) fn read_explore(table: &mut Table<'_>, explore: &mut Option<(Duration, Duration)>) {
+    let Some(node) = table.get("explore") else { return };
+    let Some(params) = explore else {
+        let help = "name the event by which you tell that an item was shown: `action = \"shown\"`";
+        return node.error_help("nothing can be explored that is not said to be shown", help);
+    };
+    let Some(mut read) = node.table() else { return };
+    for (key, is_window) in [("window", true), ("half_life", false)] {
+        let Some(node) = read.get(key) else { continue };
+        let set = |(window, half_life): (Duration, Duration), found| match is_window {
+            true => (found, half_life),
+            false => (window, found),
+        };
+        tune(params, &node, node.duration(), set, |(window, half_life)| Explorer::new(window, half_life));
+    }
+    read.finish();
 }
 
 fn read_k_min(table: &mut Table<'_>, definition: &mut RecommendDefinition) {

@@ -4,7 +4,7 @@ use crate::engine::catalogue::Catalogue;
 use crate::engine::{Error, Partition};
 use crate::model::Instant;
 use crate::profile::{Profile, ProfileStore, UserKey};
-use crate::recommend::{Facts, ItemId, Items, Query, cosine};
+use crate::recommend::{Explorer, Facts, ItemId, Items, Query, cosine};
 use crate::segment::{Aside, Evaluation, ItemView, NodeId, Plan};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -45,6 +45,7 @@ pub(super) struct Eligible<'a> {
     items: &'a Items,
     visitor: Visitor<'a>,
     now: Instant,
+    explorer: Option<&'a Explorer>,
     /// What was shown and not chosen, and when, by item; where the query asks.
     shown: Vec<(ItemId, Instant)>,
     only: Vec<Rule>,
@@ -86,6 +87,7 @@ impl Partition {
             items: self.models.items(),
             visitor,
             now,
+            explorer: self.models.explorer.as_ref(),
             shown,
             only,
             named: named.collect::<Result<_, Error>>()?,
@@ -141,6 +143,10 @@ impl Facts for Eligible<'_> {
         let from = self.shown.partition_point(|shown| *shown < (item, since));
         let to = self.shown.partition_point(|(shown, _)| *shown <= item);
         (to - from.min(to)) as u32
+    }
+
+    fn choose(&self, items: &[ItemId], seed: u64) -> Option<(usize, f64)> {
+        self.explorer?.choose(items, seed, self.now)
     }
 
     fn similarity(&self, one: ItemId, other: ItemId) -> f64 {

@@ -2,11 +2,11 @@ use crate::definitions::{InteractionDefinition, RecommendDefinition, Weighted};
 use crate::engine::answer::{BESIDE, NEXT};
 use crate::engine::hosts::Hosts;
 use crate::engine::unlearn::Learned;
-use crate::model::{Instant, Message, Object, Value};
+use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
-    Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Interaction, Items, Popularity,
-    PopularityParams, Recommender, Request, SessionKnn, Trending, Weights,
+    Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
+    Popularity, PopularityParams, Recommender, Request, SessionKnn, Trending, Weights,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub(crate) struct Models {
     pub(super) ease: Option<Ease>,
     pub(super) als: Option<Als>,
     pub(super) hosts: Hosts,
+    /// What is tried at a place that is kept for it.
+    pub(super) explorer: Option<Explorer>,
     /// What each counts of those that answer what comes next.
     pub(super) weights: Weights,
     /// Since which arrival the definition that holds is learned by.
@@ -59,6 +61,7 @@ impl Models {
             ease: definition.ease.as_ref().map(ease),
             als: definition.als.as_ref().map(als),
             hosts: Hosts::default(),
+            explorer: definition.explore.map(explorer),
             weights: Weights::default(),
             definition: definition.clone(),
             learned_since: 0,
@@ -102,6 +105,9 @@ impl Models {
             // Whether there is more to do does not matter: the clock goes on.
             let _ = model.tick(now, steps);
         }
+        if let Some(explorer) = &mut self.explorer {
+            explorer.pass(now);
+        }
     }
 
     /// The same once more.
@@ -120,6 +126,7 @@ impl Models {
             ease: self.ease.clone(),
             als: self.als.clone(),
             hosts: self.hosts.copied(&self.items),
+            explorer: self.explorer.clone(),
             weights: self.weights.clone(),
             learned_since: self.learned_since,
             learned: self.learned.clone(),
@@ -157,6 +164,9 @@ impl Models {
         }
         if old.als.as_ref().map(|model| &model.params) != definition.als.as_ref().map(|model| &model.params) {
             self.als = definition.als.as_ref().map(als);
+        }
+        if old.explore != definition.explore {
+            self.explorer = definition.explore.map(explorer);
         }
         self.weigh();
         let is_same = old.popularity == *popularity;
@@ -241,6 +251,14 @@ impl Models {
             let answers = self.next(&request);
             self.weights.learn(answers, interaction.item());
         }
+        if let Some(explorer) = &mut self.explorer {
+            let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
+            if interaction.action() == Action::Shown {
+                explorer.shown(user, item, at);
+            } else if interaction.weight() > 0.0 {
+                explorer.chosen(user, item, at);
+            }
+        }
         self.sessions.learn(interaction);
         self.covisitation.learn(interaction);
         self.baskets.learn(interaction);
@@ -258,6 +276,8 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
+        let mut explored = Vec::new();
+        self.explorer.iter().for_each(|explorer| explorer.checkpoint(&mut explored));
         let bytes = |model: &dyn Recommender| {
             let mut bytes = Vec::new();
             model.checkpoint(&mut bytes);
@@ -267,7 +287,7 @@ impl Models {
         (
             &self.items,
             bytes(&self.sessions),
-            (beside, &self.weights),
+            (beside, &self.weights, explored),
             &self.covisitation,
             &self.baskets,
             &self.popularity,
@@ -292,6 +312,10 @@ fn ease(model: &Weighted<EaseParams>) -> Ease {
 
 fn als(model: &Weighted<AlsParams>) -> Als {
     model.params.clone().check().expect(CHECKED)
+}
+
+fn explorer((window, half_life): (Duration, Duration)) -> Explorer {
+    Explorer::new(window, half_life).expect(CHECKED)
 }
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {

@@ -21,6 +21,7 @@ impl Models {
             als,
             hosts,
             weights,
+            explorer,
             models,
             ..
         } = self;
@@ -39,6 +40,11 @@ impl Models {
         als.iter().for_each(|model| written(model, out));
         hosts.write(out);
         weights.write(out);
+        if let Some(explorer) = explorer {
+            let mut bytes = Vec::new();
+            explorer.checkpoint(&mut bytes);
+            bytes.write(out);
+        }
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -64,6 +70,11 @@ impl Models {
         self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
         self.hosts.read(&self.items, from)?;
         self.weights.go_on(from.read()?);
+        if let Some(explorer) = &mut self.explorer {
+            let bytes: Vec<u8> = from.read()?;
+            let refused = from.malformed("the checkpoint of what is explored");
+            explorer.restore(&bytes, &self.items).map_err(|_| refused)?;
+        }
         Ok(())
     }
 

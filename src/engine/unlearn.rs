@@ -23,7 +23,7 @@ record!(Learned { since, as_one_since });
 /// An event that is an interaction, as it lies in the history.
 struct Kept {
     kind: EventKind,
-    /// The column of the item, and of what grades the interaction; none where that is not kept.
+    /// The column of the item, and of what grades the interaction, where something does.
     item: usize,
     grade: Option<usize>,
     /// By context of the models: the columns of the property and of the message's context. None where one of them is
@@ -34,7 +34,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// None where history does not say which item it was about.
+    /// None where history does not say which item it was about, or how much it weighed.
     fn of(rule: &InteractionDefinition, contexts: &[Box<str>], keep: &Keep, now: Instant) -> Option<Kept> {
         let event = keep.kind_of(&rule.event);
         let kind = match &rule.list {
@@ -61,8 +61,12 @@ impl Kept {
             Horizon::For(age) => Instant::from_millis(now.as_millis().saturating_sub(age.as_millis()) + 1),
             Horizon::Forever => Instant::MIN,
         };
-        let since = keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
-        let grade = rule.grade.as_ref().and_then(|grade| column(&grade.property));
+        let grade = match &rule.grade {
+            Some(grade) => Some(column(&grade.property)?),
+            None => None,
+        };
+        let covered = |property| keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
+        let since = grade.iter().fold(covered(property), |since, (grade, _)| since.max(covered(*grade)));
         let places = contexts.iter().map(|name| {
             let (property, own) = outer(name)?;
             let (context, place) = column(&format!("context.{name}"))?;
@@ -223,6 +227,11 @@ impl Models {
                 }
             }
         }
+        // What others made of it they do not say; and what was shown to many was shown to this one too.
+        let others = self.beside().map(|model| model.name());
+        let others = others.chain(self.explorer.iter().map(|_| "explorer"));
+        let others = others.filter(|_| !rules.is_empty());
+        remains.extend(others.map(|model| Remains::Model { model: model.into(), before: None }));
         (interactions.len() as u64, remains)
     }
 
@@ -299,6 +308,7 @@ impl Models {
         self.popularity.forget(user.0);
         self.trending.forget(user.0);
         self.beside_mut().for_each(|model| model.forget(user.0));
+        self.explorer.iter_mut().for_each(|explorer| explorer.forget(user.0));
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }
 }

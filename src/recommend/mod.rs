@@ -18,6 +18,7 @@
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
 //! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `explorer` | [`Explorer`]: tries items at a place that is kept for it, and learns from what was shown and chosen |
 //! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
 //! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
@@ -81,6 +82,7 @@ mod decay;
 mod ease;
 mod error;
 pub mod evaluate;
+mod explorer;
 mod factors;
 mod history;
 mod inverse;
@@ -108,6 +110,7 @@ pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use ease::{Ease, EaseParams};
 pub use error::Error;
+pub use explorer::Explorer;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
 pub use knn::{SessionKnn, SessionKnnParams};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};

@@ -11,6 +11,8 @@ pub const QUERY_ITEMS_MAX: usize = 100;
 pub const RULES_MAX: usize = 16;
 /// Among how many of the best items a diverse list is chosen.
 const DIVERSE_DEPTH: usize = 100;
+/// How many of the best one is tried of.
+const EXPLORE_DEPTH: usize = 20;
 /// Most items that a query may exclude.
 pub const EXCLUSIONS_MAX: usize = 10_000;
 
@@ -231,6 +233,16 @@ impl Query {
     #[must_use]
     pub fn rotated(mut self, strength: f64) -> Query {
         self.stages = self.stages.rotate(strength);
+        self
+    }
+
+    /// Keeps a place, 0 being the first, for one of the best twenty that the engine does not know well enough yet, or that is
+    /// chosen most when it is shown: it learns from what the host says was [shown](Query::fatigue), and what was chosen
+    /// then. Which one changes from [seed](Query::seed) to seed; how probable it was is among the
+    /// [effects](crate::recommend::Recommendation::effects), to be logged.
+    #[must_use]
+    pub fn explore(mut self, place: usize) -> Query {
+        self.stages = self.stages.explore(place, EXPLORE_DEPTH);
         self
     }
 
