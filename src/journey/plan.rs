@@ -169,6 +169,12 @@ impl CompiledStep {
         }
     }
 
+    /// Whether what it does may hang on what earlier steps have made of the user.
+    pub(crate) fn looks_at_user(&self) -> bool {
+        let is_made = |(_, filling): &(Box<str>, Filling)| matches!(filling, Filling::Template { .. });
+        !matches!(self.action, CompiledAction::Affect(_)) || self.fillings().iter().any(is_made)
+    }
+
     /// The channel it sends or calls by, if it does.
     pub(crate) fn channel(&self) -> Option<&Arc<str>> {
         match &self.action {
