@@ -25,6 +25,7 @@ mod advance_test;
 mod alike;
 mod among;
 mod answer;
+mod arms;
 mod ask;
 mod audit;
 mod call;
