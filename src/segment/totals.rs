@@ -293,7 +293,7 @@ mod tests {
                 applied.clear(&mut store.symbols);
             }
             let rows = |store: &crate::profile::ProfileStore| {
-                let row = |row: &crate::profile::TotalRow| {
+                let row = |row: crate::profile::TotalRow| {
                     (row.id(), row.order(), store.symbols.value(row.value()))
                 };
                 store.get(user).totals.iter().map(row).collect::<Vec<_>>()
