@@ -124,7 +124,8 @@ impl ShortTotals {
         let halves = [(instant as u64 >> 32) as u32, instant as u32];
         let is_it = |known: &[u32; SHARED_WORDS]| known[..2] == halves && known[2] > 0;
         let shared = self.shared();
-        let known = if shared.get(*hint).is_some_and(is_it) { Some(*hint) } else { shared.iter().position(is_it) };
+        let known =
+            if shared.get(*hint).is_some_and(is_it) { Some(*hint) } else { shared.iter().position(is_it) };
         let place = match known.or_else(|| shared.iter().position(|known| known[2] == 0)) {
             Some(place) => place,
             None if shared.len() > CONTENT_MAX as usize => return None,

@@ -204,13 +204,14 @@ impl Totals {
         self.short.iter().len() + self.rows.len()
     }
 
-    /// Takes events in, in order; `ops` are those of all totals, by number.
+    /// Takes events in, in order of their totals; `ops` are those of all totals, by number.
     pub(crate) fn note(&mut self, events: &[(TotalId, Occurrence)], ops: &[TotalOp], symbols: &mut Symbols) {
         if self.len() == 0 {
             // Most users come once, so there is no more room than for that.
-            let short = events.iter().filter(|(_, event)| event.value.is_missing()).count();
+            let of_each = events.chunk_by(|(a, _), (b, _)| a == b);
+            let short = of_each.clone().filter(|events| events[0].1.value.is_missing()).count();
             self.short.reserve(short);
-            self.rows.reserve_exact(events.len() - short);
+            self.rows.reserve_exact(of_each.count() - short);
         }
         let mut hint = 0;
         for (id, event) in events {

@@ -107,13 +107,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
                 || !reads.affinities.is_empty()
                 || reads.score_depth > 0;
             let gates = if parts.is_some() { Default::default() } else { checker.gate_count(root) };
-            compiled.push(Segment {
-                root,
-                parts,
-                parts_linked,
-                is_default: false,
-                gates,
-            });
+            compiled.push(Segment { root, parts, parts_linked, is_default: false, gates });
         }
         depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);
         all_reads.push(reads);

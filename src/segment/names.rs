@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn names_have_the_numbers_they_came_with() {
         let mut names = Names::default();
-        let all: Vec<String> = (0..200).map(|n| if n == 7 { String::new() } else { format!("s{n} ü") }).collect();
+        let all: Vec<String> =
+            (0..200).map(|n| if n == 7 { String::new() } else { format!("s{n} ü") }).collect();
         assert!(all.iter().all(|name| names.push(name)));
         assert!(!names.push("s3 ü"), "there is one already");
         names.shrink();

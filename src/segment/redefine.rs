@@ -66,7 +66,8 @@ impl SegmentMoves {
                 false => Fate::Rekeyed(to),
             }
         };
-        let fates: Vec<Fate> = old.segments.iter().zip(old.segment_names()).zip(old_prints).map(fate).collect();
+        let fates: Vec<Fate> =
+            old.segments.iter().zip(old.segment_names()).zip(old_prints).map(fate).collect();
         for fate in &fates {
             if let Fate::Same(to) = fate {
                 is_changed[to.0 as usize] = false;
