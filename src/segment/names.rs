@@ -24,7 +24,7 @@ impl Names {
         let is_new = self.find(name).is_none();
         let Names { texts, ends, numbers, hasher } = self;
         texts.push_str(name);
-        ends.push(u32::try_from(texts.len()).expect("names are fewer bytes than that, as their texts are"));
+        ends.push(u32::try_from(texts.len()).expect("all names together take less than 4 GiB"));
         if is_new {
             let number = ends.len() as u32 - 1;
             let hash = |number: &u32| hasher.hash_one(name_of(texts, ends, *number));
