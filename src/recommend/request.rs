@@ -67,7 +67,7 @@ pub enum Basis<'a> {
 
 impl<'a> Request<'a> {
     /// What would be shown to a user at an instant, the current item among it.
-    pub(super) fn of_user(user: u32, now: Instant) -> Request<'a> {
+    pub(crate) fn of_user(user: u32, now: Instant) -> Request<'a> {
         let (excluded, context, seed, filter) = (SmallVec::new(), &[][..], 0, None);
         let (subject, limit, allow_repeat) = (Subject::User(user), 10, true);
         Request { subject, user: Some(user), limit, excluded, allow_repeat, context, seed, now, filter }
@@ -93,6 +93,13 @@ impl<'a> Request<'a> {
             other => other.clone(),
         };
         Request { subject, ..self.clone() }
+    }
+
+    /// The same request of what comes next after the items that its user saw, oldest first.
+    pub(crate) fn as_session(&self, items: impl IntoIterator<Item = ItemId>) -> Request<'a> {
+        let items: SmallVec<[ItemId; 16]> = items.into_iter().collect();
+        let current = items.last().copied().filter(|_| !self.allow_repeat);
+        Request { subject: Subject::Session(items), ..self.clone() }.excluding(current)
     }
 
     /// The same request, of items for which `admits` holds: those in stock, in a price range, for adults. Asked for few
