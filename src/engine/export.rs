@@ -242,7 +242,7 @@ impl Partition {
         let plan = &self.compiled.plan;
         let memberships = &self.users[key.0 as usize].memberships;
         let stay = |(id, since): (SegmentId, Instant)| {
-            let segment = plan.segments[id.0 as usize].name.clone();
+            let segment: Arc<str> = plan.name(id).into();
             let keys = memberships.stays_by_key(id).map(|(key, _)| self.store.symbols.value(key)).collect();
             let why = self.explain(user, &segment, self.clock)?;
             Ok(SegmentStay { segment, keys, since, why })

@@ -173,12 +173,12 @@ fn check(partition: &Partition) {
                     keys.into_iter().any(|key| evaluation.part_truth(parts, segment.root, key).holds)
                 }
             };
-            assert_eq!(memberships.contains(plan, id), holds, "{name} in {}", segment.name);
-            let fact = partition.store.symbols.get(&Fact::Entered(&segment.name).name());
+            assert_eq!(memberships.contains(plan, id), holds, "{name} in {}", plan.name(id));
+            let fact = partition.store.symbols.get(&Fact::Entered(plan.name(id)).name());
             let entered = fact.map(|fact| partition.store.symbols.value(partition.store.fact(user, fact)));
             if plan.echoes.stays.get(&id).is_some_and(|reads| reads.whole) {
                 let since = Value::from(memberships.since(plan, id));
-                assert_eq!(entered.unwrap_or_default(), since, "{name} since when in {}", segment.name);
+                assert_eq!(entered.unwrap_or_default(), since, "{name} since when in {}", plan.name(id));
             }
         }
         for (segment, key, since, _) in memberships.rows(plan, &partition.store.symbols) {

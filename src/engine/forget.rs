@@ -80,7 +80,7 @@ impl Partition {
             attributes: profile.attributes.iter().filter(|a| !self.store.is_derived(a.name)).count() as u64,
             events: profile.history.rows().len() as u64,
             affinities: profile.affinities.iter().count() as u64,
-            totals: profile.totals.iter().len() as u64,
+            totals: profile.totals.len() as u64,
             ..Erased::default()
         };
         let from = outcome.changes.len();

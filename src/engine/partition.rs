@@ -342,7 +342,7 @@ impl Partition {
     pub fn segments(&self, user: &str) -> BTreeMap<Arc<str>, Instant> {
         let Some(user) = self.store.find(user) else { return BTreeMap::new() };
         let stays = self.users[user.0 as usize].memberships.stays(&self.compiled.plan);
-        let name = |id: SegmentId| self.compiled.plan.segments[id.0 as usize].name.clone();
+        let name = |id: SegmentId| self.compiled.plan.name(id).into();
         stays.into_iter().map(|(id, since)| (name(id), since)).collect()
     }
 

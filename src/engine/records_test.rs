@@ -260,7 +260,7 @@ fn nobody_can_tell_who_was_away() {
             seen[0] += profile.history.rows().len();
             seen[1] += profile.attributes.iter().len();
             seen[2] += profile.affinities.iter().len();
-            seen[3] += profile.totals.iter().len();
+            seen[3] += profile.totals.len();
             seen[5] += memberships.heap_bytes();
             seen[4] += memberships.rows(&twins[1].compiled.plan, &twins[1].store.symbols).count();
         }

@@ -32,6 +32,7 @@ mod retention;
 mod rings;
 mod sections;
 mod session;
+mod short_totals;
 mod split;
 mod store;
 mod symbols;

@@ -344,7 +344,7 @@ fn counts(op: TotalOp) -> bool {
 
 impl Totals {
     fn write(&self, ops: &[TotalOp], base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
-        self.iter().len().write(out);
+        self.len().write(out);
         let mut next = 0;
         for row in self.iter() {
             (row.id().0 - next).write(out);

@@ -294,19 +294,14 @@ impl ProfileStore {
         let part = self.part_told(user);
         let Self { keep, symbols, profiles, .. } = self;
         profiles.get_mut(user).each(part, |profile, _| {
-            for (id, event) in notes {
-                profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
-            }
+            profile.totals.note(notes, &keep.totals, symbols);
         });
     }
 
     /// The same for the profile alone, whatever its parts: what is worked out anew is worked out for each.
     pub(crate) fn note_totals_of_whole(&mut self, user: UserKey, notes: &[(TotalId, Occurrence)]) {
         let Self { keep, symbols, profiles, .. } = self;
-        let profile = profiles.get_mut(user);
-        for (id, event) in notes {
-            profile.totals.note(*id, keep.totals[id.0 as usize], *event, symbols);
-        }
+        profiles.get_mut(user).totals.note(notes, &keep.totals, symbols);
     }
 
     /// Writes one attribute of a user, and gives its name and value where that is another one now.

@@ -1,7 +1,8 @@
 use crate::model::Value;
-use crate::profile::history::grow;
+use crate::profile::short_totals::ShortTotals;
 use crate::profile::{Number, Packed, Symbols, Unpacked};
 use std::cmp::Ordering;
+use thin_vec::ThinVec;
 
 /// Number of a total, dense, in the order in which definitions first ask for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -33,11 +34,12 @@ pub(crate) struct Occurrence {
     pub(crate) value: Packed,
 }
 
-/// A running value: 24 bytes, whatever the number of its events.
+/// A running value: 24 bytes, whatever the number of its events; four where it is a single number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TotalRow {
     id: TotalId,
-    /// Beside an instant: the arrival of the event.
+    /// Beside an instant: the arrival of the event. Zero where there is no value besides: events of one instant are then
+    /// the same.
     arrival: u32,
     /// How many events, of a count and an average; else the instant of the event that the value is of.
     word: i64,
@@ -67,7 +69,7 @@ impl TotalRow {
                 );
                 has_order.then(|| TotalRow { id, arrival, word: at, value: symbols.share(value) })?
             }
-            TotalOp::First | TotalOp::Last => TotalRow { id, arrival, word: at, value: symbols.share(value) },
+            TotalOp::First | TotalOp::Last => TotalRow::new(id, (at, arrival), symbols.share(value)),
         })
     }
 
@@ -117,7 +119,12 @@ impl TotalRow {
 
     /// A row with the parts that [`id`](TotalRow::id), [`order`](TotalRow::order) and [`value`](TotalRow::value) give.
     pub(crate) fn new(id: TotalId, (word, arrival): (i64, u32), value: Packed) -> TotalRow {
-        TotalRow { id, arrival, word, value }
+        TotalRow { id, arrival: if value.is_missing() { 0 } else { arrival }, word, value }
+    }
+
+    /// Whether it is a single number.
+    fn is_short(&self) -> bool {
+        self.value.is_missing()
     }
 
     pub(crate) fn id(&self) -> TotalId {
@@ -145,92 +152,136 @@ impl TotalRow {
 
 /// The running values of a user, of those totals that have seen an event.
 ///
-/// Invariants: 1. sorted by number, each once. 2. values hold shares in `Symbols`. 3. which events came in which
-/// order, and in which profile before a merge, does not show, but for the rounding of floats.
+/// Invariants: 1. rows are sorted by number, each once, and in one of the two lists; the first one has what is a single
+/// number, as far as it has room. 2. values hold shares in `Symbols`. 3. which events came in which order, and in which
+/// profile before a merge, does not show, but for the rounding of floats.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Totals(
-    /// Behind a pointer, because many users have none.
-    #[allow(clippy::box_collection)]
-    Option<Box<Vec<TotalRow>>>,
-);
+pub(crate) struct Totals {
+    short: ShortTotals,
+    rows: ThinVec<TotalRow>,
+}
 
 impl Totals {
-    fn rows(&self) -> &[TotalRow] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
-    }
-
     /// Rows in order of their numbers, each once.
     pub(crate) fn from_sorted(rows: Vec<TotalRow>) -> Totals {
-        Totals((!rows.is_empty()).then(|| Box::new(rows)))
+        let mut totals = Totals::default();
+        let short = rows.iter().filter(|row| row.is_short()).count();
+        totals.short.reserve(short);
+        totals.rows.reserve_exact(rows.len() - short);
+        let mut hint = 0;
+        rows.into_iter().for_each(|row| totals.put(row, &mut hint));
+        totals
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let rows = |rows: &Vec<TotalRow>| size_of_val(rows) + rows.capacity() * size_of::<TotalRow>();
-        self.0.as_deref().map_or(0, rows)
+        self.short.heap_bytes() + self.rows.capacity() * size_of::<TotalRow>()
+    }
+
+    fn find(&self, id: TotalId) -> Result<usize, usize> {
+        self.rows.binary_search_by_key(&id, |row| row.id)
     }
 
     /// O(log rows).
-    pub(crate) fn get(&self, id: TotalId) -> Option<&TotalRow> {
-        let rows = self.rows();
-        rows.binary_search_by_key(&id, |row| row.id).ok().map(|place| &rows[place])
+    pub(crate) fn get(&self, id: TotalId) -> Option<TotalRow> {
+        match self.short.get(id) {
+            Some(word) => Some(TotalRow::new(id, (word, 0), Packed::MISSING)),
+            None => self.find(id).ok().map(|place| self.rows[place]),
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &TotalRow> {
-        self.rows().iter()
+    /// In order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = TotalRow> {
+        let mut short = self.short.iter().peekable();
+        let mut rows = self.rows.iter().peekable();
+        std::iter::from_fn(move || match (short.peek(), rows.peek()) {
+            (Some((id, _)), Some(row)) if *id > row.id => rows.next().copied(),
+            (None, _) => rows.next().copied(),
+            _ => short.next().map(|(id, word)| TotalRow::new(id, (word, 0), Packed::MISSING)),
+        })
     }
 
-    /// Takes an event in.
-    pub(crate) fn note(&mut self, id: TotalId, op: TotalOp, event: Occurrence, symbols: &mut Symbols) {
-        if let Some(row) = TotalRow::of_one(id, op, event, symbols) {
-            self.add(row, op, symbols);
+    pub(crate) fn len(&self) -> usize {
+        self.short.iter().len() + self.rows.len()
+    }
+
+    /// Takes events in, in order of their totals; `ops` are those of all totals, by number.
+    pub(crate) fn note(&mut self, events: &[(TotalId, Occurrence)], ops: &[TotalOp], symbols: &mut Symbols) {
+        if self.len() == 0 {
+            // Most users come once, so there is no more room than for that.
+            let of_each = events.chunk_by(|(a, _), (b, _)| a == b);
+            let short = of_each.clone().filter(|events| events[0].1.value.is_missing()).count();
+            self.short.reserve(short);
+            self.rows.reserve_exact(of_each.count() - short);
+        }
+        let mut hint = 0;
+        for (id, event) in events {
+            let op = ops[id.0 as usize];
+            if let Some(row) = TotalRow::of_one(*id, op, *event, symbols) {
+                self.add(row, op, &mut hint, symbols);
+            }
         }
     }
 
     /// Takes over a row with its share.
-    fn add(&mut self, row: TotalRow, op: TotalOp, symbols: &mut Symbols) {
-        let rows = self.0.get_or_insert_default();
-        match rows.binary_search_by_key(&row.id, |known| known.id) {
-            Ok(place) => rows[place] = rows[place].with(row, op, symbols),
+    fn add(&mut self, row: TotalRow, op: TotalOp, hint: &mut usize, symbols: &mut Symbols) {
+        let row = match self.get(row.id) {
+            Some(known) => known.with(row, op, symbols),
+            None => row,
+        };
+        self.put(row, hint);
+    }
+
+    /// Puts a row in its place, where there may have been another one of its number.
+    fn put(&mut self, row: TotalRow, hint: &mut usize) {
+        let is_short = row.is_short() && self.short.set(row.id, row.word, hint);
+        match self.find(row.id) {
+            Ok(place) if is_short => drop(self.rows.remove(place)),
+            Ok(place) => self.rows[place] = row,
+            Err(_) if is_short => {}
             Err(place) => {
-                grow(rows, 1);
-                rows.insert(place, row);
+                self.short.remove(row.id);
+                if self.rows.len() == self.rows.capacity() {
+                    self.rows.reserve_exact((self.rows.len() / 8).max(2));
+                }
+                self.rows.insert(place, row);
             }
         }
     }
 
     /// Takes over the totals of another profile of the same user. `ops` are those of all totals, by number.
     pub(crate) fn absorb(&mut self, other: Totals, ops: &[TotalOp], symbols: &mut Symbols) {
-        for row in other.0.into_iter().flat_map(|rows| *rows) {
-            self.add(row, ops[row.id.0 as usize], symbols);
+        let mut hint = 0;
+        for row in other.iter() {
+            self.add(row, ops[row.id.0 as usize], &mut hint, symbols);
         }
     }
 
     /// The same under other definitions: rows get the numbers that these have for them, and go where they have none.
     pub(crate) fn renumber(&mut self, number: impl Fn(TotalId) -> Option<TotalId>, symbols: &mut Symbols) {
-        let Some(rows) = &mut self.0 else { return };
-        rows.retain_mut(|row| match number(row.id) {
-            Some(id) => {
-                row.id = id;
-                true
+        if self.iter().all(|row| number(row.id) == Some(row.id)) {
+            return;
+        }
+        let mut rows = Vec::with_capacity(self.len());
+        for row in self.iter() {
+            match number(row.id) {
+                Some(id) => rows.push(TotalRow { id, ..row }),
+                None => symbols.release(row.value),
             }
-            None => {
-                symbols.release(row.value);
-                false
-            }
-        });
+        }
         rows.sort_unstable_by_key(|row| row.id);
+        *self = Totals::from_sorted(rows);
     }
 
     /// A copy with shares of its own.
     pub(crate) fn copy(&self, symbols: &mut Symbols) -> Totals {
-        self.rows().iter().for_each(|row| {
+        self.rows.iter().for_each(|row| {
             symbols.share(row.value);
         });
-        Totals(self.0.clone())
+        self.clone()
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {
-        self.0.into_iter().flat_map(|rows| *rows).for_each(|row| symbols.release(row.value));
+        self.rows.iter().for_each(|row| symbols.release(row.value));
     }
 }
 
@@ -268,9 +319,9 @@ mod tests {
 
     fn note(totals: &mut Totals, arrival: usize, at: i64, value: &Value, symbols: &mut Symbols) {
         let value = symbols.pack(value);
-        for (id, op) in OPS.into_iter().enumerate() {
-            totals.note(TotalId(id as u32), op, Occurrence { at, arrival: arrival as u32, value }, symbols);
-        }
+        let event = Occurrence { at, arrival: arrival as u32, value };
+        let events: Vec<_> = (0..OPS.len() as u32).map(|id| (TotalId(id), event)).collect();
+        totals.note(&events, &OPS, symbols);
         symbols.release(value);
     }
 
@@ -384,7 +435,7 @@ mod tests {
         totals.renumber(|id| (id.0 != 5).then_some(TotalId(10 - id.0)), &mut symbols);
         assert_eq!(shown(&totals, &symbols), [(4, (7, 0), "text".into()), (10, (1, 0), Value::Null)]);
         totals.renumber(|_| None, &mut symbols);
-        assert_eq!(totals.iter().len(), 0);
+        assert_eq!(totals.len(), 0);
         assert!(symbols.is_empty(), "a share is left");
     }
 

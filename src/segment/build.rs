@@ -10,9 +10,10 @@ use crate::segment::echo::{Echoes, tells_of_segments};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::index;
 use crate::segment::item::ItemScope;
+use crate::segment::names::Names;
 use crate::segment::node::{Filter, Kinds, Node, SlotId, Source, SourceId, Window};
 use crate::segment::parse::{DEPTH_MAX, Tree, parse};
-use crate::segment::plan::{Asks, Names, Plan, PlanBuilder, Remembered, Segment, SegmentId, SegmentText};
+use crate::segment::plan::{Asks, Plan, PlanBuilder, Remembered, Segment, SegmentId, SegmentText};
 use crate::segment::schema::AffinitySchema;
 use crate::segment::strata::{Strata, strata};
 use crate::segment::value::NEVER;
@@ -38,9 +39,8 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     } = builder;
     let mut errors = Vec::new();
     let mut names = Names::default();
-    let name_of = |id: SegmentId| &*segments[id.0 as usize].name;
-    for (i, segment) in segments.iter().enumerate() {
-        if !names.insert(SegmentId(i as u32), name_of) {
+    for segment in &segments {
+        if !names.push(&segment.name) {
             let message = format!("the segment {} is defined twice", Quoted(&segment.name));
             let error = Error::new(ErrorKind::UnknownName, message, Span::default());
             errors.push(error.in_text(Some(&segment.name), &segment.text));
@@ -107,14 +107,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
                 || !reads.affinities.is_empty()
                 || reads.score_depth > 0;
             let gates = if parts.is_some() { Default::default() } else { checker.gate_count(root) };
-            compiled.push(Segment {
-                name: segment.name.clone(),
-                root,
-                parts,
-                parts_linked,
-                is_default: false,
-                gates,
-            });
+            compiled.push(Segment { root, parts, parts_linked, is_default: false, gates });
         }
         depths.push(tree.map_or(0, |tree| tree.depth) + reads.score_depth);
         all_reads.push(reads);
@@ -175,7 +168,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
     sources.shrink_to_fit();
     totals.shrink_to_fit();
     compiled.shrink_to_fit();
-    names.shrink(name_of);
+    names.shrink();
     let timezone = symbols.intern("timezone");
     // Events of which values go before they do are told apart from others, also where only `any` reads them.
     for event in schema.retention.properties.keys() {

@@ -239,10 +239,10 @@ impl Checker<'_> {
 
     /// The number of a segment that is referred to.
     pub(crate) fn segment_named(&mut self, name: &str, span: Span) -> Option<SegmentId> {
-        if let Some(id) = self.names.find(name, |id| &self.segments[id.0 as usize].name) {
+        if let Some(id) = self.names.find(name) {
             return Some(id);
         }
-        let near = self.near(name, self.segments.iter().map(|segment| &*segment.name)).map(str::to_owned);
+        let near = self.near(name, self.names.iter()).map(str::to_owned);
         let error = Error::new(ErrorKind::UnknownName, format!("unknown segment {}", Quoted(name)), span);
         self.error(error.suggest(near.as_deref()))
     }

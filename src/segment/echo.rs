@@ -60,7 +60,7 @@ impl Memberships {
         }
         let mut applied = Applied::default();
         for (segment, reads) in &plan.echoes.stays {
-            let name = &plan.segments[segment.0 as usize].name;
+            let name = plan.name(*segment);
             if reads.whole {
                 let since = self.since(plan, *segment).into();
                 store.set_fact(user, &Fact::Entered(name).name(), &since, now, &mut applied);
@@ -93,14 +93,14 @@ impl Look<'_> {
                 Transition::Entered => (ENTERED, true),
                 Transition::Left => (LEFT, false),
             };
-            let name = self.plan.segments[segment.0 as usize].name.clone();
+            let name = self.plan.name(segment);
             if let Some(reads) = self.plan.echoes.stays.get(&segment) {
                 let mut set = |fact: &str, value: Value| {
                     self.store.set_fact(self.user, fact, &value, self.now, &mut applied);
                 };
                 if reads.whole {
                     let since = memberships.since(self.plan, segment);
-                    set(&Fact::Entered(&name).name(), since.into());
+                    set(&Fact::Entered(name).name(), since.into());
                 }
                 let part = reads.by_key.as_deref().zip(key.as_ref());
                 if let Some(fact) = part.and_then(|(prefix, key)| part_name(prefix, key)) {
@@ -109,7 +109,7 @@ impl Look<'_> {
             }
             if !self.plan.echoes.strata.is_silent(segment) && self.store.is_read(event) {
                 let mut properties = Object::new();
-                properties.set("name", &*name);
+                properties.set("name", name);
                 if let Some(key) = key {
                     properties.set("key", key);
                 }

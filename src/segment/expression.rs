@@ -7,8 +7,9 @@ use crate::segment::check::{Checker, Reads, Scope, Trace, Type, Typed, part_of};
 use crate::segment::echo::Echoes;
 use crate::segment::index::Index;
 use crate::segment::item::ItemScope;
+use crate::segment::names::Names;
 use crate::segment::node::{Node, NodeId, Parts};
-use crate::segment::plan::{Names, Plan, Segment, SegmentId, SegmentText};
+use crate::segment::plan::{Plan, Segment, SegmentId, SegmentText};
 use crate::segment::words::TokenSpans;
 use crate::segment::{Error, ErrorKind, Schema, Score, Span};
 use hashbrown::HashMap;
@@ -342,9 +343,8 @@ impl Compiler<'_> {
         let text = &self.texts[id.0 as usize];
         let Whole { written, root, parts, depth, parts_linked } = self.add(text, Asked::Segment)?;
         let number = SegmentId(self.segments.len() as u32);
-        let (name, root, parts) = (text.name.clone(), root.node, parts.map(Box::new));
+        let (root, parts) = (root.node, parts.map(Box::new));
         self.segments.push(Segment {
-            name,
             root,
             parts,
             is_default: false,

@@ -17,7 +17,7 @@ impl Checker<'_> {
         let mut stages: Vec<SegmentId> = Vec::with_capacity(order.len());
         for (place, name) in order.iter().enumerate() {
             let span = Span { start: 0, end: name.len() };
-            let found = self.names.find(name, |id| &self.segments[id.0 as usize].name);
+            let found = self.names.find(name);
             let error = match found {
                 Some(id) if !stages.contains(&id) => {
                     stages.push(id);
@@ -28,7 +28,7 @@ impl Checker<'_> {
                     Error::new(ErrorKind::OutOfPlace, message, span).help("only its first place counts")
                 }
                 None => {
-                    let near = self.near(name, self.segments.iter().map(|segment| &*segment.name));
+                    let near = self.near(name, self.names.iter());
                     let message = format!("unknown segment {}", Quoted(name));
                     let error = Error::new(ErrorKind::UnknownName, message, span);
                     match near {
@@ -54,8 +54,7 @@ impl Checker<'_> {
             return Some(self.error(error.help(help)));
         }
         self.reads.segments.extend_from_slice(&self.lifecycle);
-        let stage =
-            |id: &SegmentId| (*id, Constant::Text(self.symbols.intern(&self.segments[id.0 as usize].name)));
+        let stage = |id: &SegmentId| (*id, Constant::Text(self.symbols.intern(self.names.get(*id))));
         let stages = self.lifecycle.iter().map(stage).collect();
         Some(self.still(Node::Lifecycle(stages), Type::Text))
     }
@@ -68,7 +67,7 @@ impl Checker<'_> {
             ExprKind::List(items) => items,
             _ => return Some(()),
         };
-        let names = || stages.iter().map(|(id, _)| &*self.segments[id.0 as usize].name);
+        let names = || stages.iter().map(|(id, _)| self.names.get(*id));
         // Of an order that is wrong itself, what is not in it may be meant.
         let checks = self.schema.strict && stages.len() == self.lifecycle_names.len();
         let is_strange = |text: &str| checks && names().all(|name| name != text);

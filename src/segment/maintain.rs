@@ -255,7 +255,7 @@ impl Memberships {
                     id: segment,
                     at: evaluation.instant(),
                     user: evaluation.profile.name.clone(),
-                    segment: plan.segments[segment.0 as usize].name.clone(),
+                    segment: plan.name(segment).into(),
                     key: None,
                     transition,
                 });
@@ -406,7 +406,7 @@ impl Memberships {
                 id: segment,
                 at: now,
                 user: name.clone(),
-                segment: plan.segments[segment.0 as usize].name.clone(),
+                segment: plan.name(segment).into(),
                 key: key.map(|key| symbols.value(key)),
                 transition: Transition::Left,
             });
@@ -461,7 +461,7 @@ impl Look<'_> {
             id: segment,
             at: self.now,
             user: self.store.name(self.user).clone(),
-            segment: self.plan.segments[segment.0 as usize].name.clone(),
+            segment: self.plan.name(segment).into(),
             key: key.map(|key| self.store.symbols.value(key)),
             transition,
         });

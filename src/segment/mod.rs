@@ -48,6 +48,7 @@ mod member_bytes;
 mod members;
 mod membership_bytes;
 mod minimise;
+mod names;
 mod needs;
 mod node;
 mod objects;

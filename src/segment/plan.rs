@@ -2,10 +2,11 @@ use crate::model::{Duration, Instant, Zone};
 use crate::profile::{AffinityRule, Keep, ProfileStore, Symbol, Symbols};
 use crate::segment::echo::Echoes;
 use crate::segment::index::Index;
+use crate::segment::names::Names;
 use crate::segment::node::{Node, NodeId, Parts, SlotId, Source, SourceId};
 use crate::segment::totals::Total;
 use crate::segment::{Error, Schema, Score, build};
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Dense number of a segment, in order of definition; never stored (the name is).
@@ -71,40 +72,9 @@ pub struct Plan {
     pub(crate) parts_max: usize,
 }
 
-/// The numbers of segments by their names, which are kept with the segments.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
-    numbers: HashTable<u32>,
-    hasher: ahash::RandomState,
-}
-
-impl Names {
-    /// Enters the next segment; false where its name is there already.
-    pub(crate) fn insert<'n>(&mut self, id: SegmentId, name: impl Fn(SegmentId) -> &'n str) -> bool {
-        if self.find(name(id), &name).is_some() {
-            return false;
-        }
-        let hasher = &self.hasher;
-        let hash = |number: &u32| hasher.hash_one(name(SegmentId(*number)));
-        self.numbers.insert_unique(hash(&id.0), id.0, hash);
-        true
-    }
-
-    pub(crate) fn find<'n>(&self, wanted: &str, name: impl Fn(SegmentId) -> &'n str) -> Option<SegmentId> {
-        let hash = self.hasher.hash_one(wanted);
-        self.numbers.find(hash, |number| name(SegmentId(*number)) == wanted).map(|number| SegmentId(*number))
-    }
-
-    pub(crate) fn shrink<'n>(&mut self, name: impl Fn(SegmentId) -> &'n str) {
-        let hasher = &self.hasher;
-        self.numbers.shrink_to_fit(|number| hasher.hash_one(name(SegmentId(*number))));
-    }
-}
-
 /// One segment of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
-    pub(crate) name: Arc<str>,
     pub(crate) root: NodeId,
     /// The parts it is evaluated in, where it is keyed.
     pub(crate) parts: Option<Box<Parts>>,
@@ -179,13 +149,18 @@ impl Plan {
 
     /// The names of the segments, in order of definition.
     pub fn segment_names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.segments.iter().map(|segment| &*segment.name)
+        self.names.iter()
+    }
+
+    /// The name of a segment.
+    pub(crate) fn name(&self, segment: SegmentId) -> &str {
+        self.names.get(segment)
     }
 
     /// The number of a segment.
     #[must_use]
     pub fn segment(&self, name: &str) -> Option<SegmentId> {
-        self.names.find(name, |id| &self.segments[id.0 as usize].name)
+        self.names.find(name)
     }
 
     /// A store without users that speaks the plan's numbers.

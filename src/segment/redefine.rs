@@ -53,8 +53,8 @@ impl SegmentMoves {
             (new, Fingerprints { segments: new_prints, .. }),
         ) = (old, new);
         let mut is_changed = vec![true; new.segments.len()];
-        let fate = |(segment, print): (&crate::segment::plan::Segment, &u128)| {
-            let Some(to) = new.segment(&segment.name) else { return Fate::Gone };
+        let fate = |((segment, name), print): ((&crate::segment::plan::Segment, &str), &u128)| {
+            let Some(to) = new.segment(name) else { return Fate::Gone };
             let by = |plan: &Plan, id: SegmentId| {
                 let parts = plan.segments[id.0 as usize].parts.as_ref();
                 parts.map(|parts| plan.keep.property_name(parts.by).to_owned())
@@ -66,7 +66,8 @@ impl SegmentMoves {
                 false => Fate::Rekeyed(to),
             }
         };
-        let fates: Vec<Fate> = old.segments.iter().zip(old_prints).map(fate).collect();
+        let fates: Vec<Fate> =
+            old.segments.iter().zip(old.segment_names()).zip(old_prints).map(fate).collect();
         for fate in &fates {
             if let Fate::Same(to) = fate {
                 is_changed[to.0 as usize] = false;
@@ -202,7 +203,7 @@ impl Memberships {
             id,
             at: *now,
             user: (*name).clone(),
-            segment: old.segments[segment.0 as usize].name.clone(),
+            segment: old.name(segment).into(),
             key: key.map(|key| symbols.value(key)),
             transition: Transition::Left,
         }));

@@ -293,9 +293,8 @@ mod tests {
                 applied.clear(&mut store.symbols);
             }
             let rows = |store: &crate::profile::ProfileStore| {
-                let row = |row: &crate::profile::TotalRow| {
-                    (row.id(), row.order(), store.symbols.value(row.value()))
-                };
+                let row =
+                    |row: crate::profile::TotalRow| (row.id(), row.order(), store.symbols.value(row.value()));
                 store.get(user).totals.iter().map(row).collect::<Vec<_>>()
             };
             let expected = rows(&store);
