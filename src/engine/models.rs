@@ -2,7 +2,7 @@ use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
 use crate::engine::eligible::Eligible;
 use crate::engine::unlearn::{Learned, Way};
-use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
+use crate::model::{Bytes, Instant, Malformed, Message, Object, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
     Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Occasion, Popularity, PopularityParams,
@@ -136,20 +136,17 @@ impl Models {
             trending.learn(&interaction);
             models.iter_mut().for_each(|model| model.learn(&interaction));
         };
-        match &rule.list {
-            None => {
-                properties.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn))
-            }
-            Some(list) => {
-                let Some(Value::List(lines)) = properties.get_path(list) else { return true };
-                for line in lines {
-                    if let Value::Object(line) = line {
-                        line.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn));
-                    }
-                }
-            }
-        }
+        each_item(rule, properties, &mut learn);
         is_whole
+    }
+
+    /// Calls `each` with every item of a message that is an interaction, and the rule that says so.
+    pub(super) fn each_touched(&self, message: &Message, mut each: impl FnMut(&InteractionDefinition, &str)) {
+        if let Some((event, properties)) = message.event()
+            && let Some(rule) = self.rules.get(event)
+        {
+            each_item(rule, properties, &mut |item| each(rule, item));
+        }
     }
 
     /// What a user did last, newest first.
@@ -384,6 +381,24 @@ fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
     popularity.clone().context(name).check().expect(CHECKED)
+}
+
+/// Calls `each` with the items of an event that is an interaction.
+fn each_item(rule: &InteractionDefinition, properties: &Object, each: &mut impl FnMut(&str)) {
+    let mut of = |object: &Object| {
+        object.get_path(&rule.item).into_iter().for_each(|value| each_text(value, each));
+    };
+    match &rule.list {
+        None => of(properties),
+        Some(list) => {
+            let Some(Value::List(lines)) = properties.get_path(list) else { return };
+            for line in lines {
+                if let Value::Object(line) = line {
+                    of(line);
+                }
+            }
+        }
+    }
 }
 
 /// Calls `f` with an item's id, or with each of a list of them; whole numbers are ids too.

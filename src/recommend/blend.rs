@@ -50,6 +50,8 @@ pub struct Blend {
     learn_every: u64,
     /// Interactions that could have been predicted.
     seen: u64,
+    /// All items that any source knows have numbers below it.
+    items: u32,
 }
 
 /// Makes a [`Blend`].
@@ -90,7 +92,7 @@ impl BlendBuilder {
             let found = weight.to_string();
             return Err(Error::Parameter { name: "source", found, wanted: "weights from -1000 to 1000" });
         }
-        Ok(Blend { sources, weights, learn_every, seen: 0 })
+        Ok(Blend { sources, weights, learn_every, seen: 0, items: 0 })
     }
 }
 
@@ -134,6 +136,15 @@ impl Blend {
                 if moved.is_sign_negative() == weight.is_sign_negative() { moved } else { *weight * 0.0 };
         }
     }
+}
+
+/// So many items. A state that is gone back to may know more of them than are there for the one that was refused.
+fn numbered(items: u32) -> Result<Items, Error> {
+    let mut numbered = Items::new();
+    for number in 0..items {
+        numbered.intern(&number.to_string())?;
+    }
+    Ok(numbered)
 }
 
 fn checkpoint(source: &dyn Recommender) -> Vec<u8> {
@@ -211,6 +222,7 @@ impl Recommender for Blend {
                 self.teach_weights(interaction);
             }
         }
+        self.items = self.items.max(interaction.item().number() + 1);
         self.sources.iter_mut().for_each(|source| source.learn(interaction));
     }
 
@@ -256,13 +268,14 @@ impl Recommender for Blend {
         let before: Vec<Vec<u8>> = self.sources.iter().map(|source| checkpoint(source)).collect();
         for (place, (_, bytes)) in read.iter().enumerate() {
             if let Err(error) = self.sources[place].restore(bytes, items) {
+                let known = numbered(self.items)?;
                 for (source, before) in self.sources[..place].iter_mut().zip(&before) {
-                    source.restore(before, items)?;
+                    source.restore(before, &known)?;
                 }
                 return Err(error);
             }
         }
-        self.seen = seen;
+        (self.seen, self.items) = (seen, items.len() as u32);
         self.weights = read.into_iter().map(|(weight, _)| weight).collect();
         Ok(())
     }
