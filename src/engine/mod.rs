@@ -23,6 +23,7 @@ mod advance;
 #[cfg(test)]
 mod advance_test;
 mod among;
+mod answer;
 mod ask;
 mod audit;
 mod call;
@@ -47,6 +48,7 @@ mod forgotten_test;
 mod group;
 mod health;
 mod homes;
+mod hosts;
 mod input;
 mod items;
 mod journeys;
@@ -55,6 +57,7 @@ mod look;
 mod members;
 mod migration;
 mod models;
+mod models_bytes;
 mod moving;
 mod open;
 #[cfg(test)]

@@ -29,8 +29,8 @@ impl Partition {
     #[must_use]
     pub fn touched(&self, message: &Message) -> Vec<Touched> {
         let mut touched = Vec::new();
-        self.models.each_touched(message, |rule, item| {
-            touched.push(Touched { item: item.to_owned(), weight: rule.weight, action: rule.action });
+        self.models.each_touched(message, |rule, item, weight| {
+            touched.push(Touched { item: item.to_owned(), weight, action: rule.action });
         });
         touched
     }

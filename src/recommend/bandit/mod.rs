@@ -34,7 +34,7 @@ pub(crate) mod logistic;
 mod model;
 mod policy;
 mod thompson;
-mod win;
+pub(super) mod win;
 
 pub use beta::{BetaThompson, BetaThompsonParams};
 pub use conformance::conformance;
