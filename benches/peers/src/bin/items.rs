@@ -104,8 +104,16 @@ type New = fn() -> Box<dyn Recommender>;
 /// sessions.
 const MODELS: [(&str, New, Asked); 6] = [
     ("session kNN", || Box::new(of_sessions(1 << 17)), Asked::ForUser),
-    ("co-visitation", || Box::new(in_range(CoVisitation::params().k_min(10).skip_bought(true).check())), Asked::ForUser),
-    ("bought together", || Box::new(in_range(BoughtTogether::params().k_min(10).check())), Asked::Complementary),
+    (
+        "co-visitation",
+        || Box::new(in_range(CoVisitation::params().k_min(10).skip_bought(true).check())),
+        Asked::ForUser,
+    ),
+    (
+        "bought together",
+        || Box::new(in_range(BoughtTogether::params().k_min(10).check())),
+        Asked::Complementary,
+    ),
     ("popularity", || Box::new(Popularity::default()), Asked::Popular),
     ("trending", || Box::new(in_range(Trending::params().k_min(10).check())), Asked::Trending),
     (MORE_SESSIONS, || Box::new(of_sessions(1 << 20)), Asked::ForUser),
@@ -215,7 +223,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut bytes, mut learn, mut recommend): (Vec<Line>, Vec<Line>, Vec<Line>) = Default::default();
     println!(
         "{:>9} items {:16} {:>9} {:>8} {:>9} {:>9} {:>11} {:>8} {:>8} {:>8} {:>7} {:>9} {:>7} {:>7}",
-        "", "", "MB", "B/item", "learn ns", "p99 ns", "slowest µs", "p50 µs", "p90 µs", "p99 µs", "answer", "disk MB", "write s", "read s"
+        "",
+        "",
+        "MB",
+        "B/item",
+        "learn ns",
+        "p99 ns",
+        "slowest µs",
+        "p50 µs",
+        "p90 µs",
+        "p99 µs",
+        "answer",
+        "disk MB",
+        "write s",
+        "read s"
     );
     for size in sizes {
         let interactions = (interactions_max / items_max * size).max(100 * BATCH);
@@ -225,7 +246,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             items.intern(&format!("sku-{number}"))?;
         }
         let of_items = ALLOCATOR.allocated() - before;
-        println!("{size:>9} items {:16} {:>9.1} {:>8.0}", "(their ids)", of_items as f64 / 1e6, of_items as f64 / size as f64);
+        println!(
+            "{size:>9} items {:16} {:>9.1} {:>8.0}",
+            "(their ids)",
+            of_items as f64 / 1e6,
+            of_items as f64 / size as f64
+        );
         let _ = writeln!(table, "bytes,ids,{size},0,{of_items},bytes");
         let mut all = of_items;
         for (name, new, asked) in MODELS {
