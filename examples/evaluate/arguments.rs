@@ -10,12 +10,16 @@ use std::path::PathBuf;
 pub(crate) const USAGE: &str = "usage: evaluate [--interactions F.csv[.gz]] [--protocol next-item|last-out|random-split] \
     [--algorithms all|NAME,NAME] [--k N] [--json] [--test-days N] [--test-share X] [--allow-repeat] [--validation] \
     [--min-rating X] [--ask session|user] [--set NAME=NUMBER,...] [--seed N] [--plot FILE.svg] \
-    [--tune NAME [--trials N] [--objective hr|mrr|ndcg|recall|precision]] [--print-clicks]";
+    [--tune NAME [--trials N] [--objective hr|mrr|ndcg|recall|precision]] [--print-clicks]\n       \
+    evaluate --journal bundled|MESSAGES.jsonl[.gz] [--definitions D.toml] [--window-days N] [--k N] [--allow-repeat] [--json]";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 pub(crate) struct Arguments {
     pub(crate) interactions: Option<PathBuf>,
+    pub(crate) journal: Option<PathBuf>,
+    pub(crate) definitions: Option<PathBuf>,
+    pub(crate) window_days: f64,
     pub(crate) protocol: Kind,
     pub(crate) algorithms: Vec<&'static Algorithm>,
     pub(crate) k: usize,
@@ -48,6 +52,9 @@ impl Arguments {
     pub(crate) fn read() -> Result<Option<Arguments>> {
         let mut arguments = Arguments {
             interactions: None,
+            journal: None,
+            definitions: None,
+            window_days: 7.0,
             protocol: Kind::NextItem,
             algorithms: ALGORITHMS.iter().collect(),
             k: 20,
@@ -99,6 +106,14 @@ impl Arguments {
                     arguments.plot = Some(value.into());
                     continue;
                 }
+                "journal" => {
+                    arguments.journal = Some(value.into());
+                    continue;
+                }
+                "definitions" => {
+                    arguments.definitions = Some(value.into());
+                    continue;
+                }
                 _ => {}
             }
             let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
@@ -112,6 +127,7 @@ impl Arguments {
         match name {
             "protocol" => self.protocol = protocol(value)?,
             "algorithms" => self.algorithms = algorithms(value)?,
+            "window-days" => self.window_days = value.parse()?,
             "k" => self.k = value.parse()?,
             "test-days" => self.test_days = Some(value.parse()?),
             "test-share" => self.test_share = Some(value.parse()?),

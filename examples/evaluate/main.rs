@@ -6,7 +6,12 @@
 //! cargo run --release --example evaluate -- --interactions F.csv[.gz] --protocol next-item|last-out|random-split
 //!     [--algorithms all|NAME,NAME] [--k 20] [--json]
 //! cargo run --release --example evaluate -- --tune co-visitation --trials 30
+//! cargo run --release --example evaluate -- --journal MESSAGES.jsonl[.gz] --definitions D.toml [--window-days 7]
 //! ```
+//! With `--journal` it is the whole engine that is asked, message by message: before each that is an interaction, as
+//! `[recommend.interactions]` of the definitions say, what it would show that user now; then it takes the message in. Scores
+//! are by windows of a week, and in all. `--journal bundled` is the shop of the example `replay`.
+//!
 //! The file has a header: `session_id,item_id,timestamp` or `user_id,item_id,timestamp[,rating]`. How a protocol splits
 //! it is printed, and told in `bespoke::recommend::evaluate::Protocol`. Further options:
 //!
@@ -31,6 +36,7 @@ mod arguments;
 mod clicks;
 #[path = "../shop/dice.rs"]
 mod dice;
+mod journal;
 mod plot;
 mod read;
 mod table;
@@ -70,6 +76,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.print_clicks {
         print!("{}", clicks::csv());
         return Ok(());
+    }
+    if arguments.journal.is_some() {
+        return journal::evaluate(arguments);
     }
     let data = match &arguments.interactions {
         Some(path) => read::file(path, arguments.min_rating)?,

@@ -89,6 +89,7 @@ mod suppressions;
 mod survey;
 mod sync;
 mod take;
+mod touched;
 mod transfer;
 mod unit;
 mod unlearn;
@@ -110,6 +111,7 @@ pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
 pub use simulate::{Simulation, simulate};
 pub use survey::{Progress, Survey};
+pub use touched::Touched;
 pub use verify::Verified;
 
 pub(crate) use shards::PARTITIONS_MAX;

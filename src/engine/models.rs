@@ -212,10 +212,6 @@ impl Models {
         if let Some(age) = self.definition.kept_for {
             self.sessions.expire(at - age);
         }
-        let graded = |of: &Object| {
-            let grade = rule.grade.as_ref().and_then(|grade| of.get_path(&grade.property));
-            rule.weighed(grade.unwrap_or(&Value::Null))
-        };
         let mut is_whole = true;
         let mut learn = |item: &str, weight: f32| {
             let Ok(item) = self.items.intern(item) else { return };
@@ -229,27 +225,21 @@ impl Models {
                 .with_context(&contexts);
             self.learn_interaction(&interaction);
         };
-        match &rule.list {
-            None => {
-                let weight = graded(properties);
-                properties
-                    .get_path(&rule.item)
-                    .into_iter()
-                    .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
-            }
-            Some(list) => {
-                let Some(Value::List(lines)) = properties.get_path(list) else { return true };
-                for line in lines {
-                    if let Value::Object(line) = line {
-                        let weight = graded(line);
-                        line.get_path(&rule.item)
-                            .into_iter()
-                            .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
-                    }
-                }
-            }
-        }
+        each_item(rule, properties, &mut learn);
         is_whole
+    }
+
+    /// Calls `each` with every item of a message that is an interaction, its weight, and the rule that says so.
+    pub(super) fn each_touched(
+        &self,
+        message: &Message,
+        mut each: impl FnMut(&InteractionDefinition, &str, f32),
+    ) {
+        if let Some((event, properties)) = message.event()
+            && let Some(rule) = self.rules.get(event)
+        {
+            each_item(rule, properties, &mut |item, weight| each(rule, item, weight));
+        }
     }
 
     fn learn_interaction(&mut self, interaction: &Interaction<'_>) {
@@ -308,6 +298,27 @@ impl Models {
 }
 
 const CHECKED: &str = "parameters are checked with the definitions";
+
+/// Calls `each` with the items of an event that is an interaction, and their weights.
+fn each_item(rule: &InteractionDefinition, properties: &Object, each: &mut impl FnMut(&str, f32)) {
+    let mut of = |object: &Object| {
+        let grade = rule.grade.as_ref().and_then(|grade| object.get_path(&grade.property));
+        let weight = rule.weighed(grade.unwrap_or(&Value::Null));
+        let items = object.get_path(&rule.item).into_iter();
+        items.for_each(|value| each_text(value, &mut |item| each(item, weight)));
+    };
+    match &rule.list {
+        None => of(properties),
+        Some(list) => {
+            let Some(Value::List(lines)) = properties.get_path(list) else { return };
+            for line in lines {
+                if let Value::Object(line) = line {
+                    of(line);
+                }
+            }
+        }
+    }
+}
 
 fn rules(
     interactions: &[InteractionDefinition],

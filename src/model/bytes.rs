@@ -35,6 +35,9 @@ pub(crate) trait Record: Sized {
     fn read(from: &mut Bytes<'_>) -> Result<Self, Malformed>;
 }
 
+/// Far above what can be counted, and far below where sums and products of a few would overflow.
+pub(crate) const SUM_MAX: f64 = 1e200;
+
 /// Bytes that are being read.
 #[derive(Clone, Debug)]
 pub(crate) struct Bytes<'a>(&'a [u8]);
@@ -82,9 +85,9 @@ impl<'a> Bytes<'a> {
         self.valid(what, |count: &u64| *count <= u64::MAX / 2)
     }
 
-    /// A sum of weights.
+    /// A sum of weights, at most [`SUM_MAX`].
     pub(crate) fn weight(&mut self, what: &'static str) -> Result<f64, Malformed> {
-        self.valid(what, |weight: &f64| weight.is_finite() && *weight >= 0.0)
+        self.valid(what, |weight: &f64| (0.0..=SUM_MAX).contains(weight))
     }
 
     /// A value that holds what the code behind relies on.

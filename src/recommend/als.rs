@@ -1,6 +1,7 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::recommend::cholesky::dot;
 use crate::recommend::crowd::CROWD_MAX;
+use crate::recommend::decay::GROWN_MAX;
 use crate::recommend::error::restored;
 use crate::recommend::factors::{FoldIn, Gram, Penalty, beginning, read_vector};
 use crate::recommend::history::{History, Past};
@@ -442,7 +443,7 @@ impl Als {
         let items = self.tally.len();
         self.users = from.read()?;
         for (_, Member { history, vector }) in self.users.iter() {
-            let is_known = history.iter().all(|past| past.item.index() < items);
+            let is_known = history.is_about(items, self.params.history);
             if !is_known || !(vector.is_empty() || vector.len() == factors) {
                 return Err(from.malformed("what is kept of a user"));
             }
@@ -459,7 +460,7 @@ impl Als {
         }
         self.is_trained = from.read()?;
         self.sweeps_left = from.valid("sweeps", |sweeps: &usize| *sweeps <= self.params.sweeps)?;
-        self.news = from.read()?;
+        self.news = from.counter("interactions since a sweep")? as usize;
         let stage = u8::read(from)?;
         if stage == 0 {
             return Ok(());
@@ -493,7 +494,7 @@ fn limited(weight: f32) -> f32 {
 
 fn read_chosen(from: &mut Bytes<'_>) -> Result<Vec<(u32, f32)>, Malformed> {
     let chosen: Vec<(u32, f32)> = from.read()?;
-    let are_weights = chosen.iter().all(|(_, weight)| weight.is_finite());
+    let are_weights = chosen.iter().all(|(_, weight)| weight.abs() <= GROWN_MAX);
     if are_weights { Ok(chosen) } else { Err(from.malformed("a weight")) }
 }
 

@@ -47,6 +47,8 @@ pub struct Blend {
     sources: Vec<Box<dyn Recommender>>,
     weights: Weights,
     learn_every: u64,
+    /// All items that any source knows have numbers below it.
+    items: u32,
 }
 
 /// Makes a [`Blend`].
@@ -87,7 +89,7 @@ impl BlendBuilder {
             let found = weight.to_string();
             return Err(Error::Parameter { name: "source", found, wanted: "weights from -1000 to 1000" });
         }
-        Ok(Blend { sources, weights: Weights::new(weights), learn_every })
+        Ok(Blend { sources, weights: Weights::new(weights), learn_every, items: 0 })
     }
 }
 
@@ -107,6 +109,15 @@ impl Blend {
         let deeper = request.clone().with_limit(request.limit().max(DEPTH));
         self.sources.iter().map(|source| source.recommend(&deeper)).collect()
     }
+}
+
+/// So many items. A state that is gone back to may know more of them than are there for the one that was refused.
+fn numbered(items: u32) -> Result<Items, Error> {
+    let mut numbered = Items::new();
+    for number in 0..items {
+        numbered.intern(&number.to_string())?;
+    }
+    Ok(numbered)
 }
 
 fn checkpoint(source: &dyn Recommender) -> Vec<u8> {
@@ -182,6 +193,7 @@ impl Recommender for Blend {
             let request = Request::of_user(interaction.user(), interaction.at()).with_limit(DEPTH);
             self.weights.learn(self.answers(&request), interaction.item());
         }
+        self.items = self.items.max(interaction.item().number() + 1);
         self.sources.iter_mut().for_each(|source| source.learn(interaction));
     }
 
@@ -223,13 +235,14 @@ impl Recommender for Blend {
         let before: Vec<Vec<u8>> = self.sources.iter().map(|source| checkpoint(source)).collect();
         for (place, bytes) in read.iter().enumerate() {
             if let Err(error) = self.sources[place].restore(bytes, items) {
+                let known = numbered(self.items)?;
                 for (source, before) in self.sources[..place].iter_mut().zip(&before) {
-                    source.restore(before, items)?;
+                    source.restore(before, &known)?;
                 }
                 return Err(error);
             }
         }
-        self.weights = weights;
+        (self.weights, self.items) = (weights, items.len() as u32);
         Ok(())
     }
 }

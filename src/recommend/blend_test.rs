@@ -144,3 +144,28 @@ fn it_learns_which_source_predicts() {
     let next = blend.recommend(&Query::session(["10"]).resolve(&items, None, now).unwrap());
     assert_eq!(items.name(next[0].item), Some("71"));
 }
+
+/// The state before may be about more items than there are for the checkpoint that is refused.
+#[test]
+fn what_is_refused_for_missing_items_changes_nothing() {
+    let mut items = Items::new();
+    let (boot, sock) = (items.intern("boot").unwrap(), items.intern("sock").unwrap());
+    let new = || {
+        let blend = Blend::builder().source(Popularity::default(), 1.0);
+        blend.source(CoVisitation::default(), 0.1).check().unwrap()
+    };
+    let of = |blend: &Blend| {
+        let mut bytes = Vec::new();
+        blend.checkpoint(&mut bytes);
+        bytes
+    };
+    // The first source knows of no item, the second of one: without items the first is read, and the second is not.
+    let (mut half, at) = (new(), Instant::from_millis(0));
+    half.sources[1].learn(&Interaction::new(1, boot, at));
+    let mut blend = new();
+    blend.learn(&Interaction::new(1, boot, at));
+    blend.learn(&Interaction::new(1, sock, at));
+    let before = of(&blend);
+    assert!(blend.restore(&of(&half), &Items::new()).is_err());
+    assert_eq!(of(&blend), before);
+}

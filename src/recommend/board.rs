@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Record, SUM_MAX};
 use crate::recommend::{ItemId, LIMIT_MAX};
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -50,9 +50,10 @@ impl Board {
     /// Counts the item at `place`. O(log head), and a move within the head of as many counts as it passes.
     pub(super) fn add(&mut self, place: usize, amount: f64, at: Instant) {
         let old = self.counts[place];
-        let new = Count { weight: old.weight + amount, newest: old.newest.max(at), item: old.item };
+        let weight = (old.weight + amount).min(SUM_MAX);
+        let new = Count { weight, newest: old.newest.max(at), item: old.item };
         self.counts[place] = new;
-        self.total += amount;
+        self.total = (self.total + amount).min(SUM_MAX);
 
         let full = self.head.len() == HEAD_LEN;
         if full && self.head.last().is_some_and(|last| new.rank(last).is_gt()) {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record, SUM_MAX};
 use crate::recommend::baskets::{Basket, Baskets};
 use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
@@ -305,10 +305,10 @@ impl BoughtTogether {
         // Space-saving gives a pair too much rather than too little, and rounding may as well.
         let share = (together / of_i).min(1.0);
         let by_chance = of_j / baskets;
-        if wilson(share, of_i) <= by_chance {
-            return None;
-        }
-        Some(libm::pow(share / by_chance, self.params.lift) * share)
+        // False also where there is nothing to divide by.
+        let is_certain = wilson(share, of_i) > by_chance && by_chance > 0.0;
+        let score = || libm::pow(share / by_chance, self.params.lift) * share;
+        is_certain.then(score).filter(|score| score.is_finite())
     }
 
     /// Writes what was learned; the parameters are not in it.
@@ -438,12 +438,12 @@ impl Recommender for BoughtTogether {
         if let Some(factor) = rescaled {
             self.rescale(factor);
         }
-        self.baskets += other.baskets * factor;
+        self.baskets = (self.baskets + other.baskets * factor).min(SUM_MAX);
         let (len_max, size) = (self.params.neighbours, self.crowd());
         for (row, &item) in other.rows.iter().zip(items).filter(|(row, _)| row.newest != UNSEEN) {
             self.make_room(item);
             let own = &mut self.rows[item.index()];
-            own.baskets += row.baskets * factor;
+            own.baskets = (own.baskets + row.baskets * factor).min(SUM_MAX);
             own.newest = own.newest.max(row.newest);
             for (neighbour, weight, behind) in row.neighbours.entries() {
                 let (neighbour, weight) = (items[neighbour.index()], (f64::from(weight) * factor) as f32);

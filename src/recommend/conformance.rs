@@ -4,7 +4,7 @@ use crate::recommend::{
 };
 use std::fmt;
 
-/// A [`Recommender`] breaks its contract: which rule, and where it was seen.
+/// A [`Recommender`] or a [`Policy`](crate::recommend::bandit::Policy) breaks its contract: which rule, and where it was seen.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {seen}")]
 pub struct Violation {
@@ -13,6 +13,10 @@ pub struct Violation {
 }
 
 impl Violation {
+    pub(super) fn new(rule: &'static str, seen: String) -> Violation {
+        Violation { rule, seen }
+    }
+
     /// The rule, as a sentence that does not hold.
     #[must_use]
     pub fn rule(&self) -> &'static str {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record, SUM_MAX};
 use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
@@ -594,8 +594,8 @@ impl Recommender for CoVisitation {
             }
             self.make_room(item);
             let own = &mut self.rows[item.index()];
-            own.outgoing += row.outgoing * factor;
-            own.incoming += row.incoming * factor;
+            own.outgoing = (own.outgoing + row.outgoing * factor).min(SUM_MAX);
+            own.incoming = (own.incoming + row.incoming * factor).min(SUM_MAX);
             own.newest = own.newest.max(row.newest);
             for (neighbour, weight, behind) in row.neighbours.entries() {
                 let weight = (f64::from(weight) * factor) as f32;

@@ -1,5 +1,5 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
-use crate::recommend::Error;
+use crate::recommend::{Error, WEIGHT_MAX};
 use serde::Serialize;
 
 /// The exponent at which the landmark moves: 2^60 times a count still fits well into 32-bit floats.
@@ -7,6 +7,8 @@ const HALVINGS_MAX: i64 = 60;
 /// Below it the landmark would move, and every count with it, more than once an hour.
 const HALF_LIFE_MIN: Duration = Duration::minutes(1);
 const HALF_LIFE_MAX: Duration = Duration::days(36_500);
+/// No interaction counts more than this, whenever it happens.
+pub(super) const GROWN_MAX: f32 = WEIGHT_MAX * (1_u64 << (HALVINGS_MAX + 1)) as f32;
 
 /// Exponential decay without touching what decays (Cormode, Shkapenyuk, Srivastava, Xu: "Forward Decay", ICDE 2009).
 ///

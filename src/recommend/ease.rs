@@ -259,10 +259,11 @@ impl Head {
         self.items.capacity() * size_of::<ItemId>() + self.rows.capacity() * size_of::<u32>()
     }
 
-    fn read(from: &mut Bytes<'_>, items: usize) -> Result<Head, Malformed> {
+    /// Reads at most `len_max` items, of so many that there are.
+    fn read(from: &mut Bytes<'_>, items: usize, len_max: usize) -> Result<Head, Malformed> {
         let mut head = Vec::new();
         let mut is_there = vec![false; items];
-        for _ in 0..from.len("items of a matrix")? {
+        for _ in 0..from.valid("items of a matrix", |len: &usize| *len <= len_max)? {
             let number = from.valid("the number of an item", |number: &u32| {
                 is_there.get(*number as usize).is_some_and(|is_there| !is_there)
             })?;
@@ -284,11 +285,13 @@ impl Likeness {
         let n = head.items.len();
         let mut values = vec![0.0; n * n];
         let diagonal: Vec<f32> = (0..n).map(|row| inverse.get(row, row)).collect();
+        // Where the matrix was no sum of ours there may be nothing to divide by, and nothing to say.
+        let share = |value: f32, of: f32| Some(value / of).filter(|share| share.is_finite()).unwrap_or(0.0);
         for row in 0..n {
             for column in 0..row {
                 let value = -inverse.get(row, column);
-                values[row * n + column] = value / diagonal[column];
-                values[column * n + row] = value / diagonal[row];
+                values[row * n + column] = share(value, diagonal[column]);
+                values[column * n + row] = share(value, diagonal[row]);
             }
         }
         Likeness { head, values }
@@ -382,7 +385,7 @@ impl Ease {
 
     /// What a user did, newest first.
     fn of_user(&self, history: &History) -> Vec<Base> {
-        let largest = history.iter().map(|past| past.weight.abs()).fold(0.0, f32::max);
+        let largest = history.iter().map(|past| past.weight.abs()).fold(f32::MIN_POSITIVE, f32::max);
         let bases = history.iter().map(|Past { item, action, weight }| Base {
             item,
             weight: (weight.abs() / largest).sqrt().copysign(weight),
@@ -422,12 +425,11 @@ impl Ease {
             read.tally.read(items, from)?;
             let items = read.tally.len();
             read.users = from.read()?;
-            let mut pasts = read.users.iter().flat_map(|(_, history)| history.iter());
-            if pasts.any(|past| past.item.index() >= items) {
+            if !read.users.iter().all(|(_, history)| history.is_about(items, read.params.history)) {
                 return Err(from.malformed("what users did"));
             }
             (read.has_news, read.began) = from.read()?;
-            let head = Head::read(from, items)?;
+            let head = Head::read(from, items, read.params.items)?;
             let len = head.items.len() * head.items.len();
             if len > from.left() / size_of::<f32>() {
                 return Err(from.malformed("a matrix"));
@@ -436,7 +438,7 @@ impl Ease {
             let values = (0..len).map(value).collect::<Result<_, _>>()?;
             read.likeness = Likeness { head, values };
             if from.read()? {
-                read.solving = Some(Solving::read(from, items)?);
+                read.solving = Some(Solving::read(from, items, read.params.items)?);
             }
             Ok(())
         })?;
@@ -582,8 +584,8 @@ impl Solving {
         }
     }
 
-    fn read(from: &mut Bytes<'_>, items: usize) -> Result<Solving, Malformed> {
-        let head = Head::read(from, items)?;
+    fn read(from: &mut Bytes<'_>, items: usize, head_max: usize) -> Result<Solving, Malformed> {
+        let head = Head::read(from, items, head_max)?;
         let worth = from.valid("what a weight is worth", |worth: &f32| (0.0..=1.0).contains(worth))?;
         let stage = if from.read()? {
             Stage::Counting(from.read()?, from.read()?)

@@ -82,6 +82,10 @@ impl FoldIn {
         (0..factors).for_each(|place| a[place * factors + place] += ridge);
         cholesky::factor(&mut a, factors, ridge / 2.0);
         cholesky::solve(&a, &mut b);
+        // Vectors that were not ours may be too long to be multiplied: nothing follows from them.
+        if !b.iter().all(|value| value.is_finite()) {
+            b.fill(0.0);
+        }
         FoldIn { factor: a, vector: b }
     }
 

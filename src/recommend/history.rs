@@ -1,4 +1,5 @@
 use crate::model::{Bytes, Malformed, Record};
+use crate::recommend::decay::GROWN_MAX;
 use crate::recommend::{Action, ItemId};
 
 /// What a user did last, of so many interactions at most.
@@ -50,6 +51,11 @@ impl History {
         })
     }
 
+    /// Whether it is about items below a number only, and of at most so many interactions.
+    pub(super) fn is_about(&self, items: usize, len_max: usize) -> bool {
+        self.items.len() <= len_max && self.items.iter().all(|item| item.index() < items)
+    }
+
     pub(super) fn rescale(&mut self, factor: f32) {
         self.weights.iter_mut().for_each(|weight| *weight *= factor);
     }
@@ -74,7 +80,7 @@ impl Record for History {
             let number: u32 = from.read()?;
             history.items.push(ItemId::new(number));
             history.actions.push(from.read()?);
-            history.weights.push(from.valid("a weight", |weight: &f32| weight.is_finite())?);
+            history.weights.push(from.valid("a weight", |weight: &f32| weight.abs() <= GROWN_MAX)?);
         }
         history.items.reverse();
         history.actions.reverse();

@@ -461,13 +461,19 @@ impl Popularity {
         if let Some(factor) = rescaled {
             self.rescale(factor);
         }
+        // What happened so long ago that nothing is left of it was never there.
+        let left = |count: &Count| Some(count.weight * factor).filter(|left| *left > 0.0);
         for count in other.everywhere.counts() {
-            self.add(items[count.item.index()], count.weight * factor, count.newest);
+            if let Some(left) = left(count) {
+                self.add(items[count.item.index()], left, count.newest);
+            }
         }
         for Place { value, board, .. } in &other.places {
             let Some(place) = self.place_mut(value) else { continue };
             for count in board.counts() {
-                place.add(items[count.item.index()], count.weight * factor, count.newest);
+                if let Some(left) = left(count) {
+                    place.add(items[count.item.index()], left, count.newest);
+                }
             }
         }
     }

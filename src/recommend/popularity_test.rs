@@ -155,6 +155,25 @@ fn counts_that_vanished_are_not_shown_as_popular() {
     }
 }
 
+/// What another partition counted long ago is worth less than any number, here and everywhere.
+#[test]
+fn counts_that_vanished_are_not_merged() {
+    let items = thirty_items();
+    let learned = |item: u32, seconds: i64| {
+        let mut popularity =
+            Popularity::params().half_life(Duration::minutes(1)).context("place").check().unwrap();
+        popularity.learn(&Interaction::new(0, ItemId::new(item), at(seconds)).with_context(PLACES[1]));
+        popularity
+    };
+    let (mut popularity, mut bytes) = (learned(2, 86_400 * 365), Vec::new());
+    learned(1, 0).checkpoint(&mut bytes);
+    let ours: Vec<ItemId> = items.iter().map(|(item, _)| item).collect();
+    popularity.merge(&bytes, &ours).unwrap();
+    let query = Query::popular().context("place", "gym");
+    let answer = popularity.recommend(&query.resolve(&items, None, at(86_400 * 365)).unwrap());
+    assert_eq!(answer.iter().map(|shown| shown.item.number()).collect::<Vec<_>>(), [2]);
+}
+
 #[test]
 fn values_beyond_the_limit_count_everywhere_only() {
     let items = thirty_items();

@@ -76,7 +76,7 @@ impl Tally {
     }
 
     /// The best of the `scored` that may be shown, in order: score, then newest interaction, then number. Scores that
-    /// are not above 0 are left out. The request is asked for about as many as it wants.
+    /// are not above 0, or too large for a number, are left out. The request is asked for about as many as it wants.
     pub(super) fn best(
         &self,
         mut scored: Vec<(f64, ItemId)>,
@@ -84,7 +84,10 @@ impl Tally {
         current: Option<ItemId>,
     ) -> Vec<(f64, ItemId)> {
         scored.retain(|(score, item)| {
-            *score > 0.0 && self.entries[item.index()].crowd.is_enough(self.crowd) && Some(*item) != current
+            *score > 0.0
+                && score.is_finite()
+                && self.entries[item.index()].crowd.is_enough(self.crowd)
+                && Some(*item) != current
         });
         let mut best = Vec::with_capacity(request.limit().min(scored.len()));
         let (mut from, mut piece) = (0, request.limit() + 16);

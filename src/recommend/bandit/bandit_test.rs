@@ -166,6 +166,24 @@ proptest! {
     }
 }
 
+/// Where drift has taken more than the half of what both began with, that cannot be taken off once.
+#[test]
+fn what_has_drifted_far_can_be_merged() {
+    let new = || Thompson::params().features(60).drift(0.05).check().unwrap();
+    let (mut policy, mut random) = (new(), fastrand::Rng::with_seed(8));
+    for _ in 0..300 {
+        let row: Vec<f64> = (0..60).map(|_| random.f64() - 0.5).collect();
+        let candidates = Candidates::new(&[0]).with_features(&row);
+        policy.learn(&candidates, 0, f64::from(random.u8(..2))).unwrap();
+    }
+    let bytes = bytes_of(&policy);
+    for _ in 0..3 {
+        policy.merge(&bytes).unwrap();
+        policy.model_is_valid().unwrap();
+        new().restore(&bytes_of(&policy)).unwrap();
+    }
+}
+
 /// Some rounds of five arms with two features of the context and one of the arm.
 fn learned(mut policy: Thompson) -> Thompson {
     let mut random = fastrand::Rng::with_seed(3);

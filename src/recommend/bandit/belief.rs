@@ -51,6 +51,11 @@ pub(super) struct Observation {
 
 type Scratch = SmallVec<[f64; 32]>;
 
+/// A weight that can be read again.
+fn within(mean: f64) -> f64 {
+    mean.clamp(-MEAN_MAX, MEAN_MAX)
+}
+
 impl Belief {
     /// Knows nothing of so many weights but that they are about 0.
     pub(super) fn new(len: usize, first: f64, diagonal: bool) -> Belief {
@@ -128,7 +133,7 @@ impl Belief {
             let after = alpha + information * variance;
             for place in 0..len {
                 let (x, s) = (x[place], self.scale[place]);
-                self.mean[place] += surprise * s * x;
+                self.mean[place] = within(self.mean[place] + surprise * s * x);
                 let left = s * ((after - information * s * x * x).max(0.0) / after);
                 self.scale[place] = (left * (1.0 + drift)).clamp(floor, self.first);
             }
@@ -158,7 +163,7 @@ impl Belief {
             alpha = after;
         }
         for (mean, sx) in self.mean.iter_mut().zip(&sx) {
-            *mean += surprise * sx;
+            *mean = within(*mean + surprise * sx);
         }
         self.cap();
     }
@@ -185,6 +190,11 @@ impl Belief {
         }
     }
 
+    /// Whether all of its numbers are.
+    pub(super) fn is_finite(&self) -> bool {
+        self.mean.iter().chain(&self.scale).chain(&self.upper).all(|number| number.is_finite())
+    }
+
     /// Adds what another belief knows that began as this one did: the inverses of the covariances are added, and that of
     /// the beginning taken off once. O(features³).
     pub(super) fn merge(&mut self, other: &Belief) {
@@ -195,7 +205,7 @@ impl Belief {
                 let (own, their) = (1.0 / self.scale[place], 1.0 / other.scale[place]);
                 let weighted = own * self.mean[place] + their * other.mean[place];
                 let sum = (own + their - 1.0 / self.first).max(1.0 / self.first);
-                self.mean[place] = weighted / sum;
+                self.mean[place] = within(weighted / sum);
                 self.scale[place] = (1.0 / sum).max(self.first * SURE);
             }
             return;
@@ -208,7 +218,11 @@ impl Belief {
             weighted.push(pairs(own, &self.mean) + pairs(their, &other.mean));
             sum[row * len + row] -= 1.0 / self.first;
         }
-        self.set_precision(&sum);
+        if !self.set_precision(&sum, 1.0 / self.first) {
+            // Drift has made less of the beginning than it was: it cannot be taken off.
+            (0..len).for_each(|row| sum[row * len + row] += 1.0 / self.first);
+            self.set_precision(&sum, SURE / self.first);
+        }
         for row in 0..len {
             self.mean[row] = 0.0;
         }
@@ -220,6 +234,7 @@ impl Belief {
                 self.mean[row] += self.upper[row * stride + column] * (self.scale[column] * f);
             }
         }
+        self.mean.iter_mut().for_each(|mean| *mean = within(*mean));
     }
 
     /// The inverse of the covariance, by rows. With `L = U'^-1`, it is `L D^-1 L'`.
@@ -239,18 +254,20 @@ impl Belief {
         precision
     }
 
-    /// The covariance from its inverse, `L E L'`: it is `U D U'` with `U = L'^-1` and `D = E^-1`. Drift can make two
-    /// beliefs together know less than the first one in some direction; then they know as much.
-    fn set_precision(&mut self, precision: &[f64]) {
+    /// The covariance from its inverse, `L E L'`: it is `U D U'` with `U = L'^-1` and `D = E^-1`. False where some part of
+    /// `E` is far below the least that there should be, so that it is not.
+    fn set_precision(&mut self, precision: &[f64], least: f64) -> bool {
         let (len, stride) = (self.len(), self.stride());
         let mut lower = vec![0.0; len * len];
         let mut pivots = vec![0.0; len];
+        let mut is_definite = true;
         for column in 0..len {
             let known = |row: usize, lower: &[f64], pivots: &[f64]| -> f64 {
                 (0..column).map(|k| lower[row * len + k] * lower[column * len + k] * pivots[k]).sum()
             };
             let pivot = precision[column * len + column] - known(column, &lower, &pivots);
-            pivots[column] = pivot.clamp(1.0 / self.first, 1.0 / (self.first * SURE));
+            is_definite &= pivot >= 0.5 * least;
+            pivots[column] = pivot.clamp(least, 1.0 / (self.first * SURE));
             lower[column * len + column] = 1.0;
             for row in column + 1..len {
                 let rest = precision[row * len + column] - known(row, &lower, &pivots);
@@ -272,6 +289,7 @@ impl Belief {
             self.scale[row] = 1.0 / pivots[row];
         }
         self.cap();
+        is_definite
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
@@ -312,7 +330,7 @@ impl Belief {
     /// Names the invariant that broke.
     #[cfg(test)]
     pub(super) fn validate(&self) -> Result<(), &'static str> {
-        if !self.mean.iter().chain(&self.scale).chain(&self.upper).all(|number| number.is_finite()) {
+        if !self.is_finite() {
             return Err("all numbers are finite");
         }
         if !self.scale.iter().all(|scale| *scale > 0.0) {

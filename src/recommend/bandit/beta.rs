@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Record, SUM_MAX};
 use crate::recommend::Error;
 use crate::recommend::bandit::draw::{further, normal, of_arm, unit};
 use crate::recommend::bandit::{ARMS_MAX, Candidates, Choice, Policy};
@@ -168,7 +168,8 @@ impl Policy for BetaThompson {
     fn merge(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let other = restored(self.name(), bytes, |from| self.read(from))?;
         for (own, their) in self.counts.iter_mut().zip(other) {
-            *own = Counts { won: own.won + their.won, lost: own.lost + their.lost };
+            let sum = |own: f64, their: f64| (own + their).min(SUM_MAX);
+            *own = Counts { won: sum(own.won, their.won), lost: sum(own.lost, their.lost) };
         }
         Ok(())
     }

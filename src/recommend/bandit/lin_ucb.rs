@@ -158,8 +158,7 @@ impl Policy for LinUcb {
     }
 
     fn merge(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let other = restored(self.name(), bytes, |from| self.model.read(from))?;
-        self.model.merge(&other);
+        self.model = restored(self.name(), bytes, |from| self.model.read_merged(from))?;
         Ok(())
     }
 

@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | `policy` | the [`Policy`] trait, what goes into it and what comes out |
 //! | `thompson`, `lin_ucb`, `beta` | those that are there |
+//! | `conformance` | [`conformance`]: what every policy must keep, to be run on your own |
 //! | `model` | the beliefs of a policy: one that all arms share, and one for each arm |
 //! | `belief`, `logistic`, `win`, `draw` | their parts: a normal distribution that is updated in place, what a click says of a score, which score is the highest, and chance |
 //!
@@ -26,6 +27,7 @@
 mod bandit_test;
 mod belief;
 mod beta;
+mod conformance;
 pub(super) mod draw;
 mod lin_ucb;
 pub(crate) mod logistic;
@@ -35,6 +37,7 @@ mod thompson;
 pub(super) mod win;
 
 pub use beta::{BetaThompson, BetaThompsonParams};
+pub use conformance::conformance;
 pub use lin_ucb::{LinUcb, LinUcbParams};
 pub use model::{ARMS_MAX, FEATURES_MAX};
 pub use policy::{CANDIDATES_MAX, Candidates, Choice, FEATURE_MAX, Policy};

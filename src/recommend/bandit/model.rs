@@ -8,6 +8,9 @@ pub const ARMS_MAX: usize = 10_000;
 /// Most features of a context or of an arm.
 pub const FEATURES_MAX: usize = 4_096;
 
+/// No arm is counted further: all of them together are still far from where a sum would overflow.
+const COUNT_MAX: u64 = u64::MAX >> 20;
+
 /// How many beliefs there are and what they begin with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shape {
@@ -139,8 +142,9 @@ impl Model {
             belief.observe(candidates.context(), seen(shared.variance), drift);
         }
         if let Some(count) = self.counts.get_mut(candidates.arms()[place] as usize) {
-            *count += 1;
-            self.count += 1;
+            let more = u64::from(*count < COUNT_MAX);
+            *count += more;
+            self.count += more;
         }
     }
 
@@ -165,21 +169,28 @@ impl Model {
         }
         read.count = 0;
         for count in &mut read.counts {
-            // All of them together are still far from where a sum would overflow.
-            *count = from.valid("how often an arm was seen", |count: &u64| *count <= u64::MAX >> 20)?;
+            *count = from.valid("how often an arm was seen", |count: &u64| *count <= COUNT_MAX)?;
             read.count += *count;
         }
         Ok(read)
     }
 
-    pub(super) fn merge(&mut self, other: &Model) {
-        for (own, their) in self.beliefs_mut().zip(other.beliefs()) {
+    /// This one with what another one knows, which is read.
+    pub(super) fn read_merged(&self, from: &mut Bytes<'_>) -> Result<Model, Malformed> {
+        let other = self.read(from)?;
+        let mut merged = self.clone();
+        for (own, their) in merged.beliefs_mut().zip(other.beliefs()) {
             own.merge(their);
         }
-        for (own, their) in self.counts.iter_mut().zip(&other.counts) {
-            *own += their;
+        // What was never learned may be too far from it to have a sum.
+        if !merged.beliefs().all(Belief::is_finite) {
+            return Err(from.malformed("what can be added"));
         }
-        self.count += other.count;
+        for (own, their) in merged.counts.iter_mut().zip(&other.counts) {
+            *own = (*own + their).min(COUNT_MAX);
+        }
+        merged.count = merged.counts.iter().sum();
+        Ok(merged)
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -136,9 +136,10 @@ impl Choice {
 
 /// Chooses one of several arms, learns what came of it, and so comes to choose the best: a bandit.
 ///
-/// The contract:
+/// The contract, which [`conformance`](crate::recommend::bandit::conformance) checks:
 /// - a choice follows from what was learned, from the candidates and from `draw` alone, whatever the order of candidates;
 /// - state follows from the calls of `learn`, `restore` and `merge` in order: the same calls give the same checkpoint;
+/// - propensities are from 0 to 1, above 0 for what can be chosen, and add up to 1 over the candidates;
 /// - what is refused changes nothing, and no input panics.
 ///
 /// `draw` stands for chance: bits that are even and never drawn again, such as a stable hash of a seed and the number of
@@ -146,7 +147,7 @@ impl Choice {
 ///
 /// ```
 /// use bespoke::recommend::Error;
-/// use bespoke::recommend::bandit::{Candidates, Choice, Policy};
+/// use bespoke::recommend::bandit::{Candidates, Choice, Policy, conformance};
 ///
 /// /// Shows all arms alike.
 /// #[derive(Debug)]
@@ -156,12 +157,27 @@ impl Choice {
 ///     fn name(&self) -> &str { "even" }
 ///     fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> Result<Choice, Error> {
 ///         candidates.check(0, 0)?;
-///         let place = (draw % candidates.arms().len() as u64) as usize;
-///         Ok(Choice::new(place, candidates.arms()[place], 0.0))
+///         // By the numbers of the arms, whose places mean nothing.
+///         let lot = |arm: &u32| (draw ^ u64::from(*arm)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+///         let lots = candidates.arms().iter().enumerate().min_by_key(|(_, arm)| lot(arm));
+///         let (place, arm) = lots.ok_or(Error::NoArms)?;
+///         Ok(Choice::new(place, *arm, 0.0))
 ///     }
-///     fn learn(&mut self, _: &Candidates<'_>, _: usize, _reward: f64) -> Result<(), Error> { Ok(()) }
+///     fn learn(&mut self, candidates: &Candidates<'_>, place: usize, reward: f64) -> Result<(), Error> {
+///         candidates.check(0, 0)?;
+///         match place < candidates.arms().len() {
+///             false => Err(Error::NoSuchPlace(place)),
+///             true if reward.is_nan() || reward.is_infinite() => {
+///                 Err(Error::Reward { found: reward, wanted: "a number" })
+///             }
+///             true => Ok(()),
+///         }
+///     }
 ///     fn checkpoint(&self, _out: &mut Vec<u8>) {}
-///     fn restore(&mut self, _bytes: &[u8]) -> Result<(), Error> { Ok(()) }
+///     fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
+///         let found = || format!("{} bytes", bytes.len());
+///         if bytes.is_empty() { Ok(()) } else { Err(Error::Checkpoint { model: "even".into(), found: found() }) }
+///     }
 ///     fn bytes(&self) -> usize { 0 }
 /// }
 ///
@@ -171,6 +187,7 @@ impl Choice {
 /// let probability = policy.propensity(&candidates, choice.place)?;     // to be logged beside the choice
 /// assert!((0.3..0.7).contains(&probability));
 /// policy.learn(&candidates, choice.place, 1.0)?;
+/// conformance(|| Even, &candidates).expect("it keeps the contract");
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Policy: Send + Sync + fmt::Debug {

@@ -55,8 +55,9 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// By nearest rank. O(n).
-    pub(super) fn of(mut nanoseconds: Vec<u64>) -> Latency {
+    /// Of calls that took so many nanoseconds, by nearest rank; all 0 where there are none. O(n).
+    #[must_use]
+    pub fn of(mut nanoseconds: Vec<u64>) -> Latency {
         if nanoseconds.is_empty() {
             return Latency::default();
         }

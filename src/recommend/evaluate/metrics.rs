@@ -2,6 +2,8 @@
 //! `relevant` is what the user really went for.
 
 use crate::recommend::ItemId;
+use ahash::RandomState;
+use hashbrown::HashMap;
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -141,14 +143,13 @@ pub struct Scores {
 pub(super) struct Tally {
     k: usize,
     sums: Scores,
-    /// How often each item was recommended, by its number.
-    shown: Vec<u64>,
+    /// How often items were recommended. Its order is never seen.
+    shown: HashMap<ItemId, u64, RandomState>,
 }
 
 impl Tally {
-    /// Items have numbers below `items`.
-    pub(super) fn new(k: usize, items: usize) -> Tally {
-        Tally { k, sums: Scores::default(), shown: vec![0; items] }
+    pub(super) fn new(k: usize) -> Tally {
+        Tally { k, sums: Scores::default(), shown: HashMap::default() }
     }
 
     /// Adds a prediction of a set of items.
@@ -173,16 +174,15 @@ impl Tally {
         sums.recall += recall;
         sums.ndcg += ndcg(ranked, relevant, self.k);
         for item in ranked {
-            if let Some(count) = self.shown.get_mut(item.index()) {
-                *count += 1;
-            }
+            *self.shown.entry(*item).or_default() += 1;
         }
     }
 
     /// The means, and the spread over the items of a `catalogue`.
     pub(super) fn scores(&self, catalogue: &[ItemId]) -> Scores {
         let n = self.sums.predictions.max(1) as f64;
-        let counts: Vec<u64> = catalogue.iter().map(|item| self.shown[item.index()]).collect();
+        let shown = |item: &ItemId| self.shown.get(item).copied().unwrap_or(0);
+        let counts: Vec<u64> = catalogue.iter().map(shown).collect();
         Scores {
             predictions: self.sums.predictions,
             hit_rate: self.sums.hit_rate / n,

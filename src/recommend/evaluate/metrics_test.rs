@@ -69,7 +69,7 @@ fn spread_of_recommendations() {
 /// Hits look at the next item, the rest at all that came; only the first `k` are looked at.
 #[test]
 fn a_tally_is_the_mean_of_its_predictions() {
-    let mut tally = Tally::new(2, 6);
+    let mut tally = Tally::new(2);
     tally.add_sequence(&items(&[1, 2, 3]), &items(&[3, 1]));
     tally.add_sequence(&items(&[4, 5]), &items(&[5]));
     let scores = tally.scores(&items(&[1, 2, 3, 4, 5]));
@@ -85,7 +85,7 @@ fn a_tally_is_the_mean_of_its_predictions() {
     let scores = tally.scores(&[]);
     close(scores.recall, (0.75 * 2.0 + 0.5) / 3.0, "recall of three, of which two could be found");
     close(scores.mrr, (0.25 * 2.0 + 0.5) / 3.0, "the first of several");
-    assert_eq!(Tally::new(2, 6).scores(&[]), Scores::default());
+    assert_eq!(Tally::new(2).scores(&[]), Scores::default());
 }
 
 fn rankings() -> impl Strategy<Value = (Vec<u32>, Vec<u32>, usize)> {

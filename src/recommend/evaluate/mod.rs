@@ -40,7 +40,7 @@ pub use latency::{Latency, Stage, Watch};
 pub use metrics::{Scores, coverage, gini, hit, ndcg, precision, recall, recall_capped, reciprocal_rank};
 pub use off_policy::{Estimate, Estimates, Logged, OffPolicy};
 pub use params::Params;
-pub use prequential::{Prequential, Stream, WindowScores};
+pub use prequential::{Prequential, Scorer, Stream, WindowScores};
 pub use protocol::{Holdout, Part, Protocol, Split};
 pub use run::{Ask, Evaluation, Mode, ModeResult, Report};
 pub use tune::{Range, Trial, Tuned, Tuner};

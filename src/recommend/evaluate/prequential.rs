@@ -119,41 +119,30 @@ impl Prequential {
         items: &Items,
         interactions: impl IntoIterator<Item = Interaction<'a>>,
     ) -> Result<Stream, Error> {
-        self.check()?;
+        let mut scorer = self.begin()?;
         let query = Query::for_user().limit(self.k).allow_repeat(self.allow_repeat);
-        let catalogue: Vec<ItemId> = items.iter().map(|(item, _)| item).collect();
-        let mut all = Tally::new(self.k, items.len());
-        let mut open: Option<Open> = None;
-        let mut windows = Vec::new();
         for (number, interaction) in interactions.into_iter().enumerate() {
             let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
             if interaction.weight() > 0.0 {
-                if open.as_ref().is_some_and(|open| self.is_over(open, at)) {
-                    windows.extend(open.take().map(|open| open.close(&catalogue)));
-                }
                 let answer = model.recommend(&query.resolve(items, Some(user), at)?);
                 let ranked: Vec<ItemId> = answer.iter().map(|recommendation| recommendation.item).collect();
-                let window = open.get_or_insert_with(|| Open {
-                    tally: Tally::new(self.k, items.len()),
-                    predictions: 0,
-                    from: at,
-                    until: at,
-                });
-                window.tally.add(&ranked, &[item]);
-                window.predictions += 1;
-                window.until = at.max(window.until);
-                all.add(&ranked, &[item]);
+                scorer.add(&ranked, item, at);
             }
             model.learn(&interaction);
             if number % TICK_EVERY == 0 {
                 model.tick(at, TICK_EVERY);
             }
         }
-        windows.extend(open.map(|open| open.close(&catalogue)));
-        if windows.is_empty() {
-            return Err(Error::NothingToTest("the stream has no interaction"));
-        }
-        Ok(Stream { scores: all.scores(&catalogue), windows })
+        scorer.finish(items)
+    }
+
+    /// Begins to score what somebody else predicts along a stream, such as an engine that is fed with messages.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for `k` and the window.
+    pub fn begin(&self) -> Result<Scorer, Error> {
+        self.check()?;
+        Ok(Scorer { settings: *self, all: Tally::new(self.k), open: None, closed: Vec::new() })
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -179,7 +168,60 @@ impl Prequential {
     }
 }
 
-/// A window that still takes predictions.
+/// Scores predictions along a stream as they come; made by [`Prequential::begin`].
+///
+/// ```
+/// use bespoke::model::Instant;
+/// use bespoke::recommend::{Items, evaluate::Prequential};
+/// let (mut items, at) = (Items::new(), Instant::from_millis(0));
+/// let [boot, sock] = ["boot", "sock"].map(|name| items.intern(name).unwrap());
+/// let mut scorer = Prequential::new().k(2).begin()?;
+/// scorer.add(&[boot, sock], sock, at);         // the second was what the user went for
+/// scorer.add(&[boot], sock, at);
+/// let stream = scorer.finish(&items)?;
+/// assert_eq!((stream.scores.hit_rate, stream.scores.mrr, stream.scores.coverage), (0.5, 0.25, 1.0));
+/// # Ok::<(), bespoke::recommend::evaluate::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scorer {
+    settings: Prequential,
+    all: Tally,
+    open: Option<Open>,
+    closed: Vec<Open>,
+}
+
+impl Scorer {
+    /// Takes down what was recommended, best first, and what the user then did something with, at what time: not before
+    /// the one that was added last.
+    pub fn add(&mut self, ranked: &[ItemId], item: ItemId, at: Instant) {
+        if self.open.as_ref().is_some_and(|open| self.settings.is_over(open, at)) {
+            self.closed.extend(self.open.take());
+        }
+        let empty = || Open { tally: Tally::new(self.settings.k), predictions: 0, from: at, until: at };
+        let window = self.open.get_or_insert_with(empty);
+        window.tally.add(ranked, &[item]);
+        window.predictions += 1;
+        window.until = at.max(window.until);
+        self.all.add(ranked, &[item]);
+    }
+
+    /// How good all of them were. Coverage and Gini are those of `items`.
+    ///
+    /// # Errors
+    /// [`Error::NothingToTest`] where nothing was added.
+    pub fn finish(self, items: &Items) -> Result<Stream, Error> {
+        let catalogue: Vec<ItemId> = items.iter().map(|(item, _)| item).collect();
+        let windows = self.closed.into_iter().chain(self.open);
+        let windows: Vec<WindowScores> = windows.map(|open| open.close(&catalogue)).collect();
+        if windows.is_empty() {
+            return Err(Error::NothingToTest("the stream has no interaction"));
+        }
+        Ok(Stream { scores: self.all.scores(&catalogue), windows })
+    }
+}
+
+/// A window that takes predictions, or took them.
+#[derive(Clone, Debug)]
 struct Open {
     tally: Tally,
     predictions: usize,

@@ -245,7 +245,7 @@ impl Run<'_> {
     }
 
     fn tally(&self) -> Tally {
-        Tally::new(self.settings.k, self.data.items().len())
+        Tally::new(self.settings.k)
     }
 
     /// What is recommended, and the nanoseconds that took.

@@ -8,8 +8,14 @@ use std::path::Path;
 /// A line: its name and its points, in order of x.
 pub(crate) type Line = (String, Vec<(f64, f64)>);
 
-const COLOURS: [RGBColor; 4] =
-    [RGBColor(31, 119, 180), RGBColor(214, 39, 40), RGBColor(44, 160, 44), RGBColor(148, 103, 189)];
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 39, 40),
+    RGBColor(44, 160, 44),
+    RGBColor(148, 103, 189),
+    RGBColor(255, 127, 14),
+    RGBColor(90, 90, 90),
+];
 
 /// From the power of ten below the least to the one above the greatest.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
