@@ -20,6 +20,7 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod advance;
+mod ahead;
 #[cfg(test)]
 mod advance_test;
 mod among;
