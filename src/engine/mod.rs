@@ -20,9 +20,9 @@
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod advance;
-mod ahead;
 #[cfg(test)]
 mod advance_test;
+mod ahead;
 mod among;
 mod ask;
 mod audit;
