@@ -1,37 +1,45 @@
-use crate::definitions::{InteractionDefinition, RecommendDefinition};
-use crate::engine::RecentItem;
-use crate::engine::eligible::Eligible;
-use crate::engine::unlearn::{Learned, Way};
-use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
-use crate::profile::{ProfileStore, UserKey};
+use crate::definitions::{InteractionDefinition, RecommendDefinition, Weighted};
+use crate::engine::answer::{BESIDE, NEXT};
+use crate::engine::hosts::Hosts;
+use crate::engine::unlearn::Learned;
+use crate::model::{Duration, Instant, Message, Object, Value};
+use crate::profile::UserKey;
 use crate::recommend::{
-    Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Occasion, Popularity, PopularityParams,
-    Query, Recent, Recommendation, Recommender, Request, SessionKnn, Trending, again, blended,
+    Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
+    Popularity, PopularityParams, Recommender, Request, SessionKnn, Trending, Weights,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The recommenders of a partition, which learn from every event that the definitions name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Models {
     pub(super) definition: RecommendDefinition,
-    rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
+    rules: Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>>,
     /// Parts of the context that popularity is also counted by, each with its model.
-    pub(super) contexts: Vec<Box<str>>,
+    pub(super) contexts: Arc<[Box<str>]>,
     pub(super) models: Vec<Popularity>,
-    items: Items,
+    pub(super) items: Items,
     pub(super) covisitation: CoVisitation,
     pub(super) sessions: SessionKnn,
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     pub(super) trending: Trending,
+    pub(super) ease: Option<Ease>,
+    pub(super) als: Option<Als>,
+    pub(super) hosts: Hosts,
+    /// What is tried at a place that is kept for it.
+    pub(super) explorer: Option<Explorer>,
+    /// What each counts of those that answer what comes next.
+    pub(super) weights: Weights,
     /// Since which arrival the definition that holds is learned by.
     pub(super) learned_since: u32,
     /// Of users whose history is not from the beginning what was learned of them.
     pub(super) learned: HashMap<UserKey, Learned, ahash::RandomState>,
     /// How often co-visitation has begun anew: sessions of users who were away meanwhile are of one that is no more.
-    beginnings: u64,
+    pub(super) beginnings: u64,
 }
 
 impl Models {
@@ -39,9 +47,9 @@ impl Models {
     pub(crate) fn new(definition: &RecommendDefinition) -> Models {
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
             definition;
-        Models {
-            rules: interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect(),
-            contexts: popularity_contexts.clone(),
+        let mut models = Models {
+            rules: rules(interactions),
+            contexts: popularity_contexts.as_slice().into(),
             models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
             covisitation: covisitation.clone().check().expect(CHECKED),
@@ -50,9 +58,79 @@ impl Models {
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             trending: definition.trending.clone().check().expect(CHECKED),
+            ease: definition.ease.as_ref().map(ease),
+            als: definition.als.as_ref().map(als),
+            hosts: Hosts::default(),
+            explorer: definition.explore.map(explorer),
+            weights: Weights::default(),
             definition: definition.clone(),
             learned_since: 0,
             learned: HashMap::default(),
+        };
+        models.weigh();
+        models
+    }
+
+    /// Has the host's recommenders learn beside the others from now on.
+    pub(super) fn bring(&mut self, hosts: Hosts) {
+        self.hosts = hosts;
+        self.weigh();
+    }
+
+    /// Weighs models as they are to be before anything is learned of it, where others are there than before.
+    fn weigh(&mut self) {
+        let ease = self.definition.ease.iter().map(|model| model.weight);
+        let als = self.definition.als.iter().map(|model| model.weight);
+        let hosts = self.hosts.iter().map(|(weight, _)| weight);
+        self.weights.begin([1.0, BESIDE].into_iter().chain(ease).chain(als).chain(hosts).collect());
+    }
+
+    /// Those that answer beside sessions and co-visitation.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &dyn Recommender> {
+        let ease = self.ease.iter().map(|model| model as &dyn Recommender);
+        let als = self.als.iter().map(|model| model as &dyn Recommender);
+        ease.chain(als).chain(self.hosts.iter().map(|(_, model)| model))
+    }
+
+    pub(super) fn beside_mut(&mut self) -> impl Iterator<Item = &mut dyn Recommender> {
+        let ease = self.ease.iter_mut().map(|model| model as &mut dyn Recommender);
+        let als = self.als.iter_mut().map(|model| model as &mut dyn Recommender);
+        ease.chain(als).chain(self.hosts.iter_mut())
+    }
+
+    /// Does some of the work that is too long for an event.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let steps = self.definition.steps;
+        for model in self.beside_mut() {
+            // Whether there is more to do does not matter: the clock goes on.
+            let _ = model.tick(now, steps);
+        }
+        if let Some(explorer) = &mut self.explorer {
+            explorer.pass(now);
+        }
+    }
+
+    /// The same once more.
+    pub(super) fn copied(&self) -> Models {
+        Models {
+            definition: self.definition.clone(),
+            rules: self.rules.clone(),
+            contexts: self.contexts.clone(),
+            models: self.models.clone(),
+            items: self.items.clone(),
+            covisitation: self.covisitation.clone(),
+            sessions: self.sessions.clone(),
+            baskets: self.baskets.clone(),
+            popularity: self.popularity.clone(),
+            trending: self.trending.clone(),
+            ease: self.ease.clone(),
+            als: self.als.clone(),
+            hosts: self.hosts.copied(&self.items),
+            explorer: self.explorer.clone(),
+            weights: self.weights.clone(),
+            learned_since: self.learned_since,
+            learned: self.learned.clone(),
+            beginnings: self.beginnings,
         }
     }
 
@@ -66,7 +144,7 @@ impl Models {
         }
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
             definition;
-        self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
+        self.rules = rules(interactions);
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
             self.beginnings += 1;
@@ -80,13 +158,24 @@ impl Models {
         if old.baskets != definition.baskets {
             self.baskets = definition.baskets.clone().check().expect(CHECKED);
         }
+        if old.ease.as_ref().map(|model| &model.params) != definition.ease.as_ref().map(|model| &model.params)
+        {
+            self.ease = definition.ease.as_ref().map(ease);
+        }
+        if old.als.as_ref().map(|model| &model.params) != definition.als.as_ref().map(|model| &model.params) {
+            self.als = definition.als.as_ref().map(als);
+        }
+        if old.explore != definition.explore {
+            self.explorer = definition.explore.map(explorer);
+        }
+        self.weigh();
         let is_same = old.popularity == *popularity;
         if !is_same {
             self.popularity = popularity.clone().check().expect(CHECKED);
         }
-        let names = std::mem::replace(&mut self.contexts, popularity_contexts.clone());
+        let names = std::mem::replace(&mut self.contexts, popularity_contexts.as_slice().into());
         let mut known: HashMap<Box<str>, Popularity, ahash::RandomState> =
-            names.into_iter().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
+            names.iter().cloned().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
         let model = |name: &str| known.remove(name).unwrap_or_else(|| of_context(popularity, name));
         self.models = popularity_contexts.iter().map(|name| &**name).map(model).collect();
     }
@@ -103,48 +192,52 @@ impl Models {
     /// that day than a person has. False where something was left out for that.
     pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) -> bool {
         let Some((event, properties)) = message.event() else { return true };
-        let Some(rule) = self.rules.get(event) else { return true };
-        let contexts: SmallVec<[(&str, &str); 4]> = self
-            .contexts
+        // What it says is looked at while models learn.
+        let (rules, names) = (self.rules.clone(), self.contexts.clone());
+        let Some(rule) = rules.get(event) else { return true };
+        let contexts: SmallVec<[(&str, &str); 4]> = names
             .iter()
             .filter_map(|name| {
                 let value = properties.get_path(name).or_else(|| message.context.get_path(name))?;
                 Some((&**name, value.as_str()?))
             })
             .collect();
-        let Models {
-            items, sessions, covisitation, baskets, popularity, trending, models, definition, ..
-        } = self;
-        if let Some(age) = definition.kept_for {
-            sessions.expire(at - age);
+        if let Some(age) = self.definition.kept_for {
+            self.sessions.expire(at - age);
         }
+        let graded = |of: &Object| {
+            let grade = rule.grade.as_ref().and_then(|grade| of.get_path(&grade.property));
+            rule.weighed(grade.unwrap_or(&Value::Null))
+        };
         let mut is_whole = true;
-        let mut learn = |item: &str| {
-            let Ok(item) = items.intern(item) else { return };
-            if covisitation.count_of_day(user.0, at) > definition.daily_max {
+        let mut learn = |item: &str, weight: f32| {
+            let Ok(item) = self.items.intern(item) else { return };
+            if self.covisitation.count_of_day(user.0, at) > self.definition.daily_max {
                 is_whole = false;
                 return;
             }
             let interaction = Interaction::new(user.0, item, at)
-                .with_weight(rule.weight)
+                .with_weight(weight)
                 .with_action(rule.action)
                 .with_context(&contexts);
-            sessions.learn(&interaction);
-            covisitation.learn(&interaction);
-            baskets.learn(&interaction);
-            popularity.learn(&interaction);
-            trending.learn(&interaction);
-            models.iter_mut().for_each(|model| model.learn(&interaction));
+            self.learn_interaction(&interaction);
         };
         match &rule.list {
             None => {
-                properties.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn))
+                let weight = graded(properties);
+                properties
+                    .get_path(&rule.item)
+                    .into_iter()
+                    .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
             }
             Some(list) => {
                 let Some(Value::List(lines)) = properties.get_path(list) else { return true };
                 for line in lines {
                     if let Value::Object(line) = line {
-                        line.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn));
+                        let weight = graded(line);
+                        line.get_path(&rule.item)
+                            .into_iter()
+                            .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
                     }
                 }
             }
@@ -152,192 +245,30 @@ impl Models {
         is_whole
     }
 
-    /// What a user did last, newest first.
-    pub(crate) fn recent_items(&self, user: UserKey) -> Vec<RecentItem> {
-        let named = |(item, action)| {
-            let item = self.items.name(item).unwrap_or_default().to_owned();
-            RecentItem { item, action }
-        };
-        self.covisitation.recent_items(user.0).map(named).collect()
-    }
-
-    /// What goes with what the user or the query names, filled up with what is popular. Nothing against which the user
-    /// spoke last, nothing with which the user did what the query says, and nothing that is not eligible; of what a user
-    /// had before, only that.
-    pub(super) fn recommend(
-        &self,
-        user: Option<UserKey>,
-        query: &Query,
-        store: &ProfileStore,
-        eligible: &Eligible<'_>,
-        now: Instant,
-    ) -> Result<Vec<Recommendation>, Error> {
-        let admits = |item| eligible.admits(item);
-        let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
-        let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
-        let request = request.excluding(unwanted).with_filter(&admits);
-        if query.stages().is_neutral() {
-            return Ok(self.candidates(&request, store));
+    fn learn_interaction(&mut self, interaction: &Interaction<'_>) {
+        if interaction.weight() > 0.0 && self.weights.is_time(self.definition.learn_weights) {
+            let request = Request::of_user(interaction.user(), interaction.at()).with_limit(NEXT);
+            let answers = self.next(&request);
+            self.weights.learn(answers, interaction.item());
         }
-        // Stages may bring up what would be below the limit.
-        let occasion = Occasion { limit: request.limit(), seed: request.seed(), now };
-        let answer = self.candidates(&request.with_more(), store);
-        Ok(query.stages().clone().check()?.apply(answer, eligible, occasion).shown)
-    }
-
-    fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
-        let limit = request.limit();
-        let mut answer = match request.basis() {
-            Basis::Again(user) => return again(&self.had(UserKey(user), store, request.now()), request),
-            Basis::Complementary(_) => {
-                // What is looked at instead of an item does not go with it.
-                let answers = vec![
-                    self.baskets.recommend(&request.clone().with_limit(COMPLEMENTS)),
-                    self.covisitation.recommend(&request.as_similar().with_limit(COMPLEMENTS)),
-                ];
-                blended(answers, &[1.0, INSTEAD], limit)
-            }
-            Basis::User(_) | Basis::Session(_) => {
-                let request = request.clone().with_limit(request.limit().max(NEXT));
-                let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
-                blended(answers, &[1.0, BESIDE], limit)
-            }
-            Basis::Trending => self.trending.recommend(request),
-            _ => self.covisitation.recommend(request),
-        };
-        if answer.len() < request.limit() {
-            let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(request, least, &mut answer);
-        }
-        answer
-    }
-
-    /// Adds popular items below those that are there: their scores are scaled to stay below.
-    fn fill_up(&self, request: &Request<'_>, least: f64, answer: &mut Vec<Recommendation>) {
-        // The first part of the context that the host has named, or everybody.
-        let place = self.contexts.iter().position(|name| request.context(name).is_some());
-        let popular = place.map_or(&self.popularity, |place| &self.models[place]).recommend(request);
-        let Some(most) = popular.first().map(|first| first.score).filter(|most| *most > 0.0) else { return };
-        let related = answer.len();
-        for mut item in popular {
-            if answer.len() >= request.limit() {
-                return;
-            }
-            if !answer[..related].iter().any(|known| known.item == item.item) {
-                if related > 0 {
-                    item.score = item.score / most * least;
-                }
-                answer.push(item);
+        if let Some(explorer) = &mut self.explorer {
+            let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
+            if interaction.action() == Action::Shown {
+                explorer.shown(user, item, at);
+            } else if interaction.weight() > 0.0 {
+                explorer.chosen(user, item, at);
             }
         }
+        self.sessions.learn(interaction);
+        self.covisitation.learn(interaction);
+        self.baskets.learn(interaction);
+        self.popularity.learn(interaction);
+        self.trending.learn(interaction);
+        self.beside_mut().for_each(|model| model.learn(interaction));
+        self.models.iter_mut().for_each(|model| model.learn(interaction));
     }
 
-    /// Writes what was learned, without what belongs to one user.
-    pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
-        let Models {
-            items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
-        } = self;
-        items.write(out);
-        written(sessions, out);
-        beginnings.write(out);
-        covisitation.write_state(out);
-        baskets.write_state(out);
-        popularity.write_state(out);
-        written(trending, out);
-        models.len().write(out);
-        models.iter().for_each(|model| model.write_state(out));
-        self.learned_since.write(out);
-        self.learned_in_order().write(out);
-    }
-
-    /// Goes on with what was learned under the same definition; what belongs to users comes after.
-    ///
-    /// # Errors
-    /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
-    pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-        self.items = from.read()?;
-        read_written(&mut self.sessions, &self.items, from)?;
-        self.beginnings = from.counter("the number of a model")?;
-        let items = self.items.len();
-        self.covisitation.read_state(from, items)?;
-        self.baskets.read_state(from, items)?;
-        self.popularity.read_state(from, items)?;
-        read_written(&mut self.trending, &self.items, from)?;
-        let contexts = self.models.len();
-        from.valid("popularity by context", |len: &usize| *len == contexts)?;
-        self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;
-        self.learned_since = from.read()?;
-        let learned: Vec<(u32, Learned)> = from.read()?;
-        self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
-        Ok(())
-    }
-
-    /// Takes out what belongs to a user: the last session.
-    pub(crate) fn take_user(&mut self, user: UserKey) -> Option<Box<Recent>> {
-        self.covisitation.take_user(user.0)
-    }
-
-    /// Puts in what was taken out or read, in place of what is there.
-    pub(crate) fn put_user(&mut self, user: UserKey, recent: Option<Box<Recent>>) {
-        self.covisitation.put_user(user.0, recent);
-    }
-
-    /// Writes what [`take_user`](Models::take_user) takes out.
-    pub(crate) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
-        self.beginnings.write(out);
-        self.covisitation.write_user(user.0, out);
-    }
-
-    /// Reads what was written of a user; nothing of it is left where co-visitation has begun anew since.
-    ///
-    /// # Errors
-    /// Bytes that were not written so.
-    pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<Option<Box<Recent>>, Malformed> {
-        let is_gone = u64::read(from)? != self.beginnings;
-        self.covisitation.read_user(from, is_gone)
-    }
-
-    /// Writes what belongs to a user who goes to another partition, where items have other numbers.
-    pub(super) fn write_traveller(&self, user: UserKey, recent: Option<&Recent>, out: &mut Vec<u8>) {
-        let Learned { since, as_one_since } = self.learned.get(&user).copied().unwrap_or_default();
-        let since = since.max(self.learned_since);
-        Learned { since, as_one_since: as_one_since.max(since) }.write(out);
-        recent.is_some().write(out);
-        if let Some(recent) = recent {
-            recent.write_named(&self.items, out);
-        }
-    }
-
-    /// Takes in what was [written](Models::write_traveller) of a user whose profile is there, and learns what its
-    /// history proves: where it came from that was taken back.
-    ///
-    /// # Errors
-    /// Bytes that were not written so.
-    pub(super) fn read_traveller(
-        &mut self,
-        user: UserKey,
-        store: &ProfileStore,
-        now: Instant,
-        from: &mut Bytes<'_>,
-    ) -> Result<(), Malformed> {
-        let learned: Learned = from.read()?;
-        if learned != Learned::default() {
-            self.learned.insert(user, learned);
-        }
-        self.teach(user, store, now, Way::On);
-        if bool::read(from)? {
-            let recent = Recent::read_named(from, &mut self.items)?;
-            self.covisitation.take_in_user(user.0, recent);
-        }
-        Ok(())
-    }
-
-    /// About how many bytes leave memory with a user.
-    pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
-        self.covisitation.heap_bytes(user.0)
-    }
-
-    fn learned_in_order(&self) -> Vec<(u32, Learned)> {
+    pub(super) fn learned_in_order(&self) -> Vec<(u32, Learned)> {
         let mut learned: Vec<_> = self.learned.iter().map(|(user, learned)| (user.0, *learned)).collect();
         learned.sort_unstable_by_key(|(user, _)| *user);
         learned
@@ -345,11 +276,18 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
-        let mut sessions = Vec::new();
-        self.sessions.checkpoint(&mut sessions);
+        let mut explored = Vec::new();
+        self.explorer.iter().for_each(|explorer| explorer.checkpoint(&mut explored));
+        let bytes = |model: &dyn Recommender| {
+            let mut bytes = Vec::new();
+            model.checkpoint(&mut bytes);
+            bytes
+        };
+        let beside: Vec<Vec<u8>> = self.beside().map(bytes).collect();
         (
             &self.items,
-            sessions,
+            bytes(&self.sessions),
+            (beside, &self.weights, explored),
             &self.covisitation,
             &self.baskets,
             &self.popularity,
@@ -360,26 +298,24 @@ impl Models {
     }
 }
 
-/// How many items may come next, of what sessions say and what co-visitation says.
-const NEXT: usize = 50;
-/// How much co-visitation counts beside sessions.
-const BESIDE: f64 = 0.1;
-/// How many items may go with those of a query before what is looked at instead is taken away.
-const COMPLEMENTS: usize = 200;
-/// How much that takes away: half of what the best complement has, from what is most looked at instead.
-const INSTEAD: f64 = -0.5;
 const CHECKED: &str = "parameters are checked with the definitions";
 
-fn written(model: &impl Recommender, out: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
-    model.checkpoint(&mut bytes);
-    bytes.write(out);
+fn rules(
+    interactions: &[InteractionDefinition],
+) -> Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>> {
+    Arc::new(interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect())
 }
 
-fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-    let bytes: Vec<u8> = from.read()?;
-    let refused = from.malformed("the checkpoint of a model");
-    model.restore(&bytes, items).map_err(|_| refused)
+fn ease(model: &Weighted<EaseParams>) -> Ease {
+    model.params.clone().check().expect(CHECKED)
+}
+
+fn als(model: &Weighted<AlsParams>) -> Als {
+    model.params.clone().check().expect(CHECKED)
+}
+
+fn explorer((window, half_life): (Duration, Duration)) -> Explorer {
+    Explorer::new(window, half_life).expect(CHECKED)
 }
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
