@@ -101,8 +101,8 @@ fn memory(journey: &CompiledJourney) -> Memory {
     Memory { ended, barred }
 }
 
-/// Users of whom it is asked, with each exit that is noted, whether any of theirs can be dropped: so at most one in
-/// sixteen of those who are in a round has nothing that counts for long. They stand side by side.
+/// Users of whom it is asked, with each exit that is noted, whether any of theirs can be dropped: so all are asked while a
+/// sixteenth as many exits are noted. What is asked lies side by side in memory.
 const ASKED_AT_ONCE: usize = 16;
 /// Those of them who are looked at.
 const PRUNED_AT_ONCE: usize = 2;
