@@ -17,6 +17,7 @@ impl Models {
             beginnings,
             popularity,
             trending,
+            twins,
             ease,
             als,
             hosts,
@@ -32,6 +33,7 @@ impl Models {
         baskets.write_state(out);
         popularity.write_state(out);
         written(trending, out);
+        written(twins, out);
         models.len().write(out);
         models.iter().for_each(|model| model.write_state(out));
         self.learned_since.write(out);
@@ -60,6 +62,7 @@ impl Models {
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
         read_written(&mut self.trending, &self.items, from)?;
+        read_written(&mut self.twins, &self.items, from)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;

@@ -45,5 +45,5 @@ pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};
 pub(crate) use pages::Pages;
 pub(crate) use problem::Problem;
 pub(crate) use split::winner;
-pub(crate) use text::{Quoted, cut, nearest, stable_hash};
+pub(crate) use text::{Quoted, cut, is_template, nearest, stable_hash};
 pub(crate) use zone::{date, day_number, in_year, year_of};
