@@ -31,7 +31,9 @@ impl Partition {
             self.run_due(now - Duration::from_millis(1), &mut outcome);
         }
         self.clock = now;
-        if let Some(user) = self.journeys.owner(action) {
+        if self.shelf.is_some()
+            && let Some(user) = self.journeys.owner(action)
+        {
             self.touch(user);
         }
         let answer = self.journeys.acknowledge(action, delivery, now);

@@ -22,6 +22,7 @@
 mod advance;
 #[cfg(test)]
 mod advance_test;
+mod ahead;
 mod alike;
 mod among;
 mod answer;

@@ -484,6 +484,7 @@ impl Partition {
         self.touch_named(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
         self.make_room(user);
+        self.look_ahead(user);
         if is_new {
             self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
             self.touch(user);
@@ -671,6 +672,9 @@ impl Partition {
 
     /// Lets go of what absorptions keep apart, once they can be undone no longer.
     pub(super) fn settle_absorptions(&mut self, until: Instant) {
+        if !self.store.has_absorptions() {
+            return;
+        }
         for user in self.store.absorptions_due(until).collect::<SmallVec<[UserKey; 4]>>() {
             self.touch(user);
         }

@@ -62,6 +62,9 @@ impl Partition {
 
     /// Takes what expired of a user since the last look.
     pub(super) fn take_expired(&mut self, user: UserKey) -> Vec<Applied> {
+        if self.expired.is_empty() {
+            return Vec::new();
+        }
         self.expired.extract_if(.., |(own, _)| *own == user).map(|(_, expired)| expired).collect()
     }
 

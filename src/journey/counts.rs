@@ -6,12 +6,28 @@ use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
 /// Counters by journey and by what it did, instants left aside. Counting allocates only what is new.
+///
+/// By number of the journey, what each did in the order in which it did it first: that is looked through, because it is
+/// little, and every note counts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counts(BTreeMap<(JourneyNo, What), u64>);
+pub(crate) struct Counts(Vec<Vec<(What, u64)>>);
 
 impl Counts {
     pub(crate) fn add(&mut self, journey: JourneyNo, what: &What) {
         let times = if let What::Missed { count } = what { *count } else { 1 };
+        let is_same = |known: &What| match (known, what) {
+            (What::Waiting { .. }, What::Waiting { .. })
+            | (What::WaitingFor { .. }, What::WaitingFor { .. })
+            | (What::Missed { .. }, What::Missed { .. }) => true,
+            (What::Deferred { reason: known, .. }, What::Deferred { reason, .. })
+            | (What::Skipped { reason: known }, What::Withdrawn { reason }) => known == reason,
+            (known, what) => known == what,
+        };
+        let counters = self.of(journey);
+        if let Some((_, n)) = counters.iter_mut().find(|(known, _)| is_same(known)) {
+            *n += times;
+            return;
+        }
         let what = match what {
             What::Waiting { .. } => What::Waiting { until: Instant::MIN },
             What::Deferred { reason, .. } => What::Deferred { until: Instant::MIN, reason: *reason },
@@ -21,7 +37,27 @@ impl Counts {
             What::Withdrawn { reason } => What::Skipped { reason: *reason },
             what => what.clone(),
         };
-        *self.0.entry((journey, what)).or_default() += times;
+        counters.push((what, times));
+    }
+
+    /// The counters of a journey, to be added to.
+    fn of(&mut self, journey: JourneyNo) -> &mut Vec<(What, u64)> {
+        let place = usize::from(journey);
+        if self.0.len() <= place {
+            self.0.resize_with(place + 1, Vec::new);
+        }
+        &mut self.0[place]
+    }
+
+    /// All counters with the numbers of their journeys, in order.
+    fn sorted(&self) -> Vec<(JourneyNo, &What, u64)> {
+        let of_journey = |(journey, counters)| {
+            let counters: &Vec<(What, u64)> = counters;
+            counters.iter().map(move |(what, n)| (journey, what, *n))
+        };
+        let mut all: Vec<_> = (0..).zip(&self.0).flat_map(of_journey).collect();
+        all.sort_unstable();
+        all
     }
 
     pub(crate) fn not_sent(&mut self, journey: JourneyNo, reason: Reason) {
@@ -33,16 +69,22 @@ impl Counts {
     /// Gives journeys their new numbers; what was counted of those that have none goes.
     pub(crate) fn relocate(&mut self, to: impl Fn(JourneyNo) -> Option<JourneyNo>) {
         // What is counted of several versions goes to the one journey that is left of them.
-        for ((journey, what), n) in std::mem::take(&mut self.0) {
-            if let Some(journey) = to(journey) {
-                *self.0.entry((journey, what)).or_default() += n;
+        for (journey, counters) in (0..).zip(std::mem::take(&mut self.0)) {
+            let Some(journey) = to(journey) else { continue };
+            for (what, n) in counters {
+                let known = self.of(journey);
+                match known.iter_mut().find(|(known, _)| *known == what) {
+                    Some((_, known)) => *known += n,
+                    None => known.push((what, n)),
+                }
             }
         }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.0.len().write(out);
-        for ((journey, what), n) in &self.0 {
+        let all = self.sorted();
+        all.len().write(out);
+        for (journey, what, n) in all {
             journey.write(out);
             write_what(what, out);
             n.write(out);
@@ -51,17 +93,19 @@ impl Counts {
 
     /// Journeys are in the plan; each is there once with what it did.
     pub(crate) fn read(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<Counts, Malformed> {
-        let mut counts = BTreeMap::new();
+        let mut counts = Counts::default();
         for _ in 0..from.len("the counts of journeys")? {
             let is_known = |number: &JourneyNo| usize::from(*number) < plan.journeys.len();
             let journey = from.valid("the number of a journey", is_known)?;
             let what = read_what(from)?;
             let n = from.counter("a count of a journey")?;
-            if counts.insert((journey, what), n).is_some() {
+            let known = counts.of(journey);
+            if known.iter().any(|(known, _)| *known == what) {
                 return Err(from.malformed("the counts of journeys"));
             }
+            known.push((what, n));
         }
-        Ok(Counts(counts))
+        Ok(counts)
     }
 
     /// By the names of the journeys and words such as `not sent: cap`.
@@ -75,8 +119,8 @@ impl Counts {
             what => what.to_string(),
         };
         let mut named = BTreeMap::new();
-        for ((journey, what), n) in &self.0 {
-            *named.entry((name(*journey), word(what))).or_default() += *n;
+        for (journey, what, n) in self.sorted() {
+            *named.entry((name(journey), word(what))).or_default() += n;
         }
         named
     }

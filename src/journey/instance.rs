@@ -145,8 +145,7 @@ impl Instance {
 
     /// When it goes on, or has lasted as long as its journey may.
     pub(crate) fn deadline(&self, plan: &JourneyPlan) -> Instant {
-        let journey = plan.journeys.get(usize::from(self.journey));
-        journey.map_or(self.due, |journey| self.due.min(journey.ends(self)))
+        plan.deadline(self.journey, self.due, self.entered)
     }
 
     /// What most have nothing of, to be added to.

@@ -459,8 +459,38 @@ impl Outbox {
 const LOST: u8 =
     1 << Delivery::Failed as u8 | 1 << Delivery::Unreachable as u8 | 1 << Delivery::Suppressed as u8;
 
-/// 32 hexadecimal digits, as they are handed out.
+/// The id of an action as 32 hexadecimal digits, as it is handed out.
+pub(super) fn id_text(id: u128) -> String {
+    let digit = |place: u32| b"0123456789abcdef"[(id >> (4 * place)) as usize & 15] as char;
+    (0..32).rev().map(digit).collect()
+}
+
+/// The same the other way round; nothing where the text was not made so.
 fn parse_id(id: &str) -> Option<u128> {
-    let is_ours = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_ours.then(|| u128::from_str_radix(id, 16).ok()).flatten()
+    let digits: &[u8; 32] = id.as_bytes().try_into().ok()?;
+    digits.iter().try_fold(0, |id, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(id << 4 | u128::from(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        for id in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210] {
+            assert_eq!(id_text(id), format!("{id:032x}"));
+            assert_eq!(parse_id(&id_text(id)), Some(id));
+        }
+        let text = id_text(0xa);
+        for wrong in [&text[1..], &format!("0{text}"), &text.to_uppercase(), &text.replace("0a", "é")] {
+            assert_eq!(parse_id(wrong), None, "{wrong}");
+        }
+    }
 }

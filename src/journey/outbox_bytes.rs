@@ -2,7 +2,7 @@
 //! user together.
 
 use crate::journey::Action;
-use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting};
+use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting, id_text};
 use crate::journey::plan::{GONE, JourneyPlan};
 use crate::model::{Bytes, Instant, Malformed, Record, Zone, write_text};
 use crate::profile::UserKey;
@@ -150,7 +150,7 @@ fn read_action(
     let channel = step.and_then(|step| step.channel());
     Ok(Action {
         at,
-        id: format!("{id:032x}"),
+        id: id_text(id),
         user,
         journey: known_text(journey.map(|journey| &journey.name), from)?,
         step: known_text(step.map(|step| &step.id), from)?,

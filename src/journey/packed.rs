@@ -2,7 +2,7 @@
 
 use crate::journey::instance::{HAS_TOKEN, HELD_OUT, Instance, More, Stand};
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::JourneyNo;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant};
 
 /// An instance of which nobody changes anything. Forty bytes: its instants are told from that at which it is due, where
@@ -95,6 +95,13 @@ impl Packed {
     /// Whether something is apart of it.
     pub(super) fn has_own(&self) -> bool {
         self.mark & HAS_OWN != 0
+    }
+
+    /// When the instance goes on, or has lasted as long as its journey may.
+    pub(super) fn deadline(&self, own: Option<&Own>, plan: &JourneyPlan) -> Instant {
+        let entered = own.and_then(|own| own.entered);
+        let entered = entered.unwrap_or(self.due - time(self.entered, self.high & 0b1111));
+        plan.deadline(self.journey, self.due, entered)
     }
 
     /// The instance, with what was apart of it.

@@ -37,10 +37,12 @@ struct Passed {
     exits: Vec<Exit>,
 }
 
-/// Who has exits of a journey: they are looked at in turn, for exits to drop.
+/// Who has exits of a journey, each with an instant up to which none of theirs can be dropped: those for whom it has passed
+/// are looked at in turn.
 #[derive(Debug, Clone, Default)]
 struct Round {
     users: Vec<UserKey>,
+    fading: Vec<Instant>,
     next: usize,
 }
 
@@ -60,12 +62,23 @@ impl Exit {
         self.ended = self.ended.filter(|at| memory.ended.is_none_or(|counts| now - *at <= counts));
         now - self.barred <= memory.barred || self.ended.is_some()
     }
+
+    /// The last instant at which it counts.
+    fn fades(&self, memory: Memory) -> Instant {
+        let ended = self.ended.map(|at| memory.ended.map_or(Instant::MAX, |counts| at + counts));
+        ended.max(Some(self.barred + memory.barred)).unwrap_or(Instant::MAX)
+    }
 }
 
 impl Passed {
     /// Whether any of it may still be asked for.
     fn counts(&self) -> bool {
         self.entries > 0 || self.last_day.is_some() || !self.exits.is_empty()
+    }
+
+    /// The last instant at which all of its exits count.
+    fn fading(&self, memory: Memory) -> Instant {
+        self.exits.iter().map(|exit| exit.fades(memory)).min().unwrap_or(Instant::MAX)
     }
 }
 
@@ -88,8 +101,10 @@ fn memory(journey: &CompiledJourney) -> Memory {
     Memory { ended, barred }
 }
 
-/// Users looked at, for exits to drop, with each exit that is noted: so at most half of those who are in a round have
-/// nothing that counts.
+/// Users of whom it is asked, with each exit that is noted, whether any of theirs can be dropped: so all are asked while a
+/// sixteenth as many exits are noted. What is asked lies side by side in memory.
+const ASKED_AT_ONCE: usize = 16;
+/// Those of them who are looked at.
 const PRUNED_AT_ONCE: usize = 2;
 
 impl UserPast {
@@ -219,33 +234,42 @@ impl Past {
     ) {
         let journey = plan.current(journey);
         let Past { users, rounds } = self;
+        let memory = plan.journeys.get(usize::from(journey)).map(memory);
         let passed = users.entry(user).or_default().of(journey);
         passed.entries = passed.entries.max(entry.unwrap_or(0));
         let ended = entry.map(|_| at);
         match passed.exits.iter_mut().find(|exit| exit.key == *key) {
+            // It counts longer, if anything.
             Some(exit) => (exit.barred, exit.ended) = (exit.barred.max(at), exit.ended.max(ended)),
             None => {
+                let exit = Exit { key: key.clone(), barred: at, ended };
+                let fading = memory.map_or(Instant::MAX, |memory| exit.fades(memory));
                 if passed.exits.is_empty() {
-                    passed.place = round(rounds, journey).join(user);
+                    passed.place = round(rounds, journey).join(user, fading);
+                } else {
+                    round(rounds, journey).note(passed.place, |known| known.min(fading));
                 }
                 // Most have one key, or none.
                 passed.exits.reserve_exact(1);
-                passed.exits.push(Exit { key: key.clone(), barred: at, ended });
+                passed.exits.push(exit);
             }
         }
-        self.prune(journey, now, plan);
+        if let Some(memory) = memory {
+            self.prune(journey, now, memory);
+        }
     }
 
-    fn prune(&mut self, journey: JourneyNo, now: Instant, plan: &JourneyPlan) {
-        let Some(compiled) = plan.journeys.get(usize::from(journey)) else { return };
-        let memory = memory(compiled);
+    fn prune(&mut self, journey: JourneyNo, now: Instant, memory: Memory) {
+        let mut asks = ASKED_AT_ONCE;
         for _ in 0..PRUNED_AT_ONCE {
-            let Some(user) = round(&mut self.rounds, journey).turn() else { return };
+            let Some(user) = round(&mut self.rounds, journey).turn(&mut asks, now) else { return };
             let Some(passed) = self.users.get_mut(&user).and_then(|past| past.get_mut(journey)) else {
                 return;
             };
             passed.exits.retain_mut(|exit| exit.fade(memory, now));
-            if passed.exits.is_empty() {
+            if !passed.exits.is_empty() {
+                round(&mut self.rounds, journey).note(passed.place, |_| passed.fading(memory));
+            } else {
                 passed.exits = Vec::new();
                 let place = passed.place;
                 self.leave(journey, place);
@@ -266,8 +290,9 @@ impl Past {
 
     /// Takes whoever is at a place out of a journey's round; the last one of it gets the place.
     fn leave(&mut self, journey: JourneyNo, place: u32) {
-        let users = &mut round(&mut self.rounds, journey).users;
+        let Round { users, fading, .. } = round(&mut self.rounds, journey);
         users.swap_remove(place as usize);
+        fading.swap_remove(place as usize);
         let Some(moved) = users.get(place as usize) else { return };
         if let Some(passed) = self.users.get_mut(moved).and_then(|past| past.get_mut(journey)) {
             passed.place = place;
@@ -297,7 +322,8 @@ impl Past {
             });
             past.0.sort_unstable_by_key(|passed| passed.journey);
             for passed in past.0.iter_mut().filter(|passed| !passed.exits.is_empty()) {
-                passed.place = round(&mut self.rounds, passed.journey).join(user);
+                // The next turn finds out.
+                passed.place = round(&mut self.rounds, passed.journey).join(user, Instant::MIN);
             }
         }
         self.users.retain(|_, past| !past.is_empty());
@@ -317,7 +343,9 @@ impl Past {
         self.take(user);
         past.prune(plan, now);
         for passed in past.0.iter_mut().filter(|passed| !passed.exits.is_empty()) {
-            passed.place = round(&mut self.rounds, passed.journey).join(user);
+            let compiled = plan.journeys.get(usize::from(passed.journey));
+            let fading = compiled.map_or(Instant::MAX, |compiled| passed.fading(memory(compiled)));
+            passed.place = round(&mut self.rounds, passed.journey).join(user, fading);
         }
         if !past.is_empty() {
             self.users.insert(user, past);
@@ -428,18 +456,31 @@ impl Past {
 }
 
 impl Round {
-    fn join(&mut self, user: UserKey) -> u32 {
+    fn join(&mut self, user: UserKey, fading: Instant) -> u32 {
         self.users.push(user);
+        self.fading.push(fading);
         self.users.len() as u32 - 1
     }
 
-    /// Whose turn it is.
-    fn turn(&mut self) -> Option<UserKey> {
-        if self.next >= self.users.len() {
-            self.next = 0;
+    /// Says anew up to which instant none of the exits of whoever is at a place can be dropped.
+    fn note(&mut self, place: u32, fading: impl FnOnce(Instant) -> Instant) {
+        let known = &mut self.fading[place as usize];
+        *known = fading(*known);
+    }
+
+    /// Who comes next of whom something can be dropped, after at most so many who are asked.
+    fn turn(&mut self, asks: &mut usize, now: Instant) -> Option<UserKey> {
+        while *asks > 0 && !self.users.is_empty() {
+            *asks -= 1;
+            if self.next >= self.users.len() {
+                self.next = 0;
+            }
+            self.next += 1;
+            if self.fading[self.next - 1] < now {
+                return Some(self.users[self.next - 1]);
+            }
         }
-        self.next += 1;
-        self.users.get(self.next - 1).copied()
+        None
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::journey::by_item::ItemUse;
 use crate::journey::experiments::CompiledExperiment;
 use crate::journey::filling::Filling;
-use crate::journey::instance::Instance;
 use crate::journey::outbox::Origin;
 use crate::journey::timed::Timed;
 use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
@@ -129,9 +128,10 @@ impl CompiledJourney {
         matches!(self.definition.enter.reentry, Reentry::Parallel(_))
     }
 
-    /// When an instance has lasted as long as it may; the far end of time where it may for ever.
-    pub(crate) fn ends(&self, instance: &Instance) -> Instant {
-        self.definition.expires.map_or(Instant::MAX, |expires| instance.entered + expires)
+    /// When an instance has lasted as long as it may that was entered at an instant; the far end of time where it may for
+    /// ever.
+    pub(crate) fn ends(&self, entered: Instant) -> Instant {
+        self.definition.expires.map_or(Instant::MAX, |expires| entered + expires)
     }
 
     /// The number of the step of an id.
@@ -143,6 +143,12 @@ impl CompiledJourney {
 impl JourneyPlan {
     pub(crate) fn step(&self, journey: JourneyNo, step: u16) -> Option<&CompiledStep> {
         self.journeys.get(usize::from(journey))?.steps.get(usize::from(step))
+    }
+
+    /// When an instance goes on that is due at an instant, or has lasted as long as its journey may.
+    pub(crate) fn deadline(&self, journey: JourneyNo, due: Instant, entered: Instant) -> Instant {
+        let journey = self.journeys.get(usize::from(journey));
+        journey.map_or(due, |journey| due.min(journey.ends(entered)))
     }
 
     pub(crate) fn action(&self, journey: JourneyNo, step: u16) -> Option<&CompiledAction> {

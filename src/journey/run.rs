@@ -90,7 +90,7 @@ impl<'r> Run<'r, '_> {
 
     /// Goes on with an instance that is due, up to a send, a wait or the end.
     pub(super) fn wake(&mut self, mut instance: Instance) -> Stop {
-        let ends = self.journey(&instance).ends(&instance);
+        let ends = self.journey(&instance).ends(instance.entered);
         if ends <= self.cx.now {
             return self.expire(instance, ends);
         }

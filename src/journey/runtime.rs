@@ -15,6 +15,7 @@ use crate::model::{Duration, Instant};
 use crate::predict::SendTimes;
 use crate::profile::{ProfileStore, UserKey};
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -74,10 +75,15 @@ impl Journeys {
         known.is_some_and(|known| known.instances.iter().any(is_it))
     }
 
+    /// Reads a word of what is known of a user, before it is asked for.
+    pub(crate) fn look_ahead(&self, user: UserKey) {
+        self.users.look_ahead(user);
+    }
+
     /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the
     /// user).
     pub(crate) fn deadline(&self, user: UserKey) -> Option<Instant> {
-        let known = self.users.get(&user).and_then(|known| known.deadline(&self.plan));
+        let known = self.users.deadline(user, &self.plan);
         known.into_iter().chain(self.outbox.next_expiry(user)).min()
     }
 
@@ -95,7 +101,7 @@ impl Journeys {
         let Some(known) = users.get_mut(&user) else { return };
         let (plan, times): (&JourneyPlan, _) = (plan, times.as_ref());
         let log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
-        let mut due: Vec<Instance> =
+        let mut due: SmallVec<[Instance; 1]> =
             known.instances.extract_if(.., |instance| instance.deadline(plan) <= cx.now).collect();
         due.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut run = Run { cx, plan, user, known, past, outbox, throttles, times, effects, log };

@@ -2,10 +2,12 @@
 
 use crate::journey::instance::{Instance, UserJourneys};
 use crate::journey::packed::{Own, Packed};
-use crate::model::Pages;
+use crate::journey::plan::JourneyPlan;
+use crate::model::{Instant, Pages};
 use crate::profile::UserKey;
 use hashbrown::HashMap;
 use serde::{Serialize, Serializer};
+use std::hint::black_box;
 use std::ops::Deref;
 
 /// What journeys know of each user.
@@ -95,6 +97,14 @@ impl Users {
         if place < self.heads.len() { self.heads[place] } else { Head::EMPTY }
     }
 
+    /// Reads a word of the first instance of a user.
+    pub(crate) fn look_ahead(&self, user: UserKey) {
+        let first = self.head(user).first();
+        if first != NONE {
+            black_box(self.instances[first as usize].next);
+        }
+    }
+
     fn awake(&self, user: UserKey) -> Option<&UserJourneys> {
         self.awake.as_ref().filter(|(awake, _)| *awake == user).map(|(_, known)| known)
     }
@@ -124,6 +134,22 @@ impl Users {
         })
     }
 
+    /// The earliest instant at which time does something to a user, as far as journeys know: without a copy of what is
+    /// packed.
+    pub(crate) fn deadline(&self, user: UserKey, plan: &JourneyPlan) -> Option<Instant> {
+        if let Some(known) = self.awake(user) {
+            return known.deadline(plan);
+        }
+        let head = self.head(user);
+        let rest = if head.has_rest() { self.rest.get(&user) } else { None };
+        let of_place = |(place, packed): (u32, &Packed)| {
+            let own = if packed.has_own() { self.own.get(&place) } else { None };
+            packed.deadline(own, plan)
+        };
+        let rest = rest.and_then(|known| known.deadline(plan));
+        self.row(head).map(of_place).chain(rest).min()
+    }
+
     /// The instances of a row with their places.
     fn row(&self, head: Head) -> impl Iterator<Item = (u32, &Packed)> {
         let mut place = head.first();
@@ -140,16 +166,16 @@ impl Users {
 
     /// What is known of a user, to be changed or added to. Where nothing is left of it, the user is known no more.
     pub(crate) fn of(&mut self, user: UserKey) -> &mut UserJourneys {
-        let known = match self.awake.take() {
-            Some((awake, known)) if awake == user => known,
-            other => {
-                if let Some((other, known)) = other {
-                    self.pack(other, known);
-                }
-                self.unpack(user)
-            }
-        };
-        &mut self.awake.insert((user, known)).1
+        if self.awake(user).is_none()
+            && let Some((other, known)) = self.awake.take()
+        {
+            self.pack(other, known);
+        }
+        if self.awake.is_none() {
+            self.awake = Some((user, self.unpack(user)));
+        }
+        let (_, known) = self.awake.as_mut().expect("the user was woken if need be");
+        known
     }
 
     /// Lets whoever is known be looked at more than once without a copy.
@@ -329,6 +355,9 @@ mod tests {
             let user = UserKey(rng.u32(0..40));
             assert_eq!(users.contains_key(&user), expected.contains_key(&user));
             assert_eq!(text(users.get(&user).as_deref()), text(expected.get(&user)), "step {step}");
+            let plan = JourneyPlan::default();
+            let deadline = expected.get(&user).and_then(|known| known.deadline(&plan));
+            assert_eq!(users.deadline(user, &plan), deadline, "step {step}");
         }
         let keys: Vec<UserKey> = expected.keys().copied().collect();
         assert_eq!(users.keys(), keys);

@@ -42,8 +42,13 @@ pub fn check_id(id: &str) -> Result<(), IdError> {
     if id.len() > ID_BYTES_MAX {
         return Err(IdError::TooLong(id.len()));
     }
-    let bare =
-        id.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’'));
+    let is_dressing = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    // Most ids begin and end with a letter or a digit, and nothing has to be taken off.
+    let is_bare = match id.as_bytes() {
+        [first, .., last] => first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric(),
+        _ => false,
+    };
+    let bare = if is_bare { id } else { id.trim_matches(is_dressing) };
     if bare.is_empty() {
         return Err(if id.trim().is_empty() { IdError::Empty } else { IdError::Junk(id.to_owned()) });
     }

@@ -468,7 +468,7 @@ impl Message {
         }
         let (fields, name) = match &self.body {
             Body::Track { event, properties } => {
-                if event.trim().is_empty() {
+                if event.chars().all(char::is_whitespace) {
                     return Err(MessageErrorKind::NoEventName.at("event"));
                 }
                 check_string(event, "event", &mut bytes)?;

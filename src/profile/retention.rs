@@ -50,6 +50,12 @@ impl Retention {
         self.attributes.values().min().copied()
     }
 
+    /// Whether events and attributes may be kept for ever.
+    fn is_for_ever(&self) -> bool {
+        let Retention { events, other_events, properties, attributes, .. } = self;
+        events.is_empty() && other_events.is_none() && properties.is_empty() && attributes.is_empty()
+    }
+
     fn profile(&self, has_user_id: bool) -> Option<Duration> {
         if has_user_id { self.idle } else { self.anonymous }
     }
@@ -58,6 +64,9 @@ impl Retention {
 impl ProfileStore {
     /// When the first of what was noted may be kept no longer.
     pub(crate) fn expiry(&self, applied: &Applied) -> Instant {
+        if self.keep.retention.is_for_ever() {
+            return Instant::MAX;
+        }
         let at = Instant::from_millis(applied.at);
         let events = applied.events.iter().flat_map(|(kind, start)| {
             let kind = self.keep.kind(*kind);

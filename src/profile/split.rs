@@ -89,6 +89,11 @@ impl ProfileStore {
         Some((key, out))
     }
 
+    /// Whether any absorption can be undone, or was lately.
+    pub(crate) fn has_absorptions(&self) -> bool {
+        !self.linking.undo.is_empty()
+    }
+
     /// Who has absorbed something that can be undone no longer at an instant: they have to be in memory before
     /// [`settle_absorptions`](ProfileStore::settle_absorptions).
     pub(crate) fn absorptions_due(&self, until: Instant) -> impl Iterator<Item = UserKey> + '_ {

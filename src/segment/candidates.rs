@@ -1,6 +1,6 @@
 //! Which segments a look at a user has to evaluate.
 
-use crate::profile::{Applied, TotalId};
+use crate::profile::{Applied, EventKind, TotalId};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::index::{Asker, Measure, Thresholds, measure};
 use crate::segment::maintain::{Look, Memberships};
@@ -45,6 +45,9 @@ impl Touch<'_> {
 impl Look<'_> {
     /// Marks the segments that may have changed, or may be due earlier than they were.
     pub(crate) fn find_candidates(&mut self, memberships: &Memberships, touch: Touch<'_>) {
+        if self.is_silent(memberships, touch) {
+            return self.scratch.forget_events();
+        }
         self.scratch.begin(self.plan, self.store, self.user);
         let mut marks = self.scratch.take_marks();
         marks.begin(self.plan.segments.len());
@@ -72,6 +75,25 @@ impl Look<'_> {
             Touch::Message(applied) => self.by_message(applied, &mut marks),
         }
         self.scratch.put_marks(marks);
+    }
+
+    /// Whether nothing is due, and nothing that happened is read by any segment, so that none has to be looked for.
+    fn is_silent(&self, memberships: &Memberships, touch: Touch<'_>) -> bool {
+        let is_due = memberships.deadline().is_some_and(|due| due <= self.now);
+        let applied = match touch {
+            _ if is_due => return false,
+            Touch::Time => return true,
+            Touch::Message(applied) => applied,
+            _ => return false,
+        };
+        let (plan, index) = (self.plan, &self.plan.index);
+        let is_read = |(kind, _): &(EventKind, usize)| {
+            index.is_read(*kind, plan.keep.kind(*kind).is_of_host(), &plan.rules)
+        };
+        // What a long history holds is noted with every event.
+        applied.attributes.is_empty()
+            && !applied.events.iter().any(is_read)
+            && self.store.get(self.user).history.rows().len() <= MASK_ROWS
     }
 
     fn by_gates(&self, marks: &mut Marks) {

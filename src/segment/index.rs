@@ -209,6 +209,16 @@ impl Index {
         &self.numbers[start as usize..end as usize]
     }
 
+    /// Whether anything looks at events of a kind.
+    pub(crate) fn is_read(&self, kind: EventKind, is_of_host: bool, rules: &[AffinityRule]) -> bool {
+        let has_sources = |index: &KindIndex| {
+            let KindIndex { always, texts, numbers, others } = index;
+            !(always.is_empty() && texts.is_empty() && numbers.is_empty() && others.is_empty())
+        };
+        self.kinds.get(kind.0 as usize).is_some_and(has_sources)
+            || self.by_event(kind, is_of_host, rules).next().is_some()
+    }
+
     /// The sources of which an event may be, by its kind and texts.
     pub(crate) fn sources(
         &self,

@@ -171,6 +171,9 @@ impl Memberships {
         candidates: &mut Vec<SegmentId>,
         below: u32,
     ) {
+        if candidates.is_empty() {
+            return;
+        }
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
         let from = look.changes.len();
         let strata = &look.plan.echoes.strata;

@@ -4,7 +4,7 @@ use crate::journey::caps::{self, Kind};
 use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
 use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand};
-use crate::journey::outbox::Origin;
+use crate::journey::outbox::{Origin, id_text};
 use crate::journey::plan::{CompiledSend, JourneyPlan};
 use crate::journey::run::Run;
 use crate::journey::step::Next;
@@ -187,7 +187,7 @@ impl Run<'_, '_> {
         let Made { channel, template, content, probability } = made;
         let action = Action {
             at: self.cx.now,
-            id: format!("{id:032x}"),
+            id: id_text(id),
             user: self.cx.store.name(self.user).clone(),
             journey: journey.name.clone(),
             step: journey.label(instance.step),
