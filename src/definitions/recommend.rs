@@ -323,13 +323,7 @@ fn read_grade(node: &Node<'_>, event: &str, list: Option<&str>, names: Option<&N
 type Path = (Option<Box<str>>, Box<str>, Option<Kind>);
 
 /// Resolves `sku` and `products.sku`: the list, if any, the property, and its kind if that is known.
-fn read_path(
-    node: &Node<'_>,
-    event: &str,
-    path: &str,
-    what: &str,
-    names: &Names,
-) -> Option<Path> {
+fn read_path(node: &Node<'_>, event: &str, path: &str, what: &str, names: &Names) -> Option<Path> {
     let lists = names.schema.events.get(event).map(|event| &event.lists);
     let in_list = path.match_indices('.').find_map(|(dot, _)| {
         let fields = lists?.get(&path[..dot])?;

@@ -79,7 +79,7 @@ fn noted(definitions: &Definitions, scenario: &Scenario) -> Vec<Sent> {
         }
     };
     // At least as often as sends are caught up with.
-    let mut wait = |partition: &mut Partition, until: Instant, note: &mut dyn FnMut(&[Note])| {
+    let wait = |partition: &mut Partition, until: Instant, note: &mut dyn FnMut(&[Note])| {
         while partition.clock() > Instant::MIN && partition.clock() < until {
             note(&partition.advance(until.min(partition.clock() + Duration::hours(5))).notes);
         }

@@ -197,7 +197,7 @@ impl Twin<'_> {
         let mut running: Vec<usize> = Vec::new();
         let mut last_exit = None;
         for (place, instance) in
-            self.instances.iter_mut().enumerate().filter(|(_, instance)| is_own(&instance))
+            self.instances.iter_mut().enumerate().filter(|(_, instance)| is_own(instance))
         {
             match instance.ended {
                 None => running.push(place),
