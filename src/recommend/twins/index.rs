@@ -137,7 +137,7 @@ impl Index {
         vector: Option<&[f32]>,
         pools: Pools,
     ) {
-        let mut keys: SmallVec<[u64; 16 + BUCKETS]> = tags.into_iter().map(key).take(TAGS_MAX).collect();
+        let mut keys: SmallVec<[u64; 15 + BUCKETS]> = tags.into_iter().map(key).take(TAGS_MAX).collect();
         keys.sort_unstable();
         keys.dedup();
         let tags = keys.len();

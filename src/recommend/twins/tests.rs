@@ -133,9 +133,7 @@ proptest! {
             prop_assert!(found.is_sorted_by(|a, b| a.1 > b.1 || a.1 == b.1 && a.0 < b.0));
             for other in (0..ITEMS).filter(|other| *other != one) {
                 let (found, expected) = (seen.remove(&other).unwrap_or(0.0), known.likeness(one, other));
-                // Buckets may miss vectors that are not alike.
-                let is_missed = found == 0.0 && expected < 0.6;
-                prop_assert!((found - expected).abs() < 0.02 || is_missed, "{one} {other}: {found} {expected}");
+                prop_assert!((found - expected).abs() < 0.02, "{one} {other}: {found} {expected}");
             }
             prop_assert!(seen.is_empty());
         }
@@ -151,8 +149,12 @@ proptest! {
         steps in steps(),
         warm in prop::collection::btree_map(0..ITEMS, 1_u32..10, 1..6),
     ) {
+        let tagged = |step| match step {
+            Step::Describe(number, values, _) => Step::Describe(number, values, None),
+            other => other,
+        };
+        let steps: Vec<Step> = steps.into_iter().map(tagged).collect();
         let (known, twins) = Known::after(&steps);
-        prop_assume!(known.described.values().all(|(_, vector)| vector.is_none()));
         let mut answer: Vec<Recommendation> = warm.iter().map(|(number, score)| {
             Recommendation::new(item(*number), f64::from(*score), Reason::Popular)
         }).collect();
@@ -213,7 +215,7 @@ fn common_tags_say_more_together() {
     assert!(twins.bytes() > 40_000 * 12);
 }
 
-/// Of ten thousand vectors most of the nearest are found, though few are looked at.
+/// Of ten thousand vectors half of the nearest are found, though one in forty is looked at.
 #[test]
 fn near_vectors_are_found() {
     let mut random = fastrand::Rng::with_seed(8);
@@ -235,7 +237,7 @@ fn near_vectors_are_found() {
         let twins = twins.twins(item(one as u32), 10);
         found += twins.iter().filter(|(item, _)| nearest[..10].contains(&item.index())).count();
     }
-    assert!(found > 800, "{found} of 1000");
+    assert!(found > 500, "{found} of 1000");
 }
 
 /// Evidence takes the place of content, touch by touch.

@@ -9,7 +9,7 @@ const PLANES: [u32; 4] = [4, 8, 12, 16];
 const PLANES_MAX: u32 = PLANES[3];
 
 /// How many buckets a vector is in.
-pub(super) const BUCKETS: usize = TABLES as usize * PLANES.len();
+pub(super) const BUCKETS: usize = 1 + TABLES as usize * PLANES.len();
 
 /// The direction of a vector, in a byte a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,18 +37,16 @@ impl Direction {
     }
 
     /// The keys of the buckets in which it is: on which side of random planes through the origin, some at a time (an LSH
-    /// forest, Bawa, Condie and Ganesan, WWW 2005; hyperplanes: Charikar, STOC 2002). O(64 · length).
+    /// forest, Bawa, Condie and Ganesan, WWW 2005; hyperplanes: Charikar, STOC 2002). One has them all, so that nothing is
+    /// missed where there are few. O(64 · length).
     pub(super) fn buckets(&self) -> impl Iterator<Item = u64> + '_ {
-        (0..TABLES).flat_map(|table| {
+        let cut = (0..TABLES).flat_map(|table| {
             let sides = (0..PLANES_MAX).fold(0_u32, |sides, plane| {
                 sides | u32::from(self.is_above(table * PLANES_MAX + plane)) << plane
             });
-            PLANES.into_iter().map(move |planes| {
-                let inside = sides & ((1 << planes) - 1);
-                let key = [table, planes, inside].map(u32::to_le_bytes);
-                stable_hash(&[key.as_flattened()]) as u64
-            })
-        })
+            PLANES.into_iter().map(move |planes| bucket(table, planes, sides & ((1 << planes) - 1)))
+        });
+        std::iter::once(bucket(0, 0, 0)).chain(cut)
     }
 
     /// Whether it is above a plane, whose normal has 1 or -1 in every dimension (Achlioptas, 2003).
@@ -66,6 +64,11 @@ impl Direction {
     pub(super) fn bytes(&self) -> usize {
         self.0.len()
     }
+}
+
+fn bucket(table: u32, planes: u32, inside: u32) -> u64 {
+    let key = [table, planes, inside].map(u32::to_le_bytes);
+    stable_hash(&[key.as_flattened()]) as u64
 }
 
 fn dot(one: &[i8], other: &[i8]) -> i64 {
@@ -121,6 +124,6 @@ mod tests {
             }
         }
         let [near, far, none] = shared;
-        assert!(near > 1_200 && far < near / 2 && none < far / 2, "{shared:?}");
+        assert!(near > 1_100 && far < near / 2 && none < far / 2, "{shared:?}");
     }
 }
