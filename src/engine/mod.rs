@@ -71,6 +71,7 @@ mod residence;
 mod retention;
 mod root;
 mod route;
+mod section;
 mod sections;
 #[cfg(test)]
 mod sections_test;

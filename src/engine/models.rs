@@ -2,7 +2,7 @@ use crate::definitions::{InteractionDefinition, RecommendDefinition};
 use crate::engine::RecentItem;
 use crate::engine::eligible::Eligible;
 use crate::engine::unlearn::{Learned, Way};
-use crate::model::{Bytes, Instant, Malformed, Message, Record, Value};
+use crate::model::{Bytes, Instant, Malformed, Message, Pieces, Record, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{
     Basis, BoughtTogether, CoVisitation, Error, Interaction, Items, Occasion, Popularity, PopularityParams,
@@ -232,22 +232,24 @@ impl Models {
         }
     }
 
-    /// Writes what was learned, without what belongs to one user.
-    pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
+    /// What is to be written of what was learned, without what belongs to one user.
+    pub(crate) fn write_section_later(&self, pieces: &mut Pieces) {
         let Models {
             items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
         } = self;
-        items.write(out);
-        written(sessions, out);
-        beginnings.write(out);
-        covisitation.write_state(out);
-        baskets.write_state(out);
-        popularity.write_state(out);
-        written(trending, out);
-        models.len().write(out);
-        models.iter().for_each(|model| model.write_state(out));
-        self.learned_since.write(out);
-        self.learned_in_order().write(out);
+        items.write_later(pieces);
+        sessions.write_later(pieces);
+        pieces.push_now(|out| beginnings.write(out));
+        covisitation.write_later(pieces);
+        baskets.write_later(pieces);
+        popularity.write_later(pieces);
+        trending.write_later(pieces);
+        pieces.push_now(|out| models.len().write(out));
+        models.iter().for_each(|model| model.write_later(pieces));
+        pieces.push_now(|out| {
+            self.learned_since.write(out);
+            self.learned_in_order().write(out);
+        });
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -256,13 +258,13 @@ impl Models {
     /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         self.items = from.read()?;
-        read_written(&mut self.sessions, &self.items, from)?;
-        self.beginnings = from.counter("the number of a model")?;
         let items = self.items.len();
+        self.sessions.read_state(from, items)?;
+        self.beginnings = from.counter("the number of a model")?;
         self.covisitation.read_state(from, items)?;
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
-        read_written(&mut self.trending, &self.items, from)?;
+        self.trending.read_state(from, items)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;
@@ -369,18 +371,6 @@ const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.
 const INSTEAD: f64 = -0.5;
 const CHECKED: &str = "parameters are checked with the definitions";
-
-fn written(model: &impl Recommender, out: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
-    model.checkpoint(&mut bytes);
-    bytes.write(out);
-}
-
-fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-    let bytes: Vec<u8> = from.read()?;
-    let refused = from.malformed("the checkpoint of a model");
-    model.restore(&bytes, items).map_err(|_| refused)
-}
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
     popularity.clone().context(name).check().expect(CHECKED)
