@@ -23,6 +23,7 @@ mod advance;
 #[cfg(test)]
 mod advance_test;
 mod among;
+mod answer;
 mod ask;
 mod audit;
 mod call;
@@ -55,6 +56,7 @@ mod look;
 mod members;
 mod migration;
 mod models;
+mod models_bytes;
 mod moving;
 mod open;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::engine::partition::{UserRow, journey_facts};
 use crate::engine::sections::Section;
 use crate::engine::{Outcome, Partition};
 use crate::journey::Delivery;
-use crate::model::{Bytes, Duration, Ids, Instant, Malformed, Pieces, Message};
+use crate::model::{Bytes, Duration, Ids, Instant, Malformed, Message, Pieces};
 use crate::profile::UserKey;
 use crate::recommend::Query;
 use std::sync::Arc;
