@@ -133,8 +133,11 @@ mod tests {
         let vault = Vault::open_keys(&*disk).unwrap();
         let heap = Heap::open(disk, &[]).unwrap();
         let mut dice = fastrand::Rng::with_seed(5);
-        for lens in [&[][..], &[0], &[1], &[PIECE_BYTES], &[PIECE_BYTES + 1], &[5 * PIECE_BYTES, 3], &[9_000; 30]] {
-            let parts: Vec<Vec<u8>> = lens.iter().map(|len| (0..*len).map(|_| dice.u8(..)).collect()).collect();
+        for lens in
+            [&[][..], &[0], &[1], &[PIECE_BYTES], &[PIECE_BYTES + 1], &[5 * PIECE_BYTES, 3], &[9_000; 30]]
+        {
+            let parts: Vec<Vec<u8>> =
+                lens.iter().map(|len| (0..*len).map(|_| dice.u8(..)).collect()).collect();
             let mut pieces = Pieces::default();
             parts.iter().cloned().for_each(|part| pieces.push(move |out| out.extend(part)));
             let mut section = Unsealed::new(pieces);

@@ -157,7 +157,13 @@ impl BoughtTogetherParams {
         if !(1..=CROWD_MAX).contains(&self.k_min) {
             return refuse("k_min", self.k_min.to_string(), "from 1 to 20");
         }
-        Ok(BoughtTogether { params: self, decay, rows: Rows::default(), baskets: 0.0, open: Baskets::default() })
+        Ok(BoughtTogether {
+            params: self,
+            decay,
+            rows: Rows::default(),
+            baskets: 0.0,
+            open: Baskets::default(),
+        })
     }
 }
 

@@ -68,7 +68,11 @@ impl Members {
         let is_listed = is_member != set.is_of_others;
         if is_listed != set.users.contains(user.0) {
             let users = Arc::make_mut(&mut set.users);
-            if is_listed { users.insert(user.0) } else { users.remove(user.0) };
+            if is_listed {
+                users.insert(user.0)
+            } else {
+                users.remove(user.0)
+            };
         }
     }
 
