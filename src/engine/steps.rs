@@ -25,13 +25,14 @@ impl Writer {
             let share = self.written_bytes as f64 / (self.checkpoint_bytes as f64 * SHARE_OF_INPUTS);
             if partition.write().capture_share(share) {
                 self.end(partition)?;
-                self.heap.clean()?;
             } else if self.heap.put_bytes() - self.heap.sure_bytes() > UNSURE_MAX {
                 // Where it fails the end says so.
                 let _ = self.heap.sync();
             }
             return Ok(());
         }
+        // What is left is tried again with the next input.
+        let _ = self.clean_some();
         let held = partition.read();
         let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
         let is_due = is_due || held.erases() || lets_go;
@@ -49,7 +50,18 @@ impl Writer {
         self.begin(partition, false)?;
         self.end(partition)?;
         self.is_compaction_due = self.heap.is_to_compact(DEAD_SHARE_MAX);
-        Ok(self.heap.clean()?)
+        self.heap.clean()?;
+        Ok(self.gone.iter().try_for_each(|gone| gone.clean())?)
+    }
+
+    /// Removes a part of what the last checkpoint names no more, where that is a writer's work: large files take long.
+    fn clean_some(&self) -> Result<(), storage::Error> {
+        if self.heap.clean_some()?
+            && let Some(gone) = &self.gone
+        {
+            gone.remove_one()?;
+        }
+        Ok(())
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {

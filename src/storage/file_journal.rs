@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 mod file;
 mod frame;
+mod gone;
 mod kept;
 mod mark;
 mod read_back;
@@ -35,12 +36,13 @@ mod scan;
 
 use file::{FRAMES, JournalFile};
 use frame::Frames;
+pub(crate) use gone::Gone;
 use kept::KeptFile;
 use mark::{End, Mark};
 pub(crate) use read_back::ReadBack;
 
-/// A file that is as long as this gets no further group.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+/// A file that is as long as this gets no further group: to remove it takes few milliseconds.
+const FILE_BYTES_MAX: u64 = 32 << 20;
 /// A buffer that is longer is not kept for the next group.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
@@ -52,6 +54,7 @@ pub(crate) struct FileJournal {
     boot: u64,
     /// The oldest files, in order: nothing is left to do for them, and they are only opened to be read.
     kept: VecDeque<KeptFile>,
+    gone: Arc<Gone>,
     /// Files before the last one, in order, of which it is not sure that they outlive the machine.
     older: Vec<Part>,
     last: Part,
@@ -122,14 +125,12 @@ impl Journal for FileJournal {
         Ok(Box::new(ReadBack::with_kept(from, self.disk.clone(), &self.kept, open.collect())))
     }
 
+    /// The files are [`gone`](FileJournal::gone) from here on, and removed by whoever asks for that.
     fn drop_before(&mut self, input: u64) -> Result<(), Error> {
         while let Some(number) = self.oldest_before(input) {
-            match self.disk.remove(&file::name(number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
-                }
-                _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
-                _ => {}
+            self.gone.add(number);
+            if self.kept.pop_front().is_none() {
+                self.older.remove(0);
             }
         }
         Ok(())
@@ -147,6 +148,11 @@ impl Journal for FileJournal {
 }
 
 impl FileJournal {
+    /// What is to be removed of it.
+    pub(crate) fn gone(&self) -> &Arc<Gone> {
+        &self.gone
+    }
+
     /// Number of the next input.
     pub(crate) fn next(&self) -> u64 {
         self.last.end.next

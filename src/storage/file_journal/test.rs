@@ -116,11 +116,14 @@ fn files_whose_inputs_are_all_before_are_dropped() {
     let (mut journal, ..) = open(&disk, 0).unwrap();
     let all = journal.held().unwrap();
     journal.drop_before(groups[9].first).unwrap();
+    journal.gone().clean().unwrap();
     assert_eq!(disk.names().unwrap(), ["journal-00000002", "journal-00000003"]);
     let held = journal.held().unwrap();
     assert!(held.bytes < all.bytes);
     assert_eq!(held.inputs, groups[5].first..all.inputs.end);
     journal.drop_before(u64::MAX).unwrap();
+    assert_eq!(disk.names().unwrap(), ["journal-00000002", "journal-00000003"]);
+    journal.gone().clean().unwrap();
     assert_eq!(disk.names().unwrap(), ["journal-00000003"]);
     assert_eq!(journal.held().unwrap().inputs, groups[10].first..all.inputs.end);
 
@@ -129,6 +132,7 @@ fn files_whose_inputs_are_all_before_are_dropped() {
     journal.roll().unwrap();
     let next = journal.next();
     journal.drop_before(next).unwrap();
+    journal.gone().clean().unwrap();
     assert_eq!(disk.names().unwrap(), ["journal-00000004"]);
     assert_eq!(open(&disk, next).unwrap().0.next(), next);
     // What was dropped is not there to be read.

@@ -54,7 +54,9 @@ fn run(
         }
         Step::Sync => journal.sync(),
         Step::Roll => journal.roll(),
-        Step::Drop => journal.drop_before(groups[DROPPED].first),
+        Step::Drop => {
+            journal.drop_before(groups[DROPPED].first).and_then(|()| journal.gone().clean())
+        }
     }
 }
 
