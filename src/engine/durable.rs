@@ -10,7 +10,7 @@ use crate::engine::{Acknowledgement, Error, Outcome, Partition, StoreHealth};
 use crate::journey::Action;
 use crate::model::{Instant, Message, Record};
 use crate::profile::{IdKind, UserKey, Whose};
-use crate::storage::{self, Disk, DiskLock, Gone, Heap, Journal, Level, Slot, Vault};
+use crate::storage::{self, Disk, DiskLock, Heap, Journal, Level, Slot, Vault};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parking_lot::{Mutex, RwLock};
@@ -69,6 +69,8 @@ pub(super) enum Step {
     /// Makes the root, which is to be saved before the end.
     Root,
     End,
+    /// Removes a part of what is needed no more.
+    Clean,
     Sync,
     /// Nothing: whoever has it done comes behind all who came before.
     Fence,
@@ -112,7 +114,6 @@ pub(super) struct Durable {
     pub(super) writer: Mutex<Writer>,
     journal_size: Arc<JournalSize>,
     disk: Arc<dyn Disk>,
-    gone: Option<Arc<Gone>>,
     heap: Arc<Heap>,
     pub(super) vault: Arc<Vault>,
 }
@@ -124,8 +125,8 @@ pub(super) struct Writer {
     pub(super) _lock: Box<dyn DiskLock>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) journal: Box<dyn Journal>,
-    /// What is to be removed of it, where it is the store's own.
-    pub(super) gone: Option<Arc<Gone>>,
+    /// Inputs before it are still in it, and need not be.
+    pub(super) may_go: Option<u64>,
     /// Number of the next input in it.
     pub(super) next: u64,
     pub(super) journal_size: Arc<JournalSize>,
@@ -174,8 +175,8 @@ impl Durable {
     pub(super) fn new(writer: Writer) -> Durable {
         let work = if writer.durability == Durability::Synced { Work::Slow } else { Work::Brief };
         let (disk, heap, vault) = (writer.disk.clone(), writer.heap.clone(), writer.vault.clone());
-        let (journal_size, gone) = (writer.journal_size.clone(), writer.gone.clone());
-        Durable { jobs: Group::new(work), writer: Mutex::new(writer), journal_size, disk, gone, heap, vault }
+        let journal_size = writer.journal_size.clone();
+        Durable { jobs: Group::new(work), writer: Mutex::new(writer), journal_size, disk, heap, vault }
     }
 
     /// Has a job done.
@@ -183,9 +184,12 @@ impl Durable {
         self.jobs.submit(job, Job::into_owned, Job::lent, |jobs| self.writer.lock().work(partition, jobs))
     }
 
-    /// Writes what is held back.
+    /// Writes what is held back, and removes what is needed no more.
     pub(super) fn close(&self) -> Result<(), storage::Error> {
-        self.writer.lock().flush()
+        let mut writer = self.writer.lock();
+        writer.flush()?;
+        while !writer.clean_some()? {}
+        Ok(())
     }
 
     /// Adds what the journal takes. Never waits for whoever writes to it.
@@ -222,7 +226,7 @@ impl Durable {
             }
             let is_ended = step(Step::End)?;
             self.heap.clean()?;
-            self.gone.iter().try_for_each(|gone| gone.clean())?;
+            while !step(Step::Clean)? {}
             if is_ended && is_begun {
                 return Ok(());
             }

@@ -17,7 +17,7 @@ use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
 use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
 use crate::profile::UserKey;
-use crate::storage::{self, Disk, FileJournal, Gone, Groups, Heap, Journal, Place, Slot, Vault, load_root};
+use crate::storage::{self, Disk, FileJournal, Groups, Heap, Journal, Place, Slot, Vault, load_root};
 use crate::trigger::TimingWheel;
 use std::io;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ pub(super) fn open(
     let is_of_host = journal.is_some();
     check_whose(&*disk, root.as_ref(), is_of_host)?;
     let next_input = root.as_ref().map_or(0, |root| root.next_input);
-    let Found { journal, groups, lost, gone } = match journal {
+    let (journal, groups, lost) = match journal {
         Some(journal) => from_host(journal, next_input, options)?,
         None => from_files(disk.clone(), &vault, next_input, options)?,
     };
@@ -175,7 +175,7 @@ pub(super) fn open(
         written_bytes,
         disk,
         journal,
-        gone,
+        may_go: None,
         next,
         journal_size,
         kept,
@@ -210,13 +210,8 @@ fn check_whose(disk: &dyn Disk, root: Option<&Root>, is_of_host: bool) -> Result
     }
 }
 
-/// A journal, what is to be replayed of it, how many inputs are lost, and what is to be removed where it is the store's own.
-struct Found {
-    journal: Box<dyn Journal>,
-    groups: Groups,
-    lost: u64,
-    gone: Option<Arc<Gone>>,
-}
+/// A journal, what is to be replayed of it, and how many inputs are lost.
+type Found = (Box<dyn Journal>, Groups, u64);
 
 fn from_files(
     disk: Arc<dyn Disk>,
@@ -229,8 +224,7 @@ fn from_files(
         |group: &[u8]| read_group(group).all(|record| record.is_ok_and(|(slot, _)| vault.key(slot).is_ok()));
     let (journal, back) = FileJournal::open(disk, next_input, options.accept_lost_tail, &readable)?;
     let lost = back.lost();
-    let gone = Some(journal.gone().clone());
-    Ok(Found { journal: Box::new(journal), groups: Box::new(back), lost, gone })
+    Ok((Box::new(journal), Box::new(back), lost))
 }
 
 /// A journal of the host's. All that a checkpoint has was synced before.
@@ -252,7 +246,7 @@ fn from_host(journal: Box<dyn Journal>, next_input: u64, options: Options) -> Re
         true => journal.read(next_input)?,
         false => Box::new(std::iter::empty()),
     };
-    Ok(Found { journal, groups, lost: 0, gone: None })
+    Ok((journal, groups, 0))
 }
 
 /// Reads a record that is all of some bytes.

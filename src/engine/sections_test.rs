@@ -122,7 +122,9 @@ fn write(partition: &Partition) -> Written {
         sections: Section::ALL
             .map(|section| all(|pieces| partition.write_section_later(section, pieces)))
             .into(),
-        seen: all(|pieces| drop(partition.seen.write_later(true, pieces))),
+        seen: all(|pieces| {
+            partition.seen.write_later(true, pieces);
+        }),
         users: users(partition)
             .into_iter()
             .map(|user| (user, bytes(|out| partition.write_beside(user, out))))

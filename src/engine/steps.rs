@@ -51,17 +51,19 @@ impl Writer {
         self.end(partition)?;
         self.is_compaction_due = self.heap.is_to_compact(DEAD_SHARE_MAX);
         self.heap.clean()?;
-        Ok(self.gone.iter().try_for_each(|gone| gone.clean())?)
+        while !self.clean_some()? {}
+        Ok(())
     }
 
-    /// Removes a part of what the last checkpoint names no more, where that is a writer's work: large files take long.
-    fn clean_some(&self) -> Result<(), storage::Error> {
-        if self.heap.clean_some()?
-            && let Some(gone) = &self.gone
-        {
-            gone.remove_one()?;
+    /// Removes a part of what is needed no more since the last checkpoint, because to remove large files takes long; gives
+    /// whether nothing of it is left.
+    pub(super) fn clean_some(&mut self) -> Result<bool, storage::Error> {
+        let Some(input) = self.may_go else { return self.heap.clean_some() };
+        if self.journal.drop_some_before(input.min(self.readers.first()))? {
+            self.may_go = None;
         }
-        Ok(())
+        self.journal_size.set(&*self.journal)?;
+        Ok(false)
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
@@ -78,6 +80,7 @@ impl Writer {
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
             Step::Root | Step::End => Ok(self.ended_well),
+            Step::Clean => Ok(self.clean_some()?),
             Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
@@ -149,8 +152,7 @@ impl Writer {
         partition.write().end_checkpoint(&root.erased);
         self.vault.erase(&root.erased)?;
         let stays_from = root.kept.stays_from(root.next_input);
-        self.journal.drop_before(stays_from.min(self.readers.first()))?;
-        self.journal_size.set(&*self.journal)?;
+        self.may_go = Some(stays_from);
         for file in root.unnamed(&self.heap) {
             self.heap.remove(file);
         }

@@ -27,7 +27,6 @@ use std::sync::Arc;
 
 mod file;
 mod frame;
-mod gone;
 mod kept;
 mod mark;
 mod read_back;
@@ -36,13 +35,12 @@ mod scan;
 
 use file::{FRAMES, JournalFile};
 use frame::Frames;
-pub(crate) use gone::Gone;
 use kept::KeptFile;
 use mark::{End, Mark};
 pub(crate) use read_back::ReadBack;
 
-/// A file that is as long as this gets no further group: to remove it takes few milliseconds.
-const FILE_BYTES_MAX: u64 = 32 << 20;
+/// A file that is as long as this gets no further group: to remove it takes a millisecond or two.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 /// A buffer that is longer is not kept for the next group.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
@@ -54,7 +52,6 @@ pub(crate) struct FileJournal {
     boot: u64,
     /// The oldest files, in order: nothing is left to do for them, and they are only opened to be read.
     kept: VecDeque<KeptFile>,
-    gone: Arc<Gone>,
     /// Files before the last one, in order, of which it is not sure that they outlive the machine.
     older: Vec<Part>,
     last: Part,
@@ -125,15 +122,22 @@ impl Journal for FileJournal {
         Ok(Box::new(ReadBack::with_kept(from, self.disk.clone(), &self.kept, open.collect())))
     }
 
-    /// The files are [`gone`](FileJournal::gone) from here on, and removed by whoever asks for that.
     fn drop_before(&mut self, input: u64) -> Result<(), Error> {
-        while let Some(number) = self.oldest_before(input) {
-            self.gone.add(number);
-            if self.kept.pop_front().is_none() {
-                self.older.remove(0);
-            }
-        }
+        while !self.drop_some_before(input)? {}
         Ok(())
+    }
+
+    /// A file at a time.
+    fn drop_some_before(&mut self, input: u64) -> Result<bool, Error> {
+        let Some(number) = self.oldest_before(input) else { return Ok(true) };
+        match self.disk.remove(&file::name(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
+            }
+            _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
+            _ => {}
+        }
+        Ok(self.oldest_before(input).is_none())
     }
 
     /// Begins a new file.
@@ -148,11 +152,6 @@ impl Journal for FileJournal {
 }
 
 impl FileJournal {
-    /// What is to be removed of it.
-    pub(crate) fn gone(&self) -> &Arc<Gone> {
-        &self.gone
-    }
-
     /// Number of the next input.
     pub(crate) fn next(&self) -> u64 {
         self.last.end.next

@@ -57,7 +57,7 @@ pub use journal_conformance::{JournalViolation, journal_conformance};
 pub use memory::MemoryDisk;
 pub use memory_journal::MemoryJournal;
 
-pub(crate) use file_journal::{FileJournal, Gone};
+pub(crate) use file_journal::FileJournal;
 pub(crate) use heap::Heap;
 pub(crate) use keys::{Keyring, Slot};
 pub(crate) use part::PartDisk;

@@ -2,7 +2,7 @@ use super::file::{self, JournalFile};
 use super::kept::KeptFile;
 use super::mark::{End, Mark};
 use super::scan::{Found, Machine, Scan, machine, scan};
-use super::{FileJournal, Gone, Part, ReadBack};
+use super::{FileJournal, Part, ReadBack};
 use crate::storage::{Disk, Error, Level};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -105,9 +105,7 @@ impl FileJournal {
         older: Vec<Part>,
         last: Part,
     ) -> FileJournal {
-        let gone = Arc::new(Gone::new(disk.clone()));
-        let boot = boot.unwrap_or(0);
-        FileJournal { disk, boot, kept, gone, older, last, in_doubt: false, frame: Vec::new() }
+        FileJournal { disk, boot: boot.unwrap_or(0), kept, older, last, in_doubt: false, frame: Vec::new() }
     }
 }
 

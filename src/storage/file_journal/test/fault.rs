@@ -54,9 +54,7 @@ fn run(
         }
         Step::Sync => journal.sync(),
         Step::Roll => journal.roll(),
-        Step::Drop => {
-            journal.drop_before(groups[DROPPED].first).and_then(|()| journal.gone().clean())
-        }
+        Step::Drop => journal.drop_before(groups[DROPPED].first),
     }
 }
 
