@@ -37,7 +37,7 @@
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item), `popularity`, `trending` (`half_life`, `half_life_slow`, `prior`), `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
+//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item; `action = "shown"` weighs nothing and counts as an impression; `grade = { property = "seconds", from = 3, full = 60 }` has it weigh in proportion to a number of the event), `popularity`, `trending` (`half_life`, `half_life_slow`, `prior`), `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), long-term taste where it is asked for: `ease` (`weight` (0.3), `items`, `every`, `history`, `window`, `reach`, `ridge`, `half_life`, `recency`) and `als` (`weight` (0.3), `factors`, `history`, `sweeps`, `unobserved`, `regularisation`, `frequency`, `half_life`, `recency`), which do `steps` (50) of their work whenever the host moves the clock; `learn_weights` (0: never; else one of so many interactions is predicted first, and what each model counts follows from how well it did), `explore` (`window` (`"1h"`), `half_life` (`"30d"`)): within how long what was shown may be chosen, for `Query::explore`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
 //! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
@@ -256,6 +256,7 @@ mod loose;
 mod pinned;
 mod reader;
 mod recommend;
+mod recommenders;
 mod retention;
 mod schema;
 mod scores;
@@ -271,6 +272,6 @@ pub use error::{ERRORS_MAX, Error, Errors};
 #[allow(unused_imports)] // for the engine
 pub(crate) use check::Compiled;
 pub(crate) use pinned::Pinned;
-pub(crate) use recommend::{InteractionDefinition, RecommendDefinition};
+pub(crate) use recommend::{InteractionDefinition, RecommendDefinition, Weighted};
 pub(crate) use segments::SegmentDefinition;
 pub(crate) use settings::Settings;

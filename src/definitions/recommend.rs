@@ -1,12 +1,12 @@
 //! `[recommend]`: which events are interactions with items, and how the recommenders are set.
 
-use crate::definitions::Settings;
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::Names;
-use crate::model::{Duration, Quoted};
+use crate::definitions::{Settings, recommenders};
+use crate::model::{Duration, Quoted, Value};
 use crate::recommend::{
-    Action, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, Error, Popularity,
-    PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, WEIGHT_MAX,
+    Action, AlsParams, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, EaseParams,
+    Popularity, PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, WEIGHT_MAX,
 };
 use crate::segment::{Kind, Remembered};
 
@@ -27,6 +27,16 @@ pub(crate) struct RecommendDefinition {
     pub(crate) trending: TrendingParams,
     /// Checked.
     pub(crate) baskets: BoughtTogetherParams,
+    /// What users who like these items like too; checked.
+    pub(crate) ease: Option<Weighted<EaseParams>>,
+    /// What a user likes at all; checked.
+    pub(crate) als: Option<Weighted<AlsParams>>,
+    /// Within how long what was shown may be chosen, and what that counts after a while; where anything is said to be shown.
+    pub(crate) explore: Option<(Duration, Duration)>,
+    /// Of how many interactions one is predicted, for the weights of the models to learn from; 0 for none.
+    pub(crate) learn_weights: u64,
+    /// How many steps of their longer work models do whenever the host moves the clock.
+    pub(crate) steps: usize,
     /// How long interactions are kept with their users, so that queries can ask for them.
     pub(crate) remember: Option<Duration>,
     /// How long what users did may be kept, where that has an end.
@@ -35,17 +45,39 @@ pub(crate) struct RecommendDefinition {
     pub(crate) daily_max: u32,
 }
 
+/// A model that is there where definitions ask for it, and what it counts beside sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Weighted<P> {
+    pub(crate) weight: f64,
+    pub(crate) params: P,
+}
+
 impl RecommendDefinition {
+    /// How many users have to stand behind what is recommended, for all models.
+    pub(super) fn set_k_min(&mut self, users: usize) {
+        self.covisitation = self.covisitation.clone().k_min(users);
+        self.sessions = self.sessions.clone().k_min(users);
+        self.trending = self.trending.clone().k_min(users);
+        self.baskets = self.baskets.clone().k_min(users);
+        if let Some(model) = &mut self.ease {
+            model.params = model.params.clone().k_min(users);
+        }
+        if let Some(model) = &mut self.als {
+            model.params = model.params.clone().k_min(users);
+        }
+    }
+
     /// What profiles have to keep of events.
     pub(crate) fn remembered(&self) -> Vec<Remembered> {
         let Some(age) = self.remember else { return Vec::new() };
         let kept = |interaction: &InteractionDefinition| {
-            let InteractionDefinition { event, list, item, .. } = interaction;
+            let InteractionDefinition { event, list, item, grade, .. } = interaction;
             let outer = if list.is_some() { "event." } else { "" };
             let contexts = self.popularity_contexts.iter();
             let contexts =
                 contexts.flat_map(|name| [format!("{outer}{name}").into(), format!("context.{name}").into()]);
-            let properties = std::iter::once(item.clone()).chain(contexts).collect();
+            let grade = grade.as_ref().map(|grade| grade.property.clone());
+            let properties = std::iter::once(item.clone()).chain(grade).chain(contexts).collect();
             Remembered { event: event.clone(), list: list.clone(), properties, age }
         };
         self.interactions.iter().map(kept).collect()
@@ -61,10 +93,33 @@ pub(crate) struct InteractionDefinition {
     /// The property, or the field of each object, that is the item's id.
     pub(crate) item: Box<str>,
     pub(crate) weight: f32,
+    /// How much of its weight it has.
+    pub(crate) grade: Option<Grade>,
     pub(crate) action: Action,
 }
 
-const ACTIONS: [(&str, Action); 11] = [
+impl InteractionDefinition {
+    /// What it weighs, by the value of the property that grades it.
+    pub(crate) fn weighed(&self, grade: &Value) -> f32 {
+        let Some(Grade { from, full, .. }) = self.grade else { return self.weight };
+        let Some(value) = grade.as_f64() else { return self.weight };
+        let share = ((value - from) / (full - from)).clamp(0.0, 1.0);
+        (f64::from(self.weight) * share) as f32
+    }
+}
+
+/// A number of the event, such as seconds looked at or the part that was scrolled through, which says how much an
+/// interaction counts: nothing up to `from`, all of it from `full` on, and in proportion between. An event without it
+/// counts fully.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Grade {
+    /// A property, or a field of each object where the item is one.
+    pub(crate) property: Box<str>,
+    pub(crate) from: f64,
+    pub(crate) full: f64,
+}
+
+const ACTIONS: [(&str, Action); 12] = [
     ("viewed", Action::Viewed),
     ("liked", Action::Liked),
     ("saved", Action::Saved),
@@ -76,34 +131,43 @@ const ACTIONS: [(&str, Action); 11] = [
     ("dismissed", Action::Dismissed),
     ("returned", Action::Returned),
     ("skipped", Action::Skipped),
+    ("shown", Action::Shown),
 ];
 /// How many sessions are kept unless definitions say otherwise: eight megabytes of them.
 const SESSIONS: usize = 1 << 17;
 /// What a bot sends on a day may not own the models; more than a person does.
 const DAILY_MAX: u32 = 500;
-/// What `CoVisitationParams::check` allows.
-const NEIGHBOURS_MAX: i64 = 10_000;
 /// Pairs that fewer users stand behind are not recommended, unless definitions say otherwise.
-const K_MIN: usize = 10;
-const K_MIN_MAX: i64 = 20;
-/// Each part of the context is a model of its own.
-const CONTEXTS_MAX: usize = 8;
+pub(super) const K_MIN: usize = 10;
+/// Some milliseconds of work: rows of vectors that are solved for.
+const STEPS: usize = 50;
+/// Within which most choose what they will choose at all.
+const WINDOW: Duration = Duration::hours(1);
+const FADES: Duration = Duration::days(30);
+const STEPS_MAX: i64 = 100_000;
+const LEARN_WEIGHTS_MAX: i64 = 1_000_000;
 
 pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> RecommendDefinition {
     let mut definition = RecommendDefinition {
         interactions: Vec::new(),
         popularity: Popularity::params(),
         popularity_contexts: Vec::new(),
-        covisitation: CoVisitation::params().session_gap(settings.session_gap).k_min(K_MIN),
-        sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS).k_min(K_MIN),
-        trending: Trending::params().k_min(K_MIN),
-        baskets: BoughtTogether::params().k_min(K_MIN),
+        covisitation: CoVisitation::params().session_gap(settings.session_gap),
+        sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS),
+        trending: Trending::params(),
+        baskets: BoughtTogether::params(),
+        ease: None,
+        als: None,
+        explore: None,
+        learn_weights: 0,
+        steps: STEPS,
         remember: None,
         kept_for: None,
         daily_max: DAILY_MAX,
     };
-    // An interaction that does, where there is one.
-    let mut speaks_against = None;
+    definition.set_k_min(K_MIN);
+    // Interactions that do, or are, where there are some.
+    let (mut speaks_against, mut is_shown) = (None, None);
     let Some(mut table) = root.get("recommend").and_then(|node| node.table()) else { return definition };
     if let Some(interactions) = table.require("interactions").and_then(|node| node.table()) {
         for node in interactions.nodes() {
@@ -111,14 +175,11 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
             if interaction.weight < 0.0 && speaks_against.is_none() {
                 speaks_against = Some(*node);
             }
+            if interaction.action == Action::Shown && is_shown.is_none() {
+                is_shown = Some(*node);
+            }
             definition.interactions.push(interaction);
         }
-    }
-    if let Some(node) = table.get("popularity") {
-        read_popularity(&node, &mut definition, names);
-    }
-    if let Some(node) = table.get("covisitation") {
-        read_covisitation(&node, &mut definition);
     }
     let ages = definition.interactions.iter().filter_map(|i| names.schema.retention.event(&i.event));
     definition.kept_for = ages.min();
@@ -127,29 +188,16 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     let differs = definition.interactions.iter().any(is_bought)
         && !definition.interactions.iter().all(|i| is_bought(i) || i.weight <= 0.0);
     definition.covisitation = definition.covisitation.clone().skip_bought(differs);
-    if let Some(node) = table.get("sessions") {
-        read_sessions(&node, &mut definition.sessions);
-    }
-    if let Some(node) = table.get("trending") {
-        read_trending(&node, &mut definition.trending);
-    }
-    if let Some(node) = table.get("baskets") {
-        read_baskets(&node, &mut definition.baskets);
-    }
-    if let Some(node) = table.get("k_min") {
-        let users = node.integer_in(1, K_MIN_MAX).map(|users| users as usize);
-        let params = &mut definition.covisitation;
-        tune(params, &node, users, CoVisitationParams::k_min, CoVisitationParams::check);
-        let params = &mut definition.sessions;
-        tune(params, &node, users, SessionKnnParams::k_min, SessionKnnParams::check);
-        let params = &mut definition.trending;
-        tune(params, &node, users, TrendingParams::k_min, TrendingParams::check);
-        let params = &mut definition.baskets;
-        tune(params, &node, users, BoughtTogetherParams::k_min, BoughtTogetherParams::check);
-    }
+    recommenders::read(&mut table, &mut definition, names);
     if let Some(node) = table.get("daily_max") {
         let max = node.integer_in(1, i64::from(u16::MAX)).map(|max| max as u32);
         definition.daily_max = max.unwrap_or(DAILY_MAX);
+    }
+    if let Some(node) = table.get("learn_weights") {
+        definition.learn_weights = node.integer_in(0, LEARN_WEIGHTS_MAX).map_or(0, |every| every as u64);
+    }
+    if let Some(node) = table.get("steps") {
+        definition.steps = node.integer_in(1, STEPS_MAX).map_or(STEPS, |steps| steps as usize);
     }
     if let Some(node) = table.get("remember") {
         definition.remember = node.duration_from(Duration::hours(1));
@@ -157,6 +205,14 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
     if let Some(node) = speaks_against.filter(|_| definition.remember.is_none()) {
         let help = "say how long a no holds: `remember = \"90d\"` in [recommend]";
         node.error_help("what speaks against an item has to be remembered", help);
+    }
+    if is_shown.is_some() {
+        definition.explore = Some((WINDOW, FADES));
+    }
+    recommenders::read_explore(&mut table, &mut definition.explore);
+    if let Some(node) = is_shown.filter(|_| definition.remember.is_none()) {
+        let help = "say how long it counts: `remember = \"30d\"` in [recommend]";
+        node.error_help("what was shown has to be remembered", help);
     }
     table.finish();
     definition
@@ -172,35 +228,98 @@ fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinit
     let mut table = node.table()?;
     let item = table.require("item").and_then(|item| {
         let path = item.name()?;
-        if is_known { read_item(&item, event, path, names) } else { Some((None, path.into())) }
-    });
-    let weight = table.get("weight").map_or(Some(1.0), |node| {
-        let weight = node.number()?;
-        let most = f64::from(WEIGHT_MAX);
-        if !(-most..=most).contains(&weight) {
-            let message =
-                format!("a weight of {weight} is out of range: at least -{most} and at most {most}");
-            node.error_help(message, "what speaks against an item has a weight below 0");
+        if !is_known {
+            return Some((None, path.into()));
+        }
+        let (list, property, kind) = read_path(&item, event, path, "that is the item's id", names)?;
+        if let Some(Kind::Bool | Kind::Instant | Kind::Geo) = kind {
+            item.error("the id of an item is a string or a number, or there is a list of them");
             return None;
         }
-        Some(weight)
+        Some((list, property))
     });
     let action = match table.get("action") {
         Some(action) => action.choice("action", &ACTIONS),
         None => Some(Action::default()),
     };
+    let weight = match table.get("weight") {
+        Some(node) => read_weight(&node, action),
+        None => Some(if action == Some(Action::Shown) { 0.0 } else { 1.0 }),
+    };
+    let grade = match table.get("grade") {
+        Some(node) => Some(read_grade(&node, event, item.as_ref()?.0.as_deref(), is_known.then_some(names))?),
+        None => None,
+    };
     table.finish();
     let (list, item) = item?;
-    Some(InteractionDefinition { event: event.into(), list, item, weight: weight? as f32, action: action? })
+    Some(InteractionDefinition {
+        event: event.into(),
+        list,
+        item,
+        weight: weight? as f32,
+        grade,
+        action: action?,
+    })
 }
 
-/// Resolves `sku` and `products.sku`: the list, if any, and the property.
-fn read_item(
+fn read_weight(node: &Node<'_>, action: Option<Action>) -> Option<f64> {
+    let weight = node.number()?;
+    let most = f64::from(WEIGHT_MAX);
+    if !(-most..=most).contains(&weight) {
+        let message = format!("a weight of {weight} is out of range: at least -{most} and at most {most}");
+        node.error_help(message, "what speaks against an item has a weight below 0");
+        return None;
+    }
+    if action == Some(Action::Shown) && weight != 0.0 {
+        let help = "leave the weight out; what the user does with it has an event of its own";
+        node.error_help("that something was shown says nothing of it", help);
+        return None;
+    }
+    Some(weight)
+}
+
+/// `grade = { property = "seconds", from = 3, full = 60 }`
+fn read_grade(node: &Node<'_>, event: &str, list: Option<&str>, names: Option<&Names>) -> Option<Grade> {
+    let mut table = node.table()?;
+    let property = table.require("property").and_then(|node| {
+        let path = node.name()?;
+        let Some(names) = names else { return Some(path.into()) };
+        let (of, property, kind) = read_path(&node, event, path, "that is the number", names)?;
+        if kind.is_some_and(|kind| kind != Kind::Number) {
+            node.error("what grades an interaction is a number");
+            return None;
+        }
+        if of.as_deref() != list {
+            let help = match list {
+                Some(list) => format!("name a field beside the item: `{list}.…`"),
+                None => "name a property of the event".into(),
+            };
+            node.error_help("each item needs a number of its own", help);
+            return None;
+        }
+        Some(property)
+    });
+    let from = table.get("from").map_or(Some(0.0), |node| node.number());
+    let full = table.require("full").and_then(|node| {
+        let full = node.number()?;
+        if from.is_some_and(|from| full <= from) {
+            node.error_help("it has to be above `from`", "from there on an interaction counts fully");
+            return None;
+        }
+        Some(full)
+    });
+    table.finish();
+    Some(Grade { property: property?, from: from?, full: full? })
+}
+
+/// Resolves `sku` and `products.sku`: the list, if any, the property, and its kind if that is known.
+fn read_path(
     node: &Node<'_>,
     event: &str,
     path: &str,
+    what: &str,
     names: &Names,
-) -> Option<(Option<Box<str>>, Box<str>)> {
+) -> Option<(Option<Box<str>>, Box<str>, Option<Kind>)> {
     let lists = names.schema.events.get(event).map(|event| &event.lists);
     let in_list = path.match_indices('.').find_map(|(dot, _)| {
         let fields = lists?.get(&path[..dot])?;
@@ -217,148 +336,14 @@ fn read_item(
             kind
         }
         None if lists.is_some_and(|lists| lists.contains_key(path)) => {
-            let help = format!("name the field that is the item's id: `{path}.…`");
+            let help = format!("name the field {what}: `{path}.…`");
             node.error_help(format!("{} is a list of objects", Quoted(path)), help);
             return None;
         }
         None => names.check_property(node, event, path),
     };
-    if let Some(Kind::Bool | Kind::Instant | Kind::Geo | Kind::List) = kind {
-        node.error("the id of an item is a string or a number");
-        return None;
-    }
     Some(match in_list {
-        Some((list, field, _)) => (Some(list.into()), field.into()),
-        None => (None, path.into()),
+        Some((list, field, _)) => (Some(list.into()), field.into(), kind),
+        None => (None, path.into(), kind),
     })
-}
-
-fn read_popularity(node: &Node<'_>, definition: &mut RecommendDefinition, names: &Names) {
-    let Some(mut table) = node.table() else { return };
-    let params = &mut definition.popularity;
-    if let Some(node) = table.get("half_life") {
-        tune(params, &node, node.duration(), PopularityParams::half_life, PopularityParams::check);
-    }
-    if let Some(node) = table.get("kappa") {
-        tune(params, &node, node.number(), PopularityParams::kappa, PopularityParams::check);
-    }
-    if let Some(contexts) = table.get("context") {
-        let list = contexts.list().unwrap_or_default();
-        if list.len() > CONTEXTS_MAX {
-            contexts.error(format!("at most {CONTEXTS_MAX} parts of the context can be counted by"));
-        }
-        for item in list {
-            match item.name() {
-                Some(name) if definition.popularity_contexts.iter().any(|known| **known == *name) => {
-                    item.error(format!("{} is named twice", Quoted(name)));
-                }
-                Some(name) => {
-                    names.schema.events.keys().for_each(|event| names.check_shown(&item, event, name));
-                    definition.popularity_contexts.push(name.into());
-                }
-                None => {}
-            }
-        }
-    }
-    table.finish();
-}
-
-fn read_covisitation(node: &Node<'_>, definition: &mut RecommendDefinition) {
-    let Some(mut table) = node.table() else { return };
-    let params = &mut definition.covisitation;
-    let check = CoVisitationParams::check;
-    if let Some(node) = table.get("half_life") {
-        tune(params, &node, node.duration(), CoVisitationParams::half_life, check);
-    }
-    if let Some(node) = table.get("session_gap") {
-        tune(params, &node, node.duration(), CoVisitationParams::session_gap, check);
-    }
-    if let Some(node) = table.get("neighbours") {
-        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
-        tune(params, &node, neighbours, CoVisitationParams::neighbours, check);
-    }
-    if let Some(node) = table.get("back") {
-        tune(params, &node, node.number(), CoVisitationParams::back, check);
-    }
-    if let Some(node) = table.get("position_decay") {
-        tune(params, &node, node.number(), CoVisitationParams::position_decay, check);
-    }
-    table.finish();
-}
-
-fn read_sessions(node: &Node<'_>, params: &mut SessionKnnParams) {
-    let Some(mut table) = node.table() else { return };
-    let check = SessionKnnParams::check;
-    if let Some(node) = table.get("half_life") {
-        tune(params, &node, node.duration(), SessionKnnParams::half_life, check);
-    }
-    if let Some(node) = table.get("session_gap") {
-        tune(params, &node, node.duration(), SessionKnnParams::session_gap, check);
-    }
-    if let Some(node) = table.get("kept") {
-        let sessions = node.integer_in(1, 1 << 26).map(|sessions| sessions as usize);
-        tune(params, &node, sessions, SessionKnnParams::sessions, check);
-    }
-    if let Some(node) = table.get("neighbours") {
-        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
-        tune(params, &node, neighbours, SessionKnnParams::neighbours, check);
-    }
-    if let Some(node) = table.get("rarity") {
-        tune(params, &node, node.number(), SessionKnnParams::rarity, check);
-    }
-    table.finish();
-}
-
-fn read_trending(node: &Node<'_>, params: &mut TrendingParams) {
-    let Some(mut table) = node.table() else { return };
-    let check = TrendingParams::check;
-    // The longer one first: each is checked beside the other.
-    if let Some(node) = table.get("half_life_slow") {
-        tune(params, &node, node.duration(), TrendingParams::half_life_slow, check);
-    }
-    if let Some(node) = table.get("half_life") {
-        tune(params, &node, node.duration(), TrendingParams::half_life, check);
-    }
-    if let Some(node) = table.get("prior") {
-        tune(params, &node, node.number(), TrendingParams::prior, check);
-    }
-    table.finish();
-}
-
-fn read_baskets(node: &Node<'_>, params: &mut BoughtTogetherParams) {
-    let Some(mut table) = node.table() else { return };
-    let check = BoughtTogetherParams::check;
-    if let Some(node) = table.get("half_life") {
-        tune(params, &node, node.duration(), BoughtTogetherParams::half_life, check);
-    }
-    if let Some(node) = table.get("gap") {
-        tune(params, &node, node.duration(), BoughtTogetherParams::basket_gap, check);
-    }
-    if let Some(node) = table.get("neighbours") {
-        let neighbours = node.integer_in(1, NEIGHBOURS_MAX).map(|number| number as usize);
-        tune(params, &node, neighbours, BoughtTogetherParams::neighbours, check);
-    }
-    if let Some(node) = table.get("pairs_min") {
-        tune(params, &node, node.number(), BoughtTogetherParams::pairs_min, check);
-    }
-    if let Some(node) = table.get("lift") {
-        tune(params, &node, node.number(), BoughtTogetherParams::lift, check);
-    }
-    table.finish();
-}
-
-/// Takes a parameter over, or says at its place that it is out of range.
-fn tune<P: Clone, T, R>(
-    params: &mut P,
-    node: &Node<'_>,
-    value: Option<T>,
-    set: impl FnOnce(P, T) -> P,
-    check: impl FnOnce(P) -> Result<R, Error>,
-) {
-    let Some(value) = value else { return };
-    let tuned = set(params.clone(), value);
-    match check(tuned.clone()) {
-        Ok(_) => *params = tuned,
-        Err(error) => node.error(error.to_string()),
-    }
 }

@@ -76,6 +76,7 @@ impl Partition {
         outcome.more_due = self.is_due(now);
         if !outcome.more_due {
             self.clock = now;
+            self.models.tick(now);
         }
         self.suppressions.end(self.clock);
         self.settle_absorptions(self.clock);

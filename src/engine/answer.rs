@@ -6,11 +6,12 @@ use crate::engine::models::Models;
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{Basis, Error, Occasion, Query, Recommendation, Recommender, Request, again, blended};
+use smallvec::SmallVec;
 
 /// How many items may come next, of what sessions say and what co-visitation says.
-const NEXT: usize = 50;
+pub(super) const NEXT: usize = 50;
 /// How much co-visitation counts beside sessions.
-const BESIDE: f64 = 0.1;
+pub(super) const BESIDE: f64 = 0.1;
 /// How many items may go with those of a query before what is looked at instead is taken away.
 const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.
@@ -51,21 +52,26 @@ impl Models {
     }
 
     fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
-        let limit = request.limit();
         let mut answer = match request.basis() {
             Basis::Again(user) => return again(&self.had(UserKey(user), store, request.now()), request),
             Basis::Complementary(_) => {
                 // What is looked at instead of an item does not go with it.
-                let answers = vec![
+                let mut answers = vec![
                     self.baskets.recommend(&request.clone().with_limit(COMPLEMENTS)),
                     self.covisitation.recommend(&request.as_similar().with_limit(COMPLEMENTS)),
                 ];
-                blended(answers, &[1.0, INSTEAD], limit)
+                answers.extend(self.beside().map(|model| model.recommend(request)));
+                blended(answers, &self.weigh_first(&[1.0, INSTEAD]), request.limit())
             }
             Basis::User(_) | Basis::Session(_) => {
-                let request = request.clone().with_limit(request.limit().max(NEXT));
-                let answers = vec![self.sessions.recommend(&request), self.covisitation.recommend(&request)];
-                blended(answers, &[1.0, BESIDE], limit)
+                let answers = self.next(&request.clone().with_limit(request.limit().max(NEXT)));
+                blended(answers, self.weights.get(), request.limit())
+            }
+            Basis::Similar(_) if self.beside().next().is_some() => {
+                let deeper = request.clone().with_limit(request.limit().max(NEXT));
+                let mut answers = vec![self.covisitation.recommend(&deeper)];
+                answers.extend(self.beside().map(|model| model.recommend(&deeper)));
+                blended(answers, &self.weigh_first(&[1.0]), request.limit())
             }
             Basis::Trending => self.trending.recommend(request),
             _ => self.covisitation.recommend(request),
@@ -75,6 +81,18 @@ impl Models {
             self.fill_up(request, least, &mut answer);
         }
         answer
+    }
+
+    /// What comes next, by each of the models that say so, in the order of their weights.
+    pub(super) fn next(&self, request: &Request<'_>) -> Vec<Vec<Recommendation>> {
+        let mut answers = vec![self.sessions.recommend(request), self.covisitation.recommend(request)];
+        answers.extend(self.beside().map(|model| model.recommend(request)));
+        answers
+    }
+
+    /// What others count beside models that are not those of what comes next.
+    fn weigh_first(&self, first: &[f64]) -> SmallVec<[f64; 8]> {
+        first.iter().chain(&self.weights.get()[2..]).copied().collect()
     }
 
     /// Adds popular items below those that are there: their scores are scaled to stay below.

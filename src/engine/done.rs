@@ -34,10 +34,13 @@ impl Models {
             if done.contains(&column.action) {
                 unwanted.push(item);
             }
-            let is_against = column.weight < 0.0;
-            let known = last.entry(item).or_insert((order, is_against));
-            if order >= known.0 {
-                *known = (order, is_against);
+            // What weighs nothing, such as that it was shown, says nothing.
+            if column.weight != 0.0 {
+                let is_against = column.weight < 0.0;
+                let known = last.entry(item).or_insert((order, is_against));
+                if order >= known.0 {
+                    *known = (order, is_against);
+                }
             }
         });
         unwanted.extend(last.into_iter().filter(|(_, (_, is_against))| *is_against).map(|(item, _)| item));
@@ -56,6 +59,22 @@ impl Models {
             }
         });
         had
+    }
+
+    /// When items were shown to a user who did not choose them since; by item.
+    pub(super) fn shown(&self, user: UserKey, store: &ProfileStore, now: Instant) -> Vec<(ItemId, Instant)> {
+        let (mut shown, mut chosen) = (Vec::new(), HashMap::<_, _, ahash::RandomState>::default());
+        self.each_done(user, store, now, |item, order, column| {
+            if column.action == Action::Shown {
+                shown.push((item, order));
+            } else if column.weight > 0.0 {
+                let last = chosen.entry(item).or_insert(order);
+                *last = order.max(*last);
+            }
+        });
+        shown.retain(|(item, order)| chosen.get(item).is_none_or(|chosen| order > chosen));
+        shown.sort_unstable();
+        shown.into_iter().map(|(item, (at, _))| (item, at)).collect()
     }
 
     fn each_done(

@@ -4,7 +4,7 @@ use crate::engine::catalogue::Catalogue;
 use crate::engine::{Error, Partition};
 use crate::model::Instant;
 use crate::profile::{Profile, ProfileStore, UserKey};
-use crate::recommend::{Facts, ItemId, Items, Query, cosine};
+use crate::recommend::{Explorer, Facts, ItemId, Items, Query, cosine};
 use crate::segment::{Aside, Evaluation, ItemView, NodeId, Plan};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -45,6 +45,9 @@ pub(super) struct Eligible<'a> {
     items: &'a Items,
     visitor: Visitor<'a>,
     now: Instant,
+    explorer: Option<&'a Explorer>,
+    /// What was shown and not chosen, and when, by item; where the query asks.
+    shown: Vec<(ItemId, Instant)>,
     only: Vec<Rule>,
     /// What stages of re-ranking ask for, by the text of it.
     named: Vec<(Arc<str>, Rule)>,
@@ -70,6 +73,10 @@ impl Partition {
     ) -> Result<Eligible<'_>, Error> {
         let only = query.rules().iter().map(|text| self.item_rule(text)).collect::<Result<_, _>>()?;
         let named = query.stages().rules().map(|text| Ok((text.clone(), self.item_rule(text)?)));
+        let shown = match user.filter(|_| query.stages().heeds_impressions()) {
+            Some(user) => self.models.shown(user, &self.store, now),
+            None => Vec::new(),
+        };
         let visitor = match user {
             Some(user) => Visitor::Known(self.store.get(user)),
             None => Visitor::Unknown(Box::new(Profile::new(id.into(), false, Instant::MIN))),
@@ -80,6 +87,8 @@ impl Partition {
             items: self.models.items(),
             visitor,
             now,
+            explorer: self.models.explorer.as_ref(),
+            shown,
             only,
             named: named.collect::<Result<_, Error>>()?,
         })
@@ -128,6 +137,16 @@ impl Facts for Eligible<'_> {
 
     fn attribute(&self, item: ItemId, name: &str, each: &mut dyn FnMut(&str)) {
         self.catalogue.texts(item, name, &self.store.symbols, each);
+    }
+
+    fn impressions(&self, item: ItemId, since: Instant) -> u32 {
+        let from = self.shown.partition_point(|shown| *shown < (item, since));
+        let to = self.shown.partition_point(|(shown, _)| *shown <= item);
+        (to - from.min(to)) as u32
+    }
+
+    fn choose(&self, items: &[ItemId], seed: u64) -> Option<(usize, f64)> {
+        self.explorer?.choose(items, seed, self.now)
     }
 
     fn similarity(&self, one: ItemId, other: ItemId) -> f64 {

@@ -1,6 +1,7 @@
 use crate::decision::{Decision, Feedback};
 use crate::definitions::Definitions;
 use crate::engine::durable::Durability;
+use crate::engine::hosts::Maker;
 use crate::engine::input::Input;
 use crate::engine::open::{Opened, Options};
 use crate::engine::shard::Shard;
@@ -11,7 +12,7 @@ use crate::engine::{
 use crate::journey::{Action, Delivery, OutboxStats};
 use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserProfile;
-use crate::recommend::Query;
+use crate::recommend::{Query, Recommender};
 use crate::segment::SegmentStats;
 use crate::storage::{self, Disk, FolderDisk, Journal};
 use std::borrow::Borrow;
@@ -140,6 +141,39 @@ impl EngineBuilder {
         self
     }
 
+    /// Has a recommender of the host's answer beside those of the engine, of which sessions count 1: it learns from the same
+    /// interactions, does its longer work when the host moves the clock, and is kept in the store by its name. Each partition
+    /// has one of its own, which `make` makes untrained; `weight` is what it counts, from -1000 to 1000.
+    ///
+    /// Answers for a user, for a session, similar and complementary items have something of it. Where it was not there when
+    /// the store was opened the last time it learns from now on, and what one that is not given any more had learned is
+    /// dropped.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+    /// use bespoke::recommend::{Popularity, Query};
+    /// # let text = "version = 1\n[events.view]\nsku = \"string\"\n[recommend]\ninteractions = { view = { item = \"sku\" } }\nk_min = 1";
+    /// # let definitions = Definitions::from_toml(text)?;
+    /// let engine = Engine::builder(definitions)
+    ///     .recommender(0.5, || Popularity::default()) // any type that implements `Recommender`
+    ///     .open()?;
+    /// let now = Instant::from_millis(0);
+    /// for (user, sku) in [("ada", "boot-7"), ("bob", "boot-7"), ("cyd", "sock-1")] {
+    ///     engine.ingest(Message::track(user, "view").with("sku", sku), now)?;
+    /// }
+    /// let answer = engine.recommend("cyd", &Query::for_user(), now)?;
+    /// assert_eq!((&*answer[0].item, &*answer[0].reason), ("boot-7", "popular now"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recommender<R: Recommender + 'static>(
+        mut self,
+        weight: f64,
+        make: impl Fn() -> R + Send + Sync + 'static,
+    ) -> EngineBuilder {
+        self.options.recommenders.push(Maker::new(weight, make));
+        self
+    }
+
     /// Of how many partitions the engine is, from 1 to 64; 1 unless set, or what the store is of. Writers to one partition
     /// go one at a time, so several of them use several cores.
     ///
@@ -185,6 +219,7 @@ impl EngineBuilder {
     /// was written. [`Error::PartitionsOutOfRange`]; [`Error::OtherPartitions`]: the store is of another number of them.
     pub fn open(self) -> Result<Engine, Error> {
         let EngineBuilder { definitions, lease, store, journals, partitions, options } = self;
+        Maker::check(&options.recommenders)?;
         if let Some(asked) = partitions.filter(|asked| !(1..=PARTITIONS_MAX).contains(asked)) {
             return Err(Error::PartitionsOutOfRange { asked });
         }
@@ -195,7 +230,7 @@ impl EngineBuilder {
                 return Err(storage::Error::io("open", "the journal", error).into());
             }
             None => {
-                let shards = Shards::in_memory(&definitions, partitions.unwrap_or(1));
+                let shards = Shards::in_memory(&definitions, partitions.unwrap_or(1), &options.recommenders);
                 return Ok(Engine { shared: Arc::new(Shared { shards, opened: Opened::default() }), lease });
             }
             Some(Store::Folder(folder)) => Arc::new(FolderDisk::new(folder)?),
@@ -236,6 +271,7 @@ impl Engine {
             memory: 512 << 20,
             checkpoint_bytes: 256 << 20,
             accept_lost_tail: false,
+            recommenders: Vec::new(),
         };
         let (journals, lease) = (Vec::new(), Duration::minutes(1));
         EngineBuilder { definitions, lease, store: None, journals, partitions: None, options }

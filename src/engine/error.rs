@@ -31,6 +31,14 @@ pub enum Error {
     /// A recommendation that cannot be given.
     #[error(transparent)]
     Recommend(#[from] crate::recommend::Error),
+    /// A recommender of the host's that cannot be taken in.
+    #[error("the recommender `{name}`: {reason}")]
+    HostRecommender {
+        /// What it says its name is.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// A decision that cannot be made.
     #[error(transparent)]
     Decision(#[from] crate::decision::Error),

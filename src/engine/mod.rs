@@ -49,6 +49,7 @@ mod forgotten_test;
 mod group;
 mod health;
 mod homes;
+mod hosts;
 mod input;
 mod items;
 mod journeys;

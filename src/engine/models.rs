@@ -1,22 +1,25 @@
-use crate::definitions::{InteractionDefinition, RecommendDefinition};
+use crate::definitions::{InteractionDefinition, RecommendDefinition, Weighted};
+use crate::engine::answer::{BESIDE, NEXT};
+use crate::engine::hosts::Hosts;
 use crate::engine::unlearn::Learned;
-use crate::model::{Instant, Message, Value};
+use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
-    BoughtTogether, CoVisitation, Interaction, Items, Popularity, PopularityParams, Recommender, SessionKnn,
-    Trending,
+    Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
+    Popularity, PopularityParams, Recommender, Request, SessionKnn, Trending, Weights,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The recommenders of a partition, which learn from every event that the definitions name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Models {
     pub(super) definition: RecommendDefinition,
-    rules: HashMap<Box<str>, InteractionDefinition, ahash::RandomState>,
+    rules: Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>>,
     /// Parts of the context that popularity is also counted by, each with its model.
-    pub(super) contexts: Vec<Box<str>>,
+    pub(super) contexts: Arc<[Box<str>]>,
     pub(super) models: Vec<Popularity>,
     pub(super) items: Items,
     pub(super) covisitation: CoVisitation,
@@ -24,6 +27,13 @@ pub(crate) struct Models {
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     pub(super) trending: Trending,
+    pub(super) ease: Option<Ease>,
+    pub(super) als: Option<Als>,
+    pub(super) hosts: Hosts,
+    /// What is tried at a place that is kept for it.
+    pub(super) explorer: Option<Explorer>,
+    /// What each counts of those that answer what comes next.
+    pub(super) weights: Weights,
     /// Since which arrival the definition that holds is learned by.
     pub(super) learned_since: u32,
     /// Of users whose history is not from the beginning what was learned of them.
@@ -37,9 +47,9 @@ impl Models {
     pub(crate) fn new(definition: &RecommendDefinition) -> Models {
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
             definition;
-        Models {
-            rules: interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect(),
-            contexts: popularity_contexts.clone(),
+        let mut models = Models {
+            rules: rules(interactions),
+            contexts: popularity_contexts.as_slice().into(),
             models: popularity_contexts.iter().map(|name| of_context(popularity, name)).collect(),
             items: Items::new(),
             covisitation: covisitation.clone().check().expect(CHECKED),
@@ -48,9 +58,79 @@ impl Models {
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             trending: definition.trending.clone().check().expect(CHECKED),
+            ease: definition.ease.as_ref().map(ease),
+            als: definition.als.as_ref().map(als),
+            hosts: Hosts::default(),
+            explorer: definition.explore.map(explorer),
+            weights: Weights::default(),
             definition: definition.clone(),
             learned_since: 0,
             learned: HashMap::default(),
+        };
+        models.weigh();
+        models
+    }
+
+    /// Has the host's recommenders learn beside the others from now on.
+    pub(super) fn bring(&mut self, hosts: Hosts) {
+        self.hosts = hosts;
+        self.weigh();
+    }
+
+    /// Weighs models as they are to be before anything is learned of it, where others are there than before.
+    fn weigh(&mut self) {
+        let ease = self.definition.ease.iter().map(|model| model.weight);
+        let als = self.definition.als.iter().map(|model| model.weight);
+        let hosts = self.hosts.iter().map(|(weight, _)| weight);
+        self.weights.begin([1.0, BESIDE].into_iter().chain(ease).chain(als).chain(hosts).collect());
+    }
+
+    /// Those that answer beside sessions and co-visitation.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &dyn Recommender> {
+        let ease = self.ease.iter().map(|model| model as &dyn Recommender);
+        let als = self.als.iter().map(|model| model as &dyn Recommender);
+        ease.chain(als).chain(self.hosts.iter().map(|(_, model)| model))
+    }
+
+    pub(super) fn beside_mut(&mut self) -> impl Iterator<Item = &mut dyn Recommender> {
+        let ease = self.ease.iter_mut().map(|model| model as &mut dyn Recommender);
+        let als = self.als.iter_mut().map(|model| model as &mut dyn Recommender);
+        ease.chain(als).chain(self.hosts.iter_mut())
+    }
+
+    /// Does some of the work that is too long for an event.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let steps = self.definition.steps;
+        for model in self.beside_mut() {
+            // Whether there is more to do does not matter: the clock goes on.
+            let _ = model.tick(now, steps);
+        }
+        if let Some(explorer) = &mut self.explorer {
+            explorer.pass(now);
+        }
+    }
+
+    /// The same once more.
+    pub(super) fn copied(&self) -> Models {
+        Models {
+            definition: self.definition.clone(),
+            rules: self.rules.clone(),
+            contexts: self.contexts.clone(),
+            models: self.models.clone(),
+            items: self.items.clone(),
+            covisitation: self.covisitation.clone(),
+            sessions: self.sessions.clone(),
+            baskets: self.baskets.clone(),
+            popularity: self.popularity.clone(),
+            trending: self.trending.clone(),
+            ease: self.ease.clone(),
+            als: self.als.clone(),
+            hosts: self.hosts.copied(&self.items),
+            explorer: self.explorer.clone(),
+            weights: self.weights.clone(),
+            learned_since: self.learned_since,
+            learned: self.learned.clone(),
+            beginnings: self.beginnings,
         }
     }
 
@@ -64,7 +144,7 @@ impl Models {
         }
         let RecommendDefinition { interactions, popularity, popularity_contexts, covisitation, .. } =
             definition;
-        self.rules = interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect();
+        self.rules = rules(interactions);
         if old.covisitation != *covisitation {
             self.covisitation = covisitation.clone().check().expect(CHECKED);
             self.beginnings += 1;
@@ -78,13 +158,24 @@ impl Models {
         if old.baskets != definition.baskets {
             self.baskets = definition.baskets.clone().check().expect(CHECKED);
         }
+        if old.ease.as_ref().map(|model| &model.params) != definition.ease.as_ref().map(|model| &model.params)
+        {
+            self.ease = definition.ease.as_ref().map(ease);
+        }
+        if old.als.as_ref().map(|model| &model.params) != definition.als.as_ref().map(|model| &model.params) {
+            self.als = definition.als.as_ref().map(als);
+        }
+        if old.explore != definition.explore {
+            self.explorer = definition.explore.map(explorer);
+        }
+        self.weigh();
         let is_same = old.popularity == *popularity;
         if !is_same {
             self.popularity = popularity.clone().check().expect(CHECKED);
         }
-        let names = std::mem::replace(&mut self.contexts, popularity_contexts.clone());
+        let names = std::mem::replace(&mut self.contexts, popularity_contexts.as_slice().into());
         let mut known: HashMap<Box<str>, Popularity, ahash::RandomState> =
-            names.into_iter().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
+            names.iter().cloned().zip(std::mem::take(&mut self.models)).filter(|_| is_same).collect();
         let model = |name: &str| known.remove(name).unwrap_or_else(|| of_context(popularity, name));
         self.models = popularity_contexts.iter().map(|name| &**name).map(model).collect();
     }
@@ -101,53 +192,80 @@ impl Models {
     /// that day than a person has. False where something was left out for that.
     pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) -> bool {
         let Some((event, properties)) = message.event() else { return true };
-        let Some(rule) = self.rules.get(event) else { return true };
-        let contexts: SmallVec<[(&str, &str); 4]> = self
-            .contexts
+        // What it says is looked at while models learn.
+        let (rules, names) = (self.rules.clone(), self.contexts.clone());
+        let Some(rule) = rules.get(event) else { return true };
+        let contexts: SmallVec<[(&str, &str); 4]> = names
             .iter()
             .filter_map(|name| {
                 let value = properties.get_path(name).or_else(|| message.context.get_path(name))?;
                 Some((&**name, value.as_str()?))
             })
             .collect();
-        let Models {
-            items, sessions, covisitation, baskets, popularity, trending, models, definition, ..
-        } = self;
-        if let Some(age) = definition.kept_for {
-            sessions.expire(at - age);
+        if let Some(age) = self.definition.kept_for {
+            self.sessions.expire(at - age);
         }
+        let graded = |of: &Object| {
+            let grade = rule.grade.as_ref().and_then(|grade| of.get_path(&grade.property));
+            rule.weighed(grade.unwrap_or(&Value::Null))
+        };
         let mut is_whole = true;
-        let mut learn = |item: &str| {
-            let Ok(item) = items.intern(item) else { return };
-            if covisitation.count_of_day(user.0, at) > definition.daily_max {
+        let mut learn = |item: &str, weight: f32| {
+            let Ok(item) = self.items.intern(item) else { return };
+            if self.covisitation.count_of_day(user.0, at) > self.definition.daily_max {
                 is_whole = false;
                 return;
             }
             let interaction = Interaction::new(user.0, item, at)
-                .with_weight(rule.weight)
+                .with_weight(weight)
                 .with_action(rule.action)
                 .with_context(&contexts);
-            sessions.learn(&interaction);
-            covisitation.learn(&interaction);
-            baskets.learn(&interaction);
-            popularity.learn(&interaction);
-            trending.learn(&interaction);
-            models.iter_mut().for_each(|model| model.learn(&interaction));
+            self.learn_interaction(&interaction);
         };
         match &rule.list {
             None => {
-                properties.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn))
+                let weight = graded(properties);
+                properties
+                    .get_path(&rule.item)
+                    .into_iter()
+                    .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
             }
             Some(list) => {
                 let Some(Value::List(lines)) = properties.get_path(list) else { return true };
                 for line in lines {
                     if let Value::Object(line) = line {
-                        line.get_path(&rule.item).into_iter().for_each(|value| each_text(value, &mut learn));
+                        let weight = graded(line);
+                        line.get_path(&rule.item)
+                            .into_iter()
+                            .for_each(|value| each_text(value, &mut |item| learn(item, weight)));
                     }
                 }
             }
         }
         is_whole
+    }
+
+    fn learn_interaction(&mut self, interaction: &Interaction<'_>) {
+        if interaction.weight() > 0.0 && self.weights.is_time(self.definition.learn_weights) {
+            let request = Request::of_user(interaction.user(), interaction.at()).with_limit(NEXT);
+            let answers = self.next(&request);
+            self.weights.learn(answers, interaction.item());
+        }
+        if let Some(explorer) = &mut self.explorer {
+            let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
+            if interaction.action() == Action::Shown {
+                explorer.shown(user, item, at);
+            } else if interaction.weight() > 0.0 {
+                explorer.chosen(user, item, at);
+            }
+        }
+        self.sessions.learn(interaction);
+        self.covisitation.learn(interaction);
+        self.baskets.learn(interaction);
+        self.popularity.learn(interaction);
+        self.trending.learn(interaction);
+        self.beside_mut().for_each(|model| model.learn(interaction));
+        self.models.iter_mut().for_each(|model| model.learn(interaction));
     }
 
     pub(super) fn learned_in_order(&self) -> Vec<(u32, Learned)> {
@@ -158,11 +276,18 @@ impl Models {
 
     pub(crate) fn state(&self) -> impl Serialize + '_ {
         let learned = (self.learned_since, self.learned_in_order());
-        let mut sessions = Vec::new();
-        self.sessions.checkpoint(&mut sessions);
+        let mut explored = Vec::new();
+        self.explorer.iter().for_each(|explorer| explorer.checkpoint(&mut explored));
+        let bytes = |model: &dyn Recommender| {
+            let mut bytes = Vec::new();
+            model.checkpoint(&mut bytes);
+            bytes
+        };
+        let beside: Vec<Vec<u8>> = self.beside().map(bytes).collect();
         (
             &self.items,
-            sessions,
+            bytes(&self.sessions),
+            (beside, &self.weights, explored),
             &self.covisitation,
             &self.baskets,
             &self.popularity,
@@ -174,6 +299,24 @@ impl Models {
 }
 
 const CHECKED: &str = "parameters are checked with the definitions";
+
+fn rules(
+    interactions: &[InteractionDefinition],
+) -> Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>> {
+    Arc::new(interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect())
+}
+
+fn ease(model: &Weighted<EaseParams>) -> Ease {
+    model.params.clone().check().expect(CHECKED)
+}
+
+fn als(model: &Weighted<AlsParams>) -> Als {
+    model.params.clone().check().expect(CHECKED)
+}
+
+fn explorer((window, half_life): (Duration, Duration)) -> Explorer {
+    Explorer::new(window, half_life).expect(CHECKED)
+}
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {
     popularity.clone().context(name).check().expect(CHECKED)

@@ -4,13 +4,26 @@ use crate::engine::models::Models;
 use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
 use crate::profile::{ProfileStore, UserKey};
-use crate::recommend::Recent;
+use crate::recommend::{Items, Recent, Recommender};
 
 impl Models {
     /// What is to be written of what was learned, without what belongs to one user.
     pub(crate) fn write_section_later(&self, pieces: &mut Pieces) {
         let Models {
-            items, sessions, covisitation, baskets, beginnings, popularity, trending, models, ..
+            items,
+            sessions,
+            covisitation,
+            baskets,
+            beginnings,
+            popularity,
+            trending,
+            ease,
+            als,
+            hosts,
+            weights,
+            explorer,
+            models,
+            ..
         } = self;
         items.write_later(pieces);
         sessions.write_later(pieces);
@@ -24,6 +37,18 @@ impl Models {
         pieces.push_now(|out| {
             self.learned_since.write(out);
             self.learned_in_order().write(out);
+        });
+        // A copy each: of these there are few, and only where definitions ask for them.
+        pieces.push_now(|out| {
+            ease.iter().for_each(|model| written(model, out));
+            als.iter().for_each(|model| written(model, out));
+            hosts.write(out);
+            weights.write(out);
+            if let Some(explorer) = explorer {
+                let mut bytes = Vec::new();
+                explorer.checkpoint(&mut bytes);
+                bytes.write(out);
+            }
         });
     }
 
@@ -46,6 +71,15 @@ impl Models {
         self.learned_since = from.read()?;
         let learned: Vec<(u32, Learned)> = from.read()?;
         self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
+        self.ease.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.hosts.read(&self.items, from)?;
+        self.weights.go_on(from.read()?);
+        if let Some(explorer) = &mut self.explorer {
+            let bytes: Vec<u8> = from.read()?;
+            let refused = from.malformed("the checkpoint of what is explored");
+            explorer.restore(&bytes, &self.items).map_err(|_| refused)?;
+        }
         Ok(())
     }
 
@@ -113,4 +147,16 @@ impl Models {
     pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
         self.covisitation.heap_bytes(user.0)
     }
+}
+
+fn written(model: &impl Recommender, out: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    model.checkpoint(&mut bytes);
+    bytes.write(out);
+}
+
+fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+    let bytes: Vec<u8> = from.read()?;
+    let refused = from.malformed("the checkpoint of a model");
+    model.restore(&bytes, items).map_err(|_| refused)
 }

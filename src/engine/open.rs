@@ -4,6 +4,7 @@ use crate::definitions::Definitions;
 use crate::engine::among::Among;
 use crate::engine::capture::Capture;
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
+use crate::engine::hosts::{Hosts, Maker};
 use crate::engine::kept::{JournalSize, Kept, Readers};
 use crate::engine::page::{Entry, IDS, Names, PAGE_USERS, read_page};
 use crate::engine::partition::{NEVER, UserRow};
@@ -51,13 +52,14 @@ pub struct Opened {
 }
 
 /// How a store is opened.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) durability: Durability,
     /// Bytes of users in memory.
     pub(super) memory: usize,
     pub(super) checkpoint_bytes: u64,
     pub(super) accept_lost_tail: bool,
+    pub(super) recommenders: Vec<Maker>,
 }
 
 /// Opens a store, or makes one; or the one of a partition that is among several, with the salt that all of them have. Its
@@ -66,7 +68,7 @@ pub(super) fn open(
     definitions: &Definitions,
     disk: Arc<dyn Disk>,
     journal: Option<Box<dyn Journal>>,
-    options: Options,
+    options: &Options,
     among: Option<(Among, Salt)>,
 ) -> Result<(Partition, Durable, Opened), Error> {
     let folder = disk.describe("");
@@ -102,6 +104,7 @@ pub(super) fn open(
     match &root {
         None => {
             partition = Partition::new(definitions);
+            partition.models.bring(Hosts::new(&options.recommenders));
             let shelf = Shelf::new(heap.clone(), vault.clone(), definitions, options.memory);
             partition.shelf = Some(Box::new(shelf));
             if let Some((among, salt)) = among {
@@ -117,6 +120,7 @@ pub(super) fn open(
                 storage::Error::corrupt(disk.describe("root"), 0, message)
             })?;
             partition = Partition::under(&stored, compiled);
+            partition.models.bring(Hosts::new(&options.recommenders));
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
             partition.among = among.map(|(among, _)| Box::new(among));
@@ -217,7 +221,7 @@ fn from_files(
     disk: Arc<dyn Disk>,
     vault: &Vault,
     next_input: u64,
-    options: Options,
+    options: &Options,
 ) -> Result<Found, storage::Error> {
     // A key that was written and not synced may be gone, where what was sealed with it is not.
     let readable =
@@ -228,7 +232,7 @@ fn from_files(
 }
 
 /// A journal of the host's. All that a checkpoint has was synced before.
-fn from_host(journal: Box<dyn Journal>, next_input: u64, options: Options) -> Result<Found, storage::Error> {
+fn from_host(journal: Box<dyn Journal>, next_input: u64, options: &Options) -> Result<Found, storage::Error> {
     let held = journal.held()?.inputs;
     if held.start > next_input && !held.is_empty() {
         let message = format!("inputs from {next_input} on are needed, and it begins with {}", held.start);

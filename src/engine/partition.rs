@@ -293,6 +293,7 @@ impl Partition {
         let mut outcome = self.begin(now);
         self.run_due(now, &mut outcome);
         self.clock = now;
+        self.models.tick(now);
         outcome
     }
 

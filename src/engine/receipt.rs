@@ -85,7 +85,8 @@ pub enum Remains {
     /// A model counts what is not known to be this user's any more.
     Model {
         /// Which one: `co-visitation`, `popularity`, or `popularity` for a part of the context; `send times`, for
-        /// segments and what has faded.
+        /// segments and what has faded; `ease`, `als`, `explorer` and a recommender of the host's, which forget the user
+        /// and tell nothing of what they have made of many.
         model: Box<str>,
         /// All of them were before this instant, or belong to a session that began before it; none where there is none.
         before: Option<Instant>,

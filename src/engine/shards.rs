@@ -1,6 +1,7 @@
 use crate::definitions::Definitions;
 use crate::engine::among::Among;
 use crate::engine::homes::Homes;
+use crate::engine::hosts::{Hosts, Maker};
 use crate::engine::moving::Several;
 use crate::engine::open::{Opened, Options, open};
 use crate::engine::shard::Shard;
@@ -25,10 +26,11 @@ pub(super) struct Shards {
 
 impl Shards {
     /// Fresh ones, all in memory.
-    pub(super) fn in_memory(definitions: &Definitions, count: u16) -> Shards {
+    pub(super) fn in_memory(definitions: &Definitions, count: u16, recommenders: &[Maker]) -> Shards {
         let homes = (count > 1).then(|| Arc::new(Homes::new(count)));
         let shard = |number: u16| {
             let mut partition = Partition::new(definitions);
+            partition.models.bring(Hosts::new(recommenders));
             partition.among = homes.as_ref().map(|homes| Box::new(Among::new(number, homes.clone())));
             Shard { partition: RwLock::new(partition), durable: None }
         };
@@ -62,7 +64,7 @@ impl Shards {
         let mut journals = journals.into_iter();
         let durability = Some(options.durability);
         if count == 1 {
-            let (partition, durable, opened) = open(definitions, disk, journals.next(), options, None)?;
+            let (partition, durable, opened) = open(definitions, disk, journals.next(), &options, None)?;
             let shard = Shard { partition: RwLock::new(partition), durable: Some(durable) };
             // Before the first input.
             if !opened.was_there {
@@ -91,7 +93,7 @@ impl Shards {
         for (disk, number) in disks.into_iter().zip(0..) {
             let among = (Among::new(number, homes.clone()), Salt(salt));
             let (partition, durable, opened) =
-                open(definitions, Arc::new(disk), journals.next(), options, Some(among))?;
+                open(definitions, Arc::new(disk), journals.next(), &options, Some(among))?;
             found.was_there &= opened.was_there;
             found.users += opened.users;
             found.replayed += opened.replayed;

@@ -137,7 +137,7 @@ impl Partition {
             store: self.store.clone(),
             users: self.users.clone(),
             journeys: self.journeys.clone(),
-            models: self.models.clone(),
+            models: self.models.copied(),
             catalogue: self.catalogue.clone(),
             item_rules: Default::default(),
             seen: self.seen.clone(),

@@ -180,9 +180,10 @@ mod tests {
             memory: 0,
             checkpoint_bytes: u64::MAX,
             accept_lost_tail: false,
+            recommenders: Vec::new(),
         };
         let disk = Arc::new(disk.clone());
-        let (partition, durable, _) = open(&definitions.unwrap(), disk, None, options, None).unwrap();
+        let (partition, durable, _) = open(&definitions.unwrap(), disk, None, &options, None).unwrap();
         (RwLock::new(partition), durable)
     }
 

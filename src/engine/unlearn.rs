@@ -23,8 +23,9 @@ record!(Learned { since, as_one_since });
 /// An event that is an interaction, as it lies in the history.
 struct Kept {
     kind: EventKind,
-    /// The column of the item.
+    /// The column of the item, and of what grades the interaction, where something does.
     item: usize,
+    grade: Option<usize>,
     /// By context of the models: the columns of the property and of the message's context. None where one of them is
     /// not kept.
     contexts: SmallVec<[Option<(usize, usize)>; 4]>,
@@ -33,7 +34,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// None where history does not say which item it was about.
+    /// None where history does not say which item it was about, or how much it weighed.
     fn of(rule: &InteractionDefinition, contexts: &[Box<str>], keep: &Keep, now: Instant) -> Option<Kept> {
         let event = keep.kind_of(&rule.event);
         let kind = match &rule.list {
@@ -60,14 +61,25 @@ impl Kept {
             Horizon::For(age) => Instant::from_millis(now.as_millis().saturating_sub(age.as_millis()) + 1),
             Horizon::Forever => Instant::MIN,
         };
-        let since = keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
+        let grade = match &rule.grade {
+            Some(grade) => Some(column(&grade.property)?),
+            None => None,
+        };
+        let covered = |property| keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
+        let since = grade.iter().fold(covered(property), |since, (grade, _)| since.max(covered(*grade)));
         let places = contexts.iter().map(|name| {
             let (property, own) = outer(name)?;
             let (context, place) = column(&format!("context.{name}"))?;
             let is_whole = |property| keep.covered_since(kind, Some(property)) <= Some(since);
             (is_whole(property) && is_whole(context)).then_some((own, place))
         });
-        Some(Kept { kind, item, contexts: places.collect(), from: horizon.max(since) })
+        Some(Kept {
+            kind,
+            item,
+            grade: grade.map(|(_, place)| place),
+            contexts: places.collect(),
+            from: horizon.max(since),
+        })
     }
 }
 
@@ -76,6 +88,7 @@ struct Proven {
     arrival: u32,
     item: ItemId,
     at: Instant,
+    weight: f32,
     rule: usize,
     contexts: SmallVec<[Option<Box<str>>; 4]>,
 }
@@ -119,7 +132,7 @@ impl Models {
         if way == Way::On {
             self.intern_items(&kept, user, store);
         }
-        let proven = self.proven(&kept, user, store);
+        let proven = self.proven(&rules, &kept, user, store);
         let first_seen = store.get(user).first_seen;
 
         // From when on all interactions are known.
@@ -128,7 +141,9 @@ impl Models {
         let before = |mark: u32| known.filter(|_| mark == 0);
         let as_interaction = |proven: &Proven| {
             let rule = &rules[proven.rule];
-            Interaction::new(user.0, proven.item, proven.at).with_weight(rule.weight).with_action(rule.action)
+            Interaction::new(user.0, proven.item, proven.at)
+                .with_weight(proven.weight)
+                .with_action(rule.action)
         };
 
         let counted: Vec<&Proven> = proven.iter().filter(|proven| proven.arrival > since).collect();
@@ -185,7 +200,10 @@ impl Models {
                     self.baskets.unlearn(&stream, from);
                 }
                 Way::On => {
-                    stream.iter().for_each(|interaction| self.sessions.learn(interaction));
+                    for interaction in &stream {
+                        self.sessions.learn(interaction);
+                        self.beside_mut().for_each(|model| model.learn(interaction));
+                    }
                     self.covisitation.relearn(&stream, from);
                     self.baskets.relearn(&stream, from);
                 }
@@ -209,6 +227,11 @@ impl Models {
                 }
             }
         }
+        // What others made of it they do not say; and what was shown to many was shown to this one too.
+        let others = self.beside().map(|model| model.name());
+        let others = others.chain(self.explorer.iter().map(|_| "explorer"));
+        let others = others.filter(|_| !rules.is_empty());
+        remains.extend(others.map(|model| Remains::Model { model: model.into(), before: None }));
         (interactions.len() as u64, remains)
     }
 
@@ -225,7 +248,13 @@ impl Models {
     }
 
     /// The interactions that the history holds, in the order in which they were learned.
-    fn proven(&self, kept: &[Option<Kept>], user: UserKey, store: &ProfileStore) -> Vec<Proven> {
+    fn proven(
+        &self,
+        rules: &[InteractionDefinition],
+        kept: &[Option<Kept>],
+        user: UserKey,
+        store: &ProfileStore,
+    ) -> Vec<Proven> {
         let history = &store.get(user).history;
         let mut proven = Vec::new();
         let mut rows = history.rows().to_vec();
@@ -243,11 +272,12 @@ impl Models {
                     };
                     text.as_str().map(Into::into)
                 };
+                let weight = rules[rule].weighed(&kept.grade.map_or(Value::Null, value));
                 let contexts: SmallVec<[Option<Box<str>>; 4]> = kept.contexts.iter().map(context).collect();
                 each_text(&value(kept.item), &mut |name| {
                     if let Some(item) = self.items().get(name) {
                         let contexts = contexts.clone();
-                        proven.push(Proven { arrival: row.order().1, item, at, rule, contexts });
+                        proven.push(Proven { arrival: row.order().1, item, at, weight, rule, contexts });
                     }
                 });
             }
@@ -262,6 +292,7 @@ impl Models {
         own.since = own.since.max(theirs.since);
         own.as_one_since = arrival;
         self.sessions.rename(absorbed.0, user.0);
+        self.beside_mut().for_each(|model| model.absorb(absorbed.0, user.0));
         self.drop_user(absorbed);
     }
 
@@ -276,6 +307,8 @@ impl Models {
         self.baskets.forget(user.0);
         self.popularity.forget(user.0);
         self.trending.forget(user.0);
+        self.beside_mut().for_each(|model| model.forget(user.0));
+        self.explorer.iter_mut().for_each(|explorer| explorer.forget(user.0));
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }
 }

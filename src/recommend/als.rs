@@ -582,6 +582,23 @@ impl Recommender for Als {
         }
     }
 
+    /// What the other one did counts as the newest.
+    fn absorb(&mut self, absorbed: u32, user: u32) {
+        if absorbed == user {
+            return;
+        }
+        let Some(theirs) = self.users.get(absorbed) else { return };
+        let oldest_first: Vec<Past> = theirs.history.iter().collect();
+        self.forget(absorbed);
+        let is_new = self.users.get(user).is_none();
+        let history = &mut self.users.get_or_default(user).history;
+        let before = history.iter().len();
+        oldest_first.into_iter().rev().for_each(|past| history.push(past, self.params.history));
+        self.kept += history.iter().len() - before;
+        self.user_count += usize::from(is_new);
+        self.news += 1;
+    }
+
     fn bytes(&self) -> usize {
         let of_member =
             |member: &Member| member.history.bytes() + member.vector.capacity() * size_of::<f32>();

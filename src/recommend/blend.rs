@@ -1,5 +1,6 @@
 use crate::model::{Instant, Record};
 use crate::recommend::error::restored;
+use crate::recommend::weights::{WEIGHT_MAX, Weights};
 use crate::recommend::{Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request};
 use hashbrown::HashMap;
 
@@ -7,8 +8,6 @@ use hashbrown::HashMap;
 const DEPTH: usize = 100;
 /// Most sources of a blend.
 pub const SOURCES_MAX: usize = 16;
-/// How strongly one interaction moves the weights.
-const RATE: f64 = 0.05;
 
 /// Several recommenders as one: each has a weight, and the weights can learn.
 ///
@@ -46,10 +45,8 @@ const RATE: f64 = 0.05;
 #[derive(Debug)]
 pub struct Blend {
     sources: Vec<Box<dyn Recommender>>,
-    weights: Vec<f64>,
+    weights: Weights,
     learn_every: u64,
-    /// Interactions that could have been predicted.
-    seen: u64,
 }
 
 /// Makes a [`Blend`].
@@ -86,11 +83,11 @@ impl BlendBuilder {
             let found = format!("{} recommenders", sources.len());
             return Err(Error::Parameter { name: "source", found, wanted: "from 1 to 16 recommenders" });
         }
-        if let Some(weight) = weights.iter().find(|weight| !(-1e3..=1e3).contains(*weight)) {
+        if let Some(weight) = weights.iter().find(|weight| !(-WEIGHT_MAX..=WEIGHT_MAX).contains(*weight)) {
             let found = weight.to_string();
             return Err(Error::Parameter { name: "source", found, wanted: "weights from -1000 to 1000" });
         }
-        Ok(Blend { sources, weights, learn_every, seen: 0 })
+        Ok(Blend { sources, weights: Weights::new(weights), learn_every })
     }
 }
 
@@ -103,36 +100,12 @@ impl Blend {
 
     /// What each source is called, and its weight now.
     pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.sources.iter().map(|source| source.name()).zip(self.weights.iter().copied())
+        self.sources.iter().map(|source| source.name()).zip(self.weights.get().iter().copied())
     }
 
     fn answers(&self, request: &Request<'_>) -> Vec<Vec<Recommendation>> {
         let deeper = request.clone().with_limit(request.limit().max(DEPTH));
         self.sources.iter().map(|source| source.recommend(&deeper)).collect()
-    }
-
-    /// Moves the weights towards what would have predicted an item.
-    fn teach_weights(&mut self, interaction: &Interaction<'_>) {
-        let request = Request::of_user(interaction.user(), interaction.at());
-        let candidates = candidates(self.answers(&request.with_limit(DEPTH)));
-        let Some(chosen) = candidates.iter().position(|candidate| candidate.item == interaction.item())
-        else {
-            return;
-        };
-        let dot = |shares: &[f64]| shares.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f64>();
-        let scores: Vec<f64> = candidates.iter().map(|candidate| dot(&candidate.shares)).collect();
-        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let odds: Vec<f64> = scores.iter().map(|score| libm::exp(score - most)).collect();
-        let all: f64 = odds.iter().sum();
-        for (source, weight) in self.weights.iter_mut().enumerate() {
-            let expected = candidates.iter().zip(&odds).map(|(c, odds)| c.shares[source] * odds / all);
-            let gradient = candidates[chosen].shares[source] - expected.sum::<f64>();
-            let moved = (*weight + RATE * gradient).clamp(-1e3, 1e3);
-            // A source that adds items goes on adding them: what is worth nothing now may be worth something later.
-            // The sign of a zero tells which it is.
-            *weight =
-                if moved.is_sign_negative() == weight.is_sign_negative() { moved } else { *weight * 0.0 };
-        }
     }
 }
 
@@ -143,9 +116,9 @@ fn checkpoint(source: &dyn Recommender) -> Vec<u8> {
 }
 
 /// An item that a source answered, with its share of the best score by source.
-struct Candidate {
-    item: ItemId,
-    shares: Vec<f64>,
+pub(super) struct Candidate {
+    pub(super) item: ItemId,
+    pub(super) shares: Vec<f64>,
     /// By source, where it answered the item.
     reasons: Vec<Option<Reason>>,
     /// The best rank that it had anywhere: of equal scores the one that a source ranks higher goes first.
@@ -153,7 +126,7 @@ struct Candidate {
 }
 
 /// The items of all answers, in order of first sight.
-fn candidates(answers: Vec<Vec<Recommendation>>) -> Vec<Candidate> {
+pub(super) fn candidates(answers: Vec<Vec<Recommendation>>) -> Vec<Candidate> {
     let sources = answers.len();
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut places: HashMap<ItemId, usize, ahash::RandomState> = HashMap::default();
@@ -205,21 +178,23 @@ impl Recommender for Blend {
     }
 
     fn learn(&mut self, interaction: &Interaction<'_>) {
-        if self.learn_every > 0 && interaction.weight() > 0.0 {
-            self.seen += 1;
-            if self.seen.is_multiple_of(self.learn_every) {
-                self.teach_weights(interaction);
-            }
+        if interaction.weight() > 0.0 && self.weights.is_time(self.learn_every) {
+            let request = Request::of_user(interaction.user(), interaction.at()).with_limit(DEPTH);
+            self.weights.learn(self.answers(&request), interaction.item());
         }
         self.sources.iter_mut().for_each(|source| source.learn(interaction));
     }
 
     fn recommend(&self, request: &Request<'_>) -> Vec<Recommendation> {
-        blended(self.answers(request), &self.weights, request.limit())
+        blended(self.answers(request), self.weights.get(), request.limit())
     }
 
     fn forget(&mut self, user: u32) {
         self.sources.iter_mut().for_each(|source| source.forget(user));
+    }
+
+    fn absorb(&mut self, absorbed: u32, user: u32) {
+        self.sources.iter_mut().for_each(|source| source.absorb(absorbed, user));
     }
 
     fn bytes(&self) -> usize {
@@ -232,29 +207,21 @@ impl Recommender for Blend {
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        (self.seen, self.weights.len()).write(out);
-        for (source, weight) in self.sources.iter().zip(&self.weights) {
-            weight.write(out);
-            checkpoint(source).write(out);
-        }
+        self.weights.write(out);
+        self.sources.iter().for_each(|source| checkpoint(source).write(out));
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
         let sources = self.sources.len();
-        let (seen, read) = restored(self.name(), bytes, |from| {
-            let seen = from.counter("interactions of a blend")?;
-            from.valid("the recommenders of a blend", |len: &usize| *len == sources)?;
-            let read: Result<Vec<(f64, Vec<u8>)>, _> = (0..sources)
-                .map(|_| {
-                    let weight = from.valid("a weight", |weight: &f64| (-1e3..=1e3).contains(weight))?;
-                    Ok((weight, from.read()?))
-                })
-                .collect();
-            Ok((seen, read?))
+        let (weights, read) = restored(self.name(), bytes, |from| {
+            let is_of_these = |weights: &Weights| weights.get().len() == sources;
+            let weights = from.valid("the recommenders of a blend", is_of_these)?;
+            let read: Result<Vec<Vec<u8>>, _> = (0..sources).map(|_| from.read()).collect();
+            Ok((weights, read?))
         })?;
         // All or none: the state before is there to go back to.
         let before: Vec<Vec<u8>> = self.sources.iter().map(|source| checkpoint(source)).collect();
-        for (place, (_, bytes)) in read.iter().enumerate() {
+        for (place, bytes) in read.iter().enumerate() {
             if let Err(error) = self.sources[place].restore(bytes, items) {
                 for (source, before) in self.sources[..place].iter_mut().zip(&before) {
                     source.restore(before, items)?;
@@ -262,8 +229,7 @@ impl Recommender for Blend {
                 return Err(error);
             }
         }
-        self.seen = seen;
-        self.weights = read.into_iter().map(|(weight, _)| weight).collect();
+        self.weights = weights;
         Ok(())
     }
 }

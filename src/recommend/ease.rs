@@ -520,6 +520,15 @@ impl Recommender for Ease {
         self.has_news |= self.users.take(user).is_some();
     }
 
+    /// What the other one did counts as the newest.
+    fn absorb(&mut self, absorbed: u32, user: u32) {
+        let Some(theirs) = self.users.take(absorbed).filter(|_| absorbed != user) else { return };
+        let own = self.users.get_or_default(user);
+        let oldest_first: Vec<Past> = theirs.iter().collect();
+        oldest_first.into_iter().rev().for_each(|past| own.push(past, self.params.history));
+        self.has_news = true;
+    }
+
     fn bytes(&self) -> usize {
         let solving = self.solving.as_ref().map_or(0, Solving::bytes);
         let histories: usize = self.users.iter().map(|(_, history)| history.bytes()).sum();

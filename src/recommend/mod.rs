@@ -17,7 +17,8 @@
 //! | `users`, `history`, `tally` | what both keep of users and items |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `again` | what a user had before and may want again |
-//! | `blend` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
+//! | `explorer` | [`Explorer`]: tries items at a place that is kept for it, and learns from what was shown and chosen |
 //! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
 //! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
@@ -81,6 +82,7 @@ mod decay;
 mod ease;
 mod error;
 pub mod evaluate;
+mod explorer;
 mod factors;
 mod history;
 mod inverse;
@@ -99,6 +101,7 @@ mod row;
 mod tally;
 mod trending;
 mod users;
+mod weights;
 
 pub use als::{Als, AlsParams};
 pub use blend::{Blend, BlendBuilder, SOURCES_MAX};
@@ -107,6 +110,7 @@ pub use conformance::{Violation, conformance};
 pub use covisitation::{CoVisitation, CoVisitationParams};
 pub use ease::{Ease, EaseParams};
 pub use error::Error;
+pub use explorer::Explorer;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
 pub use knn::{SessionKnn, SessionKnnParams};
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
@@ -123,3 +127,4 @@ pub use trending::{Trending, TrendingParams};
 pub(crate) use again::again;
 pub(crate) use blend::blended;
 pub(crate) use recent::Recent;
+pub(crate) use weights::Weights;

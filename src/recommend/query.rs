@@ -1,4 +1,4 @@
-use crate::model::Instant;
+use crate::model::{Duration, Instant};
 use crate::recommend::request::Subject;
 use crate::recommend::{Action, Error, ItemId, Items, Request, Rerank, RerankParams};
 use smallvec::SmallVec;
@@ -11,6 +11,8 @@ pub const QUERY_ITEMS_MAX: usize = 100;
 pub const RULES_MAX: usize = 16;
 /// Among how many of the best items a diverse list is chosen.
 const DIVERSE_DEPTH: usize = 100;
+/// How many of the best one is tried of.
+const EXPLORE_DEPTH: usize = 20;
 /// Most items that a query may exclude.
 pub const EXCLUSIONS_MAX: usize = 10_000;
 
@@ -217,11 +219,30 @@ impl Query {
         self
     }
 
+    /// Multiplies the score of an item by `delta` for each time that it was shown to the user within the window before now,
+    /// and not chosen since: from 0.1 to 1, as by default; 0.8 to 0.9 does well. Definitions say by which event the host
+    /// tells that an item was shown, with `action = "shown"`.
+    #[must_use]
+    pub fn fatigue(mut self, delta: f64, window: Duration) -> Query {
+        self.stages = self.stages.fatigue(delta, window);
+        self
+    }
+
     /// Lets items that fit about equally well change places from [seed](Query::seed) to seed: 0, as by default, not at
     /// all, to 1.
     #[must_use]
     pub fn rotated(mut self, strength: f64) -> Query {
         self.stages = self.stages.rotate(strength);
+        self
+    }
+
+    /// Keeps a place, 0 being the first, for one of the best twenty that the engine does not know well enough yet, or that is
+    /// chosen most when it is shown: it learns from what the host says was [shown](Query::fatigue), and what was chosen
+    /// then. Which one changes from [seed](Query::seed) to seed; how probable it was is among the
+    /// [effects](crate::recommend::Recommendation::effects), to be logged.
+    #[must_use]
+    pub fn explore(mut self, place: usize) -> Query {
+        self.stages = self.stages.explore(place, EXPLORE_DEPTH);
         self
     }
 

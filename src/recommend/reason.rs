@@ -32,6 +32,8 @@ pub enum Action {
     Returned,
     /// Went past it.
     Skipped,
+    /// Was shown it, and nothing more.
+    Shown,
 }
 
 record_choice! {
@@ -47,6 +49,7 @@ record_choice! {
         8 => Dismissed,
         9 => Returned,
         10 => Skipped,
+        11 => Shown,
     }
 }
 
@@ -64,6 +67,7 @@ impl fmt::Display for Action {
             Action::Dismissed => "dismissed",
             Action::Returned => "returned",
             Action::Skipped => "skipped",
+            Action::Shown => "were shown",
         })
     }
 }

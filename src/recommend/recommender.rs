@@ -194,6 +194,13 @@ pub trait Recommender: Send + Sync + fmt::Debug {
     /// Drops what is kept of a user by itself. Counts over all users stay. An unknown user is fine.
     fn forget(&mut self, user: u32);
 
+    /// Two users turned out to be one, `user`: what is kept of `absorbed` by itself is the other's from now on, or dropped,
+    /// as by default.
+    fn absorb(&mut self, absorbed: u32, user: u32) {
+        let _ = user;
+        self.forget(absorbed);
+    }
+
     /// Bytes on the heap, roughly. For reports: may look at every item.
     fn bytes(&self) -> usize;
 
@@ -242,6 +249,10 @@ impl<R: Recommender + ?Sized> Recommender for Box<R> {
 
     fn forget(&mut self, user: u32) {
         (**self).forget(user);
+    }
+
+    fn absorb(&mut self, absorbed: u32, user: u32) {
+        (**self).absorb(absorbed, user);
     }
 
     fn bytes(&self) -> usize {

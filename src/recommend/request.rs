@@ -67,7 +67,7 @@ pub enum Basis<'a> {
 
 impl<'a> Request<'a> {
     /// What would be shown to a user at an instant, the current item among it.
-    pub(super) fn of_user(user: u32, now: Instant) -> Request<'a> {
+    pub(crate) fn of_user(user: u32, now: Instant) -> Request<'a> {
         let (excluded, context, seed, filter) = (SmallVec::new(), &[][..], 0, None);
         let (subject, limit, allow_repeat) = (Subject::User(user), 10, true);
         Request { subject, user: Some(user), limit, excluded, allow_repeat, context, seed, now, filter }

@@ -334,7 +334,10 @@ fn recommend() {
                 "interactions.buy = { item = 'sko' }",
                 &["7:29: the event `buy` has no property `sko` (did you mean `sku`?)"],
             ),
-            ("interactions.buy = { item = 'at' }", &["7:29: the id of an item is a string or a number"]),
+            (
+                "interactions.buy = { item = 'at' }",
+                &["7:29: the id of an item is a string or a number, or there is a list of them"],
+            ),
             (
                 "interactions.buy = { item = 'lines' }",
                 &["7:29: `lines` is a list of objects (name the field that is the item's id: `lines.…`)"],
@@ -345,7 +348,40 @@ fn recommend() {
             ),
             (
                 "interactions.buy = { item = 'lines.ok' }",
-                &["7:29: the id of an item is a string or a number"],
+                &["7:29: the id of an item is a string or a number, or there is a list of them"],
+            ),
+            (
+                "interactions.buy = { item = 'sku', action = 'shown', weight = 1 }",
+                &[
+                    "7:63: that something was shown says nothing of it (leave the weight out; what the user does with it has an event of its own)",
+                ],
+            ),
+            (
+                "interactions.buy = { item = 'sku', action = 'shown' }",
+                &[
+                    "7:14: what was shown has to be remembered (say how long it counts: `remember = \"30d\"` in [recommend])",
+                ],
+            ),
+            (
+                "interactions.buy = { item = 'sku', grade = { property = 'sku', from = 3, full = 3 } }",
+                &[
+                    "7:57: what grades an interaction is a number",
+                    "7:81: it has to be above `from` (from there on an interaction counts fully)",
+                ],
+            ),
+            (
+                "interactions.buy = { item = 'lines.sku', grade = { property = 'at' } }",
+                &["7:42: `full` is missing", "7:63: what grades an interaction is a number"],
+            ),
+            (
+                "interactions = {}\nlearn_weights = -1\nsteps = 0\nals = { factors = 0, weight = -1 }\nease = { items = 0 }",
+                &[
+                    "8:17: -1 is out of range: at least 0 and at most 1000000",
+                    "9:9: 0 is out of range: at least 1 and at most 100000",
+                    "10:19: `factors` is 0, but must be from 1 to 256",
+                    "10:31: a weight of -1 is out of range: at least 0 and at most 1000",
+                    "11:18: `items` is 0, but must be from 1 to 10000",
+                ],
             ),
             (
                 "interactions.buy = { item = 'sku', weight = 1e7, action = 'vewed' }",
@@ -377,7 +413,7 @@ fn recommend() {
             (
                 "interactions = {}\ncovisitation = { neighbours = -1, back = 2 }",
                 &[
-                    "8:31: -1 is out of range: at least 1 and at most 10000",
+                    "8:31: -1 is out of range: at least 0 and at most 67108864",
                     "8:42: `back` is 2, but must be from 0 to 1",
                 ],
             ),

@@ -85,6 +85,7 @@ fn placements_and_recommenders_are_read() {
         list: None,
         item: "sku".into(),
         weight: 1.0,
+        grade: None,
         action: Action::Viewed,
     };
     let purchase = InteractionDefinition {
@@ -92,6 +93,7 @@ fn placements_and_recommenders_are_read() {
         list: Some("products".into()),
         item: "sku".into(),
         weight: 5.0,
+        grade: None,
         action: Action::Bought,
     };
     assert_eq!(recommend.interactions, [view, purchase]);

@@ -32,7 +32,7 @@ pub(crate) mod logistic;
 mod model;
 mod policy;
 mod thompson;
-mod win;
+pub(super) mod win;
 
 pub use beta::{BetaThompson, BetaThompsonParams};
 pub use lin_ucb::{LinUcb, LinUcbParams};

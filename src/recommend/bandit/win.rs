@@ -5,10 +5,10 @@ use smallvec::SmallVec;
 
 /// The score of an arm as it is drawn: its mean, or above it by a normal number of deviations where that is above 0.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Score {
-    pub(super) arm: u32,
-    pub(super) mean: f64,
-    pub(super) deviation: f64,
+pub(in crate::recommend) struct Score {
+    pub(in crate::recommend) arm: u32,
+    pub(in crate::recommend) mean: f64,
+    pub(in crate::recommend) deviation: f64,
 }
 
 /// Beyond so many deviations nothing is drawn that matters.
@@ -37,7 +37,7 @@ impl Score {
 ///
 /// For half of the draws of this score, which are its mean, the product of the probabilities that each other is lower; for
 /// the rest the integral of that product (adaptive Simpson): to within 0.001, for which counting would take a million draws.
-pub(super) fn probability_of_best(scores: &[Score], place: usize) -> f64 {
+pub(in crate::recommend) fn probability_of_best(scores: &[Score], place: usize) -> f64 {
     let own = scores[place];
     let others = scores.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, score)| *score);
     // Others that never come near do not matter, and mostly those are most of them.

@@ -7,7 +7,7 @@ pub(super) const SESSION_LEN: usize = 11;
 pub(super) const CARRIED: usize = 2;
 
 /// The actions by their number; the number of an action is its place in the enum.
-const ACTIONS: [Action; 11] = [
+const ACTIONS: [Action; 12] = [
     Action::Viewed,
     Action::Liked,
     Action::Saved,
@@ -19,6 +19,7 @@ const ACTIONS: [Action; 11] = [
     Action::Dismissed,
     Action::Returned,
     Action::Skipped,
+    Action::Shown,
 ];
 
 /// An item and what was done with it, in four bytes.

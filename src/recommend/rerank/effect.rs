@@ -51,6 +51,13 @@ pub enum Effect {
         /// The place.
         slot: u16,
     },
+    /// A place was kept for something to be tried: `tried at 3 (its chance was 0.12)`
+    Tried {
+        /// The place.
+        slot: u16,
+        /// How probable it was that this one would be: to be logged, for estimates of what other policies would bring.
+        probability: f64,
+    },
 }
 
 impl fmt::Display for Effect {
@@ -65,6 +72,9 @@ impl fmt::Display for Effect {
             Effect::Rotated { from, to } => write!(f, "moved from {from} to {to} for a change"),
             Effect::Diversified { from, to } => write!(f, "moved from {from} to {to} for variety"),
             Effect::Pinned { slot } => write!(f, "pinned to {slot}"),
+            Effect::Tried { slot, probability } => {
+                write!(f, "tried at {slot} (its chance was {probability:.2})")
+            }
             Effect::Slotted { rule, slot } => write!(f, "put into {slot} for {rule}"),
         }
     }
@@ -154,6 +164,11 @@ mod tests {
                 Effect::Slotted { rule: "new".into(), slot: 3 },
                 "put into 3 for new",
                 r#"{"slotted":{"rule":"new","slot":3}}"#,
+            ),
+            (
+                Effect::Tried { slot: 3, probability: 0.125 },
+                "tried at 3 (its chance was 0.12)",
+                r#"{"tried":{"slot":3,"probability":0.125}}"#,
             ),
         ] {
             assert_eq!(effect.to_string(), words);

@@ -34,6 +34,13 @@ pub trait Facts {
         0
     }
 
+    /// Which of these items to try at a place that is kept for it, by its place among them, and how probable it was that it
+    /// would be this one: see [`Explorer`](crate::recommend::Explorer).
+    fn choose(&self, items: &[ItemId], seed: u64) -> Option<(usize, f64)> {
+        let _ = (items, seed);
+        None
+    }
+
     /// How alike two items are, from 0 to 1: by tags, attributes or vectors, and the same in both directions. What is
     /// beyond is cut, and what is no number is 0. See [`jaccard`] and [`cosine`].
     fn similarity(&self, one: ItemId, other: ItemId) -> f64 {

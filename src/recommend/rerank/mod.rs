@@ -42,7 +42,7 @@ const WINDOW_MAX: Duration = Duration::days(3_650);
 /// | rotation | lets what is about equal [change places](RerankParams::rotate) from seed to seed |
 /// | diversity | chooses what is [unlike](RerankParams::diversify) what stands before it |
 /// | caps | drop what there are [enough](RerankParams::cap) of |
-/// | pins and slots | put items at [their places](RerankParams::pin) |
+/// | pins, slots, trials | put items at [their places](RerankParams::pin); one may be [tried](RerankParams::explore) there |
 ///
 /// Pins have to be eligible and not excluded, but nothing else moves or drops them; what is pinned counts when it comes to
 /// diversity and caps, so that the list as a whole is diverse and keeps its caps, unless pins alone exceed them. Where fewer
@@ -148,6 +148,11 @@ impl RerankParams {
         self
     }
 
+    /// Whether [`fatigue`](RerankParams::fatigue) asks what was shown.
+    pub(crate) fn heeds_impressions(&self) -> bool {
+        self.fatigue < 1.0
+    }
+
     /// Lets scores vary with the seed by about this share, from 0 to 1: at 0.1, what is a tenth apart changes places now and
     /// then. Take a new seed for each visit.
     #[must_use]
@@ -185,12 +190,20 @@ impl RerankParams {
         self
     }
 
+    /// Keeps a place for one of the best `depth` that [`Facts::choose`] tries, so that what is little known is shown to some.
+    /// At most [`LIMIT_MAX`] deep; one place.
+    #[must_use]
+    pub fn explore(mut self, slot: usize, depth: usize) -> RerankParams {
+        self.kept.push((slot, Kept::Trial(depth)));
+        self
+    }
+
     /// The rules and lists that stages ask for, by their names.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Arc<str>> {
         let weighed = self.weights.iter().map(|weight| &weight.rule);
         let kept = self.kept.iter().filter_map(|(_, kept)| match kept {
             Kept::Rule(rule) => Some(rule),
-            Kept::Item(_) => None,
+            Kept::Item(_) | Kept::Trial(_) => None,
         });
         self.required.iter().chain(&self.excluded).chain(weighed).chain(kept)
     }
@@ -248,13 +261,20 @@ impl RerankParams {
         if let Some(pair) = self.kept.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return refused("pin", format!("twice at {}", pair[0].0), "once at each place");
         }
-        let mut pinned: Vec<ItemId> = Vec::new();
+        let (mut pinned, mut trials) = (Vec::<ItemId>::new(), 0);
         for (slot, kept) in &self.kept {
             match kept {
                 Kept::Item(item) if pinned.contains(item) => {
                     return refused("pin", format!("at {slot} again"), "at one place for each item");
                 }
                 Kept::Item(item) => pinned.push(*item),
+                Kept::Trial(depth) if !(1..=LIMIT_MAX).contains(depth) => {
+                    return refused("explore", format!("{depth} deep"), "from 1 to 1000 deep");
+                }
+                Kept::Trial(_) if trials > 0 => {
+                    return refused("explore", format!("at {slot} again"), "at one place");
+                }
+                Kept::Trial(_) => trials += 1,
                 Kept::Rule(_) => {}
             }
         }
@@ -328,7 +348,7 @@ impl Rerank {
         rotation::rotate(&mut list, params.rotation, occasion.seed);
 
         let limit = occasion.limit.min(LIMIT_MAX);
-        let kept = pins::take(params, &mut list, limit, facts);
+        let kept = pins::take(params, &mut list, limit, occasion.seed, facts);
         let mut shown = self.choose(list, &kept, limit - kept.len(), facts, &mut dropped);
         pins::put(&mut shown, kept);
         Reranked { shown, dropped }

@@ -2,6 +2,7 @@
 
 use crate::recommend::rerank::{Effect, Facts, RerankParams, filters};
 use crate::recommend::{ItemId, Reason, Recommendation};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What a place is kept for.
@@ -9,15 +10,18 @@ use std::sync::Arc;
 pub(super) enum Kept {
     Item(ItemId),
     Rule(Arc<str>),
+    /// What is to be tried of so many of the best.
+    Trial(usize),
 }
 
 /// Takes what has a place of its own out of a list that is in order, with the places in ascending order. A pin that is not
 /// in the list comes in with a score of 0, unless it may not be shown; of the rest the best one for which a rule holds
-/// takes the place that is kept for it, unless there is none.
+/// takes the place that is kept for it, unless there is none, and so does the one that is tried.
 pub(super) fn take(
     params: &RerankParams,
     list: &mut Vec<Recommendation>,
     limit: usize,
+    seed: u64,
     facts: &dyn Facts,
 ) -> Vec<(usize, Recommendation)> {
     let mut taken: Vec<(usize, Recommendation)> = Vec::new();
@@ -38,6 +42,16 @@ pub(super) fn take(
         if let Some(place) = list.iter().position(|shown| facts.holds(shown.item, rule)) {
             let mut shown = list.remove(place);
             shown.note(Effect::Slotted { rule: Arc::clone(rule), slot: *slot as u16 });
+            taken.push((*slot, shown));
+        }
+    }
+    for (slot, kept) in within() {
+        let Kept::Trial(depth) = kept else { continue };
+        let best: SmallVec<[ItemId; 32]> = list.iter().take(*depth).map(|shown| shown.item).collect();
+        let chosen = facts.choose(&best, seed).filter(|(place, _)| *place < best.len());
+        if let Some((place, probability)) = chosen {
+            let mut shown = list.remove(place);
+            shown.note(Effect::Tried { slot: *slot as u16, probability });
             taken.push((*slot, shown));
         }
     }
