@@ -58,12 +58,17 @@ impl Writer {
     /// Removes a part of what is needed no more since the last checkpoint, because to remove large files takes long; gives
     /// whether nothing of it is left.
     pub(super) fn clean_some(&mut self) -> Result<bool, storage::Error> {
-        let Some(input) = self.may_go else { return self.heap.clean_some() };
-        if self.journal.drop_some_before(input.min(self.readers.first()))? {
-            self.may_go = None;
+        match self.may_go {
+            Some(input) => self.drop_some(input).map(|()| false),
+            None => self.heap.clean_some(),
         }
-        self.journal_size.set(&*self.journal)?;
-        Ok(false)
+    }
+
+    /// Drops a part of the inputs before one, but for those that somebody still reads.
+    fn drop_some(&mut self, input: u64) -> Result<(), storage::Error> {
+        let is_done = self.journal.drop_some_before(input.min(self.readers.first()))?;
+        self.may_go = Some(input).filter(|_| !is_done);
+        self.journal_size.set(&*self.journal)
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
@@ -153,6 +158,7 @@ impl Writer {
         self.vault.erase(&root.erased)?;
         let stays_from = root.kept.stays_from(root.next_input);
         self.may_go = Some(stays_from);
+        self.drop_some(stays_from)?;
         for file in root.unnamed(&self.heap) {
             self.heap.remove(file);
         }
