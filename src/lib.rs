@@ -69,6 +69,7 @@
 //! | [`profile`] | what is known of each user |
 //! | [`segment`] | the segment language and who is in which segment |
 //! | [`recommend`] | the `Recommender` trait and its models, re-ranking, bandits, evaluation |
+//! | [`experiment`] | who takes part in a test, and in which arm |
 //! | [`predict`] | what a user will probably do: the best time to send; skill and difficulty |
 //! | [`trigger`] | the timing wheel, local times, quiet hours |
 //! | [`journey`] | workflows, the delivery gate, the outbox; [`journey::guide`] teaches them |
@@ -93,6 +94,7 @@
 pub mod decision;
 pub mod definitions;
 pub mod engine;
+pub mod experiment;
 pub mod journey;
 pub mod model;
 pub mod predict;

@@ -12,7 +12,7 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: cap::Cap<System> = cap::Cap::new(System, usize::MAX);
 
-const USERS: usize = 20_000;
+const USERS: usize = 8_000;
 
 /// Bytes and kept events for each user, once all messages are in.
 fn cost(definitions: &Definitions) -> (usize, f64) {

@@ -24,6 +24,7 @@ mod fixture;
 mod plan;
 mod reason;
 mod template;
+mod typed;
 
 pub use decision::{Decision, DecisionId, Feedback};
 pub use definition::{Placement, Template, Variant};

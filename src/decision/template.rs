@@ -1,6 +1,7 @@
 use crate::decision::context::{NAMES, Reads, RenderContext};
+use crate::decision::typed::{evaluate, expression};
 use crate::decision::{Error, Template};
-use crate::model::{Object, Problem, Quoted, Value, nearest};
+use crate::model::{OWN_MARK, Object, Problem, Quoted, Value, is_template, nearest};
 use hashbrown::HashMap;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
@@ -42,6 +43,8 @@ enum Text {
     Static(Box<str>),
     /// The number of a compiled text, as the environment calls it.
     Template(Box<str>),
+    /// What a value is made by, which is one expression.
+    Expression(Box<str>),
 }
 
 impl Templates {
@@ -58,7 +61,10 @@ impl Templates {
         environment.remove_global("debug");
         let mut compiled = Templates { environment, texts: 0, named: HashMap::default() };
         for Template { name, fields } in templates {
-            let content = compiled.content(&["templates", name], fields, problems);
+            let mut content = compiled.content(&["templates", name], fields, problems);
+            if name.starts_with(OWN_MARK) {
+                compiled.type_values(&mut content, fields);
+            }
             if compiled.named.insert(name.clone(), content).is_some() {
                 let message = format!("the template {} is defined twice", Quoted(name));
                 problems.push(Problem::new(["templates", name], message));
@@ -81,7 +87,7 @@ impl Templates {
                 let message =
                     format!("the text has {} bytes, at most {TEMPLATE_BYTES_MAX} are allowed", text.len());
                 problems.push(Problem::new(place, message));
-            } else if !["{{", "{%", "{#"].iter().any(|opening| text.contains(opening)) {
+            } else if !is_template(text) {
                 content.fields.push((field.clone(), Text::Static(text.clone())));
             } else {
                 content.is_static = false;
@@ -95,6 +101,14 @@ impl Templates {
             }
         }
         content
+    }
+
+    /// Lets fields give values that are one expression each.
+    fn type_values(&self, content: &mut Content, texts: &BTreeMap<Box<str>, Box<str>>) {
+        for (field, text) in &mut content.fields {
+            let source = texts.get(field).and_then(|source| expression(source, &self.environment));
+            source.into_iter().for_each(|source| *text = Text::Expression(source.into()));
+        }
     }
 
     fn template(&mut self, text: &str, reads: &mut Reads) -> Result<Box<str>, Refused> {
@@ -172,7 +186,10 @@ impl Templates {
         for (field, text) in &content.fields {
             let rendered = match (text, &context) {
                 (Text::Template(name), Some(context)) => self.render_text(name, context),
-                (Text::Static(text) | Text::Template(text), _) => Ok(Value::String(text.clone())),
+                (Text::Expression(source), Some(context)) => evaluate(source, &self.environment, context),
+                (Text::Static(text) | Text::Template(text) | Text::Expression(text), _) => {
+                    Ok(Value::String(text.clone()))
+                }
             };
             match rendered {
                 Ok(value) => object.set(field.clone(), value),
@@ -199,7 +216,7 @@ struct Refused {
 }
 
 /// An error of the template engine in one line, with the line of the text if it has several.
-fn words(error: &minijinja::Error, text: &str) -> String {
+pub(super) fn words(error: &minijinja::Error, text: &str) -> String {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, _) => format!("it takes more than {FUEL_MAX} steps"),
         (kind, None) => kind.to_string(),

@@ -4,6 +4,7 @@
 use crate::decision::{DecisionPlan, Template};
 use crate::definitions::loose::LooseExpression;
 use crate::definitions::pinned::{Origin, Pinned, alias, aliased, lost_templates};
+use crate::definitions::values::Values;
 use crate::definitions::{Definitions, Error};
 use crate::journey::{JourneyPlan, Permits};
 use crate::segment::{Fingerprints, Ground, Minimiser, Plan, Schema, Score, SegmentText, fingerprints};
@@ -84,25 +85,27 @@ pub(super) fn compile(
 ) -> Result<Compiled, Refused> {
     let mut builder = definitions.plan_builder();
     loose.iter().for_each(|expression| expression.add_to(&mut builder));
-    let Definitions { journeys, delivery, placements, templates, .. } = definitions;
+    let Definitions { journeys, delivery, experiments, placements, templates, .. } = definitions;
     let lost = lost_templates(templates, pinned);
-    let templates: Cow<'_, [Template]> = match lost.is_empty() {
+    let values = Values::of(journeys, pinned);
+    let templates: Cow<'_, [Template]> = match lost.is_empty() && values.templates.is_empty() {
         true => templates.into(),
-        false => templates.iter().chain(lost).cloned().collect(),
+        false => templates.iter().chain(lost).chain(&values.templates).cloned().collect(),
     };
     let reads_event = |template: &Template| template.fields.values().any(|text| text.contains("event"));
     let known: HashMap<&str, bool, ahash::RandomState> =
         templates.iter().map(|template| (&*template.name, reads_event(template))).collect();
     let (mut journey_plan, mut problems) =
-        JourneyPlan::compile(journeys, delivery, &|name| known.get(name).copied(), &mut builder);
+        JourneyPlan::compile(journeys, delivery, experiments, &|name| known.get(name).copied(), &mut builder);
     journey_plan.permits = Permits::of(&definitions.schema.facts);
     let (decisions, more) = DecisionPlan::compile(placements, &templates, &mut builder);
-    problems.extend(more);
+    problems.extend(more.into_iter().flat_map(|problem| values.problems(problem)));
     journey_plan.outbox_max = definitions.settings.outbox_max;
     let mut refused = Refused::default();
-    for (number, Pinned { journey, .. }) in pinned.iter().enumerate() {
+    for (number, Pinned { journey, origin }) in pinned.iter().enumerate() {
         let reads_event = |name: &str| known.get(name).copied();
-        problems.extend(journey_plan.pin(journey, &alias(number), &reads_event, &mut builder));
+        let experiments = &origin.experiments;
+        problems.extend(journey_plan.pin(journey, &alias(number), experiments, &reads_event, &mut builder));
     }
     let texts = builder.segments.iter().cloned().collect();
     let plan = match builder.build() {
@@ -136,6 +139,7 @@ pub(super) fn compile(
             origin: Arc::new(Origin {
                 text: definitions.shared_text(),
                 templates: definitions.templates.clone(),
+                experiments: definitions.experiments.clone(),
             }),
             pinned: pinned.into(),
             schema,

@@ -4,9 +4,10 @@ use crate::definitions::loose::LooseExpression;
 use crate::definitions::reader::{Finding, Report, Table};
 use crate::definitions::source::{Place, Source, span};
 use crate::definitions::{
-    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, ids, journeys,
-    recommend, retention, schema, scores, segments, settings,
+    Error, Errors, RecommendDefinition, SegmentDefinition, Settings, content, delivery, experiments, ids,
+    journeys, recommend, retention, schema, scores, segments, settings,
 };
+use crate::experiment::Experiment;
 use crate::journey::{DeliveryPolicy, Journey};
 use crate::model::{Duration, Problem, Quoted};
 use crate::segment::{self, ErrorKind, Plan, PlanBuilder, Schema, Score, Span};
@@ -51,6 +52,7 @@ pub struct Definitions {
     pub(crate) lifecycle: Vec<Box<str>>,
     pub(crate) scores: Vec<Score>,
     pub(crate) templates: Vec<Template>,
+    pub(crate) experiments: Vec<Experiment>,
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) journeys: Vec<Journey>,
     pub(crate) placements: Vec<Placement>,
@@ -101,6 +103,11 @@ impl Definitions {
     /// The names of the journeys, in the order of the text.
     pub fn journey_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.journeys.iter().map(|journey| &*journey.name)
+    }
+
+    /// The names of the experiments, in the order of the text.
+    pub fn experiment_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.experiments.iter().map(Experiment::name)
     }
 
     /// The names of the placements, in the order of the text.
@@ -244,10 +251,12 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
     let templates = content::read_templates(&mut root);
     let delivery = delivery::read(&mut root);
     let segment_names = segments.iter().map(|segment| &*segment.name).collect();
-    let journeys = journeys::Reader { names: &names, segments: segment_names }.read(&mut root, &mut loose);
+    let experiments = experiments::read(&mut root, &names, &mut loose);
+    let journeys = journeys::Reader { names: &names, segments: segment_names, experiments: &experiments }
+        .read(&mut root, &mut loose);
     let placements = content::read_placements(&mut root, &mut loose);
     let recommend = recommend::read(&mut root, &settings, &names);
-    root.not_yet(&["experiments", "policies", "predict", "privacy"]);
+    root.not_yet(&["policies", "predict", "privacy"]);
     root.finish();
     let schema::Names { schema, is_sound } = names;
     let places = Place::root(document);
@@ -260,6 +269,7 @@ fn read(source: Source, document: &DeTable<'_>, report: &Report) -> Option<Read>
         lifecycle,
         scores,
         templates,
+        experiments: experiments.read,
         delivery,
         journeys,
         placements,

@@ -35,9 +35,10 @@
 //! | `[[delivery.cap]]` | `scope` ("global", "channel:NAME" or "tag:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]), `capped` ("skip" or "defer") |
 //! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]`, `goal` (a TRIGGER with `within`, a duration), `holdout` (0 percent), `late = { tolerance = "1h", catch_up = "6h", else = "skip" }` ("skip", "exit", "next_window"), `expires` (a duration), `tags`, `purpose` (that of the class), `on_change` ("pin", or "migrate"), `moved_to = { OLD_STEP = "new_step" }` |
 //! | `[[journeys.NAME.step]]` | `id`, and an action: see below |
+//! | `[experiments.NAME]` | `arms = { control = 50, treatment = 50 }` (weights of two arms or more), `salt` (the name), `traffic` (100; percent of users who take part), `audience` (everybody), `consent` ("experiment"; a purpose); see below |
 //! | `[placements.NAME]` | `salt` (the name) |
 //! | `[[placements.NAME.variant]]` | `name`, `when` (everybody; knows `request.…`), `priority` (0), `weight` (1.0), `content = { field = 'text' }` |
-//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item; `action = "shown"` weighs nothing and counts as an impression; `grade = { property = "seconds", from = 3, full = 60 }` has it weigh in proportion to a number of the event), `popularity`, `trending` (`half_life`, `half_life_slow`, `prior`), `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), long-term taste where it is asked for: `ease` (`weight` (0.3), `items`, `every`, `history`, `window`, `reach`, `ridge`, `half_life`, `recency`) and `als` (`weight` (0.3), `factors`, `history`, `sweeps`, `unobserved`, `regularisation`, `frequency`, `half_life`, `recency`), which do `steps` (50) of their work whenever the host moves the clock; `learn_weights` (0: never; else one of so many interactions is predicted first, and what each model counts follows from how well it did), `explore` (`window` (`"1h"`), `half_life` (`"30d"`)): within how long what was shown may be chosen, for `Query::explore`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
+//! | `[recommend]` | `interactions = { EVENT = { item = "property", weight = 1.0, action = "viewed" } }` (a weight below 0 speaks against the item; `action = "shown"` weighs nothing and counts as an impression; `grade = { property = "seconds", from = 3, full = 60 }` has it weigh in proportion to a number of the event), `popularity`, `trending` (`half_life`, `half_life_slow`, `prior`), `covisitation`, `sessions` (`half_life`, `session_gap`, `kept` (131072), `neighbours`, `rarity`), `baskets` (`half_life`, `gap`, `neighbours`, `pairs_min`, `lift`), `cold` (`kappa` (20), `twins` (10), `attributes`; see the catalogue below), long-term taste where it is asked for: `ease` (`weight` (0.3), `items`, `every`, `history`, `window`, `reach`, `ridge`, `half_life`, `recency`) and `als` (`weight` (0.3), `factors`, `history`, `sweeps`, `unobserved`, `regularisation`, `frequency`, `half_life`, `recency`), which do `steps` (50) of their work whenever the host moves the clock; `learn_weights` (0: never; else one of so many interactions is predicted first, and what each model counts follows from how well it did), `explore` (`window` (`"1h"`), `half_life` (`"30d"`)): within how long what was shown may be chosen, for `Query::explore`, `k_min` (10, to 20): what goes with what is told only where so many users stand behind it, else what is popular; `remember` (none; `"90d"`: how long interactions are kept with their users, for what was done, dismissed, or is wanted again), `daily_max` (500: interactions of a user that are learned on one day) |
 //! | `[retention]` | `events = { NAME = "90d", default = "365d" }`, `attributes = { NAME = "30d", "budget.*" = "7d" }`, `anonymous`, `idle`, `outbox`, `journal`: how long things may be kept, at least `"1h"` (for as long as definitions look back); see below |
 //!
 //! - Kinds are `bool`, `number`, `string`, `instant`, `geo` and `list`.
@@ -61,10 +62,13 @@
 //!     `delivered`, `clicked`, `failed`, `unreachable`, `suppressed`;
 //!   - `branch = [{ when = 'expression', to = "id" }]`, and `split = { salt, arms = { a = 50, b = 50 }, to = { a = "id" } }`
 //!     by weight, the same user always alike;
+//!   - `experiment = "NAME"` with `to = { treatment = "id" }` beside it: the way of the user's arm; an arm without a step
+//!     goes on to the next one, and so does who takes no part;
 //!   - `send = { channel, template, expires, unreachable = "id", at = "best", between, fallback, capped = "skip", purpose,
 //!     tags, dedup }`: only the first two are required; `capped` is "skip", "defer" or the `id` of a step; `dedup` is a
 //!     duration or `{ key, window }`;
-//!   - `set = { attribute = value }`, `emit = { event, properties }`, `call = { channel, properties }`;
+//!   - `set = { attribute = value }`, `emit = { event, properties }`, `call = { channel, properties }`, where a value may be
+//!     a template: `set = { last_cart = "{{ event.cart_id }}" }`; see below;
 //!   - `goto = "id"`. Every id may be `end`.
 //! - `on_change` says what becomes of who is in a journey when other definitions come that define it otherwise: with `"pin"`
 //!   they go on under the version by which they entered, with its steps, exits and goal; with `"migrate"` at the step of the
@@ -99,6 +103,30 @@
 //!   or waits for the next time that it is as late in the day as when it was due ("next_window"). Of recurring instants that
 //!   passed meanwhile the latest begins the journey, however late, and a note says how many were `missed` before it.
 //!
+//! # Values of steps
+//! A text in `set`, `emit` or `call` with `{{ … }}` in it is a template, with the limits of one, and made for each user: it
+//! knows what the content of a message knows (`user`, `event`, `key`, `item`). One that is a single expression gives what
+//! that gives, a number, a truth, a place or a list too; else it is text. A number or a truth for what is declared a string
+//! is written as text; for what is declared anything else the kind has to be right, where `schema` is strict. What is missing
+//! is null, which unsets an attribute. Where a value cannot be made, or is one that no message could have, nothing of the
+//! step is done, a note says so (`not done: its template cannot be rendered`), and the journey goes on.
+//!
+//! # Experiments
+//! Which arm a user is in follows from salt, arms and the user's bucketing id alone (see
+//! [`Experiment`](crate::experiment::Experiment)), so it stays when a visitor turns out to be a user, and a `split` becomes an
+//! experiment of the same salt and arms without moving anybody. Who takes part is drawn apart from the arm: more `traffic`
+//! brings users in and moves nobody between arms.
+//!
+//! A user takes no part who is restricted, does not agree to `consent` (where that purpose is declared), is not in the
+//! `audience` when the step is taken, or is not in the `traffic`, and is in no arm then, also not in the first one. In a
+//! journey such users go on to the step behind the experiment, with a note (`outside the experiment: not in the traffic`),
+//! and no exposure is recorded. [`Engine::arm`](crate::engine::Engine::arm) tells the same outside of journeys, and records
+//! nothing.
+//!
+//! An exposure is recorded when the step is taken, once for each user, experiment and arm, where anything reads
+//! `experiment.exposed`: of whom the journey holds out none is, because they see nothing of it. Whoever was exposed to two
+//! arms has crossed over, because weights or arms were changed; both are in the user's profile.
+//!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is
 //! reported at that instant with the cause `retention`.
@@ -128,7 +156,7 @@
 //! | `personalize` | affinities, `decide` | nothing is learned; the answer is that for somebody unknown, reason `no_consent` |
 //! | `recommend` | recommenders, `recommend` | the same |
 //! | `marketing` | sends of class `marketing` | a note: `no_consent`, or `unsubscribed` where the record is that of the channel |
-//! | `experiment` | nowhere yet, as there are no experiments | |
+//! | `experiment` | experiments, unless one names another purpose | the user takes no part |
 //!
 //! Messages that are no events pass whatever the user says: they tell to whom events belong and what the user wants.
 //! Of an event with both ids the record counts that both profiles have once they are one. Classes `service` and
@@ -151,6 +179,13 @@
 //! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
 //! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
 //! the user: `item.price <= user.budget`. The vector of an item is for recommenders, and no expression reads it.
+//!
+//! An item that is described and that hardly anybody has touched yet is recommended beside those that it is like, from the
+//! message on that describes it, and gives way to evidence: what its `twins` (10) most alike items are worth counts
+//! `kappa / (kappa + n)` for it, where `n` is how often it was touched. Items are alike as their vectors are, or else as
+//! the values of `attributes` are, rare ones more: all that are strings or lists, unless `[recommend]` names them:
+//! `cold = { attributes = ["category", "tags"] }`. A text that is another one for each item, such as a title, says nothing;
+//! of many attributes name those by which a person would say that two items are alike. `kappa = 0` switches it off.
 //!
 //! A journey that is entered by `item` begins with a message that changes an item which was in the catalogue before: its
 //! price dropped, it was not available and is again, or any attribute is another one. What is said of an item for the
@@ -196,6 +231,7 @@
 //! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
 //! | `identity.switched` | a device, or another weak id, goes to another user: for both | |
 //! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |
+//! | `experiment.exposed` | a step of a journey leads a user the way of an arm for the first time | `experiment`, `arm` |
 //! | `decision.shown`, `decision.clicked` | the host says so of a decision | `placement`, `variant` |
 //!
 //! Facts, which expressions ask for by name:
@@ -249,6 +285,7 @@ mod content;
 mod definitions;
 mod delivery;
 mod error;
+mod experiments;
 mod facts;
 mod ids;
 mod journeys;
@@ -265,6 +302,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use definitions::{Definitions, TEXT_BYTES_MAX};
 pub use error::{ERRORS_MAX, Error, Errors};

@@ -3,6 +3,7 @@
 use crate::decision::Template;
 use crate::definitions::Definitions;
 use crate::definitions::check::{Compiled, compile};
+use crate::experiment::Experiment;
 use crate::journey::{Journey, StepAction};
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub(crate) struct Origin {
     pub(crate) text: Arc<str>,
     pub(crate) templates: Vec<Template>,
+    pub(crate) experiments: Vec<Experiment>,
 }
 
 /// Shows how long the text is: there may be a key in it.

@@ -197,6 +197,16 @@ impl<'d> Node<'d> {
         fits.then_some(weight)
     }
 
+    /// A percentage, from 0 to 100.
+    pub(super) fn percent(&self) -> Option<f64> {
+        let percent = self.number()?;
+        let fits = (0.0..=100.0).contains(&percent);
+        if !fits {
+            self.error(format!("{percent} is out of range: at least 0 and at most 100 percent"));
+        }
+        fits.then_some(percent)
+    }
+
     /// A duration as in the segment language, from `least` to a hundred years.
     pub(super) fn duration_from(&self, least: Duration) -> Option<Duration> {
         let DeValue::String(text) = self.value else {

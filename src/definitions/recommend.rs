@@ -6,7 +6,8 @@ use crate::definitions::{Settings, recommenders};
 use crate::model::{Duration, Quoted, Value};
 use crate::recommend::{
     Action, AlsParams, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, EaseParams,
-    Popularity, PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, WEIGHT_MAX,
+    Popularity, PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, Twins, TwinsParams,
+    WEIGHT_MAX,
 };
 use crate::segment::{Kind, Remembered};
 
@@ -27,6 +28,10 @@ pub(crate) struct RecommendDefinition {
     pub(crate) trending: TrendingParams,
     /// Checked.
     pub(crate) baskets: BoughtTogetherParams,
+    /// Checked. How items that hardly anybody touched are recommended.
+    pub(crate) cold: TwinsParams,
+    /// By which attributes of the catalogue items are alike; where nothing is said, by all that are texts or lists.
+    pub(crate) alike_by: Option<Vec<Box<str>>>,
     /// What users who like these items like too; checked.
     pub(crate) ease: Option<Weighted<EaseParams>>,
     /// What a user likes at all; checked.
@@ -156,6 +161,8 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         sessions: SessionKnn::params().session_gap(settings.session_gap).sessions(SESSIONS),
         trending: Trending::params(),
         baskets: BoughtTogether::params(),
+        cold: Twins::params(),
+        alike_by: None,
         ease: None,
         als: None,
         explore: None,

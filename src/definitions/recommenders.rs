@@ -6,8 +6,9 @@ use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
 use crate::recommend::{
     Als, AlsParams, BoughtTogetherParams, CoVisitationParams, Ease, EaseParams, Error, Explorer,
-    PopularityParams, SessionKnnParams, TrendingParams,
+    PopularityParams, SessionKnnParams, TrendingParams, TwinsParams,
 };
+use crate::segment::Kind;
 
 /// More of anything is refused by the models' own checks.
 const COUNT_MAX: i64 = 1 << 26;
@@ -78,6 +79,7 @@ pub(super) fn read(table: &mut Table<'_>, definition: &mut RecommendDefinition, 
     read_sessions(table, &mut definition.sessions);
     read_trending(table, &mut definition.trending);
     read_baskets(table, &mut definition.baskets);
+    read_cold(table, definition, names);
     read_ease(table, &mut definition.ease);
     read_als(table, &mut definition.als);
     read_k_min(table, definition);
@@ -152,6 +154,33 @@ fn read_baskets(table: &mut Table<'_>, params: &mut BoughtTogetherParams) {
     read.number("pairs_min", BoughtTogetherParams::pairs_min);
     read.number("lift", BoughtTogetherParams::lift);
     read.table.finish();
+}
+
+fn read_cold(table: &mut Table<'_>, definition: &mut RecommendDefinition, names: &Names) {
+    let RecommendDefinition { cold, alike_by, .. } = definition;
+    let Some(mut read) = Parameters::of(table, "cold", cold, TwinsParams::check) else { return };
+    read.number("kappa", TwinsParams::kappa);
+    read.count("twins", TwinsParams::twins);
+    if let Some(attributes) = read.table.get("attributes") {
+        let list = attributes.list().unwrap_or_default();
+        *alike_by = Some(list.iter().filter_map(|node| read_attribute(node, names)).collect());
+    }
+    read.table.finish();
+}
+
+/// An attribute of items by which they can be alike.
+fn read_attribute(node: &Node<'_>, names: &Names) -> Option<Box<str>> {
+    let name = node.name()?;
+    let items = &names.schema.items;
+    match items.slot(name) {
+        Some((_, Kind::String | Kind::List)) => return Some(name.into()),
+        Some(_) => node.error_help("items are alike by strings and lists", "leave it out"),
+        None => {
+            let help = "declare it under [catalogue]".to_owned();
+            node.unknown("attribute of items", name, items.names(), Some(help));
+        }
+    }
+    None
 }
 
 fn read_ease(table: &mut Table<'_>, ease: &mut Option<Weighted<EaseParams>>) {

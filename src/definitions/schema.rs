@@ -259,6 +259,17 @@ impl Names {
         self.schema.strict && self.is_sound
     }
 
+    /// Reads a purpose of consent.
+    pub(super) fn read_purpose(&self, node: &Node<'_>) -> Option<Box<str>> {
+        let name = node.name()?;
+        let purposes = &self.schema.facts.purposes;
+        if !purposes.contains_key(name) {
+            let help = format!("declare it as [consent.{name}]");
+            node.unknown("purpose", name, purposes.keys().map(|name| &**name), Some(help));
+        }
+        Some(name.into())
+    }
+
     /// Whether a property that has a name of the context is always right.
     fn is_context(property: &str) -> bool {
         property.starts_with("context.")

@@ -64,14 +64,19 @@ impl Models {
                 blended(answers, &self.weigh_first(&[1.0, INSTEAD]), request.limit())
             }
             Basis::User(_) | Basis::Session(_) => {
-                let answers = self.next(&request.clone().with_limit(request.limit().max(NEXT)));
-                blended(answers, self.weights.get(), request.limit())
+                let deeper = request.clone().with_limit(request.limit().max(NEXT));
+                let answer = blended(self.next(&deeper), self.weights.get(), deeper.limit());
+                self.with_alike(answer, request)
             }
-            Basis::Similar(_) if self.beside().next().is_some() => {
+            Basis::Similar(_) => {
                 let deeper = request.clone().with_limit(request.limit().max(NEXT));
                 let mut answers = vec![self.covisitation.recommend(&deeper)];
                 answers.extend(self.beside().map(|model| model.recommend(&deeper)));
-                blended(answers, &self.weigh_first(&[1.0]), request.limit())
+                let answer = match answers.len() {
+                    1 => answers.swap_remove(0),
+                    _ => blended(answers, &self.weigh_first(&[1.0]), deeper.limit()),
+                };
+                self.with_alike(answer, request)
             }
             Basis::Trending => self.trending.recommend(request),
             _ => self.covisitation.recommend(request),

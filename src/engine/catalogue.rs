@@ -114,6 +114,11 @@ impl Catalogue {
         self.vectors.get(self.row_of(item)?)?.as_deref()
     }
 
+    /// What items can have, and of which kind it is.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, Kind)> {
+        self.schema.iter()
+    }
+
     /// Calls `each` with the values that an item has of an attribute, as texts: a string, number or truth, or those of a
     /// list.
     pub(crate) fn texts(&self, item: ItemId, name: &str, symbols: &Symbols, each: &mut dyn FnMut(&str)) {

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Error, Partition};
 use crate::journey::{JourneyStay, MessageKept};
 use crate::model::{Explanation, Instant, Value};
-use crate::profile::{ConsentRecord, Event, Fact, Packed, SessionSummary, TotalOp, UserKey};
+use crate::profile::{ConsentRecord, Event, Exposure, Fact, Packed, SessionSummary, TotalOp, UserKey};
 use crate::segment::{Pii, SegmentId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -46,6 +46,8 @@ pub struct Export {
     pub predictions: BTreeMap<String, Written>,
     /// The variant that was shown last, by placement.
     pub variants: BTreeMap<String, Written>,
+    /// The arms of experiments that it was exposed to, each with when for the first time.
+    pub exposures: Vec<Exposure>,
     /// The events that definitions keep, oldest first; with those that the engine recorded itself: messages sent,
     /// decisions shown.
     pub events: Vec<Event>,
@@ -224,6 +226,7 @@ impl Partition {
             consents: profile.consents,
             predictions,
             variants,
+            exposures: profile.exposures,
             events: profile.events,
             running_values: self.running_values(key),
             affinities: self.affinities(key),

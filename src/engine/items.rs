@@ -44,6 +44,7 @@ impl Partition {
         let is_followed = self.journeys.follows_items();
         let before = is_followed.then(|| self.catalogue.copy_row(item, symbols)).flatten();
         self.catalogue.set(item, attributes, symbols);
+        self.models.describe(item, &self.catalogue, symbols);
         let Some(before) = before else { return self.run_due(now, outcome) };
         let after = self.catalogue.copy_row(item, symbols).unwrap_or_default();
         self.follow_change(id, (&before, &after), at, now, outcome);
@@ -54,6 +55,7 @@ impl Partition {
     pub(super) fn remove_item(&mut self, item: &str, now: Instant, outcome: &mut Outcome) {
         if let Ok(item) = self.models.items_mut().intern(item) {
             self.catalogue.remove(item, &mut self.store.symbols);
+            self.models.describe(item, &self.catalogue, &self.store.symbols);
         }
         self.run_due(now, outcome);
     }

@@ -274,6 +274,9 @@ impl Partition {
                 Effect::Emit { event, properties } => {
                     self.store.record(user, &event, properties, now, &mut applied);
                 }
+                Effect::Expose { experiment, arm } => {
+                    self.store.expose(user, (&experiment, &arm), now, &mut applied);
+                }
             }
         }
         self.store.record_changes(user, now, &mut applied);

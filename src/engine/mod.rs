@@ -16,15 +16,17 @@
 //! all partitions is in `everywhere`.
 //!
 //! What is known of items is in the `catalogue`; `items` says what messages do to it and what follows, and `eligible` which
-//! items a query may give.
+//! items a query may give. What recommenders learned `answer`s, together with what is `alike` by what the catalogue says.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
 mod advance;
 #[cfg(test)]
 mod advance_test;
+mod alike;
 mod among;
 mod answer;
+mod arms;
 mod ask;
 mod audit;
 mod call;

@@ -6,7 +6,7 @@ use crate::model::{Duration, Instant, Message, Object, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
     Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
-    Popularity, PopularityParams, Recommender, Request, SessionKnn, Trending, Weights,
+    Popularity, PopularityParams, Recommender, Request, SessionKnn, Trending, Twins, Weights,
 };
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -27,6 +27,8 @@ pub(crate) struct Models {
     pub(super) baskets: BoughtTogether,
     pub(super) popularity: Popularity,
     pub(super) trending: Trending,
+    /// What items are is no state here: it follows from the catalogue.
+    pub(super) twins: Twins,
     pub(super) ease: Option<Ease>,
     pub(super) als: Option<Als>,
     pub(super) hosts: Hosts,
@@ -58,6 +60,7 @@ impl Models {
             beginnings: 0,
             popularity: popularity.clone().check().expect(CHECKED),
             trending: definition.trending.clone().check().expect(CHECKED),
+            twins: definition.cold.clone().check().expect(CHECKED),
             ease: definition.ease.as_ref().map(ease),
             als: definition.als.as_ref().map(als),
             hosts: Hosts::default(),
@@ -123,6 +126,7 @@ impl Models {
             baskets: self.baskets.clone(),
             popularity: self.popularity.clone(),
             trending: self.trending.clone(),
+            twins: self.twins.clone(),
             ease: self.ease.clone(),
             als: self.als.clone(),
             hosts: self.hosts.copied(&self.items),
@@ -157,6 +161,9 @@ impl Models {
         }
         if old.baskets != definition.baskets {
             self.baskets = definition.baskets.clone().check().expect(CHECKED);
+        }
+        if old.cold != definition.cold || old.alike_by != definition.alike_by {
+            self.twins = self.twins.undescribed(&definition.cold).expect(CHECKED);
         }
         if old.ease.as_ref().map(|model| &model.params) != definition.ease.as_ref().map(|model| &model.params)
         {
@@ -264,6 +271,7 @@ impl Models {
         self.baskets.learn(interaction);
         self.popularity.learn(interaction);
         self.trending.learn(interaction);
+        self.twins.learn(interaction);
         self.beside_mut().for_each(|model| model.learn(interaction));
         self.models.iter_mut().for_each(|model| model.learn(interaction));
     }
@@ -287,6 +295,7 @@ impl Models {
         (
             &self.items,
             bytes(&self.sessions),
+            bytes(&self.twins),
             (beside, &self.weights, explored),
             &self.covisitation,
             &self.baskets,

@@ -17,6 +17,7 @@ impl Models {
             beginnings,
             popularity,
             trending,
+            twins,
             ease,
             als,
             hosts,
@@ -32,6 +33,7 @@ impl Models {
         baskets.write_later(pieces);
         popularity.write_later(pieces);
         trending.write_later(pieces);
+        pieces.push_now(|out| written(twins, out));
         pieces.push_now(|out| models.len().write(out));
         models.iter().for_each(|model| model.write_later(pieces));
         pieces.push_now(|out| {
@@ -65,6 +67,7 @@ impl Models {
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
         self.trending.read_state(from, items)?;
+        read_written(&mut self.twins, &self.items, from)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;

@@ -413,8 +413,8 @@ impl Partition {
     }
 
     /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
-    /// popular. What the catalogue says is removed, not available or expired is never among them, nor what the query
-    /// filters out.
+    /// popular; beside them what hardly anybody has touched and is like them, as the catalogue describes it. What the
+    /// catalogue says is removed, not available or expired is never among them, nor what the query filters out.
     ///
     /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
     /// those for somebody unknown, and each says so.

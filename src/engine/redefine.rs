@@ -186,7 +186,11 @@ impl Partition {
         self.stats = moves.carry(&self.stats);
         self.models.redefine(&definitions.recommend, self.store.arrivals as u32);
         self.item_rules = ItemRules::default();
+        let revision = self.catalogue.revision();
         self.catalogue.redefine(&definitions.schema.items, &mut self.store.symbols);
+        if self.catalogue.revision() != revision || !self.models.has_descriptions() {
+            self.describe_items();
+        }
         self.settings = definitions.settings.clone();
         self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {

@@ -77,7 +77,9 @@ impl Partition {
             Section::Models => self.models.read_section(from),
             Section::Catalogue => {
                 let items = self.models.items().len();
-                self.catalogue.read(from, items, &mut self.store.symbols)
+                self.catalogue.read(from, items, &mut self.store.symbols)?;
+                self.describe_items();
+                Ok(())
             }
         }
     }

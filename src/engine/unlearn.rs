@@ -153,10 +153,13 @@ impl Models {
             Way::Back => {
                 self.popularity.unlearn(&interactions, false);
                 self.trending.unlearn(&interactions, false);
+                // What stays of them stays of popularity, which says so.
+                self.twins.unlearn(&interactions);
             }
             Way::On => interactions.iter().for_each(|interaction| {
                 self.popularity.learn(interaction);
                 self.trending.learn(interaction);
+                self.twins.learn(interaction);
             }),
         }
         let mut is_everywhere = SmallVec::<[bool; 4]>::new();

@@ -1,5 +1,6 @@
 //! Definitions to a plan: labels become numbers, texts become conditions, and what cannot work is refused.
 
+use crate::experiment::Experiment;
 use crate::journey::by_item::ItemUse;
 use crate::journey::compile_step::StepCompiler;
 use crate::journey::flow::check_flow;
@@ -8,7 +9,6 @@ use crate::journey::plan::{
     SegmentUse, Unresolved, Use,
 };
 use crate::journey::timed::Timed;
-use crate::journey::unbuilt::unbuilt;
 use crate::journey::version::version;
 use crate::journey::{Awaited, DeliveryPolicy, Journey, LocalAt, Step, StepAction, Trigger};
 use crate::model::{Problem, Quoted};
@@ -54,12 +54,14 @@ impl JourneyPlan {
     pub(crate) fn compile(
         journeys: &[Journey],
         policy: &DeliveryPolicy,
+        experiments: &[Experiment],
         reads_event: &dyn Fn(&str) -> Option<bool>,
         builder: &mut PlanBuilder,
     ) -> (JourneyPlan, Vec<Problem>) {
         let mut plan = JourneyPlan { policy: policy.clone(), ..JourneyPlan::default() };
         let mut problems = Vec::new();
         plan.send_times(builder, &mut problems);
+        plan.add_experiments(experiments, builder);
         if let Some(first) = journeys.get(JOURNEYS_MAX) {
             let message =
                 format!("there are {} journeys, at most {JOURNEYS_MAX} are allowed", journeys.len());
@@ -148,11 +150,13 @@ impl JourneyPlan {
     }
 
     /// Adds a journey of earlier definitions, for those who have entered it and go on under it: nobody enters it. `name`
-    /// is what problems and conditions call it.
+    /// is what problems and conditions call it, and `experiments` are those of its definitions: of one that is not defined
+    /// any more it asks that one.
     pub(crate) fn pin(
         &mut self,
         journey: &Journey,
         name: &str,
+        experiments: &[Experiment],
         reads_event: &dyn Fn(&str) -> Option<bool>,
         builder: &mut PlanBuilder,
     ) -> Vec<Problem> {
@@ -164,6 +168,14 @@ impl JourneyPlan {
         };
         if self.journeys.len() >= PINNED_BELOW {
             return vec![At::journey(name).problem(&[], "there are too many journeys".into())];
+        }
+        for (i, step) in journey.steps.iter().enumerate() {
+            let StepAction::Experiment(step) = &step.action else { continue };
+            let at = At::step(name, i);
+            match experiments.iter().find(|known| *known.name() == *step.experiment) {
+                Some(known) => self.keep_experiment(known, &at.dotted("experiment"), builder),
+                None => problems.push(at.problem(&["experiment"], "the experiment is gone".into())),
+            }
         }
         self.add_running(&named, reads_event, builder, &mut problems);
         if let Some(compiled) = self.journeys.last_mut() {
@@ -184,7 +196,6 @@ impl JourneyPlan {
         builder: &mut PlanBuilder,
         problems: &mut Vec<Problem>,
     ) {
-        problems.extend(unbuilt(journey));
         let number = self.journeys.len() as JourneyNo;
         let here = At::journey(&journey.name);
         for (i, exit) in journey.exit.iter().enumerate() {
@@ -222,7 +233,9 @@ impl JourneyPlan {
         }
         let policy = &self.policy;
         let mut compiled_steps = {
-            let mut compiler = StepCompiler { journey, policy, labels, reads_event, builder, problems };
+            let experiment_number = &|name: &str| self.experiment_number(name);
+            let mut compiler =
+                StepCompiler { journey, policy, labels, reads_event, experiment_number, builder, problems };
             let steps = steps.iter().enumerate().map(|(i, step)| compiler.step(i, step));
             steps.collect::<Vec<CompiledStep>>()
         };
@@ -238,7 +251,7 @@ impl JourneyPlan {
             by_event: false,
             keeps_event: steps.iter().any(|step| match &step.action {
                 CompiledAction::Send(send) => reads_event(&send.definition.template) == Some(true),
-                _ => false,
+                _ => step.fillings().iter().any(|(_, filling)| filling.reads_event()),
             }),
             steps,
         });

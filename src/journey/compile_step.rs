@@ -1,17 +1,18 @@
 //! One step of a definition to one of a plan.
 
 use crate::journey::compile::At;
+use crate::journey::filling::Filling;
 use crate::journey::outbox::ANSWERS_KEPT;
 use crate::journey::plan::{
-    CompiledAction, CompiledArm, CompiledAwaited, CompiledCall, CompiledCapped, CompiledSend, CompiledSplit,
-    CompiledStep, CompiledWaitFor, END,
+    CompiledAction, CompiledArm, CompiledAwaited, CompiledCall, CompiledCapped, CompiledEffect,
+    CompiledExperimentStep, CompiledSend, CompiledSplit, CompiledStep, CompiledWaitFor, END,
 };
-use crate::journey::step::Effect;
 use crate::journey::{
-    Awaited, Branch, Capped, Class, DeliveryPolicy, Journey, Send, Split, Step, StepAction, Trigger, WaitFor,
+    Awaited, Branch, Capped, Class, DeliveryPolicy, ExperimentStep, Journey, Send, Split, Step, StepAction,
+    Trigger, WaitFor,
 };
-use crate::model::{Object, Problem, Quoted, Value};
-use crate::segment::PlanBuilder;
+use crate::model::{Problem, Quoted, Value};
+use crate::segment::{Kind, PlanBuilder};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
@@ -26,6 +27,8 @@ pub(super) struct StepCompiler<'c> {
     pub(super) labels: HashMap<&'c str, u16, ahash::RandomState>,
     /// Whether a template reads the event that began the journey; nothing where there is no such template.
     pub(super) reads_event: &'c dyn Fn(&str) -> Option<bool>,
+    /// The place of the experiment of a name in the plan.
+    pub(super) experiment_number: &'c dyn Fn(&str) -> Option<usize>,
     pub(super) builder: &'c mut PlanBuilder,
     pub(super) problems: &'c mut Vec<Problem>,
 }
@@ -40,24 +43,24 @@ impl StepCompiler<'_> {
             StepAction::Branch(arms) => self.branch(&at, arms),
             StepAction::Send(send) => self.send(&at, send),
             StepAction::Split(split) => self.split(&at, number, split),
+            StepAction::Experiment(step) => self.experiment(&at, step),
             StepAction::WaitFor(wait) => self.wait_for(&at, number, wait),
             StepAction::Set(values) => {
-                let effect = |(name, value): &(Box<str>, Value)| {
-                    let (name, value) = ((&**name).into(), value.clone());
-                    Effect::Set { name, value }
-                };
-                CompiledAction::Affect(values.iter().map(effect).collect())
+                let schema = &self.builder.schema;
+                let kind = |name: &str| schema.attribute_kind(name).filter(|_| schema.strict);
+                CompiledAction::Affect(CompiledEffect::Set(fillings(values, kind)))
             }
             StepAction::Emit(emit) => {
-                let properties = object(&emit.properties);
-                CompiledAction::Affect(vec![Effect::Emit { event: (&*emit.event).into(), properties }])
+                let schema = &self.builder.schema;
+                let event = schema.event_schema(&emit.event).filter(|_| schema.strict);
+                let kind = |name: &str| event?.properties.get(name).copied();
+                let properties = fillings(&emit.properties, kind);
+                CompiledAction::Affect(CompiledEffect::Emit { event: (&*emit.event).into(), properties })
             }
             StepAction::Call(call) => {
-                let (channel, properties) = ((&*call.channel).into(), object(&call.properties));
+                let (channel, properties) = ((&*call.channel).into(), fillings(&call.properties, |_| None));
                 CompiledAction::Call(Box::new(CompiledCall { channel, properties }))
             }
-            // What is not built yet is refused; so it is none of the mistakes that are found here.
-            _ => CompiledAction::Branch(Vec::new()),
         };
         CompiledStep { id: (&*step.id).into(), action, awaited: 0 }
     }
@@ -84,6 +87,14 @@ impl StepCompiler<'_> {
             arms.push(CompiledArm { name: (&**name).into(), weight: *weight, to });
         }
         CompiledAction::Split(Box::new(CompiledSplit { salt: split.salt.clone(), arms }))
+    }
+
+    fn experiment(&mut self, at: &At<'_>, step: &ExperimentStep) -> CompiledAction {
+        // One that is not there is told where it is named, or kept: such a plan is of no use.
+        let experiment = (self.experiment_number)(&step.experiment).unwrap_or_default();
+        let to = step.to.iter().map(|(arm, label)| (arm.clone(), self.target(at, label, &["to", arm])));
+        let to = to.collect();
+        CompiledAction::Experiment(Box::new(CompiledExperimentStep { experiment, to }))
     }
 
     /// The number of the step of a label, or of the one behind a step where none is named.
@@ -185,8 +196,6 @@ impl StepCompiler<'_> {
     }
 }
 
-fn object(values: &[(Box<str>, Value)]) -> Object {
-    let mut object = Object::new();
-    values.iter().for_each(|(name, value)| object.set(name.clone(), value.clone()));
-    object
+fn fillings(values: &[(Box<str>, Value)], kind: impl Fn(&str) -> Option<Kind>) -> Vec<(Box<str>, Filling)> {
+    values.iter().map(|(name, value)| (name.clone(), Filling::new(value, kind(name)))).collect()
 }

@@ -108,6 +108,8 @@ fn write_what(what: &What, out: &mut Vec<u8>) {
         What::NotDelivered { .. } => 21,
         What::Met { .. } => 22,
         What::TimedOut { .. } => 23,
+        What::Outside { .. } => 24,
+        What::NotDone { .. } => 25,
     };
     out.push(number);
     match what {
@@ -116,6 +118,7 @@ fn write_what(what: &What, out: &mut Vec<u8>) {
         | What::Skipped { reason }
         | What::Withdrawn { reason }
         | What::NotDelivered { reason }
+        | What::NotDone { reason }
         | What::Exited { reason } => reason.write(out),
         What::Branched { to: text }
         | What::Sent { channel: text }
@@ -132,6 +135,7 @@ fn write_what(what: &What, out: &mut Vec<u8>) {
             reason.write(out);
         }
         What::Converted { ghost } => ghost.write(out),
+        What::Outside { why } => why.write(out),
         What::Entered
         | What::Restarted
         | What::Waiting { .. }
@@ -168,6 +172,8 @@ fn read_what(from: &mut Bytes<'_>) -> Result<What, Malformed> {
         21 => What::NotDelivered { reason: from.read()? },
         22 => What::Met { to: from.read()? },
         23 => What::TimedOut { to: from.read()? },
+        24 => What::Outside { why: from.read()? },
+        25 => What::NotDone { reason: from.read()? },
         _ => return Err(from.malformed("what a journey did")),
     })
 }

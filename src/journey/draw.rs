@@ -166,6 +166,12 @@ impl Graph {
                     self.edge(&from, &to, Some(format!("{arm} {weight}")));
                 }
             }
+            StepAction::Experiment(step) => {
+                for (arm, label) in &step.to {
+                    self.edge(&from, &labelled(journey, label), Some(arm.to_string()));
+                }
+                self.edge(&from, &next, Some("else".into()));
+            }
             StepAction::WaitFor(wait) => {
                 self.edge(&from, &to(&wait.then), Some("then".into()));
                 self.edge(&from, &to(&wait.otherwise), Some(format!("else, after {}", wait.timeout)));

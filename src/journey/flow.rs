@@ -41,6 +41,10 @@ fn next(steps: &[CompiledStep], i: usize) -> Vec<usize> {
         CompiledAction::Goto(to) => vec![usize::from(*to)],
         CompiledAction::Branch(arms) => arms.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect(),
         CompiledAction::WaitFor(wait) => vec![usize::from(wait.then), usize::from(wait.otherwise)],
+        // Who takes no part goes on to the next step, today or with less traffic tomorrow.
+        CompiledAction::Experiment(step) => {
+            step.to.iter().map(|(_, to)| usize::from(*to)).chain([fall]).collect()
+        }
         CompiledAction::Split(split) => split.arms.iter().map(|arm| usize::from(arm.to)).collect(),
         CompiledAction::Wait(_)
         | CompiledAction::WaitUntil(_)

@@ -1,4 +1,4 @@
-//! How to write journeys: four examples, what may stop a message, and how to see what goes on. This module is prose.
+//! How to write journeys: five examples, what may stop a message, and how to see what goes on. This module is prose.
 //!
 //! A journey is a workflow for one user. Something begins it (`enter`); steps wait, branch and send, one behind the
 //! other; something ends it early (`exit`), or reaches what it is for (`goal`). The engine decides and puts *actions* into
@@ -229,6 +229,68 @@
 //! - A date begins a journey once, whatever becomes of the attribute then; another date begins another.
 //! - Local times shift forward by as much as the clocks do where they are skipped, and are the first of two where they come
 //!   twice. A user who moves to another zone waits for that zone's evening.
+//!
+//! # A test of two subjects
+//! Of the gold users nine in ten take part; half of those get the new subject. What a message says can be set as an attribute
+//! too, here for a segment that asks which cart was written about last.
+//!
+//! ```
+//! # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+//! let definitions = Definitions::from_toml(r#"
+//!     version = 1
+//!     [attributes]
+//!     tier = "string"
+//!     last_cart = "string"
+//!     [events.add_to_cart]
+//!     cart_id = "string"
+//!     [segments]
+//!     saw_new_subject = 'did(experiment.exposed where experiment = "subject" and arm = "new")'
+//!     [templates.old]
+//!     subject = "Your cart"
+//!     [templates.new]
+//!     subject = "Still thinking about it?"
+//!
+//!     [experiments.subject]
+//!     arms = { old = 50, new = 50 }
+//!     traffic = 90
+//!     audience = 'tier = "gold"'
+//!
+//!     [journeys.cart]
+//!     enter = { event = "add_to_cart", key = "cart_id" }
+//!     [[journeys.cart.step]]
+//!     id = "remember"
+//!     set = { last_cart = "{{ event.cart_id }}" }
+//!     [[journeys.cart.step]]
+//!     id = "subject"
+//!     experiment = "subject"
+//!     to = { new = "new" }
+//!     [[journeys.cart.step]]
+//!     id = "old"
+//!     send = { channel = "email", template = "old" }
+//!     [[journeys.cart.step]]
+//!     id = "done"
+//!     goto = "end"
+//!     [[journeys.cart.step]]
+//!     id = "new"
+//!     send = { channel = "email", template = "new" }
+//! "#)?;
+//!
+//! let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+//! let engine = Engine::builder(definitions).open()?;
+//! for n in 0..100 {
+//!     let user = format!("u{n}");
+//!     engine.ingest(&Message::identify(user.as_str()).with("tier", if n < 80 { "gold" } else { "none" }), now)?;
+//!     let notes = engine.ingest(&Message::track(user.as_str(), "add_to_cart").with("cart_id", "c1"), now)?.notes;
+//!     let sent = if engine.arm(&user, "subject", now)?.arm() == Some("new") { "new" } else { "old" };
+//!     assert!(notes.iter().any(|note| note.step.as_deref() == Some(sent)));
+//! }
+//! let counts = engine.journey_counts();
+//! assert_eq!(counts[&("cart".into(), "outside the experiment: not in the audience".into())], 20);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - Who takes no part goes on to the step behind the experiment, and is counted apart.
+//! - More traffic brings users in, and moves nobody from one arm to the other.
 //!
 //! # What may stop a message
 //! A send that is due goes through the rules of the delivery gate in one order, and the first that says something gives the

@@ -2,7 +2,7 @@
 //! In: events, changes of segments and the clock. Out: actions for the host in an outbox, and a [`Note`] with its
 //! reason for everything that a journey did or did not do.
 //! Knows nothing of templates, stores or transports: the engine renders, the host delivers. Imports `model`,
-//! `profile`, `segment` and `trigger`. Reads no clock.
+//! `profile`, `segment`, `experiment`, `predict` and `trigger`. Reads no clock.
 //!
 //! `definition` → `plan` (`compile`, `flow`) → triggers (`follow`, `timed`, `enter`, `exit`) → instances (`runtime`, `run`, one file
 //! for each `step`) → the delivery gate (one file for each rule in `gate`) → `outbox`
@@ -13,7 +13,7 @@
 //! same after any replay and no two actions share one. 4. order at one instant is by due instant, journey, key and
 //! entry, not by how inputs are batched.
 //!
-//! Deliberately absent: whatever `unbuilt` refuses. Notes of what comes back from the host: that is only counted.
+//! Deliberately absent: notes of what comes back from the host: that is only counted.
 
 mod absorb;
 mod action;
@@ -30,7 +30,9 @@ mod delivery;
 mod draw;
 mod enter;
 mod exit;
+mod experiments;
 mod explain;
+mod filling;
 mod flow;
 mod follow;
 mod gate;
@@ -60,15 +62,14 @@ mod step;
 mod tests;
 mod throttle;
 mod timed;
-mod unbuilt;
 mod users;
 mod version;
 
 pub use action::{Acknowledged, Action, Delivery, OutboxStats};
 pub use definition::{
     Awaited, Branch, Call, Cap, CapPeriod, CapScope, Capped, Class, DayRule, Dedup, DeliveryPolicy, Emit,
-    Enter, Goal, ItemChange, Journey, Late, LocalAt, LocalWait, OnChange, OnQuiet, Quiet, Reentry, Send,
-    SendTimePolicy, Split, Step, StepAction, Throttle, TooLate, Trigger, WaitFor,
+    Enter, ExperimentStep, Goal, ItemChange, Journey, Late, LocalAt, LocalWait, OnChange, OnQuiet, Quiet,
+    Reentry, Send, SendTimePolicy, Split, Step, StepAction, Throttle, TooLate, Trigger, WaitFor,
 };
 pub use draw::Drawing;
 pub use explain::{InstanceExplanation, JourneyExplanation, NextSend, Stands};
@@ -80,6 +81,7 @@ pub use reason::Reason;
 pub(crate) use by_item::{ItemChanges, ItemOccurrence};
 pub(crate) use census::Census;
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
+pub(crate) use filling::{template_name, value_templates};
 pub(crate) use outbox::Answer;
 pub(crate) use permit::Permits;
 pub(crate) use plan::{JourneyNo, JourneyPlan};

@@ -1,3 +1,4 @@
+use crate::experiment::Outside;
 use crate::journey::Reason;
 use crate::model::{Instant, Value};
 use serde::Serialize;
@@ -152,6 +153,16 @@ pub enum What {
         /// Why.
         reason: Reason,
     },
+    /// A `set`, `emit` or `call` could not be made for this user; the journey goes on.
+    NotDone {
+        /// Why.
+        reason: Reason,
+    },
+    /// The user takes no part in an experiment.
+    Outside {
+        /// Why not.
+        why: Outside,
+    },
 }
 
 impl What {
@@ -165,7 +176,8 @@ impl What {
             | What::Withdrawn { reason }
             | What::Exited { reason }
             | What::FellBack { reason, .. }
-            | What::NotDelivered { reason } => Some(*reason),
+            | What::NotDelivered { reason }
+            | What::NotDone { reason } => Some(*reason),
             What::Ghost { .. } => Some(Reason::HeldOut),
             _ => None,
         }
@@ -199,6 +211,8 @@ impl fmt::Display for What {
             What::FellBack { to, reason } => write!(f, "not sent: {reason}, on to {to}"),
             What::Missed { count } => write!(f, "missed {count}"),
             What::NotDelivered { reason } => write!(f, "not delivered: {reason}"),
+            What::NotDone { reason } => write!(f, "not done: {reason}"),
+            What::Outside { why } => write!(f, "outside the experiment: {why}"),
         }
     }
 }

@@ -40,6 +40,19 @@ impl Permits {
         }
     }
 
+    /// Whether a user agrees to a purpose, whatever the channel; one of whom nothing is known does by default. To a purpose
+    /// that is not declared everybody does.
+    pub(crate) fn agrees(
+        &self,
+        store: &ProfileStore,
+        user: Option<UserKey>,
+        purpose: &str,
+        now: Instant,
+    ) -> bool {
+        let Some(default) = self.purposes.get(purpose).copied() else { return true };
+        user.map_or(default, |user| store.agreement(user, (purpose, None), default, now).holds)
+    }
+
     /// Whether a user has an address in a channel, as far as channels have addresses.
     pub(crate) fn is_reachable(&self, store: &ProfileStore, user: UserKey, channel: &str) -> bool {
         let Some(address) = self.addresses.get(channel) else { return true };

@@ -1,12 +1,13 @@
 //! Journeys as the engine runs them.
 
 use crate::journey::by_item::ItemUse;
+use crate::journey::experiments::CompiledExperiment;
+use crate::journey::filling::Filling;
 use crate::journey::instance::Instance;
 use crate::journey::outbox::Origin;
-use crate::journey::step::Effect;
 use crate::journey::timed::Timed;
 use crate::journey::{Class, Delivery, DeliveryPolicy, Journey, LocalWait, Permits, Reentry, Send};
-use crate::model::{Duration, Instant, Object, Zone};
+use crate::model::{Duration, Instant, Zone};
 use crate::segment::{ConditionId, EventFilterId, SegmentId, Transition};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct JourneyPlan {
     pub(crate) by_item: Vec<ItemUse>,
     /// What dates and recurring instants begin, in order of journey.
     pub(crate) by_time: Vec<(JourneyNo, Timed)>,
+    /// In order of definition; behind them those of earlier definitions that journeys of those ask.
+    pub(super) experiments: Vec<CompiledExperiment>,
     pub(crate) policy: DeliveryPolicy,
     /// How long an action may wait for the host, whatever its step says.
     pub(crate) outbox_max: Option<Duration>,
@@ -156,6 +159,22 @@ pub(crate) struct CompiledStep {
 }
 
 impl CompiledStep {
+    /// The values that it makes.
+    pub(crate) fn fillings(&self) -> &[(Box<str>, Filling)] {
+        match &self.action {
+            CompiledAction::Affect(CompiledEffect::Set(values)) => values,
+            CompiledAction::Affect(CompiledEffect::Emit { properties, .. }) => properties,
+            CompiledAction::Call(call) => &call.properties,
+            _ => &[],
+        }
+    }
+
+    /// Whether what it does may hang on what earlier steps have made of the user.
+    pub(crate) fn looks_at_user(&self) -> bool {
+        let is_made = |(_, filling): &(Box<str>, Filling)| matches!(filling, Filling::Template { .. });
+        !matches!(self.action, CompiledAction::Affect(_)) || self.fillings().iter().any(is_made)
+    }
+
     /// The channel it sends or calls by, if it does.
     pub(crate) fn channel(&self) -> Option<&Arc<str>> {
         match &self.action {
@@ -173,16 +192,24 @@ pub(crate) enum CompiledAction {
     WaitFor(Box<CompiledWaitFor>),
     Branch(Vec<(ConditionId, u16)>),
     Split(Box<CompiledSplit>),
-    Affect(Vec<Effect>),
+    Experiment(Box<CompiledExperimentStep>),
+    Affect(CompiledEffect),
     Call(Box<CompiledCall>),
     Send(Box<CompiledSend>),
     Goto(u16),
 }
 
+/// What a step does to the user.
+#[derive(Debug)]
+pub(crate) enum CompiledEffect {
+    Set(Vec<(Box<str>, Filling)>),
+    Emit { event: Arc<str>, properties: Vec<(Box<str>, Filling)> },
+}
+
 #[derive(Debug)]
 pub(crate) struct CompiledCall {
     pub(crate) channel: Arc<str>,
-    pub(crate) properties: Object,
+    pub(crate) properties: Vec<(Box<str>, Filling)>,
 }
 
 #[derive(Debug)]
@@ -197,6 +224,14 @@ pub(crate) struct CompiledArm {
     pub(crate) name: Arc<str>,
     pub(crate) weight: f64,
     pub(crate) to: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledExperimentStep {
+    /// Its place among the experiments of the plan.
+    pub(crate) experiment: usize,
+    /// Arms that lead elsewhere than to the next step, by name.
+    pub(crate) to: Vec<(Box<str>, u16)>,
 }
 
 #[derive(Debug)]

@@ -116,7 +116,7 @@ impl<'r> Run<'r, '_> {
             let Some(step) = journey.steps.get(usize::from(instance.step)) else {
                 return self.end(&instance, None, What::Completed);
             };
-            if !self.effects.is_empty() && !matches!(step.action, CompiledAction::Affect(_)) {
+            if !self.effects.is_empty() && step.looks_at_user() {
                 // It goes on once its user is what earlier steps made of them.
                 self.known.add(instance);
                 return Stop::Here;
@@ -139,8 +139,12 @@ impl<'r> Run<'r, '_> {
                     self.split(&mut instance, split);
                     Next::Step
                 }
-                CompiledAction::Affect(effects) => {
-                    self.affect(&mut instance, effects);
+                CompiledAction::Experiment(step) => {
+                    self.experiment(&mut instance, step);
+                    Next::Step
+                }
+                CompiledAction::Affect(effect) => {
+                    self.affect(&mut instance, effect);
                     Next::Step
                 }
                 CompiledAction::Call(call) => {

@@ -61,7 +61,7 @@ impl Lines {
                 self.add("branch", &arms);
             }
             StepAction::Split(split) => self.add("split", &(&split.salt, &split.arms, &split.to)),
-            StepAction::Experiment(name) => self.add("experiment", name),
+            StepAction::Experiment(step) => self.add("experiment", &(&step.experiment, &step.to)),
             StepAction::Send(send) => self.send(send),
             StepAction::Set(values) => self.add("set", values),
             StepAction::Emit(emit) => self.add("emit", &(&emit.event, &emit.properties)),

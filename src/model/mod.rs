@@ -49,5 +49,5 @@ pub(crate) use pieces::Pieces;
 pub(crate) use problem::Problem;
 pub(crate) use shared::Shared;
 pub(crate) use split::winner;
-pub(crate) use text::{Quoted, cut, nearest, stable_hash};
+pub(crate) use text::{Quoted, cut, is_template, nearest, stable_hash};
 pub(crate) use zone::{date, day_number, in_year, year_of};

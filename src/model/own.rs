@@ -1,7 +1,7 @@
 //! Names that are the engine's own, so that hosts cannot use them.
 
 /// Events that the engine records itself, each with its properties (`spec/segments.md` §11).
-pub(crate) const OWN_EVENTS: [(&str, &[&str]); 12] = [
+pub(crate) const OWN_EVENTS: [(&str, &[&str]); 13] = [
     ("message.sent", &["channel", "journey", "step", "template"]),
     ("message.delivered", &["channel", "journey", "step", "template"]),
     ("message.opened", &["channel", "journey", "step", "template"]),
@@ -10,6 +10,7 @@ pub(crate) const OWN_EVENTS: [(&str, &[&str]); 12] = [
     ("message.suppressed", &["channel", "journey", "step", "template"]),
     ("decision.shown", &["placement", "variant"]),
     ("decision.clicked", &["placement", "variant"]),
+    ("experiment.exposed", &["experiment", "arm"]),
     ("attribute.changed", &["name", "from", "to"]),
     ("segment.entered", &["name", "key"]),
     ("segment.left", &["name", "key"]),

@@ -38,6 +38,11 @@ pub(crate) fn stable_hash(parts: &[&[u8]]) -> u128 {
     hasher.digest128()
 }
 
+/// Whether a text has something to fill in, in the language of templates.
+pub(crate) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
+}
+
 /// Shows at most the first forty characters of a text that came from outside, in backquotes and without
 /// control characters, so that an error message stays one line of bounded length.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);

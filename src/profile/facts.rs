@@ -16,6 +16,8 @@ pub(crate) enum Fact<'a> {
     Restricted,
     /// The variant that was shown last at a placement.
     Variant(&'a str),
+    /// The user was exposed to an arm of an experiment: experiment and arm.
+    Exposed(&'a str, &'a str),
     /// A number that a model says.
     Prediction(&'a str),
     /// A fact for everyone: kept once, and not with the users.
@@ -36,6 +38,9 @@ impl<'a> Fact<'a> {
             Fact::Consent(purpose, None) => ("consent", purpose),
             Fact::Consent(purpose, Some(channel)) => {
                 return format!("{OWN_MARK}consent{OWN_MARK}{purpose}{OWN_MARK}{channel}");
+            }
+            Fact::Exposed(experiment, arm) => {
+                return format!("{OWN_MARK}exposed{OWN_MARK}{experiment}{OWN_MARK}{arm}");
             }
             Fact::Restricted => ("restricted", ""),
             Fact::Variant(name) => ("variant", name),
@@ -59,6 +64,10 @@ impl<'a> Fact<'a> {
             },
             "restricted" => Fact::Restricted,
             "variant" => Fact::Variant(name),
+            "exposed" => {
+                let (experiment, arm) = name.split_once(OWN_MARK)?;
+                Fact::Exposed(experiment, arm)
+            }
             "predict" => Fact::Prediction(name),
             "world" => Fact::World(name),
             "entered" => Fact::Entered(name),
@@ -120,6 +129,8 @@ pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, symbols: &Symbol
         // On the list in either, on it in both.
         Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => own.value.is_missing(),
         Some(Fact::Consent(..) | Fact::Restricted) => !outranks(own, theirs, symbols),
+        // The first time is what counts.
+        Some(Fact::Exposed(..)) => (theirs.written, theirs.arrival) < (own.written, own.arrival),
         _ => (theirs.written, theirs.arrival) > (own.written, own.arrival),
     }
 }
@@ -146,6 +157,7 @@ mod tests {
             Fact::Consent("marketing", Some("e.mail")),
             Fact::Restricted,
             Fact::Variant("hero"),
+            Fact::Exposed("subject.line", "mail_b"),
             Fact::Prediction("churn"),
             Fact::World("sale.on"),
             Fact::Entered("vip"),

@@ -40,7 +40,7 @@ mod user_profile;
 mod whose;
 
 pub use identity::{IdentityError, IdentityHealth};
-pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, SessionSummary, UserProfile};
+pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, Exposure, SessionSummary, UserProfile};
 
 pub(crate) use affinity::{Affinities, AffinityRule};
 pub(crate) use attributes::{Attributes, Less};

@@ -73,6 +73,9 @@ impl ProfileStore {
         }
         for place in 0..out.attributes.len() {
             let (name, before) = out.attributes[place];
+            if Fact::of(self.symbols.text(name)).is_some() {
+                continue;
+            }
             let mut properties = Object::new();
             properties.set("name", self.symbols.text(name));
             // What is shown to nobody is not copied to where it would be.
@@ -107,6 +110,25 @@ impl ProfileStore {
             }
         });
         of_part.into_iter().for_each(|(_, before)| symbols.release(before));
+    }
+
+    /// Records `experiment.exposed`, once for each user and arm: who comes to see another arm was exposed to both.
+    pub(crate) fn expose(
+        &mut self,
+        user: UserKey,
+        (experiment, arm): (&str, &str),
+        now: Instant,
+        out: &mut Applied,
+    ) {
+        let fact = Fact::Exposed(experiment, arm).name();
+        if self.symbols.get(&fact).is_some_and(|fact| !self.fact(user, fact).is_missing()) {
+            return;
+        }
+        self.set_fact(user, &fact, &Value::Bool(true), now, out);
+        let mut properties = Object::new();
+        properties.set("experiment", experiment);
+        properties.set("arm", arm);
+        self.record(user, "experiment.exposed", properties, now, out);
     }
 
     /// Writes an attribute of a user, as a message would.

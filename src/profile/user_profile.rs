@@ -51,6 +51,8 @@ pub struct UserProfile {
     pub predictions: BTreeMap<String, Value>,
     /// The variant that was shown last, by placement.
     pub variants: BTreeMap<String, Value>,
+    /// The arms of experiments that it was exposed to, in order of experiment and arm.
+    pub exposures: Vec<Exposure>,
     /// The events that definitions keep, oldest first.
     pub events: Vec<Event>,
     #[serde(skip)]
@@ -73,6 +75,7 @@ impl fmt::Debug for UserProfile {
             .field("restricted", &self.restricted)
             .field("predictions", &self.predictions)
             .field("variants", &self.variants)
+            .field("exposures", &self.exposures)
             .field("events", &self.events)
             .finish()
     }
@@ -90,6 +93,26 @@ impl fmt::Debug for Shown<'_> {
         }
         map.finish()
     }
+}
+
+/// That a user was exposed to an arm of an experiment. Two of one experiment tell that the user crossed over.
+///
+/// ```
+/// # fn show(profile: &bespoke::profile::UserProfile) {
+/// for exposure in &profile.exposures {
+///     println!("{} saw {} of {}", profile.user, exposure.arm, exposure.experiment);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Exposure {
+    /// The experiment.
+    pub experiment: String,
+    /// The arm.
+    pub arm: String,
+    /// When for the first time.
+    pub at: Instant,
 }
 
 /// A merge of two users that the host confirmed.
@@ -216,6 +239,7 @@ impl ProfileStore {
             restricted: false,
             predictions: BTreeMap::new(),
             variants: BTreeMap::new(),
+            exposures: Vec::new(),
             events: profile
                 .history
                 .visible(now, profile.kept_session(), &self.keep)
@@ -245,12 +269,18 @@ impl ProfileStore {
                 Some(Fact::Variant(placement)) => {
                     drop(user_profile.variants.insert(placement.to_owned(), value));
                 }
+                Some(Fact::Exposed(experiment, arm)) => user_profile.exposures.push(Exposure {
+                    experiment: experiment.to_owned(),
+                    arm: arm.to_owned(),
+                    at: attribute.written,
+                }),
                 // What follows from other state is seen there.
                 Some(Fact::World(_) | Fact::Entered(_) | Fact::EnteredPart(_) | Fact::Journey(_)) => {}
             }
         }
         // Attributes lie in the order of their numbers, which no host should see.
         user_profile.lists.sort_unstable();
+        user_profile.exposures.sort_unstable();
         let place = |record: &ConsentRecord| (record.consent.purpose.clone(), record.consent.channel.clone());
         user_profile.consents.sort_by_key(place);
         user_profile

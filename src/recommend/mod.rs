@@ -16,6 +16,7 @@
 //! | `als`, `factors`, `cholesky` | [`Als`]: what a user likes at all, by vectors |
 //! | `users`, `history`, `tally` | what both keep of users and items |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
+//! | `twins` | [`Twins`]: items that are alike by what they are, so that a new one shows where its likes do |
 //! | `again` | what a user had before and may want again |
 //! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
 //! | `explorer` | [`Explorer`]: tries items at a place that is kept for it, and learns from what was shown and chosen |
@@ -100,6 +101,7 @@ mod rerank;
 mod row;
 mod tally;
 mod trending;
+mod twins;
 mod users;
 mod weights;
 
@@ -123,6 +125,7 @@ pub use rerank::{
     jaccard,
 };
 pub use trending::{Trending, TrendingParams};
+pub use twins::{Twins, TwinsParams};
 
 pub(crate) use again::again;
 pub(crate) use blend::blended;

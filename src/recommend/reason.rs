@@ -89,6 +89,11 @@ pub enum Reason {
         /// To which item of the query.
         item: ItemId,
     },
+    /// `new to most, and similar to boot-7`: hardly anybody touched the item yet.
+    NewLike {
+        /// To which item, of those that are recommended.
+        item: ItemId,
+    },
     /// `often bought with boot-7`
     BoughtWith {
         /// With which item of the query.
@@ -146,9 +151,8 @@ impl Reason {
     #[must_use]
     pub fn item(&self) -> Option<ItemId> {
         match self {
-            Reason::Because { item, .. } | Reason::Similar { item } | Reason::BoughtWith { item } => {
-                Some(*item)
-            }
+            Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
+            Reason::NewLike { item } | Reason::BoughtWith { item } => Some(*item),
             Reason::Again | Reason::Popular | Reason::PopularFor { .. } => None,
             Reason::Rising | Reason::RisingFor { .. } | Reason::Other(_) => None,
         }
@@ -169,6 +173,7 @@ impl fmt::Display for ReasonDisplay<'_> {
         match self.reason {
             Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
             Reason::Similar { item } => write!(f, "similar to {}", name(item)),
+            Reason::NewLike { item } => write!(f, "new to most, and similar to {}", name(item)),
             Reason::BoughtWith { item } => write!(f, "often bought with {}", name(item)),
             Reason::Again => f.write_str("you may want it again"),
             Reason::Popular => f.write_str("popular now"),
@@ -196,6 +201,7 @@ mod tests {
                 r#"{"because":{"action":"viewed","item":0}}"#,
             ),
             (Reason::Similar { item }, "similar to boot-7", r#"{"similar":{"item":0}}"#),
+            (Reason::NewLike { item }, "new to most, and similar to boot-7", r#"{"new_like":{"item":0}}"#),
             (Reason::BoughtWith { item }, "often bought with boot-7", r#"{"bought_with":{"item":0}}"#),
             (Reason::Popular, "popular now", r#""popular""#),
             (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),

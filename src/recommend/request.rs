@@ -95,6 +95,13 @@ impl<'a> Request<'a> {
         Request { subject, ..self.clone() }
     }
 
+    /// The same request of what comes next after the items that its user saw, oldest first.
+    pub(crate) fn as_session(&self, items: impl IntoIterator<Item = ItemId>) -> Request<'a> {
+        let items: SmallVec<[ItemId; 16]> = items.into_iter().collect();
+        let current = items.last().copied().filter(|_| !self.allow_repeat);
+        Request { subject: Subject::Session(items), ..self.clone() }.excluding(current)
+    }
+
     /// The same request, of items for which `admits` holds: those in stock, in a price range, for adults. Asked for few
     /// items, so it may take a microsecond. The last one given holds.
     ///

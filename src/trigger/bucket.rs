@@ -1,49 +1,41 @@
-//! What a slot of the wheel holds: an append-only heap of hints in no order.
+//! What a slot of the wheel holds: an append-only heap of keys in no order.
 
 use std::mem::size_of;
 
-/// Hints per chunk: 384 bytes with a key of four. A bucket wastes less than one chunk, where a plain `Vec`
+/// Keys per chunk: 512 bytes with a key of four. A bucket wastes less than one chunk, where a plain `Vec`
 /// wastes up to half of itself and has both copies in memory while it grows.
-const CHUNK: usize = 32;
+const CHUNK: usize = 128;
 
-/// A tick in halves, so that a hint with a key of four bytes takes twelve and not sixteen.
-#[derive(Clone, Copy)]
-struct Hint<K> {
-    high: u32,
-    low: u32,
-    key: K,
-}
-
-/// Hints in the order they came, and the smallest of their ticks.
+/// Keys in the order they came, and the earliest tick that one of them came with. The ticks of the others are not
+/// kept: whoever opens the bucket asks the owner.
 #[derive(Clone)]
 pub(super) struct Bucket<K> {
-    // Invariant: every chunk but the last holds exactly `CHUNK` hints, the last at least one.
-    chunks: Vec<Vec<Hint<K>>>,
+    // Invariant: every chunk but the last holds exactly `CHUNK` keys, the last at least one.
+    chunks: Vec<Vec<K>>,
     min: u64,
 }
 
 impl<K: Copy> Bucket<K> {
     pub(super) const EMPTY: Bucket<K> = Bucket { chunks: Vec::new(), min: u64::MAX };
 
-    /// O(1), and not amortised: no hint is ever moved within a bucket.
+    /// O(1): no key is ever moved within a bucket.
     #[inline]
     pub(super) fn push(&mut self, tick: u64, key: K) {
         self.min = self.min.min(tick);
-        let hint = Hint { high: (tick >> 32) as u32, low: tick as u32, key };
         match self.chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK => chunk.push(hint),
-            _ => self.open_chunk(hint),
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(key),
+            _ => self.open_chunk(key),
         }
     }
 
     #[cold]
-    fn open_chunk(&mut self, hint: Hint<K>) {
+    fn open_chunk(&mut self, key: K) {
         let mut chunk = Vec::with_capacity(CHUNK);
-        chunk.push(hint);
+        chunk.push(key);
         self.chunks.push(chunk);
     }
 
-    /// The smallest tick; `u64::MAX` where there is no hint.
+    /// The smallest tick; `u64::MAX` where there is no key.
     #[inline]
     pub(super) fn min(&self) -> u64 {
         self.min
@@ -55,23 +47,14 @@ impl<K: Copy> Bucket<K> {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let hints: usize = self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Hint<K>>()).sum();
-        hints + self.chunks.capacity() * size_of::<Vec<Hint<K>>>()
+        let keys: usize = self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<K>()).sum();
+        keys + self.chunks.capacity() * size_of::<Vec<K>>()
     }
 
-    /// Hints in the order they came; each chunk is freed when it has been read.
-    pub(super) fn into_hints(self) -> impl Iterator<Item = (u64, K)> {
-        self.chunks.into_iter().flatten().map(Hint::unpack)
-    }
-
-    #[cfg(test)]
-    pub(super) fn hints(&self) -> impl Iterator<Item = (u64, K)> + '_ {
-        self.chunks.iter().flatten().copied().map(Hint::unpack)
-    }
-}
-
-impl<K> Hint<K> {
-    fn unpack(self) -> (u64, K) {
-        (u64::from(self.high) << 32 | u64::from(self.low), self.key)
+    /// Moves up to `max` keys, and at least a chunk of them, into `out`; frees the chunks that they were in.
+    pub(super) fn take_into(&mut self, max: usize, out: &mut Vec<K>) {
+        while let Some(chunk) = self.chunks.pop_if(|chunk| out.is_empty() || out.len() + chunk.len() <= max) {
+            out.extend_from_slice(&chunk);
+        }
     }
 }

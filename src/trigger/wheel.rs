@@ -14,13 +14,18 @@ const SLOTS: usize = 1 << BITS;
 /// From `Instant::MIN` to `Instant::MAX` are less than 2^49 ms; the last level is what others call overflow.
 const LEVELS: usize = 49_usize.div_ceil(BITS);
 /// A bucket with at most so many hints is sorted as it is; a fuller one is first dealt out to lower levels.
-const RUN_MAX: usize = if cfg!(test) { 6 } else { 512 };
+const RUN_MAX: usize = if cfg!(test) { 6 } else { 4_096 };
+/// Keys of a bucket that are sorted at once.
+const PIECE: usize = if cfg!(test) { 200 } else { 1 << 16 };
+/// Deadlines that are asked for before the first of them is looked at.
+const ASKED: usize = 32;
 
 /// A hierarchical timing wheel of hints; the deadlines themselves are kept by the owner.
 ///
-/// The owner has a row per key with its deadline, or none. The wheel only knows instants at which to look: when
-/// a hint surfaces, the owner is asked for the deadline, and the hint is given out (due), queued again (moved
-/// later) or dropped (cancelled). Hence what the owner must do:
+/// The owner has a row per key with its deadline, or none. The wheel only knows when to look, and until that comes
+/// near only the slot, not the instant: when a slot is opened, the owner is asked for the deadlines, and each hint is
+/// put in order (due soon), queued again (moved later) or dropped (cancelled). When it is due it is asked once more.
+/// Hence what the owner must do:
 ///
 /// - sets a deadline where there was none, or an earlier one: [`schedule`](Self::schedule);
 /// - moves one later, or cancels it: nothing but to change its row;
@@ -50,12 +55,13 @@ const RUN_MAX: usize = if cfg!(test) { 6 } else { 512 };
 /// ```
 ///
 /// # Cost
-/// `schedule` is O(1). A hint sinks through at most nine levels (two or three for deadlines of days) by
-/// sequential copies, then is sorted among at most 512; a clock that jumps over years without timers skips
-/// them by one word per level. The owner is asked once for a whole bucket, where the processor can have many
-/// rows in flight, and again when the hint is due. About 14 bytes per hint with keys of four bytes, and 18 KB
-/// for the slots. The one slow call is the one that deals out a full bucket of a high level: some
-/// 10 ns for each of its hints.
+/// `schedule` is O(1): it writes the key into a slot. A hint is asked for once in a slot of minutes, once in one of
+/// seconds and when it is due (deadlines of days, once more); what was moved later in between goes straight to its new
+/// slot. A slot's keys are asked for in their order, many at once, so that the processor has many rows in flight.
+/// Then what is due soon is sorted, among at most 4 096; a clock that jumps over years without timers skips them by
+/// one word per level. About 5 bytes per hint with keys of four bytes, and 18 KB for the slots. The one slow call
+/// is the one that opens a full slot of a high level: for each of its hints half of what it takes to read a cold
+/// row and schedule.
 ///
 /// # Source
 /// G. Varghese, T. Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987 (scheme 7), anchored like a radix
@@ -83,7 +89,7 @@ pub struct TimingWheel<K> {
     // 4. a bit of `occupied` is set exactly where the bucket has hints.
     // 5. `run` descends strictly, so the earliest hint is popped from its end and none is there twice.
     // 6. `next` is the earliest tick of all, and `len` counts them.
-    // 7. `later` is empty between calls.
+    // 7. `piece` is empty between calls.
     clock: u64,
     anchor: u64,
     front_end: u64,
@@ -92,8 +98,8 @@ pub struct TimingWheel<K> {
     run: Vec<(u64, K)>,
     /// What was scheduled before `front_end` after the front had been sorted.
     inbox: BinaryHeap<Reverse<(u64, K)>>,
-    /// Surfaced in this call and due after it.
-    later: Vec<(u64, K)>,
+    /// Keys of the bucket that is being opened.
+    piece: Vec<K>,
     occupied: [u64; LEVELS],
     buckets: Vec<Bucket<K>>,
 }
@@ -111,7 +117,7 @@ impl<K: Copy + Ord> TimingWheel<K> {
             len: 0,
             run: Vec::new(),
             inbox: BinaryHeap::new(),
-            later: Vec::new(),
+            piece: Vec::new(),
             occupied: [0; LEVELS],
             buckets: vec![Bucket::EMPTY; LEVELS * SLOTS],
         }
@@ -120,7 +126,7 @@ impl<K: Copy + Ord> TimingWheel<K> {
     /// Adds a hint to look at `key` at `due`. O(1). What is due already surfaces at the next call.
     ///
     /// Needed where the owner sets a deadline and there was none, or a later one. More hints than needed do no
-    /// harm: those of one key that are queued again in one call become one.
+    /// harm: those of one key in one slot become one when it is opened.
     #[inline]
     pub fn schedule(&mut self, due: Instant, key: K) {
         let tick = to_tick(due);
@@ -175,8 +181,8 @@ impl<K: Copy + Ord> TimingWheel<K> {
     /// order, and gives that deadline; nothing where there is none. Where nothing is due, one comparison.
     ///
     /// Deadlines that the owner sets while it handles one batch, also for the same instant, come in the next.
-    /// A deadline that became earlier without a [`schedule`](Self::schedule) is found with its old hint, and
-    /// counts as due at that one's instant.
+    /// A deadline that became earlier without a [`schedule`](Self::schedule) is found with its old hint or when the
+    /// slot of that is opened, and counts as due at that instant.
     #[inline]
     pub fn next_batch(
         &mut self,
@@ -206,9 +212,10 @@ impl<K: Copy + Ord> TimingWheel<K> {
     /// Bytes in use, unused room included. O(hints / 32): for a report, not for every tick.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let front = self.run.capacity() + self.inbox.capacity() + self.later.capacity();
+        let front = self.run.capacity() + self.inbox.capacity();
         size_of::<Self>()
             + front * size_of::<(u64, K)>()
+            + self.piece.capacity() * size_of::<K>()
             + self.buckets.capacity() * size_of::<Bucket<K>>()
             + self.buckets.iter().map(Bucket::heap_bytes).sum::<usize>()
     }
@@ -229,7 +236,7 @@ impl<K: Copy + Ord> TimingWheel<K> {
             out.sort_unstable();
             out.dedup();
         }
-        self.requeue();
+        self.next = self.earliest();
     }
 
     fn earliest_batch(
@@ -247,7 +254,7 @@ impl<K: Copy + Ord> TimingWheel<K> {
                 }
             }
         }
-        self.requeue();
+        self.next = self.earliest();
         first.map(|(tick, ..)| tick)
     }
 
@@ -270,61 +277,52 @@ impl<K: Copy + Ord> TimingWheel<K> {
                 if to_tick(due) <= tick {
                     return Some((tick, due, key));
                 }
-                self.put_off(to_tick(due), key, until);
+                self.place(to_tick(due), key);
             }
         }
     }
 
-    /// Keeps a hint that surfaced too early: at hand if this call may still need it, else for its end.
-    #[inline]
-    fn put_off(&mut self, due: u64, key: K, until: u64) {
-        if due <= until { self.place(due, key) } else { self.later.push((due, key)) }
-    }
-
-    /// Queues again, once for each deadline and key, what a call found to be due after it.
-    #[inline]
-    fn requeue(&mut self) {
-        if !self.later.is_empty() {
-            let mut later = take(&mut self.later);
-            later.sort_unstable();
-            later.dedup();
-            later.drain(..).for_each(|(due, key)| self.place(due, key));
-            // One instant with a million hints shall not keep its memory for ever.
-            later.shrink_to(RUN_MAX);
-            self.later = later;
-        }
-        self.next = self.earliest();
-    }
-
     /// Makes the earliest bucket the new front, or deals it out where it is too full to sort. False where no
     /// bucket has a hint up to `until`. The front must be empty.
+    ///
+    /// Either way the owner is asked, and each hint goes straight to where its deadline is now.
     fn open(&mut self, until: u64, deadline: &mut impl FnMut(K) -> Option<Instant>) -> bool {
         let Some((level, slot)) = self.first_bucket().filter(|at| self.bucket(*at).min() <= until) else {
             return false;
         };
-        let bucket = replace(&mut self.buckets[level * SLOTS + slot], Bucket::EMPTY);
+        let mut bucket = replace(&mut self.buckets[level * SLOTS + slot], Bucket::EMPTY);
         self.occupied[level] &= !(1 << slot);
         self.anchor = bucket.min();
         self.len -= bucket.len();
-        if level > 0 && bucket.len() > RUN_MAX {
-            // The earliest hints sink to level 0, which is not dealt out again.
-            self.front_end = self.anchor;
-            bucket.into_hints().for_each(|(tick, key)| self.append(tick, key));
-            return true;
-        }
+        // A front of one tick is not dealt out, however many are due in it.
+        let level = if bucket.len() > RUN_MAX { 0 } else { level };
         self.front_end = ((self.anchor >> (level * BITS)) + 1) << (level * BITS);
-        let mut run = take(&mut self.run);
-        run.reserve_exact(bucket.len());
-        for (tick, key) in bucket.into_hints() {
-            let Some(due) = deadline(key) else { continue };
-            let due = to_tick(due).max(tick);
-            if due < self.front_end { run.push((due, key)) } else { self.put_off(due, key, until) }
+        let (mut run, mut piece) = (take(&mut self.run), take(&mut self.piece));
+        while bucket.len() > 0 {
+            bucket.take_into(PIECE, &mut piece);
+            // In order of keys the rows are read in the order of memory, and who is there twice is asked once.
+            piece.sort_unstable();
+            piece.dedup();
+            for keys in piece.chunks(ASKED) {
+                // Loads that nothing waits for: the processor has all of these rows in flight at once.
+                let mut ticks = [u64::MAX; ASKED];
+                for (tick, key) in ticks.iter_mut().zip(keys) {
+                    *tick = deadline(*key).map_or(u64::MAX, to_tick);
+                }
+                for (&tick, &key) in ticks.iter().zip(keys).filter(|(tick, _)| **tick != u64::MAX) {
+                    let tick = tick.max(self.anchor);
+                    if tick < self.front_end { run.push((tick, key)) } else { self.append(tick, key) }
+                }
+            }
+            piece.clear();
         }
         run.sort_unstable_by(|a, b| b.cmp(a));
         run.dedup();
+        // One instant with a million hints shall not keep its memory for ever.
         run.shrink_to(RUN_MAX.max(2 * run.len()));
+        piece.shrink_to(RUN_MAX);
         self.len += run.len();
-        self.run = run;
+        (self.run, self.piece) = (run, piece);
         true
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 mod changes;
+mod cold;
 mod filters;
 mod language;
 mod recommend;

@@ -174,3 +174,94 @@ fn the_host_asks_for_a_journey() {
         10:06 ada login (d1): not entered: not in the audience",
     );
 }
+
+#[test]
+fn values_come_from_the_event_the_user_and_the_key() {
+    let definitions = format!(
+        "{SHOP}[events.paid]
+        amount = 'number'
+        note = 'string'
+        gift = 'bool'
+        [attributes.last_cart]
+        kind = 'string'
+        [attributes.last_amount]
+        kind = 'number'
+        [attributes.known]
+        kind = 'bool'
+        [events.echo]
+        amount = 'number'
+        text = 'string'
+        cart = 'string'
+        [segments]
+        rich = 'last_amount > 40 and known'
+        echoed = 'did(echo where amount = 42.5 and text = \"42.5 by gold\")'
+        [journeys.j]
+        enter = {{ event = 'paid', key = 'note' }}
+        step = [
+            {{ id = 'set', set = {{ last_amount = '{{{{ event.amount }}}}', last_cart = 'cart {{{{ key }}}}', known = '{{{{ event.gift }}}}', tier = 'gold' }} }},
+            {{ id = 'emit', emit = {{ event = 'echo', properties = {{ amount = '{{{{ user.last_amount }}}}', text = '{{{{ event.amount }}}} by {{{{ user.tier }}}}' }} }} }},
+            {{ id = 'call', call = {{ channel = 'crm', properties = {{ amount = '{{{{ event.amount * 2 }}}}', cart = '{{{{ user.last_cart | upper }}}}', gone = '{{{{ event.nothing }}}}', plain = 7 }} }} }},
+        ]"
+    );
+    let mut story = crate::story::Story::new(&crate::story::read(&definitions));
+    let told = story.tell("10:00 ada paid amount=42.5 note=n1 gift=true");
+    assert_eq!(told.lines().count(), 8, "{told}");
+    let profile = story.partition.profile("ada").unwrap();
+    let attribute = |name: &str| profile.attributes.get(name).cloned();
+    assert_eq!(attribute("last_amount"), Some(42.5.into()));
+    assert_eq!(attribute("last_cart"), Some("cart n1".into()));
+    assert_eq!(attribute("known"), Some(true.into()));
+    assert!(story.partition.is_member("ada", "rich") && story.partition.is_member("ada", "echoed"));
+    let hour = bespoke::model::Duration::hours(1);
+    let action = story.partition.outbox(1, hour, crate::story::at("10:00")).remove(0);
+    let content = serde_json::to_string(&action.content).unwrap();
+    assert_eq!(content, r#"{"amount":85.0,"cart":"CART N1","gone":null,"plain":7}"#);
+}
+
+/// What is missing unsets; what is of another kind, too long or cannot be rendered is not done, and the journey goes on.
+#[test]
+fn values_that_cannot_be_are_not_set_and_a_note_says_so() {
+    let journey = |value: &str| {
+        format!(
+            "{SHOP}[events.paid]
+            amount = 'number'
+            note = 'string'
+            [attributes.kept]
+            kind = 'number'
+            [attributes.text]
+            kind = 'string'
+            [journeys.j]
+            enter = {{ event = 'paid' }}
+            step = [{{ id = 'set', set = {{ {value} }} }}, {{ id = 'w', wait = '1h' }}]"
+        )
+    };
+    for (value, done, kept, text) in [
+        ("kept = '{{ event.amount }}'", true, Some(7.into()), Some("before".into())),
+        ("kept = '{{ event.note }}'", false, Some(1.into()), Some("before".into())),
+        ("kept = '{{ event.amount }} '", true, Some(7.into()), Some("before".into())),
+        ("kept = '{{ event.amount }}!'", false, Some(1.into()), Some("before".into())),
+        ("kept = '{{ event.other }}'", true, None, Some("before".into())),
+        ("text = '{{ event.amount }}'", true, Some(1.into()), Some("7".into())),
+        ("text = '{{ event.amount }}{{ event.other }}'", true, Some(1.into()), Some("7".into())),
+        ("text = '{{ \"x\" * 9000 }}'", false, Some(1.into()), Some("before".into())),
+        ("kept = '{{ event.amount / 0 }}'", false, Some(1.into()), Some("before".into())),
+        // All or nothing.
+        ("text = 'after', kept = '{{ event.note }}'", false, Some(1.into()), Some("before".into())),
+    ] {
+        let mut story = crate::story::Story::new(&crate::story::read(&journey(value)));
+        story.tell("09:00 ada identify kept=1 text=before");
+        let told = story.tell("10:00 ada paid amount=7 note=hello");
+        assert_eq!(
+            !told.contains("step set: not done: its template cannot be rendered"),
+            done,
+            "{value}: {told}"
+        );
+        assert!(told.contains("step w: waits"), "{value}: {told}");
+        let attributes = story.partition.profile("ada").unwrap().attributes;
+        assert_eq!(
+            (attributes.get("kept"), attributes.get("text")),
+            (kept.as_ref(), text.as_ref()),
+            "{value}"
+        );
+    }
+}

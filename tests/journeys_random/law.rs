@@ -39,19 +39,22 @@ pub(crate) struct Seen {
 pub(crate) fn check(what: &str, world: &World, life: &Life) -> Seen {
     let sends = sends(what, world, life);
     ids_are_of_one_action_each(what, life);
-    every_send_ends(what, world, life);
+    let side_by_side = every_send_ends(what, world, life);
     caps_hold(what, world, &sends);
     nothing_is_sent_in_quiet_hours(what, world, &sends);
     let mut said: BTreeMap<String, usize> = BTreeMap::new();
     for note in life.notes() {
         let kind = match (&note.what, note.what.reason()) {
             (_, Some(reason)) => reason.to_string(),
+            (What::Outside { .. }, _) => "outside".into(),
             (What::Set { .. } | What::Emitted { .. } | What::Called { .. }, _) => "affected".into(),
             _ => continue,
         };
         *said.entry(kind).or_default() += 1;
     }
     let count = |is: fn(&What) -> bool| life.notes().filter(|note| is(&note.what)).count();
+    said.insert("side by side".into(), side_by_side);
+    said.retain(|_, count| *count > 0);
     Seen {
         sent: sends.len(),
         deferred: count(|what| matches!(what, What::Deferred { .. })),
@@ -125,6 +128,21 @@ fn sends<'w>(what: &str, world: &'w World, life: &'w Life) -> Vec<Sent<'w>> {
                     place.unwrap_or_else(|| panic!("{what}: handed out and not sent: {action:?}"))
                 });
                 sends[place].is_handed = true;
+                // Of several of one key and step the note did not say which was taken back: then another one was.
+                let is_alike = |sent: &Sent<'_>| {
+                    !sent.is_handed
+                        && !sent.is_lost
+                        && sent.note.step == sends[place].note.step
+                        && name(sent.note) == name(sends[place].note)
+                };
+                if sends[place].is_lost
+                    && !sends[place].is_out
+                    && sends[place].journey.side_by_side > 1
+                    && let Some(other) = sends.iter().position(is_alike)
+                {
+                    sends[place].is_lost = false;
+                    sends[other].is_lost = true;
+                }
             }
             Told::Answered(_, id, said, Acknowledged::Accepted) => {
                 let sent = &mut sends[by_id[&**id]];
@@ -162,46 +180,72 @@ fn ids_are_of_one_action_each(what: &str, life: &Life) {
     }
 }
 
+/// Where an instance may have its next note.
+type Standing = BTreeSet<usize>;
+
+/// Where the instances of one user, journey and key may stand, in order. Notes do not tell one from another, so there may
+/// be several ways.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Standings(Vec<Standing>);
+
+impl Standings {
+    /// Every way in which one of the instances goes on: to where it may be next, or to nowhere where it ends.
+    fn each(&self, go_on: &dyn Fn(&Standing) -> Option<Option<Standing>>) -> Vec<Standings> {
+        let of = |place: usize| {
+            let next = go_on(&self.0[place])?;
+            let mut standings = self.0.clone();
+            standings.remove(place);
+            standings.extend(next);
+            standings.sort();
+            Some(Standings(standings))
+        };
+        (0..self.0.len()).filter_map(of).collect()
+    }
+}
+
 /// Follows every instance from note to note: between two of them there are only steps that may pass in silence, and a
-/// send is none of those.
-fn every_send_ends(what: &str, world: &World, life: &Life) {
-    // Where an instance may have its next note.
-    let mut next: BTreeMap<Name, BTreeSet<usize>> = BTreeMap::new();
+/// send is none of those. Returns how many notes there were while several ran side by side.
+fn every_send_ends(what: &str, world: &World, life: &Life) -> usize {
+    let mut all: BTreeMap<Name, BTreeSet<Standings>> = BTreeMap::new();
+    let mut side_by_side = 0;
     for note in life.notes() {
         let journey = journey(&world.rules, &note.journey);
         let step = note.step.as_ref().map(|id| number(id));
-        let name = name(note);
         let end = journey.steps.len();
-        let allowed = next.get(&name);
-        let may_be_at = |place: usize| allowed.is_some_and(|allowed| allowed.contains(&place));
-        match (&note.what, step) {
-            (What::Entered | What::Restarted, _) => {
-                let is_in = next.contains_key(&name);
-                assert_eq!(is_in, note.what == What::Restarted, "{what}: {note:?}");
-                next.insert(name, silent_from(journey, 0));
+        let known = all.entry(name(note)).or_insert_with(|| [Standings::default()].into());
+        let running = known.first().map_or(0, |one| one.0.len());
+        assert!(known.iter().all(|one| one.0.len() == running), "{what}: {note:?}: {known:?}");
+        side_by_side += usize::from(running > 1);
+        let go_on = |known: &BTreeSet<Standings>, go_on: &dyn Fn(&Standing) -> Option<Option<Standing>>| {
+            let next: BTreeSet<Standings> = known.iter().flat_map(|one| one.each(go_on)).collect();
+            assert!(!next.is_empty(), "{what}: a send without an end before {note:?}; expected {known:?}");
+            next
+        };
+        *known = match (&note.what, step) {
+            (What::Entered, _) => {
+                assert!(running < journey.side_by_side, "{what}: {note:?}");
+                let one_more = |one: &Standings| {
+                    let mut standings = one.0.clone();
+                    standings.push(silent_from(journey, 0));
+                    standings.sort();
+                    Standings(standings)
+                };
+                known.iter().map(one_more).collect()
             }
-            (What::Completed, _) => {
-                assert!(
-                    may_be_at(end),
-                    "{what}: a send without an end before {note:?}; expected {allowed:?}"
-                );
-                next.remove(&name);
+            (What::Restarted, _) => {
+                assert_eq!((running, journey.side_by_side), (1, 1), "{what}: {note:?}");
+                [Standings(vec![silent_from(journey, 0)])].into()
             }
-            (What::Exited { .. }, _) => {
-                assert!(next.remove(&name).is_some(), "{what}: {note:?}");
-            }
-            (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => {}
-            (What::Converted { .. } | What::Missed { .. }, _) => {}
+            (What::Completed, _) => go_on(known, &|standing| standing.contains(&end).then_some(None)),
+            (What::Exited { .. }, _) => go_on(known, &|_| Some(None)),
+            (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => continue,
+            (What::Converted { .. } | What::Missed { .. }, _) => continue,
             // It goes on standing where it does, until another instant.
-            (What::Deferred { reason: Reason::ZoneChanged, .. }, Some(step)) => {
-                let stands = may_be_at(step) || allowed == Some(&silent_from(journey, step + 1));
-                assert!(stands, "{what}: it does not stand there: {note:?}; expected {allowed:?}");
-            }
+            (What::Deferred { reason: Reason::ZoneChanged, .. }, Some(step)) => go_on(known, &|standing| {
+                let stands = standing.contains(&step) || *standing == silent_from(journey, step + 1);
+                stands.then(|| Some(standing.clone()))
+            }),
             (said, Some(step)) => {
-                assert!(
-                    may_be_at(step),
-                    "{what}: a send without an end before {note:?}; expected {allowed:?}"
-                );
                 let from = match said {
                     What::Deferred { .. } | What::WaitingFor { .. } => BTreeSet::from([step]),
                     What::Branched { to }
@@ -209,16 +253,17 @@ fn every_send_ends(what: &str, world: &World, life: &Life) {
                     | What::Met { to }
                     | What::TimedOut { to } => silent_from(journey, target(journey, to)),
                     What::Chose { arm } if &**arm == "b" => match journey.steps[step] {
-                        Step::Split(to) => silent_from(journey, to),
+                        Step::Split(to) | Step::Experiment(to) => silent_from(journey, to),
                         _ => panic!("{what}: no split: {note:?}"),
                     },
                     _ => silent_from(journey, step + 1),
                 };
-                next.insert(name, from);
+                go_on(known, &|standing| standing.contains(&step).then(|| Some(from.clone())))
             }
             (_, None) => panic!("{what}: {note:?}"),
-        }
+        };
     }
+    side_by_side
 }
 
 fn target(journey: &Journey, id: &str) -> usize {
@@ -237,7 +282,14 @@ fn silent_from(journey: &Journey, step: usize) -> BTreeSet<usize> {
             // A wait may be over already, and of a branch no arm may hold.
             Some(Step::Wait(_) | Step::WaitUntil(_) | Step::Branch(..)) => open.push(step + 1),
             Some(Step::Goto(to)) => open.push(*to),
-            Some(Step::Send { .. } | Step::WaitFor { .. } | Step::Split(_) | Step::Affect(_)) | None => {}
+            Some(
+                Step::Send { .. }
+                | Step::WaitFor { .. }
+                | Step::Split(_)
+                | Step::Experiment(_)
+                | Step::Affect(_),
+            )
+            | None => {}
         }
     }
     found

@@ -49,9 +49,17 @@ fn laws_hold_and_ids_are_stable_under_replay() {
     let least = [sent / 4, deferred, skipped, lost, completed / 2, exited].into_iter().min();
     let worlds = seeds(40).count();
     assert!(least >= Some(worlds), "too little to prove anything: {all:?}");
-    for kind in
-        ["held out", "affected", "best time", "throttle", "sent already", "unreachable", "zone changed"]
-    {
+    for kind in [
+        "held out",
+        "affected",
+        "best time",
+        "throttle",
+        "sent already",
+        "unreachable",
+        "zone changed",
+        "outside",
+        "side by side",
+    ] {
         assert!(said.contains_key(kind), "no {kind} in all these worlds: {said:?}");
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum Per {
 #[derive(Debug)]
 pub(crate) struct Journey {
     pub(crate) class: &'static str,
+    /// How many instances of one key may run side by side.
+    pub(crate) side_by_side: usize,
     pub(crate) is_promo: bool,
     /// They are called `s0`, `s1` and so on.
     pub(crate) steps: Vec<Step>,
@@ -73,6 +75,8 @@ pub(crate) enum Step {
     },
     /// Some go on to the next step, and the arm `b` to this one.
     Split(usize),
+    /// The same by an experiment, in which some take no part: those go on to the next step.
+    Experiment(usize),
 }
 
 #[derive(Debug)]
@@ -112,8 +116,15 @@ sku = "string"
 curious = "count(view in 2h) >= 2"
 silent = "not did(view in 5h)"
 gold = "tier = 'gold'"
+exposed = "did(experiment.exposed where arm = 'b' in 4h)"
 waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(buy in 1d)" }
 chatty = "did(message.sent in 3h)"
+[experiments.test]
+arms = { a = 1, b = 2 }
+traffic = 80
+[experiments.gold_test]
+arms = { a = 1, b = 1 }
+audience = "tier = 'gold'"
 [templates.hello]
 title = "Hello {{ user.tier | default('you') }}"
 [templates.cart]
@@ -186,7 +197,8 @@ fn definitions(rng: &mut Rng, rules: &mut Rules) -> String {
 }
 
 fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
-    let (enter, key) = match rng.u32(0..8) {
+    let (enter, key) = match rng.u32(0..9) {
+        8 => ("event = 'experiment.exposed'", one(rng, &["", ", key = 'arm'"])),
         0 => ("segment_entered = 'curious'", ""),
         1 => ("segment_left = 'silent'", ""),
         2 => ("segment_entered = 'waverer'", ""),
@@ -196,8 +208,17 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
         6 => ("date = 'trip', offset = '-1d', at = '09:00'", ""),
         _ => ("event = 'add'", one(rng, &["", ", key = 'cart'", ", key = 'cart'"])),
     };
-    let reentry =
-        one(rng, &["", ", reentry = 'once'", ", reentry = { after = '3h' }", ", reentry = 'restart'"]);
+    let (side_by_side, reentry) = one(
+        rng,
+        &[
+            (1, ""),
+            (1, ", reentry = 'once'"),
+            (1, ", reentry = { after = '3h' }"),
+            (1, ", reentry = 'restart'"),
+            (2, ", reentry = { parallel = 2 }"),
+            (3, ", reentry = { parallel = 3 }"),
+        ],
+    );
     let class = one(rng, &["marketing", "marketing", "service", "transactional"]);
     let is_promo = rng.u32(0..3) == 0;
     let mut text = format!(
@@ -245,6 +266,10 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
                 let to = label(*to);
                 format!("split = {{ salt = 'x{i}', arms = {{ a = 1, b = 2 }}, to = {{ b = '{to}' }} }}")
             }
+            Step::Experiment(to) => {
+                let name = if i % 2 == 0 { "test" } else { "gold_test" };
+                format!("experiment = '{name}'\nto = {{ b = '{}' }}", label(*to))
+            }
             Step::Affect(what) => (*what).to_owned(),
             Step::Send { channel, template, expires, is_promo, more } => {
                 let expires = expires.map_or(String::new(), |expires| format!(", expires = '{expires}'"));
@@ -254,7 +279,7 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
         };
         text += &format!("[[journeys.j{number}.step]]\nid = 's{i}'\n{step}\n");
     }
-    rules.journeys.push(Journey { class, is_promo, steps });
+    rules.journeys.push(Journey { class, side_by_side, is_promo, steps });
     text
 }
 
@@ -269,7 +294,8 @@ fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
         return Step::Goto(0);
     }
     let later = rng.usize(place + 1..count + 1);
-    match rng.u32(0..13) {
+    match rng.u32(0..14) {
+        13 => Step::Experiment(later),
         0 | 1 => Step::Wait(one(rng, &waits)),
         2 => {
             let conditions = ["tier = 'gold'", "did(view in 3h)", "count(view in 6h) >= 2"];
@@ -302,8 +328,13 @@ fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
         6 => Step::Split(later),
         7 => {
             let view = "emit = { event = 'view', properties = { sku = 'sku-1' } }";
-            let call = "call = { channel = 'crm', properties = { reason = 'cart' } }";
-            Step::Affect(one(rng, &["set = { tier = 'gold' }", "set = { tier = 'none' }", view, call]))
+            let call =
+                "call = { channel = 'crm', properties = { reason = 'cart', who = '{{ user.tier }}' } }";
+            let of_event = "set = { tier = '{{ event.cart | default(event.arm) }}' }";
+            Step::Affect(one(
+                rng,
+                &["set = { tier = 'gold' }", "set = { tier = 'none' }", of_event, view, call],
+            ))
         }
         _ => {
             let to = if later < count { format!("s{later}") } else { "end".to_owned() };

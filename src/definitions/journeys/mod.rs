@@ -6,6 +6,7 @@ mod step;
 mod wait;
 
 use crate::definitions::delivery::CLASSES;
+use crate::definitions::experiments::Experiments;
 use crate::definitions::loose::{LooseExpression, collect};
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::Names;
@@ -17,6 +18,7 @@ pub(super) struct Reader<'a> {
     pub(super) names: &'a Names,
     /// The names of all segments.
     pub(super) segments: HashSet<&'a str, ahash::RandomState>,
+    pub(super) experiments: &'a Experiments<'a>,
 }
 
 impl Reader<'_> {
@@ -50,11 +52,11 @@ impl Reader<'_> {
         });
         let exit = exit.collect();
         let goal = table.get("goal").and_then(|goal| self.read_goal(&goal));
-        let holdout = table.get("holdout").and_then(|holdout| read_percent(&holdout));
+        let holdout = table.get("holdout").and_then(|holdout| holdout.percent());
         let late = table.get("late").and_then(|late| read_late(&late));
         let expires = table.get("expires").and_then(|expires| expires.duration());
         let tags = table.get("tags").map(|tags| read_names(&tags)).unwrap_or_default();
-        let purpose = table.get("purpose").and_then(|purpose| self.read_purpose(&purpose));
+        let purpose = table.get("purpose").and_then(|purpose| self.names.read_purpose(&purpose));
         let on_change = table.get("on_change").and_then(|node| node.choice("rule", &ON_CHANGE));
         let moved_to = table.get("moved_to").and_then(|moved| moved.table());
         let moved = moved_to.iter().flat_map(|moved| moved.nodes());
@@ -90,17 +92,6 @@ impl Reader<'_> {
         table.finish();
         Some(Goal { trigger: trigger?, within: within.unwrap_or(None) })
     }
-
-    /// A purpose of consent.
-    fn read_purpose(&self, node: &Node<'_>) -> Option<Box<str>> {
-        let name = node.name()?;
-        let purposes = &self.names.schema.facts.purposes;
-        if !purposes.contains_key(name) {
-            let help = format!("declare it as [consent.{name}]");
-            node.unknown("purpose", name, purposes.keys().map(|name| &**name), Some(help));
-        }
-        Some(name.into())
-    }
 }
 
 const ON_CHANGE: [(&str, OnChange); 2] = [("pin", OnChange::Pin), ("migrate", OnChange::Migrate)];
@@ -120,15 +111,6 @@ fn read_late(node: &Node<'_>) -> Option<Late> {
     late.otherwise = table.get("else").and_then(|node| node.choice("rule", &choices)).unwrap_or_default();
     table.finish();
     Some(late)
-}
-
-fn read_percent(node: &Node<'_>) -> Option<f64> {
-    let percent = node.number()?;
-    let fits = (0.0..=100.0).contains(&percent);
-    if !fits {
-        node.error(format!("{percent} is out of range: at least 0 and at most 100 percent"));
-    }
-    fits.then_some(percent)
 }
 
 /// Names, each once.

@@ -26,7 +26,7 @@ impl Reader<'_> {
             "defer" => Some(Capped::Defer),
             label => Some(Capped::To(label.into())),
         });
-        let purpose = table.get("purpose").and_then(|purpose| self.read_purpose(&purpose));
+        let purpose = table.get("purpose").and_then(|purpose| self.names.read_purpose(&purpose));
         let tags = table.get("tags").map(|tags| read_names(&tags)).unwrap_or_default();
         let dedup = table.get("dedup").and_then(|dedup| read_dedup(&dedup));
         table.finish();

@@ -2,9 +2,9 @@
 
 use crate::definitions::journeys::wait::{read_wait_for, read_wait_until};
 use crate::definitions::journeys::{Reader, only_one};
-use crate::definitions::reader::Node;
-use crate::journey::{Branch, Call, Emit, Split, Step, StepAction};
-use crate::model::{Instant, Quoted, Value, own_event};
+use crate::definitions::reader::{Node, Table};
+use crate::journey::{Branch, Call, Emit, ExperimentStep, Split, Step, StepAction};
+use crate::model::{Instant, Quoted, Value, is_template, own_event};
 use crate::segment::{Kind, Stored};
 use std::collections::BTreeMap;
 
@@ -27,8 +27,11 @@ impl Reader<'_> {
         let mut table = node.table()?;
         let id = table.require("id").and_then(|id| id.name());
         let found = ACTIONS.map(|key| table.get(key));
-        let action =
-            only_one(&table, &found, &ACTIONS, "step's action").and_then(|node| self.read_action(&node));
+        let action = only_one(&table, &found, &ACTIONS, "step's action");
+        let action = action.and_then(|node| match node.key {
+            "experiment" => self.read_experiment(&node, &mut table).map(StepAction::Experiment),
+            _ => self.read_action(&node),
+        });
         table.finish();
         Some(Step { id: id?.into(), action: action? })
     }
@@ -46,7 +49,6 @@ impl Reader<'_> {
                 Some(StepAction::Branch(branches.iter().filter_map(read_branch).collect()))
             }
             "split" => read_split(node).map(StepAction::Split),
-            "experiment" => node.name().map(|name| StepAction::Experiment(name.into())),
             "send" => self.read_send(node).map(StepAction::Send),
             "set" => {
                 let values = read_values(node)?;
@@ -77,6 +79,7 @@ impl Reader<'_> {
         let kind = schema.attribute_kind(node.key);
         if let (Some(kind), Some(value)) = (kind.filter(|_| schema.strict), value)
             && !fits(value, kind)
+            && !matches!(value, Value::String(text) if is_template(text))
         {
             let message = format!("{} is declared as another kind of value", Quoted(node.key));
             node.error(message);
@@ -85,6 +88,20 @@ impl Reader<'_> {
             let message = format!("{} is not kept as it is, so no journey can set it", Quoted(node.key));
             node.report().add(node.key_span, message, None);
         }
+    }
+
+    /// `experiment = "subject_line", to = { treatment = "mail_b" }`
+    fn read_experiment(&self, node: &Node<'_>, table: &mut Table<'_>) -> Option<ExperimentStep> {
+        let name = node.name();
+        if let Some(name) = name.filter(|name| !self.experiments.names.contains(name)) {
+            let help = format!("define it as [experiments.{name}]");
+            node.unknown("experiment", name, self.experiments.names.iter().copied(), Some(help));
+        }
+        let known = self.experiments.read.iter().find(|known| Some(known.name()) == name);
+        let arms: Option<Vec<&str>> = known.map(|known| known.arms().map(|(arm, _)| arm).collect());
+        let to = table.require("to");
+        let to = read_ways(to, arms.as_deref());
+        Some(ExperimentStep { experiment: name?.into(), to })
     }
 
     /// `{ event = "nudged", properties = { level = 2 } }`
@@ -142,17 +159,23 @@ fn read_split(node: &Node<'_>) -> Option<Split> {
     if let Some(node) = arms_node.filter(|_| !arms.iter().any(|(_, weight)| *weight > 0.0)) {
         node.error("no arm has a weight above 0");
     }
-    let mut to = BTreeMap::new();
-    for arm in table.get("to").and_then(|to| to.table()).iter().flat_map(|to| to.nodes()) {
-        if !arms.iter().any(|(name, _)| **name == *arm.key) {
-            let names = arms.iter().map(|(name, _)| &**name);
-            let help = arm.report().did_you_mean(arm.key, names);
-            arm.report().add(arm.key_span, format!("unknown arm {}", Quoted(arm.key)), help);
-        }
-        to.extend(arm.name().map(|label| (arm.key.into(), label.into())));
-    }
+    let names: Vec<&str> = arms.iter().map(|(name, _)| &**name).collect();
+    let to = read_ways(table.get("to"), Some(&names));
     table.finish();
     Some(Split { salt: salt?.into(), arms, to })
+}
+
+/// `{ a = "x" }`: where arms lead, of these where they are known.
+fn read_ways(node: Option<Node<'_>>, arms: Option<&[&str]>) -> BTreeMap<Box<str>, Box<str>> {
+    let mut ways = BTreeMap::new();
+    for arm in node.and_then(|to| to.table()).iter().flat_map(|to| to.nodes()) {
+        if let Some(arms) = arms.filter(|arms| !arms.contains(&arm.key)) {
+            let help = arm.report().did_you_mean(arm.key, arms.iter().copied());
+            arm.report().add(arm.key_span, format!("unknown arm {}", Quoted(arm.key)), help);
+        }
+        ways.extend(arm.name().map(|label| (arm.key.into(), label.into())));
+    }
+    ways
 }
 
 /// Whether a value that a definition writes is one of a kind.

@@ -27,7 +27,7 @@ fn syntax_and_version() {
             ("version = 1\n[segments]\nx = 'abc", &["3:9: invalid literal string, expected `'`"]),
             ("version = 1\nsegmets = 1", &["2:1: unknown key `segmets` (did you mean `segments`?)"]),
             ("version = 1\n[zebra]", &["2:2: unknown key `zebra` (it may have `version`, `settings`"]),
-            ("version = 1\n[experiments.x]", &["2:2: `experiments` is not supported yet"]),
+            ("version = 1\n[policies.x]", &["2:2: `policies` is not supported yet"]),
             ("version = 1\nsegments = []", &["2:12: a table is wanted, this is a list"]),
         ],
     );

@@ -224,11 +224,71 @@ fn steps() {
     );
 }
 
-/// Each goes with what makes it work.
 #[test]
-fn not_built_yet() {
+fn experiments() {
     let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
-    check(&before, &[("experiment = 'e'", &["10:14: there are no experiments yet (use a `split`)"])]);
+    let arms = "\n[experiments.hero]\narms = { a = 1, b = 1 }";
+    check(
+        &before,
+        &[
+            ("experiment = 'e'\nto = {}", &["10:14: unknown experiment `e` (define it as [experiments.e])"]),
+            (
+                &format!("experiment = 'hera'\nto = {{}}{arms}"),
+                &["10:14: unknown experiment `hera` (did you mean `hero`?)"],
+            ),
+            (&format!("experiment = 'hero'{arms}"), &["8:1: `to` is missing"]),
+            (
+                &format!("experiment = 'hero'\nto = {{ c = 'x', a = 'y', b = 1 }}{arms}"),
+                &["11:8: unknown arm `c`", "11:30: a string is wanted, this is an integer"],
+            ),
+            (&format!("experiment = 'hero'\nto = {{ a = 'y' }}{arms}"), &["11:12: unknown step `y`"]),
+            ("wait = '1h'\nto = {}", &["11:1: unknown key `to`"]),
+        ],
+    );
+    check(
+        "version = 1\n[experiments.e]\n",
+        &[
+            ("", &["2:14: `arms` is missing"]),
+            ("arms = { a = 1 }", &["3:1: it has 1 arms, and needs from 2 to 100"]),
+            ("arms = { a = 0, b = 0 }", &["3:1: no arm has a weight above 0"]),
+            (
+                "arms = { a = -1, b = 'x' }\ntraffic = 101\nconsent = 'x'\nsalt = ''\naudience = 'foo'\nsald = 's'",
+                &[
+                    "3:14: a weight of -1 is out of range",
+                    "3:22: a number is wanted",
+                    "4:11: 101 is out of range",
+                    "5:11: unknown purpose `x`",
+                    "6:8: the name is empty",
+                    "7:13: unknown attribute `foo`",
+                    "8:1: unknown key `sald` (did you mean `salt`?)",
+                ],
+            ),
+            ("arms = { a = 1, b = 1 }\naudience = 'foo'", &["4:13: unknown attribute `foo`"]),
+        ],
+    );
+    // What could not be read is no reason to say that it is unknown.
+    check(
+        &before,
+        &[("experiment = 'e'\nto = { a = 'end' }\n[experiments.e]\narms = 3", &["13:8: a table is wanted"])],
+    );
+}
+
+#[test]
+fn values_that_are_templates() {
+    let before = format!("{JOURNEY}enter = {{ event = 'go' }}\n[[journeys.a.step]]\nid = 'x'\n");
+    check(
+        &before,
+        &[
+            (
+                "set = { tier = '{{ event.kye', level = '{{ usr.level }}' }\n[attributes]\ntier = 'string'\nlevel = 'number'",
+                &["10:16: unexpected end", "10:40: unknown name `usr` (did you mean `user`?)"],
+            ),
+            (
+                "emit = { event = 'go', properties = { key = '{{ event.key | nofilter }}' } }\n[[journeys.a.step]]\nid = 'y'\ncall = { channel = 'c', properties = { a = '{% for x in %}' } }",
+                &["10:45: filter nofilter is unknown", "13:44: unexpected end of block"],
+            ),
+        ],
+    );
 }
 
 /// Expressions are checked where what is around them is wrong.

@@ -10,6 +10,7 @@ pub use delivery::{
 };
 pub use journey::{Class, Enter, Goal, Journey, Late, OnChange, Reentry, TooLate};
 pub use step::{
-    Awaited, Branch, Call, DayRule, Dedup, Emit, LocalAt, LocalWait, Send, Split, Step, StepAction, WaitFor,
+    Awaited, Branch, Call, DayRule, Dedup, Emit, ExperimentStep, LocalAt, LocalWait, Send, Split, Step,
+    StepAction, WaitFor,
 };
 pub use trigger::{ItemChange, Trigger};

@@ -25,8 +25,8 @@ pub enum StepAction {
     Branch(Vec<Branch>),
     /// Goes one of several ways, the same user always the same.
     Split(Split),
-    /// The same by an experiment of a name.
-    Experiment(Box<str>),
+    /// Goes the way of the arm of an experiment in which the user is, and records that the user saw it.
+    Experiment(ExperimentStep),
     /// Puts an action into the outbox, if the delivery gate lets it.
     Send(Send),
     /// Sets attributes of the user, in order.
@@ -121,6 +121,15 @@ pub struct Split {
     /// The arms and their weights, in order.
     pub arms: Vec<(Box<str>, f64)>,
     /// The steps that arms lead to; an arm that is missing goes on to the next one.
+    pub to: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// A test: who takes part in it goes the way of an arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExperimentStep {
+    /// The name of the experiment.
+    pub experiment: Box<str>,
+    /// The steps that arms lead to; an arm that is missing goes on to the next one, and so does who takes no part.
     pub to: BTreeMap<Box<str>, Box<str>>,
 }
 

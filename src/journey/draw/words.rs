@@ -21,7 +21,7 @@ pub(super) fn step(action: &StepAction) -> (Shape, String) {
         }
         StepAction::Branch(_) => (Shape::Diamond, "branch".into()),
         StepAction::Split(_) => (Shape::Diamond, "split".into()),
-        StepAction::Experiment(name) => (Shape::Diamond, format!("experiment {name}")),
+        StepAction::Experiment(step) => (Shape::Diamond, format!("experiment {}", step.experiment)),
         StepAction::Send(Send { channel, template, at_best, .. }) => {
             let when = if *at_best { " at the best time" } else { "" };
             (Shape::Box, format!("send {channel}: {template}{when}"))

@@ -3,6 +3,7 @@
 mod branch;
 mod call;
 mod effect;
+mod experiment;
 mod send;
 mod split;
 mod wait;

@@ -155,7 +155,7 @@ pub(super) fn compile(
         builder = builder.segment(name, by, text);
     }
     let (mut compiled, mut problems) =
-        JourneyPlan::compile(journeys, policy, &|name| (name == "hello").then_some(true), &mut builder);
+        JourneyPlan::compile(journeys, policy, &[], &|name| (name == "hello").then_some(true), &mut builder);
     let plan = match builder.build() {
         Ok(plan) => plan,
         Err(errors) => {

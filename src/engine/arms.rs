@@ -1,0 +1,70 @@
+//! Which arm of an experiment a user is in.
+
+use crate::engine::partition::no_content;
+use crate::engine::{Engine, Error, Partition, Unknown};
+use crate::experiment::{Assignment, Outside};
+use crate::journey::Context;
+use crate::model::{Instant, nearest};
+
+impl Partition {
+    /// The arm of an experiment in which a user is, or why in none. Changes nothing, and records nothing: it is a journey's
+    /// step that exposes a user to an arm. A user of whom nothing is known is drawn by the id that is given, and in no
+    /// audience. `now` counts from the clock on.
+    ///
+    /// Costs a few hashes, and an evaluation of the audience.
+    ///
+    /// ```
+    /// use bespoke::definitions::Definitions;
+    /// use bespoke::engine::Partition;
+    /// use bespoke::experiment::{Assignment, Outside};
+    /// use bespoke::model::{Instant, Message};
+    ///
+    /// let definitions = Definitions::from_toml(r#"
+    ///     version = 1
+    ///     [attributes]
+    ///     country = "string"
+    ///     [experiments.price_test]
+    ///     arms = { control = 50, lower = 50 }
+    ///     audience = 'country = "FR"'
+    /// "#)?;
+    /// let mut partition = Partition::new(&definitions);
+    /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// for (user, country) in [("ada", "FR"), ("di", "FR"), ("cy", "DE")] {
+    ///     partition.ingest(&Message::identify(user).with("country", country), now)?;
+    /// }
+    /// assert_eq!(partition.arm("ada", "price_test", now)?.arm(), Some("lower"));
+    /// assert_eq!(partition.arm("di", "price_test", now)?.arm(), Some("control"));
+    /// assert_eq!(partition.arm("cy", "price_test", now)?, Assignment::Outside(Outside::Audience));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An experiment that is not defined, with the nearest name.
+    pub fn arm(&self, user: &str, experiment: &str, now: Instant) -> Result<Assignment, Error> {
+        let now = now.max(self.clock);
+        let journeys = &self.compiled.journeys;
+        let mut experiments = journeys.experiments();
+        let known = experiments.find(|known| known.experiment.name() == experiment).ok_or_else(|| {
+            let names = journeys.experiments().map(|known| known.experiment.name());
+            let nearest = nearest(experiment, names).map(Into::into);
+            Unknown { what: "experiment", name: experiment.into(), nearest }
+        })?;
+        let user = self.store.find(user).ok_or(user);
+        if user.is_ok_and(|user| self.restricted.contains(&user)) {
+            return Ok(Assignment::Outside(Outside::Restricted));
+        }
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, now);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
+        Ok(known.assignment(&context, &journeys.permits, user))
+    }
+}
+
+impl Engine {
+    /// The arm of an experiment in which a user is, or why in none. See [`Partition::arm`].
+    ///
+    /// # Errors
+    /// An experiment that is not defined, with the nearest name, or a user who cannot be read.
+    pub fn arm(&self, user: &str, experiment: &str, now: Instant) -> Result<Assignment, Error> {
+        self.read_user(user, |partition| partition.arm(user, experiment, now))?
+    }
+}
