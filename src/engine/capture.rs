@@ -5,20 +5,17 @@ use crate::engine::kept::Kept;
 use crate::engine::open::CATALOGUE;
 use crate::engine::page::{Entry, IDS, PAGE_USERS, write_names};
 use crate::engine::root::{Ending, Root};
+use crate::engine::section::{SectionPlace, Unsealed};
 use crate::engine::seen::Written;
 use crate::engine::versions::Versions;
-use crate::model::Record;
+use crate::model::{Pieces, Record};
 use crate::profile::UserKey;
-use crate::storage::{self, Heap, Place, Slot, Unwanted, Vault};
+use crate::storage::{self, Place, Slot, Unwanted};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What sections are sealed for.
-pub(super) const SECTION: &[u8] = b"section";
-/// What an action of a user is sealed for.
-pub(super) const ACTION: &[u8] = b"action";
 /// Share of dead bytes from which on a file of the heap is emptied.
 pub(super) const DEAD_SHARE_MAX: f64 = 0.25;
 
@@ -37,11 +34,11 @@ pub(super) struct Capture {
     dead: Unwanted,
     /// Records that the root which is being made names, and the one after it does not.
     dead_after: Unwanted,
-    sections: Vec<Place>,
+    sections: Vec<SectionPlace>,
     /// Of which revision of the catalogue the section is: it stays where it is until there is another.
     catalogue: Option<u64>,
     /// Chunks of ids of messages, each with its generation.
-    seen: Vec<(u64, Place)>,
+    seen: Vec<(u64, SectionPlace)>,
 }
 
 #[derive(Debug)]
@@ -58,7 +55,9 @@ struct Taken {
     /// What is about no user, and is not in the heap yet, the first one last.
     unsealed: Vec<Unsealed>,
     /// What is: the last one is a chunk of ids of messages.
-    sections: Vec<Place>,
+    sections: Vec<SectionPlace>,
+    /// How many steps there were at first.
+    steps: usize,
     catalogue: u64,
     /// How far that chunk goes, and whether it takes the place of all others.
     seen: (Written, bool),
@@ -74,45 +73,15 @@ struct Taken {
     ending: Option<Arc<Ending>>,
 }
 
-/// A section as it was at the input of a checkpoint.
-#[derive(Debug)]
-pub(super) enum Unsealed {
-    Section(Vec<u8>),
-    /// A section that is in the heap as it is.
-    There(Place),
-    /// The actions in the outbox, each with its user, and the key under which it is to be sealed.
-    Actions(Vec<(UserKey, Slot, Vec<u8>)>),
-}
-
-impl Unsealed {
-    /// Puts it into the heap, and gives its place.
-    fn put(&self, vault: &Vault, heap: &Heap) -> Result<Place, storage::Error> {
-        let (mut plain, mut sealed) = (Vec::new(), Vec::new());
-        let plain = match self {
-            Unsealed::Section(plain) => plain,
-            Unsealed::There(place) => return Ok(*place),
-            Unsealed::Actions(actions) => {
-                actions.len().write(&mut plain);
-                for (user, slot, action) in actions {
-                    sealed.clear();
-                    vault.seal(*slot, ACTION, action, &mut sealed)?;
-                    user.0.write(&mut plain);
-                    sealed.len().write(&mut plain);
-                    plain.extend_from_slice(&sealed);
-                }
-                sealed.clear();
-                &plain
-            }
-        };
-        vault.seal(Slot::STORE, SECTION, plain, &mut sealed)?;
-        heap.put(&sealed)
-    }
-}
-
 impl Taken {
     /// Whether all of it is in the heap.
     fn is_whole(&self) -> bool {
         self.todo.is_empty() && self.unsealed.is_empty()
+    }
+
+    /// About how many sections, pieces of them and pages are left.
+    fn steps(&self) -> usize {
+        self.unsealed.iter().map(Unsealed::steps).sum::<usize>() + self.todo.len() as usize
     }
 
     /// Whether a user is still to be captured.
@@ -122,15 +91,19 @@ impl Taken {
 }
 
 impl Capture {
-    pub(super) fn restored(pages: Vec<Place>, sections: Vec<Place>, seen: Vec<(u64, Place)>) -> Capture {
+    pub(super) fn restored(
+        pages: Vec<Place>,
+        sections: Vec<SectionPlace>,
+        seen: Vec<(u64, SectionPlace)>,
+    ) -> Capture {
         // The catalogue is as it was read.
         Capture { pages, sections, seen, catalogue: Some(0), ..Capture::default() }
     }
 
     /// Where the section of the catalogue is, where it is of this revision and in no file that is being emptied.
-    fn catalogue(&self, revision: u64, emptied: &[u32]) -> Option<Place> {
-        let place = self.sections.get(CATALOGUE).copied().filter(|_| self.catalogue == Some(revision));
-        place.filter(|place| !emptied.contains(&place.file()))
+    fn catalogue(&self, revision: u64, emptied: &[u32]) -> Option<SectionPlace> {
+        let section = self.sections.get(CATALOGUE).filter(|_| self.catalogue == Some(revision));
+        section.filter(|section| section.places().all(|place| !emptied.contains(&place.file()))).cloned()
     }
 
     /// Gives up a record of a user for a newer one.
@@ -155,8 +128,8 @@ impl Capture {
 }
 
 impl Partition {
-    /// Begins a checkpoint of the state as it is now: what is about no user is copied at once, users step by step. Where
-    /// it `compacts`, users are moved out of files that are mostly dead, and all pages are written.
+    /// Begins a checkpoint of the state as it is now: what is about no user is noted at once, and written step by step as
+    /// users are. Where it `compacts`, users are moved out of files that are mostly dead, and all pages are written.
     ///
     /// # Errors
     /// Something could not be sealed; then none is being taken.
@@ -167,10 +140,10 @@ impl Partition {
         let mut sections = self.write_sections(shelf.capture.catalogue(revision, &emptied))?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         shelf.erased.append(&mut shelf.parted);
-        let mut chunk = Vec::new();
         let is_all = !emptied.is_empty();
-        let written = if is_all { self.seen.write_all(&mut chunk) } else { self.seen.write_new(&mut chunk) };
-        sections.push(Unsealed::Section(chunk));
+        let mut chunk = Pieces::default();
+        let written = self.seen.write_later(is_all, &mut chunk);
+        sections.push(Unsealed::new(chunk));
         sections.reverse();
         let numbers = self.store.profiles.numbers();
         let page_count = numbers.div_ceil(PAGE_USERS);
@@ -180,7 +153,7 @@ impl Partition {
         if !emptied.is_empty() {
             todo.insert_range(0..page_count);
         }
-        capture.taken = Some(Taken {
+        let mut taken = Taken {
             next_input,
             pages: todo.clone(),
             todo,
@@ -188,6 +161,7 @@ impl Partition {
             emptied,
             unsealed: sections,
             sections: Vec::new(),
+            steps: 0,
             catalogue: revision,
             seen: (written, is_all),
             numbers,
@@ -198,7 +172,9 @@ impl Partition {
             failed: None,
             end: shelf.heap.put_bytes(),
             ending: None,
-        });
+        };
+        taken.steps = taken.steps();
+        capture.taken = Some(taken);
         Ok(())
     }
 
@@ -242,26 +218,35 @@ impl Partition {
         }
     }
 
-    /// Captures a page, and more where less than this share of all is captured; gives whether that was all.
+    /// Captures a section, a piece of one or a page, and more where less than this share of all is captured; gives whether
+    /// that was all.
     pub(super) fn capture_share(&mut self, share: f64) -> bool {
         loop {
             self.capture_next();
             let taken = self.shelf.as_ref().and_then(|shelf| shelf.capture.taken.as_ref());
             let Some(taken) = taken.filter(|taken| !taken.is_whole()) else { return true };
-            if taken.todo.len() as f64 <= taken.pages.len() as f64 * (1.0 - share) {
+            if taken.steps() as f64 <= taken.steps as f64 * (1.0 - share) {
                 return false;
             }
         }
     }
 
-    /// Captures a section or a page, if any is left.
+    /// Captures a piece of a section or a page, if any is left.
     fn capture_next(&mut self) {
         let Some(shelf) = &mut self.shelf else { return };
         let Some(taken) = &mut shelf.capture.taken else { return };
-        if let Some(section) = taken.unsealed.pop() {
-            match section.put(&shelf.vault, &shelf.heap) {
-                Ok(place) => taken.sections.push(place),
-                Err(error) => drop(taken.failed.get_or_insert(error)),
+        if let Some(section) = taken.unsealed.last_mut() {
+            match section.put_some(&shelf.vault, &shelf.heap) {
+                Ok(None) => {}
+                Ok(Some(place)) => {
+                    taken.sections.push(place);
+                    taken.unsealed.pop();
+                }
+                Err(error) => {
+                    taken.failed.get_or_insert(error);
+                    let places = taken.unsealed.pop().map(Unsealed::given_up);
+                    shelf.capture.dead.extend(places.into_iter().flatten());
+                }
             }
             taken.end = shelf.heap.put_bytes();
         } else if let Some(page) = taken.todo.min() {
@@ -322,6 +307,7 @@ impl Partition {
         }
         let (mut names, mut ids) = (Vec::new(), Vec::new());
         write_names(self.store.name(user), self.store.ids(user), &mut names);
+        self.journeys.write_actions(user, &mut names);
         shelf.vault.seal(row.slot, IDS, &names, &mut ids)?;
         let entry = Entry {
             place_in_page: (user.0 % PAGE_USERS) as u8,
@@ -357,15 +343,17 @@ impl Partition {
             return Err(error);
         }
         let mut sections = std::mem::take(&mut taken.sections);
-        let chunk = sections.pop().unwrap_or(Place::NONE);
-        let before = std::mem::replace(&mut capture.sections, sections.clone());
-        capture.dead.extend(before.into_iter().filter(|place| !sections.contains(place)));
+        let chunk = sections.pop();
+        let last = sections.iter().map(|section| section.last).collect();
+        let before = std::mem::replace(&mut capture.sections, sections);
+        let gone = before.iter().filter(|section| !capture.sections.contains(section));
+        capture.dead.extend(gone.flat_map(SectionPlace::places));
         capture.catalogue = Some(taken.catalogue);
         let (written, is_all) = taken.seen;
         let oldest = self.seen.oldest_generation();
         let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
-        capture.dead.extend(passed.map(|(_, place)| place));
-        capture.seen.push((written.generation, chunk));
+        capture.dead.extend(passed.flat_map(|(_, chunk)| chunk.places().collect::<Vec<_>>()));
+        capture.seen.extend(chunk.map(|chunk| (written.generation, chunk)));
         self.seen.set_written(written);
         shelf.heap.free(&std::mem::take(&mut capture.dead));
         let kept = keep(taken.next_input);
@@ -379,8 +367,8 @@ impl Partition {
             numbers: taken.numbers,
             free: taken.free.clone(),
             pages: capture.pages[..taken.numbers.div_ceil(PAGE_USERS) as usize].to_vec(),
-            sections,
-            seen: capture.seen.clone(),
+            sections: last,
+            seen: capture.seen.iter().map(|(generation, chunk)| (*generation, chunk.last)).collect(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
             kept,
         })));
@@ -406,7 +394,9 @@ impl Partition {
             capture.changed |= taken.pages;
             capture.dead.append(&mut capture.dead_after);
             let known = &capture.sections;
-            capture.dead.extend(taken.sections.into_iter().filter(|place| !known.contains(place)));
+            let unknown = taken.sections.iter().filter(|section| !known.contains(section));
+            capture.dead.extend(unknown.flat_map(SectionPlace::places));
+            capture.dead.extend(taken.unsealed.into_iter().flat_map(Unsealed::given_up));
         }
     }
 }

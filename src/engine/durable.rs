@@ -69,6 +69,8 @@ pub(super) enum Step {
     /// Makes the root, which is to be saved before the end.
     Root,
     End,
+    /// Removes a part of what is needed no more.
+    Clean,
     Sync,
     /// Nothing: whoever has it done comes behind all who came before.
     Fence,
@@ -123,6 +125,8 @@ pub(super) struct Writer {
     pub(super) _lock: Box<dyn DiskLock>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) journal: Box<dyn Journal>,
+    /// Inputs before it are still in it, and need not be.
+    pub(super) may_go: Option<u64>,
     /// Number of the next input in it.
     pub(super) next: u64,
     pub(super) journal_size: Arc<JournalSize>,
@@ -180,9 +184,12 @@ impl Durable {
         self.jobs.submit(job, Job::into_owned, Job::lent, |jobs| self.writer.lock().work(partition, jobs))
     }
 
-    /// Writes what is held back.
+    /// Writes what is held back, and removes what is needed no more.
     pub(super) fn close(&self) -> Result<(), storage::Error> {
-        self.writer.lock().flush()
+        let mut writer = self.writer.lock();
+        writer.flush()?;
+        while !writer.clean_some()? {}
+        Ok(())
     }
 
     /// Adds what the journal takes. Never waits for whoever writes to it.
@@ -219,6 +226,7 @@ impl Durable {
             }
             let is_ended = step(Step::End)?;
             self.heap.clean()?;
+            while !step(Step::Clean)? {}
             if is_ended && is_begun {
                 return Ok(());
             }

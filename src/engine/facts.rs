@@ -36,6 +36,9 @@ impl Partition {
         {
             self.touch(user);
         }
+        if self.shelf.is_some() {
+            self.journeys.forgetting(now).into_iter().for_each(|user| self.touch_actions(user));
+        }
         let answer = self.journeys.acknowledge(action, delivery, now);
         if self.journeys.learns_times() {
             self.learn_answer(&answer, delivery, now);

@@ -1,11 +1,11 @@
 //! What is left in a store of somebody who was forgotten, for whoever has all the keys that are left.
 
 use crate::definitions::Definitions;
-use crate::engine::capture::{ACTION, SECTION};
 use crate::engine::open::read_all;
 use crate::engine::page::{IDS, read_page};
 use crate::engine::residence::USER;
 use crate::engine::root::Root;
+use crate::engine::section::{PIECE, SECTION};
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Durability, Engine};
 use crate::model::{Duration, Ids, Instant, Message, Record};
@@ -44,7 +44,7 @@ fn opened(disk: &MemoryDisk) -> Vec<Vec<u8>> {
     let mut all = heap.records();
     let mut unseal = |sealed: &[u8]| {
         for slot in (0..vault.slots()).map(Slot) {
-            for context in [USER, SECTION, IDS, ACTION] {
+            for context in [USER, SECTION, PIECE, IDS] {
                 let mut plain = Vec::new();
                 if vault.open(slot, context, sealed, &mut plain).is_ok_and(|open| open) {
                     all.push(plain);

@@ -12,8 +12,8 @@ const GROUPS_MAX: usize = 4;
 /// How often whoever waits for brief work gives way to others before it sleeps: about as long as a group takes. To sleep
 /// and to be woken costs more than the work itself.
 const YIELDS_MAX: u32 = 256;
-/// How long a leader of slow work sleeps until it looks who has come meanwhile, and how often it does at most: two times
-/// for nobody, because the first may end at once.
+/// How long whoever gathers others for slow work sleeps until it looks who has come meanwhile, and how often it does at
+/// most: two times for nobody, because the first may end at once.
 const GATHERING: Duration = Duration::from_micros(50);
 const GATHERINGS_MAX: u32 = 8;
 /// Most groups that begin without waiting for others, once that was in vain.
@@ -24,9 +24,9 @@ const HASTE_MAX: u32 = 63;
 pub(crate) enum Work {
     /// Microseconds: who waits does not sleep at once.
     Brief,
-    /// A wait for the disk, as long for many jobs as for one: who leads waits a moment for those whom the last groups
-    /// were for, because they come back with their next job. Otherwise half of the threads would always just miss the
-    /// group of the other half.
+    /// A wait for the disk, as long for many jobs as for one: a group begins only a moment later, or with the last of
+    /// those whom the groups before were for, because they come back with their next job. Otherwise half of the threads
+    /// would always just miss the group of the other half.
     Slow,
 }
 
@@ -40,17 +40,48 @@ pub(crate) struct Group<J, A> {
     state: Mutex<State<J, A>>,
 }
 
-// Invariant: where jobs wait and nobody leads, the first of them was called: it leads, or whoever comes before it.
+// Invariant: where jobs wait and nobody leads, the first of them was called, or one of them gathers others: it leads, or
+// whoever comes before it.
 #[derive(Debug)]
 struct State<J, A> {
     is_led: bool,
     waiting: Vec<(Arc<Seat<J, A>>, J)>,
-    /// Jobs that were done last, and those that came meanwhile: as many come again while threads are as busy.
+    /// Jobs that were ever handed in.
+    came: u64,
+    /// Jobs that were done last, and those that had come before these were answered: as many come again while threads are
+    /// as busy.
     expected: usize,
-    /// Who waits for others to come before it begins, and for how many jobs.
-    gathering: Option<(Thread, usize)>,
+    /// Whether one of those who wait looks for others to come before it leads.
+    is_gathering: bool,
     /// How many groups begin without that, and how many did after it was in vain the last time.
     haste: (u32, u32),
+}
+
+impl<J, A> State<J, A> {
+    /// Hands in a job, and gives its number.
+    fn hand_in(&mut self, seat: Arc<Seat<J, A>>, job: J) -> u64 {
+        self.waiting.push((seat, job));
+        self.came += 1;
+        self.came - 1
+    }
+
+    /// Whether nobody leads, and the job of that number is not done nor in the hands of whoever led last.
+    fn is_free(&self, number: u64) -> bool {
+        !self.is_led && number >= self.came - self.waiting.len() as u64
+    }
+
+    /// Whether a group of so many jobs need not wait for more.
+    fn is_enough(&self, work: Work, jobs: usize) -> bool {
+        work == Work::Brief || self.haste.0 > 0 || jobs >= self.expected.min(GROUP_MAX)
+    }
+
+    /// Notes that a group of so many jobs begins.
+    fn begin(&mut self, jobs: usize) {
+        (self.is_led, self.is_gathering) = (true, false);
+        if jobs < self.expected {
+            self.haste.0 = self.haste.0.saturating_sub(1);
+        }
+    }
 }
 
 /// Where a thread waits that has handed in a job.
@@ -105,7 +136,14 @@ impl<J, A> Seat<J, A> {
 
 impl<J, A> Group<J, A> {
     pub(crate) fn new(work: Work) -> Group<J, A> {
-        let state = State { is_led: false, waiting: Vec::new(), expected: 0, gathering: None, haste: (0, 0) };
+        let state = State {
+            is_led: false,
+            waiting: Vec::new(),
+            came: 0,
+            expected: 0,
+            is_gathering: false,
+            haste: (0, 0),
+        };
         Group { work, state: Mutex::new(state) }
     }
 
@@ -122,22 +160,21 @@ impl<J, A> Group<J, A> {
         lead: impl Fn(&[&B]) -> Vec<A>,
     ) -> A {
         let state = self.state.lock();
-        if !state.is_led && state.waiting.len() < GROUP_MAX {
+        let jobs = state.waiting.len() + 1;
+        if !state.is_led && jobs <= GROUP_MAX && state.is_enough(self.work, jobs) {
             return self.lead(state, Some(job), &adopt, &lead).expect("the own job is answered last");
         }
         drop(state);
         let job = hand_in(job);
         let seat = Arc::new(Seat { thread: current(), said: Mutex::new(Said::Nothing) });
         let mut state = self.state.lock();
-        state.waiting.push((seat.clone(), job));
-        if let Some((leader, wanted)) = &state.gathering
-            && state.waiting.len() >= *wanted
-        {
-            leader.unpark();
-        }
-        let mut is_free = !state.is_led;
+        let number = state.hand_in(seat.clone(), job);
         loop {
-            match is_free {
+            let is_enough = |state: &State<J, A>| state.is_enough(self.work, state.waiting.len());
+            if state.is_free(number) && !state.is_gathering && !is_enough(&state) {
+                self.gather(&mut state, number);
+            }
+            match state.is_free(number) && is_enough(&state) {
                 true => drop(self.lead(state, None, &adopt, &lead)),
                 false => drop(state),
             }
@@ -145,7 +182,6 @@ impl<J, A> Group<J, A> {
                 Said::Answer(answer) => return answer.expect("another thread panicked over this job").0,
                 Said::Nothing | Said::Lead => state = self.state.lock(),
             }
-            is_free = !state.is_led;
         }
     }
 
@@ -157,11 +193,9 @@ impl<J, A> Group<J, A> {
         adopt: &impl Fn(&J) -> &B,
         lead: &impl Fn(&[&B]) -> Vec<A>,
     ) -> Option<A> {
-        state.is_led = true;
+        let jobs = state.waiting.len() + usize::from(own.is_some());
+        state.begin(jobs);
         let mut turn = Turn { group: self, jobs: 0, seats: Vec::new() };
-        if self.work == Work::Slow {
-            self.gather(&mut state, usize::from(own.is_some()));
-        }
         let mut own_answer = None;
         for group in 1.. {
             let mut waiting = take(&mut state.waiting);
@@ -182,11 +216,17 @@ impl<J, A> Group<J, A> {
             if own.is_some() {
                 own_answer = answers.pop();
             }
-            for (seat, answer) in take(&mut turn.seats).into_iter().zip(answers.into_iter().zip(jobs)) {
-                seat.answer(Some(answer));
+            let answered = take(&mut turn.seats).into_iter().zip(answers.into_iter().zip(jobs));
+            let say = |(seat, answer): (Arc<Seat<J, A>>, (A, J))| seat.answer(Some(answer));
+            if self.work == Work::Slow {
+                // Whoever hears first may come with its next job before the last one has heard.
+                drop(turn);
+                answered.for_each(say);
+                return own_answer;
             }
+            answered.for_each(say);
             state = self.state.lock();
-            if self.work == Work::Slow || group == GROUPS_MAX || state.waiting.is_empty() {
+            if group == GROUPS_MAX || state.waiting.is_empty() {
                 break;
             }
         }
@@ -194,31 +234,28 @@ impl<J, A> Group<J, A> {
         own_answer
     }
 
-    /// Waits a moment for as many jobs as came the last time, `own` among them.
-    fn gather(&self, state: &mut MutexGuard<'_, State<J, A>>, own: usize) {
-        let wanted = state.expected.min(GROUP_MAX).saturating_sub(own);
-        if state.waiting.len() >= wanted {
-            return;
-        }
-        if state.haste.0 > 0 {
-            state.haste.0 -= 1;
-            return;
-        }
-        state.gathering = Some((current(), wanted));
+    /// Waits a moment for as many jobs as there were the last time, with the one of that number among them. The last one to
+    /// come need not be waited for to wake anybody: it leads.
+    fn gather(&self, state: &mut MutexGuard<'_, State<J, A>>, number: u64) {
+        state.is_gathering = true;
         let came_before = state.waiting.len();
         let mut for_nobody = 0;
         for _ in 0..GATHERINGS_MAX {
             let came = state.waiting.len();
             MutexGuard::unlocked(state, || park_timeout(GATHERING));
+            if !state.is_free(number) {
+                return;
+            }
             for_nobody = if state.waiting.len() == came { for_nobody + 1 } else { 0 };
-            if state.waiting.len() >= wanted || for_nobody == 2 {
+            if for_nobody == 2 {
                 break;
             }
         }
-        state.gathering = None;
         let is_in_vain = state.waiting.len() == came_before;
         let next = if is_in_vain { (2 * state.haste.1 + 1).min(HASTE_MAX) } else { 0 };
         state.haste = (next, next);
+        // No more than these.
+        state.expected = state.waiting.len();
     }
 }
 
@@ -283,7 +320,7 @@ mod tests {
             });
             assert_eq!(done.load(Ordering::SeqCst), 4_000);
             let state = group.state.lock();
-            assert!(!state.is_led && state.waiting.is_empty() && state.gathering.is_none());
+            assert!(!state.is_led && state.waiting.is_empty() && !state.is_gathering);
         }
     }
 

@@ -5,9 +5,10 @@
 //! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
 //!
 //! With a store an input goes `durable` (checked, sealed, written) → `take` (applied) → answer, for many threads at a time
-//! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), and
-//! `open` makes of it and the journal behind it what was there before; `verify` looks through all of it. Inputs that a
-//! checkpoint has passed may stay in the journal (`kept`), and are read from there (`recorded`).
+//! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), what is
+//! about no user in pieces (`section`), and `open` makes of it and the journal behind it what was there before; `verify`
+//! looks through all of it. Inputs that a checkpoint has passed may stay in the journal (`kept`), and are read from there
+//! (`recorded`).
 //!
 //! An engine has one partition or several (`shards`), each with what leads to its disk (`shard`). A message goes where its
 //! ids are (`homes`, `route`); where they are in several, everybody whom it names is brought to one first (`moving`, by what
@@ -77,6 +78,7 @@ mod residence;
 mod retention;
 mod root;
 mod route;
+mod section;
 mod sections;
 #[cfg(test)]
 mod sections_test;

@@ -2,13 +2,13 @@
 
 use crate::engine::models::Models;
 use crate::engine::unlearn::{Learned, Way};
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{Items, Recent, Recommender};
 
 impl Models {
-    /// Writes what was learned, without what belongs to one user.
-    pub(crate) fn write_section(&self, out: &mut Vec<u8>) {
+    /// What is to be written of what was learned, without what belongs to one user.
+    pub(crate) fn write_section_later(&self, pieces: &mut Pieces) {
         let Models {
             items,
             sessions,
@@ -26,27 +26,32 @@ impl Models {
             models,
             ..
         } = self;
-        items.write(out);
-        written(sessions, out);
-        beginnings.write(out);
-        covisitation.write_state(out);
-        baskets.write_state(out);
-        popularity.write_state(out);
-        written(trending, out);
-        written(twins, out);
-        models.len().write(out);
-        models.iter().for_each(|model| model.write_state(out));
-        self.learned_since.write(out);
-        self.learned_in_order().write(out);
-        ease.iter().for_each(|model| written(model, out));
-        als.iter().for_each(|model| written(model, out));
-        hosts.write(out);
-        weights.write(out);
-        if let Some(explorer) = explorer {
-            let mut bytes = Vec::new();
-            explorer.checkpoint(&mut bytes);
-            bytes.write(out);
-        }
+        items.write_later(pieces);
+        sessions.write_later(pieces);
+        pieces.push_now(|out| beginnings.write(out));
+        covisitation.write_later(pieces);
+        baskets.write_later(pieces);
+        popularity.write_later(pieces);
+        trending.write_later(pieces);
+        pieces.push_now(|out| written(twins, out));
+        pieces.push_now(|out| models.len().write(out));
+        models.iter().for_each(|model| model.write_later(pieces));
+        pieces.push_now(|out| {
+            self.learned_since.write(out);
+            self.learned_in_order().write(out);
+        });
+        // A copy each: of these there are few, and only where definitions ask for them.
+        pieces.push_now(|out| {
+            ease.iter().for_each(|model| written(model, out));
+            als.iter().for_each(|model| written(model, out));
+            hosts.write(out);
+            weights.write(out);
+            if let Some(explorer) = explorer {
+                let mut bytes = Vec::new();
+                explorer.checkpoint(&mut bytes);
+                bytes.write(out);
+            }
+        });
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -55,13 +60,13 @@ impl Models {
     /// Bytes that were not written so. What was there is no longer whole then, and the models are of no use.
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         self.items = from.read()?;
-        read_written(&mut self.sessions, &self.items, from)?;
-        self.beginnings = from.counter("the number of a model")?;
         let items = self.items.len();
+        self.sessions.read_state(from, items)?;
+        self.beginnings = from.counter("the number of a model")?;
         self.covisitation.read_state(from, items)?;
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
-        read_written(&mut self.trending, &self.items, from)?;
+        self.trending.read_state(from, items)?;
         read_written(&mut self.twins, &self.items, from)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;

@@ -2,7 +2,7 @@
 
 use crate::definitions::Definitions;
 use crate::engine::among::Among;
-use crate::engine::capture::{ACTION, Capture, SECTION, Unsealed};
+use crate::engine::capture::Capture;
 use crate::engine::durable::{Durability, Durable, Sealing, Writer};
 use crate::engine::hosts::{Hosts, Maker};
 use crate::engine::kept::{JournalSize, Kept, Readers};
@@ -10,12 +10,13 @@ use crate::engine::page::{Entry, IDS, Names, PAGE_USERS, read_page};
 use crate::engine::partition::{NEVER, UserRow};
 use crate::engine::residence::{Row, Shelf};
 use crate::engine::root::Root;
+use crate::engine::section::{SectionPlace, Unsealed, read_section};
 use crate::engine::sections::Section;
 use crate::engine::suppressions::Salt;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Error, Outcome, Partition};
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
 use crate::profile::UserKey;
 use crate::storage::{self, Disk, FileJournal, Groups, Heap, Journal, Place, Slot, Vault, load_root};
 use crate::trigger::TimingWheel;
@@ -178,6 +179,7 @@ pub(super) fn open(
         written_bytes,
         disk,
         journal,
+        may_go: None,
         next,
         journal_size,
         kept,
@@ -259,87 +261,108 @@ pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
     Ok(value)
 }
 
-/// Where the sections of a checkpoint are among its records: those of [`Section`], and behind them these.
-const MEMBERS: usize = Section::ALL.len();
+/// Where the sections of a checkpoint are: those of [`Section`], and behind them these.
+const JOURNEYS: usize = 1;
 pub(super) const CATALOGUE: usize = MEMBERS - 1;
-const ACTIONS: usize = MEMBERS + 1;
-const SECTIONS: usize = ACTIONS + 1;
+const MEMBERS: usize = Section::ALL.len();
+const SECTIONS: usize = MEMBERS + 1;
 /// Where a partition has one more that is among several.
 const AMONG: usize = SECTIONS;
 
-/// An action takes more bytes than its id and what seals it.
-const ACTION_BYTES_MIN: usize = 26;
-
 impl Partition {
-    /// What is about no user, section by section, and the sets of members and the actions; the catalogue only where it is
-    /// not in the heap as it is.
-    pub(super) fn write_sections(&self, catalogue: Option<Place>) -> Result<Vec<Unsealed>, storage::Error> {
-        let mut sections = Vec::with_capacity(SECTIONS + 1);
+    /// What is about no user, section by section, and the sets of members; the catalogue only where it is not in the heap
+    /// as it is.
+    pub(super) fn write_sections(
+        &self,
+        catalogue: Option<SectionPlace>,
+    ) -> Result<Vec<Unsealed>, storage::Error> {
+        let mut sections = Vec::with_capacity(AMONG + 1);
         for section in Section::ALL {
-            sections.push(match catalogue.filter(|_| section == Section::Catalogue) {
-                Some(place) => Unsealed::There(place),
-                None => {
-                    let mut bytes = Vec::new();
-                    self.write_section(section, &mut bytes);
-                    Unsealed::Section(bytes)
-                }
-            });
+            let there = catalogue.as_ref().filter(|_| section == Section::Catalogue).cloned();
+            sections.push(there.map_or_else(
+                || {
+                    let mut pieces = Pieces::default();
+                    self.write_section_later(section, &mut pieces);
+                    Unsealed::new(pieces)
+                },
+                Unsealed::There,
+            ));
         }
-        let mut members = Vec::new();
-        self.members.write(&mut members);
-        sections.push(Unsealed::Section(members));
-        let actions = self.journeys.actions();
-        sections
-            .push(Unsealed::Actions(actions.map(|(user, plain)| (user, self.slot(user), plain)).collect()));
+        let mut members = Pieces::default();
+        self.members.write_later(&mut members);
+        sections.push(Unsealed::new(members));
         if let (Some(among), Some(shelf)) = (&self.among, &self.shelf) {
             let mut bytes = Vec::new();
             among.write(&shelf.vault, &mut bytes)?;
-            sections.push(Unsealed::Section(bytes));
+            let mut pieces = Pieces::default();
+            pieces.push(move |out| out.extend_from_slice(&bytes));
+            sections.push(Unsealed::new(pieces));
         }
         Ok(sections)
     }
 
-    /// Reads a checkpoint into a fresh partition under the same definitions. Users stay away; their deadlines, ids and
-    /// places are in memory.
+    /// Reads a checkpoint into a fresh partition under the same definitions. Users stay away; their deadlines, ids, places
+    /// and what they have in the outbox are in memory.
     pub(super) fn restore(&mut self, root: &Root) -> Result<(), storage::Error> {
         let Some(shelf) = &self.shelf else { return Ok(()) };
         let (heap, vault) = (shelf.heap.clone(), shelf.vault.clone());
-        let is_sound = self.restore_users(root, &heap, &vault)?;
         let broken = || {
             heap.corrupt(
                 root.sections.first().copied().unwrap_or(Place::NONE),
                 "what it says of users is not of one piece",
             )
         };
-        let sections = if self.among.is_some() { AMONG + 1 } else { SECTIONS };
-        if !is_sound || root.sections.len() != sections {
+        let count = if self.among.is_some() { AMONG + 1 } else { SECTIONS };
+        if root.sections.len() != count {
             return Err(broken());
         }
-        for (number, place) in root.sections.iter().enumerate() {
-            let plain = read_sealed(&heap, &vault, *place, Slot::STORE, SECTION)?;
-            let mut from = Bytes::new(&plain);
-            let read = match number {
-                MEMBERS => {
-                    let profiles = &self.store.profiles;
-                    self.members.read(&mut from, |user| profiles.is_there(UserKey(user)))
-                }
-                ACTIONS => self.read_actions(&mut from, &vault),
-                AMONG => self.among.as_mut().map_or(Ok(()), |among| among.read(&vault, &mut from)),
-                _ => self.read_section(Section::ALL[number], &mut from),
-            };
-            read.and_then(|()| from.end()).map_err(|error| heap.corrupt(*place, error.to_string()))?;
+        let mut sections = Vec::with_capacity(count);
+        let mut plains = Vec::with_capacity(count);
+        for place in &root.sections {
+            let (section, plain) = read_section(&heap, &vault, *place)?;
+            sections.push(section);
+            plains.push(plain);
         }
-        for (_, place) in &root.seen {
-            let plain = read_sealed(&heap, &vault, *place, Slot::STORE, SECTION)?;
+        // What users have in the outbox goes by what the journeys' section says of it; the others go by users.
+        self.restore_section(JOURNEYS, (sections[JOURNEYS].last, &plains[JOURNEYS]), &heap, &vault)?;
+        if !self.restore_users(root, &heap, &vault)? {
+            return Err(broken());
+        }
+        self.journeys.end_read();
+        for number in (0..count).filter(|number| *number != JOURNEYS) {
+            self.restore_section(number, (sections[number].last, &plains[number]), &heap, &vault)?;
+        }
+        let mut seen = Vec::with_capacity(root.seen.len());
+        for (generation, place) in &root.seen {
+            let (chunk, plain) = read_section(&heap, &vault, *place)?;
             let mut from = Bytes::new(&plain);
             let read = self.seen.read_chunk(&mut from).and_then(|()| from.end());
             read.map_err(|error| heap.corrupt(*place, error.to_string()))?;
+            seen.push((*generation, chunk));
         }
         if let Some(shelf) = &mut self.shelf {
-            let sections = root.sections.clone();
-            shelf.capture = Capture::restored(root.pages.clone(), sections, root.seen.clone());
+            shelf.capture = Capture::restored(root.pages.clone(), sections, seen);
         }
         Ok(())
+    }
+
+    fn restore_section(
+        &mut self,
+        number: usize,
+        (place, plain): (Place, &[u8]),
+        heap: &Heap,
+        vault: &Vault,
+    ) -> Result<(), storage::Error> {
+        let mut from = Bytes::new(plain);
+        let read = match number {
+            MEMBERS => {
+                let profiles = &self.store.profiles;
+                self.members.read(&mut from, |user| profiles.is_there(UserKey(user)))
+            }
+            AMONG => self.among.as_mut().map_or(Ok(()), |among| among.read(vault, &mut from)),
+            _ => self.read_section(Section::ALL[number], &mut from),
+        };
+        read.and_then(|()| from.end()).map_err(|error| heap.corrupt(place, error.to_string()))
     }
 
     /// Reads the index pages: who there is. Gives whether they agree with one another.
@@ -369,8 +392,11 @@ impl Partition {
                 if !vault.open(*slot, IDS, ids, &mut plain)? {
                     return Err(corrupt(&"the key of a user was erased"));
                 }
-                let names = Names::read(&plain).map_err(|error| corrupt(&error))?;
+                let mut from = Bytes::new(&plain);
+                let names = Names::read(&mut from).map_err(|error| corrupt(&error))?;
                 is_sound &= self.store.restore(user, names.name, names.ids.into_iter());
+                let read = self.journeys.read_actions(user, &mut from).and_then(|()| from.end());
+                read.map_err(|error| corrupt(&error))?;
                 *shelf.row(user) = Row::away(record, *slot);
                 if !more.is_empty() {
                     shelf.more_slots.insert(user, more.to_vec());
@@ -390,28 +416,6 @@ impl Partition {
             self.users.push(UserRow::default());
         }
         Ok(self.store.profiles.end_restore(root.numbers, root.free.clone()) && is_sound)
-    }
-
-    fn read_actions(&mut self, from: &mut Bytes<'_>, vault: &Vault) -> Result<(), Malformed> {
-        let actions = from.len("actions")?;
-        // Each takes some bytes, so that there are not more than are believed.
-        self.journeys.reserve_actions(actions.min(from.left() / ACTION_BYTES_MIN));
-        let mut plain = Vec::new();
-        for _ in 0..actions {
-            let user = UserKey(from.read()?);
-            let len = from.len("an action")?;
-            let sealed = from.take(len, "an action")?;
-            plain.clear();
-            let is_open = self.store.profiles.is_there(user)
-                && vault.open(self.slot(user), ACTION, sealed, &mut plain).is_ok_and(|open| open);
-            if !is_open {
-                return Err(from.malformed("an action"));
-            }
-            let mut action = Bytes::new(&plain);
-            self.journeys.read_action(user, &mut action)?;
-            action.end()?;
-        }
-        Ok(())
     }
 }
 

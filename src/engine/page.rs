@@ -88,15 +88,13 @@ pub(super) fn write_names<'i>(
 }
 
 impl Names {
-    pub(super) fn read(bytes: &[u8]) -> Result<Names, Malformed> {
-        let mut from = Bytes::new(bytes);
+    pub(super) fn read(from: &mut Bytes<'_>) -> Result<Names, Malformed> {
         let name: Arc<str> = from.read()?;
         let mut ids = SmallVec::new();
         for _ in 0..from.len("ids")? {
             let (kind, id) = (from.read()?, from.text()?);
             ids.push((kind, if *id == *name { name.clone() } else { id.into() }));
         }
-        from.end()?;
         Ok(Names { name, ids })
     }
 }
@@ -124,7 +122,7 @@ mod tests {
         let entries: Vec<Entry<'_>> = read_page(&bytes).unwrap().collect::<Result<_, _>>().unwrap();
         assert_eq!(entries.iter().map(|entry| entry.place_in_page).collect::<Vec<_>>(), [3, 5]);
         assert_eq!(entries[1].slots.len(), 4);
-        let Names { name, ids } = Names::read(entries[0].ids).unwrap();
+        let Names { name, ids } = Names::read(&mut Bytes::new(entries[0].ids)).unwrap();
         assert_eq!((&*name, ids.len(), &*ids[1].1), ("ada", 2, "phone"));
         assert!(Arc::ptr_eq(&name, &ids[0].1));
     }

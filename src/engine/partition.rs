@@ -451,6 +451,10 @@ impl Partition {
         let now = now.max(self.clock);
         self.sequence += 1;
         self.clock = now;
+        if self.shelf.is_some() {
+            let leasing = self.journeys.leasing(limit, now);
+            leasing.into_iter().for_each(|user| self.touch_actions(user));
+        }
         self.journeys.lease(limit, now + lease, now, &self.store)
     }
 

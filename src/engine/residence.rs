@@ -219,6 +219,14 @@ impl Partition {
         }
     }
 
+    /// Says that what a user has in the outbox is about to change. It need not be in memory for that.
+    pub(super) fn touch_actions(&mut self, user: UserKey) {
+        self.capture_before(user);
+        if let Some(shelf) = &mut self.shelf {
+            shelf.capture.note(user);
+        }
+    }
+
     /// Touches everybody whom a message may change, and whom the number will belong to of anybody it makes.
     pub(super) fn touch_named(&mut self, message: &Message) {
         if self.shelf.is_some() {

@@ -8,7 +8,7 @@
 //! | items, co-visitation, popularity | [`Section::Models`] |
 //! | what is known of items | [`Section::Catalogue`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
-//! | actions in the outbox | one by one, each with its user |
+//! | actions in the outbox, and answers | user by user, also of those who are not in memory |
 //! | instances, sends, entries and exits, the last session | [`BesideProfile`], user by user |
 //!
 //! Nothing else differs from a fresh partition under the same definitions: kinds, properties, totals and segments have
@@ -22,7 +22,7 @@ use crate::engine::partition::NEVER;
 use crate::engine::suppressions::Salt;
 use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
-use crate::model::{Bytes, Instant, Malformed, Record, record_choice};
+use crate::model::{Bytes, Instant, Malformed, Pieces, Record, record_choice};
 use crate::profile::{UserKey, read_since, write_since};
 use crate::recommend::Recent;
 use crate::segment::SegmentStats;
@@ -55,13 +55,14 @@ record_choice! {
 }
 
 impl Partition {
-    /// Writes a section. O(what is in it).
-    pub(crate) fn write_section(&self, section: Section, out: &mut Vec<u8>) {
+    /// What is to be written of a section. What can be large is shared, but for the catalogue, which is written where it
+    /// changed only.
+    pub(crate) fn write_section_later(&self, section: Section, pieces: &mut Pieces) {
         match section {
-            Section::Base => self.write_base(out),
-            Section::Journeys => self.journeys.write_section(out),
-            Section::Models => self.models.write_section(out),
-            Section::Catalogue => self.catalogue.write(&self.store.symbols, out),
+            Section::Base => pieces.push_now(|out| self.write_base(out)),
+            Section::Journeys => pieces.push_now(|out| self.journeys.write_section(out)),
+            Section::Models => self.models.write_section_later(pieces),
+            Section::Catalogue => pieces.push_now(|out| self.catalogue.write(&self.store.symbols, out)),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::engine::partition::{UserRow, journey_facts};
 use crate::engine::sections::Section;
 use crate::engine::{Outcome, Partition};
 use crate::journey::Delivery;
-use crate::model::{Bytes, Duration, Ids, Instant, Malformed, Message};
+use crate::model::{Bytes, Duration, Ids, Instant, Malformed, Message, Pieces};
 use crate::profile::UserKey;
 use crate::recommend::Query;
 use std::sync::Arc;
@@ -101,6 +101,10 @@ fn bytes(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
+fn all(write: impl FnOnce(&mut Pieces)) -> Vec<u8> {
+    bytes(|out| Pieces::all(write, out))
+}
+
 /// Reads all of some bytes.
 fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Bytes<'_>) -> Result<T, Malformed>) -> Result<T, Malformed> {
     let mut from = Bytes::new(bytes);
@@ -115,15 +119,20 @@ fn users(partition: &Partition) -> Vec<UserKey> {
 
 fn write(partition: &Partition) -> Written {
     Written {
-        sections: Section::ALL.map(|section| bytes(|out| partition.write_section(section, out))).into(),
-        seen: bytes(|out| {
-            partition.seen.write_all(out);
+        sections: Section::ALL
+            .map(|section| all(|pieces| partition.write_section_later(section, pieces)))
+            .into(),
+        seen: all(|pieces| {
+            partition.seen.write_later(true, pieces);
         }),
         users: users(partition)
             .into_iter()
             .map(|user| (user, bytes(|out| partition.write_beside(user, out))))
             .collect(),
-        actions: partition.journeys.actions().collect(),
+        actions: users(partition)
+            .into_iter()
+            .map(|user| (user, bytes(|out| partition.journeys.write_actions(user, out))))
+            .collect(),
     }
 }
 
@@ -153,8 +162,9 @@ fn read(partition: &mut Partition, written: &Written) -> Result<(), Malformed> {
     }
     whole(&written.seen, |from| partition.seen.read_chunk(from))?;
     for (user, bytes) in &written.actions {
-        whole(bytes, |from| partition.journeys.read_action(*user, from))?;
+        whole(bytes, |from| partition.journeys.read_actions(*user, from))?;
     }
+    partition.journeys.end_read();
     // What waits in the outbox is due too.
     for (user, bytes) in &written.users {
         let state = whole(bytes, |from| partition.read_beside(from))?;
@@ -412,7 +422,7 @@ fn any_bytes_are_refused_or_read() {
         }
         let _ = partition.seen.read_chunk(&mut Bytes::new(&bytes));
         let _ = partition.read_beside(&mut Bytes::new(&bytes));
-        let _ = partition.journeys.read_action(UserKey(0), &mut Bytes::new(&bytes));
+        let _ = partition.journeys.read_actions(UserKey(0), &mut Bytes::new(&bytes));
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Numbers, Record, stable_hash, write_all};
+use crate::model::{Bytes, Duration, Instant, Malformed, Numbers, Pieces, Record, Shared, stable_hash};
 
 /// The ids of messages that were taken, as 128-bit hashes, so that a second copy is ignored.
 ///
@@ -20,7 +20,7 @@ pub(crate) struct SeenMessages {
 struct Generation {
     number: u64,
     began: Instant,
-    hashes: Vec<u128>,
+    hashes: Shared<u128, 2_048>,
     /// Places in `hashes`, by the hash. Its order is never seen.
     places: Numbers,
     /// How many of `hashes` are in chunks.
@@ -37,7 +37,7 @@ pub(crate) struct Written {
 
 impl Generation {
     fn new(number: u64, began: Instant) -> Generation {
-        Generation { number, began, hashes: Vec::new(), places: Numbers::default(), written: 0 }
+        Generation { number, began, hashes: Shared::default(), places: Numbers::default(), written: 0 }
     }
 
     fn contains(&self, hash: u128, hasher: &ahash::RandomState) -> bool {
@@ -57,9 +57,9 @@ impl Generation {
         true
     }
 
-    fn write_from(&self, first: usize, out: &mut Vec<u8>) {
-        (self.number, self.began).write(out);
-        write_all(self.hashes[first..].iter(), out);
+    fn write_later(&self, first: usize, pieces: &mut Pieces) {
+        pieces.push_now(|out| (self.number, self.began, self.hashes.len() - first).write(out));
+        self.hashes.write_later(first, u128::write, pieces);
     }
 }
 
@@ -109,25 +109,18 @@ impl SeenMessages {
         self.old.number
     }
 
-    /// Writes a chunk of what is in none yet. Once that is safe it has to be
-    /// [said](SeenMessages::set_written).
-    pub(crate) fn write_new(&self, out: &mut Vec<u8>) -> Written {
-        self.write_from(self.old.written, self.young.written, out)
-    }
-
-    /// Writes all that is known as one chunk, which takes the place of all others.
-    pub(crate) fn write_all(&self, out: &mut Vec<u8>) -> Written {
-        self.write_from(0, 0, out)
-    }
-
-    fn write_from(&self, old: usize, young: usize, out: &mut Vec<u8>) -> Written {
+    /// What is to be written of what is in no chunk yet; where `all`, of all that is known, as one that takes the place of
+    /// all others. Once that is safe it has to be [said](SeenMessages::set_written).
+    pub(crate) fn write_later(&self, all: bool, pieces: &mut Pieces) -> Written {
+        let first = |generation: &Generation| if all { 0 } else { generation.written };
+        let old = first(&self.old);
         let is_old_new = old < self.old.hashes.len();
-        is_old_new.write(out);
+        pieces.push_now(|out| is_old_new.write(out));
         if is_old_new {
-            self.old.write_from(old, out);
+            self.old.write_later(old, pieces);
         }
         // Also where no id is new: that the generation has begun is.
-        self.young.write_from(young, out);
+        self.young.write_later(first(&self.young), pieces);
         Written { generation: self.young.number, len: self.young.hashes.len() }
     }
 
@@ -180,7 +173,7 @@ impl SeenMessages {
 
     /// All hashes in order, for a digest of the state.
     pub(crate) fn sorted(&self) -> Vec<u128> {
-        let mut all: Vec<u128> = self.young.hashes.iter().chain(&self.old.hashes).copied().collect();
+        let mut all: Vec<u128> = self.young.hashes.iter().chain(self.old.hashes.iter()).copied().collect();
         all.sort_unstable();
         all
     }
@@ -219,11 +212,12 @@ mod tests {
             for _ in 0..60 {
                 match rng.u32(0..5) {
                     0 => {
-                        let mut chunk = Vec::new();
-                        let written = seen.write_new(&mut chunk);
+                        let (mut pieces, mut chunk) = (Pieces::default(), Vec::new());
+                        let written = seen.write_later(false, &mut pieces);
                         for _ in 0..rng.u32(0..2) {
                             seen.note(&rng.u32(0..30).to_string(), day(now));
                         }
+                        pieces.write_some(usize::MAX, &mut chunk);
                         if rng.u32(0..4) > 0 {
                             seen.set_written(written);
                             chunks.push((written, chunk));
@@ -236,9 +230,12 @@ mod tests {
                 }
                 now += [0, 0, 1, 3, 9][rng.usize(..5)];
             }
-            let mut last = Vec::new();
-            let written = seen.write_new(&mut last);
-            chunks.push((written, last));
+            let chunk = |seen: &SeenMessages, all| {
+                let (mut written, mut chunk) = (None, Vec::new());
+                Pieces::all(|pieces| written = Some(seen.write_later(all, pieces)), &mut chunk);
+                (written.unwrap(), chunk)
+            };
+            chunks.push(chunk(&seen, false));
             let mut read = SeenMessages::new(window);
             for (_, chunk) in &chunks {
                 let mut from = Bytes::new(chunk);
@@ -252,14 +249,13 @@ mod tests {
                 assert_eq!(read.note(&id, day(now)), seen.note(&id, day(now)), "seed {seed}");
             }
             // All at once.
-            let (mut all, mut at_once) = (Vec::new(), SeenMessages::new(window));
-            seen.write_all(&mut all);
+            let (all, at_once) = (chunk(&seen, true).1, &mut SeenMessages::new(window));
             at_once.read_chunk(&mut Bytes::new(&all)).unwrap();
             assert_eq!(at_once.sorted(), seen.sorted());
             // Nothing is written twice.
-            seen.set_written(seen.write_new(&mut Vec::new()));
-            let mut nothing = Vec::new();
-            seen.write_new(&mut nothing);
+            let written = chunk(&seen, false).0;
+            seen.set_written(written);
+            let nothing = chunk(&seen, false).1;
             assert!(nothing.len() < 20, "{}", nothing.len());
         }
     }

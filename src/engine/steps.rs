@@ -25,13 +25,14 @@ impl Writer {
             let share = self.written_bytes as f64 / (self.checkpoint_bytes as f64 * SHARE_OF_INPUTS);
             if partition.write().capture_share(share) {
                 self.end(partition)?;
-                self.heap.clean()?;
             } else if self.heap.put_bytes() - self.heap.sure_bytes() > UNSURE_MAX {
                 // Where it fails the end says so.
                 let _ = self.heap.sync();
             }
             return Ok(());
         }
+        // What is left is tried again with the next input.
+        let _ = self.clean_some();
         let held = partition.read();
         let lets_go = self.kept.is_due(held.settings.journal_max, held.clock());
         let is_due = is_due || held.erases() || lets_go;
@@ -49,7 +50,25 @@ impl Writer {
         self.begin(partition, false)?;
         self.end(partition)?;
         self.is_compaction_due = self.heap.is_to_compact(DEAD_SHARE_MAX);
-        Ok(self.heap.clean()?)
+        self.heap.clean()?;
+        while !self.clean_some()? {}
+        Ok(())
+    }
+
+    /// Removes a part of what is needed no more since the last checkpoint, because to remove large files takes long; gives
+    /// whether nothing of it is left.
+    pub(super) fn clean_some(&mut self) -> Result<bool, storage::Error> {
+        match self.may_go {
+            Some(input) => self.drop_some(input).map(|()| false),
+            None => self.heap.clean_some(),
+        }
+    }
+
+    /// Drops a part of the inputs before one, but for those that somebody still reads.
+    fn drop_some(&mut self, input: u64) -> Result<(), storage::Error> {
+        let is_done = self.journal.drop_some_before(input.min(self.readers.first()))?;
+        self.may_go = Some(input).filter(|_| !is_done);
+        self.journal_size.set(&*self.journal)
     }
 
     pub(super) fn step(&mut self, partition: &RwLock<Partition>, step: Step) -> Result<bool, Error> {
@@ -66,6 +85,7 @@ impl Writer {
             Step::End if is_on => self.end(partition).map(|()| true),
             // Somebody else ended it, or gave it up.
             Step::Root | Step::End => Ok(self.ended_well),
+            Step::Clean => Ok(self.clean_some()?),
             Step::Fence => Ok(true),
             Step::Sync => {
                 self.flush()?;
@@ -137,8 +157,8 @@ impl Writer {
         partition.write().end_checkpoint(&root.erased);
         self.vault.erase(&root.erased)?;
         let stays_from = root.kept.stays_from(root.next_input);
-        self.journal.drop_before(stays_from.min(self.readers.first()))?;
-        self.journal_size.set(&*self.journal)?;
+        self.may_go = Some(stays_from);
+        self.drop_some(stays_from)?;
         for file in root.unnamed(&self.heap) {
             self.heap.remove(file);
         }

@@ -1,17 +1,18 @@
 //! A look at a store as a whole: whether all is there that its checkpoint names, and as it was written.
 
 use crate::engine::among::Among;
-use crate::engine::capture::SECTION;
 use crate::engine::homes::Homes;
 use crate::engine::open::{read_all, read_sealed};
 use crate::engine::page::{Entry, IDS, Names, read_page};
 use crate::engine::residence::{Shelf, USER};
 use crate::engine::root::Root;
+use crate::engine::section::read_section;
 use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
 use crate::engine::{Engine, Error, Partition};
+use crate::model::Bytes;
 use crate::storage::{
-    self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, PartDisk, Partitions, Place, Slot, Vault, load_root,
+    self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, PartDisk, Partitions, Place, Vault, load_root,
 };
 use std::io;
 use std::path::Path;
@@ -167,8 +168,8 @@ impl Verified {
     fn look_at_records(&mut self, root: &Root, heap: &Heap, vault: &Vault) -> Result<(), storage::Error> {
         let sections = root.sections.iter().chain(root.seen.iter().map(|(_, place)| place));
         for place in sections {
-            let read = self.note(read_sealed(heap, vault, *place, Slot::STORE, SECTION))?;
-            self.records += u64::from(read.is_some());
+            let read = self.note(read_section(heap, vault, *place))?;
+            self.records += read.map_or(0, |(section, _)| section.len() as u64);
         }
         let mut bytes = Vec::new();
         for place in &root.pages {
@@ -243,6 +244,6 @@ fn look_at_user(page: Place, entry: &Entry<'_>, heap: &Heap, vault: &Vault) -> R
     if !vault.open(*slot, IDS, entry.ids, &mut plain)? {
         return Err(heap.corrupt(page, "the key of a user was erased"));
     }
-    Names::read(&plain).map_err(|error| heap.corrupt(page, error))?;
+    Names::read(&mut Bytes::new(&plain)).map_err(|error| heap.corrupt(page, error))?;
     read_sealed(heap, vault, entry.record, *slot, USER).map(drop)
 }

@@ -59,6 +59,16 @@ impl Journeys {
         self.outbox.lease(limit, until, now, store, &self.plan.policy)
     }
 
+    /// Whose actions [`lease`](Journeys::lease) may change: all whom it changes are among them.
+    pub(crate) fn leasing(&self, limit: usize, now: Instant) -> Vec<UserKey> {
+        self.outbox.leasing(limit, now, &self.plan.policy)
+    }
+
+    /// Whose answers [`acknowledge`](Journeys::acknowledge) will forget.
+    pub(crate) fn forgetting(&self, now: Instant) -> Vec<UserKey> {
+        self.outbox.forgetting(now).collect()
+    }
+
     /// Takes out what has expired of a user, and gives its slots back.
     pub(super) fn expire(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let lost = self.outbox.expire(user, cx.now);

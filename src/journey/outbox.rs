@@ -87,6 +87,12 @@ impl Waiting {
         if self.overdue { self.leased.or(self.expires) } else { self.expires }
     }
 
+    /// The end of the quiet hours of its user in which `now` is.
+    fn quiet_until(&self, now: Instant, policy: &DeliveryPolicy) -> Option<Instant> {
+        let hours = policy.quiet_hours(&self.action.channel)?;
+        hours.ends(now, self.zone.as_ref()?)
+    }
+
     /// Whether the host has it.
     fn is_leased(&self, now: Instant) -> bool {
         self.leased.is_some_and(|until| until > now)
@@ -174,6 +180,33 @@ impl Outbox {
         };
     }
 
+    /// Whose actions [`lease`](Outbox::lease) may change: all whom it changes are among them.
+    pub(crate) fn leasing(&self, limit: usize, now: Instant, policy: &DeliveryPolicy) -> Vec<UserKey> {
+        let leases = self.leases.range(..=(now, u64::MAX));
+        let ended = leases.chain(self.quiet.range(..=(now, u64::MAX))).map(|(_, id)| id);
+        let mut users: Vec<UserKey> = ended.filter_map(|id| Some(self.actions.get(id)?.user)).collect();
+        // Those whose lease ended come before some of these, so that there are fewer at most.
+        let mut handed_out = 0;
+        let entries = self.pending.values().filter_map(|id| self.actions.get(id));
+        for Entry { user, state, .. } in entries {
+            let State::Waiting(waiting) = state else { continue };
+            if handed_out == limit {
+                break;
+            }
+            if waiting.expires.is_none_or(|expires| expires > now) {
+                users.push(*user);
+                handed_out += usize::from(waiting.quiet_until(now, policy).is_none());
+            }
+        }
+        users
+    }
+
+    /// Whose answers [`acknowledge`](Outbox::acknowledge) will forget.
+    pub(crate) fn forgetting(&self, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
+        let passed = self.answered.iter().take_while(move |(at, _)| now - *at > ANSWERS_KEPT);
+        passed.filter_map(|(_, id)| Some(self.actions.get(id)?.user))
+    }
+
     /// Hands out what is pending, and what was leased until now or before, in order of arrival. What is quiet for its
     /// user at `now` waits for the end of that, and what has expired for [`expire`](Outbox::expire). O(looked at · log
     /// waiting); what is found quiet is looked at once a night.
@@ -215,10 +248,7 @@ impl Outbox {
             if waiting.expires.is_some_and(|expires| expires <= now) {
                 continue;
             }
-            let hours = policy.quiet_hours(&waiting.action.channel);
-            if let Some(end) =
-                hours.zip(waiting.zone.as_ref()).and_then(|(hours, zone)| hours.ends(now, zone))
-            {
+            if let Some(end) = waiting.quiet_until(now, policy) {
                 waiting.quiet = Some(end);
                 self.pending.remove(&number);
                 self.quiet.insert((end, number), id);

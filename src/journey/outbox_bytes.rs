@@ -1,20 +1,17 @@
-//! The outbox as bytes: each action apart, because a store seals it under the key of its user, and what is about no
-//! user together.
+//! The outbox as bytes: the actions of each user apart, because a store seals them under the key of the user and writes
+//! them where they changed, and what is about no user together.
 
 use crate::journey::Action;
 use crate::journey::outbox::{Entry, Origin, Outbox, State, Waiting, id_text};
 use crate::journey::plan::{GONE, JourneyPlan};
-use crate::model::{Bytes, Instant, Malformed, Record, Zone, write_text};
+use crate::model::{Bytes, Malformed, Record, Zone, write_text};
 use crate::profile::UserKey;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 impl Outbox {
-    /// What is about no user: counters, and when which ids were answered.
+    /// What is about no user: counters.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         (self.arrivals, self.repeated, self.unknown).write(out);
-        self.answered.len().write(out);
-        self.answered.iter().for_each(|answer| answer.write(out));
     }
 
     /// An outbox without actions yet.
@@ -22,32 +19,29 @@ impl Outbox {
         let arrivals = from.counter("the number of actions")?;
         let repeated = from.counter("a count of answers")?;
         let unknown = from.counter("a count of answers")?;
-        let is_in_order = |answered: &Vec<(Instant, u128)>| answered.is_sorted_by_key(|(at, _)| *at);
-        let answered = VecDeque::from(from.valid("answers", is_in_order)?);
-        Ok(Outbox { arrivals, repeated, unknown, answered, ..Outbox::default() })
+        Ok(Outbox { arrivals, repeated, unknown, ..Outbox::default() })
     }
 
-    /// Every action and every answer that is remembered, each with its user: actions in order of arrival, because that
-    /// is how they are read back fastest, then answers in order of their ids.
-    pub(super) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
-        let place = |entry: &Entry| match &entry.state {
-            State::Waiting(waiting) => waiting.number,
-            State::Answered(..) => u64::MAX,
-        };
-        let mut entries: Vec<(u64, u128, &Entry)> =
-            self.actions.iter().map(|(id, entry)| (place(entry), *id, entry)).collect();
-        entries.sort_unstable_by_key(|(place, id, _)| (*place, *id));
-        entries.into_iter().map(|(_, id, entry)| {
-            let mut bytes = Vec::new();
-            write_entry(id, entry, &mut bytes);
-            (entry.user, bytes)
-        })
+    /// Every action of a user, and every answer that is remembered.
+    pub(super) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
+        let ids = self.by_user.get(&user).map_or(&[][..], |ids| ids);
+        ids.len().write(out);
+        ids.iter().for_each(|id| write_entry(*id, &self.actions[id], out));
     }
 
-    /// Makes room for so many more actions.
-    pub(super) fn reserve(&mut self, actions: usize) {
-        self.actions.reserve(actions);
-        self.by_user.reserve(actions);
+    /// Puts in what was written of a user.
+    pub(super) fn read_user(
+        &mut self,
+        user: UserKey,
+        from: &mut Bytes<'_>,
+        plan: &JourneyPlan,
+    ) -> Result<(), Malformed> {
+        (0..from.len("actions")?).try_for_each(|_| self.read_action(user, from, plan))
+    }
+
+    /// Says that everybody was read.
+    pub(super) fn end_read(&mut self) {
+        self.answered.make_contiguous().sort_unstable();
     }
 
     /// Puts in an action of a user that was written.
@@ -83,6 +77,9 @@ impl Outbox {
         };
         if self.actions.contains_key(&id) {
             return Err(before.malformed("an action"));
+        }
+        if let State::Answered(_, first) = state {
+            self.answered.push_back((first, id));
         }
         match place {
             Some((number, None, None)) => drop(self.pending.insert(number, id)),

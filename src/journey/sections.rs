@@ -113,23 +113,23 @@ impl Journeys {
         self.users.keys().len() + self.past.remembered()
     }
 
-    /// Every action in the outbox as bytes, and every answer that is remembered, each with its user.
-    pub(crate) fn actions(&self) -> impl ExactSizeIterator<Item = (UserKey, Vec<u8>)> {
-        self.outbox.actions()
+    /// Writes what a user has in the outbox, and every answer that is remembered.
+    pub(crate) fn write_actions(&self, user: UserKey, out: &mut Vec<u8>) {
+        self.outbox.write_user(user, out);
     }
 
-    /// Makes room for so many more actions.
-    pub(crate) fn reserve_actions(&mut self, actions: usize) {
-        self.outbox.reserve(actions);
-    }
-
-    /// Puts an action of a user into the outbox; the user has to be there. To be called behind
-    /// [`read_section`](Journeys::read_section), in any order of actions.
+    /// Puts in what was written of what a user has in the outbox; the user has to be there. To be called behind
+    /// [`read_section`](Journeys::read_section).
     ///
     /// # Errors
-    /// Bytes that were not written so, or an action that is there already. Everything stays as it was then.
-    pub(crate) fn read_action(&mut self, user: UserKey, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-        self.outbox.read_action(user, from, &self.plan)
+    /// Bytes that were not written so, or an action that is there already. What was read before it stays.
+    pub(crate) fn read_actions(&mut self, user: UserKey, from: &mut Bytes<'_>) -> Result<(), Malformed> {
+        self.outbox.read_user(user, from, &self.plan)
+    }
+
+    /// Says that everybody's actions were read.
+    pub(crate) fn end_read(&mut self) {
+        self.outbox.end_read();
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Instant, Malformed, Record, SUM_MAX};
+use crate::model::{Bytes, Instant, Malformed, Pieces, Record, SUM_MAX, Shared};
 use crate::recommend::{ItemId, LIMIT_MAX};
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -34,7 +34,7 @@ impl Count {
 /// all there are. 3. each count in it equals the one in `counts`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Board {
-    counts: Vec<Count>,
+    counts: Shared<Count, 512>,
     total: f64,
     /// Follows from `counts`.
     #[serde(skip)]
@@ -86,7 +86,7 @@ impl Board {
 
     /// Multiplies all counts. O(items): counts that vanish may change places, so the head is made anew.
     pub(super) fn rescale(&mut self, factor: f64) {
-        for count in &mut self.counts {
+        for count in self.counts.iter_mut() {
             count.weight *= factor;
         }
         self.total *= factor;
@@ -105,16 +105,17 @@ impl Board {
         self.head = head;
     }
 
-    /// Writes counts by place; each with its item where that is not the place.
-    pub(super) fn write(&self, with_items: bool, out: &mut Vec<u8>) {
-        self.total.write(out);
-        self.counts.len().write(out);
-        for Count { weight, newest, item } in &self.counts {
-            if with_items {
-                item.number().write(out);
-            }
-            (*weight, *newest).write(out);
-        }
+    /// What is to be written of it: counts by place, each with its item where that is not the place.
+    pub(super) fn write_later(&self, with_items: bool, pieces: &mut Pieces) {
+        pieces.push_now(|out| {
+            self.total.write(out);
+            self.counts.len().write(out);
+        });
+        let write: fn(&Count, &mut Vec<u8>) = match with_items {
+            true => |count, out| (count.item.number(), count.weight, count.newest).write(out),
+            false => |count, out| (count.weight, count.newest).write(out),
+        };
+        self.counts.write_later(0, write, pieces);
     }
 
     /// Reads what was written, of so many items that there are.
@@ -161,7 +162,7 @@ impl Board {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        (self.counts.capacity() + self.head.capacity()) * size_of::<Count>()
+        self.counts.bytes() + self.head.capacity() * size_of::<Count>()
     }
 
     /// Names the invariant that broke.

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record, SUM_MAX};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record, SUM_MAX, Shared};
 use crate::recommend::baskets::{Basket, Baskets};
 use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
@@ -59,11 +59,14 @@ pub struct BoughtTogether {
     params: BoughtTogetherParams,
     decay: ForwardDecay,
     /// By number of the item.
-    rows: Vec<ItemRow>,
+    rows: Rows,
     /// `N`
     baskets: f64,
     open: Baskets,
 }
+
+/// A chunk takes some 25 KB where rows are full.
+type Rows = Shared<ItemRow, 16>;
 
 /// What is known of an item `i`.
 #[derive(Clone, Debug, Serialize)]
@@ -154,7 +157,13 @@ impl BoughtTogetherParams {
         if !(1..=CROWD_MAX).contains(&self.k_min) {
             return refuse("k_min", self.k_min.to_string(), "from 1 to 20");
         }
-        Ok(BoughtTogether { params: self, decay, rows: Vec::new(), baskets: 0.0, open: Baskets::default() })
+        Ok(BoughtTogether {
+            params: self,
+            decay,
+            rows: Rows::default(),
+            baskets: 0.0,
+            open: Baskets::default(),
+        })
     }
 }
 
@@ -190,15 +199,13 @@ impl BoughtTogether {
     }
 
     fn make_room(&mut self, item: ItemId) {
-        if item.index() >= self.rows.len() {
-            let unseen = ItemRow { neighbours: Row::default(), baskets: 0.0, newest: UNSEEN };
-            self.rows.resize(item.index() + 1, unseen);
-        }
+        let unseen = ItemRow { neighbours: Row::default(), baskets: 0.0, newest: UNSEEN };
+        self.rows.fill_up(item.index() + 1, &unseen);
     }
 
     fn rescale(&mut self, factor: f64) {
         self.baskets *= factor;
-        for row in &mut self.rows {
+        for row in self.rows.iter_mut() {
             row.neighbours.rescale(factor as f32);
             row.baskets *= factor;
         }
@@ -311,16 +318,19 @@ impl BoughtTogether {
         is_certain.then(score).filter(|score| score.is_finite())
     }
 
-    /// Writes what was learned; the parameters are not in it.
-    pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
-        self.decay.write(out);
-        self.baskets.write(out);
-        self.rows.len().write(out);
-        for ItemRow { neighbours, baskets, newest } in &self.rows {
+    /// What is to be written of what was learned; the parameters are not in it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| {
+            self.decay.write(out);
+            self.baskets.write(out);
+            self.rows.len().write(out);
+        });
+        let write = |ItemRow { neighbours, baskets, newest }: &ItemRow, out: &mut Vec<u8>| {
             neighbours.write(out);
             (*baskets, *newest).write(out);
-        }
-        self.open.write(out);
+        };
+        self.rows.write_later(0, write, pieces);
+        pieces.push_now(|out| self.open.write(out));
     }
 
     /// Takes over what one with the same parameters had learned about items, of which there are so many.
@@ -332,7 +342,7 @@ impl BoughtTogether {
         decay.read(from)?;
         let baskets = from.weight("a number of baskets")?;
         let len = from.valid("rows of items", |len: &usize| *len <= items)?;
-        let mut rows = Vec::with_capacity(len.min(from.left()));
+        let mut rows = Rows::default();
         for _ in 0..len {
             let neighbours = Row::read(from, self.params.neighbours, len, self.crowd())?;
             rows.push(ItemRow {
@@ -420,11 +430,11 @@ impl Recommender for BoughtTogether {
 
     fn bytes(&self) -> usize {
         let neighbours: usize = self.rows.iter().map(|row| row.neighbours.bytes()).sum();
-        self.rows.capacity() * size_of::<ItemRow>() + neighbours + self.open.bytes()
+        self.rows.bytes() + neighbours + self.open.bytes()
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.write_state(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {

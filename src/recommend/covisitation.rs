@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record, SUM_MAX};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record, SUM_MAX, Shared};
 use crate::recommend::crowd::{CROWD_MAX, Size};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
@@ -66,9 +66,12 @@ pub struct CoVisitation {
     params: CoVisitationParams,
     decay: ForwardDecay,
     /// By number of the item.
-    rows: Vec<ItemRow>,
+    rows: Rows,
     recent: RecentItems,
 }
+
+/// A chunk takes some 25 KB where rows are full.
+type Rows = Shared<ItemRow, 16>;
 
 /// What is known of an item `i`.
 #[derive(Clone, Debug, Serialize)]
@@ -167,7 +170,7 @@ impl CoVisitationParams {
                 return refuse(name, share.to_string(), "from 0 to 1");
             }
         }
-        Ok(CoVisitation { params: self, decay, rows: Vec::new(), recent: RecentItems::default() })
+        Ok(CoVisitation { params: self, decay, rows: Rows::default(), recent: RecentItems::default() })
     }
 }
 
@@ -223,14 +226,18 @@ impl CoVisitation {
         self.recent.get(user).into_iter().flat_map(|recent| recent.iter())
     }
 
-    /// Writes what was learned about items. The parameters are not in it, and sessions are with their users.
-    pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
-        self.decay.write(out);
-        self.rows.len().write(out);
-        for ItemRow { neighbours, outgoing, incoming, newest } in &self.rows {
+    /// What is to be written of what was learned about items. The parameters are not in it, and sessions are with their
+    /// users.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| {
+            self.decay.write(out);
+            self.rows.len().write(out);
+        });
+        let write = |ItemRow { neighbours, outgoing, incoming, newest }: &ItemRow, out: &mut Vec<u8>| {
             neighbours.write(out);
             (*outgoing, *incoming, *newest).write(out);
-        }
+        };
+        self.rows.write_later(0, write, pieces);
     }
 
     /// Takes over what one with the same parameters had learned about items, of which there are so many. Sessions come
@@ -245,7 +252,7 @@ impl CoVisitation {
         if len > items {
             return Err(from.malformed("rows of items"));
         }
-        let mut rows = Vec::with_capacity(len.min(64));
+        let mut rows = Rows::default();
         for _ in 0..len {
             let neighbours = Row::read(from, self.params.neighbours, len, self.crowd())?;
             let (outgoing, incoming) = (from.weight("a sum of weights")?, from.weight("a sum of weights")?);
@@ -405,11 +412,9 @@ impl CoVisitation {
     }
 
     fn make_room(&mut self, item: ItemId) {
-        if item.index() >= self.rows.len() {
-            let unseen =
-                ItemRow { neighbours: Row::default(), outgoing: 0.0, incoming: 0.0, newest: Instant::MIN };
-            self.rows.resize(item.index() + 1, unseen);
-        }
+        let unseen =
+            ItemRow { neighbours: Row::default(), outgoing: 0.0, incoming: 0.0, newest: Instant::MIN };
+        self.rows.fill_up(item.index() + 1, &unseen);
     }
 
     /// Counts an interaction beside those before it in its session.
@@ -434,7 +439,7 @@ impl CoVisitation {
     }
 
     fn rescale(&mut self, factor: f64) {
-        for row in &mut self.rows {
+        for row in self.rows.iter_mut() {
             row.neighbours.rescale(factor as f32);
             row.outgoing *= factor;
             row.incoming *= factor;
@@ -568,11 +573,11 @@ impl Recommender for CoVisitation {
 
     fn bytes(&self) -> usize {
         let neighbours: usize = self.rows.iter().map(|row| row.neighbours.bytes()).sum();
-        self.rows.capacity() * size_of::<ItemRow>() + neighbours + self.recent.bytes()
+        self.rows.bytes() + neighbours + self.recent.bytes()
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.write_state(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
         self.recent.write(out);
     }
 

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record, Shared, write_text};
 use crate::recommend::Error;
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -56,7 +56,7 @@ impl ItemId {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Items {
-    names: Vec<Box<str>>,
+    names: Shared<Box<str>, 256>,
     /// Numbers, found by the hash of the name. Its order is never seen.
     numbers: HashTable<u32>,
     hasher: RandomState,
@@ -116,7 +116,7 @@ impl Items {
 
     /// Items and their text ids, in order of number.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ItemId, &str)> {
-        self.names.iter().enumerate().map(|(number, name)| (ItemId(number as u32), &**name))
+        (0..self.names.len() as u32).map(|number| (ItemId(number), &*self.names[number as usize]))
     }
 
     /// How many there are.
@@ -135,14 +135,22 @@ impl Items {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let texts: usize = self.names.iter().map(|name| name.len()).sum();
-        texts + self.names.capacity() * size_of::<Box<str>>() + self.numbers.allocation_size()
+        texts + self.names.bytes() + self.numbers.allocation_size()
+    }
+}
+
+impl Items {
+    /// What is to be written of them.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.names.len().write(out));
+        self.names.write_later(0, |name, out| write_text(name, out), pieces);
     }
 }
 
 /// The names in order of number.
 impl Record for Items {
     fn write(&self, out: &mut Vec<u8>) {
-        self.names.write(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn read(from: &mut Bytes<'_>) -> Result<Items, Malformed> {
@@ -161,7 +169,7 @@ impl Record for Items {
 /// The names in order of number: the same inputs give the same bytes.
 impl Serialize for Items {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.names)
+        self.names.serialize(serializer)
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record};
 use crate::recommend::board::{Board, Count};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
@@ -203,14 +203,14 @@ impl Popularity {
         }
     }
 
-    /// Writes what was learned; the parameters are not in it.
-    pub(crate) fn write_state(&self, out: &mut Vec<u8>) {
-        self.decay.write(out);
-        self.everywhere.write(false, out);
-        self.places.len().write(out);
+    /// What is to be written of what was learned; the parameters are not in it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.decay.write(out));
+        self.everywhere.write_later(false, pieces);
+        pieces.push_now(|out| self.places.len().write(out));
         for Place { value, board, .. } in &self.places {
-            value.write(out);
-            board.write(true, out);
+            pieces.push_now(|out| value.write(out));
+            board.write_later(true, pieces);
         }
     }
 
@@ -439,7 +439,7 @@ impl Recommender for Popularity {
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.write_state(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Malformed, Record};
+use crate::model::{Bytes, Duration, Malformed, Pieces, Record};
 use crate::recommend::board::Count;
 use crate::recommend::crowd::{CROWD_MAX, Crowd, Size};
 use crate::recommend::error::restored;
@@ -173,6 +173,23 @@ impl Trending {
         }
     }
 
+    /// What is to be written of what was learned; the parameters are not in it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        self.fast.write_later(pieces);
+        self.slow.write_later(pieces);
+        // A byte an item.
+        pieces.push_now(|out| self.crowds.write(out));
+    }
+
+    /// Takes over what one with the same parameters had learned about so many items that there are.
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about items which there are not. Nothing is taken over then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        *self = self.read(from, items)?;
+        Ok(())
+    }
+
     /// What one with the same parameters wrote, about so many items.
     fn read(&self, from: &mut Bytes<'_>, items: usize) -> Result<Trending, Malformed> {
         let mut read = self.params.clone().check().expect("they were checked");
@@ -311,9 +328,7 @@ impl Recommender for Trending {
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.fast.write_state(out);
-        self.slow.write_state(out);
-        self.crowds.write(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {

@@ -1,15 +1,20 @@
 //! Sets of members as bytes, in the format that all libraries of roaring bitmaps share.
 
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record};
 use crate::segment::members::Members;
 use roaring::RoaringBitmap;
+use std::sync::Arc;
 
 impl Members {
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.sets().len().write(out);
+    /// What is to be written of them: a set is a piece.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.sets().len().write(out));
         for set in self.sets() {
-            set.users.serialized_size().write(out);
-            set.users.serialize_into(&mut *out).expect("memory takes every write");
+            let users = Arc::clone(&set.users);
+            pieces.push(move |out| {
+                users.serialized_size().write(out);
+                users.serialize_into(&mut *out).expect("memory takes every write");
+            });
         }
     }
 
@@ -33,7 +38,7 @@ impl Members {
             if users.serialized_size() != len || !users.iter().all(&is_there) {
                 return Err(malformed(from));
             }
-            set.users = users;
+            set.users = Arc::new(users);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use crate::profile::UserKey;
 use crate::segment::{Plan, SegmentId, SegmentMoves};
 use roaring::RoaringBitmap;
+use std::sync::Arc;
 
 /// Who is in which segment, for questions about everybody: compressed sets of users' numbers.
 ///
@@ -12,7 +13,8 @@ pub(crate) struct Members(Vec<Set>);
 
 #[derive(Debug, Clone)]
 pub(super) struct Set {
-    pub(super) users: RoaringBitmap,
+    /// Shared with a checkpoint that is being written: whoever changes it then copies it first, an eighth of a byte a user.
+    pub(super) users: Arc<RoaringBitmap>,
     /// Whether it holds those who are not in the segment.
     is_of_others: bool,
 }
@@ -21,7 +23,7 @@ impl Members {
     /// Those of nobody.
     pub(crate) fn new(plan: &Plan) -> Members {
         let set = |segment: &crate::segment::plan::Segment| Set {
-            users: RoaringBitmap::new(),
+            users: Arc::default(),
             is_of_others: segment.is_default,
         };
         Members(plan.segments.iter().map(set).collect())
@@ -36,14 +38,15 @@ impl Members {
         users: impl Iterator<Item = UserKey>,
     ) {
         let mut old = std::mem::replace(self, Members::new(plan)).0;
-        let everybody: RoaringBitmap = users.map(|user| user.0).collect();
+        let everybody: Arc<RoaringBitmap> = Arc::new(users.map(|user| user.0).collect());
         for set in self.0.iter_mut().filter(|set| set.is_of_others) {
             set.users = everybody.clone();
         }
         for (from, to) in moves.kept() {
             let new = &mut self.0[to.0 as usize];
             let known = std::mem::take(&mut old[from].users);
-            new.users = if old[from].is_of_others == new.is_of_others { known } else { &everybody - &known };
+            let is_same = old[from].is_of_others == new.is_of_others;
+            new.users = if is_same { known } else { Arc::new(&*everybody - &*known) };
         }
     }
 
@@ -62,17 +65,21 @@ impl Members {
     /// Notes that a user is in a segment now, or is not.
     pub(crate) fn note(&mut self, segment: SegmentId, user: UserKey, is_member: bool) {
         let set = &mut self.0[segment.0 as usize];
-        if is_member != set.is_of_others {
-            set.users.insert(user.0);
-        } else {
-            set.users.remove(user.0);
+        let is_listed = is_member != set.is_of_others;
+        if is_listed != set.users.contains(user.0) {
+            let users = Arc::make_mut(&mut set.users);
+            if is_listed {
+                users.insert(user.0)
+            } else {
+                users.remove(user.0)
+            };
         }
     }
 
     /// Forgets a user who is no more. O(segments) look-ups.
     pub(crate) fn forget(&mut self, user: UserKey) {
-        self.0.iter_mut().for_each(|set| {
-            set.users.remove(user.0);
+        self.0.iter_mut().filter(|set| set.users.contains(user.0)).for_each(|set| {
+            Arc::make_mut(&mut set.users).remove(user.0);
         });
     }
 
@@ -86,8 +93,8 @@ impl Members {
     pub(crate) fn size_of_all(&self, segments: &[SegmentId], users: u64) -> u64 {
         let sets = || segments.iter().map(|segment| self.set(*segment));
         let mut members: Vec<&RoaringBitmap> =
-            sets().filter(|set| !set.is_of_others).map(|set| &set.users).collect();
-        let others = sets().filter(|set| set.is_of_others).map(|set| &set.users);
+            sets().filter(|set| !set.is_of_others).map(|set| &*set.users).collect();
+        let others = sets().filter(|set| set.is_of_others).map(|set| &*set.users);
         // The smallest first: what is left of it only shrinks.
         members.sort_by_key(|users| users.len());
         match members.split_first() {

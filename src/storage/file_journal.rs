@@ -39,8 +39,8 @@ use kept::KeptFile;
 use mark::{End, Mark};
 pub(crate) use read_back::ReadBack;
 
-/// A file that is as long as this gets no further group.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+/// A file that is as long as this gets no further group: to remove it takes a millisecond or two.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 /// A buffer that is longer is not kept for the next group.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
@@ -123,16 +123,21 @@ impl Journal for FileJournal {
     }
 
     fn drop_before(&mut self, input: u64) -> Result<(), Error> {
-        while let Some(number) = self.oldest_before(input) {
-            match self.disk.remove(&file::name(number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
-                }
-                _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
-                _ => {}
-            }
-        }
+        while !self.drop_some_before(input)? {}
         Ok(())
+    }
+
+    /// A file at a time.
+    fn drop_some_before(&mut self, input: u64) -> Result<bool, Error> {
+        let Some(number) = self.oldest_before(input) else { return Ok(true) };
+        match self.disk.remove(&file::name(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
+            }
+            _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
+            _ => {}
+        }
+        Ok(self.oldest_before(input).is_none())
     }
 
     /// Begins a new file.

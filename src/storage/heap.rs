@@ -31,6 +31,9 @@ struct Writer {
     folder_changed: bool,
 }
 
+/// Bytes of a file that are removed at once where others wait for it: a millisecond or two.
+const CLEANED_AT_ONCE: u64 = 16 << 20;
+
 /// How much may be where.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -313,6 +316,33 @@ impl Heap {
             }
         }
         Ok(())
+    }
+
+    /// Removes a part of a file that was given up; gives whether none is left.
+    ///
+    /// # Errors
+    /// As [`clean`](Heap::clean).
+    pub(crate) fn clean_some(&self) -> Result<bool, Error> {
+        let Some(number) = self.contents.read().removed.last().copied() else { return Ok(true) };
+        let name = file_name(number);
+        // No checkpoint names it: it goes with the next opening, however much of it there is.
+        let shortened = self.disk.open(&name).and_then(|file| {
+            let left = file.len()?.saturating_sub(CLEANED_AT_ONCE);
+            if left > 0 {
+                file.truncate(left)?;
+            }
+            Ok(left > 0)
+        });
+        match shortened {
+            Ok(true) => return Ok(false),
+            Ok(false) => self.disk.remove(&name),
+            Err(error) => Err(error),
+        }
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        .map_err(|error| Error::io("remove", self.name(number), error))?;
+        let mut contents = self.contents.write();
+        contents.removed.retain(|removed| *removed != number);
+        Ok(contents.removed.is_empty())
     }
 
     /// Reads all that is written, and compares it with its checksums. Gives of each file the first thing that is not

@@ -82,6 +82,16 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// They are still there, or some of them.
     fn drop_before(&mut self, input: u64) -> Result<(), Error>;
 
+    /// Drops a part of what [`drop_before`](Journal::drop_before) would, where all of it would take more than some
+    /// milliseconds, and gives whether nothing of it is left. An engine asks for it once with each input that follows.
+    /// By default it is all at once.
+    ///
+    /// # Errors
+    /// As for [`drop_before`](Journal::drop_before).
+    fn drop_some_before(&mut self, input: u64) -> Result<bool, Error> {
+        self.drop_before(input).map(|()| true)
+    }
+
     /// Says that what follows will be needed for longer than what is there: a checkpoint begins. Whoever can only drop
     /// whole files begins a new one.
     ///

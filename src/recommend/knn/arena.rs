@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record};
 use crate::recommend::knn::session::Session;
 use std::sync::Arc;
 
@@ -86,9 +86,18 @@ impl Arena {
         sessions * size_of::<Session>() + self.chunks.capacity() * size_of::<Arc<[Session]>>()
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        (self.next, self.len).write(out);
-        self.numbers().for_each(|number| self.get(number).write(out));
+    /// What is to be written of it.
+    pub(super) fn write_later(self, pieces: &mut Pieces) {
+        pieces.push_now(|out| (self.next, self.len).write(out));
+        let arena = Arc::new(self);
+        for first in (0..arena.len as u32).step_by(CHUNK_LEN) {
+            let arena = Arc::clone(&arena);
+            let end = (arena.len as u32).min(first + CHUNK_LEN as u32);
+            let oldest = arena.next.wrapping_sub(arena.len as u32);
+            pieces.push(move |out| {
+                (first..end).for_each(|place| arena.get(oldest.wrapping_add(place)).write(out));
+            });
+        }
     }
 
     /// Reads what was written, with room for so many sessions.

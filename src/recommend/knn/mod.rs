@@ -22,7 +22,7 @@ mod state;
 
 pub use params::SessionKnnParams;
 
-use crate::model::Instant;
+use crate::model::{Instant, Pieces};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
@@ -465,7 +465,7 @@ impl Recommender for SessionKnn {
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.snapshot().write(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {

@@ -1,13 +1,13 @@
-use crate::model::{Bytes, Instant, Malformed};
+use crate::model::{Bytes, Instant, Malformed, Pieces};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
 use crate::recommend::knn::SessionKnn;
 use crate::recommend::knn::arena::Arena;
 use crate::recommend::knn::index::Index;
 use crate::recommend::knn::session::Session;
-use crate::recommend::{Error, ItemId, Recommender};
+use crate::recommend::{Error, ItemId, Recommender, SessionKnnParams};
 
-/// All that is to be written, as it is now: made in microseconds, and written while the model goes on to learn.
+/// What was written, read again.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     decay: ForwardDecay,
@@ -15,20 +15,11 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        self.decay.write(out);
-        self.arena.write(out);
-    }
-
-    /// Reads what was written, about so many items.
-    fn read(
-        from: &mut Bytes<'_>,
-        mut decay: ForwardDecay,
-        capacity: usize,
-        items: usize,
-    ) -> Result<Snapshot, Malformed> {
+    /// Reads what was written under these parameters, about so many items.
+    fn read(from: &mut Bytes<'_>, params: &SessionKnnParams, items: usize) -> Result<Snapshot, Malformed> {
+        let mut decay = ForwardDecay::new(params.half_life).expect("it was checked with the parameters");
         decay.read(from)?;
-        let arena = Arena::read(from, capacity)?;
+        let arena = Arena::read(from, params.sessions.next_power_of_two())?;
         let mut visits = arena.numbers().flat_map(|number| arena.get(number).visits());
         if visits.any(|visit| visit.item().index() >= items) {
             return Err(from.malformed("sessions"));
@@ -51,16 +42,25 @@ fn newest(arena: &Arena) -> Option<Instant> {
 }
 
 impl SessionKnn {
-    /// All that is to be written, as it is now.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { decay: self.decay, arena: self.arena.clone() }
+    /// What is to be written of it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.decay.write(out));
+        self.arena.clone().write_later(pieces);
+    }
+
+    /// Takes over what one with the same parameters had learned about so many items that there are. O(visits).
+    ///
+    /// # Errors
+    /// Bytes that were not written so, or that are about items which there are not. Nothing is taken over then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        let snapshot = Snapshot::read(from, &self.params, items)?;
+        self.take_over(snapshot);
+        Ok(())
     }
 
     /// What one with the same parameters had learned about so many items.
     pub(super) fn read(&self, bytes: &[u8], items: usize) -> Result<Snapshot, Error> {
-        let decay = ForwardDecay::new(self.params.half_life)?;
-        let capacity = self.params.sessions.next_power_of_two();
-        restored(self.name(), bytes, |from| Snapshot::read(from, decay, capacity, items))
+        restored(self.name(), bytes, |from| Snapshot::read(from, &self.params, items))
     }
 
     /// Goes on from what was written, in place of what is known. O(visits).

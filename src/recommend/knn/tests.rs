@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Duration, Instant, Record, stable_hash};
+use crate::model::{Duration, Instant, Pieces, Record, stable_hash};
 use crate::recommend::{Error, Query};
 use proptest::prelude::*;
 use session::{CARRIED, SESSION_LEN};
@@ -513,14 +513,15 @@ fn numbers_go_round() {
 
 /// What is being written is what was known then.
 #[test]
-fn a_snapshot_stays_as_it_is() {
+fn what_is_to_be_written_stays_as_it_is() {
     let history: History = (0..300).map(|n| (n % 5, 60, n * n % ITEMS, 1.0)).collect();
     let mut model = learned(small(), &history[..200]);
-    let (snapshot, bytes) = (model.snapshot(), checkpoint(&model));
+    let (mut pieces, bytes) = (Pieces::default(), checkpoint(&model));
+    model.write_later(&mut pieces);
     each(&history).for_each(|next| model.learn(&next));
     model.forget(3);
     let mut written = Vec::new();
-    snapshot.write(&mut written);
+    pieces.write_some(usize::MAX, &mut written);
     assert!(written == bytes && checkpoint(&model) != bytes);
 }
 

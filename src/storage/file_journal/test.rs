@@ -145,10 +145,14 @@ fn a_file_that_is_long_is_followed_by_another() {
         journal.append_at(Level::Written, 1, &payload).unwrap();
     }
     journal.sync().unwrap();
-    assert_eq!(disk.names().unwrap().len(), 2);
-    let (journal, read, _) = open(&disk, 0).unwrap();
+    assert_eq!(disk.names().unwrap().len(), 5);
+    let (mut journal, read, _) = open(&disk, 0).unwrap();
     assert_eq!((journal.next(), read.len()), (9, 9));
     assert!(read.iter().all(|group| group.payload == payload));
+    // One at a time, where others wait.
+    let is_done = [(); 4].map(|()| journal.drop_some_before(8).unwrap());
+    assert_eq!((is_done, disk.names().unwrap().len()), ([false, false, false, true], 1));
+    assert!(journal.drop_some_before(8).unwrap());
 }
 
 #[test]
