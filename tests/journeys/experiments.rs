@@ -152,18 +152,18 @@ fn engine_journey_and_experiment_agree() {
             },
         };
         let tier = if n % 5 == 2 { "none" } else { "gold" };
-        engine.ingest(&Message::identify(user.as_str()).with("tier", tier), at("09:00")).unwrap();
+        engine.ingest(Message::identify(user.as_str()).with("tier", tier), at("09:00")).unwrap();
         match n % 5 {
-            0 => drop(engine.ingest(&Message::restrict(user.as_str(), true), at("09:00")).unwrap()),
+            0 => drop(engine.ingest(Message::restrict(user.as_str(), true), at("09:00")).unwrap()),
             1 => drop(
                 engine
-                    .ingest(&Message::consent(user.as_str(), Consent::denied("experiment")), at("09:00"))
+                    .ingest(Message::consent(user.as_str(), Consent::denied("experiment")), at("09:00"))
                     .unwrap(),
             ),
             _ => {}
         }
         assert_eq!(engine.arm(&user, "subject", at("09:30")).unwrap(), expected, "{user}");
-        let outcome = engine.ingest(&Message::track(user.as_str(), "add"), at("10:00")).unwrap();
+        let outcome = engine.ingest(Message::track(user.as_str(), "add"), at("10:00")).unwrap();
         let said = outcome.notes.iter().find(|note| note.step.as_deref() == Some("part"));
         let said = said.map_or("nothing".to_owned(), |note| note.what.to_string());
         match expected {
