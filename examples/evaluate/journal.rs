@@ -16,23 +16,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-/// The shop of the example `replay`, and what it would recommend by.
+/// The shop of the example `replay`.
 const MESSAGES: &str = include_str!("../data/shop.jsonl");
-const DEFINITIONS: &str = concat!(
-    include_str!("../data/shop.toml"),
-    r#"
-[recommend]
-k_min = 1
-remember = "90d"
-
-[recommend.interactions]
-view = { item = "sku" }
-wishlist = { item = "sku", weight = 2.0, action = "saved" }
-add_to_cart = { item = "sku", weight = 3.0, action = "added" }
-purchase = { item = "products.sku", weight = 5.0, action = "bought" }
-return = { item = "sku", weight = -1.0, action = "returned" }
-"#
-);
+const DEFINITIONS: &str = include_str!("../data/shop.toml");
 
 /// How the engine did.
 struct Result {
