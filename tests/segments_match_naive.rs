@@ -20,7 +20,7 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
 
 #[test]
 fn every_change_at_its_own_instant() {
-    let (seeds, mut reports) = (seeds(250), 0);
+    let (seeds, mut reports) = (seeds(400), 0);
     for seed in seeds.clone() {
         reports += law::check(&format!("seed {seed}"), &generate::scenario(seed));
     }
@@ -30,7 +30,7 @@ fn every_change_at_its_own_instant() {
 /// The same with other definitions while it runs.
 #[test]
 fn every_change_under_other_definitions() {
-    let (seeds, mut reports) = (seeds(120), 0);
+    let (seeds, mut reports) = (seeds(200), 0);
     for seed in seeds.clone() {
         reports += law::check(&format!("seed {seed}"), &generate::redefined(seed));
     }

@@ -127,17 +127,23 @@ impl Journal for FileJournal {
         Ok(())
     }
 
-    /// A file at a time.
+    /// A file at a time, or as many as are no longer together than one may be.
     fn drop_some_before(&mut self, input: u64) -> Result<bool, Error> {
-        let Some(number) = self.oldest_before(input) else { return Ok(true) };
-        match self.disk.remove(&file::name(number)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
+        let mut dropped = 0;
+        while let Some((number, bytes)) = self.oldest_before(input) {
+            if dropped > 0 && dropped + bytes > FILE_BYTES_MAX {
+                return Ok(false);
             }
-            _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
-            _ => {}
+            match self.disk.remove(&file::name(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", self.disk.describe(&file::name(number)), error));
+                }
+                _ if self.kept.pop_front().is_none() => drop(self.older.remove(0)),
+                _ => {}
+            }
+            dropped += bytes;
         }
-        Ok(self.oldest_before(input).is_none())
+        Ok(true)
     }
 
     /// Begins a new file.
@@ -161,15 +167,16 @@ impl FileJournal {
         self.last.end.len >= FILE_BYTES_MAX
     }
 
-    /// The oldest file, if all its inputs are before this one, and others follow.
-    fn oldest_before(&self, input: u64) -> Option<u32> {
-        let kept = self.kept.iter().map(|file| (file.number, file.first));
+    /// Number and length of the oldest file, if all its inputs are before this one, and others follow.
+    fn oldest_before(&self, input: u64) -> Option<(u32, u64)> {
+        let kept = self.kept.iter().map(|file| (file.number, file.bytes, file.first));
         let open = self.older.iter().chain([&self.last]);
-        let mut files = kept.chain(open.map(|part| (part.file.number, Some(part.file.start.next))));
-        let (oldest, _) = files.next()?;
+        let open = open.map(|part| (part.file.number, part.end.len, Some(part.file.start.next)));
+        let mut files = kept.chain(open);
+        let (oldest, bytes, _) = files.next()?;
         // What the first input is of a file that is damaged is not known: then it begins where the next one does at most.
-        let end = files.find_map(|(_, first)| first)?;
-        (end <= input).then_some(oldest)
+        let end = files.find_map(|(.., first)| first)?;
+        (end <= input).then_some((oldest, bytes))
     }
 
     /// Adds a group of `count` inputs, and gives the number of the first. When it returns it outlives the process, or, at

@@ -11,7 +11,7 @@ const USERS: u32 = 8;
 
 #[test]
 fn messages_given_at_once_end_as_those_given_one_by_one() {
-    for seed in 0..runs(5) {
+    for seed in 0..runs(8) {
         for partitions in [1, 2, 7] {
             let rng = &mut fastrand::Rng::with_seed(seed);
             let setting = Setting::any(rng, &[Durability::Memory, Durability::Written]);

@@ -8,7 +8,7 @@ const USERS: u32 = 8;
 
 #[test]
 fn several_partitions_know_what_one_knows() {
-    for seed in 0..runs(10) {
+    for seed in 0..runs(20) {
         for partitions in [2, 3, 7] {
             let one = Engine::builder(definitions(false)).open().unwrap();
             let several = Engine::builder(definitions(false)).partitions(partitions).open().unwrap();

@@ -12,7 +12,7 @@ const USERS: u32 = 6;
 
 #[test]
 fn what_was_synced_is_there_after_a_power_cut() {
-    for seed in 0..runs(4) {
+    for seed in 0..runs(8) {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let setting = Setting::any(rng, &[Durability::Synced]);
         let mut disk = MemoryDisk::new();
@@ -49,7 +49,7 @@ fn what_was_synced_is_there_after_a_power_cut() {
 /// went, or be left where they came from.
 #[test]
 fn nobody_is_there_twice_after_a_power_cut() {
-    for seed in 100..100 + runs(6) {
+    for seed in 100..100 + runs(10) {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let setting = Setting::any(rng, &[Durability::Written, Durability::Memory]);
         let mut disk = MemoryDisk::new();

@@ -23,7 +23,7 @@ pub(crate) fn open(
 
 #[test]
 fn a_store_that_is_stopped_and_opened_again_is_as_one_partition_in_memory() {
-    for seed in 0..runs(6) {
+    for seed in 0..runs(12) {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let levels = [Durability::Memory, Durability::Written, Durability::Synced];
         let setting = Setting::any(rng, &levels);

@@ -64,7 +64,7 @@ fn open(
 
 #[test]
 fn it_is_the_same_engine_however_it_is_stopped() {
-    for seed in 0..runs(4) {
+    for seed in 0..runs(10) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let setting = Setting::any(&mut rng, &[Durability::Written, Durability::Synced]);
         let (mut disk, journal) = (MemoryDisk::new(), MemoryJournal::new());
@@ -93,7 +93,7 @@ fn it_is_the_same_engine_however_it_is_stopped() {
 
 #[test]
 fn what_it_refuses_has_not_happened() {
-    for seed in 0..runs(4) {
+    for seed in 0..runs(6) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let setting = Setting::any(&mut rng, &[Durability::Written, Durability::Synced]);
         let (disk, journal) = (MemoryDisk::new(), MemoryJournal::new());

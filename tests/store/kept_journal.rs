@@ -177,11 +177,7 @@ fn inputs_go_when_their_time_is_over_and_not_before() {
         if now % 100 == 57 {
             drop(engine);
             engine = open(&disk, &setting, views(HOUR));
-            // What was about to go may have gone as it was closed, and nothing else.
-            let from = engine.health().store.unwrap().journal_from;
-            assert!(from >= health.journal_from, "{from}");
-            let oldest = now - minute(&entries(&engine, from)[0]);
-            assert!(oldest >= now.min(60), "minute {now}: the oldest is {oldest} minutes old");
+            assert_eq!(engine.health().store.unwrap().journal_from, health.journal_from);
         }
     }
     engine.checkpoint().unwrap();

@@ -6,7 +6,7 @@ use bespoke::storage::MemoryDisk;
 
 #[test]
 fn a_store_that_is_stopped_and_opened_again_is_as_one_in_memory() {
-    for seed in 0..runs(10) {
+    for seed in 0..runs(20) {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (disk, twin) = (MemoryDisk::new(), twin());
         let setting = Setting::any(rng, &[Durability::Memory, Durability::Written, Durability::Synced]);

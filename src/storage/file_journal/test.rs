@@ -156,6 +156,16 @@ fn a_file_that_is_long_is_followed_by_another() {
 }
 
 #[test]
+fn files_that_are_short_go_together() {
+    let (disk, _) = three_files();
+    let (mut journal, ..) = open(&disk, 0).unwrap();
+    let next = journal.next();
+    assert!(disk.names().unwrap().len() > 2);
+    assert!(journal.drop_some_before(next).unwrap());
+    assert_eq!(disk.names().unwrap(), ["journal-00000004"]);
+}
+
+#[test]
 fn a_group_has_inputs_that_can_be_numbered() {
     let disk = MemoryDisk::new();
     let (mut journal, ..) = open(&disk, 1).unwrap();
