@@ -8,7 +8,7 @@ use crate::engine::root::{Ending, Root};
 use crate::engine::section::{SectionPlace, Unsealed};
 use crate::engine::seen::Written;
 use crate::engine::versions::Versions;
-use crate::model::{Pieces, Record};
+use crate::model::{Instant, Pieces, Record};
 use crate::profile::UserKey;
 use crate::storage::{self, Place, Slot, Unwanted};
 use hashbrown::HashMap;
@@ -59,6 +59,8 @@ struct Taken {
     /// How many steps there were at first.
     steps: usize,
     catalogue: u64,
+    /// Where the clock was as it began.
+    clock: Instant,
     /// How far that chunk goes, and whether it takes the place of all others.
     seen: (Written, bool),
     numbers: u32,
@@ -163,6 +165,7 @@ impl Partition {
             sections: Vec::new(),
             steps: 0,
             catalogue: revision,
+            clock: self.clock,
             seen: (written, is_all),
             numbers,
             free: self.store.profiles.free().to_vec(),
@@ -318,6 +321,11 @@ impl Partition {
         };
         entry.write(out);
         Ok(())
+    }
+
+    /// Where the clock was as the checkpoint began that is being taken.
+    pub(super) fn captured_at(&self) -> Option<Instant> {
+        Some(self.shelf.as_ref()?.capture.taken.as_ref()?.clock)
     }
 
     /// How many first bytes of those that were put into the heap have to be sure before the root is made.

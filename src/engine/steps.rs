@@ -119,7 +119,8 @@ impl Writer {
         let made = (|| {
             let mut held = partition.write();
             held.capture_some(u64::MAX);
-            let (age, clock) = (held.settings.journal_max, held.clock());
+            // What goes with it is what was too old as it began, however long it takes.
+            let (age, clock) = (held.settings.journal_max, held.captured_at().unwrap_or(held.clock()));
             let to = held.captured_to();
             drop(held);
             if to.is_some_and(|end| self.heap.sure_bytes() < end) {
