@@ -59,6 +59,8 @@ fn taste_is_there_where_definitions_ask_for_it() {
         let answer = engine.recommend("ada", &query, at(60 * 24 * 60)).unwrap();
         assert!(films(&answer).iter().all(|film| film.starts_with("space")), "{table}: {answer:?}");
         assert!(answer[0].reason.starts_with("because you played space"), "{table}: {answer:?}");
+        // Sessions count 1, and co-visitation a tenth: it is taste that speaks here.
+        assert!(answer[0].score >= 10.0, "{table}: {answer:?}");
     }
 }
 

@@ -97,24 +97,16 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             };
             let value = parser.value()?;
-            match &*name {
-                "interactions" => {
-                    arguments.interactions = Some(value.into());
-                    continue;
-                }
-                "plot" => {
-                    arguments.plot = Some(value.into());
-                    continue;
-                }
-                "journal" => {
-                    arguments.journal = Some(value.into());
-                    continue;
-                }
-                "definitions" => {
-                    arguments.definitions = Some(value.into());
-                    continue;
-                }
-                _ => {}
+            let path = match &*name {
+                "interactions" => Some(&mut arguments.interactions),
+                "plot" => Some(&mut arguments.plot),
+                "journal" => Some(&mut arguments.journal),
+                "definitions" => Some(&mut arguments.definitions),
+                _ => None,
+            };
+            if let Some(path) = path {
+                *path = Some(value.into());
+                continue;
             }
             let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
             arguments.set(&name, value).map_err(|e| format!("--{name}: {e}"))?;

@@ -1,11 +1,12 @@
 //! What recommenders answer together.
 
-use crate::engine::RecentItem;
+use crate::engine::consent::RECOMMEND;
 use crate::engine::eligible::Eligible;
 use crate::engine::models::Models;
+use crate::engine::{Error, Partition, RecentItem, Refusal};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
-use crate::recommend::{Basis, Error, Occasion, Query, Recommendation, Recommender, Request, again, blended};
+use crate::recommend::{self, Basis, Occasion, Query, Recommendation, Recommender, Request, again, blended};
 use smallvec::SmallVec;
 
 /// How many items may come next, of what sessions say and what co-visitation says.
@@ -16,6 +17,54 @@ pub(super) const BESIDE: f64 = 0.1;
 const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.
 const INSTEAD: f64 = -0.5;
+
+/// An item that is recommended.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Recommended {
+    /// Its id.
+    pub item: String,
+    /// How much it is recommended: comparable within one answer only.
+    pub score: f64,
+    /// Why, in words.
+    pub reason: String,
+    /// What boosts, caps and other stages of re-ranking did to it, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<String>,
+    /// Why the answer is that for somebody unknown, where the user is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+}
+
+impl Partition {
+    /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
+    /// popular; beside them what hardly anybody has touched and is like them, as the catalogue describes it. What the
+    /// catalogue says is removed, not available or expired is never among them, nor what the query filters out.
+    ///
+    /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
+    /// those for somebody unknown, and each says so.
+    ///
+    /// # Errors
+    /// A query about items of which none is known, or one that passes a limit; an expression that is not right, with
+    /// all that is wrong in it.
+    pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
+        let now = now.max(self.clock);
+        let (id, user) = (user, self.store.find(user));
+        let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
+        let user = user.filter(|_| refused.is_none());
+        let items = self.models.items();
+        let eligible = self.eligible(id, user, query, now)?;
+        let answer = self.models.recommend(user, query, &self.store, &eligible, now)?;
+        let named = |r: Recommendation| Recommended {
+            item: items.name(r.item).unwrap_or_default().to_owned(),
+            score: r.score,
+            reason: r.reason.display(items).to_string(),
+            effects: r.effects().iter().map(ToString::to_string).collect(),
+            refused,
+        };
+        Ok(answer.into_iter().map(named).collect())
+    }
+}
 
 impl Models {
     /// What a user did last, newest first.
@@ -37,7 +86,7 @@ impl Models {
         store: &ProfileStore,
         eligible: &Eligible<'_>,
         now: Instant,
-    ) -> Result<Vec<Recommendation>, Error> {
+    ) -> Result<Vec<Recommendation>, recommend::Error> {
         let admits = |item| eligible.admits(item);
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
         let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();

@@ -17,6 +17,7 @@
 //!
 //! What is known of items is in the `catalogue`; `items` says what messages do to it and what follows, and `eligible` which
 //! items a query may give. What recommenders learned `answer`s, together with what is `alike` by what the catalogue says.
+//! What a message does is in `apply`.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
 
@@ -27,6 +28,7 @@ mod ahead;
 mod alike;
 mod among;
 mod answer;
+mod apply;
 mod arms;
 mod ask;
 mod audit;
@@ -99,6 +101,7 @@ mod unlearn;
 mod verify;
 mod versions;
 
+pub use answer::Recommended;
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
@@ -109,7 +112,7 @@ pub use input::{Input, TimedInput};
 pub use members::Members;
 pub use open::Opened;
 pub use outcome::{Acknowledgement, Outcome, Refusal};
-pub use partition::{Partition, Recommended};
+pub use partition::Partition;
 pub use receipt::{Erased, Receipt, Remains};
 pub use recorded::{JournalEntry, JournalReader, Replayed};
 pub use simulate::{Simulation, simulate};

@@ -13,11 +13,14 @@ use serde::Serialize;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// By event: whoever learns holds one while models change.
+type Rules = HashMap<Box<str>, Arc<InteractionDefinition>, ahash::RandomState>;
+
 /// The recommenders of a partition, which learn from every event that the definitions name.
 #[derive(Debug)]
 pub(crate) struct Models {
     pub(super) definition: RecommendDefinition,
-    rules: Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>>,
+    rules: Rules,
     /// Parts of the context that popularity is also counted by, each with its model.
     pub(super) contexts: Arc<[Box<str>]>,
     pub(super) models: Vec<Popularity>,
@@ -165,11 +168,10 @@ impl Models {
         if old.cold != definition.cold || old.alike_by != definition.alike_by {
             self.twins = self.twins.undescribed(&definition.cold).expect(CHECKED);
         }
-        if old.ease.as_ref().map(|model| &model.params) != definition.ease.as_ref().map(|model| &model.params)
-        {
+        if params(&old.ease) != params(&definition.ease) {
             self.ease = definition.ease.as_ref().map(ease);
         }
-        if old.als.as_ref().map(|model| &model.params) != definition.als.as_ref().map(|model| &model.params) {
+        if params(&old.als) != params(&definition.als) {
             self.als = definition.als.as_ref().map(als);
         }
         if old.explore != definition.explore {
@@ -200,8 +202,8 @@ impl Models {
     pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) -> bool {
         let Some((event, properties)) = message.event() else { return true };
         // What it says is looked at while models learn.
-        let (rules, names) = (self.rules.clone(), self.contexts.clone());
-        let Some(rule) = rules.get(event) else { return true };
+        let Some(rule) = self.rules.get(event).cloned() else { return true };
+        let names = self.contexts.clone();
         let contexts: SmallVec<[(&str, &str); 4]> = names
             .iter()
             .filter_map(|name| {
@@ -225,7 +227,7 @@ impl Models {
                 .with_context(&contexts);
             self.learn_interaction(&interaction);
         };
-        each_item(rule, properties, &mut learn);
+        each_item(&rule, properties, &mut learn);
         is_whole
     }
 
@@ -320,10 +322,13 @@ fn each_item(rule: &InteractionDefinition, properties: &Object, each: &mut impl 
     }
 }
 
-fn rules(
-    interactions: &[InteractionDefinition],
-) -> Arc<HashMap<Box<str>, InteractionDefinition, ahash::RandomState>> {
-    Arc::new(interactions.iter().map(|rule| (rule.event.clone(), rule.clone())).collect())
+fn rules(interactions: &[InteractionDefinition]) -> Rules {
+    interactions.iter().map(|rule| (rule.event.clone(), Arc::new(rule.clone()))).collect()
+}
+
+/// The parameters of a model that definitions may ask for.
+fn params<P>(model: &Option<Weighted<P>>) -> Option<&P> {
+    model.as_ref().map(|model| &model.params)
 }
 
 fn ease(model: &Weighted<EaseParams>) -> Ease {

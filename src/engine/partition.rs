@@ -2,29 +2,24 @@ use crate::decision::{self, Decision, Visitor};
 use crate::definitions::{Compiled, Definitions, Settings};
 use crate::engine::advance::Unfinished;
 use crate::engine::among::Among;
-use crate::engine::audit::consent;
 use crate::engine::catalogue::Catalogue;
-use crate::engine::consent::{PERSONALIZE, RECOMMEND};
+use crate::engine::consent::PERSONALIZE;
 use crate::engine::eligible::ItemRules;
-use crate::engine::look::Touched;
 use crate::engine::models::Models;
 use crate::engine::receipt::Receipts;
 use crate::engine::residence::Shelf;
 use crate::engine::seen::SeenMessages;
 use crate::engine::suppressions::{Salt, Suppressions};
-use crate::engine::{Audited, Error, Health, Outcome, Refusal};
-use crate::journey::{Action, Context, EventOccurrence, JourneyNo, Journeys, OutboxStats, RenderRequest};
+use crate::engine::{Error, Health, Outcome, Refusal};
+use crate::journey::{Action, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, IdKind, ProfileStore, Resolved, Symbol, UserKey, UserProfile};
-use crate::recommend::{Query, Recommendation};
-use crate::segment::{
-    Cause, Change, EventView, FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats, Touch,
-};
+use crate::profile::{Applied, ProfileStore, Symbol, UserKey, UserProfile};
+use crate::segment::{FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats};
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -412,34 +407,6 @@ impl Partition {
         Ok(decision)
     }
 
-    /// Items for a user, best first: what goes with what the user or the query names, filled up with what is
-    /// popular; beside them what hardly anybody has touched and is like them, as the catalogue describes it. What the
-    /// catalogue says is removed, not available or expired is never among them, nor what the query filters out.
-    ///
-    /// For a user who does not agree to `recommend`, where that is declared, or whose processing is restricted, they are
-    /// those for somebody unknown, and each says so.
-    ///
-    /// # Errors
-    /// A query about items of which none is known, or one that passes a limit; an expression that is not right, with
-    /// all that is wrong in it.
-    pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
-        let now = now.max(self.clock);
-        let (id, user) = (user, self.store.find(user));
-        let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
-        let user = user.filter(|_| refused.is_none());
-        let items = self.models.items();
-        let eligible = self.eligible(id, user, query, now)?;
-        let answer = self.models.recommend(user, query, &self.store, &eligible, now)?;
-        let named = |r: Recommendation| Recommended {
-            item: items.name(r.item).unwrap_or_default().to_owned(),
-            score: r.score,
-            reason: r.reason.display(items).to_string(),
-            effects: r.effects().iter().map(ToString::to_string).collect(),
-            refused,
-        };
-        Ok(answer.into_iter().map(named).collect())
-    }
-
     // --- delivery
 
     /// Hands out at most `limit` actions, oldest first. Until `lease` has passed they are not handed out again;
@@ -470,199 +437,6 @@ impl Partition {
     #[must_use]
     pub fn outbox_stats(&self) -> OutboxStats {
         self.journeys.outbox_stats()
-    }
-
-    // --- inputs
-
-    pub(super) fn begin(&mut self, now: Instant) -> Outcome {
-        debug_assert!(now >= self.clock);
-        self.sequence += 1;
-        self.host_clock = now;
-        self.suppressions.end(now);
-        self.store.begin_input();
-        Outcome { sequence: self.sequence, ..Outcome::default() }
-    }
-
-    fn apply(&mut self, message: &Message, at: Instant, now: Instant, slot: Slot, outcome: &mut Outcome) {
-        let from = outcome.changes.len();
-        self.touch_named(message);
-        let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
-        self.make_room(user);
-        self.look_ahead(user);
-        if is_new {
-            self.users[user.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
-            self.touch(user);
-        }
-        if let Some(shelf) = &mut self.shelf {
-            shelf.note_slot(user, slot);
-        }
-        if let Some(said) = consent(message) {
-            self.audit(Some(user), Some(message), now, said, outcome);
-        }
-        let is_merged = !absorbed.is_empty();
-        for (absorbed, name) in &absorbed {
-            let is_user = matches!(&message.body, Body::Merge { previous_id, .. } if **previous_id == **name);
-            let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
-            let hash = self.salt.hash(kind, name);
-            let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
-            self.audit(Some(user), Some(message), now, merge, outcome);
-            self.end_memberships(*absorbed, name, now, outcome);
-            let context = Context {
-                plan: &self.compiled.plan,
-                store: &self.store,
-                memberships: None,
-                now,
-                clock: self.host_clock,
-                render: &no_content,
-            };
-            self.journeys.absorb(&context, *absorbed, user, &mut outcome.notes);
-            self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
-            // What came with the other profile has ends of its own.
-            self.users[user.0 as usize].expires = Instant::MIN;
-            self.models.merge(*absorbed, user, self.store.arrivals as u32);
-            self.restricted.remove(absorbed);
-            self.drop_from_shelf(*absorbed, Some(user));
-        }
-        self.expire(user, now);
-        if is_merged {
-            // What came with the other profile may be due earlier, and the wheel is asked before the user is looked at.
-            self.schedule(user, now);
-        }
-        let mut applied = std::mem::take(&mut self.applied);
-        let is_event = message.event().is_some();
-        let learns = is_event && self.learns(user, PERSONALIZE, now);
-        let (zone, session) = (self.store.get(user).zone, self.store.get(user).session.number);
-        self.store.apply(user, message, (at, now), learns, &mut applied);
-        if is_merged || self.store.get(user).zone != zone {
-            self.follow_zone(user, now, outcome);
-        }
-        if learns && self.journeys.learns_times() && self.store.get(user).session.number != session {
-            self.learn_session(user, at, now);
-        }
-        self.note_heard(user, message, at);
-        if is_event && !(self.learns(user, RECOMMEND, now) && self.models.learn(user, message, at)) {
-            self.models.learned_not(user, self.store.arrivals as u32);
-        }
-        let is_told = matches!(message.body, Body::Restrict { .. });
-        let is_restricted = (is_told || is_merged).then(|| self.store.is_restricted(user));
-        // What comes together with a restricted profile is not looked at any more.
-        if is_merged && is_restricted == Some(true) {
-            self.restricted.insert(user);
-        }
-        let is_lifted = is_restricted == Some(false) && self.restricted.remove(&user);
-        let mut others: Vec<(UserKey, Applied)> = Vec::new();
-        for owner in switched {
-            self.store.record(user, SWITCHED, Object::new(), now, &mut applied);
-            let mut before = Applied::default();
-            self.store.begin(at, &mut before);
-            self.store.record(owner, SWITCHED, Object::new(), now, &mut before);
-            others.push((owner, before));
-        }
-        let touch = match (is_merged || is_lifted, is_new) {
-            (true, _) => Touch::Everything(Some(&applied)),
-            (false, true) => Touch::First(&applied),
-            (false, false) => Touch::Message(&applied),
-        };
-        let event = message.event().zip(applied.events.first()).map(|((name, properties), (kind, start))| {
-            let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
-            EventOccurrence { name, view, properties, at }
-        });
-        let mut touched: SmallVec<[Touched<'_>; 2]> =
-            smallvec![Touched { user, touch, event, item: None, own: &applied }];
-        for (owner, before) in &others {
-            let touch = Touch::Message(before);
-            touched.push(Touched { user: *owner, touch, event: None, item: None, own: before });
-        }
-        self.settle(&touched, now, outcome);
-        drop(touched);
-        others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
-        applied.clear(&mut self.store.symbols);
-        self.applied = applied;
-        // Up to here everything happened.
-        if is_restricted == Some(true) {
-            self.restricted.insert(user);
-        }
-        self.follow_consent(user, message, is_merged, now, outcome);
-        if is_merged {
-            let name = self.store.name(user);
-            let is_theirs = |change: &&mut Change| {
-                change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
-            };
-            outcome.changes[from..]
-                .iter_mut()
-                .filter(is_theirs)
-                .for_each(|change| change.cause = Cause::Merge);
-        }
-    }
-
-    /// Makes room for what hangs on a profile.
-    pub(super) fn make_room(&mut self, user: UserKey) {
-        while self.users.len() <= user.0 as usize {
-            self.users.push(UserRow::default());
-        }
-    }
-
-    /// Takes apart what was absorbed. What segments say of each is looked at anew.
-    fn split(
-        &mut self,
-        message: &Message,
-        ids: &[Box<str>],
-        now: Instant,
-        slot: Slot,
-        outcome: &mut Outcome,
-    ) {
-        let from = outcome.changes.len();
-        let user = message.ids.user.as_deref().unwrap_or_default();
-        self.touch_named(message);
-        let Some((user, parts)) = self.store.split(user, ids, now) else { return };
-        let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
-        self.write_stays_of(user, now);
-        for user in parts.iter().chain([&user]) {
-            match self.store.is_restricted(*user) {
-                true => self.restricted.insert(*user),
-                false => self.restricted.remove(user),
-            };
-        }
-        for part in &parts {
-            self.make_room(*part);
-            self.touch(*part);
-        }
-        if let Some(shelf) = &mut self.shelf {
-            shelf.split(user, &parts, slot);
-        }
-        for part in &parts {
-            self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
-            self.journeys.split(user, *part, now);
-            // What it took with it has ends of its own.
-            self.find_expiry(*part);
-            touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
-        }
-        // Whoever comes out may be over at once.
-        let names: Vec<Arc<str>> =
-            parts.iter().chain([&user]).map(|user| self.store.name(*user).clone()).collect();
-        self.settle(&touched, now, outcome);
-        let is_split = |change: &&mut Change| names.contains(&change.user);
-        outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
-    }
-
-    pub(super) fn end_memberships(
-        &mut self,
-        user: UserKey,
-        name: &Arc<str>,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
-        let from = outcome.changes.len();
-        let row = std::mem::take(&mut self.users[user.0 as usize]);
-        row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);
-        self.count(&outcome.changes[from..]);
-        self.members.forget(user);
-    }
-
-    pub(super) fn count(&mut self, changes: &[Change]) {
-        for change in changes.iter().filter(|change| change.id != SegmentId::REMOVED) {
-            self.stats[change.id.0 as usize].note(change.transition);
-        }
     }
 
     // --- time
@@ -717,8 +491,6 @@ impl Partition {
     }
 }
 
-const SWITCHED: &str = "identity.switched";
-
 pub(super) fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
     let number = |name: &str| compiled.journeys.journeys.iter().position(|journey| &*journey.name == name);
     let plan = &compiled.plan;
@@ -729,22 +501,4 @@ pub(super) fn journey_facts(compiled: &Compiled) -> Vec<(JourneyNo, Symbol)> {
 /// Stands where nothing is sent.
 pub(super) fn no_content(_: &RenderRequest<'_>) -> Result<Object, String> {
     Ok(Object::new())
-}
-
-/// An item that is recommended.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-#[non_exhaustive]
-pub struct Recommended {
-    /// Its id.
-    pub item: String,
-    /// How much it is recommended: comparable within one answer only.
-    pub score: f64,
-    /// Why, in words.
-    pub reason: String,
-    /// What boosts, caps and other stages of re-ranking did to it, in words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub effects: Vec<String>,
-    /// Why the answer is that for somebody unknown, where the user is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Refusal>,
 }

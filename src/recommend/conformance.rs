@@ -100,6 +100,19 @@ pub fn conformance<R: Recommender>(new: impl Fn() -> R) -> Result<(), Violation>
     let is_left = answer.is_empty() == before.is_empty();
     ensure(is_left, "forgetting a user leaves the others alone", &query, &answer)?;
 
+    let mut model = learned();
+    for (absorbed, user) in [(USERS, 2), (u32::from(u16::MAX), USERS)] {
+        model.absorb(absorbed, user);
+    }
+    for query in &queries {
+        let (answer, same) = (world.ask(&model, query)?, world.ask(&twin, query)?);
+        ensure(answer == same, "absorbing an unknown user changes nothing", query, &answer)?;
+    }
+    model.absorb(0, 1);
+    let (absorbed, stranger) = (world.request(&query, 0)?, world.request(&query, USERS)?);
+    let (answer, expected) = (model.recommend(&absorbed), model.recommend(&stranger));
+    ensure(answer == expected, "an absorbed user is answered like an unknown one", &query, &answer)?;
+
     survives(&new, &twin, &world, &queries)?;
     in_pieces(learned, &world, &queries)?;
 
@@ -143,13 +156,7 @@ fn survives<R: Recommender>(
     }
 
     let before = checkpoint(&restored);
-    let cut = (0..bytes.len()).step_by(bytes.len() / 50 + 1).map(|len| bytes[..len].to_vec());
-    let flipped = (0..bytes.len()).step_by(bytes.len() / 100 + 1).map(|place| {
-        let mut bytes = bytes.clone();
-        bytes[place] ^= 0x55;
-        bytes
-    });
-    for bad in cut.chain(flipped) {
+    for bad in damaged(&bytes) {
         if restored.restore(&bad, &world.items).is_ok() {
             // Bytes of another state of the same model; it may not make answers insane.
             for query in &queries[..4] {
@@ -325,6 +332,17 @@ impl World {
     }
 }
 
+/// A checkpoint cut at many places, and with a byte changed at many others.
+pub(super) fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let cut = (0..bytes.len()).step_by(bytes.len() / 50 + 1).map(|len| bytes[..len].to_vec());
+    let flipped = (0..bytes.len()).step_by(bytes.len() / 100 + 1).map(|place| {
+        let mut bytes = bytes.to_vec();
+        bytes[place] ^= 0x55;
+        bytes
+    });
+    cut.chain(flipped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,6 +432,12 @@ mod tests {
             }
         }
 
+        fn absorb(&mut self, absorbed: u32, user: u32) {
+            if self.0 == "absorber" {
+                self.1.truncate((absorbed.min(user)) as usize);
+            }
+        }
+
         fn bytes(&self) -> usize {
             0
         }
@@ -462,6 +486,7 @@ mod tests {
             ("excluded", "what the request does not admit is not recommended"),
             ("stranger", "forgetting an unknown user changes nothing"),
             ("neighbour", "forgetting a user leaves the others alone"),
+            ("absorber", "absorbing an unknown user changes nothing"),
             ("lost", "a restored model has the checkpoint that it came from"),
             ("half", "a refused checkpoint changes nothing"),
             ("unknown", "a checkpoint about unknown items is refused"),

@@ -1,6 +1,7 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::recommend::bandit::Choice;
 use crate::recommend::bandit::draw::{normal, of_arm};
-use crate::recommend::bandit::win::{Score, probability_of_best};
+use crate::recommend::bandit::win::{EXPLORE, PROPENSITY_MIN, Score, probability_of_best};
 use crate::recommend::decay::ForwardDecay;
 use crate::recommend::error::restored;
 use crate::recommend::{Error, ItemId, Items};
@@ -14,9 +15,6 @@ const WAITING_MAX: usize = 1 << 16;
 const BEFORE: f64 = 20.0;
 /// An item that is shown again is not believed to be worse than once in so many, nor better.
 const RATE_MIN: f64 = 1e-4;
-/// As for [`Thompson`](crate::recommend::bandit::Thompson).
-const EXPLORE: f64 = 0.35;
-const PROPENSITY_MIN: f64 = 1e-6;
 
 /// Tries items, and learns from what was shown and what was chosen: a bandit for a place that is kept for it.
 ///
@@ -140,18 +138,12 @@ impl Explorer {
     pub fn choose(&self, items: &[ItemId], seed: u64, now: Instant) -> Option<(usize, f64)> {
         let worth = self.decay.worth(now);
         let scores: SmallVec<[Score; 32]> = items.iter().map(|item| self.score(*item, worth)).collect();
-        let drawn = |score: &Score| score.mean + score.deviation * normal(of_arm(seed, score.arm)).max(0.0);
-        let mut best: Option<(usize, f64)> = None;
-        for (place, score) in scores.iter().enumerate() {
-            let drawn = drawn(score);
-            let wins = best.is_none_or(|(other, highest)| {
-                drawn > highest || drawn == highest && score.arm < scores[other].arm
-            });
-            if wins {
-                best = Some((place, drawn));
-            }
-        }
-        let (place, _) = best?;
+        let arms: SmallVec<[u32; 32]> = scores.iter().map(|score| score.arm).collect();
+        let drawn = |place: usize, arm| {
+            let Score { mean, deviation, .. } = scores[place];
+            mean + deviation * normal(of_arm(seed, arm)).max(0.0)
+        };
+        let Choice { place, .. } = Choice::best(&arms, drawn)?;
         Some((place, probability_of_best(&scores, place).clamp(PROPENSITY_MIN, 1.0)))
     }
 

@@ -1,5 +1,6 @@
 use crate::recommend::bandit::draw::{further, unit};
 use crate::recommend::bandit::{Candidates, Choice, FEATURE_MAX, Policy};
+use crate::recommend::conformance::damaged;
 use crate::recommend::{Error, Violation};
 
 /// Rounds that a policy is taught.
@@ -103,13 +104,7 @@ fn survives<P: Policy>(new: &impl Fn() -> P, policy: &P, like: &Candidates<'_>) 
     same_choices(&restored, &original, like, "a restored policy goes on like the one it came from")?;
 
     let before = checkpoint(&restored);
-    let cut = (0..bytes.len()).step_by(bytes.len() / 50 + 1).map(|len| bytes[..len].to_vec());
-    let flipped = (0..bytes.len()).step_by(bytes.len() / 100 + 1).map(|place| {
-        let mut bytes = bytes.clone();
-        bytes[place] ^= 0x55;
-        bytes
-    });
-    for bad in cut.chain(flipped) {
+    for bad in damaged(&bytes) {
         if restored.restore(&bad).is_ok() {
             // Bytes of another state; it may not make choices insane.
             choose(&restored, &Round::new(like, 3).candidates(), 3)?;

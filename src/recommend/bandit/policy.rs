@@ -121,7 +121,10 @@ impl Choice {
     }
 
     /// The best of scored arms; of equal ones the one with the lower number. A score that is no number never wins.
-    pub(super) fn best(arms: &[u32], mut score: impl FnMut(usize, u32) -> f64) -> Option<Choice> {
+    pub(in crate::recommend) fn best(
+        arms: &[u32],
+        mut score: impl FnMut(usize, u32) -> f64,
+    ) -> Option<Choice> {
         let mut best: Option<Choice> = None;
         for (place, arm) in arms.iter().copied().enumerate() {
             let score = score(place, arm);

@@ -3,13 +3,10 @@ use crate::recommend::bandit::belief::Moments;
 use crate::recommend::bandit::draw::{is_above_mean, normal, of_arm, sigmoid};
 use crate::recommend::bandit::logistic::most_probable;
 use crate::recommend::bandit::model::{Model, Shape};
-use crate::recommend::bandit::win::{Score, probability_of_best};
+use crate::recommend::bandit::win::{EXPLORE, PROPENSITY_MIN, Score, probability_of_best};
 use crate::recommend::bandit::{Candidates, Choice, Policy};
 use crate::recommend::error::restored;
 use smallvec::SmallVec;
-
-/// A choice that was made is never said to have been impossible.
-const PROPENSITY_MIN: f64 = 1e-6;
 
 /// Chooses among arms with features by Thompson sampling, where rewards are from 0 to 1: clicked or not, how much of it
 /// was seen.
@@ -129,7 +126,7 @@ impl Thompson {
     /// The default parameters. They say nothing of arms or features: one of both has to be set.
     #[must_use]
     pub fn params() -> ThompsonParams {
-        ThompsonParams { explore: 0.35, shape: Shape::NOTHING }
+        ThompsonParams { explore: EXPLORE, shape: Shape::NOTHING }
     }
 
     /// What is drawn from for the arm at a place of candidates that were checked.

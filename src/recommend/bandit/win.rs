@@ -3,6 +3,11 @@
 use crate::recommend::bandit::draw::normal_below;
 use smallvec::SmallVec;
 
+/// A choice that was made is never said to have been impossible.
+pub(in crate::recommend) const PROPENSITY_MIN: f64 = 1e-6;
+/// How many standard deviations of the score a draw goes, unless a policy is told otherwise.
+pub(in crate::recommend) const EXPLORE: f64 = 0.35;
+
 /// The score of an arm as it is drawn: its mean, or above it by a normal number of deviations where that is above 0.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::recommend) struct Score {
