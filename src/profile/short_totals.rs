@@ -57,6 +57,23 @@ impl ShortTotals {
         self.find(id).ok().map(|place| self.number(self.rows()[place]))
     }
 
+    /// Puts another number into the place of one, which `next` makes of it; nothing where there is none, or no room.
+    /// O(log rows) for an instant that is the last one.
+    pub(super) fn update(
+        &mut self,
+        id: TotalId,
+        hint: &mut usize,
+        next: impl FnOnce(i64) -> Option<i64>,
+    ) -> Option<i64> {
+        let place = self.find(id).ok()?;
+        let row = self.rows()[place];
+        let number = next(self.number(row))?;
+        let content = self.content(number, hint)?;
+        self.0[1 + place] = id.0 << 12 | content;
+        self.release(row);
+        Some(number)
+    }
+
     /// In order of their numbers.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (TotalId, i64)> {
         self.rows().iter().map(|row| (TotalId(row >> 12), self.number(*row)))
@@ -84,11 +101,7 @@ impl ShortTotals {
         if id.0 >= NUMBER_MAX {
             return false;
         }
-        let content = match u32::try_from(number) {
-            Ok(small) if small <= CONTENT_MAX => Some(small),
-            _ => self.share(number, hint),
-        };
-        let Some(content) = content else {
+        let Some(content) = self.content(number, hint) else {
             self.remove(id);
             return false;
         };
@@ -116,6 +129,14 @@ impl ShortTotals {
             if self.rows().is_empty() {
                 self.0.clear();
             }
+        }
+    }
+
+    /// What a row has that has this number; nothing where there is no room for it.
+    fn content(&mut self, number: i64, hint: &mut usize) -> Option<u32> {
+        match u32::try_from(number) {
+            Ok(small) if small <= CONTENT_MAX => Some(small),
+            _ => self.share(number, hint),
         }
     }
 

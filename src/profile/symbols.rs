@@ -59,6 +59,10 @@ impl Packed {
         self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_BOXED
     }
 
+    pub(crate) fn is_instant(self) -> bool {
+        self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_INSTANT
+    }
+
     /// Whether it can be the key of a part: a text or a number.
     pub(crate) fn is_key(self, symbols: &Symbols) -> bool {
         matches!(symbols.unpack(self), Unpacked::Text(_) | Unpacked::Int(_) | Unpacked::Float(_))
@@ -268,6 +272,10 @@ impl Symbols {
     pub(crate) fn same(&self, a: Packed, b: Packed) -> bool {
         if a == b {
             return true;
+        }
+        // Equal texts are one, and a text equals nothing else.
+        if a.text_symbol().is_some() || b.text_symbol().is_some() {
+            return false;
         }
         match (self.unpack(a), self.unpack(b)) {
             (Unpacked::Int(x), Unpacked::Int(y)) => x == y,

@@ -224,6 +224,15 @@ impl Totals {
 
     /// Takes over a row with its share.
     fn add(&mut self, row: TotalRow, op: TotalOp, hint: &mut usize, symbols: &mut Symbols) {
+        if row.is_short() {
+            let with = |word| {
+                let sum = TotalRow::new(row.id, (word, 0), Packed::MISSING).with(row, op, symbols);
+                sum.is_short().then_some(sum.word)
+            };
+            if self.short.update(row.id, hint, with).is_some() {
+                return;
+            }
+        }
         let row = match self.get(row.id) {
             Some(known) => known.with(row, op, symbols),
             None => row,

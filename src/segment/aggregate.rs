@@ -4,7 +4,7 @@ use crate::model::Instant;
 use crate::profile::Packed;
 use crate::segment::ast::Comparison;
 use crate::segment::evaluate::{Evaluation, Truth};
-use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId};
+use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId, SourceId, Window};
 use crate::segment::value::{NEVER, Signal, Val, add};
 use crate::segment::window::Motion;
 use smallvec::SmallVec;
@@ -16,13 +16,12 @@ impl Evaluation<'_> {
         if let Some(total) = aggregate.total {
             return Truth::new(self.profile.totals.get(total).is_some(), NEVER);
         }
+        if let Window::Sliding(ms) = aggregate.window {
+            return self.nth_newest(aggregate.source, ms, 0);
+        }
         let span = self.span(&aggregate.window);
         let newest = self.events_in(aggregate.source, &span).next_back();
-        match (newest, span.motion) {
-            (Some(event), Motion::Leave(ms)) => Truth::new(true, event.at.saturating_add(ms)),
-            (None, Motion::Leave(_)) => Truth::new(false, NEVER),
-            (newest, _) => Truth::new(newest.is_some(), self.until(aggregate.source, &span)),
-        }
+        Truth::new(newest.is_some(), self.until(aggregate.source, &span))
     }
 
     /// Whether a count is at least `least`: it stops being so when the `least`-th newest event leaves.
@@ -37,13 +36,23 @@ impl Evaluation<'_> {
             let count = self.profile.totals.get(total).map_or(0, |row| row.count());
             return Truth::new(count >= least, NEVER);
         }
-        let span = self.span(&aggregate.window);
         let rank = usize::try_from(least - 1).unwrap_or(usize::MAX);
-        let decisive = self.events_in(aggregate.source, &span).nth_back(rank);
-        match (decisive, span.motion) {
-            (None, _) => Truth::new(false, NEVER),
-            (Some(event), Motion::Leave(ms)) => Truth::new(true, event.at.saturating_add(ms)),
-            (Some(_), _) => Truth::new(true, span.until),
+        if let Window::Sliding(ms) = aggregate.window {
+            return self.nth_newest(aggregate.source, ms, rank);
+        }
+        let span = self.span(&aggregate.window);
+        match self.events_in(aggregate.source, &span).nth_back(rank) {
+            None => Truth::new(false, NEVER),
+            Some(_) => Truth::new(true, span.until),
+        }
+    }
+
+    /// Whether so many events of a source, and one more, are no older than a window: until the oldest of them leaves.
+    fn nth_newest(&self, source: SourceId, ms: i64, rank: usize) -> Truth {
+        let most = rank.saturating_add(1);
+        match self.newest(source, self.now.saturating_sub(ms), most).nth(rank) {
+            Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms)),
+            None => Truth::new(false, NEVER),
         }
     }
 
@@ -58,27 +67,27 @@ impl Evaluation<'_> {
         constant: &Val<'_>,
     ) -> Truth {
         let Aggregate { op, source, window, .. } = aggregate;
-        let span = self.span(window);
-        let Motion::Leave(ms) = span.motion else {
+        let &Window::Sliding(ms) = window else {
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
         };
-        let newest_first = self.places(*source, span.rows.clone()).rev();
-        if let Some(decisive) = self.decisive(aggregate, comparison, constant, newest_first) {
+        let newest_first = || self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
+        if let Some(decisive) = self.decisive(aggregate, comparison, constant, newest_first()) {
             return match decisive {
-                Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms).min(span.until)),
-                None => Truth::new(false, span.until),
+                Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms)),
+                None => Truth::new(false, NEVER),
             };
         }
-        let places: SmallVec<[usize; 64]> = self.places(*source, span.rows.clone()).collect();
+        let mut places: SmallVec<[usize; 32]> = newest_first().collect();
+        places.reverse();
         let holds = |left: usize| {
             let value = self.fold(aggregate, places[left..].iter().copied());
             value.compare(comparison, constant, self.symbols)
         };
         let (now, count) = (holds(0), places.len());
-        let departure = |left: usize| self.rows()[places[left - 1]].at().saturating_add(ms).min(span.until);
+        let departure = |left: usize| self.rows()[places[left - 1]].at().saturating_add(ms);
         if count == 0 {
-            return Truth::new(now, span.until);
+            return Truth::new(now, NEVER);
         }
         let in_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
             && match op {
@@ -100,7 +109,7 @@ impl Evaluation<'_> {
         let rises = !matches!(op, AggregateOp::Least | AggregateOp::First | AggregateOp::Last);
         let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
         if rises && upwards && !now {
-            return Truth::new(false, span.until);
+            return Truth::new(false, NEVER);
         }
         if holds(count - 1) != now {
             let (mut same, mut other) = (0, count - 1);
@@ -110,7 +119,7 @@ impl Evaluation<'_> {
             }
             return Truth::new(now, departure(other));
         }
-        let until = if holds(count) == now { span.until } else { departure(count) };
+        let until = if holds(count) == now { NEVER } else { departure(count) };
         Truth::new(now, until)
     }
 

@@ -1,22 +1,16 @@
 //! Which segments a look at a user has to evaluate.
 
-use crate::profile::{Applied, EventKind, TotalId};
+use crate::profile::{Applied, EventKind};
+use crate::segment::crossing::EVERYTHING;
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::{Asker, Measure, Thresholds, measure};
+use crate::segment::index::{Asker, NumberAsker, Thresholds};
 use crate::segment::maintain::{Look, Memberships};
-use crate::segment::node::{Node, NodeId, SourceId};
-use crate::segment::places::{MASK_ROWS, bits};
+use crate::segment::node::{NodeId, SourceId};
+use crate::segment::places::MASK_ROWS;
 use crate::segment::redefine::SegmentMoves;
 use crate::segment::scratch::Marks;
-use crate::segment::totals::{Before, Notes};
+use crate::segment::totals::Notes;
 use smallvec::SmallVec;
-
-/// Thresholds of an aggregate that are looked through before it is.
-const FEW: usize = 8;
-
-/// All numbers, and none.
-const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
-const NOTHING: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 /// What happened to a user, so that only what it can change is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +111,7 @@ impl Look<'_> {
         if applied.events.is_empty() {
             return;
         }
-        let mut sources: SmallVec<[SourceId; 64]> = SmallVec::new();
+        let mut sources = self.scratch.take_sources();
         let mut notes = Notes::new();
         {
             let evaluation = self.evaluation();
@@ -143,38 +137,39 @@ impl Look<'_> {
         let passes =
             |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes_behind(asker.segment, 1);
         let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
-        for source in sources {
+        let crossed = |source: SourceId, thresholds: &Thresholds| match (thresholds.total, added) {
+            (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
+            (None, Some(added)) => evaluation.crossed(source, thresholds, added),
+            // It was late.
+            (None, None) => EVERYTHING,
+        };
+        for source in sources.iter().copied() {
             let others = index.others(source).iter().filter(|asker| passes(asker));
             others.for_each(|asker| marks.mark(asker.segment));
-            for thresholds in index.thresholds(source) {
-                let numbers = index.numbers(thresholds);
-                let crossing = || match (thresholds.total, added) {
-                    (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
-                    (None, Some(added)) => evaluation.crossed(source, thresholds, added),
-                    // It was late.
-                    (None, None) => EVERYTHING,
-                };
-                // Few segments are asked whether it matters to them before anything is worked out.
-                if numbers.len() <= FEW {
-                    let mut known = None;
-                    for (number, asker) in numbers.iter().filter(|(_, asker)| passes(asker)) {
-                        let (from, to) = *known.get_or_insert_with(|| {
-                            // To go through the events costs as much as to look at the few.
-                            let is_folded = thresholds.total.is_none() && thresholds.measure.is_folded();
-                            if is_folded { EVERYTHING } else { crossing() }
-                        });
-                        if (from..=to).contains(number) {
-                            marks.mark(asker.segment);
-                        }
-                    }
+            // Few segments are asked whether it matters to them before anything is worked out.
+            let mut known = None;
+            for NumberAsker { asker, thresholds, number } in index.few(source) {
+                if !passes(asker) {
                     continue;
                 }
-                let (from, to) = crossing();
+                let (from, to) = match known {
+                    Some((of, crossed)) if of == thresholds => crossed,
+                    _ => crossed(source, index.thresholds(*thresholds)),
+                };
+                known = Some((thresholds, (from, to)));
+                if (from..=to).contains(number) {
+                    marks.mark(asker.segment);
+                }
+            }
+            for thresholds in index.many(source) {
+                let (from, to) = crossed(source, thresholds);
+                let numbers = index.numbers(thresholds);
                 let start = numbers.partition_point(|(number, _)| *number < from);
                 let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
                 crossed.filter(|(_, asker)| passes(asker)).for_each(|(_, asker)| marks.mark(asker.segment));
             }
         }
+        self.scratch.give_back_sources(sources);
     }
 
     /// Long histories get their rings, and rings what came in.
@@ -202,17 +197,12 @@ impl Look<'_> {
     }
 }
 
-/// The counts that are reached with so many new events, and not without them.
-fn reached(before: usize, new: usize) -> (f64, f64) {
-    (before as f64 + 0.5, (before + new) as f64)
-}
-
 impl Evaluation<'_> {
     /// The sources that an event belongs to, each once.
     pub(crate) fn sources_of(&self, event: EventView<'_>, mut f: impl FnMut(SourceId)) {
         let value = |property| event.value(&self.plan.keep, property);
-        self.plan.index.sources(event.kind, value, |source| {
-            if self.meets(self.plan.source(source).filter, event) {
+        self.plan.index.sources(event.kind, value, |source, is_sure| {
+            if is_sure || self.meets(self.plan.source(source).filter, event) {
                 f(source);
             }
         });
@@ -223,72 +213,5 @@ impl Evaluation<'_> {
         let rows = self.rows();
         let before = rows.iter().rposition(|row| row.order().1 != arrival).map_or(0, |place| place + 1);
         (before < rows.len()).then_some(before)
-    }
-
-    /// The numbers between what a total was before a message and what it is.
-    fn moved(&self, total: TotalId, measure: Measure, before: &Before) -> (f64, f64) {
-        let Some(before) = before.level(total) else { return NOTHING };
-        let now = self.level(total);
-        if measure == Measure::Age {
-            let age = |at: Option<f64>| at.map(|at| self.now as f64 - at);
-            return age(now).zip(age(before)).unwrap_or(EVERYTHING);
-        }
-        match (before, now) {
-            (None, None) => NOTHING,
-            (Some(_), None) => EVERYTHING,
-            (None, Some(now)) if measure == Measure::Falling => (now, EVERYTHING.1),
-            (None, Some(now)) => (EVERYTHING.0, now),
-            // Reached with these events, and not without them.
-            (Some(before), Some(now)) if measure == Measure::Count => (before + 0.5, now),
-            (Some(before), Some(now)) => (now.min(before), now.max(before)),
-        }
-    }
-
-    /// The numbers between what an aggregate was without the rows that came in, from `added` on, and what it is.
-    fn crossed(&self, source: SourceId, thresholds: &Thresholds, added: usize) -> (f64, f64) {
-        let rows = self.rows().len();
-        let start = match thresholds.reach {
-            Some(i64::MAX) => 0,
-            Some(ms) => self.start(ms),
-            None => match self.plan.node(thresholds.aggregate) {
-                Node::Aggregate(aggregate) => self.span(&aggregate.window).rows.start,
-                _ => 0,
-            },
-        };
-        let added = added.max(start);
-        if let (Measure::Count, Some(mask)) = (thresholds.measure, self.mask(source)) {
-            let before = (mask & bits(&(start..added))).count_ones();
-            let new = (mask & bits(&(added..rows))).count_ones();
-            return if new == 0 { NOTHING } else { reached(before as usize, new as usize) };
-        }
-        let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
-        match thresholds.measure {
-            Measure::Count | Measure::Age => {
-                let (new, old) = (self.places(source, added..rows), self.places(source, start..added));
-                let Some(first) = new.clone().next() else { return NOTHING };
-                if thresholds.measure == Measure::Count {
-                    return reached(self.count(source, start..added), self.count(source, added..rows));
-                }
-                { old }.next_back().map_or(EVERYTHING, |before| (age(first), age(before)))
-            }
-            Measure::Sum | Measure::Rising | Measure::Falling => {
-                let Node::Aggregate(aggregate) = self.plan.node(thresholds.aggregate) else { return NOTHING };
-                let mut new = self.places(source, added..rows);
-                if new.clone().next().is_none() {
-                    return NOTHING;
-                }
-                if thresholds.measure == Measure::Sum && new.any(|place| !self.adds(aggregate, place)) {
-                    return EVERYTHING;
-                }
-                let before = measure(&self.fold(aggregate, self.places(source, start..added)));
-                let now = measure(&self.fold(aggregate, self.places(source, start..rows)));
-                match (now, before, thresholds.measure) {
-                    (None, _, _) => NOTHING,
-                    (Some(now), None, Measure::Falling) => (now, EVERYTHING.1),
-                    (Some(now), None, _) => (EVERYTHING.0, now),
-                    (Some(now), Some(before), _) => (now.min(before), now.max(before)),
-                }
-            }
-        }
     }
 }

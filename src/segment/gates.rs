@@ -148,7 +148,7 @@ impl Gates {
     }
 
     /// Whether a gate lets somebody pass whose attributes are these, by slot; `ask` evaluates what needs more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn passes(
         &self,
         gate: Gate,

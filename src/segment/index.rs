@@ -30,7 +30,9 @@ pub(crate) struct Index {
     /// By source: where what looks at it is among the three lists that follow.
     uses: Vec<Uses>,
     thresholds: Vec<Thresholds>,
-    /// What aggregates are compared with, sorted for each of them, and the segments that ask.
+    /// Who compares aggregates with few numbers, by aggregate.
+    few: Vec<NumberAsker>,
+    /// What the others are compared with, sorted for each of them, and the segments that ask.
     numbers: Vec<(f64, Asker)>,
     /// Segments that any event of a source may change.
     others: Vec<Asker>,
@@ -50,6 +52,8 @@ pub(crate) struct Index {
     gated: Vec<SegmentId>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
+    /// By source: whether what is found by a text has nothing else to meet.
+    by_text_alone: Vec<bool>,
 }
 
 /// A segment that may have to be looked at, beside its most telling gate: most often that one says that it need not,
@@ -58,6 +62,15 @@ pub(crate) struct Index {
 pub(crate) struct Asker {
     pub(crate) segment: SegmentId,
     pub(crate) gate: Gate,
+}
+
+/// A segment that compares an aggregate with a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NumberAsker {
+    pub(crate) asker: Asker,
+    /// Which aggregate, among the thresholds.
+    pub(crate) thresholds: u32,
+    pub(crate) number: f64,
 }
 
 /// Atoms that look at one attribute.
@@ -81,7 +94,7 @@ struct KindIndex {
     always: Vec<SourceId>,
     /// Those with a text in a property; whether the filter asks for more has to be looked at.
     texts: Vec<(PropertyId, Map<Packed, Vec<SourceId>>)>,
-    /// Those with a number in a property: above others, below others.
+    /// Those with a number in a property: from others on, up to others.
     numbers: Vec<(PropertyId, [Bounds; 2])>,
     /// Each has to be looked at.
     others: Vec<SourceId>,
@@ -93,7 +106,9 @@ type Bounds = Vec<(f64, SourceId)>;
 /// What looks at the events of a source.
 #[derive(Clone, Debug, Default)]
 struct Uses {
-    thresholds: Range<u32>,
+    few: Range<u32>,
+    /// Aggregates that are compared with many numbers.
+    many: Range<u32>,
     others: Range<u32>,
 }
 
@@ -106,6 +121,7 @@ pub(crate) struct Thresholds {
     pub(crate) total: Option<TotalId>,
     /// How far its window reaches back; `None` where it is none that slides.
     pub(crate) reach: Option<i64>,
+    /// Empty where they are few.
     numbers: Range<u32>,
 }
 
@@ -120,15 +136,10 @@ pub(crate) enum Measure {
     Falling,
     /// A sum, which events raise where their values are not negative.
     Sum,
+    /// A mean, which events move either way.
+    Average,
     /// How long ago the last event was.
     Age,
-}
-
-impl Measure {
-    /// Whether the events of a window have to be gone through for it.
-    pub(crate) fn is_folded(self) -> bool {
-        matches!(self, Measure::Rising | Measure::Falling | Measure::Sum)
-    }
 }
 
 /// Lists one behind the other.
@@ -186,9 +197,19 @@ impl Index {
         self.fixed[source.0 as usize]
     }
 
-    /// The aggregates over a source whose old and new value are compared.
-    pub(crate) fn thresholds(&self, source: SourceId) -> &[Thresholds] {
-        let Range { start, end } = self.uses[source.0 as usize].thresholds;
+    /// Who compares aggregates over a source with few numbers.
+    pub(crate) fn few(&self, source: SourceId) -> &[NumberAsker] {
+        let Range { start, end } = self.uses[source.0 as usize].few;
+        &self.few[start as usize..end as usize]
+    }
+
+    pub(crate) fn thresholds(&self, number: u32) -> &Thresholds {
+        &self.thresholds[number as usize]
+    }
+
+    /// The aggregates over a source that are compared with many numbers.
+    pub(crate) fn many(&self, source: SourceId) -> &[Thresholds] {
+        let Range { start, end } = self.uses[source.0 as usize].many;
         &self.thresholds[start as usize..end as usize]
     }
 
@@ -219,30 +240,35 @@ impl Index {
             || self.by_event(kind, is_of_host, rules).next().is_some()
     }
 
-    /// The sources of which an event may be, by its kind and texts.
+    /// The sources of which an event may be, by its kind, texts and numbers, each with whether it is so for sure.
     pub(crate) fn sources(
         &self,
         kind: EventKind,
         value: impl Fn(PropertyId) -> Packed,
-        mut f: impl FnMut(SourceId),
+        mut f: impl FnMut(SourceId, bool),
     ) {
         let Some(index) = self.kinds.get(kind.0 as usize) else { return };
-        index.always.iter().for_each(|source| f(*source));
+        index.always.iter().for_each(|source| f(*source, true));
         for (property, sources) in &index.texts {
-            sources.get(&value(*property)).into_iter().flatten().for_each(|source| f(*source));
+            let sources = sources.get(&value(*property)).into_iter().flatten();
+            sources.for_each(|source| f(*source, self.by_text_alone[source.0 as usize]));
         }
-        for (property, [above, below]) in &index.numbers {
+        for (property, [from, to]) in &index.numbers {
             match value(*property) {
-                number if number.is_boxed() => above.iter().chain(below).for_each(|(_, source)| f(*source)),
+                number if number.is_boxed() => {
+                    from.iter().chain(to).for_each(|(_, source)| f(*source, false));
+                }
                 number => {
                     let Some(number) = number.small_number() else { continue };
-                    above.iter().take_while(|(least, _)| *least <= number).for_each(|(_, source)| f(*source));
-                    let most = below.partition_point(|(most, _)| *most < number);
-                    below[most..].iter().for_each(|(_, source)| f(*source));
+                    from.iter()
+                        .take_while(|(least, _)| *least <= number)
+                        .for_each(|(_, source)| f(*source, true));
+                    let most = to.partition_point(|(most, _)| *most < number);
+                    to[most..].iter().for_each(|(_, source)| f(*source, true));
                 }
             }
         }
-        index.others.iter().for_each(|source| f(*source));
+        index.others.iter().for_each(|source| f(*source, false));
     }
 
     /// Atoms that any event of a kind touches.

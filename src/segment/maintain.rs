@@ -70,7 +70,7 @@ impl Memberships {
     pub(crate) fn begin(plan: &Plan, now: Instant) -> Memberships {
         let mut memberships = Memberships::default();
         if !plan.defaults.is_empty() {
-            memberships.rows.edit(&[(Tag::BEGAN, Some(now.as_millis()))], &mut Vec::new());
+            memberships.rows.edit(&[(Tag::BEGAN, Some(now.as_millis()))]);
         }
         memberships
     }
@@ -227,7 +227,7 @@ impl Memberships {
                 _ => self.refresh_run(look, run, touch.is_first(), least, &mut edits),
             }
         }
-        self.rows.apply(&mut edits);
+        self.rows.edit(&edits.edits);
         look.scratch.give_back_edits(edits);
     }
 
@@ -246,8 +246,7 @@ impl Memberships {
         for segment in segments.iter().copied() {
             let truth = evaluation.segment_truth(segment);
             let unlisted = if plan.is_default(segment) { self.rows.began() } else { None };
-            let listed = self.rows.get_from(&mut edits.stay, Tag::stay(segment));
-            let due = self.rows.get_from(&mut edits.due, Tag::due(segment));
+            let [listed, due] = self.rows.of_segment(&mut edits.cursor, segment);
             let until = (truth.until != NEVER).then_some(truth.until);
             // Before its first message a user was nobody, and in nothing.
             let before = if is_first { None } else { listed.or(unlisted).filter(|since| *since != OUT) };
@@ -263,13 +262,13 @@ impl Memberships {
                     transition,
                 });
             }
-            if due != until {
-                least.change(due.unwrap_or(NEVER), truth.until);
-                edits.dues.push((Tag::due(segment), until));
-            }
             let stay = (after != unlisted).then(|| after.unwrap_or(OUT));
             if listed != stay {
-                edits.stays.push((Tag::stay(segment), stay));
+                edits.edits.push((Tag::stay(segment), stay));
+            }
+            if due != until {
+                least.change(due.unwrap_or(NEVER), truth.until);
+                edits.edits.push((Tag::due(segment), until));
             }
         }
     }

@@ -111,6 +111,8 @@ impl Memberships {
             rows.push((Tag::due(segment), chain.read(from)?));
             next += 1;
         }
+        // Two runs, which this merges.
+        rows.sort();
         let mut parts: Vec<Part> = Vec::new();
         let mut next = 0;
         for _ in 0..from.len("memberships")? {

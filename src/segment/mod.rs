@@ -25,6 +25,7 @@ mod check_facts;
 mod check_names;
 mod consent;
 mod coverage;
+mod crossing;
 mod echo;
 mod error;
 #[cfg(test)]

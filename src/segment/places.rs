@@ -1,6 +1,6 @@
 //! Which of a user's kept events belong to a source.
 
-use crate::profile::{EventKind, Packed, PropertyId};
+use crate::profile::{EventKind, Packed, Row};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::node::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
@@ -13,6 +13,28 @@ pub(crate) const MASK_ROWS: usize = Mask::BITS as usize;
 /// Rows of a history, a bit for each.
 pub(crate) type Mask = u128;
 
+/// The places of bits that are set, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Ones(Mask);
+
+impl Iterator for Ones {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let place = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+        self.0 &= self.0 - 1;
+        Some(place)
+    }
+}
+
+impl DoubleEndedIterator for Ones {
+    fn next_back(&mut self) -> Option<usize> {
+        let place = self.0.checked_ilog2()?;
+        self.0 &= !(1 << place);
+        Some(place as usize)
+    }
+}
+
 /// The places of a source's events within a range of rows, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Places<'e, 'a> {
@@ -23,7 +45,7 @@ pub(crate) struct Places<'e, 'a> {
 
 #[derive(Debug, Clone)]
 enum Rest<'e> {
-    Mask(Mask),
+    Mask(Ones),
     Ring(&'e [u32]),
     Scan(Range<usize>),
 }
@@ -34,12 +56,7 @@ impl Iterator for Places<'_, '_> {
     fn next(&mut self) -> Option<usize> {
         loop {
             let place = match &mut self.rest {
-                Rest::Mask(0) => return None,
-                Rest::Mask(mask) => {
-                    let place = mask.trailing_zeros();
-                    *mask &= *mask - 1;
-                    place as usize
-                }
+                Rest::Mask(ones) => ones.next()?,
                 Rest::Ring(ring) => {
                     let (first, rest) = ring.split_first()?;
                     *ring = rest;
@@ -65,12 +82,7 @@ impl DoubleEndedIterator for Places<'_, '_> {
     fn next_back(&mut self) -> Option<usize> {
         loop {
             let place = match &mut self.rest {
-                Rest::Mask(0) => return None,
-                Rest::Mask(mask) => {
-                    let place = Mask::BITS - 1 - mask.leading_zeros();
-                    *mask &= !(1 << place);
-                    place as usize
-                }
+                Rest::Mask(ones) => ones.next_back()?,
                 Rest::Ring(ring) => {
                     let (last, rest) = ring.split_last()?;
                     *ring = rest;
@@ -92,6 +104,42 @@ impl DoubleEndedIterator for Places<'_, '_> {
     }
 }
 
+/// The places of a source's events, the newest first.
+#[derive(Debug)]
+pub(crate) enum Newest<'e, 'a> {
+    Few(Ones),
+    Many(Places<'e, 'a>),
+}
+
+impl Iterator for Newest<'_, '_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Newest::Few(ones) => ones.next_back(),
+            Newest::Many(places) => places.next_back(),
+        }
+    }
+}
+
+/// The newest of few rows that are of a kind, after an instant and asked for, but no more than so many.
+fn find(rows: &[Row], kind: EventKind, (after, most): (i64, usize), is_in: impl Fn(Row) -> bool) -> Mask {
+    let (mut mask, mut found) = (0, 0);
+    for (place, row) in rows.iter().enumerate().rev() {
+        if row.at() <= after {
+            break;
+        }
+        if row.kind() == kind && is_in(*row) {
+            mask |= 1 << place;
+            found += 1;
+            if found >= most {
+                break;
+            }
+        }
+    }
+    mask
+}
+
 impl<'a> Evaluation<'a> {
     /// Whether the row at a place belongs to a source, whatever the part.
     fn belongs(&self, source: SourceId, place: usize) -> bool {
@@ -106,7 +154,7 @@ impl<'a> Evaluation<'a> {
     /// The places of the events of a source, and of the part, within a range of rows.
     pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
         let rest = match self.mask(source) {
-            Some(mask) => Rest::Mask(mask & bits(&range)),
+            Some(mask) => Rest::Mask(Ones(mask & bits(&range))),
             None => match self.rings {
                 Some(rings) if self.plan.index.is_fixed(source) => {
                     Rest::Ring(within(rings.of(source.0), &range))
@@ -118,48 +166,58 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The rows of a source, whatever the part, as bits; where there are not too many of them.
-    pub(crate) fn mask(&self, source: SourceId) -> Option<Mask> {
-        let scratch = self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)?;
-        Some(scratch.mask(source, || self.work_out(source, scratch)))
+    fn mask(&self, source: SourceId) -> Option<Mask> {
+        let scratch = self.few_rows()?;
+        let work_out = || match &self.plan.source(source).kinds {
+            Kinds::These(kinds) => {
+                let of_kind = |kind| self.newest_of(source, kind, (i64::MIN, usize::MAX));
+                kinds.iter().fold(0, |mask, kind| mask | of_kind(*kind))
+            }
+            Kinds::Any => {
+                let all = (0..self.rows().len()).filter(|place| self.belongs(source, *place));
+                all.fold(0, |mask, place| mask | 1 << place)
+            }
+        };
+        Some(scratch.mask(source, work_out))
     }
 
-    fn work_out(&self, source: SourceId, scratch: &Scratch) -> Mask {
-        let rows = self.rows();
-        let own = self.plan.source(source);
-        match (&own.kinds, own.filter) {
-            (Kinds::These(kinds), Filter::None) => {
-                kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows))
+    /// The scratch, where the rows are so few that they are bits.
+    fn few_rows(&self) -> Option<&'a Scratch> {
+        self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)
+    }
+
+    /// The places of the events of a source, and of the part, that were after an instant, the newest first, and no more
+    /// than so many. Most windows reach back to few rows.
+    pub(crate) fn newest(&self, source: SourceId, after: i64, most: usize) -> Newest<'_, 'a> {
+        match (&self.plan.source(source).kinds, self.few_rows()) {
+            (Kinds::These(kinds), Some(_)) if kinds.len() == 1 && self.part.is_none() => {
+                Newest::Few(Ones(self.newest_of(source, kinds[0], (after, most))))
             }
-            // One kind, and a property beside a constant: where the property lies is the same in all rows.
-            (Kinds::These(kinds), Filter::Text(property, text)) if kinds.len() == 1 => {
-                let wanted = text.packed();
-                self.keep_those(scratch.kind(kinds[0], rows), kinds[0], property, |value| value == wanted)
+            _ => {
+                let start = self.rows().partition_point(|row| row.at() <= after);
+                Newest::Many(self.places(source, start..self.rows().len()))
             }
-            (Kinds::These(kinds), Filter::Number(property, comparison, number)) if kinds.len() == 1 => {
-                let holds = |value| self.test_number(comparison, value, number.0);
-                self.keep_those(scratch.kind(kinds[0], rows), kinds[0], property, holds)
-            }
-            (Kinds::These(kinds), _) => {
-                let all = kinds.iter().fold(0, |mask, kind| mask | scratch.kind(*kind, rows));
-                keep_bits(all, |place| self.belongs(source, place))
-            }
-            (Kinds::Any, _) => keep_bits(bits(&(0..rows.len())), |place| self.belongs(source, place)),
         }
     }
 
-    /// Those of some rows of one kind whose property has a value of a sort.
-    fn keep_those(
-        &self,
-        all: Mask,
-        kind: EventKind,
-        property: PropertyId,
-        holds: impl Fn(Packed) -> bool,
-    ) -> Mask {
+    /// The same of those of one kind, whatever the part, where rows are few; `which` are the instant and the number.
+    fn newest_of(&self, source: SourceId, kind: EventKind, which: (i64, usize)) -> Mask {
         let history = &self.profile.history;
-        match self.plan.keep.place(kind, property) {
-            Some(place) => keep_bits(all, |row| holds(history.value(history.rows()[row], place))),
-            None if holds(Packed::MISSING) => all,
-            None => 0,
+        let rows = history.rows();
+        let value = |row: Row, column: Option<usize>| {
+            column.map_or(Packed::MISSING, |column| history.value(row, column))
+        };
+        match self.plan.source(source).filter {
+            Filter::None => find(rows, kind, which, |_| true),
+            Filter::Text(property, text) => {
+                let (column, text) = (self.plan.keep.place(kind, property), text.packed());
+                find(rows, kind, which, |row| value(row, column) == text)
+            }
+            Filter::Number(property, comparison, number) => {
+                let column = self.plan.keep.place(kind, property);
+                find(rows, kind, which, |row| self.test_number(comparison, value(row, column), number.0))
+            }
+            filter @ Filter::Node(_) => find(rows, kind, which, |row| self.meets(filter, self.view(row))),
         }
     }
 
@@ -167,7 +225,7 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn count(&self, source: SourceId, range: Range<usize>) -> usize {
         let places = self.places(source, range);
         match (&places.rest, self.part) {
-            (Rest::Mask(mask), None) => mask.count_ones() as usize,
+            (Rest::Mask(Ones(mask)), None) => mask.count_ones() as usize,
             (Rest::Ring(ring), None) => ring.len(),
             _ => places.count(),
         }
@@ -183,21 +241,21 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn keep_bits(mut rest: Mask, keeps: impl Fn(usize) -> bool) -> Mask {
-    let mut mask = 0;
-    while rest != 0 {
-        let place = rest.trailing_zeros();
-        rest &= rest - 1;
-        mask |= Mask::from(keeps(place as usize)) << place;
-    }
-    mask
+/// The bits of a range.
+fn bits(range: &Range<usize>) -> Mask {
+    BELOW[range.end.min(MASK_ROWS)] & !BELOW[range.start.min(MASK_ROWS)]
 }
 
-/// The bits of a range.
-pub(crate) fn bits(range: &Range<usize>) -> Mask {
-    let below = |end: usize| if end >= MASK_ROWS { Mask::MAX } else { (1 << end) - 1 };
-    below(range.end) & !below(range.start)
-}
+/// The bits below each place: shifts of so many bits cost more.
+static BELOW: [Mask; MASK_ROWS + 1] = {
+    let mut below = [Mask::MAX; MASK_ROWS + 1];
+    let mut place = 0;
+    while place < MASK_ROWS {
+        below[place] = (1 << place) - 1;
+        place += 1;
+    }
+    below
+};
 
 /// The part of a ring that lies in a range.
 fn within<'r>(ring: &'r [u32], range: &Range<usize>) -> &'r [u32] {

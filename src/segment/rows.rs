@@ -6,6 +6,8 @@ use thin_vec::ThinVec;
 const BLOCK_ROWS: usize = 64;
 /// Rows of a block that is new.
 const NEW_BLOCK_ROWS: usize = 48;
+/// So many changes, and a quarter of the rows, are made one by one.
+const EDITS_FEW: usize = 16;
 
 /// Instants that are known of some segments, in twelve bytes each: since when a user is in it, and when time alone
 /// can change it next. Besides, the instant at which all of it began.
@@ -22,8 +24,9 @@ pub(crate) struct Rows {
 
 /// The blocks of many rows. A block may be empty.
 ///
-/// Invariants: 1. the tags of a block are at least its bound, but for the first, and below that of the next. 2. nothing in
-/// a block is due before its least instant, at which something is.
+/// Invariants: 1. the tags of a block are at least its bound, but for the first, and below that of the next; bounds are
+/// tags of stays, so that what is known of a segment is in one block. 2. nothing in a block is due before its least
+/// instant, at which something is. 3. `rows` and `bytes` are those of all blocks.
 #[derive(Debug, Clone)]
 struct Many {
     bounds: Vec<u32>,
@@ -48,24 +51,28 @@ pub(crate) struct Cursor {
     place: usize,
 }
 
-/// What a row tells, and of which segment: first when it began, then all stays, then all that is due.
+/// What a row tells, and of which segment: first when it began, then of each segment the stay and when it is due. Who
+/// looks at a segment asks for both, and finds them side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tag(u32);
 
 impl Tag {
     pub(crate) const BEGAN: Tag = Tag(0);
-    const DUE: u32 = 1 << 31;
 
     pub(crate) fn stay(segment: SegmentId) -> Tag {
-        Tag(segment.0 + 1)
+        Tag((segment.0 + 1) << 1)
     }
 
     pub(crate) fn due(segment: SegmentId) -> Tag {
-        Tag((segment.0 + 1) | Tag::DUE)
+        Tag((segment.0 + 1) << 1 | 1)
+    }
+
+    fn is_due(self) -> bool {
+        self.0 & 1 == 1
     }
 
     fn segment(self) -> SegmentId {
-        SegmentId((self.0 & !Tag::DUE) - 1)
+        SegmentId((self.0 >> 1) - 1)
     }
 }
 
@@ -75,31 +82,26 @@ pub(crate) type Edit = (Tag, Option<i64>);
 /// What changes in one look at a user, segment by segment in order: collected, and then made at once.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
-    pub(crate) stays: Vec<Edit>,
-    pub(crate) dues: Vec<Edit>,
-    /// Where the last stay and the last due row were found.
-    pub(crate) stay: Cursor,
-    pub(crate) due: Cursor,
-    pub(crate) room: Vec<u32>,
+    /// In order of their tags, each once.
+    pub(crate) edits: Vec<Edit>,
+    /// Where the last row was found.
+    pub(crate) cursor: Cursor,
 }
 
 impl Edits {
     /// Forgets what was collected; the room stays.
     pub(crate) fn clear(&mut self) {
-        self.stays.clear();
-        self.dues.clear();
-        (self.stay, self.due) = (Cursor::default(), Cursor::default());
+        self.edits.clear();
+        self.cursor = Cursor::default();
     }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    Tags,
-    Instants,
 }
 
 fn words(at: i64) -> [u32; 2] {
     [(at as u64 >> 32) as u32, at as u32]
+}
+
+fn instant([upper, lower]: [u32; 2]) -> i64 {
+    (u64::from(upper) << 32 | u64::from(lower)) as i64
 }
 
 impl Block {
@@ -118,17 +120,19 @@ impl Block {
         self.0.capacity() * size_of::<u32>()
     }
 
-    fn tags(&self) -> &[u32] {
-        &self.0[..self.len()]
+    /// The tags, and the instants of each.
+    fn parts(&self) -> (&[u32], &[[u32; 2]]) {
+        let (tags, instants) = self.0.split_at(self.len());
+        (tags, instants.as_chunks().0)
     }
 
-    fn at(&self, place: usize) -> i64 {
-        let at = self.len() + 2 * place;
-        (u64::from(self.0[at]) << 32 | u64::from(self.0[at + 1])) as i64
+    fn tags(&self) -> &[u32] {
+        self.parts().0
     }
 
     fn get(&self, tag: Tag) -> Option<i64> {
-        self.tags().binary_search(&tag.0).ok().map(|place| self.at(place))
+        let (tags, instants) = self.parts();
+        tags.binary_search(&tag.0).ok().map(|place| instant(instants[place]))
     }
 
     /// The earliest instant at which anything is due.
@@ -137,60 +141,96 @@ impl Block {
     }
 
     fn dues(&self) -> impl Iterator<Item = (SegmentId, i64)> {
-        self.between(Tag(Tag::DUE), Tag(u32::MAX))
-    }
-
-    /// The rows of segments from a tag on, and below another one.
-    fn between(&self, from: Tag, to: Tag) -> impl Iterator<Item = (SegmentId, i64)> {
-        let place = |tag: Tag| self.tags().partition_point(|own| *own < tag.0);
-        (place(from)..place(to)).map(|place| (Tag(self.tags()[place]).segment(), self.at(place)))
+        self.rows().filter(|(tag, _)| tag.is_due()).map(|(tag, at)| (tag.segment(), at))
     }
 
     fn rows(&self) -> impl Iterator<Item = (Tag, i64)> {
-        (0..self.len()).map(|place| (Tag(self.tags()[place]), self.at(place)))
+        let (tags, instants) = self.parts();
+        tags.iter().zip(instants).map(|(tag, at)| (Tag(*tag), instant(*at)))
     }
 
-    /// Puts rows in their places, or takes them away; `edits` are sorted by tag, each once. Moves what lies behind
-    /// the first one that comes or goes once, however many do; `room` is used for that.
-    fn edit(&mut self, edits: &[Edit], room: &mut Vec<u32>) {
+    /// Puts a row in its place, or takes it away; gives the instant that it had. O(rows), of which all but O(log rows) is
+    /// moving words.
+    fn put(&mut self, tag: Tag, at: Option<i64>) -> Option<i64> {
         let count = self.len();
-        let mut place = 0;
-        let mut moves = false;
-        for (tag, at) in edits {
-            place += self.tags()[place..].partition_point(|own| *own < tag.0);
-            match (self.tags().get(place) == Some(&tag.0), at) {
-                (true, Some(at)) => self.0[count + 2 * place..][..2].copy_from_slice(&words(*at)),
-                (is_there, at) => moves |= is_there != at.is_some(),
+        let (tags, instants) = self.parts();
+        let place = tags.partition_point(|own| *own < tag.0);
+        let before = (tags.get(place) == Some(&tag.0)).then(|| instant(instants[place]));
+        let instant = count + 2 * place;
+        match (before, at) {
+            (Some(_), Some(at)) => self.0[instant..instant + 2].copy_from_slice(&words(at)),
+            (None, Some(at)) => {
+                if self.0.capacity() < 3 * (count + 1) {
+                    // Most users have few, so room is made by few.
+                    self.0.reserve_exact(3 + 3 * (count / 24));
+                }
+                self.0.extend_from_slice(&[0; 3]);
+                self.0.copy_within(instant..3 * count, instant + 3);
+                self.0.copy_within(place..instant, place + 1);
+                self.0[place] = tag.0;
+                self.0[instant + 1..instant + 3].copy_from_slice(&words(at));
             }
+            (Some(_), None) => {
+                self.0.copy_within(place + 1..instant, place);
+                self.0.copy_within(instant + 2..3 * count, instant - 1);
+                self.0.truncate(3 * (count - 1));
+            }
+            (None, None) => {}
         }
-        if !moves {
-            return;
-        }
-        room.clear();
-        // First all tags, then all instants; both are copied in runs between the rows that come or go.
-        for part in [Part::Tags, Part::Instants] {
-            let (start, width) = if part == Part::Tags { (0, 1) } else { (count, 2) };
-            let mut copied = 0;
-            for (tag, at) in edits {
-                let place = copied + self.tags()[copied..].partition_point(|own| *own < tag.0);
-                let is_there = self.tags().get(place) == Some(&tag.0);
-                room.extend_from_slice(&self.0[start + width * copied..start + width * place]);
-                copied = place + usize::from(is_there);
-                match (at, part) {
-                    (Some(_), Part::Tags) => room.push(tag.0),
-                    (Some(at), Part::Instants) => room.extend(words(*at)),
-                    (None, _) => {}
+        before
+    }
+
+    /// Takes the rows from a place on.
+    fn split_off(&mut self, place: usize) -> Block {
+        let behind: Vec<(Tag, i64)> = self.rows().skip(place).collect();
+        let count = self.len();
+        self.0.copy_within(count..count + 2 * place, place);
+        self.0.truncate(3 * place);
+        Block::from_sorted(&behind)
+    }
+}
+
+/// Where to cut tags so that what is known of a segment stays together: at a place, or just before it.
+fn cut(place: usize, tag: impl Fn(usize) -> Option<u32>) -> usize {
+    let is_apart =
+        tag(place).is_some_and(|due| place > 0 && tag(place - 1) == Some(due & !1) && due & 1 == 1);
+    place - usize::from(is_apart)
+}
+
+impl Many {
+    fn edit(&mut self, edits: &[Edit]) {
+        let mut block = 0;
+        for (tag, at) in edits {
+            block += self.bounds[block + 1..].partition_point(|bound| *bound <= tag.0);
+            let own = &mut self.blocks[block];
+            self.bytes -= own.heap_bytes();
+            let before = own.put(*tag, *at);
+            self.bytes += own.heap_bytes();
+            self.rows = self.rows + usize::from(at.is_some()) - usize::from(before.is_some());
+            if tag.is_due() {
+                let least = &mut self.leasts[block];
+                if before == Some(*least) {
+                    *least = own.least_due();
+                } else {
+                    *least = at.map_or(*least, |at| at.min(*least));
                 }
             }
-            room.extend_from_slice(&self.0[start + width * copied..start + width * count]);
+            if own.len() > BLOCK_ROWS {
+                self.split(block);
+            }
         }
-        if self.0.capacity() < room.len() {
-            // Most users have few, so room is made by few.
-            self.0.reserve_exact(room.len() - self.0.len() + 3 * (room.len() / 24));
-        }
-        // All at once: to extend it would be word by word.
-        self.0.resize(room.len(), 0);
-        self.0.copy_from_slice(room);
+    }
+
+    /// Cuts a block into two.
+    fn split(&mut self, block: usize) {
+        let own = &mut self.blocks[block];
+        self.bytes -= own.heap_bytes();
+        let behind = own.split_off(cut(own.len() / 2, |place| own.tags().get(place).copied()));
+        self.bytes += own.heap_bytes() + behind.heap_bytes();
+        self.leasts[block] = own.least_due();
+        self.leasts.insert(block + 1, behind.least_due());
+        self.bounds.insert(block + 1, behind.tags()[0] & !1);
+        self.blocks.insert(block + 1, behind);
     }
 }
 
@@ -200,8 +240,16 @@ impl Rows {
         if rows.len() <= BLOCK_ROWS {
             return Rows { few: Block::from_sorted(rows), many: None };
         }
-        let blocks: Vec<Block> = rows.chunks(NEW_BLOCK_ROWS).map(Block::from_sorted).collect();
-        let bounds = rows.chunks(NEW_BLOCK_ROWS).map(|rows| rows[0].0.0).collect();
+        let mut blocks = Vec::with_capacity(rows.len().div_ceil(NEW_BLOCK_ROWS - 1));
+        let mut bounds = Vec::with_capacity(blocks.capacity());
+        let mut rest = rows;
+        while let [(first, _), ..] = rest {
+            let len = cut(rest.len().min(NEW_BLOCK_ROWS), |place| rest.get(place).map(|(tag, _)| tag.0));
+            let (own, behind) = rest.split_at(len);
+            bounds.push(first.0 & !1);
+            blocks.push(Block::from_sorted(own));
+            rest = behind;
+        }
         let leasts = blocks.iter().map(Block::least_due).collect();
         let bytes = blocks.iter().map(Block::heap_bytes).sum();
         let many = Many { bounds, leasts, blocks, rows: rows.len(), bytes };
@@ -228,21 +276,24 @@ impl Rows {
         self.blocks()[self.block_of(0, tag)].get(tag)
     }
 
-    /// The same for tags that are asked in order: looks from a cursor on, and leaves it where it found it.
-    /// O(log of how far it lies behind).
-    pub(crate) fn get_from(&self, cursor: &mut Cursor, tag: Tag) -> Option<i64> {
-        let block = self.block_of(cursor.block, tag);
+    /// The stay of a segment and when it is due. For segments that are asked in order: looks from a cursor on, and leaves
+    /// it where it found it. O(log of how far it lies behind).
+    pub(crate) fn of_segment(&self, cursor: &mut Cursor, segment: SegmentId) -> [Option<i64>; 2] {
+        let [stay, due] = [Tag::stay(segment), Tag::due(segment)];
+        let block = self.block_of(cursor.block, stay);
         if block != cursor.block {
             *cursor = Cursor { block, place: 0 };
         }
-        let (block, place) = (&self.blocks()[block], &mut cursor.place);
-        let rest = block.tags().get(*place..).unwrap_or_default();
+        let (tags, instants) = self.blocks()[block].parts();
+        let rest = tags.get(cursor.place..).unwrap_or_default();
         let mut reach = 8;
-        while reach < rest.len() && rest[reach] < tag.0 {
+        while reach < rest.len() && rest[reach] < stay.0 {
             reach *= 2;
         }
-        *place += rest[..reach.min(rest.len())].partition_point(|own| *own < tag.0);
-        (block.tags().get(*place) == Some(&tag.0)).then(|| block.at(*place))
+        cursor.place += rest[..reach.min(rest.len())].partition_point(|own| *own < stay.0);
+        let at = |place: usize, tag: Tag| (tags.get(place) == Some(&tag.0)).then(|| instant(instants[place]));
+        let since = at(cursor.place, stay);
+        [since, at(cursor.place + usize::from(since.is_some()), due)]
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -254,60 +305,50 @@ impl Rows {
     /// When all of it began.
     pub(crate) fn began(&self) -> Option<i64> {
         let first = &self.blocks()[0];
-        (first.tags().first() == Some(&Tag::BEGAN.0)).then(|| first.at(0))
+        first.rows().next().filter(|(tag, _)| *tag == Tag::BEGAN).map(|(_, at)| at)
     }
 
-    /// Makes what was collected. O(rows in the blocks where any come or go).
-    pub(crate) fn apply(&mut self, edits: &mut Edits) {
-        edits.stays.append(&mut edits.dues);
-        self.edit(&edits.stays, &mut edits.room);
-    }
-
-    /// Puts rows in their places, or takes them away; `edits` are sorted by tag, each once; `room` is used for that.
-    pub(crate) fn edit(&mut self, mut edits: &[Edit], room: &mut Vec<u32>) {
+    /// Puts rows in their places, or takes them away; `edits` are sorted by tag, each once. O(edits * rows of a block), and
+    /// O(rows + edits) where these are many.
+    pub(crate) fn edit(&mut self, edits: &[Edit]) {
+        let rows = self.many.as_deref().map_or(self.few.len(), |many| many.rows);
+        if edits.len() > EDITS_FEW + rows / 4 {
+            return self.merge(edits);
+        }
         let Some(many) = &mut self.many else {
-            self.few.edit(edits, room);
+            for (tag, at) in edits {
+                self.few.put(*tag, *at);
+            }
             if self.few.len() > BLOCK_ROWS {
                 self.cut_anew();
             }
             return;
         };
-        let (mut block, mut is_full) = (0, false);
-        while let Some((tag, _)) = edits.first() {
-            block += many.bounds[block + 1..].partition_point(|bound| *bound <= tag.0);
-            let end = many
-                .bounds
-                .get(block + 1)
-                .map_or(edits.len(), |bound| edits.partition_point(|(tag, _)| tag.0 < *bound));
-            let (own, others) = edits.split_at(end);
-            let own_block = &mut many.blocks[block];
-            let before = (own_block.len(), own_block.heap_bytes());
-            own_block.edit(own, room);
-            many.rows = many.rows + own_block.len() - before.0;
-            many.bytes = many.bytes + own_block.heap_bytes() - before.1;
-            is_full |= own_block.len() > BLOCK_ROWS;
-            if own.last().is_some_and(|(tag, _)| tag.0 >= Tag::DUE) {
-                many.leasts[block] = own_block.least_due();
-            }
-            edits = others;
-        }
-        // Few rows in many blocks are cut anew as well, but not when they have just been.
-        if is_full || many.rows * 4 < many.blocks.len() * NEW_BLOCK_ROWS {
+        many.edit(edits);
+        // Few rows in many blocks are cut anew, but not when they have just been.
+        if many.rows * 4 < many.blocks.len() * NEW_BLOCK_ROWS {
             self.cut_anew();
         }
     }
 
-    /// Cuts all rows into blocks with room for more. O(rows); each time is paid for by the rows that came or went since
-    /// the last one.
+    /// The same where much changes: all rows are laid out anew.
+    fn merge(&mut self, edits: &[Edit]) {
+        let mut merged: Vec<(Tag, i64)> = Vec::new();
+        let mut rows = self.blocks().iter().flat_map(Block::rows).peekable();
+        for (tag, at) in edits {
+            merged.extend(std::iter::from_fn(|| rows.next_if(|(own, _)| own < tag)));
+            rows.next_if(|(own, _)| own == tag);
+            merged.extend(at.map(|at| (*tag, at)));
+        }
+        merged.extend(rows);
+        *self = Rows::from_sorted(&merged);
+    }
+
+    /// Cuts all rows into blocks with room for more. O(rows); each time is paid for by the rows that went since the last
+    /// one.
     fn cut_anew(&mut self) {
         let rows: Vec<(Tag, i64)> = self.blocks().iter().flat_map(Block::rows).collect();
         *self = Rows::from_sorted(&rows);
-    }
-
-    /// The rows of segments from a tag on, and below another one.
-    fn between(&self, from: Tag, to: Tag) -> impl Iterator<Item = (SegmentId, i64)> {
-        let blocks = &self.blocks()[self.block_of(0, from)..=self.block_of(0, to)];
-        blocks.iter().flat_map(move |block| block.between(from, to))
     }
 
     /// The earliest instant at which anything is due. O(blocks).
@@ -327,14 +368,15 @@ impl Rows {
         dues.filter(move |(_, until)| *until <= now).map(|(segment, _)| segment)
     }
 
-    /// The stays, in order of segment.
+    /// The stays, in order of segment. O(rows).
     pub(crate) fn stays(&self) -> impl Iterator<Item = (SegmentId, i64)> {
-        self.between(Tag(Tag::BEGAN.0 + 1), Tag(Tag::DUE))
+        let rows = self.blocks().iter().flat_map(Block::rows);
+        rows.filter(|(tag, _)| *tag != Tag::BEGAN && !tag.is_due()).map(|(tag, at)| (tag.segment(), at))
     }
 
-    /// What is due, in order of segment.
+    /// What is due, in order of segment. O(rows).
     pub(crate) fn dues(&self) -> impl Iterator<Item = (SegmentId, i64)> {
-        self.between(Tag(Tag::DUE), Tag(u32::MAX))
+        self.blocks().iter().flat_map(Block::dues)
     }
 }
 
@@ -353,7 +395,6 @@ mod tests {
     fn rows_of(seed: u64, segments: u32, changes: usize) {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let (mut rows, mut expected) = (Rows::default(), BTreeMap::new());
-        let room = &mut Vec::new();
         let mut most_blocks = 0;
         for round in 0..1_200 {
             // They become many, and few again.
@@ -369,7 +410,7 @@ mod tests {
                 edits.insert(tag, (rng.f64() < comes).then(|| rng.i64(..)));
             }
             let edits: Vec<Edit> = edits.into_iter().collect();
-            rows.edit(&edits, room);
+            rows.edit(&edits);
             for (tag, at) in &edits {
                 match at {
                     Some(at) => expected.insert(*tag, *at),
@@ -385,19 +426,17 @@ mod tests {
     }
 
     fn check(rows: &Rows, expected: &BTreeMap<Tag, i64>, segments: u32) {
-        // Asked in order, each cursor goes on from where it was.
-        let (mut stay, mut due) = (Cursor::default(), Cursor::default());
+        // Asked in order, the cursor goes on from where it was.
+        let mut cursor = Cursor::default();
         for segment in (0..segments).map(SegmentId) {
-            for (cursor, tag) in [(&mut stay, Tag::stay(segment)), (&mut due, Tag::due(segment))] {
-                let wanted = expected.get(&tag).copied();
-                assert_eq!(rows.get(tag), wanted);
-                assert_eq!(rows.get_from(cursor, tag), wanted);
-            }
+            let tags = [Tag::stay(segment), Tag::due(segment)];
+            let wanted = tags.map(|tag| expected.get(&tag).copied());
+            assert_eq!(tags.map(|tag| rows.get(tag)), wanted);
+            assert_eq!(rows.of_segment(&mut cursor, segment), wanted);
         }
         assert_eq!(rows.began(), expected.get(&Tag::BEGAN).copied());
         let of = |due: bool| {
-            let all =
-                expected.iter().filter(move |(tag, _)| **tag != Tag::BEGAN && (tag.0 >= Tag::DUE) == due);
+            let all = expected.iter().filter(move |(tag, _)| **tag != Tag::BEGAN && tag.is_due() == due);
             all.map(|(tag, at)| (tag.segment(), *at)).collect::<Vec<_>>()
         };
         assert_eq!(rows.stays().collect::<Vec<_>>(), of(false));

@@ -1,11 +1,10 @@
-use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
+use crate::profile::{Packed, ProfileStore, UserKey};
 use crate::segment::gates::Fact;
 use crate::segment::node::{SlotId, SourceId};
 use crate::segment::places::Mask;
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::Edits;
-use smallvec::SmallVec;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 /// What one look at a user works out once and many expressions ask for: the attributes by slot, and which kept
 /// events belong to a source. Room that is used again for the next user; no part of the state.
@@ -17,15 +16,12 @@ pub(crate) struct Scratch {
     /// The slots that are not missing.
     filled: Vec<SlotId>,
     masks: Vec<Cell<(u32, Mask)>>,
-    /// By kind of event: its rows as bits.
-    kinds: Vec<Cell<(u32, Mask)>>,
-    kinds_stamp: Cell<u32>,
-    /// Where sliding windows begin: length, instant, place.
-    starts: RefCell<SmallVec<[(i64, i64, usize); 16]>>,
     stamp: u32,
     marks: Marks,
     candidates: Vec<SegmentId>,
     edits: Edits,
+    /// The sources of what happened.
+    sources: Vec<SourceId>,
 }
 
 /// A set of segments that gives them in order.
@@ -71,18 +67,14 @@ impl Marks {
 impl Scratch {
     /// Begins a look at a user, or another one after something happened.
     pub(crate) fn begin(&mut self, plan: &Plan, store: &ProfileStore, user: UserKey) {
-        let kinds = plan.keep.kinds().len();
-        if self.facts.len() != plan.slots.len()
-            || self.masks.len() != plan.sources.len()
-            || self.kinds.len() != kinds
-        {
+        if self.facts.len() != plan.slots.len() || self.masks.len() != plan.sources.len() {
             *self = Scratch {
                 marks: std::mem::take(&mut self.marks),
                 candidates: std::mem::take(&mut self.candidates),
                 edits: std::mem::take(&mut self.edits),
+                sources: std::mem::take(&mut self.sources),
                 facts: vec![Fact::MISSING; plan.slots.len()],
                 masks: vec![Cell::new((0, 0)); plan.sources.len()],
-                kinds: vec![Cell::new((0, 0)); kinds],
                 ..Scratch::default()
             };
         }
@@ -100,43 +92,13 @@ impl Scratch {
 
     /// Forgets which events belong to what: there are other ones now.
     pub(crate) fn forget_events(&mut self) {
-        self.starts.get_mut().clear();
         match self.stamp.checked_add(1) {
             Some(next) => self.stamp = next,
             None => {
-                self.masks.iter().chain(&self.kinds).for_each(|mask| mask.set((0, 0)));
-                self.kinds_stamp.set(0);
+                self.masks.iter().for_each(|mask| mask.set((0, 0)));
                 self.stamp = 1;
             }
         }
-    }
-
-    /// The rows of a kind as bits.
-    pub(crate) fn kind(&self, kind: EventKind, rows: &[Row]) -> Mask {
-        let of = |kind: EventKind| &self.kinds[kind.0 as usize];
-        let get = |kind: EventKind| match of(kind).get() {
-            (stamp, mask) if stamp == self.stamp => mask,
-            _ => 0,
-        };
-        if self.kinds_stamp.replace(self.stamp) != self.stamp {
-            for (place, row) in rows.iter().enumerate() {
-                of(row.kind()).set((self.stamp, get(row.kind()) | 1 << place));
-            }
-        }
-        get(kind)
-    }
-
-    /// Where a window of a length begins at an instant.
-    pub(crate) fn start(&self, length: i64, now: i64, work_out: impl FnOnce() -> usize) -> usize {
-        let mut starts = self.starts.borrow_mut();
-        if let Some((_, _, start)) = starts.iter().find(|known| (known.0, known.1) == (length, now)) {
-            return *start;
-        }
-        let start = work_out();
-        if starts.len() < 16 {
-            starts.push((length, now, start));
-        }
-        start
     }
 
     /// Patches one attribute of the user who is looked at.
@@ -160,6 +122,16 @@ impl Scratch {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.marks.drain_into(&mut candidates);
         candidates
+    }
+
+    /// Room for sources, empty.
+    pub(crate) fn take_sources(&mut self) -> Vec<SourceId> {
+        std::mem::take(&mut self.sources)
+    }
+
+    pub(crate) fn give_back_sources(&mut self, mut sources: Vec<SourceId>) {
+        sources.clear();
+        self.sources = sources;
     }
 
     pub(crate) fn take_edits(&mut self) -> Edits {

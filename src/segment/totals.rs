@@ -132,6 +132,10 @@ impl Evaluation<'_> {
             (TotalOp::Least | TotalOp::Greatest | TotalOp::Sum, Some(row)) => {
                 Val::unpack(row.value(), self.symbols).number()
             }
+            (TotalOp::Average, Some(row)) => {
+                let sum = Val::unpack(row.value(), self.symbols).number();
+                sum.map(|sum| sum / row.count() as f64)
+            }
             (_, Some(row)) => measure(&Val::unpack(row.value(), self.symbols)),
         }
     }
@@ -146,7 +150,7 @@ impl Evaluation<'_> {
 }
 
 /// What the events of a message add to which totals.
-pub(crate) type Notes = SmallVec<[(TotalId, Occurrence); 8]>;
+pub(crate) type Notes = SmallVec<[(TotalId, Occurrence); 16]>;
 
 /// The levels of the totals that a message touched, as they were before it; sorted.
 #[derive(Debug, Default)]
@@ -162,8 +166,11 @@ impl Before {
 impl Evaluation<'_> {
     /// Notes what an event of a source adds to the totals over it.
     pub(crate) fn note(&self, source: SourceId, event: EventView<'_>, arrival: u32, notes: &mut Notes) {
-        let totals = self.plan.index.totals(source).iter();
-        notes.extend(totals.filter_map(|id| Some((*id, self.occurrence(*id, event, arrival)?))));
+        for id in self.plan.index.totals(source) {
+            if let Some(occurrence) = self.occurrence(*id, event, arrival) {
+                notes.push((*id, occurrence));
+            }
+        }
     }
 }
 

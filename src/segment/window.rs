@@ -48,8 +48,8 @@ impl<'a> Evaluation<'a> {
 
     /// Where a sliding window begins.
     pub(crate) fn start(&self, ms: i64) -> usize {
-        let from = || self.rows().partition_point(|row| row.at() <= self.now.saturating_sub(ms));
-        self.scratch.map_or_else(from, |scratch| scratch.start(ms, self.now, from))
+        let from = self.now.saturating_sub(ms);
+        self.rows().partition_point(|row| row.at() <= from)
     }
 
     pub(crate) fn span(&self, window: &Window) -> Span {

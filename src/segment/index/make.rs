@@ -1,6 +1,6 @@
 //! From a plan's segments to their index: what each reads, and what of it can be compared.
 
-use super::{Asker, Index, KindIndex, Lists, Map, Measure, SlotIndex, Thresholds, Uses};
+use super::{Asker, Index, KindIndex, Lists, Map, Measure, NumberAsker, SlotIndex, Thresholds, Uses};
 use crate::profile::{EventKind, Keep, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::gates::Gates;
@@ -10,6 +10,9 @@ use crate::segment::node::{
 use crate::segment::plan::{Segment, SegmentId};
 use crate::segment::totals::Total;
 use smallvec::SmallVec;
+
+/// Most numbers of an aggregate whose segments are asked whether it matters to them before anything is worked out.
+const FEW: usize = 8;
 
 /// Makes the index of a plan's segments. Linear in nodes, and in atoms and segments.
 pub(crate) fn index(
@@ -37,6 +40,7 @@ pub(crate) fn index(
             parts: vec![Vec::new(); kinds],
             rules: vec![Vec::new(); rules],
             fixed: vec![false; sources.len()],
+            by_text_alone: sources.iter().map(|source| matches!(source.filter, Filter::Text(..))).collect(),
             ..Index::default()
         },
         noted: vec![false; nodes.len()],
@@ -172,8 +176,8 @@ impl<'a> Maker<'a> {
         self.note(atom, reads);
     }
 
-    /// An aggregate beside a number, where more events can move it one way only, and what the comparison says of the
-    /// future is then no nearer. All others are looked at whenever an event of theirs comes.
+    /// An aggregate beside a number, where from what it was and what it is follows which comparisons changed, and what
+    /// the others say of the future is no nearer. All others are looked at whenever an event of theirs comes.
     fn measured(&self, node: NodeId) -> Option<(NodeId, Measure, f64)> {
         let number = |id: NodeId| match self.node(id) {
             Node::Constant(Constant::Int(n)) => Some(*n as f64),
@@ -199,6 +203,8 @@ impl<'a> Maker<'a> {
                             AggregateOp::Greatest if upwards => Measure::Rising,
                             AggregateOp::Least if !upwards => Measure::Falling,
                             AggregateOp::Sum => Measure::Sum,
+                            // Whatever it is, it stays until the oldest event leaves, which is none that comes.
+                            AggregateOp::Average => Measure::Average,
                             _ => return None,
                         };
                         (*left, measure, number)
@@ -421,8 +427,14 @@ impl<'a> Maker<'a> {
                             index.numbers.push((property, [Vec::new(), Vec::new()]));
                             index.numbers.len() - 1
                         });
-                    let is_above = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
-                    index.numbers[place].1[usize::from(!is_above)].push((number.0, id));
+                    // More than a number is at least the next float.
+                    let (to, number) = match comparison {
+                        Comparison::Greater => (false, number.0.next_up()),
+                        Comparison::GreaterOrEqual => (false, number.0),
+                        Comparison::Less => (true, number.0.next_down()),
+                        _ => (true, number.0),
+                    };
+                    index.numbers[place].1[usize::from(to)].push((number, id));
                 }
                 (None, _) => index.others.push(id),
                 (Some((property, texts)), _) => {
@@ -542,36 +554,53 @@ fn enter_uses(
     index.uses.resize_with(sources, Uses::default);
     let (mut compared, mut touched) = (compared.into_iter().peekable(), touched.into_iter().peekable());
     for source in order {
-        let starts = (index.thresholds.len() as u32, index.others.len() as u32);
+        let starts = [index.few.len(), index.others.len()].map(|len| len as u32);
+        let mut many = Vec::new();
         while let Some((_, node, _, (measure, numbers))) = compared.next_if(|(own, ..)| own.0 == source) {
-            let start = index.numbers.len();
-            for (number, atom) in numbers {
-                let segments = index.segments.get(atom.0 as usize);
-                index.numbers.extend(segments.iter().map(|segment| (number, asker(segment))));
-            }
-            index.numbers[start..].sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.segment.cmp(&b.1.segment)));
+            let segments = |atom: NodeId| index.segments.get(atom.0 as usize);
+            let of = |(number, atom): (f64, NodeId)| segments(atom).iter().map(move |id| (number, asker(id)));
+            let mut numbers: Vec<(f64, Asker)> = numbers.into_iter().flat_map(of).collect();
+            numbers.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.segment.cmp(&b.1.segment)));
             let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
                 Some(Window::All) => Some(i64::MAX),
                 Some(Window::Sliding(ms)) => Some(*ms),
                 _ => None,
             };
             let total = aggregate(node).and_then(|aggregate| aggregate.total);
-            let numbers = start as u32..index.numbers.len() as u32;
-            index.thresholds.push(Thresholds { aggregate: node, measure, total, reach, numbers });
+            let own = Thresholds { aggregate: node, measure, total, reach, numbers: 0..0 };
+            if numbers.len() > FEW {
+                many.push((own, numbers));
+                continue;
+            }
+            let thresholds = index.thresholds.len() as u32;
+            index.few.extend(numbers.into_iter().map(|(number, asker)| NumberAsker {
+                asker,
+                thresholds,
+                number,
+            }));
+            index.thresholds.push(own);
+        }
+        let start = index.thresholds.len() as u32;
+        for (own, numbers) in many {
+            let start = index.numbers.len() as u32;
+            index.numbers.extend(numbers);
+            index.thresholds.push(Thresholds { numbers: start..index.numbers.len() as u32, ..own });
         }
         while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
             index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));
         }
         let others = &mut index.others;
-        others[starts.1 as usize..].sort_unstable_by_key(|asker| asker.segment);
+        others[starts[1] as usize..].sort_unstable_by_key(|asker| asker.segment);
         index.uses[source as usize] = Uses {
-            thresholds: starts.0..index.thresholds.len() as u32,
-            others: starts.1..others.len() as u32,
+            few: starts[0]..index.few.len() as u32,
+            many: start..index.thresholds.len() as u32,
+            others: starts[1]..others.len() as u32,
         };
     }
     index.gates = gates;
     index.uses.shrink_to_fit();
     index.thresholds.shrink_to_fit();
+    index.few.shrink_to_fit();
     index.numbers.shrink_to_fit();
     index.others.shrink_to_fit();
 }
