@@ -164,7 +164,7 @@ impl Partition {
 /// of a message may have been sent when they were there.
 ///
 /// Two generations, as of [`SeenMessages`](crate::engine::seen::SeenMessages): whoever came is known for at least that time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Newcomers {
     began: Instant,
     young: HashSet<u128, ahash::RandomState>,

@@ -455,7 +455,7 @@ impl Engine {
     /// How long the host may sleep. See [`Partition::next_due`].
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.shards().shards.iter().filter_map(|shard| shard.read(Partition::next_due)).min()
+        self.shards().next_due()
     }
 
     /// A copy of what is known of a user.

@@ -90,9 +90,6 @@ pub enum Error {
         /// How many were asked for.
         asked: u16,
     },
-    /// What an engine of one partition can do, and one of several cannot yet.
-    #[error("`{0}` is for an engine of one partition; replay the messages into one that is in memory")]
-    SeveralPartitions(&'static str),
     /// A number of journals that is not that of the partitions.
     #[error("{given} journals were given for {partitions} partitions; give one for each, in order, or none")]
     OtherJournals {

@@ -234,6 +234,11 @@ impl Shards {
         self.shards.iter().map(|shard| shard.read(Partition::clock)).max().unwrap_or(Instant::MIN)
     }
 
+    /// The earliest instant at which anything is due in any of them.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.shards.iter().filter_map(|shard| shard.read(Partition::next_due)).min()
+    }
+
     /// A count of all partitions together.
     pub(super) fn sum<T: Sum>(&self, count: impl Fn(&Partition) -> T) -> T {
         self.shards.iter().map(|shard| shard.read(&count)).sum()

@@ -111,6 +111,40 @@ impl Shards {
         Ok((shards, found))
     }
 
+    /// A partition alone, in memory.
+    pub(super) fn alone(partition: Partition) -> Shards {
+        let shard = Shard { partition: RwLock::new(partition), durable: None };
+        Shards { shards: Box::new([shard]), several: None, durability: None }
+    }
+
+    /// The same once more, all of it in memory: everybody has to be there. Nobody is moved meanwhile.
+    ///
+    /// # Errors
+    /// A user who cannot be read.
+    pub(super) fn copied(&self) -> Result<Shards, Error> {
+        let Some(several) = &self.several else {
+            return self.first().read_everybody(Partition::copied).map(Shards::alone);
+        };
+        let moving = self.stop_moves(several)?;
+        let homes = Arc::new(Homes::new(several.homes.count()));
+        let copied = |(number, shard): (u16, &Shard)| {
+            shard.read_everybody(|partition| {
+                let mut copy = partition.copied();
+                // Who has moved has arrived, so the copies begin to count moves anew.
+                let mut among = Among::new(number, homes.clone());
+                among.newcomers =
+                    partition.among.as_ref().map_or_else(Default::default, |own| own.newcomers.clone());
+                copy.among = Some(Box::new(among));
+                Shard { partition: RwLock::new(copy), durable: None }
+            })
+        };
+        let shards = self.numbered().map(copied).collect::<Result<_, Error>>()?;
+        drop(moving);
+        let shards = Shards { shards, several: Some(Several::new(homes)), durability: None };
+        shards.reconcile()?;
+        Ok(shards)
+    }
+
     /// The partition of that number.
     pub(super) fn of(&self, number: u16) -> &Shard {
         &self.shards[usize::from(number)]

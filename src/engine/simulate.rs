@@ -1,6 +1,7 @@
 //! What would happen: the same engine on a copy, fed with messages.
 
 use crate::definitions::Definitions;
+use crate::engine::shards::Shards;
 use crate::engine::{Engine, Error, Outcome, Partition};
 use crate::journey::{Action, Delivery, Note};
 use crate::model::{Duration, Instant, Message};
@@ -79,7 +80,8 @@ pub fn simulate<'m>(
     messages: impl IntoIterator<Item = &'m Message>,
     until: Instant,
 ) -> Simulation {
-    Simulator::new(Partition::new(definitions)).run(messages, until)
+    let simulator = Simulator::new(Shards::alone(Partition::new(definitions)));
+    simulator.run(None, messages, until).expect(IN_MEMORY)
 }
 
 impl Partition {
@@ -120,15 +122,12 @@ impl Partition {
         messages: impl IntoIterator<Item = &'m Message>,
         until: Instant,
     ) -> Simulation {
-        let mut simulator = Simulator::new(self.copy());
-        if let Some(definitions) = definitions {
-            simulator.redefine(definitions);
-        }
-        simulator.run(messages, until)
+        let simulator = Simulator::new(Shards::alone(self.copied()));
+        simulator.run(definitions, messages, until).expect(IN_MEMORY)
     }
 
     /// The same state once more, all of it in memory: everybody has to be there.
-    fn copy(&self) -> Partition {
+    pub(super) fn copied(&self) -> Partition {
         Partition {
             compiled: self.compiled.clone(),
             settings: self.settings.clone(),
@@ -163,7 +162,7 @@ impl Partition {
             suppressions: self.suppressions.clone(),
             suppressed: AtomicU64::new(self.suppressed()),
             shelf: None,
-            // A copy is of a partition alone.
+            // What it is among is copied with all of them.
             among: None,
         }
     }
@@ -172,33 +171,32 @@ impl Partition {
 impl Engine {
     /// What would happen from here on. See [`Partition::simulate`].
     ///
-    /// Others wait while the copy is made, and not while it runs. With a store everybody is brought into memory for it.
+    /// Others wait while the copy is made, of one partition after the other, and not while it runs. With a store everybody
+    /// is brought into memory for it.
     ///
     /// # Errors
-    /// A user who cannot be read; an engine of several partitions.
+    /// A user who cannot be read.
     pub fn simulate<'m>(
         &self,
         definitions: Option<&Definitions>,
         messages: impl IntoIterator<Item = &'m Message>,
         until: Instant,
     ) -> Result<Simulation, Error> {
-        let [shard] = &*self.shards().shards else { return Err(Error::SeveralPartitions("simulate")) };
-        let mut simulator = Simulator::new(shard.read_everybody(Partition::copy)?);
-        if let Some(definitions) = definitions {
-            simulator.redefine(definitions);
-        }
-        Ok(simulator.run(messages, until))
+        Simulator::new(self.shards().copied()?).run(definitions, messages, until)
     }
 }
 
-/// A host of a partition that nobody else sees.
+/// Why nothing of a simulation fails: only messages are refused.
+const IN_MEMORY: &str = "all is in memory, where nothing has to be read or written";
+
+/// A host of partitions that nobody else sees.
 struct Simulator {
-    partition: Partition,
+    shards: Shards,
     seen: Simulation,
 }
 
 impl Simulator {
-    fn new(partition: Partition) -> Simulator {
+    fn new(shards: Shards) -> Simulator {
         let seen = Simulation {
             actions: Vec::new(),
             notes: Vec::new(),
@@ -206,58 +204,63 @@ impl Simulator {
             rejected: Vec::new(),
             counts: BTreeMap::new(),
         };
-        Simulator { partition, seen }
+        Simulator { shards, seen }
     }
 
-    fn redefine(&mut self, definitions: &Definitions) {
-        let now = self.partition.clock();
-        let outcome = self.partition.redefine(definitions, now);
-        self.note(outcome, now);
-    }
-
-    fn run<'m>(mut self, messages: impl IntoIterator<Item = &'m Message>, until: Instant) -> Simulation {
+    fn run<'m>(
+        mut self,
+        definitions: Option<&Definitions>,
+        messages: impl IntoIterator<Item = &'m Message>,
+        until: Instant,
+    ) -> Result<Simulation, Error> {
+        if let Some(definitions) = definitions {
+            let now = self.shards.clock();
+            let outcome = self.shards.redefine(definitions, now)?;
+            self.note(outcome, now)?;
+        }
         // What waited in the outbox goes out first.
-        self.deliver(self.partition.clock());
+        self.deliver(self.shards.clock())?;
         for (place, message) in messages.into_iter().enumerate() {
-            let clock = self.partition.clock();
+            let clock = self.shards.clock();
             let now = message.timestamp.map_or(clock, |at| at.max(clock));
-            self.catch_up(now - Duration::from_millis(1));
-            match self.partition.ingest(message, now) {
-                Ok(outcome) => self.note(outcome, now),
+            self.catch_up(now - Duration::from_millis(1))?;
+            match self.shards.ingest(message, now) {
+                Ok(outcome) => self.note(outcome, now)?,
                 Err(error) => self.seen.rejected.push((place, error)),
             }
         }
-        self.catch_up(until);
-        let outcome = self.partition.advance(until);
-        self.note(outcome, until);
-        self.seen.counts = self.partition.journey_counts();
-        self.seen
+        self.catch_up(until)?;
+        let outcome = self.shards.advance(until)?;
+        self.note(outcome, until)?;
+        self.seen.counts = self.shards.journey_counts();
+        Ok(self.seen)
     }
 
     /// Moves the clock from one due instant to the next, up to one.
-    fn catch_up(&mut self, until: Instant) {
-        while let Some(due) = self.partition.next_due().filter(|due| *due <= until) {
-            let now = due.max(self.partition.clock());
-            let outcome = self.partition.advance(now);
-            self.note(outcome, now);
+    fn catch_up(&mut self, until: Instant) -> Result<(), Error> {
+        while let Some(due) = self.shards.next_due().filter(|due| *due <= until) {
+            let now = due.max(self.shards.clock());
+            let outcome = self.shards.advance(now)?;
+            self.note(outcome, now)?;
         }
+        Ok(())
     }
 
     /// Keeps what happened, and delivers what that put into the outbox.
-    fn note(&mut self, outcome: Outcome, now: Instant) {
+    fn note(&mut self, outcome: Outcome, now: Instant) -> Result<(), Error> {
         self.seen.changes.extend(outcome.changes);
         self.seen.notes.extend(outcome.notes);
-        self.deliver(now);
+        self.deliver(now)
     }
 
-    fn deliver(&mut self, now: Instant) {
+    fn deliver(&mut self, now: Instant) -> Result<(), Error> {
         loop {
-            let actions = self.partition.outbox(LEASED_MAX, Duration::days(1), now);
+            let actions = self.shards.outbox(LEASED_MAX, Duration::days(1), now)?;
             if actions.is_empty() {
-                return;
+                return Ok(());
             }
             for action in actions {
-                let answer = self.partition.acknowledge(&action.id, Delivery::Sent, now);
+                let answer = self.shards.acknowledge(&action.id, Delivery::Sent, now)?;
                 self.seen.changes.extend(answer.outcome.changes);
                 self.seen.notes.extend(answer.outcome.notes);
                 self.seen.actions.push(action);
