@@ -13,9 +13,10 @@ const GROUPS_MAX: usize = 4;
 /// and to be woken costs more than the work itself.
 const YIELDS_MAX: u32 = 256;
 /// How long whoever gathers others for slow work sleeps until it looks who has come meanwhile, and how often it does at
-/// most: two times for nobody, because the first may end at once.
-const GATHERING: Duration = Duration::from_micros(50);
-const GATHERINGS_MAX: u32 = 8;
+/// most: two times for nobody, because the first may end at once. About as long as that work takes: the last one to come
+/// leads at once, and to be woken for nothing takes time from those who come.
+const GATHERING: Duration = Duration::from_micros(200);
+const GATHERINGS_MAX: u32 = 4;
 /// Most groups that begin without waiting for others, once that was in vain.
 const HASTE_MAX: u32 = 63;
 
