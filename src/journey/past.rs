@@ -8,6 +8,7 @@ use crate::model::{Bytes, Duration, Instant, Malformed, Record, record};
 use crate::profile::UserKey;
 use hashbrown::HashMap;
 use serde::Serialize;
+use std::hint::black_box;
 
 /// Entries and exits of all users who are in memory. Exits are dropped once no entry can be refused because of them.
 ///
@@ -197,6 +198,12 @@ impl Past {
     pub(crate) fn entries_of(&self, user: UserKey, journey: JourneyNo) -> Option<u32> {
         let past = self.users.get(&user)?.0.iter().find(|passed| passed.journey == journey)?;
         Some(past.entries).filter(|entries| *entries > 0)
+    }
+
+    /// Reads a word of the last exit of a user.
+    pub(crate) fn look_ahead(&self, user: UserKey) {
+        let last = self.users.get(&user).and_then(|past| past.0.last()?.exits.last());
+        black_box(last.map(|exit| exit.barred));
     }
 
     /// Why the past forbids an entry, if it does.

@@ -78,6 +78,7 @@ impl Journeys {
     /// Reads a word of what is known of a user, before it is asked for.
     pub(crate) fn look_ahead(&self, user: UserKey) {
         self.users.look_ahead(user);
+        self.past.look_ahead(user);
     }
 
     /// The earliest instant at which an instance of a user goes on or an action expires. O(instances and actions of the
