@@ -1,0 +1,85 @@
+//! Aggregates over numbers that floats hold badly or not at all, beside many thresholds and few: after each message a
+//! user is in a segment exactly if its rule holds, asked anew.
+#![allow(clippy::unwrap_used)] // a test may stop at what should not be
+
+use bespoke::definitions::Definitions;
+use bespoke::engine::Partition;
+use bespoke::model::{Duration, Instant, Message, Value};
+use fastrand::Rng;
+use std::fmt::Write;
+
+/// From here on floats leave whole numbers out.
+const EXACT: i64 = 1 << 53;
+
+fn amount(rng: &mut Rng) -> Option<Value> {
+    const INTS: [i64; 12] =
+        [0, 1, 2, -1, 7, 1 << 47, 1 << 48, EXACT, EXACT + 1, -EXACT - 1, i64::MAX, i64::MIN];
+    const FLOATS: [f64; 9] = [0.1, 0.2, 0.3, -0.5, -0.0, 5e-324, 1e300, -1e300, 9.007_199_254_740_993e15];
+    match rng.u32(0..8) {
+        0 => None,
+        // Most are small, or sums would always be far away from what they are compared with.
+        1..=3 => Some(Value::Float(FLOATS[rng.usize(0..3)])),
+        4 => Some(Value::Float(FLOATS[rng.usize(0..FLOATS.len())])),
+        5 => Some(Value::Int(INTS[rng.usize(0..INTS.len())])),
+        _ => Some(Value::Int(INTS[rng.usize(0..5)])),
+    }
+}
+
+fn rules() -> Vec<String> {
+    let thresholds = ["-1", "0", "0.1", "0.30000000000000004", "0.6", "1", "9007199254740992", "1e300"];
+    let mut rules = Vec::new();
+    for window in ["", " in 10m", " in 1h", " where amount > 0 in 1h", " where amount < 1 in 2h"] {
+        for op in ["sum", "avg", "min", "max"] {
+            for comparison in [">", "<="] {
+                // All of them are many for one aggregate, and those of one comparison few.
+                let some = if op == "sum" || op == "avg" { &thresholds[..] } else { &thresholds[2..5] };
+                rules.extend(
+                    some.iter().map(|number| format!("{op}(pay.amount{window}) {comparison} {number}")),
+                );
+            }
+        }
+        rules.extend((1..4).map(|count| format!("distinct(pay.amount{window}) >= {count}")));
+        rules.push(format!("max(pay.amount{window}) >= 9007199254740993"));
+        rules.push(format!("distinct(pay.due{window}) > 1 and min(pay.due{window}) < @2030-01-01"));
+    }
+    rules
+}
+
+#[test]
+fn memberships_are_what_rules_say_of_odd_numbers() {
+    let rules = rules();
+    let mut text =
+        String::from("version = 1\n[events.pay]\namount = \"number\"\ndue = \"instant\"\n[segments]\n");
+    for (number, rule) in rules.iter().enumerate() {
+        writeln!(text, "s{number} = '{rule}'").unwrap();
+    }
+    let definitions = Definitions::from_toml(&text).unwrap();
+    let mut changes = 0;
+    for seed in 0..12 {
+        let rng = &mut Rng::with_seed(seed);
+        let mut partition = Partition::new(&definitions);
+        let asked: Vec<_> = rules.iter().map(|rule| partition.expression(rule).unwrap()).collect();
+        let mut now = Instant::from_millis(1_790_000_000_000);
+        for input in 0..60 {
+            now = now + Duration::minutes(rng.i64(0..20));
+            let mut message = Message::track("ada", "pay");
+            if let Some(amount) = amount(rng) {
+                message = message.with("amount", amount);
+            }
+            if rng.bool() {
+                message = message.with("due", Value::Instant(now + Duration::hours(rng.i64(0..3))));
+            }
+            // Some come late.
+            if rng.u32(0..10) == 0 {
+                message = message.at(now - Duration::minutes(rng.i64(0..90)));
+            }
+            changes += partition.ingest(&message, now).unwrap().changes.len();
+            for ((number, rule), asked) in rules.iter().enumerate().zip(&asked) {
+                let holds = partition.evaluate(asked, "ada", now).unwrap().holds;
+                let is_member = partition.is_member("ada", &format!("s{number}"));
+                assert_eq!(is_member, holds, "seed {seed}, input {input}: {rule}, {message:?}");
+            }
+        }
+    }
+    assert!(changes > 5_000, "{changes} changes prove little");
+}
