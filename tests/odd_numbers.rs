@@ -14,7 +14,9 @@ const EXACT: i64 = 1 << 53;
 fn amount(rng: &mut Rng) -> Option<Value> {
     const INTS: [i64; 12] =
         [0, 1, 2, -1, 7, 1 << 47, 1 << 48, EXACT, EXACT + 1, -EXACT - 1, i64::MAX, i64::MIN];
-    const FLOATS: [f64; 9] = [0.1, 0.2, 0.3, -0.5, -0.0, 5e-324, 1e300, -1e300, 9.007_199_254_740_993e15];
+    // Two of the greatest are infinite together, and with their opposites no number.
+    const FLOATS: [f64; 11] =
+        [0.1, 0.2, 0.3, -0.5, -0.0, 5e-324, 1e300, -1e300, 9.007_199_254_740_993e15, f64::MAX, f64::MIN];
     match rng.u32(0..8) {
         0 => None,
         // Most are small, or sums would always be far away from what they are compared with.
@@ -82,4 +84,21 @@ fn memberships_are_what_rules_say_of_odd_numbers() {
         }
     }
     assert!(changes > 5_000, "{changes} changes prove little");
+}
+
+/// Floats leave out every second whole number here, and a sum of them would stand still where one is added.
+#[test]
+fn a_sum_of_whole_numbers_is_exact_however_large() {
+    let large = (1_i64 << 47) - 1;
+    let sum = 66 * large;
+    assert!(sum > EXACT);
+    let rule = format!("sum(pay.amount in 1h) > {}", sum + 5);
+    let text = format!("version = 1\n[events.pay]\namount = \"number\"\n[segments]\nrich = '{rule}'\n");
+    let mut partition = Partition::new(&Definitions::from_toml(&text).unwrap());
+    let start = Instant::from_millis(1_790_000_000_000);
+    for (number, amount) in (0..).zip(std::iter::repeat_n(large, 66).chain([1; 10])) {
+        let now = start + Duration::seconds(number);
+        partition.ingest(&Message::track("ada", "pay").with("amount", amount), now).unwrap();
+        assert_eq!(partition.is_member("ada", "rich"), number >= 66 + 5, "after {number}");
+    }
 }

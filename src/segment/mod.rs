@@ -35,6 +35,7 @@ mod explain;
 mod expression;
 mod fact_names;
 mod fingerprint;
+mod flip;
 mod formula;
 mod gates;
 mod hashed;

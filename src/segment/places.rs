@@ -186,8 +186,8 @@ impl<'a> Evaluation<'a> {
         self.scratch.filter(|_| self.rows().len() <= MASK_ROWS)
     }
 
-    /// The places of the events of a source, and of the part, that were after an instant, the newest first, and no more
-    /// than so many. Most windows reach back to few rows.
+    /// The places of the events of a source, and of the part, that were after an instant, the newest first. Whoever needs
+    /// no more than so many says so, and may get more. Most windows reach back to few rows.
     pub(crate) fn newest(&self, source: SourceId, after: i64, most: usize) -> Newest<'_, 'a> {
         match (&self.plan.source(source).kinds, self.few_rows()) {
             (Kinds::These(kinds), Some(_)) if kinds.len() == 1 && self.part.is_none() => {
