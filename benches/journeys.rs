@@ -3,9 +3,9 @@
 #![allow(missing_docs)] // criterion's macros make public items
 
 use bespoke::definitions::Definitions;
-use bespoke::engine::Partition;
+use bespoke::engine::Engine;
 use bespoke::journey::Delivery;
-use bespoke::model::{Duration, Instant, Message};
+use bespoke::model::{Instant, Message};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
 use std::alloc::System;
@@ -58,16 +58,16 @@ fn user(number: usize) -> String {
 }
 
 /// Everybody has put something into the cart, one after the other.
-fn filled(text: &str) -> (Partition, usize) {
+fn filled(text: &str) -> (Engine, usize) {
     let definitions = Definitions::from_toml(text).expect("the definitions are right");
     let before = ALLOCATOR.allocated();
-    let mut partition = Partition::new(&definitions);
+    let engine = Engine::builder(definitions).open().expect("it needs no folder");
     for number in 0..USERS {
         let message = Message::track(user(number), "cart_updated");
-        partition.ingest(&message, at(number as i64)).expect("the message is right");
+        engine.ingest(message, at(number as i64)).expect("the message is right");
     }
     let bytes = ALLOCATOR.allocated() - before;
-    (partition, bytes)
+    (engine, bytes)
 }
 
 /// What comes in: one kind of event, or all of them and what is due.
@@ -75,7 +75,9 @@ struct Kind {
     name: &'static str,
     /// None for all.
     event: Option<&'static str>,
-    /// Inputs in a millisecond of the partition's time: few enough for carts to be left alone for an hour where that is
+    /// Messages in a call.
+    batch: usize,
+    /// Inputs in a millisecond of the engine's time: few enough for carts to be left alone for an hour where that is
     /// wanted, and else so many that nobody's is.
     inputs_per_milli: usize,
 }
@@ -91,18 +93,20 @@ impl Kind {
     }
 
     /// Takes in so many inputs; what the host says of an action is one too.
-    fn run(&self, partition: &mut Partition, messages: &[Message], now: &mut i64) {
-        let mut left = INPUTS;
-        for (number, message) in messages.iter().enumerate() {
-            if left == 0 {
-                break;
+    fn run(&self, engine: &Engine, messages: &[Message], now: &mut i64) {
+        let (mut left, mut taken) = (INPUTS, 0);
+        while left > 0 {
+            let batch = &messages[taken..taken + self.batch.min(left)];
+            (taken, left) = (taken + batch.len(), left - batch.len());
+            *now += (taken / self.inputs_per_milli - (taken - batch.len()) / self.inputs_per_milli) as i64;
+            match batch {
+                [message] => drop(black_box(engine.ingest(message, at(*now)).expect("it is right"))),
+                _ => drop(black_box(engine.ingest_all(batch, at(*now)))),
             }
-            left -= 1;
-            *now += i64::from(number % self.inputs_per_milli == 0);
-            black_box(partition.ingest(message, at(*now)).expect("the message is right"));
-            if self.event.is_none() && number % 1_000 == 0 {
-                for action in partition.outbox(left.min(1_000), Duration::minutes(1), at(*now)) {
-                    partition.acknowledge(&action.id, Delivery::Sent, at(*now));
+            if self.event.is_none() && taken % 1_024 == 0 {
+                let leased = engine.outbox(left.min(1_024), at(*now));
+                for action in leased.expect("nothing is written") {
+                    engine.acknowledge(&action.id, Delivery::Sent, at(*now)).expect("nothing is written");
                     left -= 1;
                 }
             }
@@ -110,19 +114,22 @@ impl Kind {
     }
 }
 
-const KINDS: [Kind; 3] = [
-    Kind { name: "an event that no journey names", event: Some("scroll"), inputs_per_milli: 20 },
-    Kind {
-        name: "a change of the cart, which starts over",
-        event: Some("cart_updated"),
-        inputs_per_milli: 20,
-    },
-    Kind { name: "all kinds, with what is due and the outbox", event: None, inputs_per_milli: 2 },
+const fn kind(name: &'static str, event: Option<&'static str>, batch: usize) -> Kind {
+    Kind { name, event, batch, inputs_per_milli: if event.is_none() { 2 } else { 20 } }
+}
+
+const KINDS: [Kind; 6] = [
+    kind("an event that no journey names", Some("scroll"), 1),
+    kind("the same, 256 a call", Some("scroll"), 256),
+    kind("a change of the cart, which starts over", Some("cart_updated"), 1),
+    kind("a change, 256 a call", Some("cart_updated"), 256),
+    kind("all kinds, with what is due and the outbox", None, 1),
+    kind("all kinds, 256 a call", None, 256),
 ];
 
 fn journeys(c: &mut Criterion) {
     let without = filled(PROFILES).1;
-    let (mut partition, with) = filled(&format!("{PROFILES}{JOURNEY}"));
+    let (engine, with) = filled(&format!("{PROFILES}{JOURNEY}"));
     println!("{:.1} bytes an instance that waits, all included", (with - without) as f64 / USERS as f64);
 
     let mut group = c.benchmark_group("journeys");
@@ -136,14 +143,14 @@ fn journeys(c: &mut Criterion) {
             let end = now + 4_000_000;
             while now < end {
                 let messages = kind.messages(rng);
-                kind.run(&mut partition, &messages, &mut now);
+                kind.run(&engine, &messages, &mut now);
             }
         }
         group.bench_function(kind.name, |b| {
             b.iter_batched(
                 || kind.messages(rng),
                 |messages| {
-                    kind.run(&mut partition, &messages, &mut now);
+                    kind.run(&engine, &messages, &mut now);
                     messages // to drop them is the host's
                 },
                 criterion::BatchSize::PerIteration,

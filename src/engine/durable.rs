@@ -1,5 +1,6 @@
 //! The way of an input into a store: sealed, written, applied, answered, for many at a time.
 
+use crate::engine::ahead::look_ahead;
 use crate::engine::group::{Group, Work};
 use crate::engine::input::{Input, TimedInput, write_message};
 use crate::engine::kept::{JournalSize, Kept, Readers};
@@ -248,6 +249,7 @@ impl Writer {
                 Job::Messages(messages, now) => {
                     answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
                     for (place, message) in messages.iter().enumerate() {
+                        look_ahead(partition, messages, place);
                         add(Unit::Message(message, *now), place, &mut answers);
                     }
                 }
@@ -255,6 +257,7 @@ impl Writer {
                     answers.push(Answer::Messages(smallvec![Ok(Outcome::default()); messages.len()]));
                     let mut is_apart = false;
                     for (place, message) in messages.iter().enumerate() {
+                        look_ahead(partition, messages, place);
                         if is_apart {
                             answer(&mut answers, (number, place), Err(Error::Apart));
                         } else {

@@ -364,8 +364,10 @@ impl Engine {
         self.shards().ingest(message.borrow(), now)
     }
 
-    /// Takes messages in, in order, each with the same clock: all of them are written at once. The answers are in the
-    /// same order; a message that is refused changes nothing, and those behind it are taken in all the same.
+    /// Takes messages in, in order, each with the same clock: all of them are written at once, and what is known of the
+    /// users behind is fetched from memory while those before are looked at, so that among very many users each costs
+    /// less than by a call of its own. The answers are in the same order; a message that is refused changes nothing, and
+    /// those behind it are taken in all the same.
     ///
     /// ```
     /// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};

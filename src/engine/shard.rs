@@ -1,6 +1,7 @@
 //! A partition of an engine, with what leads to its disk.
 
 use crate::definitions::{Definitions, Pinned};
+use crate::engine::ahead::look_ahead;
 use crate::engine::durable::{Answer, Durable, Job, Step};
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::redefine::Successor;
@@ -14,7 +15,7 @@ use crate::segment::Expression;
 use crate::storage::Slot;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -139,7 +140,7 @@ impl Shard {
 
     pub(super) fn ingest_all(&self, messages: &[Message], now: Instant) -> Vec<Result<Outcome, Error>> {
         match &self.durable {
-            None => messages.iter().map(|message| self.partition.write().ingest(message, now)).collect(),
+            None => self.ingest_in_memory(messages, now).into_vec(),
             Some(_) => self.ingest_written(messages, now).into_vec(),
         }
     }
@@ -154,14 +155,23 @@ impl Shard {
         messages: Vec<&Message>,
         now: Instant,
     ) -> SmallVec<[Result<Outcome, Error>; 1]> {
-        if self.durable.is_some() {
-            return self.ingest_job(Job::Picked(messages.into_iter().map(Cow::Borrowed).collect(), now));
+        match &self.durable {
+            None => self.ingest_in_memory(&messages, now),
+            Some(_) => self.ingest_job(Job::Picked(messages.into_iter().map(Cow::Borrowed).collect(), now)),
         }
+    }
+
+    fn ingest_in_memory(
+        &self,
+        messages: &[impl Borrow<Message>],
+        now: Instant,
+    ) -> SmallVec<[Result<Outcome, Error>; 1]> {
         let mut answers = SmallVec::with_capacity(messages.len());
-        for message in messages {
+        for (place, message) in messages.iter().enumerate() {
+            look_ahead(&self.partition, messages, place);
             let answer = match answers.last() {
                 Some(Err(Error::Apart)) => Err(Error::Apart),
-                _ => self.partition.write().ingest(message, now),
+                _ => self.partition.write().ingest(message.borrow(), now),
             };
             answers.push(answer);
         }

@@ -2,6 +2,7 @@ use crate::model::{Bytes, Duration, Malformed, Numbers, Pages, Quoted, Record};
 use crate::profile::UserKey;
 use hashbrown::hash_table::Entry;
 use serde::Serialize;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Most ids that a profile may have.
@@ -179,7 +180,8 @@ pub(crate) struct IdTable {
 #[derive(Debug, Clone)]
 struct Id {
     kind: IdKind,
-    text: Arc<str>,
+    /// A short one lies here, a long one is the same as its user's.
+    text: SmolStr,
     owner: UserKey,
 }
 
@@ -221,7 +223,7 @@ impl IdTable {
     /// Enters an id that is not there yet.
     pub(crate) fn insert(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> u32 {
         let hash = self.hasher.hash_one((kind, &*text));
-        let id = Some(Id { kind, text, owner });
+        let id = Some(Id { kind, text: text.into(), owner });
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = id;
             number
@@ -249,7 +251,7 @@ impl IdTable {
             Entry::Vacant(place) => {
                 let number = u32::try_from(entries.len()).expect("ids exceed any memory before this");
                 place.insert(number);
-                entries.push(Some(Id { kind, text, owner }));
+                entries.push(Some(Id { kind, text: text.into(), owner }));
                 Some(number)
             }
         }

@@ -148,6 +148,13 @@ impl ProfileStore {
         user.or_else(|| self.linking.numbers().find_map(|kind| self.ids.owner(kind, id)))
     }
 
+    /// Whom a message is about in all likelihood, by its first id.
+    pub(crate) fn likely(&self, message: &Message) -> Option<UserKey> {
+        let user = message.ids.user.as_deref().map(|id| (IdKind::User, id));
+        let (kind, id) = user.or_else(|| Some((IdKind::Anonymous, message.ids.anonymous.as_deref()?)))?;
+        self.ids.owner(kind, id)
+    }
+
     /// The profile of a device: its visitor's, or that of the user who owns it.
     pub(crate) fn find_device(&self, id: &str) -> Option<UserKey> {
         let number = self.ids.number(IdKind::Anonymous, id)?;
