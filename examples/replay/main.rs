@@ -278,9 +278,7 @@ fn deliver(
     summary: &mut Summary,
     outputs: &mut Outputs,
 ) -> Result<(), String> {
-    summary.outcome(outcome);
-    outputs.changes(&outcome.changes).map_err(|e| e.to_string())?;
-    outputs.notes(&outcome.notes).map_err(|e| e.to_string())?;
+    tell(outcome, summary, outputs)?;
     loop {
         let actions = partition.outbox(100, Duration::minutes(1), now);
         if actions.is_empty() {
@@ -289,7 +287,13 @@ fn deliver(
         for action in actions {
             outputs.action(&action).map_err(|e| e.to_string())?;
             summary.action(&action);
-            partition.acknowledge(&action.id, Delivery::Sent, now);
+            tell(&partition.acknowledge(&action.id, Delivery::Sent, now).outcome, summary, outputs)?;
         }
     }
+}
+
+fn tell(outcome: &Outcome, summary: &mut Summary, outputs: &mut Outputs) -> Result<(), String> {
+    summary.outcome(outcome);
+    outputs.changes(&outcome.changes).map_err(|e| e.to_string())?;
+    outputs.notes(&outcome.notes).map_err(|e| e.to_string())
 }

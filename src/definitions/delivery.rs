@@ -30,6 +30,7 @@ pub(super) fn read(root: &mut Table<'_>) -> DeliveryPolicy {
         }
     }
     policy.dedup = table.get("dedup").and_then(|dedup| dedup.duration());
+    policy.answers = table.get("answers").and_then(|answers| answers.duration());
     policy.send_time = table.get("send_time").and_then(|node| read_send_time(&node));
     table.finish();
     policy

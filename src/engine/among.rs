@@ -127,6 +127,12 @@ impl Among {
 }
 
 impl Partition {
+    /// Makes it one of several, which take as much together as a channel takes.
+    pub(super) fn place_among(&mut self, among: Among) {
+        self.journeys.share_throttles(among.homes.count());
+        self.among = Some(Box::new(among));
+    }
+
     /// Whether all ids of a message are here, or are to be made here.
     pub(super) fn check_place(&self, message: &Message, now: Instant) -> Result<(), Error> {
         let Some(among) = self.among.as_deref() else { return Ok(()) };

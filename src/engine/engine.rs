@@ -185,6 +185,8 @@ impl EngineBuilder {
     ///   partition after those who were there;
     /// - where two profiles have an attribute, or events, of the same instant and become one, what comes last of them is what
     ///   came last to either, and of equals what is in the partition to which the other is brought;
+    /// - what a `throttle` lets a channel take is shared out: each partition sends at its part of the rate, and of what may go
+    ///   at once its part, which is at least one message;
     /// - what is due happens with the next input to its partition, so a host moves the clock of all of them by
     ///   [`advance`](Engine::advance) before it asks for actions, and often enough for journeys that look at how late it is.
     ///

@@ -39,7 +39,8 @@ impl Partition {
         if self.shelf.is_some() {
             self.journeys.forgetting(now).into_iter().for_each(|user| self.touch_actions(user));
         }
-        let answer = self.journeys.acknowledge(action, delivery, now);
+        let notes = &mut outcome.notes;
+        let answer = self.journeys.acknowledge((action, delivery), &self.store, now, notes);
         if self.journeys.learns_times() {
             self.learn_answer(&answer, delivery, now);
         }

@@ -36,7 +36,7 @@ impl Touched<'_> {
 /// Most rounds of segments and journeys that follow from one another at one instant.
 const ROUNDS_MAX: usize = 16;
 /// Most times that steps do something to their user at one instant: those of all journeys together.
-const EFFECT_ROUNDS_MAX: usize = 256;
+const EFFECT_ROUNDS_MAX: usize = 64;
 
 impl Partition {
     /// Looks at the users who were touched and at everybody who is due, in order of their ids.
@@ -124,6 +124,9 @@ impl Partition {
         let (mut rounds, mut effect_rounds) = (0, 0);
         while !self.journey_facts.is_empty() || !candidates.is_empty() || self.journeys.has_effects() {
             let told = recorded.len();
+            if effect_rounds == EFFECT_ROUNDS_MAX && self.journeys.has_effects() {
+                self.cut(user, now, outcome);
+            }
             let is_affected = self.apply_effects(user, now, &mut recorded, outcome);
             if is_affected {
                 let (memberships, mut look) = self.look_at(user, now, &mut outcome.changes, &mut recorded);
@@ -140,10 +143,11 @@ impl Partition {
             if is_moved {
                 memberships.hear(&mut look, &mut candidates, 0);
             }
+            // What lies below was looked at before, also for a new user; what asks who is in a journey was not.
+            memberships.refresh_below(&mut look, touch.again(), &mut candidates, late);
             memberships.refresh_below(&mut look, touch, &mut candidates, u32::MAX);
             self.count(&outcome.changes[place..]);
-            if rounds > ROUNDS_MAX || effect_rounds > EFFECT_ROUNDS_MAX {
-                self.loops_cut += 1;
+            if rounds > ROUNDS_MAX {
                 self.cut(user, now, outcome);
                 break;
             }
@@ -266,8 +270,8 @@ impl Partition {
         let zone = self.store.get(user).zone;
         let mut applied = Applied::default();
         self.store.begin(now, &mut applied);
-        for effect in effects {
-            match effect {
+        for wanted in effects {
+            match wanted.effect {
                 Effect::Set { name, value } => {
                     self.store.set_trait(user, &name, &value, now, &mut applied);
                 }
@@ -289,6 +293,7 @@ impl Partition {
 
     /// Ends what would go on at this instant without an end.
     fn cut(&mut self, user: UserKey, now: Instant, outcome: &mut Outcome) {
+        self.loops_cut += 1;
         let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
         let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
         self.journeys.cut(&context, user, &mut outcome.notes);

@@ -108,7 +108,8 @@ pub(super) fn open(
             let shelf = Shelf::new(heap.clone(), vault.clone(), definitions, options.memory);
             partition.shelf = Some(Box::new(shelf));
             if let Some((among, salt)) = among {
-                (partition.among, partition.salt) = (Some(Box::new(among)), salt);
+                partition.place_among(among);
+                partition.salt = salt;
             }
         }
         Some(root) => {
@@ -123,7 +124,7 @@ pub(super) fn open(
             partition.models.bring(Hosts::new(&options.recommenders));
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));
-            partition.among = among.map(|(among, _)| Box::new(among));
+            among.into_iter().for_each(|(among, _)| partition.place_among(among));
             partition.restore(root)?;
             vault.erase(&root.erased)?;
         }

@@ -31,7 +31,7 @@ impl Shards {
         let shard = |number: u16| {
             let mut partition = Partition::new(definitions);
             partition.models.bring(Hosts::new(recommenders));
-            partition.among = homes.as_ref().map(|homes| Box::new(Among::new(number, homes.clone())));
+            homes.iter().for_each(|homes| partition.place_among(Among::new(number, homes.clone())));
             Shard { partition: RwLock::new(partition), durable: None }
         };
         Shards {
@@ -134,7 +134,7 @@ impl Shards {
                 let mut among = Among::new(number, homes.clone());
                 among.newcomers =
                     partition.among.as_ref().map_or_else(Default::default, |own| own.newcomers.clone());
-                copy.among = Some(Box::new(among));
+                copy.place_among(among);
                 Shard { partition: RwLock::new(copy), durable: None }
             })
         };

@@ -222,7 +222,7 @@ impl Verified {
     ) -> Result<(), Error> {
         let definitions = parse(root.file.as_deref(), &root.definitions)?;
         let mut partition = Partition::new(&definitions);
-        partition.among = among.map(Box::new);
+        among.into_iter().for_each(|among| partition.place_among(among));
         partition.shelf = Some(Box::new(Shelf::new(heap, vault, &definitions, 0)));
         if self.note(partition.restore(root))?.is_none() {
             return Ok(());

@@ -64,7 +64,10 @@ impl Journeys {
     /// The journeys that somebody goes on in of those who were counted, or of which a message is not forgotten yet.
     pub(crate) fn used(&self, census: &Census, now: Instant) -> BTreeSet<JourneyNo> {
         let places = census.users.keys().map(|(journey, _)| *journey);
-        places.chain(census.goals.iter().copied()).chain(self.outbox.journeys(now)).collect()
+        places
+            .chain(census.goals.iter().copied())
+            .chain(self.outbox.journeys(now, self.plan.policy.answers_kept()))
+            .collect()
     }
 
     /// Where those who were counted would go, by journey, version and step.

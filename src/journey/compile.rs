@@ -137,7 +137,12 @@ impl JourneyPlan {
         for (from, to) in &journey.moved_to {
             if !known(to) {
                 let problem = here.problem(&["moved_to", from], format!("unknown step {}", Quoted(to)));
-                problems.push(problem.suggest(to, journey.steps.iter().map(|step| &*step.id)));
+                problems.push(match &**to {
+                    "end" => {
+                        problem.help("leave it out: whoever stands on a step that is gone leaves the journey")
+                    }
+                    _ => problem.suggest(to, journey.steps.iter().map(|step| &*step.id)),
+                });
             } else if known(from) {
                 let message = format!("the step {} is still there", Quoted(from));
                 let help = "whoever stands on it stays; name steps that are gone";

@@ -2,7 +2,6 @@
 
 use crate::journey::compile::At;
 use crate::journey::filling::Filling;
-use crate::journey::outbox::ANSWERS_KEPT;
 use crate::journey::plan::{
     CompiledAction, CompiledArm, CompiledAwaited, CompiledCall, CompiledCapped, CompiledEffect,
     CompiledExperimentStep, CompiledSend, CompiledSplit, CompiledStep, CompiledWaitFor, END,
@@ -115,10 +114,10 @@ impl StepCompiler<'_> {
                 },
                 Awaited::Answer { delivery, step } => {
                     let step = self.sender(at, number, step, &keys);
-                    if wait.timeout > ANSWERS_KEPT {
-                        let message =
-                            format!("answers are remembered for {ANSWERS_KEPT}, and this waits longer");
-                        let help = format!("wait for at most `{ANSWERS_KEPT}`");
+                    let kept = self.policy.answers_kept();
+                    if wait.timeout > kept {
+                        let message = format!("answers are remembered for {kept}, and this waits longer");
+                        let help = format!("wait for at most `{kept}`, or remember them for longer: `answers = \"{}\"` in [delivery]", wait.timeout);
                         self.problems.push(at.problem(&["wait_for", "timeout"], message).help(help));
                     }
                     CompiledAwaited::Answer { delivery: *delivery, step }

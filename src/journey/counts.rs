@@ -1,7 +1,7 @@
 //! How often each journey did what.
 
-use crate::journey::plan::{GONE, JourneyNo, JourneyPlan};
-use crate::journey::{Reason, What};
+use crate::journey::What;
+use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Bytes, Instant, Malformed, Record};
 use std::collections::BTreeMap;
 
@@ -58,12 +58,6 @@ impl Counts {
         let mut all: Vec<_> = (0..).zip(&self.0).flat_map(of_journey).collect();
         all.sort_unstable();
         all
-    }
-
-    pub(crate) fn not_sent(&mut self, journey: JourneyNo, reason: Reason) {
-        if journey != GONE {
-            self.add(journey, &What::Skipped { reason });
-        }
     }
 
     /// Gives journeys their new numbers; what was counted of those that have none goes.

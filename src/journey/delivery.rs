@@ -2,10 +2,10 @@
 
 use crate::journey::context::Context;
 use crate::journey::log::Log;
-use crate::journey::outbox::{Answer, Lost, Origin};
-use crate::journey::plan::CompiledAction;
+use crate::journey::outbox::{Answer, Origin};
+use crate::journey::plan::{CompiledAction, GONE};
 use crate::journey::runtime::Journeys;
-use crate::journey::{Action, Delivery, Note, Reason};
+use crate::journey::{Action, Delivery, Note, Reason, What};
 use crate::model::{Instant, Object};
 use crate::profile::{ProfileStore, UserKey};
 
@@ -21,7 +21,8 @@ impl Journeys {
             agreed.err().or((!is_reachable).then_some(Reason::Unreachable))
         };
         for reason in [Reason::NoConsent, Reason::Unsubscribed, Reason::Unreachable] {
-            let lost = outbox.withdraw(user, |origin, action| refused(origin, action) == Some(reason));
+            let lost =
+                outbox.withdraw(user, cx.now, |origin, action| refused(origin, action) == Some(reason));
             let mut log =
                 Log { plan, counts: &mut self.counts, notes, user: cx.store.name(user), now: cx.now };
             log.withdrawn(lost, self.users.get_mut(&user), reason);
@@ -41,7 +42,7 @@ impl Journeys {
         reason: Reason,
         notes: &mut Vec<Note>,
     ) {
-        let lost = self.outbox.withdraw(user, |_, _| true);
+        let lost = self.outbox.withdraw(user, cx.now, |_, _| true);
         let Journeys { plan, users, counts, .. } = self;
         let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         log.withdrawn(lost, users.get_mut(&user), reason);
@@ -66,7 +67,7 @@ impl Journeys {
 
     /// Whose answers [`acknowledge`](Journeys::acknowledge) will forget.
     pub(crate) fn forgetting(&self, now: Instant) -> Vec<UserKey> {
-        self.outbox.forgetting(now).collect()
+        self.outbox.forgetting(now, self.plan.policy.answers_kept()).collect()
     }
 
     /// Takes out what has expired of a user, and gives its slots back.
@@ -91,16 +92,29 @@ impl Journeys {
     }
 
     /// Takes what the host says of an action. Twice, or of an unknown one, it is counted and changes nothing.
-    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
-        let answer = self.outbox.acknowledge(id, delivery, now);
-        if let Some(lost) = &answer.lost {
+    pub(crate) fn acknowledge(
+        &mut self,
+        (id, delivery): (&str, Delivery),
+        store: &ProfileStore,
+        now: Instant,
+        notes: &mut Vec<Note>,
+    ) -> Answer {
+        let answer = self.outbox.acknowledge(id, delivery, now, self.plan.policy.answers_kept());
+        if let (Some(lost), Some((user, origin))) = (&answer.lost, &answer.about) {
             let reason = match delivery {
                 Delivery::Unreachable => Reason::Unreachable,
                 Delivery::Suppressed => Reason::Suppressed,
                 _ => Reason::Failed,
             };
-            self.counts.not_sent(lost.journey, reason);
-            self.give_back(lost);
+            // What the host held when its journey went is nobody's.
+            if origin.journey != GONE {
+                let Journeys { plan, counts, .. } = self;
+                let mut log = Log { plan, counts, notes, user: store.name(*user), now };
+                log.note(origin.journey, &origin.key, Some(origin.step), What::NotDelivered { reason });
+            }
+            if let Some(known) = self.users.get_mut(user) {
+                known.give_slots_back(|id| id == lost.id, now);
+            }
         }
         answer
     }
@@ -124,12 +138,5 @@ impl Journeys {
             }
         }
         about
-    }
-
-    /// A message that did not reach the user is not counted by caps.
-    pub(crate) fn give_back(&mut self, lost: &Lost) {
-        if let Some(known) = self.users.get_mut(&lost.user) {
-            known.sends.retain(|send| send.id != lost.id);
-        }
     }
 }

@@ -86,7 +86,7 @@ impl Journeys {
                 let is_own =
                     |origin: &Origin| plan.current(origin.journey) == journey && origin.key == instance.key;
                 log.withdrawn(
-                    outbox.withdraw(user, |origin, _| is_own(origin)),
+                    outbox.withdraw(user, cx.now, |origin, _| is_own(origin)),
                     Some(known),
                     Reason::StartedOver,
                 );

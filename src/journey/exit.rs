@@ -49,7 +49,7 @@ impl Journeys {
                 past.exit(user, journey, &instance.key, ended, cx.now, plan);
             }
         }
-        let lost = outbox.withdraw(user, |origin, _| exit.ends(origin.journey, &origin.key));
+        let lost = outbox.withdraw(user, cx.now, |origin, _| exit.ends(origin.journey, &origin.key));
         log.withdrawn(lost, known.as_deref_mut(), Reason::Left);
         known.into_iter().for_each(|known| known.prune(*memory, cx.now));
     }

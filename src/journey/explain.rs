@@ -82,6 +82,10 @@ pub struct InstanceExplanation {
     pub next_send: Option<NextSend>,
     /// What it does from here on if nothing else happens, at most so far as time has to be moved on 32 times.
     pub coming: Vec<Note>,
+    /// Whether any of that does something to the user, by `set` or `emit`: what is behind it is foreseen as if that changed
+    /// nothing. [`Engine::simulate`](crate::engine::Engine::simulate) follows it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changes_user: bool,
 }
 
 /// How an instance stands on its step.
@@ -145,6 +149,7 @@ impl Journeys {
                 },
                 due: instance.due,
                 next_send: self.next_send(cx, user, instance, &coming),
+                changes_user: coming.iter().any(changes_user),
                 coming,
             }
         });
@@ -241,6 +246,11 @@ impl Journeys {
     }
 }
 
+/// Whether it does something to the user.
+fn changes_user(note: &Note) -> bool {
+    matches!(note.what, What::Set { .. } | What::Emitted { .. })
+}
+
 /// Whether it is what becomes of a send that is due.
 fn is_of_gate(what: &What) -> bool {
     matches!(
@@ -298,10 +308,14 @@ impl fmt::Display for InstanceExplanation {
             write!(f, "\n    next send: {step} at {at}; now: {now}")?;
             rule.map_or(Ok(()), |rule| write!(f, " (rule {rule} of the gate)"))?;
         }
-        self.coming.iter().try_for_each(|note| {
+        for note in &self.coming {
             write!(f, "\n    {}", note.at)?;
             note.step.as_ref().map_or(Ok(()), |step| write!(f, " {step}"))?;
-            write!(f, ": {}", note.what)
-        })
+            write!(f, ": {}", note.what)?;
+            if changes_user(note) {
+                write!(f, " (what follows as if that changed nothing; a simulation follows it)")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -59,7 +59,7 @@ impl Journeys {
             let mut entries = instances.chain(open.iter().map(|open| (&open.key, open.entry)));
             origin.journey == journey && entries.any(|entry| entry == (&origin.key, origin.entry))
         };
-        log.withdrawn(outbox.withdraw(user, |origin, _| is_of(origin)), Some(known), Reason::Goal);
+        log.withdrawn(outbox.withdraw(user, cx.now, |origin, _| is_of(origin)), Some(known), Reason::Goal);
         known.prune(*memory, cx.now);
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Instance {
 pub(crate) const HELD_OUT: u8 = 1;
 /// The send on which it stands has a token of its channel, at the instant at which it is due.
 pub(crate) const HAS_TOKEN: u8 = 2;
+/// The send on which it stands waits for a slot of a cap.
+pub(crate) const WAITS_FOR_SLOT: u8 = 4;
 
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -134,7 +136,7 @@ impl Instance {
 
     /// Drops what was noted of the send on which it stands.
     pub(crate) fn drop_choice(&mut self) {
-        self.flags &= !HAS_TOKEN;
+        self.flags &= !(HAS_TOKEN | WAITS_FOR_SLOT);
         if let Some(more) = &mut self.more {
             more.probability = None;
             if **more == More::default() {
@@ -168,7 +170,8 @@ impl Instance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct DateDue {
     pub(crate) journey: JourneyNo,
-    /// The date that the attribute holds; of what recurs the local time at which it is due, as if it were in UTC.
+    /// The date that the attribute holds; of what recurs the first local time that the user has not had, as if it were in
+    /// UTC; [`Instant::MIN`] where it was never due.
     pub(crate) of: Instant,
     /// [`Instant::MAX`] where it is over.
     pub(crate) due: Instant,
@@ -274,6 +277,17 @@ impl UserJourneys {
             + self.sends.capacity() * size_of::<Send>()
             + self.dates.capacity() * size_of::<DateDue>()
             + self.goals.iter().map(of_goal).sum::<usize>()
+    }
+
+    /// Gives back the slots of caps that messages took which will not reach the user. What waits for one is tried again
+    /// now: there may be room long before there would have been.
+    pub(crate) fn give_slots_back(&mut self, is_lost: impl Fn(u128) -> bool, now: Instant) {
+        let before = self.sends.len();
+        self.sends.retain(|send| !is_lost(send.id));
+        if self.sends.len() < before {
+            let waits = |instance: &&mut Instance| instance.flags & WAITS_FOR_SLOT != 0 && instance.due > now;
+            self.instances.iter_mut().filter(waits).for_each(|instance| instance.due = now);
+        }
     }
 
     /// Takes over what is known of the same user under another name. Gives the instances that this ends: of two of

@@ -36,7 +36,7 @@ impl Log<'_> {
     /// Notes actions that were taken back, and gives their slots back.
     pub(super) fn withdrawn(&mut self, lost: Vec<Lost>, user: Option<&mut UserJourneys>, reason: Reason) {
         if let Some(user) = user.filter(|_| !lost.is_empty()) {
-            user.sends.retain(|send| lost.iter().all(|lost| lost.id != send.id));
+            user.give_slots_back(|id| lost.iter().any(|lost| lost.id == id), self.now);
         }
         for (journey, action) in lost.into_iter().filter_map(|lost| Some((lost.journey, lost.action?))) {
             // What the host held when its journey went is nobody's.

@@ -9,9 +9,6 @@ use serde::Serialize;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
-/// How long answers are remembered, so that a second one is known as such and a bounce gives its slot back.
-pub(super) const ANSWERS_KEPT: Duration = Duration::days(7);
-
 /// Actions on their way to the host, and what the host said of them. States: pending → leased until an instant →
 /// answered.
 ///
@@ -125,7 +122,6 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Lost {
     pub(crate) id: u128,
-    pub(crate) user: UserKey,
     pub(crate) journey: JourneyNo,
     /// As it was, where it had not been answered yet.
     pub(crate) action: Option<Action>,
@@ -169,7 +165,7 @@ impl Outbox {
             }
             State::Answered(..) => None,
         };
-        Some(Lost { id, user, journey, action })
+        Some(Lost { id, journey, action })
     }
 
     fn unlist(&mut self, waiting: &Waiting) {
@@ -201,9 +197,9 @@ impl Outbox {
         users
     }
 
-    /// Whose answers [`acknowledge`](Outbox::acknowledge) will forget.
-    pub(crate) fn forgetting(&self, now: Instant) -> impl Iterator<Item = UserKey> + '_ {
-        let passed = self.answered.iter().take_while(move |(at, _)| now - *at > ANSWERS_KEPT);
+    /// Whose answers [`acknowledge`](Outbox::acknowledge) will forget, which remembers them for `kept`.
+    pub(crate) fn forgetting(&self, now: Instant, kept: Duration) -> impl Iterator<Item = UserKey> + '_ {
+        let passed = self.answered.iter().take_while(move |(at, _)| now - *at > kept);
         passed.filter_map(|(_, id)| Some(self.actions.get(id)?.user))
     }
 
@@ -301,9 +297,15 @@ impl Outbox {
         }
     }
 
-    /// Takes an answer.
-    pub(crate) fn acknowledge(&mut self, id: &str, delivery: Delivery, now: Instant) -> Answer {
-        self.forget_answers(now);
+    /// Takes an answer. Those are forgotten of which the first came longer ago than `kept`.
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: &str,
+        delivery: Delivery,
+        now: Instant,
+        kept: Duration,
+    ) -> Answer {
+        self.forget_answers(now, kept);
         let nothing = |acknowledged| Answer { acknowledged, about: None, lost: None, reached: None };
         let Some((id, entry)) = parse_id(id).and_then(|id| Some((id, self.actions.get_mut(&id)?))) else {
             self.unknown += 1;
@@ -336,13 +338,13 @@ impl Outbox {
             }
             State::Answered(..) => None,
         };
-        let lost = lost.then_some(Lost { id, user, journey: origin.journey, action });
+        let lost = lost.then_some(Lost { id, journey: origin.journey, action });
         let reached = (!is_lost(said | bit)).then_some((first, said == 0));
         Answer { acknowledged: Acknowledged::Accepted, about: Some((user, origin)), lost, reached }
     }
 
-    fn forget_answers(&mut self, now: Instant) {
-        while let Some((at, id)) = self.answered.front().copied().filter(|(at, _)| now - *at > ANSWERS_KEPT) {
+    fn forget_answers(&mut self, now: Instant, kept: Duration) {
+        while let Some((at, id)) = self.answered.front().copied().filter(|(at, _)| now - *at > kept) {
             self.answered.pop_front();
             // It may be stale: the user is no more, or came back and has an action of the same id.
             let is_this = |entry: &Entry| matches!(entry.state, State::Answered(_, first) if first == at);
@@ -352,9 +354,15 @@ impl Outbox {
         }
     }
 
-    /// Takes back what a user has of a journey and the host does not hold, in order of arrival.
-    pub(crate) fn withdraw(&mut self, user: UserKey, wanted: impl Fn(&Origin, &Action) -> bool) -> Vec<Lost> {
-        self.take_where(user, |origin, waiting| waiting.leased.is_none() && wanted(origin, &waiting.action))
+    /// Takes back what a user has of a journey and the host does not hold at `now`, in order of arrival. What it held and
+    /// did not answer in time is taken back too, whether or not anything was handed out since.
+    pub(crate) fn withdraw(
+        &mut self,
+        user: UserKey,
+        now: Instant,
+        wanted: impl Fn(&Origin, &Action) -> bool,
+    ) -> Vec<Lost> {
+        self.take_where(user, |origin, waiting| !waiting.is_leased(now) && wanted(origin, &waiting.action))
     }
 
     /// Takes out what waits of a user and is wanted, in order of arrival.
@@ -432,10 +440,10 @@ impl Outbox {
     }
 
     /// The journeys of which anything waits or is remembered as answered.
-    pub(crate) fn journeys(&self, now: Instant) -> impl Iterator<Item = JourneyNo> + '_ {
+    pub(crate) fn journeys(&self, now: Instant, kept: Duration) -> impl Iterator<Item = JourneyNo> + '_ {
         let counts = move |state: &State| match state {
             State::Waiting(_) => true,
-            State::Answered(_, first) => now - *first <= ANSWERS_KEPT,
+            State::Answered(_, first) => now - *first <= kept,
         };
         let entries = self.actions.values().filter(move |entry| counts(&entry.state));
         entries.map(|entry| entry.origin.journey)
@@ -457,7 +465,7 @@ impl Outbox {
 
     /// Everything, for a digest of the state: what waits in order of arrival, answers in order of their ids.
     /// Answers that are forgotten at the next one are in it no more.
-    pub(crate) fn state(&self, now: Instant) -> impl Serialize + '_ {
+    pub(crate) fn state(&self, now: Instant, kept: Duration) -> impl Serialize + '_ {
         let mut waiting = Vec::new();
         let mut answers = Vec::new();
         for (id, Entry { state, .. }) in &self.actions {
@@ -475,7 +483,7 @@ impl Outbox {
                         w.overdue,
                     ))
                 }
-                State::Answered(_, first) if now - *first > ANSWERS_KEPT => {}
+                State::Answered(_, first) if now - *first > kept => {}
                 State::Answered(said, first) => answers.push((format!("{id:032x}"), *said, *first)),
             }
         }

@@ -274,6 +274,9 @@ impl Journeys {
             for instance in &ended {
                 let reason = ends(instance).unwrap_or(Reason::Redefined);
                 log.note(instance.journey, &instance.key, None, What::Exited { reason });
+                if let Some(known) = &mut known {
+                    known.leave_goal_open(instance, moves.old, now);
+                }
                 past.exit(
                     *user,
                     instance.journey,
@@ -290,7 +293,7 @@ impl Journeys {
                     log.note(instance.journey, &instance.key, Some(instance.step), What::Moved { to });
                 }
             }
-            let lost = outbox.withdraw(*user, |origin, _| {
+            let lost = outbox.withdraw(*user, now, |origin, _| {
                 let journey = origin.journey;
                 let is_of = |instance: &Instance| instance.journey == journey && instance.key == origin.key;
                 is_gone(journey) || ended.iter().any(is_of)

@@ -6,7 +6,7 @@ use crate::journey::log::Log;
 use crate::journey::outbox::{Origin, Outbox};
 use crate::journey::past::Past;
 use crate::journey::plan::{CompiledAction, CompiledJourney, JourneyPlan};
-use crate::journey::step::{Effect, Next};
+use crate::journey::step::{Next, Wanted};
 use crate::journey::throttle::Throttles;
 use crate::journey::{Class, Reason, What};
 use crate::model::Instant;
@@ -30,7 +30,7 @@ pub(super) struct Run<'r, 'a> {
     pub(super) throttles: &'r mut Throttles,
     pub(super) times: Option<&'r SendTimes>,
     /// What the engine is to do to the user before steps go on.
-    pub(super) effects: &'r mut Vec<Effect>,
+    pub(super) effects: &'r mut Vec<Wanted>,
     pub(super) log: Log<'r>,
 }
 
@@ -212,7 +212,7 @@ impl<'r> Run<'r, '_> {
         instance.due = ends;
         let Instance { journey, ref key, entry, .. } = instance;
         let is_of = |origin: &Origin| (origin.journey, &origin.key, origin.entry) == (journey, key, entry);
-        let lost = self.outbox.withdraw(self.user, |origin, _| is_of(origin));
+        let lost = self.outbox.withdraw(self.user, self.cx.now, |origin, _| is_of(origin));
         self.log.withdrawn(lost, Some(self.known), Reason::Expires);
         self.end(&instance, Some(instance.step), What::Exited { reason: Reason::Expires })
     }

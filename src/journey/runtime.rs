@@ -7,7 +7,7 @@ use crate::journey::past::Past;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::run::{Ready, Run, Stop};
 use crate::journey::send_times::times_of;
-use crate::journey::step::Effect;
+use crate::journey::step::Wanted;
 use crate::journey::throttle::Throttles;
 use crate::journey::users::Users;
 use crate::journey::{Note, OutboxStats, Reason, What};
@@ -36,7 +36,7 @@ pub(crate) struct Journeys {
     /// When users answer best, where anything asks.
     pub(super) times: Option<SendTimes>,
     /// What the engine is to do to the user whom it looks at; empty between inputs.
-    pub(super) effects: Vec<Effect>,
+    pub(super) effects: Vec<Wanted>,
     /// How long what was sent is remembered.
     pub(super) memory: Duration,
 }
@@ -124,28 +124,36 @@ impl Journeys {
         known.prune(*memory, cx.now);
     }
 
+    /// Shares out what channels take among so many partitions.
+    pub(crate) fn share_throttles(&mut self, partitions: u16) {
+        self.throttles.share(partitions);
+    }
+
     /// Whether steps wait for something to be done to their user.
     pub(crate) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
     }
 
     /// What steps want done to the user, in order; [`on_time`](Journeys::on_time) has to follow.
-    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+    pub(crate) fn take_effects(&mut self) -> Vec<Wanted> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Ends the instances of a user that would go on at this instant without an end.
+    /// Ends the instances of a user that would go on at this instant without an end, and leaves undone what steps want done.
     pub(crate) fn cut(&mut self, cx: &Context<'_>, user: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, users, past, counts, effects, memory, .. } = self;
-        effects.clear();
+        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
+        for Wanted { journey, key, step, .. } in effects.drain(..) {
+            log.note(journey, &key, Some(step), What::NotDone { reason: Reason::LoopGuard });
+        }
         let Some(known) = users.get_mut(&user) else { return };
         let is_due = |instance: &mut Instance| instance.due <= cx.now;
         let mut ended: Vec<Instance> = known.instances.extract_if(.., is_due).collect();
         ended.sort_by(|a, b| a.order().cmp(&b.order()));
-        let mut log = Log { plan, counts, notes, user: cx.store.name(user), now: cx.now };
         for instance in &ended {
             let what = What::Exited { reason: Reason::LoopGuard };
             log.note(instance.journey, &instance.key, Some(instance.step), what);
+            known.leave_goal_open(instance, plan, cx.now);
             past.exit(
                 user,
                 instance.journey,
@@ -193,6 +201,13 @@ impl Journeys {
         let past = self.past.state(name, now, &self.plan);
         let counts = self.counts().into_iter().collect::<Vec<_>>();
         let times = self.times.as_ref().map(SendTimes::state);
-        (users, past, self.outbox.state(now), counts, self.throttles.state(now), times)
+        (
+            users,
+            past,
+            self.outbox.state(now, self.plan.policy.answers_kept()),
+            counts,
+            self.throttles.state(now),
+            times,
+        )
     }
 }

@@ -6,7 +6,6 @@ use crate::journey::outbox::Outbox;
 use crate::journey::past::UserPast;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::runtime::Journeys;
-use crate::journey::throttle::Throttles;
 use crate::model::{Bytes, Instant, Malformed, Record};
 use crate::predict::UserHours;
 use crate::profile::UserKey;
@@ -95,7 +94,8 @@ impl Journeys {
     pub(crate) fn read_section(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         let counts = Counts::read(from, &self.plan)?;
         let outbox = Outbox::read(from)?;
-        let throttles = Throttles::read(from)?;
+        let mut throttles = self.throttles.clone();
+        throttles.read(from)?;
         self.times.iter_mut().try_for_each(|times| times.read_state(from))?;
         (self.counts, self.outbox, self.throttles) = (counts, outbox, throttles);
         Ok(())

@@ -1,7 +1,7 @@
 //! Token buckets that the clock refills: how fast a channel takes messages of all users together.
 
 use crate::journey::Throttle;
-use crate::model::{Bytes, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// A token bucket, kept as the generic cell rate algorithm does: by the instant at which it is full again. Exact: what
 /// is less than a millisecond is kept as parts of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Bucket {
+struct Bucket {
     /// When it is full, rounded down.
     full_at: Instant,
     /// And so many `max`-ths of a millisecond later.
@@ -17,10 +17,10 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) const FULL: Bucket = Bucket { full_at: Instant::MIN, parts: 0 };
+    const FULL: Bucket = Bucket { full_at: Instant::MIN, parts: 0 };
 
     /// The first instant from `now` on at which there is a token.
-    pub(crate) fn next(self, throttle: Throttle, now: Instant) -> Instant {
+    fn next(self, throttle: Throttle, now: Instant) -> Instant {
         let max = i128::from(throttle.max.max(1));
         let room = i128::from(throttle.burst.saturating_sub(1)) * i128::from(throttle.per.as_millis());
         let free = self.scaled(max) - room;
@@ -30,7 +30,7 @@ impl Bucket {
     }
 
     /// Takes the token that is there at [`next`](Bucket::next).
-    pub(crate) fn take(&mut self, throttle: Throttle, now: Instant) {
+    fn take(&mut self, throttle: Throttle, now: Instant) {
         let max = i128::from(throttle.max.max(1));
         let from = self.scaled(max).max(i128::from(now.as_millis()) * max);
         let full = from + i128::from(throttle.per.as_millis());
@@ -55,39 +55,65 @@ fn instant(millis: i128) -> Instant {
 }
 
 /// The buckets of all channels that are not full.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Throttles(BTreeMap<Arc<str>, Bucket>);
+#[derive(Debug, Clone)]
+pub(crate) struct Throttles {
+    buckets: BTreeMap<Arc<str>, Bucket>,
+    /// Among how many partitions what a channel takes is shared out: it is no part of their state.
+    partitions: u16,
+}
+
+impl Default for Throttles {
+    fn default() -> Throttles {
+        Throttles { buckets: BTreeMap::new(), partitions: 1 }
+    }
+}
 
 impl Throttles {
-    pub(crate) fn bucket(&self, channel: &str) -> Bucket {
-        self.0.get(channel).copied().unwrap_or(Bucket::FULL)
+    /// Shares out what channels take among so many partitions.
+    pub(crate) fn share(&mut self, partitions: u16) {
+        self.partitions = partitions.max(1);
+    }
+
+    /// What one partition may take: its part of the rate, and of what may go at once at least one message.
+    fn part(&self, throttle: Throttle) -> Throttle {
+        let Throttle { max, per, burst } = throttle;
+        let partitions = self.partitions;
+        let per = Duration::from_millis(per.as_millis().saturating_mul(partitions.into()));
+        Throttle { max, per, burst: (burst / u32::from(partitions)).max(1) }
+    }
+
+    /// The first instant from `now` on at which a channel takes a message.
+    pub(crate) fn next(&self, channel: &str, throttle: Throttle, now: Instant) -> Instant {
+        self.buckets.get(channel).copied().unwrap_or(Bucket::FULL).next(self.part(throttle), now)
     }
 
     /// Takes the next token of a channel.
     pub(crate) fn take(&mut self, channel: &Arc<str>, throttle: Throttle, now: Instant) {
-        self.0.entry(channel.clone()).or_insert(Bucket::FULL).take(throttle, now);
+        let part = self.part(throttle);
+        self.buckets.entry(channel.clone()).or_insert(Bucket::FULL).take(part, now);
     }
 
     /// Drops the buckets of channels that are throttled no longer.
     pub(crate) fn retain(&mut self, is_throttled: impl Fn(&str) -> bool) {
-        self.0.retain(|channel, _| is_throttled(channel));
+        self.buckets.retain(|channel, _| is_throttled(channel));
     }
 
     /// Those that are not full, for a digest of the state.
     pub(crate) fn state(&self, now: Instant) -> impl Serialize {
-        let filling = self.0.iter().filter(|(_, bucket)| !bucket.is_full(now));
+        let filling = self.buckets.iter().filter(|(_, bucket)| !bucket.is_full(now));
         filling.map(|(channel, bucket)| (channel.clone(), *bucket)).collect::<Vec<_>>()
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.0.len().write(out);
-        for (channel, bucket) in &self.0 {
+        self.buckets.len().write(out);
+        for (channel, bucket) in &self.buckets {
             channel.write(out);
             (bucket.full_at, bucket.parts).write(out);
         }
     }
 
-    pub(crate) fn read(from: &mut Bytes<'_>) -> Result<Throttles, Malformed> {
+    /// Puts those that were written in the place of all.
+    pub(crate) fn read(&mut self, from: &mut Bytes<'_>) -> Result<(), Malformed> {
         let mut buckets = BTreeMap::new();
         for _ in 0..from.len("buckets of channels")? {
             let (channel, full_at, parts): (Arc<str>, Instant, u32) = from.read()?;
@@ -95,14 +121,14 @@ impl Throttles {
                 return Err(from.malformed("buckets of channels"));
             }
         }
-        Ok(Throttles(buckets))
+        self.buckets = buckets;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Duration;
     use proptest::prelude::*;
 
     fn at(millis: i64) -> Instant {
@@ -147,6 +173,27 @@ mod tests {
         let mut bucket = Bucket::FULL;
         bucket.take(old, at(0));
         assert!(bucket.next(new, at(0)) <= at(1));
+    }
+
+    #[test]
+    fn partitions_share_what_a_channel_takes() {
+        let (push, throttle): (Arc<str>, _) =
+            ("push".into(), Throttle { max: 4, per: Duration::seconds(1), burst: 8 });
+        let slots = |partitions: u16, wanted: usize| -> Vec<i64> {
+            let mut throttles = Throttles::default();
+            throttles.share(partitions);
+            let slot = |_| {
+                let slot = throttles.next(&push, throttle, at(0));
+                throttles.take(&push, throttle, at(0));
+                (slot - at(0)).as_millis()
+            };
+            (0..wanted).map(slot).collect()
+        };
+        // Eight at once, then one each quarter of a second; two at once from each of four, then one a second.
+        assert_eq!(slots(1, 10), [0, 0, 0, 0, 0, 0, 0, 0, 250, 500]);
+        assert_eq!(slots(4, 4), [0, 0, 1_000, 2_000]);
+        // None goes without.
+        assert_eq!(slots(64, 2), [0, 16_000]);
     }
 
     #[test]

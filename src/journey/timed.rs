@@ -60,7 +60,10 @@ impl Timed {
                 let due = if rule.yearly { rule.after(date.of, date.due, zone) } else { None };
                 DateDue { due: due.unwrap_or(Instant::MAX), ..*date }
             }
-            Timed::Cron { cron, .. } => recurring(date.journey, cron.after(date.due, zone), zone),
+            Timed::Cron { cron, .. } => {
+                let from = Wall::at(date.due, zone).to_instant() + Duration::seconds(1);
+                recurring(date.journey, from, cron.after(date.due, zone))
+            }
         }
     }
 }
@@ -72,9 +75,9 @@ fn is_segment(audience: &str) -> bool {
     name.is_some_and(|name| !name.contains(['"', '\\']))
 }
 
-fn recurring(journey: JourneyNo, due: Option<Instant>, zone: &Zone) -> DateDue {
-    let due = due.unwrap_or(Instant::MAX);
-    DateDue { journey, of: Wall::at(due, zone).to_instant(), due }
+/// What is due next, of the local times from one on.
+fn recurring(journey: JourneyNo, from: Instant, due: Option<Instant>) -> DateDue {
+    DateDue { journey, of: from, due: due.unwrap_or(Instant::MAX) }
 }
 
 impl JourneyPlan {
@@ -111,7 +114,9 @@ impl Journeys {
                     if known.is_some() || *by_segment && !self.is_in_audience(cx, user, *journey) {
                         continue;
                     }
-                    Some(recurring(*journey, cron.after(cx.now, zone), zone))
+                    // Whoever enters the audience at the very instant is in it when the others are looked at.
+                    let from = if *by_segment { cx.now - Duration::from_millis(1) } else { cx.now };
+                    Some(recurring(*journey, Instant::MIN, cron.after(from, zone)))
                 }
             };
             is_news |= next != known;
@@ -217,8 +222,8 @@ impl Journeys {
                 }
                 // Not a local time that the user has had in the zone before.
                 Some(Timed::Cron { cron, .. }) => {
-                    let least = Wall::from_instant(date.of);
-                    *date = recurring(date.journey, cron.after_from(now, least, zone), zone);
+                    let next = cron.after_from(now, Wall::from_instant(date.of), zone);
+                    date.due = next.unwrap_or(Instant::MAX);
                 }
                 None => {}
             }

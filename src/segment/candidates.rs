@@ -34,6 +34,11 @@ impl Touch<'_> {
     pub(crate) fn is_first(&self) -> bool {
         matches!(self, Touch::First(_) | Touch::Anew)
     }
+
+    /// The same for segments that were looked at after it already.
+    pub(crate) fn again(self) -> Self {
+        if self.is_first() { Touch::Time } else { self }
+    }
 }
 
 impl Look<'_> {

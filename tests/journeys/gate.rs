@@ -192,7 +192,7 @@ fn rule_6_the_same_is_not_said_twice() {
             "",
             ", dedup = '4h'",
             "10:00 ada add\n10:00 lease 9 11:00\n10:01 failed m\n12:00 advance\n13:00 ada add",
-            &[sent, "13:00 sent by push"],
+            &[sent, "10:01 not delivered: failed", "13:00 sent by push"],
         ),
     ]);
 }

@@ -351,6 +351,51 @@ fn a_recurring_instant_comes_once_for_each_local_date_wherever_one_goes() {
     );
 }
 
+/// Who has had none of a date's local times gets it where they come to be.
+#[test]
+fn a_recurring_instant_that_was_not_had_comes_in_the_next_zone() {
+    check(
+        EVENINGS,
+        "10:00 ada identify timezone=Pacific/Auckland
+        11:00 ada identify timezone=Pacific/Honolulu
+        24T06:00 advance",
+        // It is Monday evening, but on Tuesday in Auckland, when ada comes.
+        "24T04:00 ada j: entered
+        24T04:00 ada j, step push: sent by push
+        24T04:00 ada j: completed",
+    );
+}
+
+/// Whoever enters the audience at a recurring instant is in it then, however the audience is written.
+#[test]
+fn who_enters_the_audience_at_the_instant_is_in_it() {
+    for audience in ["segment(\"idle\")", "segment(\"idle\") and true"] {
+        check(
+            &format!(
+                "[events.x]
+                [segments]
+                idle = 'did(x) and now - last(x) >= 1h'
+                [templates.t]
+                title = 'Hello'
+                [journeys.j]
+                enter = {{ cron = '0 9 * * *' }}
+                audience = '{audience}'
+                step = [{{ id = 'push', send = {{ channel = 'push', template = 't' }} }}]"
+            ),
+            "22T10:00 ada x
+            08:00 ada x
+            09:30 advance
+            24T09:30 advance",
+            "09:00 ada j: entered
+            09:00 ada j, step push: sent by push
+            09:00 ada j: completed
+            24T09:00 ada j: entered
+            24T09:00 ada j, step push: sent by push
+            24T09:00 ada j: completed",
+        );
+    }
+}
+
 #[test]
 fn of_missed_recurring_instants_the_latest_counts() {
     once(

@@ -48,7 +48,6 @@ fn what_meets_a_wait_and_where_it_goes_on() {
         // What the host says of the message.
         ("[{ opened = 'push' }]", "11:00 opened push", "11:00 came, on to end"),
         ("[{ opened = 'push' }]", "11:00 delivered push", "14:00 did not come, on to mail"),
-        ("[{ clicked = 'push' }, { failed = 'push' }]", "11:00 failed push", "11:00 came, on to end"),
         // Segments.
         ("[{ segment_entered = 'buyer' }]", "11:00 ada buy", "11:00 came, on to end"),
     ] {
@@ -70,6 +69,21 @@ fn what_meets_a_wait_and_where_it_goes_on() {
         let story = format!("10:00 ada add cart=c1\n10:00 lease 9 20:00\n{story}\n15:00 advance");
         check(&definitions, &story, &expected);
     }
+}
+
+#[test]
+fn waits_for_a_failure() {
+    check(
+        &waits("timeout = '4h', then = 'end', any = [{ clicked = 'push' }, { failed = 'push' }]"),
+        "10:00 ada add cart=c1\n10:00 lease 9 20:00\n11:00 failed push",
+        "10:00 ada j (c1): entered
+        10:00 ada j, step push (c1): sent by push
+        10:00 ada j, step react (c1): waits for something until 14:00
+        10:00 push for ada from push, attempt 1
+        11:00 ada j, step push (c1): not delivered: failed
+        11:00 ada j, step react (c1): came, on to end
+        11:00 ada j (c1): completed",
+    );
 }
 
 #[test]

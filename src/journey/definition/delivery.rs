@@ -11,15 +11,23 @@ pub struct DeliveryPolicy {
     pub quiet: BTreeMap<Box<str>, Quiet>,
     /// Caps, in order.
     pub caps: Vec<Cap>,
-    /// How fast all users together may be sent something, by channel.
+    /// How fast all users together may be sent something, by channel; shared out among the partitions of an engine.
     pub throttles: BTreeMap<Box<str>, Throttle>,
     /// How long the same content is not sent to one user again, where a send says nothing of that.
     pub dedup: Option<Duration>,
+    /// How long after its first answer an action takes others, where it is not a week.
+    pub answers: Option<Duration>,
     /// How the best hour to send is found.
     pub send_time: Option<SendTimePolicy>,
 }
 
 impl DeliveryPolicy {
+    /// How long answers are remembered: so long a second one is known as such, an opened message is an event and goes on
+    /// with what waits for it, and a bounce gives its slot back.
+    pub(crate) fn answers_kept(&self) -> Duration {
+        self.answers.unwrap_or(Duration::days(7))
+    }
+
     /// The hours in which nothing goes by a channel; none where there are none, or they are passed.
     pub(crate) fn quiet_hours(&self, channel: &str) -> Option<QuietHours> {
         self.quiet.get(channel).filter(|quiet| quiet.on != OnQuiet::Bypass).map(|quiet| quiet.hours)

@@ -11,7 +11,7 @@ pub(super) fn rule(candidate: &Candidate<'_>, view: &View<'_>) -> Option<Verdict
         return None;
     }
     let (until, reason) =
-        (view.throttles.bucket(candidate.kind.channel).next(throttle, view.now()), Reason::Throttled);
+        (view.throttles.next(candidate.kind.channel, throttle, view.now()), Reason::Throttled);
     if until <= view.now() {
         return None;
     }

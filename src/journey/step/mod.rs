@@ -10,7 +10,7 @@ mod wait;
 mod wait_for;
 mod wait_until;
 
-pub(crate) use effect::Effect;
+pub(crate) use effect::{Effect, Wanted};
 pub(super) use wait_for::Occurrence;
 pub(super) use wait_until::{LocalUntil, Waiting};
 

@@ -3,7 +3,7 @@
 use crate::journey::caps::{self, Kind};
 use crate::journey::context::RenderRequest;
 use crate::journey::gate::{Candidate, Verdict, View, judge};
-use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand};
+use crate::journey::instance::{HAS_TOKEN, Instance, Said, Stand, WAITS_FOR_SLOT};
 use crate::journey::outbox::{Origin, id_text};
 use crate::journey::plan::{CompiledSend, JourneyPlan};
 use crate::journey::run::Run;
@@ -85,8 +85,9 @@ impl Run<'_, '_> {
         (until, reason): (Instant, Reason),
     ) {
         self.note(instance, What::Deferred { until, reason });
-        instance.flags &= !HAS_TOKEN;
+        instance.flags &= !(HAS_TOKEN | WAITS_FOR_SLOT);
         match reason {
+            Reason::Cap => instance.flags |= WAITS_FOR_SLOT,
             Reason::Throttled => {
                 self.take_token(&send.channel);
                 instance.flags |= HAS_TOKEN;

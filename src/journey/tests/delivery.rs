@@ -1,5 +1,6 @@
 use super::shop::{Shop, cap, check, journey, ms, on_event, policy};
-use crate::journey::{CapPeriod, Class, DeliveryPolicy};
+use crate::journey::{Cap, CapPeriod, Capped, Class, DeliveryPolicy};
+use crate::model::Duration;
 
 #[test]
 fn quiet_hours_defer_to_their_end_in_the_users_zone() {
@@ -209,10 +210,34 @@ fn a_bounce_after_it_was_sent_gives_the_slot_back_once() {
     shop.acknowledge(&id, "sent");
     shop.acknowledge(&id, "failed");
     shop.acknowledge(&id, "unreachable");
-    assert!(shop.tell("11:00 ada add").contains("sent by email"));
-    let lost: u64 =
-        shop.journeys.counts().iter().filter(|((_, r), _)| r.starts_with("not sent")).map(|(_, n)| n).sum();
+    let told = shop.tell("11:00 ada add");
+    assert_eq!(told.matches("j, step s0: not delivered: failed").count(), 1, "{told}");
+    assert!(told.contains("sent by email"), "{told}");
+    let counts = shop.journeys.counts();
+    let lost: u64 = counts.iter().filter(|((_, r), _)| r.starts_with("not delivered")).map(|(_, n)| n).sum();
     assert_eq!(lost, 1);
+}
+
+#[test]
+fn what_waits_for_a_slot_goes_when_one_is_given_back() {
+    let defers =
+        Cap { capped: Capped::Defer, ..cap("", 1, CapPeriod::Window(Duration::hours(24)), MARKETING) };
+    let policy = DeliveryPolicy { caps: vec![defers], ..DeliveryPolicy::default() };
+    let first = journey("a", on_event("add", "", ""), &["send email"]).exit(on_event("buy", "", ""));
+    let second = journey("b", on_event("view", "", ""), &["send push"]);
+    for (between, goes) in [
+        ("", "b, step s0: sent by push"),
+        ("10:02 lease 1 11:00\n10:02 ack failed", "10:02 ada b, step s0: sent by push"),
+        // What the first one would have taken is free again, whatever became of it.
+        ("10:02 ada buy", "10:02 ada b, step s0: sent by push"),
+        ("10:02 lease 1 11:00\n10:02 ada buy", "24T10:00 ada b, step s0: sent by push"),
+    ] {
+        let mut shop = Shop::new(&[first.clone(), second.clone()], policy.clone());
+        let told =
+            shop.tell(&format!("10:00 ada add\n10:01 ada view\n{between}\n10:03 advance\n24T12:00 advance"));
+        assert!(told.contains("10:01 ada b, step s0: cap, deferred until 24T10:00"), "{told}");
+        assert!(told.contains(goes), "{between}: {told}");
+    }
 }
 
 #[test]

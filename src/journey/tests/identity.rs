@@ -105,7 +105,7 @@ fn a_user_who_is_erased_leaves_nothing_but_counters() {
         10:00 ada add cart=c3
         10:01 lease 2 10:02
         10:01 ack sent
-        10:01 lease 1 10:02
+        10:01 lease 1 11:00
         10:02 ada buy cart=c2
         10:02 ada buy cart=c4",
     );

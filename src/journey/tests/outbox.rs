@@ -77,7 +77,7 @@ fn an_exit_withdraws_what_waits_and_not_what_the_host_has() {
         DeliveryPolicy::default(),
         "10:00 ada add cart=c1
         10:00 ada add cart=c2
-        10:01 lease 1 10:02
+        10:01 lease 1 10:06
         10:05 ada buy cart=c1
         10:06 lease 9 10:30",
         "10:00 ada j (c1): entered
@@ -95,6 +95,17 @@ fn an_exit_withdraws_what_waits_and_not_what_the_host_has() {
         10:06: email for ada from s0, attempt 1
         10:06: push for ada from s1, attempt 1",
     );
+}
+
+#[test]
+fn what_the_host_did_not_answer_in_time_is_withdrawn_whether_or_not_it_asked_since() {
+    let j = journey("j", on_event("add", "", ""), &["send email", "wait 1h"]).exit(on_event("buy", "", ""));
+    for asked in ["", "10:02 lease 0 10:30"] {
+        let mut shop = Shop::new(std::slice::from_ref(&j), DeliveryPolicy::default());
+        let told = shop.tell(&format!("10:00 ada add\n10:01 lease 1 10:02\n{asked}\n10:02 ada buy"));
+        assert!(told.contains("10:02 ada j, step s0: not sent: left before"), "{asked}: {told}");
+        assert_eq!(shop.lease(9, at("11:00")), []);
+    }
 }
 
 #[test]
@@ -118,12 +129,13 @@ fn a_restart_withdraws_what_waits_and_sends_under_another_id() {
     let j = journey("j", on_event("add", "", ""), &["send email", "wait 1h"]).reentry(Reentry::Restart);
     let mut shop = Shop::new(&[j], DeliveryPolicy::default());
     shop.tell("10:00 ada add");
-    let first = shop.lease(9, at("10:01"))[0].id.clone();
+    let first = shop.lease(9, at("10:20"))[0].id.clone();
     let told = shop.tell(
         "10:10 ada add
-        10:20 ada add",
+        10:19 ada add
+        10:20 advance",
     );
-    assert!(told.contains("10:20 ada j, step s0: not sent: started over before"), "{told}");
+    assert!(told.contains("10:19 ada j, step s0: not sent: started over before"), "{told}");
     let second = shop.lease(9, at("10:30"));
     // The first was with the host, and comes again; of the two others the one that was withdrawn does not.
     assert_eq!(second.len(), 2);

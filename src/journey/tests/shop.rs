@@ -280,7 +280,7 @@ impl Shop {
             "suppressed" => Delivery::Suppressed,
             _ => panic!("{delivery}"),
         };
-        self.journeys.acknowledge(id, delivery, self.now).acknowledged
+        self.journeys.acknowledge((id, delivery), &self.store, self.now, &mut self.notes).acknowledged
     }
 
     fn input(&mut self, who: &str, what: &str, more: &[&str]) {
