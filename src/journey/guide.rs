@@ -70,7 +70,7 @@
 //! - `key` makes one instance for each cart, and `reentry = "restart"` begins the wait anew with each change of that cart.
 //! - Both the `exit` and the `goal` name the purchase: an exit ends the instance of that cart, a goal ends it too and is
 //!   counted, up to three days after the entry also once all steps are done.
-//! - What an exit finds in the outbox, and the host has not taken yet, is withdrawn.
+//! - What an exit finds in the outbox is withdrawn, unless the host holds it: until its lease ends.
 //!
 //! # An overspend nudge
 //! Once somebody has spent nine tenths of what they set aside for a category this month, they hear of it; not at night,
@@ -302,7 +302,11 @@
 //! Every reason of every journey is counted, since the beginning, in
 //! [`journey_counts`](crate::engine::Engine::journey_counts): by journey and by words such as `entered`, `sent by push`,
 //! `deferred: quiet hours`, `not sent: cap`, `not entered: late`, `exited: goal`; and what is not delivered after all
-//! (`not sent: expired in the outbox`, `not sent: failed`) is counted too.
+//! (`not sent: expired in the outbox`, `not delivered: failed`) is counted too. A slot of a cap that is given back so is there
+//! at once for what waits for one.
+//!
+//! An action takes answers for a week after its first one: `answers = "30d"` in `[delivery]` makes that longer, for waits
+//! and segments that ask so late whether it was opened.
 //!
 //! # Seeing what goes on
 //! | question | answer |

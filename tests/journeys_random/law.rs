@@ -4,6 +4,7 @@ use crate::life::{Life, Told};
 use crate::world::{Journey, Per, Rules, Step, USERS, World};
 use bespoke::journey::{Acknowledged, Action, Delivery, Note, Reason, What};
 use bespoke::model::{Duration, Instant, Value};
+use bespoke::segment::Transition;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What tells an instance: user, journey and key.
@@ -42,6 +43,7 @@ pub(crate) fn check(what: &str, world: &World, life: &Life) -> Seen {
     let side_by_side = every_send_ends(what, world, life);
     caps_hold(what, world, &sends);
     nothing_is_sent_in_quiet_hours(what, world, &sends);
+    stays_begin_and_end_in_turn(what, life);
     let mut said: BTreeMap<String, usize> = BTreeMap::new();
     for note in life.notes() {
         let kind = match (&note.what, note.what.reason()) {
@@ -64,6 +66,23 @@ pub(crate) fn check(what: &str, world: &World, life: &Life) -> Seen {
         exited: count(|what| matches!(what, What::Exited { .. })),
         said,
     }
+}
+
+/// Of each segment, and each part of one, a user is told to enter and to leave in turn, and what was told last is so.
+fn stays_begin_and_end_in_turn(what: &str, life: &Life) {
+    let mut stays: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for change in &life.changes {
+        let parts = stays.entry((change.user.to_string(), change.segment.to_string())).or_default();
+        let key = key(change.key.as_ref());
+        let is_told_anew = match change.transition {
+            Transition::Entered => parts.insert(key),
+            Transition::Left => parts.remove(&key),
+        };
+        assert!(is_told_anew, "{what}: told twice: {change:?}");
+    }
+    stays.retain(|_, parts| !parts.is_empty());
+    let told: BTreeSet<_> = stays.into_keys().collect();
+    assert_eq!(told, life.members, "{what}: what was told and who is in which segment");
 }
 
 fn name(note: &Note) -> Name {

@@ -6,12 +6,15 @@ use bespoke::journey::{Acknowledged, Action, Delivery, Note};
 use bespoke::model::Instant;
 use bespoke::segment::Change;
 use fastrand::Rng;
+use std::collections::BTreeSet;
 
 /// What a host sees, in order.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Life {
     pub(crate) changes: Vec<Change>,
     pub(crate) told: Vec<Told>,
+    /// Who is in which segment at the end.
+    pub(crate) members: BTreeSet<(String, String)>,
     /// The state at the end, apart from the number of inputs.
     pub(crate) state: String,
 }
@@ -52,6 +55,10 @@ impl Life {
             Some(engine.outbox(100, end).expect("it is written")).filter(|last| !last.is_empty())
         {
             life.told.extend(last.into_iter().map(|action| Told::Handed(end, action)));
+        }
+        for user in life.changes.iter().map(|change| &*change.user).collect::<BTreeSet<_>>() {
+            let segments = engine.segments(user).expect("it is a user's name").into_keys();
+            life.members.extend(segments.map(|segment| (user.to_owned(), segment.to_string())));
         }
         let state: serde_json::Value =
             serde_json::from_slice(&engine.state().expect("a state")).expect("a state is JSON");

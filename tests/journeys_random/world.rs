@@ -116,6 +116,7 @@ sku = "string"
 curious = "count(view in 2h) >= 2"
 silent = "not did(view in 5h)"
 gold = "tier = 'gold'"
+newcomer = "did(view in 1d) and tier is missing"
 exposed = "did(experiment.exposed where arm = 'b' in 4h)"
 waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(buy in 1d)" }
 chatty = "did(message.sent in 3h)"
@@ -396,7 +397,9 @@ fn happenings(rng: &mut Rng, seeds: &[u32]) -> Vec<(Instant, Input)> {
 }
 
 fn message(rng: &mut Rng, now: Instant) -> Message {
-    let (user, _) = USERS[rng.usize(..USERS.len())];
+    // Some are never heard of before, nor again.
+    let stranger = format!("stranger-{}", rng.u32(..));
+    let user = if rng.u32(0..12) == 0 { &stranger } else { USERS[rng.usize(..USERS.len())].0 };
     let cart = ["c1", "c2"][rng.usize(..2)];
     let message = match rng.u32(0..10) {
         0..3 => Message::track(user, "add").with("cart", cart),
