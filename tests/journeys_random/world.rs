@@ -287,11 +287,14 @@ fn journey(rng: &mut Rng, number: usize, rules: &mut Rules) -> String {
 /// The step behind some, of so many in all.
 fn step(rng: &mut Rng, before: &[Step], count: usize) -> Step {
     let (waits, place) = (["20m", "1h", "3h", "9h", "1d"], before.len());
-    // A loop needs a wait, so every journey begins with one.
+    // A loop needs a wait, so most journeys begin with one.
     if place == 0 {
-        return Step::Wait(one(rng, &waits));
+        return match rng.u32(0..4) {
+            0 => Step::Affect(one(rng, &["set = { tier = 'gold' }", "set = { tier = 'none' }"])),
+            _ => Step::Wait(one(rng, &waits)),
+        };
     }
-    if place + 1 == count && rng.u32(0..5) == 0 {
+    if place + 1 == count && rng.u32(0..5) == 0 && matches!(before[0], Step::Wait(_)) {
         return Step::Goto(0);
     }
     let later = rng.usize(place + 1..count + 1);
