@@ -92,7 +92,7 @@ impl Partition {
         } else {
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
         }
-        self.note_deadline(user);
+        self.note_deadline(user, now);
     }
 
     /// Takes back what waits in the outbox and may not go out by what other definitions declare. The users are all in
@@ -109,13 +109,15 @@ impl Partition {
             let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
             let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
             self.journeys.withdraw_refused(&context, user, &mut outcome.notes);
-            self.note_deadline(user);
+            self.note_deadline(user, now);
         }
     }
 
-    /// Keeps the row of a user in memory as journeys and outbox are: what was taken back or answered expires no more.
-    pub(super) fn note_deadline(&mut self, user: UserKey) {
+    /// Keeps the row of a user in memory as journeys and outbox are: what was taken back or answered expires no more, and
+    /// what waited for the slot of a cap that it took goes on now.
+    pub(super) fn note_deadline(&mut self, user: UserKey, now: Instant) {
         self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+        self.schedule(user, now);
     }
 
     /// Drops or hashes what is kept of attributes that other definitions say more of. The users are all in memory.

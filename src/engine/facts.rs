@@ -45,7 +45,7 @@ impl Partition {
             self.learn_answer(&answer, delivery, now);
         }
         if let Some((user, origin)) = answer.about {
-            self.note_deadline(user);
+            self.note_deadline(user, now);
             // What becomes of a call is no message that was sent.
             let is_read = is_read && self.journeys.is_message(&origin);
             let goes_on = is_awaited && self.journeys.on_answer(user, &origin, delivery, now);

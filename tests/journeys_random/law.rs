@@ -259,6 +259,8 @@ fn every_send_ends(what: &str, world: &World, life: &Life) -> usize {
             (What::Exited { .. }, _) => go_on(known, &|_| Some(None)),
             (What::Refused { .. } | What::Withdrawn { .. } | What::NotDelivered { .. }, _) => continue,
             (What::Converted { .. } | What::Missed { .. }, _) => continue,
+            // The step was done; what it wanted done to its user was not.
+            (What::NotDone { reason: Reason::LoopGuard }, _) => continue,
             // It goes on standing where it does, until another instant.
             (What::Deferred { reason: Reason::ZoneChanged, .. }, Some(step)) => go_on(known, &|standing| {
                 let stands = standing.contains(&step) || *standing == silent_from(journey, step + 1);
