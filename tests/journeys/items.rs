@@ -232,6 +232,8 @@ fn templates_know_the_item_and_what_changed() {
 #[test]
 fn triggers_that_are_wrong_say_so() {
     let step = "step = [{ id = 'w', wait = '1h' }]";
+    let found = errors(&format!("[journeys.j]\nenter = {{ item = 'price_drop' }}\n{step}")).join("\n");
+    assert!(found.contains("`price = \"number\"` under [catalogue]"), "{found}");
     for (enter, words) in [
         ("{ item = 'price_drp' }", "did you mean `price_drop`?"),
         ("{ item = 'change', where = 'prize < 3' }", "did you mean `price`?"),

@@ -31,6 +31,10 @@ impl Reader<'_> {
             "item" => {
                 let condition = table.get("where").map_or(Some(""), |node| node.text());
                 let change = first.choice("change", &CHANGES);
+                if change == Some(ItemChange::PriceDrop) && self.names.schema.items.slot("price").is_none() {
+                    let help = "declare it: `price = \"number\"` under [catalogue]";
+                    first.error_help("no price of items is kept, so none drops", help);
+                }
                 let key = table
                     .get("key")
                     .map(|node| node.name().inspect(|name| self.names.check_key(&node, name)));
