@@ -126,7 +126,8 @@ impl EngineBuilder {
     }
 
     /// After how many bytes of inputs a checkpoint begins by itself; 256 MiB unless set. It bounds what is replayed when
-    /// the store is opened.
+    /// the store is opened. One that begins by itself syncs its files while writers wait, each time for as long as the disk
+    /// takes for 4 MiB; a thread of the host that calls [`Engine::checkpoint`] before spares them that.
     pub fn checkpoint_bytes(mut self, bytes: u64) -> EngineBuilder {
         self.options.checkpoint_bytes = bytes;
         self
