@@ -7,7 +7,9 @@ use crate::definitions::pinned::{Origin, Pinned, alias, aliased, lost_templates}
 use crate::definitions::values::Values;
 use crate::definitions::{Definitions, Error};
 use crate::journey::{JourneyPlan, Permits};
-use crate::segment::{Fingerprints, Ground, Minimiser, Plan, Schema, Score, SegmentText, fingerprints};
+use crate::segment::{
+    Aside, Fingerprints, Ground, Minimiser, Plan, Schema, Score, SegmentText, fingerprints,
+};
 use hashbrown::HashMap;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -130,24 +132,38 @@ pub(super) fn compile(
         }
     }
     let schema = Arc::new(definitions.schema.clone());
-    match plan.filter(|_| refused.errors.is_empty() && refused.pinned.is_empty()) {
-        Some(plan) => Ok(Compiled {
-            plan,
-            journeys: Arc::new(journey_plan),
-            decisions: Arc::new(decisions),
-            minimiser: Arc::new(Minimiser::new(schema.clone())),
-            origin: Arc::new(Origin {
-                text: definitions.shared_text(),
-                templates: definitions.templates.clone(),
-                experiments: definitions.experiments.clone(),
-            }),
-            pinned: pinned.into(),
-            schema,
-            texts,
-            lifecycle: definitions.lifecycle.clone().into(),
-            scores: definitions.scores.clone().into(),
-            fingerprints: OnceLock::new(),
+    let compiled = plan.filter(|_| refused.errors.is_empty() && refused.pinned.is_empty());
+    let compiled = compiled.map(|plan| Compiled {
+        plan,
+        journeys: Arc::new(journey_plan),
+        decisions: Arc::new(decisions),
+        minimiser: Arc::new(Minimiser::new(schema.clone())),
+        origin: Arc::new(Origin {
+            text: definitions.shared_text(),
+            templates: definitions.templates.clone(),
+            experiments: definitions.experiments.clone(),
         }),
-        None => Err(refused),
+        pinned: pinned.into(),
+        schema,
+        texts,
+        lifecycle: definitions.lifecycle.clone().into(),
+        scores: definitions.scores.clone().into(),
+        fingerprints: OnceLock::new(),
+    });
+    let Some(compiled) = compiled else { return Err(refused) };
+    refused.errors.extend(features_refused(definitions, &compiled));
+    if refused.errors.is_empty() { Ok(compiled) } else { Err(refused) }
+}
+
+/// What is wrong with the expressions about items that it is learned by what is chosen. They are asked beside the plan, so
+/// only once it is there.
+fn features_refused(definitions: &Definitions, compiled: &Compiled) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for (number, text) in definitions.recommend.rerank.iter().flatten().enumerate() {
+        let place = number.to_string();
+        let refused = Aside::about_items(&compiled.ground(), text).err().unwrap_or_default();
+        let path = ["recommend", "rerank", "features", &place];
+        errors.extend(refused.iter().map(|error| definitions.segment_error(&path, error)));
     }
+    errors
 }

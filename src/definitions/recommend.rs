@@ -38,6 +38,9 @@ pub(crate) struct RecommendDefinition {
     pub(crate) als: Option<Weighted<AlsParams>>,
     /// Within how long what was shown may be chosen, and what that counts after a while; where anything is said to be shown.
     pub(crate) explore: Option<(Duration, Duration)>,
+    /// By which expressions about items what is chosen of what is shown is learned, where the order of what comes next follows
+    /// that.
+    pub(crate) rerank: Option<Vec<Box<str>>>,
     /// Of how many interactions one is predicted, for the weights of the models to learn from; 0 for none.
     pub(crate) learn_weights: u64,
     /// How many steps of their longer work models do whenever the host moves the clock.
@@ -166,6 +169,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         ease: None,
         als: None,
         explore: None,
+        rerank: None,
         learn_weights: 0,
         steps: STEPS,
         remember: None,
@@ -217,6 +221,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         definition.explore = Some((WINDOW, FADES));
     }
     recommenders::read_explore(&mut table, &mut definition.explore);
+    definition.rerank = recommenders::read_rerank(&mut table, is_shown.is_some());
     if let Some(node) = is_shown.filter(|_| definition.remember.is_none()) {
         let help = "say how long it counts: `remember = \"30d\"` in [recommend]";
         node.error_help("what was shown has to be remembered", help);

@@ -18,6 +18,9 @@ const CONTEXTS_MAX: usize = 8;
 /// What long-term taste counts beside sessions.
 const TASTE: f64 = 0.3;
 const WEIGHT_MAX: f64 = 1_000.0;
+/// As many as a query may have conditions on items.
+const FEATURES_MAX: usize = 16;
+const SAY_SHOWN: &str = "name the event by which you tell that an item was shown: `action = \"shown\"`";
 
 /// A table in which each key sets a parameter of a model; one that is out of range is an error at its place.
 struct Parameters<'d, 'p, P, R> {
@@ -224,8 +227,7 @@ fn read_weight(mut table: Table<'_>) -> Option<f64> {
 pub(super) fn read_explore(table: &mut Table<'_>, explore: &mut Option<(Duration, Duration)>) {
     let Some(node) = table.get("explore") else { return };
     let Some(params) = explore else {
-        let help = "name the event by which you tell that an item was shown: `action = \"shown\"`";
-        return node.error_help("nothing can be explored that is not said to be shown", help);
+        return node.error_help("nothing can be explored that is not said to be shown", SAY_SHOWN);
     };
     let Some(mut read) = node.table() else { return };
     for (key, is_window) in [("window", true), ("half_life", false)] {
@@ -237,6 +239,35 @@ pub(super) fn read_explore(table: &mut Table<'_>, explore: &mut Option<(Duration
         tune(params, &node, node.duration(), set, |(window, half_life)| Explorer::new(window, half_life));
     }
     read.finish();
+}
+
+/// `[recommend.rerank]`: by which expressions about items it is learned what is chosen, beside what models say. Whether they
+/// are right is for the plan to say.
+pub(super) fn read_rerank(table: &mut Table<'_>, is_shown: bool) -> Option<Vec<Box<str>>> {
+    let node = table.get("rerank")?;
+    if !is_shown {
+        node.error_help("nothing can be learned of what is not said to be shown", SAY_SHOWN);
+        return None;
+    }
+    let mut read = node.table()?;
+    let mut features: Vec<Box<str>> = Vec::new();
+    if let Some(node) = read.get("features") {
+        let list = node.list().unwrap_or_default();
+        if list.len() > FEATURES_MAX {
+            node.error(format!("at most {FEATURES_MAX} features can be learned of"));
+        }
+        for item in list {
+            match item.text() {
+                Some(text) if features.iter().any(|known| **known == *text) => {
+                    item.error(format!("{} is there twice", Quoted(text)));
+                }
+                Some(text) => features.push(text.into()),
+                None => {}
+            }
+        }
+    }
+    read.finish();
+    Some(features)
 }
 
 fn read_k_min(table: &mut Table<'_>, definition: &mut RecommendDefinition) {

@@ -3,10 +3,12 @@
 use crate::engine::consent::RECOMMEND;
 use crate::engine::eligible::Eligible;
 use crate::engine::models::Models;
+use crate::engine::reorder::Known;
 use crate::engine::{Error, Partition, RecentItem, Refusal};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{self, Basis, Occasion, Query, Recommendation, Recommender, Request, again, blended};
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 /// How many items may come next, of what sessions say and what co-visitation says.
@@ -91,13 +93,19 @@ impl Models {
         let request = query.resolve(&self.items, user.map(|user| user.0), now)?;
         let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
         let request = request.excluding(unwanted).with_filter(&admits);
-        if query.stages().is_neutral() {
+        let reorders = self.reorders(&request);
+        if query.stages().is_neutral() && !reorders {
             return Ok(self.candidates(&request, store));
         }
         // Stages may bring up what would be below the limit.
         let occasion = Occasion { limit: request.limit(), seed: request.seed(), now };
-        let answer = self.candidates(&request.with_more(), store);
-        Ok(query.stages().clone().check()?.apply(answer, eligible, occasion).shown)
+        let request = request.with_more();
+        let (answer, rows) = match reorders {
+            true => self.reorder(self.next_with_sources(&request), eligible, now),
+            false => (self.candidates(&request, store), HashMap::default()),
+        };
+        let known = Known { eligible, explorer: self.explorer.as_ref(), rows, now };
+        Ok(query.stages().clone().check()?.apply(answer, &known, occasion).shown)
     }
 
     fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
@@ -114,8 +122,7 @@ impl Models {
             }
             Basis::User(_) | Basis::Session(_) => {
                 let deeper = request.clone().with_limit(request.limit().max(NEXT));
-                let answer = blended(self.next(&deeper), self.weights.get(), deeper.limit());
-                self.with_alike(answer, request)
+                self.blend_next(self.next(&deeper), request)
             }
             Basis::Similar(_) => {
                 let deeper = request.clone().with_limit(request.limit().max(NEXT));
@@ -130,11 +137,26 @@ impl Models {
             Basis::Trending => self.trending.recommend(request),
             _ => self.covisitation.recommend(request),
         };
+        self.fill(request, &mut answer);
+        answer
+    }
+
+    /// What comes next, of what models say that does, with what is alike.
+    pub(super) fn blend_next(
+        &self,
+        answers: Vec<Vec<Recommendation>>,
+        request: &Request<'_>,
+    ) -> Vec<Recommendation> {
+        let answer = blended(answers, self.weights.get(), request.limit().max(NEXT));
+        self.with_alike(answer, request)
+    }
+
+    /// Fills an answer up with what is popular, as far as it is shorter than was asked for.
+    pub(super) fn fill(&self, request: &Request<'_>, answer: &mut Vec<Recommendation>) {
         if answer.len() < request.limit() {
             let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(request, least, &mut answer);
+            self.fill_up(request, least, answer);
         }
-        answer
     }
 
     /// What comes next, by each of the models that say so, in the order of their weights.

@@ -89,7 +89,11 @@ impl Partition {
             self.learn_session(user, at, now);
         }
         self.note_heard(user, message, at);
-        if is_event && !(self.learns(user, RECOMMEND, now) && self.models.learn(user, message, at)) {
+        let is_learned = is_event && self.learns(user, RECOMMEND, now) && {
+            let shown = self.rows_of_shown(user, message, at);
+            self.models.learn(user, message, at, shown)
+        };
+        if is_event && !is_learned {
             self.models.learned_not(user, self.store.arrivals as u32);
         }
         let is_told = matches!(message.body, Body::Restrict { .. });

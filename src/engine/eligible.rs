@@ -4,7 +4,7 @@ use crate::engine::catalogue::Catalogue;
 use crate::engine::{Error, Partition};
 use crate::model::Instant;
 use crate::profile::{Profile, ProfileStore, UserKey};
-use crate::recommend::{Explorer, Facts, ItemId, Items, Query, cosine};
+use crate::recommend::{Facts, ItemId, Items, Query, cosine};
 use crate::segment::{Aside, Evaluation, ItemView, NodeId, Plan};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -45,10 +45,11 @@ pub(super) struct Eligible<'a> {
     items: &'a Items,
     visitor: Visitor<'a>,
     now: Instant,
-    explorer: Option<&'a Explorer>,
     /// What was shown and not chosen, and when, by item; where the query asks.
     shown: Vec<(ItemId, Instant)>,
     only: Vec<Rule>,
+    /// What is learned of, in the order of the definition.
+    features: Vec<Rule>,
     /// What stages of re-ranking ask for, by the text of it.
     named: Vec<(Arc<str>, Rule)>,
 }
@@ -72,6 +73,8 @@ impl Partition {
         now: Instant,
     ) -> Result<Eligible<'_>, Error> {
         let only = query.rules().iter().map(|text| self.item_rule(text)).collect::<Result<_, _>>()?;
+        let features = self.models.definition.rerank.iter().flatten();
+        let features = features.map(|text| self.item_rule(text)).collect::<Result<_, _>>()?;
         let named = query.stages().rules().map(|text| Ok((text.clone(), self.item_rule(text)?)));
         let shown = match user.filter(|_| query.stages().heeds_impressions()) {
             Some(user) => self.models.shown(user, &self.store, now),
@@ -87,9 +90,9 @@ impl Partition {
             items: self.models.items(),
             visitor,
             now,
-            explorer: self.models.explorer.as_ref(),
             shown,
             only,
+            features,
             named: named.collect::<Result<_, Error>>()?,
         })
     }
@@ -115,6 +118,11 @@ impl Eligible<'_> {
     pub(super) fn admits(&self, item: ItemId) -> bool {
         self.catalogue.is_on_offer(item, self.now, &self.store.symbols)
             && self.only.iter().all(|rule| self.meets(rule, item))
+    }
+
+    /// Which of what is learned of holds for an item: 1 where it does.
+    pub(super) fn features(&self, item: ItemId) -> impl Iterator<Item = f32> + '_ {
+        self.features.iter().map(move |rule| f32::from(u8::from(self.meets(rule, item))))
     }
 
     fn meets(&self, rule: &Rule, item: ItemId) -> bool {
@@ -143,10 +151,6 @@ impl Facts for Eligible<'_> {
         let from = self.shown.partition_point(|shown| *shown < (item, since));
         let to = self.shown.partition_point(|(shown, _)| *shown <= item);
         (to - from.min(to)) as u32
-    }
-
-    fn choose(&self, items: &[ItemId], seed: u64) -> Option<(usize, f64)> {
-        self.explorer?.choose(items, seed, self.now)
     }
 
     fn similarity(&self, one: ItemId, other: ItemId) -> f64 {

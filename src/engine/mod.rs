@@ -76,6 +76,7 @@ mod recorded;
 #[cfg(test)]
 mod records_test;
 mod redefine;
+mod reorder;
 mod residence;
 mod retention;
 mod root;

@@ -1,8 +1,9 @@
 use crate::definitions::{InteractionDefinition, RecommendDefinition, Weighted};
 use crate::engine::answer::{BESIDE, NEXT};
 use crate::engine::hosts::Hosts;
+use crate::engine::reorder::Row;
 use crate::engine::unlearn::Learned;
-use crate::model::{Duration, Instant, Message, Object, Value};
+use crate::model::{Instant, Message, Object, Value};
 use crate::profile::UserKey;
 use crate::recommend::{
     Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
@@ -67,13 +68,14 @@ impl Models {
             ease: definition.ease.as_ref().map(ease),
             als: definition.als.as_ref().map(als),
             hosts: Hosts::default(),
-            explorer: definition.explore.map(explorer),
+            explorer: None,
             weights: Weights::default(),
             definition: definition.clone(),
             learned_since: 0,
             learned: HashMap::default(),
         };
         models.weigh();
+        models.explorer = models.new_explorer();
         models
     }
 
@@ -81,6 +83,7 @@ impl Models {
     pub(super) fn bring(&mut self, hosts: Hosts) {
         self.hosts = hosts;
         self.weigh();
+        self.name_features();
     }
 
     /// Weighs models as they are to be before anything is learned of it, where others are there than before.
@@ -175,9 +178,10 @@ impl Models {
             self.als = definition.als.as_ref().map(als);
         }
         if old.explore != definition.explore {
-            self.explorer = definition.explore.map(explorer);
+            self.explorer = self.new_explorer();
         }
         self.weigh();
+        self.name_features();
         let is_same = old.popularity == *popularity;
         if !is_same {
             self.popularity = popularity.clone().check().expect(CHECKED);
@@ -198,8 +202,9 @@ impl Models {
     }
 
     /// Learns from a message. Items that cannot be ids teach nothing, and neither do those of a user who has had more on
-    /// that day than a person has. False where something was left out for that.
-    pub(crate) fn learn(&mut self, user: UserKey, message: &Message, at: Instant) -> bool {
+    /// that day than a person has. False where something was left out for that. Of what the message says was shown, `shown`
+    /// is what is known of each where that is learned of.
+    pub(super) fn learn(&mut self, user: UserKey, message: &Message, at: Instant, shown: Vec<Row>) -> bool {
         let Some((event, properties)) = message.event() else { return true };
         // What it says is looked at while models learn.
         let Some(rule) = self.rules.get(event).cloned() else { return true };
@@ -215,7 +220,9 @@ impl Models {
             self.sessions.expire(at - age);
         }
         let mut is_whole = true;
+        let mut shown = shown.into_iter();
         let mut learn = |item: &str, weight: f32| {
+            let row = shown.next().unwrap_or_default();
             let Ok(item) = self.items.intern(item) else { return };
             if self.covisitation.count_of_day(user.0, at) > self.definition.daily_max {
                 is_whole = false;
@@ -225,7 +232,7 @@ impl Models {
                 .with_weight(weight)
                 .with_action(rule.action)
                 .with_context(&contexts);
-            self.learn_interaction(&interaction);
+            self.learn_interaction(&interaction, &row);
         };
         each_item(&rule, properties, &mut learn);
         is_whole
@@ -244,7 +251,7 @@ impl Models {
         }
     }
 
-    fn learn_interaction(&mut self, interaction: &Interaction<'_>) {
+    fn learn_interaction(&mut self, interaction: &Interaction<'_>, row: &[f32]) {
         if interaction.weight() > 0.0 && self.weights.is_time(self.definition.learn_weights) {
             let request = Request::of_user(interaction.user(), interaction.at()).with_limit(NEXT);
             let answers = self.next(&request);
@@ -253,7 +260,7 @@ impl Models {
         if let Some(explorer) = &mut self.explorer {
             let (user, item, at) = (interaction.user(), interaction.item(), interaction.at());
             if interaction.action() == Action::Shown {
-                explorer.shown(user, item, at);
+                explorer.shown(user, item, row, at);
             } else if interaction.weight() > 0.0 {
                 explorer.chosen(user, item, at);
             }
@@ -337,10 +344,6 @@ fn ease(model: &Weighted<EaseParams>) -> Ease {
 
 fn als(model: &Weighted<AlsParams>) -> Als {
     model.params.clone().check().expect(CHECKED)
-}
-
-fn explorer((window, half_life): (Duration, Duration)) -> Explorer {
-    Explorer::new(window, half_life).expect(CHECKED)
 }
 
 fn of_context(popularity: &PopularityParams, name: &str) -> Popularity {

@@ -19,7 +19,7 @@
 //! | `twins` | [`Twins`]: items that are alike by what they are, so that a new one shows where its likes do |
 //! | `again` | what a user had before and may want again |
 //! | `blend`, `weights` | [`Blend`]: several recommenders as one, with weights that learn |
-//! | `explorer` | [`Explorer`]: tries items at a place that is kept for it, and learns from what was shown and chosen |
+//! | `explorer`, `impressions`, `lift` | [`Explorer`]: learns from what was shown and chosen; orders items by it, and tries some at places that are kept for it |
 //! | `rerank` | [`Rerank`]: rules, variety and kept places, from what fits to what is shown |
 //! | `bandit` | [`bandit`]: policies that choose among arms and learn from what each brought |
 //! | `decay`, `board`, `row`, `crowd`, `recent`, `baskets` | their parts: forward decay, a ranking, a bounded row, how many users, the users' sessions and baskets |
@@ -109,9 +109,11 @@ pub mod evaluate;
 mod explorer;
 mod factors;
 mod history;
+mod impressions;
 mod inverse;
 mod item;
 mod knn;
+mod lift;
 #[cfg(test)]
 mod merge_test;
 mod popularity;
@@ -138,6 +140,7 @@ pub use error::Error;
 pub use explorer::Explorer;
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, ItemId, Items};
 pub use knn::{SessionKnn, SessionKnnParams};
+pub use lift::EXPLORER_FEATURES_MAX;
 pub use popularity::{CONTEXT_VALUES_MAX, Popularity, PopularityParams};
 pub use query::{EXCLUSIONS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, Query, RULES_MAX};
 pub use reason::{Action, Reason, ReasonDisplay};

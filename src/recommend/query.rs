@@ -239,7 +239,8 @@ impl Query {
     /// Keeps a place, 0 being the first, for one of the best twenty that the engine does not know well enough yet, or that is
     /// chosen most when it is shown: it learns from what the host says was [shown](Query::fatigue), and what was chosen
     /// then. Which one changes from [seed](Query::seed) to seed; how probable it was is among the
-    /// [effects](crate::recommend::Recommendation::effects), to be logged.
+    /// [effects](crate::recommend::Recommendation::effects), to be logged. Of several places, from the first on, each tries
+    /// what is left: the probability of all is the product of theirs.
     #[must_use]
     pub fn explore(mut self, place: usize) -> Query {
         self.stages = self.stages.explore(place, EXPLORE_DEPTH);

@@ -95,6 +95,11 @@ impl<'a> Request<'a> {
         Request { subject, ..self.clone() }
     }
 
+    /// The same request of what is on the rise.
+    pub(crate) fn as_trending(&self) -> Request<'a> {
+        Request { subject: Subject::Trending, ..self.clone() }
+    }
+
     /// The same request of what comes next after the items that its user saw, oldest first.
     pub(crate) fn as_session(&self, items: impl IntoIterator<Item = ItemId>) -> Request<'a> {
         let items: SmallVec<[ItemId; 16]> = items.into_iter().collect();

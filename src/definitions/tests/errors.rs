@@ -363,6 +363,28 @@ fn recommend() {
                 ],
             ),
             (
+                "remember = '30d'\ninteractions.buy = { item = 'sku' }\nrerank = {}\nexplore = {}",
+                &[
+                    "9:1: nothing can be learned of what is not said to be shown (name the event by which you tell that an item was shown: `action = \"shown\"`)",
+                    "10:1: nothing can be explored that is not said to be shown (name the event by which you tell that an item was shown: `action = \"shown\"`)",
+                ],
+            ),
+            (
+                "remember = '30d'\ninteractions.buy = { item = 'sku', action = 'shown' }\nrerank = { features = [1, 'prize < 3', 'prize < 3'], featurs = 1 }",
+                &[
+                    "9:24: a string is wanted, this is an integer",
+                    "9:40: `prize < 3` is there twice",
+                    "9:54: unknown key `featurs` (did you mean `features`?)",
+                ],
+            ),
+            (
+                "remember = '30d'\ninteractions.buy = { item = 'sku', action = 'shown' }\nrerank = { features = ['item.prize < 3', 'price < '] }",
+                &[
+                    "9:25: unknown attribute `prize` of items (declare it under [catalogue])",
+                    "9:51: expected a value, a name or a call, found the end",
+                ],
+            ),
+            (
                 "interactions.buy = { item = 'sku', grade = { property = 'sku', from = 3, full = 3 } }",
                 &[
                     "7:57: what grades an interaction is a number",

@@ -21,7 +21,7 @@ const LANES: usize = 4;
 ///
 /// Invariants: 1. `0 < D`, and no variance is above the first one. 2. all numbers are finite.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Belief {
+pub(in crate::recommend) struct Belief {
     mean: Vec<f64>,
     /// `D`, or the variances of weights that are taken as independent.
     scale: Vec<f64>,
@@ -33,20 +33,20 @@ pub(super) struct Belief {
 
 /// Mean and variance of the score of some features.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moments {
-    pub(super) mean: f64,
-    pub(super) variance: f64,
+pub(in crate::recommend) struct Moments {
+    pub(in crate::recommend) mean: f64,
+    pub(in crate::recommend) variance: f64,
 }
 
 /// What was seen at some features.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Observation {
+pub(in crate::recommend) struct Observation {
     /// By how many of its own standard units the score is moved: the means move by `surprise · S x`.
-    pub(super) surprise: f64,
+    pub(in crate::recommend) surprise: f64,
     /// How much it tells of the score: what it adds to the inverse of the score's variance.
-    pub(super) information: f64,
+    pub(in crate::recommend) information: f64,
     /// The variance of what else is in the score beside this belief.
-    pub(super) beside: f64,
+    pub(in crate::recommend) beside: f64,
 }
 
 type Scratch = SmallVec<[f64; 32]>;
@@ -58,7 +58,7 @@ fn within(mean: f64) -> f64 {
 
 impl Belief {
     /// Knows nothing of so many weights but that they are about 0.
-    pub(super) fn new(len: usize, first: f64, diagonal: bool) -> Belief {
+    pub(in crate::recommend) fn new(len: usize, first: f64, diagonal: bool) -> Belief {
         let mut belief = Belief { mean: vec![0.0; len], scale: vec![first; len], upper: Vec::new(), first };
         if !diagonal {
             let stride = len.next_multiple_of(LANES);
@@ -70,11 +70,11 @@ impl Belief {
         belief
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::recommend) fn len(&self) -> usize {
         self.mean.len()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::recommend) fn bytes(&self) -> usize {
         (self.mean.capacity() + self.scale.capacity() + self.upper.capacity()) * size_of::<f64>()
     }
 
@@ -83,12 +83,12 @@ impl Belief {
     }
 
     /// `m'x`. O(features).
-    pub(super) fn score(&self, x: &[f64]) -> f64 {
+    pub(in crate::recommend) fn score(&self, x: &[f64]) -> f64 {
         x.iter().zip(&self.mean).map(|(x, m)| x * m).sum()
     }
 
     /// Mean and variance of `m'x`. O(features²), or O(features) where weights are taken as independent.
-    pub(super) fn moments(&self, x: &[f64]) -> Moments {
+    pub(in crate::recommend) fn moments(&self, x: &[f64]) -> Moments {
         let mean = self.score(x);
         let variance = if self.upper.is_empty() {
             x.iter().zip(&self.scale).map(|(x, s)| x * x * s).sum()
@@ -123,7 +123,7 @@ impl Belief {
     ///
     /// With `n` the information and `o` the variance beside, `S -= n (Sx)(Sx)' / (1 + n (x'Sx + o))`: exact for one
     /// belief, and for several that share a score what remains when their covariance with each other is dropped.
-    pub(super) fn observe(&mut self, x: &[f64], observation: Observation, drift: f64) {
+    pub(in crate::recommend) fn observe(&mut self, x: &[f64], observation: Observation, drift: f64) {
         let Observation { surprise, information, beside } = observation;
         let (len, stride) = (self.len(), self.stride());
         let mut alpha = 1.0 + information * beside;
@@ -292,7 +292,7 @@ impl Belief {
         is_definite
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(in crate::recommend) fn write(&self, out: &mut Vec<u8>) {
         let (len, stride) = (self.len(), self.stride());
         self.mean.iter().chain(&self.scale).for_each(|number| number.write(out));
         if !self.upper.is_empty() {
@@ -303,7 +303,7 @@ impl Belief {
     }
 
     /// Reads what one of the same shape wrote.
-    pub(super) fn read(&self, from: &mut Bytes<'_>) -> Result<Belief, Malformed> {
+    pub(in crate::recommend) fn read(&self, from: &mut Bytes<'_>) -> Result<Belief, Malformed> {
         let (len, stride) = (self.len(), self.stride());
         let mut read = Belief::new(len, self.first, self.upper.is_empty());
         for mean in &mut read.mean {
@@ -343,8 +343,8 @@ impl Belief {
         Ok(())
     }
 
-    #[cfg(test)]
-    pub(super) fn mean(&self) -> &[f64] {
+    /// The weights as they are believed to be.
+    pub(in crate::recommend) fn mean(&self) -> &[f64] {
         &self.mean
     }
 

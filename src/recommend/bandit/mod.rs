@@ -25,7 +25,7 @@
 
 #[cfg(test)]
 mod bandit_test;
-mod belief;
+pub(super) mod belief;
 mod beta;
 mod conformance;
 pub(super) mod draw;

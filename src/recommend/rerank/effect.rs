@@ -9,6 +9,18 @@ use std::sync::Arc;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Effect {
+    /// It is chosen more often when it is shown than what was before it, or less: `moved from 4 to 1 by what is chosen, most
+    /// of all price < 100`
+    Learned {
+        /// Its place before.
+        from: u16,
+        /// And after.
+        to: u16,
+        /// What of it, compared with the others, had it move most: a feature, or its own record; none where only others
+        /// moved.
+        #[serde(serialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
+        most: Option<Arc<str>>,
+    },
     /// A rule raised its score, or lowered it: `raised by on sale (× 1.5)`
     Weighted {
         /// The rule.
@@ -60,9 +72,17 @@ pub enum Effect {
     },
 }
 
+fn optional_text<S: serde::Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_deref().serialize(serializer)
+}
+
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Effect::Learned { from, to, most } => {
+                write!(f, "moved from {from} to {to} by what is chosen")?;
+                most.iter().try_for_each(|most| write!(f, ", most of all {most}"))
+            }
             Effect::Weighted { rule, factor } if *factor < 1.0 => write!(f, "lowered by {rule} (× {factor})"),
             Effect::Weighted { rule, factor } => write!(f, "raised by {rule} (× {factor})"),
             Effect::Discounted { impressions: 1, .. } => f.write_str("lowered because it was shown once"),
@@ -154,6 +174,16 @@ mod tests {
                 Effect::Discounted { impressions: 3, factor: 0.729 },
                 "lowered because it was shown 3 times",
                 r#"{"discounted":{"impressions":3,"factor":0.729}}"#,
+            ),
+            (
+                Effect::Learned { from: 4, to: 2, most: Some("price < 100".into()) },
+                "moved from 4 to 2 by what is chosen, most of all price < 100",
+                r#"{"learned":{"from":4,"to":2,"most":"price < 100"}}"#,
+            ),
+            (
+                Effect::Learned { from: 2, to: 3, most: None },
+                "moved from 2 to 3 by what is chosen",
+                r#"{"learned":{"from":2,"to":3}}"#,
             ),
             (
                 Effect::Rotated { from: 4, to: 2 },

@@ -42,7 +42,9 @@ const WINDOW_MAX: Duration = Duration::days(3_650);
 /// | rotation | lets what is about equal [change places](RerankParams::rotate) from seed to seed |
 /// | diversity | chooses what is [unlike](RerankParams::diversify) what stands before it |
 /// | caps | drop what there are [enough](RerankParams::cap) of |
-/// | pins, slots, trials | put items at [their places](RerankParams::pin); one may be [tried](RerankParams::explore) there |
+/// | pins, slots, trials | put items at [their places](RerankParams::pin); some may be [tried](RerankParams::explore) there |
+///
+/// Before all of them an engine may have [ordered](crate::recommend::Explorer::rank) what fits by what is chosen of it.
 ///
 /// Pins have to be eligible and not excluded, but nothing else moves or drops them; what is pinned counts when it comes to
 /// diversity and caps, so that the list as a whole is diverse and keeps its caps, unless pins alone exceed them. Where fewer
@@ -191,7 +193,7 @@ impl RerankParams {
     }
 
     /// Keeps a place for one of the best `depth` that [`Facts::choose`] tries, so that what is little known is shown to some.
-    /// At most [`LIMIT_MAX`] deep; one place.
+    /// At most [`LIMIT_MAX`] deep. Of several places each tries what is left, with a chance of its own.
     #[must_use]
     pub fn explore(mut self, slot: usize, depth: usize) -> RerankParams {
         self.kept.push((slot, Kept::Trial(depth)));
@@ -261,7 +263,7 @@ impl RerankParams {
         if let Some(pair) = self.kept.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return refused("pin", format!("twice at {}", pair[0].0), "once at each place");
         }
-        let (mut pinned, mut trials) = (Vec::<ItemId>::new(), 0);
+        let mut pinned = Vec::<ItemId>::new();
         for (slot, kept) in &self.kept {
             match kept {
                 Kept::Item(item) if pinned.contains(item) => {
@@ -271,11 +273,7 @@ impl RerankParams {
                 Kept::Trial(depth) if !(1..=LIMIT_MAX).contains(depth) => {
                     return refused("explore", format!("{depth} deep"), "from 1 to 1000 deep");
                 }
-                Kept::Trial(_) if trials > 0 => {
-                    return refused("explore", format!("at {slot} again"), "at one place");
-                }
-                Kept::Trial(_) => trials += 1,
-                Kept::Rule(_) => {}
+                Kept::Trial(_) | Kept::Rule(_) => {}
             }
         }
         Ok(Rerank { params: self })

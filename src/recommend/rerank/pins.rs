@@ -1,5 +1,6 @@
 //! Pins and slots: places that are kept.
 
+use crate::recommend::bandit::draw::further;
 use crate::recommend::rerank::{Effect, Facts, RerankParams, filters};
 use crate::recommend::{ItemId, Reason, Recommendation};
 use smallvec::SmallVec;
@@ -45,9 +46,14 @@ pub(super) fn take(
             taken.push((*slot, shown));
         }
     }
-    for (slot, kept) in within() {
-        let Kept::Trial(depth) = kept else { continue };
+    let trials = within().filter_map(|(slot, kept)| match kept {
+        Kept::Trial(depth) => Some((slot, depth)),
+        Kept::Item(_) | Kept::Rule(_) => None,
+    });
+    for (number, (slot, depth)) in trials.enumerate() {
         let best: SmallVec<[ItemId; 32]> = list.iter().take(*depth).map(|shown| shown.item).collect();
+        // Each by chances of its own: so the probability of a list is the product of theirs.
+        let seed = if number == 0 { seed } else { further(seed, number as u64) };
         let chosen = facts.choose(&best, seed).filter(|(place, _)| *place < best.len());
         if let Some((place, probability)) = chosen {
             let mut shown = list.remove(place);
