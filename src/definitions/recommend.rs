@@ -3,7 +3,8 @@
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::Names;
 use crate::definitions::{Settings, recommenders};
-use crate::model::{Duration, Quoted, Value};
+use crate::model::{Duration, Object, Quoted, Value};
+use crate::predict::{Skills, SkillsParams};
 use crate::recommend::{
     Action, AlsParams, BoughtTogether, BoughtTogetherParams, CoVisitation, CoVisitationParams, EaseParams,
     Popularity, PopularityParams, SessionKnn, SessionKnnParams, Trending, TrendingParams, Twins, TwinsParams,
@@ -41,6 +42,10 @@ pub(crate) struct RecommendDefinition {
     /// By which expressions about items what is chosen of what is shown is learned, where the order of what comes next follows
     /// that.
     pub(crate) rerank: Option<Vec<Box<str>>>,
+    /// How skill and difficulty are learned of what is an attempt; checked.
+    pub(crate) skill: SkillsParams,
+    /// The attribute of the catalogue that says how difficult an item is, before anybody has tried it.
+    pub(crate) difficulty: Option<Grade>,
     /// Of how many interactions one is predicted, for the weights of the models to learn from; 0 for none.
     pub(crate) learn_weights: u64,
     /// How many steps of their longer work models do whenever the host moves the clock.
@@ -75,6 +80,11 @@ impl RecommendDefinition {
         }
     }
 
+    /// Whether any interaction is an attempt.
+    pub(crate) fn has_attempts(&self) -> bool {
+        self.interactions.iter().any(|interaction| interaction.outcome.is_some())
+    }
+
     /// What profiles have to keep of events.
     pub(crate) fn remembered(&self) -> Vec<Remembered> {
         let Some(age) = self.remember else { return Vec::new() };
@@ -104,15 +114,34 @@ pub(crate) struct InteractionDefinition {
     /// How much of its weight it has.
     pub(crate) grade: Option<Grade>,
     pub(crate) action: Action,
+    /// How far the user came with it, where it is an attempt.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// How far a user came with an item: from 0, failed or given up, to 1, done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// As the event itself says.
+    Always(f64),
+    /// As a number of it says, in proportion, or whether something is true.
+    Of(Grade),
+}
+
+impl Outcome {
+    /// The outcome by the event, or the object of a list, that the item is in; none where it does not say.
+    pub(crate) fn of(&self, object: &Object) -> Option<f64> {
+        match self {
+            Outcome::Always(outcome) => Some(*outcome),
+            Outcome::Of(grade) => grade.share(object.get_path(&grade.property)?),
+        }
+    }
 }
 
 impl InteractionDefinition {
     /// What it weighs, by the value of the property that grades it.
     pub(crate) fn weighed(&self, grade: &Value) -> f32 {
-        let Some(Grade { from, full, .. }) = self.grade else { return self.weight };
-        let Some(value) = grade.as_f64() else { return self.weight };
-        let share = ((value - from) / (full - from)).clamp(0.0, 1.0);
-        (f64::from(self.weight) * share) as f32
+        let share = self.grade.as_ref().and_then(|own| own.share(grade));
+        share.map_or(self.weight, |share| (f64::from(self.weight) * share) as f32)
     }
 }
 
@@ -125,6 +154,17 @@ pub(crate) struct Grade {
     pub(crate) property: Box<str>,
     pub(crate) from: f64,
     pub(crate) full: f64,
+}
+
+impl Grade {
+    /// How much of it a value is, from 0 to 1; nothing of what is false, and all of what is true. None of what is neither.
+    pub(crate) fn share(&self, value: &Value) -> Option<f64> {
+        if let Value::Bool(truth) = value {
+            return Some(f64::from(u8::from(*truth)));
+        }
+        let value = value.as_f64().filter(|value| value.is_finite())?;
+        Some(((value - self.from) / (self.full - self.from)).clamp(0.0, 1.0))
+    }
 }
 
 const ACTIONS: [(&str, Action); 12] = [
@@ -170,6 +210,8 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         als: None,
         explore: None,
         rerank: None,
+        skill: Skills::params(),
+        difficulty: None,
         learn_weights: 0,
         steps: STEPS,
         remember: None,
@@ -221,6 +263,7 @@ pub(super) fn read(root: &mut Table<'_>, settings: &Settings, names: &Names) -> 
         definition.explore = Some((WINDOW, FADES));
     }
     recommenders::read_explore(&mut table, &mut definition.explore);
+    recommenders::read_skill(&mut table, &mut definition, names);
     definition.rerank = recommenders::read_rerank(&mut table, is_shown.is_some());
     if let Some(node) = is_shown.filter(|_| definition.remember.is_none()) {
         let help = "say how long it counts: `remember = \"30d\"` in [recommend]";
@@ -262,6 +305,12 @@ fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinit
         Some(node) => Some(read_grade(&node, event, item.as_ref()?.0.as_deref(), is_known.then_some(names))?),
         None => None,
     };
+    let outcome = match table.get("outcome") {
+        Some(node) => {
+            Some(read_outcome(&node, event, item.as_ref()?.0.as_deref(), is_known.then_some(names))?)
+        }
+        None => None,
+    };
     table.finish();
     let (list, item) = item?;
     Some(InteractionDefinition {
@@ -271,7 +320,55 @@ fn read_interaction(node: &Node<'_>, names: &Names) -> Option<InteractionDefinit
         weight: weight? as f32,
         grade,
         action: action?,
+        outcome,
     })
+}
+
+/// `outcome = 1`, `outcome = "done"`, `outcome = { property = "minutes", full = 30 }`
+fn read_outcome(node: &Node<'_>, event: &str, list: Option<&str>, names: Option<&Names>) -> Option<Outcome> {
+    if node.is_table() {
+        return read_grade(node, event, list, names).map(Outcome::Of);
+    }
+    if !node.is_text() {
+        let outcome = node.number()?;
+        if !(0.0..=1.0).contains(&outcome) {
+            let help = "write 1 for what is done, 0 for what is given up, and how far the user came between";
+            node.error_help(format!("an outcome of {outcome} is out of range: from 0 to 1"), help);
+            return None;
+        }
+        return Some(Outcome::Always(outcome));
+    }
+    let is_graded = |kind| matches!(kind, Kind::Number | Kind::Bool);
+    let wanted = "an outcome is a number from 0 to 1, or whether it is true that it was done";
+    let property = read_measure(node, event, list, names, is_graded, wanted)?;
+    Some(Outcome::Of(Grade { property, from: 0.0, full: 1.0 }))
+}
+
+/// A property that is beside the item, and of a kind.
+fn read_measure(
+    node: &Node<'_>,
+    event: &str,
+    list: Option<&str>,
+    names: Option<&Names>,
+    fits: impl Fn(Kind) -> bool,
+    wanted: &str,
+) -> Option<Box<str>> {
+    let path = node.name()?;
+    let Some(names) = names else { return Some(path.into()) };
+    let (of, property, kind) = read_path(node, event, path, "that is the number", names)?;
+    if kind.is_some_and(|kind| !fits(kind)) {
+        node.error(wanted);
+        return None;
+    }
+    if of.as_deref() != list {
+        let help = match list {
+            Some(list) => format!("name a field beside the item: `{list}.…`"),
+            None => "name a property of the event".into(),
+        };
+        node.error_help("each item needs a number of its own", help);
+        return None;
+    }
+    Some(property)
 }
 
 fn read_weight(node: &Node<'_>, action: Option<Action>) -> Option<f64> {
@@ -293,35 +390,28 @@ fn read_weight(node: &Node<'_>, action: Option<Action>) -> Option<f64> {
 /// `grade = { property = "seconds", from = 3, full = 60 }`
 fn read_grade(node: &Node<'_>, event: &str, list: Option<&str>, names: Option<&Names>) -> Option<Grade> {
     let mut table = node.table()?;
-    let property = table.require("property").and_then(|node| {
-        let path = node.name()?;
-        let Some(names) = names else { return Some(path.into()) };
-        let (of, property, kind) = read_path(&node, event, path, "that is the number", names)?;
-        if kind.is_some_and(|kind| kind != Kind::Number) {
-            node.error("what grades an interaction is a number");
-            return None;
-        }
-        if of.as_deref() != list {
-            let help = match list {
-                Some(list) => format!("name a field beside the item: `{list}.…`"),
-                None => "name a property of the event".into(),
-            };
-            node.error_help("each item needs a number of its own", help);
-            return None;
-        }
-        Some(property)
-    });
+    let wanted = "what grades an interaction is a number";
+    let is_number = |kind| kind == Kind::Number;
+    let property =
+        table.require("property").and_then(|node| read_measure(&node, event, list, names, is_number, wanted));
+    let range = read_range(&mut table, "from there on an interaction counts fully");
+    table.finish();
+    let (from, full) = range?;
+    Some(Grade { property: property?, from, full })
+}
+
+/// `from`, which is 0 unless it is given, and `full`, which is above it.
+pub(super) fn read_range(table: &mut Table<'_>, help: &str) -> Option<(f64, f64)> {
     let from = table.get("from").map_or(Some(0.0), |node| node.number());
     let full = table.require("full").and_then(|node| {
         let full = node.number()?;
         if from.is_some_and(|from| full <= from) {
-            node.error_help("it has to be above `from`", "from there on an interaction counts fully");
+            node.error_help("it has to be above `from`", help);
             return None;
         }
         Some(full)
     });
-    table.finish();
-    Some(Grade { property: property?, from: from?, full: full? })
+    Some((from?, full?))
 }
 
 /// The list, if any, the property or field, and its kind if that is known.

@@ -1,14 +1,16 @@
 //! How each recommender is set: the tables of `[recommend]` that bear a model's name.
 
 use crate::definitions::reader::{Node, Table};
-use crate::definitions::recommend::{K_MIN, RecommendDefinition, Weighted};
+use crate::definitions::recommend::{Grade, K_MIN, RecommendDefinition, Weighted, read_range};
 use crate::definitions::schema::Names;
 use crate::model::{Duration, Quoted};
+use crate::predict::SkillsParams;
 use crate::recommend::{
-    Als, AlsParams, BoughtTogetherParams, CoVisitationParams, Ease, EaseParams, Error, Explorer,
-    PopularityParams, SessionKnnParams, TrendingParams, TwinsParams,
+    Als, AlsParams, BoughtTogetherParams, CoVisitationParams, Ease, EaseParams, Explorer, PopularityParams,
+    SessionKnnParams, TrendingParams, TwinsParams,
 };
 use crate::segment::Kind;
+use std::fmt;
 
 /// More of anything is refused by the models' own checks.
 const COUNT_MAX: i64 = 1 << 26;
@@ -23,20 +25,20 @@ const FEATURES_MAX: usize = 16;
 const SAY_SHOWN: &str = "name the event by which you tell that an item was shown: `action = \"shown\"`";
 
 /// A table in which each key sets a parameter of a model; one that is out of range is an error at its place.
-struct Parameters<'d, 'p, P, R> {
+struct Parameters<'d, 'p, P, R, E> {
     table: Table<'d>,
     params: &'p mut P,
-    check: fn(P) -> Result<R, Error>,
+    check: fn(P) -> Result<R, E>,
 }
 
-impl<'d, 'p, P: Clone, R> Parameters<'d, 'p, P, R> {
+impl<'d, 'p, P: Clone, R, E: fmt::Display> Parameters<'d, 'p, P, R, E> {
     /// None where there is no such table.
     fn of(
         of: &mut Table<'d>,
         key: &'static str,
         params: &'p mut P,
-        check: fn(P) -> Result<R, Error>,
-    ) -> Option<Parameters<'d, 'p, P, R>> {
+        check: fn(P) -> Result<R, E>,
+    ) -> Option<Parameters<'d, 'p, P, R, E>> {
         Some(Parameters { table: of.get(key)?.table()?, params, check })
     }
 
@@ -60,12 +62,12 @@ impl<'d, 'p, P: Clone, R> Parameters<'d, 'p, P, R> {
 }
 
 /// Takes a parameter over, or says at its place that it is out of range.
-fn tune<P: Clone, T, R>(
+fn tune<P: Clone, T, R, E: fmt::Display>(
     params: &mut P,
     node: &Node<'_>,
     value: Option<T>,
     set: impl FnOnce(P, T) -> P,
-    check: impl FnOnce(P) -> Result<R, Error>,
+    check: impl FnOnce(P) -> Result<R, E>,
 ) {
     let Some(value) = value else { return };
     let tuned = set(params.clone(), value);
@@ -239,6 +241,54 @@ pub(super) fn read_explore(table: &mut Table<'_>, explore: &mut Option<(Duration
         tune(params, &node, node.duration(), set, |(window, half_life)| Explorer::new(window, half_life));
     }
     read.finish();
+}
+
+/// `[recommend.skill]`, which has nothing to say where nothing is an attempt.
+pub(super) fn read_skill(table: &mut Table<'_>, definition: &mut RecommendDefinition, names: &Names) {
+    let is_attempted = definition.has_attempts();
+    let RecommendDefinition { skill, difficulty, .. } = definition;
+    let Some(node) = table.get("skill") else { return };
+    if !is_attempted {
+        let help = "say how far the user came with an item: `outcome` of an interaction";
+        return node.error_help("skill is learned of attempts, and nothing is one", help);
+    }
+    let Some(mut read) = Parameters::of(table, "skill", skill, SkillsParams::check) else { return };
+    read.duration("session", SkillsParams::session);
+    for (key, set) in [
+        ("step", SkillsParams::step as fn(_, _) -> _),
+        ("width", SkillsParams::width),
+        ("repeat", SkillsParams::repeat),
+        ("drift", SkillsParams::drift),
+        ("spread", SkillsParams::spread),
+    ] {
+        read.number(key, set);
+    }
+    if let Some(node) = read.table.get("difficulty") {
+        *difficulty = read_difficulty(&node, names);
+    }
+    read.table.finish();
+}
+
+/// `difficulty = { attribute = "level", from = 1, full = 10 }`
+fn read_difficulty(node: &Node<'_>, names: &Names) -> Option<Grade> {
+    let mut table = node.table()?;
+    let attribute = table.require("attribute").and_then(|node| {
+        let name = node.name()?;
+        let items = &names.schema.items;
+        match items.slot(name) {
+            Some((_, Kind::Number)) => return Some(name.into()),
+            Some(_) => node.error("how difficult an item is is a number"),
+            None => {
+                let help = "declare it under [catalogue]".to_owned();
+                node.unknown("attribute of items", name, items.names(), Some(help));
+            }
+        }
+        None
+    });
+    let range = read_range(&mut table, "an item is most difficult there");
+    table.finish();
+    let (from, full) = range?;
+    Some(Grade { property: attribute?, from, full })
 }
 
 /// `[recommend.rerank]`: by which expressions about items it is learned what is chosen, beside what models say. Whether they

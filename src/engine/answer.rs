@@ -94,7 +94,7 @@ impl Models {
         let unwanted = user.map(|user| self.unwanted(user, query.done(), store, now)).unwrap_or_default();
         let request = request.excluding(unwanted).with_filter(&admits);
         let reorders = self.reorders(&request);
-        if query.stages().is_neutral() && !reorders {
+        if query.stages().is_neutral() && !reorders && query.chance().is_none() {
             return Ok(self.candidates(&request, store));
         }
         // Stages may bring up what would be below the limit.
@@ -103,6 +103,10 @@ impl Models {
         let (answer, rows) = match reorders {
             true => self.reorder(self.next_with_sources(&request), eligible, now),
             false => (self.candidates(&request, store), HashMap::default()),
+        };
+        let answer = match query.chance() {
+            Some(target) => self.at_chance(answer, target, &request)?,
+            None => answer,
         };
         let known = Known { eligible, explorer: self.explorer.as_ref(), rows, now };
         Ok(query.stages().clone().check()?.apply(answer, &known, occasion).shown)

@@ -137,6 +137,12 @@ impl Catalogue {
         }
     }
 
+    /// The number that an item has of an attribute.
+    pub(crate) fn number(&self, item: ItemId, name: &str, symbols: &Symbols) -> Option<f64> {
+        let (slot, _) = self.schema.slot(name)?;
+        symbols.value(*self.row(item)?.get(usize::from(slot.0))?).as_f64()
+    }
+
     /// How alike the texts and lists of two items are: the common ones among all of both, from 0 to 1; 0 where there are
     /// none. O(attributes + elements²).
     pub(crate) fn likeness(&self, one: ItemId, other: ItemId, symbols: &Symbols) -> f64 {

@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Error, Partition};
 use crate::journey::{JourneyStay, MessageKept};
 use crate::model::{Explanation, Instant, Value};
+use crate::predict::Rating;
 use crate::profile::{ConsentRecord, Event, Exposure, Fact, Packed, SessionSummary, TotalOp, UserKey};
 use crate::segment::{Pii, SegmentId};
 use serde::Serialize;
@@ -57,6 +58,9 @@ pub struct Export {
     pub affinities: Vec<Affinity>,
     /// What it did last, as recommenders know it, newest first.
     pub recent_items: Vec<RecentItem>,
+    /// How able it is, where definitions say what is an attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skill: Option<Rating>,
     /// The segments it is in, in order of definition, with why.
     pub segments: Vec<SegmentStay>,
     /// The journeys it is in, in order of definition.
@@ -231,6 +235,7 @@ impl Partition {
             running_values: self.running_values(key),
             affinities: self.affinities(key),
             recent_items: self.models.recent_items(key),
+            skill: self.skill(user, self.clock),
             segments: self.stays_with_reasons(user, key)?,
             journeys: self.journeys.stays_of(key),
             journeys_entered: self.journeys.entries_of(key).into_iter().collect(),

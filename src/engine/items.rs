@@ -40,13 +40,16 @@ impl Partition {
         outcome: &mut Outcome,
     ) {
         let Ok(item) = self.models.items_mut().intern(id) else { return self.run_due(now, outcome) };
-        let symbols = &mut self.store.symbols;
         let is_followed = self.journeys.follows_items();
-        let before = is_followed.then(|| self.catalogue.copy_row(item, symbols)).flatten();
-        self.catalogue.set(item, attributes, symbols);
-        self.models.describe(item, &self.catalogue, symbols);
+        let before = is_followed.then(|| self.catalogue.copy_row(item, &mut self.store.symbols)).flatten();
+        let level_before = self.level(item);
+        self.catalogue.set(item, attributes, &mut self.store.symbols);
+        self.models.describe(item, &self.catalogue, &self.store.symbols);
+        if let Some(level) = self.level(item).filter(|level| Some(*level) != level_before) {
+            self.models.set_level(item, level);
+        }
         let Some(before) = before else { return self.run_due(now, outcome) };
-        let after = self.catalogue.copy_row(item, symbols).unwrap_or_default();
+        let after = self.catalogue.copy_row(item, &mut self.store.symbols).unwrap_or_default();
         self.follow_change(id, (&before, &after), at, now, outcome);
         before.iter().chain(&after).for_each(|value| self.store.symbols.release(*value));
     }

@@ -59,6 +59,7 @@ mod input;
 mod items;
 mod journeys;
 mod kept;
+mod levels;
 mod look;
 mod members;
 mod migration;

@@ -4,6 +4,7 @@ use crate::engine::hosts::Hosts;
 use crate::engine::reorder::Row;
 use crate::engine::unlearn::Learned;
 use crate::model::{Instant, Message, Object, Value};
+use crate::predict::Skills;
 use crate::profile::UserKey;
 use crate::recommend::{
     Action, Als, AlsParams, BoughtTogether, CoVisitation, Ease, EaseParams, Explorer, Interaction, Items,
@@ -38,6 +39,8 @@ pub(crate) struct Models {
     pub(super) hosts: Hosts,
     /// What is tried at a place that is kept for it.
     pub(super) explorer: Option<Explorer>,
+    /// Who can do what; nothing is known of it where nothing is an attempt.
+    pub(super) skills: Skills,
     /// What each counts of those that answer what comes next.
     pub(super) weights: Weights,
     /// Since which arrival the definition that holds is learned by.
@@ -69,6 +72,7 @@ impl Models {
             als: definition.als.as_ref().map(als),
             hosts: Hosts::default(),
             explorer: None,
+            skills: definition.skill.check().expect(CHECKED),
             weights: Weights::default(),
             definition: definition.clone(),
             learned_since: 0,
@@ -137,6 +141,7 @@ impl Models {
             als: self.als.clone(),
             hosts: self.hosts.copied(&self.items),
             explorer: self.explorer.clone(),
+            skills: self.skills.clone(),
             weights: self.weights.clone(),
             learned_since: self.learned_since,
             learned: self.learned.clone(),
@@ -180,6 +185,7 @@ impl Models {
         if old.explore != definition.explore {
             self.explorer = self.new_explorer();
         }
+        self.skills.set_params(definition.skill).expect(CHECKED);
         self.weigh();
         self.name_features();
         let is_same = old.popularity == *popularity;
@@ -221,7 +227,7 @@ impl Models {
         }
         let mut is_whole = true;
         let mut shown = shown.into_iter();
-        let mut learn = |item: &str, weight: f32| {
+        let mut learn = |item: &str, weight: f32, outcome: Option<f64>| {
             let row = shown.next().unwrap_or_default();
             let Ok(item) = self.items.intern(item) else { return };
             if self.covisitation.count_of_day(user.0, at) > self.definition.daily_max {
@@ -233,6 +239,10 @@ impl Models {
                 .with_action(rule.action)
                 .with_context(&contexts);
             self.learn_interaction(&interaction, &row);
+            if let Some(outcome) = outcome {
+                // It is from 0 to 1, or there would be none.
+                let _ = self.skills.learn(user.0, item.number(), outcome, at);
+            }
         };
         each_item(&rule, properties, &mut learn);
         is_whole
@@ -247,7 +257,7 @@ impl Models {
         if let Some((event, properties)) = message.event()
             && let Some(rule) = self.rules.get(event)
         {
-            each_item(rule, properties, &mut |item, weight| each(rule, item, weight));
+            each_item(rule, properties, &mut |item, weight, _| each(rule, item, weight));
         }
     }
 
@@ -285,6 +295,8 @@ impl Models {
         let learned = (self.learned_since, self.learned_in_order());
         let mut explored = Vec::new();
         self.explorer.iter().for_each(|explorer| explorer.checkpoint(&mut explored));
+        let mut skills = Vec::new();
+        self.skills.checkpoint(&mut skills);
         let bytes = |model: &dyn Recommender| {
             let mut bytes = Vec::new();
             model.checkpoint(&mut bytes);
@@ -295,7 +307,7 @@ impl Models {
             &self.items,
             bytes(&self.sessions),
             bytes(&self.twins),
-            (beside, &self.weights, explored),
+            (beside, &self.weights, explored, skills),
             &self.covisitation,
             &self.baskets,
             &self.popularity,
@@ -308,13 +320,18 @@ impl Models {
 
 const CHECKED: &str = "parameters are checked with the definitions";
 
-/// Calls `each` with the items of an event that is an interaction, and their weights.
-fn each_item(rule: &InteractionDefinition, properties: &Object, each: &mut impl FnMut(&str, f32)) {
+/// Calls `each` with the items of an event that is an interaction, their weights, and how far the user came with them.
+fn each_item(
+    rule: &InteractionDefinition,
+    properties: &Object,
+    each: &mut impl FnMut(&str, f32, Option<f64>),
+) {
     let mut of = |object: &Object| {
         let grade = rule.grade.as_ref().and_then(|grade| object.get_path(&grade.property));
         let weight = rule.weighed(grade.unwrap_or(&Value::Null));
         let items = object.get_path(&rule.item).into_iter();
-        items.for_each(|value| each_text(value, &mut |item| each(item, weight)));
+        let outcome = rule.outcome.as_ref().and_then(|outcome| outcome.of(object));
+        items.for_each(|value| each_text(value, &mut |item| each(item, weight, outcome)));
     };
     match &rule.list {
         None => of(properties),

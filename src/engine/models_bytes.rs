@@ -3,8 +3,16 @@
 use crate::engine::models::Models;
 use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
+use crate::predict::UserSkill;
 use crate::profile::{ProfileStore, UserKey};
 use crate::recommend::{Items, Recent, Recommender};
+
+/// What models know of a user that leaves memory with the user.
+#[derive(Debug, Default)]
+pub(crate) struct OfUser {
+    recent: Option<Box<Recent>>,
+    skill: Option<Box<UserSkill>>,
+}
 
 impl Models {
     /// What is to be written of what was learned, without what belongs to one user.
@@ -23,6 +31,7 @@ impl Models {
             hosts,
             weights,
             explorer,
+            skills,
             models,
             ..
         } = self;
@@ -46,6 +55,7 @@ impl Models {
             als.iter().for_each(|model| written(model, out));
             hosts.write(out);
             weights.write(out);
+            skills.write_items(out);
             if let Some(explorer) = explorer {
                 let mut bytes = Vec::new();
                 explorer.checkpoint(&mut bytes);
@@ -78,6 +88,7 @@ impl Models {
         self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
         self.hosts.read(&self.items, from)?;
         self.weights.go_on(from.read()?);
+        self.skills.read_items(from, items)?;
         if let Some(explorer) = &mut self.explorer {
             let bytes: Vec<u8> = from.read()?;
             let refused = from.malformed("the checkpoint of what is explored");
@@ -86,39 +97,56 @@ impl Models {
         Ok(())
     }
 
-    /// Takes out what belongs to a user: the last session.
-    pub(crate) fn take_user(&mut self, user: UserKey) -> Option<Box<Recent>> {
-        self.covisitation.take_user(user.0)
+    /// Takes out what belongs to a user.
+    pub(crate) fn take_user(&mut self, user: UserKey) -> OfUser {
+        OfUser { recent: self.covisitation.take_user(user.0), skill: self.skills.take_user(user.0) }
     }
 
     /// Puts in what was taken out or read, in place of what is there.
-    pub(crate) fn put_user(&mut self, user: UserKey, recent: Option<Box<Recent>>) {
+    pub(crate) fn put_user(&mut self, user: UserKey, OfUser { recent, skill }: OfUser) {
         self.covisitation.put_user(user.0, recent);
+        self.skills.put_user(user.0, skill);
     }
 
     /// Writes what [`take_user`](Models::take_user) takes out.
     pub(crate) fn write_user(&self, user: UserKey, out: &mut Vec<u8>) {
         self.beginnings.write(out);
         self.covisitation.write_user(user.0, out);
+        let skill = self.skills.user(user.0);
+        skill.is_some().write(out);
+        skill.iter().for_each(|skill| skill.write(out));
     }
 
-    /// Reads what was written of a user; nothing of it is left where co-visitation has begun anew since.
+    /// Reads what was written of a user; of the last session nothing is left where co-visitation has begun anew since.
     ///
     /// # Errors
     /// Bytes that were not written so.
-    pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<Option<Box<Recent>>, Malformed> {
+    pub(crate) fn read_user(&self, from: &mut Bytes<'_>) -> Result<OfUser, Malformed> {
         let is_gone = u64::read(from)? != self.beginnings;
-        self.covisitation.read_user(from, is_gone)
+        let recent = self.covisitation.read_user(from, is_gone)?;
+        let skill = if bool::read(from)? { Some(Box::new(from.read()?)) } else { None };
+        Ok(OfUser { recent, skill })
     }
 
     /// Writes what belongs to a user who goes to another partition, where items have other numbers.
-    pub(super) fn write_traveller(&self, user: UserKey, recent: Option<&Recent>, out: &mut Vec<u8>) {
+    pub(super) fn write_traveller(&self, user: UserKey, of_user: OfUser, out: &mut Vec<u8>) {
+        let OfUser { recent, skill } = of_user;
         let Learned { since, as_one_since } = self.learned.get(&user).copied().unwrap_or_default();
         let since = since.max(self.learned_since);
         Learned { since, as_one_since: as_one_since.max(since) }.write(out);
         recent.is_some().write(out);
         if let Some(recent) = recent {
             recent.write_named(&self.items, out);
+        }
+        skill.is_some().write(out);
+        if let Some(skill) = skill {
+            let mut names: Vec<String> = Vec::new();
+            let skill = skill.renumbered(|item| {
+                names.push(self.items.name(self.items.at(item)?)?.to_owned());
+                Some(names.len() as u32 - 1)
+            });
+            names.write(out);
+            skill.write(out);
         }
     }
 
@@ -143,12 +171,22 @@ impl Models {
             let recent = Recent::read_named(from, &mut self.items)?;
             self.covisitation.take_in_user(user.0, recent);
         }
+        if bool::read(from)? {
+            let names: Vec<String> = from.read()?;
+            let skill: UserSkill = from.read()?;
+            let skill = skill.renumbered(|name| {
+                let item = self.items.intern(names.get(name as usize)?).ok()?;
+                Some(item.number())
+            });
+            self.skills.put_user(user.0, Some(Box::new(skill)));
+        }
         Ok(())
     }
 
     /// About how many bytes leave memory with a user.
     pub(crate) fn heap_bytes(&self, user: UserKey) -> usize {
-        self.covisitation.heap_bytes(user.0)
+        let skill = self.skills.user(user.0).map_or(0, |_| size_of::<UserSkill>());
+        self.covisitation.heap_bytes(user.0) + skill
     }
 }
 

@@ -191,6 +191,7 @@ impl Partition {
         if self.catalogue.revision() != revision || !self.models.has_descriptions() {
             self.describe_items();
         }
+        self.set_levels();
         self.settings = definitions.settings.clone();
         self.store.set_identity_rules(&self.settings.identity);
         if let Some(shelf) = &mut self.shelf {

@@ -5,11 +5,11 @@
 //! | --- | --- |
 //! | clock and counters, receipts, who is suppressed or restricted, segments' statistics, facts for everyone, since when what is kept | [`Section::Base`] |
 //! | counts of journeys, the outbox without its actions | [`Section::Journeys`] |
-//! | items, co-visitation, popularity | [`Section::Models`] |
+//! | items, co-visitation, popularity, how difficult items are | [`Section::Models`] |
 //! | what is known of items | [`Section::Catalogue`] |
 //! | ids of messages | chunks of [`SeenMessages`](crate::engine::seen::SeenMessages) |
 //! | actions in the outbox, and answers | user by user, also of those who are not in memory |
-//! | instances, sends, entries and exits, the last session | [`BesideProfile`], user by user |
+//! | instances, sends, entries and exits, the last session, how able the user is | [`BesideProfile`], user by user |
 //!
 //! Nothing else differs from a fresh partition under the same definitions: kinds, properties, totals and segments have
 //! the numbers of these, whatever they took the place of. Only texts have numbers by what came before, so they are
@@ -18,13 +18,13 @@
 //! Deliberately absent: versions and lengths, which whoever writes the sections puts around them; profiles,
 //! memberships and sets of members; hints in the wheel, which follow from the users.
 
+use crate::engine::models_bytes::OfUser;
 use crate::engine::partition::NEVER;
 use crate::engine::suppressions::Salt;
 use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
 use crate::model::{Bytes, Instant, Malformed, Pieces, Record, record_choice};
 use crate::profile::{UserKey, read_since, write_since};
-use crate::recommend::Recent;
 use crate::segment::SegmentStats;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Section {
 #[derive(Debug, Default)]
 pub(crate) struct BesideProfile {
     journeys: JourneysOfUser,
-    recent: Option<Box<Recent>>,
+    learned: OfUser,
 }
 
 record_choice! {
@@ -146,13 +146,13 @@ impl Partition {
     /// Takes out what is known of a user beside profile and memberships. As long as it is away nothing may look at the
     /// user, and definitions may not change: what is written speaks the numbers of those that hold.
     pub(crate) fn take_beside(&mut self, user: UserKey) -> BesideProfile {
-        BesideProfile { journeys: self.journeys.take_user(user), recent: self.models.take_user(user) }
+        BesideProfile { journeys: self.journeys.take_user(user), learned: self.models.take_user(user) }
     }
 
     /// Puts in what was taken out or read. The user's row has to be there.
     pub(crate) fn put_beside(&mut self, user: UserKey, state: BesideProfile) {
         self.journeys.put_user(user, state.journeys, self.clock);
-        self.models.put_user(user, state.recent);
+        self.models.put_user(user, state.learned);
         self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
     }
 
@@ -167,7 +167,7 @@ impl Partition {
     /// # Errors
     /// Bytes that were not written so, or under other definitions.
     pub(crate) fn read_beside(&self, from: &mut Bytes<'_>) -> Result<BesideProfile, Malformed> {
-        Ok(BesideProfile { journeys: self.journeys.read_user(from)?, recent: self.models.read_user(from)? })
+        Ok(BesideProfile { journeys: self.journeys.read_user(from)?, learned: self.models.read_user(from)? })
     }
 
     /// About how many bytes leave memory with what is known of a user beside profile and memberships.

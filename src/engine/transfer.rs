@@ -100,12 +100,12 @@ impl Partition {
         segments.filter(is_in).collect::<Vec<u32>>().write(&mut bytes);
         self.store.undo_of(user).write(&mut bytes);
         // Items have other numbers there, so what was done last goes by itself.
-        let recent = self.models.take_user(user);
+        let learned = self.models.take_user(user);
         let mut record = Vec::new();
         self.write_user(user, &mut record);
         record.write(&mut bytes);
         self.journeys.write_actions_of(user, &mut bytes);
-        self.models.write_traveller(user, recent.as_deref(), &mut bytes);
+        self.models.write_traveller(user, learned, &mut bytes);
         self.take_stays(user, &name).write(&mut bytes);
 
         self.models.forget(user, &self.store, self.clock);

@@ -233,6 +233,7 @@ impl Models {
         // What others made of it they do not say; and what was shown to many was shown to this one too.
         let others = self.beside().map(|model| model.name());
         let others = others.chain(self.explorer.iter().map(|_| "explorer"));
+        let others = others.chain(self.definition.has_attempts().then_some("skills"));
         let others = others.filter(|_| !rules.is_empty());
         remains.extend(others.map(|model| Remains::Model { model: model.into(), before: None }));
         (interactions.len() as u64, remains)
@@ -296,6 +297,7 @@ impl Models {
         own.as_one_since = arrival;
         self.sessions.rename(absorbed.0, user.0);
         self.beside_mut().for_each(|model| model.absorb(absorbed.0, user.0));
+        self.skills.absorb(absorbed.0, user.0);
         self.drop_user(absorbed);
     }
 
@@ -312,6 +314,7 @@ impl Models {
         self.trending.forget(user.0);
         self.beside_mut().for_each(|model| model.forget(user.0));
         self.explorer.iter_mut().for_each(|explorer| explorer.forget(user.0));
+        self.skills.forget(user.0);
         self.models.iter_mut().for_each(|model| model.forget(user.0));
     }
 }

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `send_time` | [`SendTimes`]: learns, and chooses among the hours that a caller allows |
 //! | `skill` | [`Skills`]: who can do what, and what is neither too easy nor too hard |
+//! | `user_skill`, `difficulties` | what it knows of a user, and of items in their order |
 //! | `local_hour` | [`LocalHour`]: an hour by the clock on the wall, of a working day or of the weekend |
 //! | `curve` | what many did by local hour, and rates with what is not known of them |
 //! | `user_hours` | the same of one user, with room only for the hours in which something happened |
@@ -24,6 +25,7 @@
 //! (the delivery gate says).
 
 mod curve;
+mod difficulties;
 mod error;
 mod local_hour;
 mod send_time;
@@ -31,6 +33,7 @@ mod send_time;
 mod send_time_test;
 mod skill;
 mod user_hours;
+mod user_skill;
 
 pub use error::Error;
 pub use local_hour::LocalHour;
@@ -38,3 +41,4 @@ pub use send_time::{Choice, Evidence, GROUPS_MAX, SendTimes, SendTimesParams, So
 pub use skill::{Fit, Rating, Skills, SkillsParams};
 
 pub(crate) use user_hours::UserHours;
+pub(crate) use user_skill::UserSkill;

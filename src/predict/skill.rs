@@ -1,15 +1,16 @@
 use crate::model::{Bytes, Duration, Instant, Malformed, Record};
 use crate::predict::Error;
+use crate::predict::difficulties::Difficulties;
+use crate::predict::user_skill::UserSkill;
 use crate::recommend::bandit::logistic::most_probable;
 use hashbrown::HashMap;
 use serde::Serialize;
-use smallvec::SmallVec;
 
-/// How many of the items that a user did last are remembered.
-const RECENT_MAX: usize = 8;
 /// No rating is taken to be more certain than this.
-const VARIANCE_MIN: f64 = 1e-6;
+pub(super) const VARIANCE_MIN: f64 = 1e-6;
 const HALF_WIDTH_MIN: f64 = 0.01;
+/// At which chance of success items are asked for: what is nearer to 0 or 1 cannot be told.
+const TARGETS: std::ops::RangeInclusive<f64> = 0.05..=0.95;
 
 /// How able users are and how difficult items are: workouts, lessons, levels of a game.
 ///
@@ -20,19 +21,20 @@ const HALF_WIDTH_MIN: f64 = 0.01;
 /// is from 0 to 1, so that half a workout counts as a half. Between outcomes what is known of a user fades, because users
 /// train and rest.
 ///
-/// [`rank`](Skills::rank) orders items by how near the chance of success is to the target, 0.8 unless set: what is
-/// neither boring nor discouraging. From one session to the next difficulty goes at most a step up or down, and what a
+/// [`rank`](Skills::rank) orders items by how near the chance of success is to a target, such as 0.8: what is neither boring
+/// nor discouraging. At 0.75 to 0.85 users stay; 0.5 tells most of them. From one session to the next difficulty goes at most a step up or down, and what a
 /// user did lately comes later, for variety; for more of it, hand the list to
 /// [`Rerank`](crate::recommend::Rerank).
 ///
-/// All operations are O(1) but for ranking, which is O(items log items). Some 100 bytes a user and 40 an item.
+/// Learning is O(log items), ranking O(items log items) of those that are given; [`near`](Skills::near) finds some to give
+/// among all. Some 100 bytes a user and 60 an item.
 ///
 /// References: Elo 1978; Glickman, "Parameter estimation in large dynamic paired comparison experiments", 1999.
 ///
 /// ```
 /// use bespoke::model::{Duration, Instant};
 /// use bespoke::predict::Skills;
-/// let mut skills = Skills::params().target(0.8).step(5.0).check()?;
+/// let mut skills = Skills::params().step(5.0).check()?;
 /// let start: Instant = "2026-11-23T07:00:00Z".parse()?;
 /// let (ada, stretching, marathon) = (1, 10, 11);
 /// skills.set_difficulty(stretching, -1.5, 0.5)?;      // what a trainer says, and how sure that is
@@ -44,21 +46,20 @@ const HALF_WIDTH_MIN: f64 = 0.01;
 /// }
 /// let now = start + Duration::days(5);
 /// assert!(skills.chance(ada, stretching, now) > 0.6 && skills.chance(ada, marathon, now) < 0.4);
-/// let best = skills.rank(ada, &[(stretching, 1.0), (marathon, 1.0)], now)[0];
+/// let best = skills.rank(ada, &[(stretching, 1.0), (marathon, 1.0)], 0.8, now)[0];
 /// assert_eq!(best.item, stretching);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Skills {
     params: SkillsParams,
-    users: HashMap<u32, User, ahash::RandomState>,
-    items: HashMap<u32, Rating, ahash::RandomState>,
+    users: HashMap<u32, Box<UserSkill>, ahash::RandomState>,
+    items: Difficulties,
 }
 
 /// How [`Skills`] learns and ranks; [`check`](SkillsParams::check) makes one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkillsParams {
-    target: f64,
     width: f64,
     step: f64,
     session: Duration,
@@ -91,24 +92,9 @@ pub struct Fit {
     pub is_within_step: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct User {
-    skill: Rating,
-    /// When the last outcome was.
-    at: Instant,
-    /// The difficulty of the session before the present one.
-    before: Option<f64>,
-    /// The sum of difficulties in the present session, and how many.
-    sum: f64,
-    count: u32,
-    /// What was done last, newest first.
-    recent: SmallVec<[u32; RECENT_MAX]>,
-}
-
 impl Default for SkillsParams {
     fn default() -> SkillsParams {
         SkillsParams {
-            target: 0.8,
             width: 0.1,
             step: 0.5,
             session: Duration::hours(4),
@@ -120,14 +106,6 @@ impl Default for SkillsParams {
 }
 
 impl SkillsParams {
-    /// The chance of success that is aimed at: 0.8 unless set, from 0.05 to 0.95. At 0.75 to 0.85 users stay; 0.5 tells
-    /// most of them.
-    #[must_use]
-    pub fn target(mut self, chance: f64) -> SkillsParams {
-        self.target = chance;
-        self
-    }
-
     /// How far from the target is bad: at this distance a score is multiplied by 0.61, at twice by 0.14. 0.1 unless set,
     /// from 0.01 to 1.
     #[must_use]
@@ -179,7 +157,6 @@ impl SkillsParams {
     pub fn check(self) -> Result<Skills, Error> {
         let refused = |name, found: String, wanted| Err(Error::Parameter { name, found, wanted });
         for (name, found, range, wanted) in [
-            ("target", self.target, 0.05..=0.95, "a chance from 0.05 to 0.95"),
             ("width", self.width, HALF_WIDTH_MIN..=1.0, "from 0.01 to 1"),
             ("step", self.step, 0.01..=100.0, "from 0.01 to 100"),
             ("repeat", self.repeat, 0.0..=1.0, "a factor from 0 to 1"),
@@ -193,7 +170,7 @@ impl SkillsParams {
         if !(Duration::minutes(1)..=Duration::days(366)).contains(&self.session) {
             return refused("session", self.session.to_string(), "from `1m` to `366d`");
         }
-        Ok(Skills { params: self, users: HashMap::default(), items: HashMap::default() })
+        Ok(Skills { params: self, users: HashMap::default(), items: Difficulties::default() })
     }
 
     fn unknown(&self) -> Rating {
@@ -206,7 +183,7 @@ impl Rating {
     /// classification networks", 1992).
     fn chance_against(self, difficulty: Rating) -> f64 {
         let variance = self.variance + difficulty.variance;
-        let score = (self.mean - difficulty.mean) / (1.0 + variance * (std::f64::consts::PI / 8.0)).sqrt();
+        let score = (self.mean - difficulty.mean) / blur(variance);
         1.0 / (1.0 + libm::exp(-score))
     }
 }
@@ -228,7 +205,7 @@ impl Skills {
                 return Err(Error::Rating(found));
             }
         }
-        self.items.insert(item, Rating { mean, variance: deviation * deviation });
+        self.items.set(item, Rating { mean, variance: deviation * deviation });
         Ok(())
     }
 
@@ -242,17 +219,9 @@ impl Skills {
         }
         let params = self.params;
         let skill = self.skill(user, at);
-        let row = self.users.entry(user).or_insert_with(|| User::new(skill, at));
-        let difficulty = self.items.entry(item).or_insert(params.unknown());
-        if at - row.at > params.session {
-            row.end_session();
-        }
-        row.sum += difficulty.mean;
-        row.count = row.count.saturating_add(1);
-        row.at = row.at.max(at);
-        row.recent.retain(|known| *known != item);
-        row.recent.truncate(RECENT_MAX - 1);
-        row.recent.insert(0, item);
+        let difficulty = self.difficulty(item);
+        let row = self.users.entry(user).or_insert_with(|| Box::new(UserSkill::new(skill, at)));
+        row.attempt(item, difficulty.mean, at, params.session);
 
         let variance = skill.variance + difficulty.variance;
         let (surprise, information) = most_probable(skill.mean - difficulty.mean, variance, outcome);
@@ -267,7 +236,7 @@ impl Skills {
             }
         };
         row.skill = learned(skill, 1.0);
-        *difficulty = learned(*difficulty, -1.0);
+        self.items.set(item, learned(difficulty, -1.0));
         Ok(())
     }
 
@@ -275,7 +244,9 @@ impl Skills {
     #[must_use]
     pub fn skill(&self, user: u32, now: Instant) -> Rating {
         let unknown = self.params.unknown();
-        let Some(User { skill, at, .. }) = self.users.get(&user) else { return unknown };
+        let Some(UserSkill { skill, at, .. }) = self.users.get(&user).map(|row| &**row) else {
+            return unknown;
+        };
         let days = (now - *at).as_millis().max(0) as f64 / Duration::days(1).as_millis() as f64;
         let variance = (skill.variance + days * self.params.drift).min(unknown.variance.max(skill.variance));
         Rating { variance, ..*skill }
@@ -284,7 +255,7 @@ impl Skills {
     /// How difficult an item is.
     #[must_use]
     pub fn difficulty(&self, item: u32) -> Rating {
-        self.items.get(&item).copied().unwrap_or(self.params.unknown())
+        self.items.get(item).unwrap_or(self.params.unknown())
     }
 
     /// How probable it is that a user succeeds with an item now: from 0 to 1.
@@ -293,14 +264,50 @@ impl Skills {
         self.skill(user, now).chance_against(self.difficulty(item))
     }
 
-    /// Items with what they are worth otherwise (the score of a recommender, or 1), by how well they fit the user now: best
-    /// first, those at most a step from the last session before the others. A worth that is below 0 or no number counts as
-    /// 0. Of equal ones the one that was given first.
+    /// Whether anything is known of an item, or was said of it.
     #[must_use]
-    pub fn rank(&self, user: u32, items: &[(u32, f64)], now: Instant) -> Vec<Fit> {
-        let SkillsParams { target, width, step, session, repeat, .. } = self.params;
+    pub fn knows(&self, item: u32) -> bool {
+        self.items.get(item).is_some()
+    }
+
+    /// All items of which anything is known, from those about as difficult as fits the user now outwards, without looking at
+    /// all of them: to be filtered, and [ranked](Skills::rank) then.
+    ///
+    /// ```
+    /// use bespoke::model::Instant;
+    /// use bespoke::predict::Skills;
+    /// let mut skills = Skills::params().check()?;
+    /// for level in 0..9 {
+    ///     skills.set_difficulty(level, f64::from(level) - 4.0, 0.1)?;
+    /// }
+    /// let now = Instant::from_millis(0);
+    /// let even: Vec<u32> = skills.near(1, 0.5, now).take(3).collect();
+    /// assert_eq!(even, [4, 3, 5]); // of somebody of whom nothing is known
+    /// # Ok::<(), bespoke::predict::Error>(())
+    /// ```
+    pub fn near(&self, user: u32, target: f64, now: Instant) -> impl Iterator<Item = u32> + '_ {
+        let target = targeted(target);
+        let (skill, before) = (self.skill(user, now), self.session_before(user, now));
+        let odds = libm::log(target / (1.0 - target));
+        let fits = skill.mean - odds * blur(skill.variance);
+        let step = self.params.step;
+        self.items.near(before.map_or(fits, |before| fits.clamp(before - step, before + step)))
+    }
+
+    fn session_before(&self, user: u32, now: Instant) -> Option<f64> {
+        self.users.get(&user).and_then(|row| row.session_before(now, self.params.session))
+    }
+
+    /// Items with what they are worth otherwise (the score of a recommender, or 1), by how well they fit the user now, where
+    /// a chance of success is aimed at: best first, those at most a step from the last session before the others. A worth
+    /// that is below 0 or no number counts as 0, and a target below 0.05 or above 0.95 as that. Of equal ones the one that
+    /// was given first.
+    #[must_use]
+    pub fn rank(&self, user: u32, items: &[(u32, f64)], target: f64, now: Instant) -> Vec<Fit> {
+        let SkillsParams { width, step, repeat, .. } = self.params;
+        let target = targeted(target);
         let (skill, row) = (self.skill(user, now), self.users.get(&user));
-        let before = row.and_then(|row| row.session_before(now, session));
+        let before = self.session_before(user, now);
         let fit = |&(item, worth): &(u32, f64)| {
             let difficulty = self.difficulty(item);
             let chance = skill.chance_against(difficulty);
@@ -331,11 +338,28 @@ impl Skills {
         self.users.remove(&user);
     }
 
+    /// Two users turned out to be one, `user`: what was learned of both is known of that one.
+    pub fn absorb(&mut self, absorbed: u32, user: u32) {
+        let Some(theirs) = self.users.remove(&absorbed) else { return };
+        if let Some(own) = self.users.get_mut(&user) {
+            own.absorb(*theirs, self.params.spread * self.params.spread);
+        } else {
+            self.users.insert(user, theirs);
+        }
+    }
+
+    /// Goes on under other parameters with what was learned.
+    ///
+    /// # Errors
+    /// A parameter that is out of its range.
+    pub fn set_params(&mut self, params: SkillsParams) -> Result<(), Error> {
+        self.params = params.check()?.params;
+        Ok(())
+    }
+
     /// Writes what was learned; parameters are not in it.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        let mut items: Vec<_> = self.items.iter().map(|(item, rating)| (*item, *rating)).collect();
-        items.sort_unstable_by_key(|(item, _)| *item);
-        items.write(out);
+        self.items.write(out);
         let mut users: Vec<_> = self.users.iter().collect();
         users.sort_unstable_by_key(|(user, _)| **user);
         users.len().write(out);
@@ -355,46 +379,66 @@ impl Skills {
     }
 
     fn read(&self, from: &mut Bytes<'_>) -> Result<Skills, Malformed> {
-        let mut read = Skills { params: self.params, users: HashMap::default(), items: HashMap::default() };
-        let items: Vec<(u32, Rating)> =
-            from.valid("items in order", |items: &Vec<(u32, Rating)>| items.is_sorted_by(|a, b| a.0 < b.0))?;
-        read.items.extend(items);
+        let items = Difficulties::read(from)?;
+        let mut read = Skills { params: self.params, users: HashMap::default(), items };
         let mut last = None;
         for _ in 0..from.len("users")? {
             let user =
                 from.valid("the number of a user", |user: &u32| last.is_none_or(|last| last < *user))?;
-            read.users.insert(user, from.read()?);
+            read.users.insert(user, Box::new(from.read()?));
             last = Some(user);
         }
         from.end()?;
         Ok(read)
     }
 
+    /// Writes what is known of items alone.
+    pub(crate) fn write_items(&self, out: &mut Vec<u8>) {
+        self.items.write(out);
+    }
+
+    /// Reads what was written of items, of which there are so many.
+    pub(crate) fn read_items(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        let read = Difficulties::read(from)?;
+        if read.last().is_some_and(|last| last as usize >= items) {
+            return Err(from.malformed("the difficulty of an item"));
+        }
+        self.items = read;
+        Ok(())
+    }
+
+    /// What is known of a user.
+    pub(crate) fn user(&self, user: u32) -> Option<&UserSkill> {
+        self.users.get(&user).map(|row| &**row)
+    }
+
+    /// Takes out what is known of a user.
+    pub(crate) fn take_user(&mut self, user: u32) -> Option<Box<UserSkill>> {
+        self.users.remove(&user)
+    }
+
+    /// Puts in what was taken out, in place of what is there.
+    pub(crate) fn put_user(&mut self, user: u32, row: Option<Box<UserSkill>>) {
+        match row {
+            Some(row) => drop(self.users.insert(user, row)),
+            None => drop(self.users.remove(&user)),
+        }
+    }
+
     /// Bytes on the heap, roughly.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.users.allocation_size() + self.items.allocation_size()
+        self.users.allocation_size() + self.users.len() * size_of::<UserSkill>() + self.items.bytes()
     }
 }
 
-impl User {
-    fn new(skill: Rating, at: Instant) -> User {
-        User { skill, at, before: None, sum: 0.0, count: 0, recent: SmallVec::new() }
-    }
+fn targeted(target: f64) -> f64 {
+    if target.is_nan() { *TARGETS.end() } else { target.clamp(*TARGETS.start(), *TARGETS.end()) }
+}
 
-    fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / f64::from(self.count))
-    }
-
-    fn end_session(&mut self) {
-        self.before = self.mean().or(self.before);
-        (self.sum, self.count) = (0.0, 0);
-    }
-
-    /// The difficulty of the last session that is over.
-    fn session_before(&self, now: Instant, pause: Duration) -> Option<f64> {
-        if now - self.at > pause { self.mean().or(self.before) } else { self.before }
-    }
+/// By how much less a difference tells of a chance the more uncertain it is.
+fn blur(variance: f64) -> f64 {
+    (1.0 + variance * (std::f64::consts::PI / 8.0)).sqrt()
 }
 
 impl Record for Rating {
@@ -406,28 +450,6 @@ impl Record for Rating {
         let mean = from.valid("a rating", |mean: &f64| mean.is_finite())?;
         let variance = from.valid("the variance of a rating", |v: &f64| (VARIANCE_MIN..=1e3).contains(v))?;
         Ok(Rating { mean, variance })
-    }
-}
-
-impl Record for User {
-    fn write(&self, out: &mut Vec<u8>) {
-        let User { skill, at, before, sum, count, recent } = self;
-        (*skill, *at, *before).write(out);
-        (*sum, *count).write(out);
-        recent.write(out);
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<User, Malformed> {
-        let (skill, at, before): (Rating, Instant, Option<f64>) = from.read()?;
-        let sum = from.valid("a sum of difficulties", |sum: &f64| sum.is_finite())?;
-        let count = from.read()?;
-        let recent = from.valid("what a user did", |recent: &SmallVec<[u32; RECENT_MAX]>| {
-            recent.len() <= RECENT_MAX && (1..recent.len()).all(|n| !recent[..n].contains(&recent[n]))
-        })?;
-        if before.is_some_and(|before| !before.is_finite()) {
-            return Err(from.malformed("the difficulty of a session"));
-        }
-        Ok(User { skill, at, before, sum, count, recent })
     }
 }
 

@@ -60,7 +60,7 @@ fn ratings_are_recovered() {
 fn what_is_chosen_succeeds_as_often_as_was_aimed_at() {
     for target in [0.75, 0.8, 0.85] {
         let mut random = fastrand::Rng::with_seed(9);
-        let mut skills = Skills::params().target(target).check().unwrap();
+        let mut skills = Skills::params().check().unwrap();
         let hard: Vec<f64> = (0..120).map(|n| -4.0 + f64::from(n) / 15.0).collect();
         for (item, hard) in (0..).zip(&hard) {
             skills.set_difficulty(item, hard + 0.5 * normal(&mut random), 0.5).unwrap();
@@ -73,7 +73,7 @@ fn what_is_chosen_succeeds_as_often_as_was_aimed_at() {
             for user in 0..150_u32 {
                 let items: Vec<(u32, f64)> = (0..40).map(|_| (random.u32(..120), 1.0)).collect();
                 let now = START + Duration::days(day) + Duration::minutes(i64::from(user));
-                let best = skills.rank(user, &items, now)[0];
+                let best = skills.rank(user, &items, target, now)[0];
                 let difficulty = skills.difficulty(best.item).mean;
                 // The ratchet: each session has one item here.
                 if let Some(last) = last[user as usize] {
@@ -109,7 +109,7 @@ fn what_was_done_lately_comes_later() {
     let mut done = Vec::new();
     for session in 0..12 {
         let now = START + Duration::days(session);
-        let best = skills.rank(1, &items, now)[0].item;
+        let best = skills.rank(1, &items, 0.8, now)[0].item;
         skills.learn(1, best, 0.8, now).unwrap();
         done.push(best);
     }
@@ -137,7 +137,7 @@ proptest! {
         means in (-2.0_f64..2.0, -2.0_f64..2.0), deviations in (0.1_f64..2.0, 0.1_f64..2.0), y in 0.0_f64..=1.0,
     ) {
         let mut skills = Skills::params().spread(deviations.0).check().unwrap();
-        skills.users.insert(7, User::new(Rating { mean: means.0, variance: deviations.0 * deviations.0 }, START));
+        skills.users.insert(7, Box::new(UserSkill::new(Rating { mean: means.0, variance: deviations.0 * deviations.0 }, START)));
         skills.set_difficulty(9, means.1, deviations.1).unwrap();
         skills.learn(7, 9, y, START).unwrap();
         let (skill, difficulty) = (skills.skill(7, START), skills.difficulty(9));
@@ -193,18 +193,71 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
     assert!(skills.set_difficulty(1, f64::NAN, 1.0).is_err() && skills.set_difficulty(1, 0.0, 0.0).is_err());
     assert_eq!((skills.users, skills.items), (before.users, before.items));
     for (params, message) in [
-        (Skills::params().target(1.0), "`target` cannot be 1; it is a chance from 0.05 to 0.95"),
         (Skills::params().width(f64::NAN), "`width` cannot be NaN; it is from 0.01 to 1"),
         (Skills::params().session(Duration::ZERO), "`session` cannot be 0s; it is from `1m` to `366d`"),
     ] {
         assert_eq!(params.check().unwrap_err().to_string(), message);
     }
     let extremes = [(1, f64::NAN), (2, f64::INFINITY), (3, -1.0)];
-    let fits = Skills::params().check().unwrap().rank(1, &extremes, Instant::MAX);
-    assert!(fits.iter().all(|fit| fit.score.is_finite() && fit.score >= 0.0), "{fits:?}");
+    for target in [f64::NAN, f64::NEG_INFINITY, 0.5, 2.0] {
+        let skills = Skills::params().check().unwrap();
+        let fits = skills.rank(1, &extremes, target, Instant::MAX);
+        assert!(fits.iter().all(|fit| fit.score.is_finite() && fit.score >= 0.0), "{fits:?}");
+        assert_eq!(skills.near(1, target, Instant::MIN).count(), 0);
+    }
 }
 
 #[test]
 fn users_and_items_take_little_room() {
-    assert!(size_of::<User>() <= 104 && size_of::<Rating>() == 16, "{}", size_of::<User>());
+    assert!(size_of::<UserSkill>() <= 104 && size_of::<Rating>() == 16, "{}", size_of::<UserSkill>());
+}
+
+#[test]
+fn two_profiles_of_a_user_know_what_both_knew() {
+    let mut random = fastrand::Rng::with_seed(6);
+    let params = Skills::params().drift(0.0);
+    let (mut apart, mut whole) = (params.check().unwrap(), params.check().unwrap());
+    for item in 0..40 {
+        for skills in [&mut apart, &mut whole] {
+            skills.set_difficulty(item, f64::from(item) / 10.0 - 2.0, 0.01).unwrap();
+        }
+    }
+    for round in 0..60 {
+        let (item, at) = (random.u32(..40), START + Duration::hours(round));
+        let outcome = f64::from(u8::from(random.f64() < sigmoid(0.7 - (f64::from(item) / 10.0 - 2.0))));
+        apart.learn(1 + (round % 2) as u32, item, outcome, at).unwrap();
+        whole.learn(3, item, outcome, at).unwrap();
+    }
+    let now = START + Duration::days(9);
+    apart.absorb(2, 1);
+    assert_eq!((apart.skill(2, now).mean, apart.users.len()), (0.0, 1));
+    let (found, expected) = (apart.skill(1, now), whole.skill(3, now));
+    // Each step is taken where the belief stands, so order matters a little.
+    assert!((found.mean - expected.mean).abs() < 0.1, "{found:?} {expected:?}");
+    assert!((found.variance / expected.variance - 1.0).abs() < 0.1, "{found:?} {expected:?}");
+    // Nobody is no reason to change.
+    apart.absorb(9, 1);
+    assert_eq!(apart.skill(1, now), found);
+    apart.absorb(1, 9);
+    assert_eq!((apart.skill(9, now), apart.users.len()), (found, 1));
+}
+
+#[test]
+fn near_is_what_ranks_first() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut skills = Skills::params().step(100.0).repeat(1.0).check().unwrap();
+    for item in 0..300 {
+        skills.set_difficulty(item, 3.0 * normal(&mut random).clamp(-3.0, 3.0), 0.3).unwrap();
+    }
+    for round in 0..200 {
+        let item = random.u32(..300);
+        skills.learn(1, item, 1.0, START + Duration::hours(round)).unwrap();
+    }
+    let now = START + Duration::days(30);
+    let all: Vec<(u32, f64)> = (0..300).map(|item| (item, 1.0)).collect();
+    for target in [0.3, 0.5, 0.8] {
+        let best = skills.rank(1, &all, target, now)[0].item;
+        let place = skills.near(1, target, now).position(|item| item == best).unwrap();
+        assert!(place < 20, "{target}: {place}");
+    }
 }

@@ -21,6 +21,11 @@ pub enum Error {
     /// The query has too many conditions on items.
     #[error("the query has {0} conditions on items, at most {RULES_MAX} are allowed; join them by `and`")]
     TooManyRules(usize),
+    /// Items are asked for by the chance of success, and nothing is said to be an attempt.
+    #[error(
+        "items at a chance of success are asked for, but nothing is an attempt; give an interaction an `outcome` in `[recommend.interactions]`"
+    )]
+    NoAttempts,
     /// The id of an item is empty.
     #[error("the id of the item is empty; leave the event out where there is no item")]
     ItemEmpty,

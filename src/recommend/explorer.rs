@@ -186,6 +186,7 @@ impl Explorer {
     ///     explorer.chosen(user, sock, now);
     /// }
     /// let later = now + Duration::hours(1);
+    /// explorer.pass(later); // what was not chosen by then was not chosen
     /// let [boot, sock] = [(boot, 1.0), (sock, 0.9)].map(|(item, fit)| Recommendation::new(item, fit, Reason::Popular));
     /// let list = explorer.rank(vec![(boot, &[1.0]), (sock, &[0.9])], later);
     /// assert_eq!(items.name(list[0].item), Some("sock-1"));

@@ -36,6 +36,7 @@ pub struct Query {
     seed: u64,
     done: SmallVec<[Action; 4]>,
     only: Vec<String>,
+    chance: Option<f64>,
     stages: RerankParams,
 }
 
@@ -61,6 +62,7 @@ impl Query {
             seed: 0,
             done: SmallVec::new(),
             only: Vec::new(),
+            chance: None,
             stages: Rerank::params(),
         }
     }
@@ -139,6 +141,25 @@ impl Query {
     pub fn excluding_done(mut self, actions: impl IntoIterator<Item = Action>) -> Query {
         self.done.extend(actions);
         self
+    }
+
+    /// First what the user succeeds with at about this chance, from 0.05 to 0.95, as far as attempts have told: how able the
+    /// user is, and how difficult items are. At 0.75 to 0.85 users stay, and 0.5 tells most of them. What fits otherwise counts
+    /// up to a third more than what only is as difficult; what was done lately comes later, and what is a jump from the last
+    /// session comes behind. The chance is among the
+    /// effects. For workouts, lessons, levels of a game.
+    ///
+    /// Definitions say what is an attempt: an interaction with an `outcome`. A recommender that stands alone does not heed it;
+    /// there is [`Skills`](crate::predict::Skills) then.
+    #[must_use]
+    pub fn at_chance(mut self, chance: f64) -> Query {
+        self.chance = Some(chance);
+        self
+    }
+
+    /// At which chance of success items are asked for.
+    pub(crate) fn chance(&self) -> Option<f64> {
+        self.chance
     }
 
     /// What the user may not have done with an item.
@@ -297,6 +318,10 @@ impl Query {
             return Err(Error::TooManyRules(rules));
         }
         self.stages.clone().check()?;
+        if let Some(chance) = self.chance.filter(|chance| !(0.05..=0.95).contains(chance)) {
+            let wanted = "a chance from 0.05 to 0.95";
+            return Err(Error::Parameter { name: "at_chance", found: chance.to_string(), wanted });
+        }
         let subject = match &self.about {
             About::User => user.map_or(Subject::Session(SmallVec::new()), Subject::User),
             About::Session(names) => {

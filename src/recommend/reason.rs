@@ -123,6 +123,8 @@ pub enum Reason {
         #[serde(serialize_with = "text")]
         value: Arc<str>,
     },
+    /// `right for your level`: about as difficult as was asked for.
+    Level,
     /// A host's own reason, printed as it is.
     Other(Box<str>),
 }
@@ -153,7 +155,7 @@ impl Reason {
         match self {
             Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
             Reason::NewLike { item } | Reason::BoughtWith { item } => Some(*item),
-            Reason::Again | Reason::Popular | Reason::PopularFor { .. } => None,
+            Reason::Again | Reason::Popular | Reason::PopularFor { .. } | Reason::Level => None,
             Reason::Rising | Reason::RisingFor { .. } | Reason::Other(_) => None,
         }
     }
@@ -180,6 +182,7 @@ impl fmt::Display for ReasonDisplay<'_> {
             Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
             Reason::Rising => f.write_str("on the rise"),
             Reason::RisingFor { key, value } => write!(f, "on the rise for {key} {value}"),
+            Reason::Level => f.write_str("right for your level"),
             Reason::Other(words) => f.write_str(words),
         }
     }
@@ -204,6 +207,7 @@ mod tests {
             (Reason::NewLike { item }, "new to most, and similar to boot-7", r#"{"new_like":{"item":0}}"#),
             (Reason::BoughtWith { item }, "often bought with boot-7", r#"{"bought_with":{"item":0}}"#),
             (Reason::Popular, "popular now", r#""popular""#),
+            (Reason::Level, "right for your level", r#""level""#),
             (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
             (Reason::Other("editor's choice".into()), "editor's choice", r#"{"other":"editor's choice"}"#),
         ] {

@@ -128,7 +128,7 @@ impl Recommendation {
         &self.effects
     }
 
-    pub(super) fn note(&mut self, effect: Effect) {
+    pub(crate) fn note(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 }

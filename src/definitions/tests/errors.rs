@@ -363,6 +363,27 @@ fn recommend() {
                 ],
             ),
             (
+                "interactions.buy = { item = 'sku', outcome = 2 }\nskill = {}",
+                &[
+                    "7:46: an outcome of 2 is out of range: from 0 to 1 (write 1 for what is done, 0 for what is given up, and how far the user came between)",
+                    "8:1: skill is learned of attempts, and nothing is one (say how far the user came with an item: `outcome` of an interaction)",
+                ],
+            ),
+            (
+                "interactions.buy = { item = 'sku', outcome = 'at' }",
+                &["7:46: an outcome is a number from 0 to 1, or whether it is true that it was done"],
+            ),
+            (
+                "interactions.buy = { item = 'lines.sku', outcome = 'lines.ok' }\nskill = { step = 0, session = '1s', difficulty = { attribute = 'leval', full = 0 }, target = 1 }",
+                &[
+                    "8:18: `step` cannot be 0; it is from 0.01 to 100",
+                    "8:31: `session` cannot be 1s; it is from `1m` to `366d`",
+                    "8:64: unknown attribute of items `leval` (declare it under [catalogue])",
+                    "8:80: it has to be above `from` (an item is most difficult there)",
+                    "8:85: unknown key `target`",
+                ],
+            ),
+            (
                 "remember = '30d'\ninteractions.buy = { item = 'sku' }\nrerank = {}\nexplore = {}",
                 &[
                     "9:1: nothing can be learned of what is not said to be shown (name the event by which you tell that an item was shown: `action = \"shown\"`)",

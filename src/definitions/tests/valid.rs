@@ -87,6 +87,7 @@ fn placements_and_recommenders_are_read() {
         weight: 1.0,
         grade: None,
         action: Action::Viewed,
+        outcome: None,
     };
     let purchase = InteractionDefinition {
         event: "purchase".into(),
@@ -95,6 +96,7 @@ fn placements_and_recommenders_are_read() {
         weight: 5.0,
         grade: None,
         action: Action::Bought,
+        outcome: None,
     };
     assert_eq!(recommend.interactions, [view, purchase]);
     assert_eq!(recommend.popularity, Popularity::params().half_life(Duration::days(3)));

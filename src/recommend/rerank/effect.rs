@@ -21,6 +21,13 @@ pub enum Effect {
         #[serde(serialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         most: Option<Arc<str>>,
     },
+    /// The chance with which the user succeeds with it was asked for: `you succeed with it 8 times in 10`
+    Level {
+        /// That chance, from 0 to 1.
+        chance: f64,
+        /// Whether it is more than a step from the last session, and so comes behind.
+        is_jump: bool,
+    },
     /// A rule raised its score, or lowered it: `raised by on sale (× 1.5)`
     Weighted {
         /// The rule.
@@ -82,6 +89,11 @@ impl fmt::Display for Effect {
             Effect::Learned { from, to, most } => {
                 write!(f, "moved from {from} to {to} by what is chosen")?;
                 most.iter().try_for_each(|most| write!(f, ", most of all {most}"))
+            }
+            Effect::Level { chance, is_jump } => {
+                let times = (chance * 10.0).round().clamp(0.0, 10.0);
+                write!(f, "you succeed with it {times} times in 10")?;
+                if *is_jump { f.write_str(", and it is a jump from the last session") } else { Ok(()) }
             }
             Effect::Weighted { rule, factor } if *factor < 1.0 => write!(f, "lowered by {rule} (× {factor})"),
             Effect::Weighted { rule, factor } => write!(f, "raised by {rule} (× {factor})"),
@@ -184,6 +196,16 @@ mod tests {
                 Effect::Learned { from: 2, to: 3, most: None },
                 "moved from 2 to 3 by what is chosen",
                 r#"{"learned":{"from":2,"to":3}}"#,
+            ),
+            (
+                Effect::Level { chance: 0.79, is_jump: false },
+                "you succeed with it 8 times in 10",
+                r#"{"level":{"chance":0.79,"is_jump":false}}"#,
+            ),
+            (
+                Effect::Level { chance: 0.31, is_jump: true },
+                "you succeed with it 3 times in 10, and it is a jump from the last session",
+                r#"{"level":{"chance":0.31,"is_jump":true}}"#,
             ),
             (
                 Effect::Rotated { from: 4, to: 2 },
