@@ -2,12 +2,13 @@
 
 use crate::engine::consent::RECOMMEND;
 use crate::engine::eligible::Eligible;
+use crate::engine::elsewhere::{Heard, Source};
 use crate::engine::models::Models;
 use crate::engine::reorder::Known;
 use crate::engine::{Error, Partition, RecentItem, Refusal};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
-use crate::recommend::{self, Basis, Occasion, Query, Recommendation, Recommender, Request, again, blended};
+use crate::recommend::{self, Basis, Occasion, Query, Recommendation, Request, again, blended};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -16,7 +17,7 @@ pub(super) const NEXT: usize = 50;
 /// How much co-visitation counts beside sessions.
 pub(super) const BESIDE: f64 = 0.1;
 /// How many items may go with those of a query before what is looked at instead is taken away.
-const COMPLEMENTS: usize = 200;
+pub(super) const COMPLEMENTS: usize = 200;
 /// How much that takes away: half of what the best complement has, from what is most looked at instead.
 const INSTEAD: f64 = -0.5;
 
@@ -50,13 +51,24 @@ impl Partition {
     /// A query about items of which none is known, or one that passes a limit; an expression that is not right, with
     /// all that is wrong in it.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
+        self.recommend_with(user, query, &[], now)
+    }
+
+    /// The same with what the models of other partitions say.
+    pub(super) fn recommend_with(
+        &self,
+        user: &str,
+        query: &Query,
+        others: &[Heard],
+        now: Instant,
+    ) -> Result<Vec<Recommended>, Error> {
         let now = now.max(self.clock);
         let (id, user) = (user, self.store.find(user));
         let refused = user.and_then(|user| self.withholds(user, RECOMMEND, now));
         let user = user.filter(|_| refused.is_none());
         let items = self.models.items();
         let eligible = self.eligible(id, user, query, now)?;
-        let answer = self.models.recommend(user, query, &self.store, &eligible, now)?;
+        let answer = self.models.recommend(user, query, others, &self.store, &eligible, now)?;
         let named = |r: Recommendation| Recommended {
             item: items.name(r.item).unwrap_or_default().to_owned(),
             score: r.score,
@@ -85,6 +97,7 @@ impl Models {
         &self,
         user: Option<UserKey>,
         query: &Query,
+        others: &[Heard],
         store: &ProfileStore,
         eligible: &Eligible<'_>,
         now: Instant,
@@ -95,14 +108,14 @@ impl Models {
         let request = request.excluding(unwanted).with_filter(&admits);
         let reorders = self.reorders(&request);
         if query.stages().is_neutral() && !reorders && query.chance().is_none() {
-            return Ok(self.candidates(&request, store));
+            return Ok(self.candidates(&request, others, store));
         }
         // Stages may bring up what would be below the limit.
         let occasion = Occasion { limit: request.limit(), seed: request.seed(), now };
         let request = request.with_more();
         let (answer, rows) = match reorders {
-            true => self.reorder(self.next_with_sources(&request), eligible, now),
-            false => (self.candidates(&request, store), HashMap::default()),
+            true => self.reorder(self.next_with_sources(&request, others), eligible, now),
+            false => (self.candidates(&request, others, store), HashMap::default()),
         };
         let answer = match query.chance() {
             Some(target) => self.at_chance(answer, target, &request)?,
@@ -112,36 +125,44 @@ impl Models {
         Ok(query.stages().clone().check()?.apply(answer, &known, occasion).shown)
     }
 
-    fn candidates(&self, request: &Request<'_>, store: &ProfileStore) -> Vec<Recommendation> {
+    fn candidates(
+        &self,
+        request: &Request<'_>,
+        others: &[Heard],
+        store: &ProfileStore,
+    ) -> Vec<Recommendation> {
+        let beside = |request: &Request<'_>| self.beside_say(request, others);
         let mut answer = match request.basis() {
             Basis::Again(user) => return again(&self.had(UserKey(user), store, request.now()), request),
             Basis::Complementary(_) => {
                 // What is looked at instead of an item does not go with it.
+                let deeper = request.clone().with_limit(COMPLEMENTS);
                 let mut answers = vec![
-                    self.baskets.recommend(&request.clone().with_limit(COMPLEMENTS)),
-                    self.covisitation.recommend(&request.as_similar().with_limit(COMPLEMENTS)),
+                    self.says(Source::Baskets, &deeper, others),
+                    self.says(Source::Instead, &deeper, others),
                 ];
-                answers.extend(self.beside().map(|model| model.recommend(request)));
+                answers.extend(beside(request));
                 blended(answers, &self.weigh_first(&[1.0, INSTEAD]), request.limit())
             }
             Basis::User(_) | Basis::Session(_) => {
                 let deeper = request.clone().with_limit(request.limit().max(NEXT));
-                self.blend_next(self.next(&deeper), request)
+                self.blend_next(self.next(&deeper, others), request)
             }
             Basis::Similar(_) => {
                 let deeper = request.clone().with_limit(request.limit().max(NEXT));
-                let mut answers = vec![self.covisitation.recommend(&deeper)];
-                answers.extend(self.beside().map(|model| model.recommend(&deeper)));
+                let mut answers = vec![self.says(Source::CoVisitation, &deeper, others)];
+                answers.extend(beside(&deeper));
                 let answer = match answers.len() {
                     1 => answers.swap_remove(0),
                     _ => blended(answers, &self.weigh_first(&[1.0]), deeper.limit()),
                 };
                 self.with_alike(answer, request)
             }
-            Basis::Trending => self.trending.recommend(request),
-            _ => self.covisitation.recommend(request),
+            Basis::Trending => self.says(Source::Rising, request, others),
+            // What is popular fills it up.
+            _ => Vec::new(),
         };
-        self.fill(request, &mut answer);
+        self.fill(request, others, &mut answer);
         answer
     }
 
@@ -156,42 +177,44 @@ impl Models {
     }
 
     /// Fills an answer up with what is popular, as far as it is shorter than was asked for.
-    pub(super) fn fill(&self, request: &Request<'_>, answer: &mut Vec<Recommendation>) {
+    pub(super) fn fill(&self, request: &Request<'_>, others: &[Heard], answer: &mut Vec<Recommendation>) {
         if answer.len() < request.limit() {
             let least = answer.last().map_or(1.0, |last| last.score);
-            self.fill_up(request, least, answer);
+            fill_up(self.says(Source::Popular, request, others), request.limit(), least, answer);
         }
     }
 
     /// What comes next, by each of the models that say so, in the order of their weights.
-    pub(super) fn next(&self, request: &Request<'_>) -> Vec<Vec<Recommendation>> {
-        let mut answers = vec![self.sessions.recommend(request), self.covisitation.recommend(request)];
-        answers.extend(self.beside().map(|model| model.recommend(request)));
-        answers
+    pub(super) fn next(&self, request: &Request<'_>, others: &[Heard]) -> Vec<Vec<Recommendation>> {
+        let first = [Source::Sessions, Source::CoVisitation].map(|source| self.says(source, request, others));
+        first.into_iter().chain(self.beside_say(request, others)).collect()
+    }
+
+    /// What each of the models says that answer beside sessions and co-visitation.
+    fn beside_say(&self, request: &Request<'_>, others: &[Heard]) -> Vec<Vec<Recommendation>> {
+        let sources = (0..self.beside().count()).map(Source::Beside);
+        sources.map(|source| self.says(source, request, others)).collect()
     }
 
     /// What others count beside models that are not those of what comes next.
     fn weigh_first(&self, first: &[f64]) -> SmallVec<[f64; 8]> {
         first.iter().chain(&self.weights.get()[2..]).copied().collect()
     }
+}
 
-    /// Adds popular items below those that are there: their scores are scaled to stay below.
-    fn fill_up(&self, request: &Request<'_>, least: f64, answer: &mut Vec<Recommendation>) {
-        // The first part of the context that the host has named, or everybody.
-        let place = self.contexts.iter().position(|name| request.context(name).is_some());
-        let popular = place.map_or(&self.popularity, |place| &self.models[place]).recommend(request);
-        let Some(most) = popular.first().map(|first| first.score).filter(|most| *most > 0.0) else { return };
-        let related = answer.len();
-        for mut item in popular {
-            if answer.len() >= request.limit() {
-                return;
+/// Adds popular items below those that are there: their scores are scaled to stay below.
+fn fill_up(popular: Vec<Recommendation>, limit: usize, least: f64, answer: &mut Vec<Recommendation>) {
+    let Some(most) = popular.first().map(|first| first.score).filter(|most| *most > 0.0) else { return };
+    let related = answer.len();
+    for mut item in popular {
+        if answer.len() >= limit {
+            return;
+        }
+        if !answer[..related].iter().any(|known| known.item == item.item) {
+            if related > 0 {
+                item.score = item.score / most * least;
             }
-            if !answer[..related].iter().any(|known| known.item == item.item) {
-                if related > 0 {
-                    item.score = item.score / most * least;
-                }
-                answer.push(item);
-            }
+            answer.push(item);
         }
     }
 }

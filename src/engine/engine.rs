@@ -524,12 +524,13 @@ impl Engine {
         self.read_user(user, |partition| partition.decide(user, placement, request, now))?
     }
 
-    /// Items for a user, best first. See [`Partition::recommend`].
+    /// Items for a user, best first. See [`Partition::recommend`]. Of several partitions each says what its models know of what
+    /// the user did last, so that it costs as much in each of them.
     ///
     /// # Errors
     /// A query about items of which none is known, or one that passes a limit, or a user who cannot be read.
     pub fn recommend(&self, user: &str, query: &Query, now: Instant) -> Result<Vec<Recommended>, Error> {
-        self.read_user(user, |partition| partition.recommend(user, query, now))?
+        self.shards().recommend(user, query, now)
     }
 
     /// Hands out at most `limit` actions, leased for the time that the builder was given. Where there are none it is no

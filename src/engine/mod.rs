@@ -13,10 +13,11 @@
 //! An engine has one partition or several (`shards`), each with what leads to its disk (`shard`). A message goes where its
 //! ids are (`homes`, `route`); where they are in several, everybody whom it names is brought to one first (`moving`, by what
 //! `transfer` takes out of one partition and puts into another; what these remember of it is in `among`). What is about
-//! all partitions is in `everywhere`.
+//! all partitions is in `everywhere`, and what their models say together in `elsewhere`.
 //!
 //! What is known of items is in the `catalogue`; `items` says what messages do to it and what follows, and `eligible` which
-//! items a query may give. What recommenders learned `answer`s, together with what is `alike` by what the catalogue says.
+//! items a query may give. What recommenders learned `answer`s, together with what is `alike` by what the catalogue says;
+//! `reorder` puts first what is chosen of what is shown, and `levels` what the user can do.
 //! What a message does is in `apply`.
 //! Invariants: 1. state is the fold of the inputs in order. 2. an input that is refused changes nothing. 3. the
 //! deadline in a user's row is the truth; the wheel only hints.
@@ -40,6 +41,7 @@ mod consent;
 mod done;
 mod durable;
 mod eligible;
+mod elsewhere;
 #[allow(clippy::module_inception)] // the room is named after its main type
 mod engine;
 mod error;

@@ -264,7 +264,7 @@ impl Models {
     fn learn_interaction(&mut self, interaction: &Interaction<'_>, row: &[f32]) {
         if interaction.weight() > 0.0 && self.weights.is_time(self.definition.learn_weights) {
             let request = Request::of_user(interaction.user(), interaction.at()).with_limit(NEXT);
-            let answers = self.next(&request);
+            let answers = self.next(&request, &[]);
             self.weights.learn(answers, interaction.item());
         }
         if let Some(explorer) = &mut self.explorer {

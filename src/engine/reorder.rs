@@ -3,6 +3,7 @@
 use crate::engine::Partition;
 use crate::engine::answer::NEXT;
 use crate::engine::eligible::Eligible;
+use crate::engine::elsewhere::{Heard, Source};
 use crate::engine::models::Models;
 use crate::model::{Instant, Message};
 use crate::profile::UserKey;
@@ -73,14 +74,14 @@ impl Models {
     }
 
     /// What comes next, with what each model says of it.
-    pub(super) fn next_with_sources(&self, request: &Request<'_>) -> Next {
+    pub(super) fn next_with_sources(&self, request: &Request<'_>, others: &[Heard]) -> Next {
         let deeper = request.clone().with_limit(request.limit().max(NEXT));
-        let answers = self.next(&deeper);
-        let popular = self.popularity.recommend(&deeper);
-        let rising = self.trending.recommend(&deeper.as_trending());
+        let answers = self.next(&deeper, others);
+        let [popular, rising] =
+            [Source::Popular, Source::Rising].map(|source| self.says(source, &deeper, others));
         let sources = [&popular, &rising].into_iter().chain(&answers).map(|answer| shares(answer)).collect();
         let mut answer = self.blend_next(answers, request);
-        self.fill(request, &mut answer);
+        self.fill(request, others, &mut answer);
         Next { answer, sources }
     }
 
@@ -133,7 +134,7 @@ impl Partition {
         else {
             return Vec::new();
         };
-        let next = models.next_with_sources(&Request::of_user(user.0, at).with_limit(NEXT));
+        let next = models.next_with_sources(&Request::of_user(user.0, at).with_limit(NEXT), &[]);
         let fit = shares(&next.answer);
         let row = |(place, item): (usize, Option<ItemId>)| {
             let item = item?;

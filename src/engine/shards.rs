@@ -150,6 +150,11 @@ impl Shards {
         &self.shards[usize::from(number)]
     }
 
+    /// Whether there is more than one.
+    pub(super) fn is_several(&self) -> bool {
+        self.shards.len() > 1
+    }
+
     /// One that is there in any case.
     pub(super) fn first(&self) -> &Shard {
         &self.shards[0]

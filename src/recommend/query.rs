@@ -276,6 +276,28 @@ impl Query {
         self
     }
 
+    /// The same question to those who do not know who asks: of what the user saw, oldest first, so many answers at least, and
+    /// without what only whoever knows the user can tell. None where only the user's own history is asked for.
+    pub(crate) fn for_others(&self, saw: Vec<String>, least: usize) -> Option<Query> {
+        let about = match &self.about {
+            About::Again => return None,
+            About::User => About::Session(saw),
+            about => about.clone(),
+        };
+        Some(Query {
+            limit: (self.limit * 5).clamp(least, LIMIT_MAX),
+            excluded: self.excluded.clone(),
+            allow_repeat: self.allow_repeat,
+            context: self.context.clone(),
+            ..Query::about(about)
+        })
+    }
+
+    /// The same question about nothing that anybody saw.
+    pub(crate) fn for_others_of_nothing(&self) -> Query {
+        Query { about: About::Session(Vec::new()), ..self.clone() }
+    }
+
     /// The conditions that items have to meet.
     pub(crate) fn rules(&self) -> &[String] {
         &self.only

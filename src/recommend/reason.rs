@@ -149,6 +149,17 @@ impl Reason {
         ReasonDisplay { reason: self, items }
     }
 
+    /// The same where the item that it rests on has another number, and something may be known of what was done with it.
+    pub(crate) fn about(&self, item: ItemId, done: Option<Action>) -> Reason {
+        match self {
+            Reason::Because { action, .. } => Reason::Because { action: done.unwrap_or(*action), item },
+            Reason::Similar { .. } => Reason::Similar { item },
+            Reason::NewLike { .. } => Reason::NewLike { item },
+            Reason::BoughtWith { .. } => Reason::BoughtWith { item },
+            other => other.clone(),
+        }
+    }
+
     /// The item that the recommendation rests on, if it rests on one.
     #[must_use]
     pub fn item(&self) -> Option<ItemId> {

@@ -12,5 +12,6 @@ mod forget;
 mod known;
 mod one_or_several;
 mod power;
+mod recommend;
 mod reopened;
 mod threads;
