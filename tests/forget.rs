@@ -52,6 +52,33 @@ fn fill(partition: &mut Partition, user: &str) {
     }
 }
 
+/// An id that is of one person for ever brings nobody back beside whatever other ids.
+#[test]
+fn strong_ids_are_suppressed_beside_others() {
+    let ids = "version = 1\n[ids]\nmail = { strength = \"strong\" }\ncard = { strength = \"weak\" }\n[events.view]\n";
+    let with = |mut ids: Ids, declared: &[(&str, &str)]| {
+        ids.declared.extend(declared.iter().map(|(kind, id)| ((*kind).into(), (*id).into())));
+        ids
+    };
+    let ada = [("card", "c1"), ("mail", "m1")];
+    for (ids_after, is_refused) in [
+        (with(Ids::none(), &[("mail", "m1")]), true),
+        (with(Ids::none(), &[("card", "c1")]), true),
+        (with(Ids::none(), &[("card", "c2"), ("mail", "m1")]), true),
+        (with(Ids::anonymous("phone"), &[("mail", "m1")]), true),
+        (with(Ids::user("eve"), &[("mail", "m1")]), true),
+        // A card may be somebody else's by now.
+        (with(Ids::user("eve"), &[("card", "c1")]), false),
+        (with(Ids::user("eve"), &[("mail", "m2")]), false),
+    ] {
+        let mut partition = partition(ids);
+        partition.ingest(&Message::track(with(Ids::user("ada"), &ada), "view"), now()).unwrap();
+        partition.ingest(&Message::forget("ada").suppress(Suppress::Forever), now()).unwrap();
+        let answer = partition.ingest(&Message::track(ids_after.clone(), "view"), now());
+        assert_eq!(matches!(answer, Err(Error::Suppressed { .. })), is_refused, "{ids_after:?}: {answer:?}");
+    }
+}
+
 #[test]
 fn a_receipt_says_what_is_gone_and_not_whose() {
     let mut partition = partition(SHOP);
@@ -114,10 +141,11 @@ fn a_late_message_does_not_bring_the_user_back() {
         }
         if before.is_err() {
             assert_eq!(ingest(&mut partition, Message::alias("ada", "carl"), now()), before);
+            assert_eq!(ingest(&mut partition, Message::merge("ada", "carl", "asked"), now()), before);
         }
         // The phone may have another user by now.
         assert_eq!(ingest(&mut partition, view(Ids::both("bob", "ada-phone")), now()), Ok(()));
-        assert_eq!(partition.suppressed(), if before.is_err() { 4 } else { 0 });
+        assert_eq!(partition.suppressed(), if before.is_err() { 5 } else { 0 });
         assert_eq!(ingest(&mut partition, view(Ids::user("ada")), until), after);
         assert_eq!(partition.profile("ada").is_some(), after.is_ok());
         // It is lifted by another word.

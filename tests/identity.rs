@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
-use bespoke::engine::{Error, Partition};
+use bespoke::engine::{Audited, Error, Partition};
 use bespoke::model::{Duration, Ids, Instant, Message};
 use bespoke::profile::{IdentityError, IdentityHealth, UserProfile};
 use bespoke::segment::Cause;
@@ -206,6 +206,9 @@ fn users_are_merged_with_a_reason_only() {
     assert_eq!((ada.former_ids, ada.anonymous_ids), (vec!["bob".into()], vec!["d1".into(), "d2".into()]));
     assert_eq!((&*ada.merges[0].previous, &*ada.merges[0].reason), ("bob", "they said so"));
     assert_eq!(ada.merges.len(), 1);
+    let export = serde_json::to_value(partition.export("ada").unwrap()).unwrap();
+    assert_eq!(export["former_ids"], json!(["bob"]));
+    assert_eq!((&export["merges"][0]["previous"], export["ids"].is_object()), (&json!("bob"), true));
     tell(&mut partition, "5 merge bob ada\n 6 merge eve ada\n 7 eve");
     assert_eq!(views(&partition), ["ada 5"], "who is not known yet is the user by that id too");
     // A device is no way to say which user is meant.
@@ -223,6 +226,8 @@ fn a_split_gives_back_what_came_by_the_ids() {
     assert_eq!(views(&partition), ["ada 5"]);
     let outcome = partition.ingest(&message("5 split ada d"), minute(5)).unwrap();
     assert_eq!(views(&partition), ["ada 3", "d 2"], "what names the user is the user's, also on the device");
+    let [entry] = &outcome.audit[..] else { panic!("{:?}", outcome.audit) };
+    assert!(matches!(&entry.action, Audited::Split { parts } if parts.len() == 1), "{entry:?}");
     let changes: Vec<String> = outcome.changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["ada left restless", "d entered viewer"]);
     assert!(outcome.changes.iter().all(|change| change.cause == Cause::Split));

@@ -112,7 +112,9 @@ impl Partition {
             others.push((owner, before));
         }
         let touch = match (is_merged || is_lifted, is_new) {
-            (true, _) => Touch::Everything(Some(&applied)),
+            // Who begins by taking another over was nobody before, and has left nothing.
+            (true, true) => Touch::Anew(Some(&applied)),
+            (true, false) => Touch::Everything(Some(&applied)),
             (false, true) => Touch::First(&applied),
             (false, false) => Touch::Message(&applied),
         };
@@ -168,6 +170,8 @@ impl Partition {
         let user = message.ids.user.as_deref().unwrap_or_default();
         self.touch_named(message);
         let Some((user, parts)) = self.store.split(user, ids, now) else { return };
+        let hashes = parts.iter().map(|part| self.subject(*part)).collect();
+        self.audit(Some(user), Some(message), now, Audited::Split { parts: hashes }, outcome);
         let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
         self.write_stays_of(user, now);
         for user in parts.iter().chain([&user]) {
@@ -188,7 +192,7 @@ impl Partition {
             self.journeys.split(user, *part, now);
             // What it took with it has ends of its own.
             self.find_expiry(*part);
-            touched.push(Touched { touch: Touch::Anew, ..Touched::by_time(*part) });
+            touched.push(Touched { touch: Touch::Anew(None), ..Touched::by_time(*part) });
         }
         // Whoever comes out may be over at once.
         let names: Vec<Arc<str>> =

@@ -2,7 +2,8 @@ use crate::model::{Body, ConsentStatus, Instant, Message};
 use serde::Serialize;
 
 /// One line for the host's audit log: what an input did to what is known of people, and who asked for it. It holds no
-/// values of theirs and no ids, so it can be kept as long as the log is.
+/// values of theirs and no ids, so it can be kept as long as the log is. An export is no input and changes nothing: who
+/// asked for one is for the host to log.
 ///
 /// ```
 /// # fn keep(outcome: &bespoke::engine::Outcome) {
@@ -53,6 +54,11 @@ pub enum Audited {
     Merge {
         /// The salted hash of the id that the visitor was known by.
         absorbed: String,
+    },
+    /// What had turned out to be the user's was taken out again.
+    Split {
+        /// The salted hashes of the ids that those who came out are known by.
+        parts: Vec<String>,
     },
     /// Other definitions hold.
     Definitions,

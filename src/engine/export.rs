@@ -4,7 +4,9 @@ use crate::engine::{Engine, Error, Partition};
 use crate::journey::{JourneyStay, MessageKept};
 use crate::model::{Explanation, Instant, Value};
 use crate::predict::Rating;
-use crate::profile::{ConsentRecord, Event, Exposure, Fact, Packed, SessionSummary, TotalOp, UserKey};
+use crate::profile::{
+    ConfirmedMerge, ConsentRecord, Event, Exposure, Fact, Packed, SessionSummary, TotalOp, UserKey,
+};
 use crate::segment::{Pii, SegmentId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,8 +27,14 @@ pub struct Export {
     pub user: String,
     /// All its user ids: at most one.
     pub user_id: Option<String>,
+    /// User ids that name it besides, because the host merged the users.
+    pub former_ids: Vec<String>,
     /// The devices that belong to it.
     pub anonymous_ids: Vec<String>,
+    /// Its ids of declared kinds, by kind.
+    pub ids: BTreeMap<String, Vec<String>>,
+    /// The merges of users that the host confirmed, oldest first, each with its reason.
+    pub merges: Vec<ConfirmedMerge>,
     /// The id that stable numbers are drawn by.
     pub bucketing_id: String,
     /// Instant of its earliest message.
@@ -219,7 +227,10 @@ impl Partition {
             at: self.clock,
             user: profile.user,
             user_id: profile.user_id,
+            former_ids: profile.former_ids,
             anonymous_ids: profile.anonymous_ids,
+            ids: profile.ids,
+            merges: profile.merges,
             bucketing_id: profile.bucketing_id,
             first_seen: profile.first_seen,
             last_seen: profile.last_seen,

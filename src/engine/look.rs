@@ -98,7 +98,8 @@ impl Partition {
     ) {
         let Touched { user, mut touch, ref event, item, own } = *touched;
         if self.restricted.contains(&user) {
-            // Everything is looked at once the restriction is lifted.
+            // What may be kept no longer goes all the same, and everything is looked at once the restriction is lifted.
+            self.note_expiry(user, own);
             for mut expired in self.take_expired(user) {
                 expired.clear(&mut self.store.symbols);
             }

@@ -62,6 +62,19 @@ pub(super) struct Options {
     pub(super) recommenders: Vec<Maker>,
 }
 
+/// A partition under the definitions that a root names, with the versions of journeys that users are in. Of the state
+/// nothing is in it yet.
+pub(super) fn begin_under(root: &Root, disk: &dyn Disk) -> Result<(Definitions, Partition), Error> {
+    let stored = parse(root.file.as_deref(), &root.definitions)?;
+    let compiled = root.versions.compile(&stored)?;
+    let compiled = compiled.ok_or_else(|| {
+        let message = "it names versions of journeys that cannot be run";
+        storage::Error::corrupt(disk.describe("root"), 0, message)
+    })?;
+    let partition = Partition::under(&stored, compiled);
+    Ok((stored, partition))
+}
+
 /// Opens a store, or makes one; or the one of a partition that is among several, with the salt that all of them have. Its
 /// inputs are in a journal of the host's, or else in its folder.
 pub(super) fn open(
@@ -114,13 +127,8 @@ pub(super) fn open(
         }
         Some(root) => {
             vault.check_slots(root.slots)?;
-            let stored = parse(root.file.as_deref(), &root.definitions)?;
-            let compiled = root.versions.compile(&stored)?;
-            let compiled = compiled.ok_or_else(|| {
-                let message = "it names versions of journeys that cannot be run";
-                storage::Error::corrupt(disk.describe("root"), 0, message)
-            })?;
-            partition = Partition::under(&stored, compiled);
+            let stored;
+            (stored, partition) = begin_under(root, &*disk)?;
             partition.models.bring(Hosts::new(&options.recommenders));
             let shelf = Shelf::new(heap.clone(), vault.clone(), &stored, options.memory);
             partition.shelf = Some(Box::new(shelf));

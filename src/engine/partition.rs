@@ -13,7 +13,7 @@ use crate::engine::suppressions::{Salt, Suppressions};
 use crate::engine::{Error, Health, Outcome, Refusal};
 use crate::journey::{Action, JourneyNo, Journeys, OutboxStats, RenderRequest};
 use crate::model::{Body, Duration, Instant, Message, MessageErrorKind, Object, Pages};
-use crate::profile::{Applied, ProfileStore, Symbol, UserKey, UserProfile};
+use crate::profile::{Applied, KindName, ProfileStore, Symbol, UserKey, UserProfile};
 use crate::segment::{FactNames, Members, Memberships, Scratch, SegmentId, SegmentStats};
 use crate::storage::Slot;
 use crate::trigger::TimingWheel;
@@ -225,7 +225,12 @@ impl Partition {
         message.check()?;
         self.check_place(message, now)?;
         if !matches!(message.body, Body::Forget { .. })
-            && let Some(until) = self.suppressions.refuse(message, self.salt, now.max(self.clock))
+            && let Some(until) = self.suppressions.refuse(
+                message,
+                |kind| self.store.is_strong(KindName::Declared(kind)),
+                self.salt,
+                now.max(self.clock),
+            )
         {
             self.suppressed.fetch_add(1, Ordering::Relaxed);
             return Err(Error::Suppressed { until });

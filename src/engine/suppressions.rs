@@ -33,18 +33,26 @@ impl Salt {
         stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, id.as_bytes()])
     }
 
-    /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, because a
-    /// device may have another user by now.
-    fn of_message(self, message: &Message) -> impl Iterator<Item = u128> {
+    /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, and else all
+    /// others, because a device, or a weak id, may have another user by now. And whatever there is besides, those of a
+    /// kind for which `is_strong`, which have not.
+    fn of_message<'m>(
+        self,
+        message: &'m Message,
+        is_strong: impl Fn(&str) -> bool + 'm,
+    ) -> impl Iterator<Item = u128> + 'm {
         let Ids { user, anonymous, declared } = &message.ids;
         let named = match (user, anonymous) {
             (Some(user), _) => Some(self.hash(IdKind::User, user)),
             (None, Some(device)) => Some(self.hash(IdKind::Anonymous, device)),
-            (None, None) => declared.first().map(|(_, id)| self.hash(IdKind::Declared(0), id)),
+            (None, None) => None,
         };
+        let is_alone = named.is_none();
+        let declared = declared.iter().filter(move |(kind, _)| is_alone || is_strong(kind));
+        let declared = declared.map(move |(_, id)| self.hash(IdKind::Declared(0), id));
         let kinds = [IdKind::User, IdKind::Anonymous];
         let previous = message.previous_id().into_iter().flat_map(move |id| kinds.map(|kind| (kind, id)));
-        named.into_iter().chain(previous.map(move |(kind, id)| self.hash(kind, id)))
+        named.into_iter().chain(declared).chain(previous.map(move |(kind, id)| self.hash(kind, id)))
     }
 }
 
@@ -86,12 +94,19 @@ impl Suppressions {
         }
     }
 
-    /// Until when a message is refused, if it is; none within for ever. `now` may be later than the clock.
-    pub(crate) fn refuse(&self, message: &Message, salt: Salt, now: Instant) -> Option<Option<Instant>> {
+    /// Until when a message is refused, if it is; none within for ever. `is_strong` tells which kinds of ids are of one
+    /// person for ever. `now` may be later than the clock.
+    pub(crate) fn refuse(
+        &self,
+        message: &Message,
+        is_strong: impl Fn(&str) -> bool,
+        salt: Salt,
+        now: Instant,
+    ) -> Option<Option<Instant>> {
         if self.until.is_empty() {
             return None;
         }
-        let found = salt.of_message(message).filter_map(|hash| self.until.get(&hash).copied());
+        let found = salt.of_message(message, is_strong).filter_map(|hash| self.until.get(&hash).copied());
         let holds = |until: &Option<Instant>| until.is_none_or(|until| now < until);
         found.filter(holds).max_by_key(|until| until.unwrap_or(Instant::MAX))
     }
@@ -148,14 +163,15 @@ mod tests {
         all.write(&mut bytes);
         let mut read = Bytes::new(&bytes).read::<Suppressions>().unwrap();
         for all in [&mut all, &mut read] {
-            let refused =
-                |all: &Suppressions, id: &str, now| all.refuse(&Message::track(id, "x"), salt, at(now));
+            let refused = |all: &Suppressions, id: &str, now| {
+                all.refuse(&Message::track(id, "x"), |_| false, salt, at(now))
+            };
             assert_eq!(refused(all, "eve", 0), None);
             assert_eq!(refused(all, "ada", 19), Some(Some(at(20))));
             assert_eq!(refused(all, "ada", 20), None);
             assert_eq!(refused(all, "bob", 99), Some(None));
-            assert_eq!(all.refuse(&Message::track(Ids::anonymous("bob"), "x"), salt, at(0)), None);
-            assert_eq!(all.refuse(&Message::alias("bob", "new"), salt, at(0)), Some(None));
+            assert_eq!(all.refuse(&Message::track(Ids::anonymous("bob"), "x"), |_| false, salt, at(0)), None);
+            assert_eq!(all.refuse(&Message::alias("bob", "new"), |_| false, salt, at(0)), Some(None));
             all.end(at(19));
             assert_eq!(all.len(), 2);
             all.end(at(20));

@@ -2,14 +2,13 @@
 
 use crate::engine::among::Among;
 use crate::engine::homes::Homes;
-use crate::engine::open::{read_all, read_sealed};
+use crate::engine::open::{begin_under, read_all, read_sealed};
 use crate::engine::page::{Entry, IDS, Names, read_page};
 use crate::engine::residence::{Shelf, USER};
 use crate::engine::root::Root;
 use crate::engine::section::read_section;
-use crate::engine::take::parse;
 use crate::engine::unit::{open_input, read_group};
-use crate::engine::{Engine, Error, Partition};
+use crate::engine::{Engine, Error};
 use crate::model::Bytes;
 use crate::storage::{
     self, Disk, ErrorKind, FileJournal, FolderDisk, Heap, PartDisk, Partitions, Place, Vault, load_root,
@@ -159,7 +158,7 @@ impl Verified {
         }
         found.look_at_journal(&*disk, &root, &vault)?;
         if found.damages.len() == damages {
-            found.look_at_state(&root, heap, vault, among)?;
+            found.look_at_state(&root, &*disk, heap, vault, among)?;
         }
         Ok(())
     }
@@ -216,12 +215,15 @@ impl Verified {
     fn look_at_state(
         &mut self,
         root: &Root,
+        disk: &dyn Disk,
         heap: Arc<Heap>,
         vault: Arc<Vault>,
         among: Option<Among>,
     ) -> Result<(), Error> {
-        let definitions = parse(root.file.as_deref(), &root.definitions)?;
-        let mut partition = Partition::new(&definitions);
+        let (definitions, mut partition) = match begin_under(root, disk) {
+            Err(Error::Storage(error)) => return Ok(self.note(Err::<(), _>(error)).map(drop)?),
+            begun => begun?,
+        };
         among.into_iter().for_each(|among| partition.place_among(among));
         partition.shelf = Some(Box::new(Shelf::new(heap, vault, &definitions, 0)));
         if self.note(partition.restore(root))?.is_none() {

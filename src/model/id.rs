@@ -57,7 +57,7 @@ pub fn check_id(id: &str) -> Result<(), IdError> {
         return Err(IdError::Junk(id.to_owned()));
     }
     // `00000000-0000-0000-0000-000000000000`
-    if bare.starts_with('0') && bare.bytes().all(|b| matches!(b, b'0' | b'-')) {
+    if bare.contains('0') && bare.bytes().all(|b| matches!(b, b'0' | b'-' | b'.')) {
         return Err(IdError::Zeros(id.to_owned()));
     }
     Ok(())

@@ -430,10 +430,10 @@ impl Message {
         }
     }
 
-    /// The earlier id of an alias.
+    /// The earlier id of an alias, or of the user that a merge ends.
     pub(crate) fn previous_id(&self) -> Option<&str> {
         match &self.body {
-            Body::Alias { previous_id } => Some(previous_id),
+            Body::Alias { previous_id } | Body::Merge { previous_id, .. } => Some(previous_id),
             _ => None,
         }
     }

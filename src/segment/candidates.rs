@@ -23,8 +23,8 @@ pub(crate) enum Touch<'a> {
     First(&'a Applied),
     /// The profile is another one now, and a message may have said something besides.
     Everything(Option<&'a Applied>),
-    /// The profile begins with all that it knows.
-    Anew,
+    /// The profile begins with all that it knows, and a message may have said something besides.
+    Anew(Option<&'a Applied>),
     /// Other definitions hold now.
     Redefined(&'a SegmentMoves),
 }
@@ -32,7 +32,7 @@ pub(crate) enum Touch<'a> {
 impl Touch<'_> {
     /// Whether the user was nobody before, and in nothing.
     pub(crate) fn is_first(&self) -> bool {
-        matches!(self, Touch::First(_) | Touch::Anew)
+        matches!(self, Touch::First(_) | Touch::Anew(_))
     }
 
     /// The same for segments that were looked at after it already.
@@ -63,7 +63,10 @@ impl Look<'_> {
                 memberships.listed(self.plan).for_each(|segment| marks.mark(segment));
                 self.by_gates(&mut marks);
             }
-            Touch::Anew => {
+            Touch::Anew(applied) => {
+                if let Some(applied) = applied {
+                    self.note_events(applied);
+                }
                 self.plan.fresh.iter().for_each(|segment| marks.mark(*segment));
                 self.by_gates(&mut marks);
             }

@@ -335,7 +335,7 @@ impl Memberships {
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
         let mut all = match touch {
-            Touch::Everything(_) | Touch::Anew => true,
+            Touch::Everything(_) | Touch::Anew(_) => true,
             Touch::Redefined(moves) => moves.is_changed(segment),
             _ => false,
         };

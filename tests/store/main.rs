@@ -13,6 +13,7 @@ mod one_writer;
 mod power;
 mod small;
 mod soak;
+mod sound;
 mod stream;
 mod threads;
 mod twin;
