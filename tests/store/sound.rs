@@ -64,7 +64,7 @@ fn a_store_is_sound_after_a_journey_has_changed() {
 /// What of a restricted user may be kept no longer goes, whether or not the user is in memory.
 #[test]
 fn restriction_keeps_nothing_longer_than_it_may_be_kept() {
-    let text = "[events.view]\nnote = { kind = \"string\", ttl = \"3h\" }\n[segments]\nnoted = 'did(view where note = \"x\" in 2h)'";
+    let text = "[events.view]\nnote = { kind = \"string\", ttl = \"3h\" }\n[segments]\nnoted = 'did(view where note = \"x\" in 2h)'\nseen = 'did(view in 30d)'";
     let state = |memory: Option<usize>| {
         let engine = match memory {
             None => Engine::builder(definitions(text)).open().unwrap(),
