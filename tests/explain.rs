@@ -615,3 +615,18 @@ fn expressions_that_are_asked_once_know_lifecycle_scores_and_facts() {
     let error = partition.expression(r#"entered("active") is present"#).unwrap_err().to_string();
     assert!(error.contains("no definition asks when users entered `active`"), "{error}");
 }
+
+/// What a score asks for that nobody asks for here is not missing.
+#[test]
+fn the_history_is_whole_where_nothing_asks_for_it() {
+    let text = "version = 1\n[attributes]\na = \"number\"\n[events.purchase]\n[segments]\nhigh = \"a >= 3\"\n[scores.q]\npoints = [{ event = \"purchase\", points = 0.5 }]\nin = \"50m\"";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    let now: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+    partition.ingest(&Message::track("ada", "purchase"), now).unwrap();
+    let explanation = partition.explain("ada", "high", now + Duration::minutes(1)).unwrap();
+    assert!(!explanation.to_string().contains("history"), "{explanation}");
+    // Who asks for the score is told.
+    let expression = partition.expression("score(\"q\") > 0").unwrap();
+    let answer = partition.evaluate(&expression, "ada", now + Duration::minutes(1)).unwrap();
+    assert!(answer.covered_since.is_some());
+}

@@ -270,6 +270,25 @@ fn what_changes_is_reported_at_once_and_what_stays_goes_on() {
     }
 }
 
+/// What the engine recorded itself is no event of the host's, whether or not definitions still name it.
+#[test]
+fn own_events_that_are_named_no_more_are_none_of_any() {
+    let active = "active = 'did(any in 1d)'\ntwice = 'count(any in 1d) >= 2'";
+    let mut partition =
+        Partition::new(&segments(&format!("{active}\nchanged = 'did(attribute.changed in 1d)'")));
+    for (at, message) in
+        [(0, Message::track("eve", "view")), (600, Message::identify("eve").with("country", "FR"))]
+    {
+        partition.ingest(&message, minute(at)).unwrap();
+    }
+    let outcome = partition.redefine(&segments(active), minute(720));
+    assert_eq!(changes(&outcome), ["720 eve left changed"]);
+    partition.ingest(&Message::track("eve", "view"), minute(24 * 60 + 300)).unwrap();
+    let told = partition.advance(minute(10 * 24 * 60));
+    assert_eq!(changes(&told), ["3180 eve left active"], "a day after the second view, and never twice");
+    assert!(!partition.is_member("eve", "twice"));
+}
+
 #[test]
 fn a_stay_goes_on_since_it_began() {
     let mut partition =

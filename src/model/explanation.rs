@@ -29,7 +29,9 @@ pub struct Explanation {
     /// The events that it was made of, where they are kept: of some aggregates over all time only the value is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Evidence>>,
-    /// When time alone changes it next, if nothing else happens.
+    /// When time alone changes it next, if nothing else happens. That segments come and go by time counts where they are
+    /// asked for (`segment("a")`), and not by way of what is written down of it (`entered("a")`, events such as
+    /// `segment.left`): what follows from that is told at its instant, and not before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Instant>,
     /// What it is then; none where it was not looked at so far ahead, and `until` is just the earliest instant at

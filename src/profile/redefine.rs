@@ -175,8 +175,8 @@ fn kind_numbers(old: &Keep, new: &Keep) -> Vec<Option<EventKind>> {
 fn kind_move(kind: EventKind, numbers: &[Option<EventKind>], old: &Keep, new: &Keep) -> KindMove {
     let before = old.kind(kind);
     let width = before.columns.len();
-    // An event that is no longer named is still one of `any`.
-    let to = numbers[kind.0 as usize].or((!before.is_line).then_some(EventKind::OTHER));
+    // An event of the host that is no longer named is still one of `any`.
+    let to = numbers[kind.0 as usize].or(before.is_of_host().then_some(EventKind::OTHER));
     let Some(after) = to.map(|to| new.kind(to)) else {
         return KindMove { to, columns: Vec::new(), dropped: (0..width).collect(), is_same: false };
     };

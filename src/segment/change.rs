@@ -115,10 +115,11 @@ pub struct SegmentStats {
 }
 
 impl SegmentStats {
-    /// Memberships now; in a keyed segment each part of a user is one.
+    /// Memberships now; in a keyed segment each part of a user is one. Of those alone that began with a change: a user whose
+    /// profile began restricted has begun none.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.entries - self.exits
+        self.entries.saturating_sub(self.exits)
     }
 
     pub(crate) fn note(&mut self, transition: Transition) {

@@ -14,7 +14,7 @@ use crate::segment::{Error, ErrorKind, Span};
 use smallvec::SmallVec;
 
 /// Functions of values.
-const FUNCTIONS: [&str; 19] = [
+pub(crate) const FUNCTIONS: [&str; 19] = [
     "lower",
     "length",
     "abs",

@@ -2,8 +2,8 @@ use crate::model::{Instant, Value};
 use crate::profile::{Packed, ProfileStore, PropertyId, Symbols, UserKey, compare_int_float};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::expression::Aside;
-use crate::segment::node::{NodeId, Parts};
-use crate::segment::plan::Plan;
+use crate::segment::node::{Node, NodeId, Parts};
+use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::value::{NEVER, Slope, Val};
 use crate::segment::words::{HIDDEN, public, written};
 use serde::Serialize;
@@ -96,12 +96,31 @@ impl<'a> Inquiry<'a> {
     /// Since when there is all of the history that the whole expression asks for, where it asks for more.
     pub(crate) fn covered_since(&self) -> Option<Instant> {
         let evaluation = self.evaluation(None);
-        let nodes = (0..self.plan.nodes.len()).map(|node| NodeId(node as u32));
-        let gaps = nodes.filter_map(|node| evaluation.covered_since(node));
+        let gaps = self.asked().into_iter().filter_map(|node| evaluation.covered_since(node));
         let keyed = self.plan.segments.iter().filter_map(|segment| segment.parts.as_deref());
         let parts = keyed.chain(self.aside.parts.as_ref());
         let since = gaps.chain(parts.filter_map(|parts| evaluation.parts_covered_since(parts))).max();
         since.map(Instant::from_millis)
+    }
+
+    /// The nodes that the whole expression is made of, also by way of other segments: the plan has more, of scores that
+    /// nothing here asks for.
+    fn asked(&self) -> Vec<NodeId> {
+        let mut is_asked = vec![false; self.plan.nodes.len()];
+        let (mut asked, mut next) = (Vec::new(), vec![self.aside.root.node]);
+        while let Some(node) = next.pop() {
+            if std::mem::replace(&mut is_asked[node.0 as usize], true) {
+                continue;
+            }
+            asked.push(node);
+            let root = |id: &SegmentId| self.plan.segments[id.0 as usize].root;
+            match self.plan.node(node) {
+                Node::Segment(id) => next.push(root(id)),
+                Node::Lifecycle(stages) => next.extend(stages.iter().map(|(id, _)| root(id))),
+                node => node.children(|child| next.push(child)),
+            }
+        }
+        asked
     }
 
     /// What a node is, and when time alone changes that.

@@ -1,6 +1,9 @@
 //! Operands: literals, names, lists, calls and parentheses, which are where parsing goes on after an error.
 
+use crate::model::{Quoted, nearest};
 use crate::segment::ast::{Expr, ExprKind, Literal, Path};
+use crate::segment::check_calls::FUNCTIONS;
+use crate::segment::check_facts::FACTS;
 use crate::segment::lex::Token;
 use crate::segment::parse::{AGGREGATES, Parsed, Parser, RESERVED, Reported};
 use crate::segment::{Error, ErrorKind, Span};
@@ -253,6 +256,13 @@ impl Parser {
                 break;
             }
         }
+        // No other functions take events: one of those is misspelt.
+        let is_of_events = ["where", "in", "since"].iter().any(|word| self.is_word(word));
+        if is_of_events && !FUNCTIONS.contains(&name) && !FACTS.contains(&name) {
+            let error =
+                Error::new(ErrorKind::UnknownName, format!("unknown function {}", Quoted(name)), start);
+            return self.error(error.suggest(nearest(name, AGGREGATES)));
+        }
         Ok(ExprKind::Call { name: name.into(), name_span: start, args })
     }
 
@@ -266,7 +276,10 @@ impl Parser {
         }
         if parsed.is_ok() {
             let _ = self.expected::<()>("an operator or `)`");
-            if *self.peek() == Token::End
+            // What comes next goes on with something that has not begun yet as long as the parenthesis is open.
+            let goes_on = ["and", "or"].iter().any(|word| self.is_word(word))
+                || [">", "<", ">=", "<=", "=", "!="].iter().any(|sign| self.is_sign(sign));
+            if (goes_on || *self.peek() == Token::End)
                 && let Some(error) = self.errors.pop()
             {
                 self.errors.push(error.help("close every `(` with a `)`"));

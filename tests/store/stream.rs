@@ -36,7 +36,7 @@ const DEFINITIONS: &str = r#"
     vector = 2
     [events.view]
     sku = "string"
-    price = "number"
+    price = { kind = "number", ttl = "3h" }
     [events.purchase]
     sku = "string"
     amount = "number"
@@ -48,6 +48,7 @@ const DEFINITIONS: &str = r#"
     french = 'country = "FR"'
     written = 'email = "one@example.org"'
     silent = "not did(view in 2h)"
+    dear = "did(view where price > 5 in 2h)"
     spender = "sum(purchase.amount) >= 50"
     waverer = { by = "sku", when = "count(view in 1d) >= 2 and not did(purchase in 1d)" }
     bargain = "world.sale and did(view)"
