@@ -302,7 +302,13 @@ impl Writer {
                 written.slot = slot;
                 group.push(written);
             }
-            Err(error) => answer(answers, written.of, Err(error)),
+            Err(error) => {
+                answer(answers, written.of, Err(error));
+                // Whoever was brought to find that out need not stay; those of the group have to.
+                if group.is_empty() {
+                    partition.write().trim();
+                }
+            }
         }
         if is_alone {
             self.commit(partition, group, answers);

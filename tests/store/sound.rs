@@ -82,3 +82,18 @@ fn restriction_keeps_nothing_longer_than_it_may_be_kept() {
     assert_eq!(state(None), state(Some(0)));
     assert_eq!(state(None), state(Some(1 << 20)));
 }
+
+/// Whoever is brought for a message that is refused leaves memory again.
+#[test]
+fn a_refused_message_keeps_nobody_in_memory() {
+    let text =
+        "[events.view]\nsku = \"string\"\n[segments]\nseen = 'count(view where sku = \"a\" in 30d) >= 1'";
+    let engine = opened(text, &MemoryDisk::new(), 0);
+    for user in ["ada", "bob"] {
+        engine.ingest(Message::track(user, "view").with("sku", "a"), minute(0)).unwrap();
+    }
+    assert_eq!(engine.memory_used(), 0);
+    // Both are users, so neither becomes the other.
+    assert!(engine.ingest(Message::alias("bob", "ada"), minute(1)).is_err());
+    assert_eq!(engine.memory_used(), 0);
+}
