@@ -216,3 +216,18 @@ fn what_the_host_holds_may_still_be_answered() {
     assert_eq!(lines(&answer.outcome), Vec::<String>::new());
     assert_eq!(partition.outbox_stats().leased, 0);
 }
+
+/// Whoever begins restricted, because they took a restricted visitor over, is in nothing until that is lifted.
+#[test]
+fn who_begins_restricted_is_in_nothing_yet() {
+    let text = "version = 1\n[ids]\ncard = { strength = \"weak\" }\n[events.view]\n[events.buy]\n[segments]\nquiet = 'not did(buy)'";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    let card = |device: &str| Ids::anonymous(device).and("card", "c0");
+    assert_eq!(ingest(&mut partition, 0, Message::track(card("d0"), "view")), ["d0 entered quiet"]);
+    ingest(&mut partition, 1, Message::restrict(Ids::anonymous("d0"), true));
+    assert_eq!(ingest(&mut partition, 700, Message::track(card("d2"), "view")), ["d0 left quiet"]);
+    assert_eq!((partition.is_member("d2", "quiet"), partition.size("quiet").unwrap()), (false, 0));
+    let lifted = ingest(&mut partition, 701, Message::restrict(Ids::anonymous("d2"), false));
+    assert_eq!(lifted, ["d2 entered quiet"]);
+    assert_eq!((partition.is_member("d2", "quiet"), partition.size("quiet").unwrap()), (true, 1));
+}

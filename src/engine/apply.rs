@@ -101,6 +101,9 @@ impl Partition {
         // What comes together with a restricted profile is not looked at any more.
         if is_merged && is_restricted == Some(true) {
             self.restricted.insert(user);
+            if is_new {
+                self.begin_outside(user, now);
+            }
         }
         let is_lifted = is_restricted == Some(false) && self.restricted.remove(&user);
         let mut others: Vec<(UserKey, Applied)> = Vec::new();
@@ -188,7 +191,12 @@ impl Partition {
             shelf.split(user, &parts, slot);
         }
         for part in &parts {
-            self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+            match self.restricted.contains(part) {
+                true => self.begin_outside(*part, now),
+                false => {
+                    self.users[part.0 as usize].memberships = Memberships::begin(&self.compiled.plan, now);
+                }
+            }
             self.journeys.split(user, *part, now);
             // What it took with it has ends of its own.
             self.find_expiry(*part);
@@ -200,6 +208,13 @@ impl Partition {
         self.settle(&touched, now, outcome);
         let is_split = |change: &&mut Change| names.contains(&change.user);
         outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
+    }
+
+    /// Has a profile that begins restricted be in nothing: what it is in is found once the restriction is lifted.
+    fn begin_outside(&mut self, user: UserKey, now: Instant) {
+        let memberships = Memberships::begin_outside(&self.compiled.plan, now);
+        memberships.outside().for_each(|segment| self.members.note(segment, user, false));
+        self.users[user.0 as usize].memberships = memberships;
     }
 
     pub(super) fn end_memberships(

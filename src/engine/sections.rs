@@ -115,7 +115,9 @@ impl Partition {
         from.valid("statistics of segments", |len: &usize| *len == segments)?;
         for stats in &mut self.stats {
             stats.entries = from.counter("entries into a segment")?;
-            stats.exits = from.counter("exits from a segment")?;
+            let entries = stats.entries;
+            // Nobody leaves who did not enter.
+            stats.exits = from.valid("exits from a segment", |exits: &u64| *exits <= entries)?;
         }
         self.restricted = from.read::<Vec<u32>>()?.into_iter().map(UserKey).collect();
         self.refused = from.read::<Vec<(Refusal, u64)>>()?.into_iter().collect();

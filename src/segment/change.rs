@@ -115,11 +115,10 @@ pub struct SegmentStats {
 }
 
 impl SegmentStats {
-    /// Memberships now; in a keyed segment each part of a user is one. Of those alone that began with a change: a user whose
-    /// profile began restricted has begun none.
+    /// Memberships now; in a keyed segment each part of a user is one.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.entries.saturating_sub(self.exits)
+        self.entries - self.exits
     }
 
     pub(crate) fn note(&mut self, transition: Transition) {

@@ -75,6 +75,16 @@ impl Memberships {
         memberships
     }
 
+    /// Those of a user who begins and is not looked at: in nothing, whatever holds of somebody of whom nothing is known.
+    pub(crate) fn begin_outside(plan: &Plan, now: Instant) -> Memberships {
+        let mut memberships = Memberships::begin(plan, now);
+        let mut outside: Vec<_> =
+            plan.defaults.iter().map(|segment| (Tag::stay(*segment), Some(OUT))).collect();
+        outside.sort_unstable_by_key(|(tag, _)| *tag);
+        memberships.rows.edit(&outside);
+        memberships
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         self.keyed.as_deref().map_or(&[], Vec::as_slice)
     }

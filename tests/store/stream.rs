@@ -300,7 +300,12 @@ impl Setting {
     }
 }
 
+/// All of the state. What is counted of segments that are not keyed is who is in them.
 pub(crate) fn digest(engine: &Engine) -> String {
+    for (segment, stats) in engine.segment_stats().into_iter().filter(|(segment, _)| segment != "waverer") {
+        assert!(stats.exits <= stats.entries, "{segment}: {stats:?}");
+        assert_eq!(stats.size(), engine.size(&segment).unwrap(), "{segment}: {stats:?}");
+    }
     String::from_utf8(engine.state().unwrap()).unwrap()
 }
 
