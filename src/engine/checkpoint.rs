@@ -101,6 +101,7 @@ impl Partition {
             written: attributes.map(|a| (symbols.text(a.name).to_owned(), (a.written, a.arrival))).collect(),
             arrivals: profile
                 .history
+                .glance()
                 .visible(self.clock, profile.kept_session(), &self.store.keep)
                 .map(|row| row.order().1)
                 .collect(),

@@ -103,7 +103,7 @@ impl Models {
                 })
             })
             .collect();
-        let history = &store.get(user).history;
+        let history = store.get(user).history.glance();
         // What is too old may still lie there, until somebody looks.
         let from = self.definition.remember.map_or(Instant::MAX, |age| now - age);
         for row in history.rows().iter().filter(|row| Instant::from_millis(row.at()) > from) {

@@ -81,7 +81,7 @@ impl Partition {
             None => Vec::new(),
         };
         let visitor = match user {
-            Some(user) => Visitor::Known(self.store.get(user)),
+            Some(user) => Visitor::Known(self.store.unfolded(user)),
             None => Visitor::Unknown(Box::new(Profile::new(id.into(), false, Instant::MIN))),
         };
         Ok(Eligible {

@@ -78,7 +78,7 @@ impl Partition {
         let mut erased = Erased {
             ids: self.store.ids(user).count() as u64,
             attributes: profile.attributes.iter().filter(|a| !self.store.is_derived(a.name)).count() as u64,
-            events: profile.history.rows().len() as u64,
+            events: profile.history.len() as u64,
             affinities: profile.affinities.iter().count() as u64,
             totals: profile.totals.len() as u64,
             ..Erased::default()

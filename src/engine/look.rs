@@ -174,6 +174,7 @@ impl Partition {
         self.scratch.get_mut().give_back(candidates);
         self.schedule(user, now);
         self.weigh(user);
+        self.rest();
     }
 
     /// Keeps the sets of members as the memberships are.

@@ -257,7 +257,7 @@ fn nobody_can_tell_who_was_away() {
         for user in users(&twins[1]) {
             let profile = twins[1].store.get(user);
             let memberships = &twins[1].users[user.0 as usize].memberships;
-            seen[0] += profile.history.rows().len();
+            seen[0] += profile.history.len();
             seen[1] += profile.attributes.iter().len();
             seen[2] += profile.affinities.iter().len();
             seen[3] += profile.totals.len();
@@ -403,7 +403,7 @@ fn twenty_events_are_short() {
     println!("{} bytes a record, at most {longest}", lengths.iter().sum::<usize>() / lengths.len());
     assert!(*longest < 340, "{longest} bytes");
     let profile = partition.store.get(users(&partition)[0]);
-    assert_eq!(profile.history.rows().len(), 20);
+    assert_eq!(profile.history.len(), 20);
     // 16 bytes a row and 16 for its values, 24 an attribute; and some room.
     assert!((688..900).contains(&profile.heap_bytes()), "{} bytes", profile.heap_bytes());
 }

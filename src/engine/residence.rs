@@ -358,6 +358,13 @@ impl Partition {
         Ok(())
     }
 
+    /// Has the histories of those rest who were looked at longest ago.
+    pub(super) fn rest(&mut self) {
+        while let Some(user) = self.store.profiles.rest_one(&self.store.keep) {
+            self.weigh(user);
+        }
+    }
+
     /// Notes what a user takes in memory now.
     pub(super) fn weigh(&mut self, user: UserKey) {
         if self.shelf.is_none() {

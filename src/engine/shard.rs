@@ -46,7 +46,12 @@ impl Shard {
             let held = partition.read();
             let user = find(&held);
             match user.filter(|user| held.away(*user).is_some()) {
-                None => return Ok(look(&held)),
+                None => {
+                    let answer = look(&held);
+                    drop(held);
+                    self.rest();
+                    return Ok(answer);
+                }
                 Some(user) => {
                     drop(held);
                     bring(partition, user)?;
@@ -62,6 +67,13 @@ impl Shard {
         }
     }
 
+    /// Has users rest whom readers looked at, now and then.
+    fn rest(&self) {
+        if self.read(|partition| partition.store.profiles.is_much_unfolded()) {
+            self.partition.write().rest();
+        }
+    }
+
     /// Looks at a page of users, who are brought into memory first where need be, as long as others may write.
     pub(super) fn read_page(
         &self,
@@ -71,7 +83,9 @@ impl Shard {
     ) -> Result<(), Error> {
         let partition = &self.partition;
         if self.durable.is_none() {
-            return surveyor.page(&partition.read(), expression, now);
+            let looked = surveyor.page(&partition.read(), expression, now);
+            self.rest();
+            return looked;
         }
         // Not in the head of the loop: the lock would be held as long as it runs.
         let users = surveyor.users(&partition.read());
@@ -80,6 +94,7 @@ impl Shard {
         // Somebody may have needed the room already.
         surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
         let looked = surveyor.page(&held, expression, now);
+        held.rest();
         held.trim();
         looked
     }
@@ -93,7 +108,9 @@ impl Shard {
         let partition = &self.partition;
         let wanted = users(&partition.read());
         if self.durable.is_none() {
-            return Ok(look(&partition.read(), &wanted));
+            let looked = look(&partition.read(), &wanted);
+            self.rest();
+            return Ok(looked);
         }
         wanted.iter().try_for_each(|user| bring(partition, *user))?;
         let mut held = partition.write();
@@ -101,6 +118,7 @@ impl Shard {
         let wanted = users(&held);
         wanted.iter().try_for_each(|user| held.load(*user))?;
         let looked = look(&held, &wanted);
+        held.rest();
         held.trim();
         Ok(looked)
     }

@@ -241,7 +241,7 @@ impl Models {
 
     /// Gives the items numbers that the history names.
     fn intern_items(&mut self, kept: &[Option<Kept>], user: UserKey, store: &ProfileStore) {
-        let history = &store.get(user).history;
+        let history = store.get(user).history.glance();
         for row in history.rows() {
             for kept in kept.iter().flatten().filter(|kept| kept.kind == row.kind()) {
                 let item = store.symbols.value(history.value(*row, kept.item));
@@ -259,7 +259,7 @@ impl Models {
         user: UserKey,
         store: &ProfileStore,
     ) -> Vec<Proven> {
-        let history = &store.get(user).history;
+        let history = store.get(user).history.glance();
         let mut proven = Vec::new();
         let mut rows = history.rows().to_vec();
         rows.sort_by_key(|row| row.order().1);

@@ -188,14 +188,23 @@ macro_rules! unsigned {
 }
 unsigned!(u16, u32, usize);
 
+/// Small numbers of either sign become small ones.
+pub(crate) fn folded(n: i64) -> u64 {
+    (n << 1 ^ n >> 63) as u64
+}
+
+/// The number that was [folded].
+pub(crate) fn unfolded(n: u64) -> i64 {
+    (n >> 1) as i64 ^ -((n & 1) as i64)
+}
+
 impl Record for i64 {
     fn write(&self, out: &mut Vec<u8>) {
-        ((*self << 1 ^ *self >> 63) as u64).write(out);
+        folded(*self).write(out);
     }
 
     fn read(from: &mut Bytes<'_>) -> Result<i64, Malformed> {
-        let folded = u64::read(from)?;
-        Ok((folded >> 1) as i64 ^ -((folded & 1) as i64))
+        Ok(unfolded(u64::read(from)?))
     }
 }
 

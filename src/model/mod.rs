@@ -39,7 +39,9 @@ pub use suppress::Suppress;
 pub use value::{Geo, Object, Value};
 pub use zone::{Civil, Period, Zone};
 
-pub(crate) use bytes::{Bytes, Malformed, Record, SUM_MAX, record, record_choice, write_all, write_text};
+pub(crate) use bytes::{
+    Bytes, Malformed, Record, SUM_MAX, folded, record, record_choice, unfolded, write_all, write_text,
+};
 pub(crate) use hash_key::HashKey;
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use numbers::Numbers;

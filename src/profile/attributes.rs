@@ -3,6 +3,7 @@ use crate::profile::facts::{outranks, theirs_holds};
 use crate::profile::keep::{pack_declared, pack_objects};
 use crate::profile::redefine::Declared;
 use crate::profile::{Keep, Packed, Symbol, Symbols};
+use thin_vec::ThinVec;
 
 /// The attributes of a user by last write: the later instant wins, of equals the later arrival, also where they came to
 /// two profiles that were merged since.
@@ -10,7 +11,7 @@ use crate::profile::{Keep, Packed, Symbol, Symbols};
 /// An attribute that was unset stays as a tomb with its instant, so that a late message cannot bring it back.
 /// Invariants: 1. sorted by name's symbol, each once. 2. names and values hold shares in `Symbols`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Attributes(Vec<Attribute>);
+pub(crate) struct Attributes(ThinVec<Attribute>);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attribute {
@@ -36,7 +37,7 @@ impl Attributes {
     pub(crate) fn from_rows(mut rows: Vec<Attribute>) -> Option<Attributes> {
         rows.sort_unstable_by_key(|attribute| attribute.name);
         let is_once = rows.windows(2).all(|pair| pair[0].name != pair[1].name);
-        is_once.then_some(Attributes(rows))
+        is_once.then(|| Attributes(rows.into()))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -1,125 +1,142 @@
 use crate::model::Instant;
+use crate::profile::event_rows::EventRows;
 use crate::profile::redefine::KindMove;
-use crate::profile::{EventKind, Horizon, Keep, Packed, Session, Symbols};
-use smallvec::SmallVec;
+use crate::profile::{EventKind, Keep, Packed, Row, Session, Symbols, folded};
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
-/// One kept event: 16 bytes, and eight for each property that is kept with it.
+/// The kept events of one user, by instant, then by arrival: folded to bytes while the user rests, and unfolded as rows
+/// from when somebody looks until the user [rests](History::rest) again.
 ///
-/// First word: 49 bits of instant (signed milliseconds, which hold every [`Instant`]) above 15 bits of kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    when_and_what: i64,
-    /// Order of arrival, for events of one instant.
-    arrival: u32,
-    /// Where its properties begin.
-    start: u32,
-}
-
-impl Row {
-    fn new(at: Instant, kind: EventKind, arrival: u32, start: u32) -> Row {
-        Row { when_and_what: at.as_millis() << 15 | i64::from(kind.0), arrival, start }
-    }
-
-    pub(crate) fn at(self) -> i64 {
-        self.when_and_what >> 15
-    }
-
-    pub(crate) fn kind(self) -> EventKind {
-        EventKind((self.when_and_what & 0x7FFF) as u16)
-    }
-
-    /// Whether no definition can see it any more. Such a row goes when there is need of room: when that is must not show.
-    fn is_expired(self, now: Instant, session: &Session, keep: &Keep) -> bool {
-        let kind = keep.kind(self.kind());
-        let in_session = kind.session && self.at() >= session.first.as_millis();
-        !in_session
-            && match kind.horizon {
-                Horizon::None => true,
-                Horizon::For(age) => self.at() <= now.as_millis().saturating_sub(age.as_millis()),
-                Horizon::Forever => false,
-            }
-    }
-
-    /// Elements of a list have the order of their event: none of them is before or after another.
-    pub(crate) fn order(self) -> (i64, u32) {
-        (self.at(), self.arrival)
-    }
-}
-
-/// The kept events of one user, by instant, then by arrival.
+/// Which of both it is never shows in what it says. What changes the events of one that rests leaves it resting.
 ///
-/// Invariants: 1. rows are sorted by (instant, arrival). 2. the properties of a row are the `columns` of its kind,
-/// from `start` on. 3. every packed value holds a share in `Symbols`.
+/// Invariants: 1. where there are rows, they are what holds; the first `same` of them are in `folded`, as they are. 2. where
+/// there are none, `folded` is what holds, and no bytes are no events.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
-    rows: Vec<Row>,
-    values: Vec<Packed>,
+    folded: Box<[u8]>,
+    rows: OnceLock<Box<Unfolded>>,
 }
 
+#[derive(Debug, Clone)]
+struct Unfolded {
+    rows: EventRows,
+    same: usize,
+}
+
+static NONE: EventRows = EventRows::NONE;
+
 impl History {
-    pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+    /// One that is looked at, if there is anything.
+    pub(crate) fn of_rows(rows: EventRows) -> History {
+        if rows.rows().is_empty() {
+            return History::default();
+        }
+        History { rows: Box::new(Unfolded { rows, same: 0 }).into(), ..History::default() }
     }
 
-    /// Those that a definition can see.
-    pub(crate) fn visible<'a>(
-        &'a self,
-        now: Instant,
-        session: Session,
-        keep: &'a Keep,
-    ) -> impl Iterator<Item = Row> + 'a {
-        self.rows.iter().copied().filter(move |row| !row.is_expired(now, &session, keep))
-    }
-
-    pub(crate) fn value(&self, row: Row, place: usize) -> Packed {
-        self.values[row.start as usize + place]
-    }
-
-    /// The properties of a row, and what lies behind them.
-    pub(crate) fn values_from(&self, row: Row) -> &[Packed] {
-        &self.values[row.start as usize..]
-    }
-
-    /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history. Gives
-    /// whether other rows had to move.
-    pub(crate) fn insert(&mut self, at: Instant, kind: EventKind, arrival: u32, values: &[Packed]) -> bool {
-        let row = Row::new(at, kind, arrival, self.values.len() as u32);
-        grow(&mut self.values, values.len());
-        self.values.extend_from_slice(values);
-        grow(&mut self.rows, 1);
-        match self.rows.last() {
-            Some(last) if last.order() > row.order() => {
-                let place = self.rows.partition_point(|r| r.order() <= row.order());
-                self.rows.insert(place, row);
-                true
-            }
-            _ => {
-                self.rows.push(row);
-                false
+    /// The rows, for which it is unfolded unless it is. O(events), and O(1) from then on.
+    #[inline]
+    pub(crate) fn rows(&self) -> &EventRows {
+        match self.rows.get() {
+            Some(unfolded) => &unfolded.rows,
+            None if self.folded.is_empty() => &NONE,
+            None => {
+                self.unfold();
+                self.rows()
             }
         }
     }
 
-    /// A history that comes back: with room for as many rows as it had, since it is looked through when it is full.
-    pub(crate) fn with_capacity(rows: usize) -> History {
-        History { rows: Vec::with_capacity(rows), values: Vec::new() }
+    /// Sees to it that there are rows; gives whether there were none.
+    pub(super) fn unfold(&self) -> bool {
+        let mut is_new = false;
+        self.rows.get_or_init(|| {
+            is_new = true;
+            Unfolded::of(&self.folded)
+        });
+        is_new
     }
 
-    /// Makes room for so many values, of rows that are going to be inserted, and for those of the row that most histories
-    /// come back for.
-    pub(crate) fn reserve_values(&mut self, values: usize) {
-        self.values.reserve_exact(values + room(values));
+    /// The rows for one look: a history that rests goes on resting. O(events) where it does.
+    pub(crate) fn glance(&self) -> Cow<'_, EventRows> {
+        match self.rows.get() {
+            Some(unfolded) => Cow::Borrowed(&unfolded.rows),
+            None => Cow::Owned(folded::unfold(&self.folded)),
+        }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.values.capacity() * size_of::<Packed>()
+    /// How many events there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.get().map_or_else(|| folded::len(&self.folded), |unfolded| unfolded.rows.rows().len())
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() == self.rows.capacity() && !self.rows.is_empty()
+    pub(super) fn is_unfolded(&self) -> bool {
+        self.rows.get().is_some()
     }
 
-    /// Drops what no definition can see any more, and gives whether there was anything. O(rows).
+    /// Whether there is nothing, and nothing is looked at.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.get().is_none() && self.folded.is_empty()
+    }
+
+    /// Reads a word of each line of memory that one that rests is in.
+    pub(super) fn look_ahead(&self) -> u8 {
+        const LINE: usize = 64;
+        self.folded.iter().step_by(LINE).fold(0, |sum, byte| sum ^ byte)
+    }
+
+    /// Has it rest. O(what is new), and O(events) where it is not just longer.
+    pub(crate) fn rest(&mut self, keep: &Keep) {
+        if let Some(unfolded) = self.rows.take() {
+            self.fold(&unfolded, keep);
+        }
+    }
+
+    fn fold(&mut self, Unfolded { rows, same }: &Unfolded, keep: &Keep) {
+        let width = |kind| keep.kind(kind).columns.len();
+        let is_told = *same == rows.rows().len() && folded::heads(&self.folded, rows);
+        if !is_told {
+            self.folded = folded::fold(rows, std::mem::take(&mut self.folded), *same, width);
+        }
+    }
+
+    /// Changes the rows, and takes in whether others are there than before besides those at the end. `keep` says how many
+    /// values each has afterwards.
+    fn change(&mut self, keep: &Keep, change: impl FnOnce(&mut EventRows) -> bool) -> bool {
+        let (mut unfolded, is_resting) = match self.rows.take() {
+            Some(unfolded) => (unfolded, false),
+            None => (Unfolded::of(&self.folded), true),
+        };
+        let moved = change(&mut unfolded.rows);
+        if moved {
+            unfolded.same = 0;
+        }
+        if is_resting {
+            self.fold(&unfolded, keep);
+        } else {
+            self.rows = unfolded.into();
+        }
+        moved
+    }
+
+    /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history. Where there is
+    /// need of room it drops first what no definition can see any more. Gives whether rows moved.
+    pub(crate) fn insert(
+        &mut self,
+        (at, kind, arrival): (Instant, EventKind, u32),
+        values: &[Packed],
+        (now, session): (Instant, &Session),
+        keep: &Keep,
+        symbols: &mut Symbols,
+    ) -> bool {
+        self.change(keep, |rows| {
+            let is_pruned = rows.is_full() && rows.prune(now, session, keep, symbols);
+            rows.insert(at, kind, arrival, values) || is_pruned
+        })
+    }
+
+    /// Drops what no definition can see any more, and gives whether there was anything. O(events).
     pub(crate) fn prune(
         &mut self,
         now: Instant,
@@ -127,150 +144,229 @@ impl History {
         keep: &Keep,
         symbols: &mut Symbols,
     ) -> bool {
-        let expired = |row: Row| row.is_expired(now, session, keep);
-        if !self.rows.iter().any(|row| expired(*row)) {
-            return false;
-        }
-        let mut values = Vec::with_capacity(self.values.len());
-        self.rows.retain_mut(|row| {
-            let width = keep.kind(row.kind()).columns.len();
-            let own = &self.values[row.start as usize..][..width];
-            if expired(*row) {
-                own.iter().for_each(|value| symbols.release(*value));
-                return false;
-            }
-            row.start = values.len() as u32;
-            values.extend_from_slice(own);
-            true
-        });
-        self.values = values;
-        self.give_room_back();
-        true
+        self.change(keep, |rows| rows.prune(now, session, keep, symbols))
     }
 
     /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
-    /// there were any. `width` is how many columns a kind has. O(rows).
+    /// there were any. O(events).
     pub(crate) fn extract(
         &mut self,
-        width: impl Fn(EventKind) -> usize,
+        keep: &Keep,
         wanted: impl FnMut(&Row) -> bool,
-        mut take: impl FnMut(Row, &[Packed]),
+        take: impl FnMut(Row, &[Packed]),
     ) -> bool {
-        let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
-        if !chosen.contains(&true) {
-            return false;
-        }
-        let old = std::mem::take(&mut self.values);
-        let mut values = Vec::with_capacity(old.len());
-        let mut chosen = chosen.into_iter();
-        self.rows.retain_mut(|row| {
-            let own = &old[row.start as usize..][..width(row.kind())];
-            if chosen.next() == Some(true) {
-                take(*row, own);
-                return false;
-            }
-            row.start = values.len() as u32;
-            values.extend_from_slice(own);
-            true
-        });
-        self.values = values;
-        self.give_room_back();
-        true
+        let width = |kind| keep.kind(kind).columns.len();
+        self.change(keep, |rows| rows.extract(width, wanted, take))
     }
 
     /// Takes out the values that `wanted` chooses, by the place among the columns of their event, and gives away each event
     /// with the values that it had, and with those that it has. Gives whether there were any. O(values).
     pub(crate) fn blank(
         &mut self,
-        width: impl Fn(EventKind) -> usize,
-        mut wanted: impl FnMut(Row, usize) -> bool,
-        mut take: impl FnMut(Row, &[Packed], &[Packed]),
+        keep: &Keep,
+        wanted: impl FnMut(Row, usize) -> bool,
+        take: impl FnMut(Row, &[Packed], &[Packed]),
     ) -> bool {
-        let mut is_changed = false;
-        for row in &self.rows {
-            let own = &mut self.values[row.start as usize..][..width(row.kind())];
-            let before: SmallVec<[Packed; 16]> = SmallVec::from_slice(own);
-            for (place, value) in own.iter_mut().enumerate().filter(|(_, value)| !value.is_missing()) {
-                if wanted(*row, place) {
-                    *value = Packed::MISSING;
-                }
-            }
-            if *before != *own {
-                is_changed = true;
-                take(*row, &before, own);
-            }
-        }
-        is_changed
+        let width = |kind| keep.kind(kind).columns.len();
+        self.change(keep, |rows| rows.blank(width, wanted, take))
     }
 
-    /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind. O(rows), and
-    /// one look at each where nothing moves.
-    pub(crate) fn relocate(&mut self, moves: &[KindMove], symbols: &mut Symbols) {
-        let of = |row: Row| &moves[row.kind().0 as usize];
-        if self.rows.iter().all(|row| of(*row).stays(row.kind())) {
-            return;
-        }
-        let old = std::mem::take(&mut self.values);
-        let mut values = Vec::with_capacity(old.len());
-        self.rows.retain_mut(|row| {
-            let known = of(*row);
-            let own = &old[row.start as usize..];
-            known.dropped.iter().for_each(|place| symbols.release(own[*place]));
-            let Some(to) = known.to else { return false };
-            *row = Row::new(Instant::from_millis(row.at()), to, row.arrival, values.len() as u32);
-            values.extend(known.columns.iter().map(|column| {
-                let value = column.from.map_or(Packed::MISSING, |place| own[place]);
-                column.declared.map_or(value, |declared| declared.pack_again(value, symbols))
-            }));
-            true
-        });
-        self.values = values;
-        self.give_room_back();
-    }
-
-    /// Leaves as much room as a growing history has. So a history has no memory of how long it once was.
-    pub(crate) fn give_room_back(&mut self) {
-        self.rows.shrink_to(self.rows.len() + room(self.rows.len()));
-        self.values.shrink_to(self.values.len() + room(self.values.len()));
+    /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind, and `keep` is what
+    /// they move to. O(events), and one look at each where nothing moves.
+    pub(crate) fn relocate(&mut self, moves: &[KindMove], keep: &Keep, symbols: &mut Symbols) {
+        self.change(keep, |rows| rows.relocate(moves, symbols));
     }
 
     /// Takes over the events of another history.
     pub(crate) fn absorb(&mut self, other: History, keep: &Keep) {
-        for row in other.rows {
-            let width = keep.kind(row.kind()).columns.len();
-            let values = &other.values[row.start as usize..][..width];
-            self.insert(Instant::from_millis(row.at()), row.kind(), row.arrival, values);
-        }
+        self.change(keep, |rows| {
+            rows.absorb(&other.glance(), keep);
+            true
+        });
     }
 
     /// A copy with shares of its own.
     pub(crate) fn copy(&self, symbols: &mut Symbols) -> History {
-        self.values.iter().for_each(|value| {
+        self.glance().values().iter().for_each(|value| {
             symbols.share(*value);
         });
-        History { rows: self.rows.clone(), values: self.values.clone() }
-    }
-
-    /// Gives up room that nothing is in, so that when it fills up does not depend on how it came about.
-    pub(crate) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-        self.values.shrink_to_fit();
+        self.clone()
     }
 
     pub(crate) fn release(self, symbols: &mut Symbols) {
-        self.values.into_iter().for_each(|value| symbols.release(value));
+        self.glance().values().iter().for_each(|value| symbols.release(*value));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let rows = self.rows.get();
+        let rows = rows.map_or(0, |unfolded| size_of::<Unfolded>() + unfolded.rows.heap_bytes());
+        self.folded.len() + rows
     }
 }
 
-/// Makes room by two elements or an eighth: most users have few events, and doubling would waste a third of
-/// all memory on them.
-pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
-    if list.capacity() - list.len() < more {
-        list.reserve_exact(more.max(room(list.len())));
+impl Unfolded {
+    fn of(folded: &[u8]) -> Box<Unfolded> {
+        Box::new(Unfolded { rows: folded::unfold(folded), same: folded::len(folded) })
     }
 }
 
-/// How many elements more a list of so many has room for, once it was made larger or smaller.
-fn room(len: usize) -> usize {
-    (len / 8).max(2)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Duration, Geo, Value};
+    use crate::profile::Horizon;
+    use proptest::prelude::*;
+
+    /// Kinds of events with none, one and three properties. Those of the last one are kept for a day.
+    fn keep() -> Keep {
+        let mut keep = Keep::default();
+        for (name, horizon, width) in [
+            ("open", Horizon::Forever, 0),
+            ("view", Horizon::Forever, 1),
+            ("buy", Horizon::For(Duration::days(1)), 3),
+        ] {
+            let kind = keep.add_kind(name).unwrap();
+            keep.extend_horizon(kind, horizon);
+            for property in ["sku", "price", "where"].iter().take(width) {
+                let property = keep.add_property(property).unwrap();
+                assert!(keep.add_column(kind, property, false));
+            }
+        }
+        keep
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// So long after the last one, or before.
+        Event(i64, u16, Vec<Value>),
+        /// Arrivals go on from there.
+        Arrivals(u32),
+        Prune,
+        /// Events whose instant has this remainder go, or lose the first of their values.
+        Extract(i64),
+        Blank(i64),
+        Absorb,
+        Rest,
+        Look,
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            (-300_i64..300).prop_map(Value::Int),
+            any::<f64>().prop_map(Value::Float),
+            (-100_000_i32..100_000).prop_map(|cents| Value::Float(f64::from(cents) / 100.0)),
+            "[a-c]{0,2}".prop_map(Value::from),
+            (-(1_i64 << 48)..1 << 48).prop_map(|ms| Value::Instant(Instant::from_millis(ms))),
+            Just(Value::Geo(Geo { lat: 1.5, lon: -2.0 })),
+            Just(Value::from(vec!["x", "y"])),
+        ]
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let later =
+            prop_oneof![4 => 0_i64..100_000_000, 1 => -200_000_000_i64..0, 1 => -(1_i64 << 40)..1 << 40];
+        let event = (later, 1_u16..=3, prop::collection::vec(values(), 3));
+        let step = prop_oneof![
+            12 => event.prop_map(|(later, kind, values)| Step::Event(later, kind, values)),
+            1 => any::<u32>().prop_map(Step::Arrivals),
+            1 => Just(Step::Prune),
+            1 => (0_i64..7).prop_map(Step::Extract),
+            1 => (0_i64..7).prop_map(Step::Blank),
+            1 => Just(Step::Absorb),
+            6 => Just(Step::Rest),
+            3 => Just(Step::Look),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    /// What rows say, whatever lies where.
+    fn told(rows: &EventRows, keep: &Keep) -> Vec<(i64, u32, u16, Vec<Packed>)> {
+        let of_row = |row: &Row| {
+            let width = keep.kind(row.kind()).columns.len();
+            let values = (0..width).map(|place| rows.value(*row, place)).collect();
+            (row.order().0, row.order().1, row.kind().0, values)
+        };
+        rows.rows().iter().map(of_row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn who_rests_has_the_same_events(steps in steps()) {
+            let (keep, session) = (keep(), Session::default());
+            // Shares are counted by the one that rests alone: the other one has the same.
+            let (mut symbols, mut theirs) = (Symbols::default(), Symbols::default());
+            let (mut history, mut rows) = (History::default(), EventRows::NONE);
+            let (mut at, mut arrival) = (Instant::from_millis(1_700_000_000_000), 0_u32);
+            for step in steps {
+                match step {
+                    Step::Event(later, kind, values) => {
+                        at = Instant::from_millis(at.as_millis() + later);
+                        arrival = arrival.wrapping_add(1);
+                        let kind = EventKind(kind);
+                        let width = keep.kind(kind).columns.len();
+                        let own: Vec<Packed> = values[..width].iter().map(|v| symbols.pack(v)).collect();
+                        let same: Vec<Packed> = values[..width].iter().map(|v| theirs.pack(v)).collect();
+                        let moved = history.insert((at, kind, arrival), &own, (at, &session), &keep, &mut symbols);
+                        let is_pruned = rows.is_full() && rows.prune(at, &session, &keep, &mut theirs);
+                        prop_assert_eq!(moved, rows.insert(at, kind, arrival, &same) || is_pruned);
+                    }
+                    Step::Arrivals(from) => arrival = from,
+                    Step::Prune => {
+                        let was_there = history.prune(at, &session, &keep, &mut symbols);
+                        prop_assert_eq!(was_there, rows.prune(at, &session, &keep, &mut theirs));
+                    }
+                    Step::Extract(rest) => {
+                        let wanted = |row: &Row| row.at().rem_euclid(7) == rest;
+                        history.extract(&keep, wanted, |_, values| {
+                            values.iter().for_each(|value| symbols.release(*value));
+                        });
+                        let width = |kind| keep.kind(kind).columns.len();
+                        rows.extract(width, wanted, |_, values| {
+                            values.iter().for_each(|value| theirs.release(*value));
+                        });
+                    }
+                    Step::Blank(rest) => {
+                        let wanted = |row: Row, place| place == 0 && row.at().rem_euclid(7) == rest;
+                        history.blank(&keep, wanted, |_, before, _| symbols.release(before[0]));
+                        let width = |kind| keep.kind(kind).columns.len();
+                        rows.blank(width, wanted, |_, before, _| theirs.release(before[0]));
+                    }
+                    Step::Absorb => {
+                        let copies = (history.copy(&mut symbols), rows.clone());
+                        rows.values().iter().for_each(|value| {
+                            theirs.share(*value);
+                        });
+                        history.absorb(copies.0, &keep);
+                        rows.absorb(&copies.1, &keep);
+                    }
+                    Step::Rest => history.rest(&keep),
+                    Step::Look => prop_assert_eq!(history.rows().rows().len(), rows.rows().len()),
+                }
+                prop_assert_eq!(history.len(), rows.rows().len());
+                prop_assert_eq!(told(&history.glance(), &keep), told(&rows, &keep));
+                prop_assert_eq!(symbols.shares(), theirs.shares());
+            }
+            history.release(&mut symbols);
+            prop_assert!(symbols.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_event_that_rests_takes_few_bytes() {
+        let (keep, session, mut symbols) = (keep(), Session::default(), Symbols::default());
+        let mut history = History::default();
+        for n in 0..20 {
+            let at = Instant::from_millis(1_700_000_000_000 + n * 300_000_000);
+            let values = [Value::from(format!("sku-{n}"))].map(|value| symbols.pack(&value));
+            // As many others came between two.
+            let event = (at, EventKind(2), n as u32 * 1_000_000);
+            history.insert(event, &values, (at, &session), &keep, &mut symbols);
+        }
+        history.rest(&keep);
+        let bytes = history.heap_bytes();
+        assert!(bytes <= 20 * 11 + 32, "{bytes} bytes");
+    }
 }

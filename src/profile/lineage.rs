@@ -192,7 +192,6 @@ impl Profile {
         self.ids.extend_from_slice(&other.ids);
         self.join(other, rules, symbols);
         self.history.prune(now, &self.kept_session(), rules.keep, symbols);
-        self.history.shrink();
         self.settle_session(rules.gap);
     }
 

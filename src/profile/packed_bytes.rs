@@ -14,7 +14,8 @@
 //!
 //! Ids of items are most of what is kept, and most of them differ in a number only.
 
-use crate::model::{Bytes, Instant, Malformed, Record, Value, write_all};
+use crate::model::{Bytes, Instant, Malformed, Record, Value, folded, unfolded, write_all};
+use crate::profile::symbols::hundredths;
 use crate::profile::{Packed, Symbol, Symbols, Unpacked};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -45,20 +46,9 @@ fn head(kind: u64, n: u64, out: &mut Vec<u8>) {
     (n << 3 | kind).write(out);
 }
 
-/// Small numbers of either sign become small ones; nothing where three bits more have no room.
-fn folded(n: i64) -> Option<u64> {
-    let folded = (n << 1 ^ n >> 63) as u64;
-    (folded >> 61 == 0).then_some(folded)
-}
-
-fn unfolded(n: u64) -> i64 {
-    (n >> 1) as i64 ^ -((n & 1) as i64)
-}
-
-/// How many hundredths a float is, where it is what so many are.
-fn hundredths(x: f64) -> Option<i64> {
-    let n = (x * 100.0).round();
-    (n.abs() < 1e15 && (n as i64 as f64 / 100.0).to_bits() == x.to_bits()).then_some(n as i64)
+/// Folded; nothing where three bits more have no room.
+fn short(n: i64) -> Option<u64> {
+    Some(folded(n)).filter(|folded| folded >> 61 == 0)
 }
 
 /// Texts of a record that are looked for one after the other: most records have no more, and a table that is made for
@@ -108,14 +98,14 @@ impl<'s> PackedWriter<'s> {
         match self.symbols.unpack(value) {
             Unpacked::Missing => head(OTHER, MISSING, out),
             Unpacked::Bool(b) => head(OTHER, if b { TRUE } else { FALSE }, out),
-            Unpacked::Int(n) => match folded(n) {
+            Unpacked::Int(n) => match short(n) {
                 Some(n) => head(INT, n, out),
                 None => {
                     head(OTHER, WIDE, out);
                     n.write(out);
                 }
             },
-            Unpacked::Float(x) => match hundredths(x).and_then(folded) {
+            Unpacked::Float(x) => match hundredths(x).and_then(short) {
                 Some(n) => head(HUNDREDTHS, n, out),
                 None => {
                     head(OTHER, FLOAT, out);
@@ -124,7 +114,7 @@ impl<'s> PackedWriter<'s> {
             },
             Unpacked::Text(symbol) => self.text(symbol, out),
             // No instant is so far away that it has no room.
-            Unpacked::Instant(at) => head(INSTANT, folded(at.as_millis()).unwrap_or(0), out),
+            Unpacked::Instant(at) => head(INSTANT, short(at.as_millis()).unwrap_or(0), out),
             Unpacked::Geo(geo) => {
                 head(OTHER, GEO, out);
                 geo.write(out);

@@ -8,8 +8,8 @@ use crate::model::{Bytes, Instant, Malformed, Record, record, write_text};
 use crate::profile::attributes::Attribute;
 use crate::profile::lineage::{Confirmed, Lineage, Merged, Part};
 use crate::profile::{
-    Affinities, AffinityRule, Attributes, EventKind, History, Keep, Packed, PackedReader, PackedWriter,
-    Profile, Session, TotalId, TotalOp, TotalRow, Totals,
+    Affinities, AffinityRule, Attributes, EventKind, EventRows, History, Keep, Packed, PackedReader,
+    PackedWriter, Profile, Session, TotalId, TotalOp, TotalRow, Totals,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Profile {
         write_since(self.first_seen, base, out);
         self.session.write(base, out);
         self.attributes.write_rows(base, values, out);
-        self.history.write(shape.keep, base, values, out);
+        self.history.glance().write(shape.keep, base, values, out);
         self.affinities.write(base, values, out);
         self.totals.write(&shape.keep.totals, base, values, out);
         if let Some(merged) = merged {
@@ -118,7 +118,7 @@ impl Profile {
             last_seen: base,
             session: Session::read(from, base)?,
             attributes: Attributes::read(from, base, values)?,
-            history: History::read(from, shape.keep, base, values)?,
+            history: History::of_rows(EventRows::read(from, shape.keep, base, values)?),
             affinities: Affinities::read(from, shape.rules.len(), base, values)?,
             totals: Totals::read(from, &shape.keep.totals, base, values)?,
         };
@@ -131,6 +131,7 @@ impl Profile {
                 let ids: Vec<u32> = from.read()?;
                 let mut profile = Profile::read_part(from, shape, values, &profile.name, true)?;
                 profile.ids = ids.into();
+                profile.history.rest(shape.keep);
                 read.parts.push(Part { profile, absorbed });
             }
             merged = Some(Box::new(read));
@@ -218,7 +219,7 @@ impl KindsMet {
     }
 }
 
-impl History {
+impl EventRows {
     /// A row is the difference of its arrival, with a bit that says whether its kind is another one than before; then,
     /// where it is, the kind, and where that comes first, the number of its columns; then its instant and its values.
     fn write(&self, keep: &Keep, base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
@@ -251,9 +252,9 @@ impl History {
         keep: &Keep,
         base: Instant,
         values: &mut PackedReader<'_>,
-    ) -> Result<History, Malformed> {
+    ) -> Result<EventRows, Malformed> {
         let len = from.len("a history")?;
-        let mut history = History::with_capacity(len);
+        let mut history = EventRows::NONE;
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None);
         let mut of_row: SmallVec<[Packed; 16]> = SmallVec::new();
@@ -267,7 +268,7 @@ impl History {
             let (kind, width) = kind.ok_or_else(|| from.malformed("a kind of event"))?;
             if history.rows().is_empty() {
                 // A guess, which holds where all are of one kind. Each value takes a byte at least.
-                history.reserve_values((len * width).min(from.left()));
+                history.make_room(len + 1, ((len + 1) * width).min(from.left()));
             }
             let instant = match at {
                 None => read_since(from, base)?,
@@ -282,7 +283,6 @@ impl History {
             }
             at = Some(instant);
         }
-        history.give_room_back();
         Ok(history)
     }
 }

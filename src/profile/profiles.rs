@@ -1,7 +1,10 @@
 use crate::model::Pages;
+use crate::profile::Keep;
 use crate::profile::{Profile, UserKey};
 use hashbrown::HashSet;
+use parking_lot::Mutex;
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -14,7 +17,32 @@ use std::sync::Arc;
 pub(crate) struct Profiles {
     slots: Pages<Slot>,
     free: Vec<u32>,
+    unfolded: Unfolded,
 }
+
+/// Whose histories are unfolded, those of whom that was asked first coming first; also some who went since. Behind a lock,
+/// because readers ask too, side by side.
+#[derive(Debug, Default)]
+struct Unfolded(Mutex<VecDeque<UserKey>>);
+
+impl Unfolded {
+    /// Notes a profile that comes.
+    fn note(&mut self, user: UserKey, profile: &Profile) {
+        if profile.history.is_unfolded() {
+            self.0.get_mut().push_back(user);
+        }
+    }
+}
+
+impl Clone for Unfolded {
+    fn clone(&self) -> Unfolded {
+        Unfolded(Mutex::new(self.0.lock().clone()))
+    }
+}
+
+/// So many histories may be unfolded, of those who were looked at last: some megabytes, and those who come again at once
+/// find them as they left them.
+const UNFOLDED_MAX: usize = 1_024;
 
 #[derive(Debug, Clone)]
 enum Slot {
@@ -53,6 +81,41 @@ impl Profiles {
         }
     }
 
+    /// A profile whose history is going to be looked at.
+    pub(crate) fn unfolded(&self, user: UserKey) -> &Profile {
+        let profile = self.get(user);
+        if !profile.history.is_empty() {
+            self.unfold(user);
+        }
+        profile
+    }
+
+    /// Unfolds the history of a profile, also one that has no event yet.
+    pub(crate) fn unfold(&self, user: UserKey) {
+        if self.get(user).history.unfold() {
+            self.unfolded.0.lock().push_back(user);
+        }
+    }
+
+    /// Has one rest whose history was unfolded before those of many others; gives who that is, until they are few.
+    pub(crate) fn rest_one(&mut self, keep: &Keep) -> Option<UserKey> {
+        let Profiles { slots, unfolded, .. } = self;
+        let unfolded = unfolded.0.get_mut();
+        while unfolded.len() > UNFOLDED_MAX {
+            let user = unfolded.pop_front()?;
+            if let Some(Slot::Here(profile)) = slots.get_mut(user.0 as usize) {
+                profile.history.rest(keep);
+                return Some(user);
+            }
+        }
+        None
+    }
+
+    /// Whether more histories are unfolded than may be: readers do not have them rest.
+    pub(crate) fn is_much_unfolded(&self) -> bool {
+        self.unfolded.0.lock().len() > 2 * UNFOLDED_MAX
+    }
+
     pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
         match self.slots.get_mut(user.0 as usize) {
             Some(Slot::Here(profile)) => profile,
@@ -63,8 +126,9 @@ impl Profiles {
     /// Reads a word of each part of a profile that inputs look at, where it is here.
     pub(crate) fn look_ahead(&self, user: UserKey) {
         if let Slot::Here(profile) = &self.slots[user.0 as usize] {
-            let Profile { zone, last_seen, attributes, lineage, session, .. } = &**profile;
+            let Profile { zone, last_seen, attributes, lineage, session, history, .. } = &**profile;
             black_box((*zone, *last_seen, attributes.iter().len(), lineage.is_some(), session.last));
+            black_box(history.look_ahead());
         }
     }
 
@@ -110,14 +174,14 @@ impl Profiles {
 
     /// Gives a new profile a number: that of the last one that went, or the next.
     pub(crate) fn add(&mut self, profile: Profile) -> UserKey {
-        let slot = Slot::Here(Box::new(profile));
-        if let Some(number) = self.free.pop() {
-            self.slots[number as usize] = slot;
-            return UserKey(number);
-        }
-        self.slots.push(slot);
-        let number = u32::try_from(self.slots.len() - 1);
-        UserKey(number.expect("profiles exceed any memory before this"))
+        let number = self.free.pop().unwrap_or_else(|| {
+            let number = u32::try_from(self.slots.len()).expect("profiles exceed any memory before this");
+            self.slots.push(Slot::Free);
+            number
+        });
+        self.unfolded.note(UserKey(number), &profile);
+        self.slots[number as usize] = Slot::Here(Box::new(profile));
+        UserKey(number)
     }
 
     /// Gives one a number that comes from another partition, and is away yet.
@@ -161,6 +225,7 @@ impl Profiles {
         if let Slot::Away(away) = slot {
             (profile.name, profile.ids) = (away.name.clone(), std::mem::take(&mut away.ids));
             profile.number_parts();
+            self.unfolded.note(user, &profile);
             *slot = Slot::Here(Box::new(profile));
         }
     }

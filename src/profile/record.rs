@@ -19,20 +19,20 @@ impl ProfileStore {
         let part = self.part_told(user);
         let Self { keep, symbols, profiles, rings, .. } = self;
         let mut moved = false;
+        profiles.unfold(user);
         profiles.get_mut(user).each(part, |profile, _| {
             for (kind, start) in &out.events[from..] {
                 let keep_kind = keep.kind(*kind);
                 if keep_kind.horizon == Horizon::None && !keep_kind.session {
                     continue;
                 }
-                if profile.history.is_full() {
-                    moved |= profile.history.prune(now, &profile.kept_session(), keep, symbols);
-                }
                 let values = &out.values[*start..][..keep_kind.columns.len()];
                 values.iter().for_each(|value| {
                     symbols.share(*value);
                 });
-                moved |= profile.history.insert(Instant::from_millis(out.at), *kind, out.arrival, values);
+                let event = (Instant::from_millis(out.at), *kind, out.arrival);
+                let session = profile.kept_session();
+                moved |= profile.history.insert(event, values, (now, &session), keep, symbols);
             }
         });
         if moved {

@@ -1,7 +1,7 @@
 //! How long what is known of a user may be kept.
 
 use crate::model::{Duration, Instant};
-use crate::profile::history::Row;
+use crate::profile::event_rows::Row;
 use crate::profile::{Applied, Keep, Packed, Profile, ProfileStore, Symbols, UserKey};
 use std::collections::BTreeMap;
 
@@ -97,11 +97,11 @@ impl ProfileStore {
 
     fn first_end(&self, profile: &Profile) -> Option<Instant> {
         let end = |at: Instant, age: Option<Duration>| Some(at + age?);
-        let rows = profile.history.rows().iter();
-        let events = rows.flat_map(|row| {
+        let history = profile.history.glance();
+        let events = history.rows().iter().flat_map(|row| {
             let kind = self.keep.kind(row.kind());
             let at = Instant::from_millis(row.at());
-            let columns = kind.columns.iter().zip(profile.history.values_from(*row));
+            let columns = kind.columns.iter().zip(history.values_from(*row));
             let values = columns.filter(|(_, value)| !value.is_missing());
             values.filter_map(move |(column, _)| end(at, column.ttl)).chain(end(at, kind.retention))
         });
@@ -122,14 +122,13 @@ impl ProfileStore {
             next = if end > now { next.min(end) } else { next };
             end <= now
         };
-        let width = |kind| keep.kind(kind).columns.len();
         let mut is_less = profile.history.extract(
-            width,
+            keep,
             |row| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).retention),
             |row, values| note_over(out, row, values),
         );
         is_less |= profile.history.blank(
-            width,
+            keep,
             |row, place| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).ttl(place)),
             |row, before, after| {
                 // Of what stays both have shares of their own.
@@ -196,14 +195,13 @@ fn expire_part(part: &mut Profile, now: Instant, keep: &Keep, symbols: &mut Symb
         end <= now
     };
     let mut values: Vec<Packed> = Vec::new();
-    let width = |kind| keep.kind(kind).columns.len();
     part.history.extract(
-        width,
+        keep,
         |row| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).retention),
         |_, own| values.extend_from_slice(own),
     );
     part.history.blank(
-        width,
+        keep,
         |row, place| is_over(Instant::from_millis(row.at()), keep.kind(row.kind()).ttl(place)),
         |_, before, after| {
             let gone = before.iter().zip(after).filter(|(_, after)| after.is_missing());

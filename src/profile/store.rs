@@ -121,6 +121,11 @@ impl ProfileStore {
         self.profiles.get(user)
     }
 
+    /// A profile whose history is going to be looked at.
+    pub(crate) fn unfolded(&self, user: UserKey) -> &Profile {
+        self.profiles.unfolded(user)
+    }
+
     pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
         self.profiles.get_mut(user)
     }
@@ -359,7 +364,7 @@ impl ProfileStore {
                     profile.history.prune(now, &profile.kept_session(), keep, symbols);
                 }
                 if !moves.is_same_shape {
-                    profile.history.relocate(&moves.kinds, symbols);
+                    profile.history.relocate(&moves.kinds, &new.keep, symbols);
                 }
                 for (name, declared) in &attributes {
                     profile.attributes.redeclare(*name, *declared, symbols);

@@ -1,4 +1,4 @@
-use crate::model::{Geo, Instant, Value};
+use crate::model::{Geo, Instant, Value, folded, unfolded};
 use hashbrown::HashTable;
 
 /// A value in eight bytes.
@@ -18,6 +18,9 @@ const TAG_INT: u64 = 2;
 const TAG_TEXT: u64 = 3;
 const TAG_INSTANT: u64 = 4;
 const TAG_BOXED: u64 = 5;
+// Beside the tags, the forms of floats.
+const FORM_FLOAT: u8 = 8;
+const FORM_HUNDREDTHS: u8 = 9;
 
 impl Packed {
     pub(crate) const MISSING: Packed = Packed(NAN_BASE);
@@ -63,10 +66,41 @@ impl Packed {
         self.0 >= NAN_BASE && self.0 >> 48 & 7 == TAG_INSTANT
     }
 
+    /// What it is, in four bits, and the rest of it: a number that is small where the value is.
+    pub(crate) fn form(self) -> (u8, u64) {
+        if self.0 < NAN_BASE {
+            return match hundredths(f64::from_bits(self.0)) {
+                Some(n) => (FORM_HUNDREDTHS, folded(n)),
+                None => (FORM_FLOAT, self.0),
+            };
+        }
+        let (tag, content) = (self.0 >> 48 & 7, self.0 & CONTENT);
+        let is_signed = tag == TAG_INT || tag == TAG_INSTANT;
+        (tag as u8, if is_signed { folded((self.0 << 16) as i64 >> 16) } else { content })
+    }
+
+    /// The value of a [form](Packed::form).
+    pub(crate) fn of_form(form: u8, rest: u64) -> Packed {
+        match form {
+            FORM_FLOAT => Packed(rest),
+            FORM_HUNDREDTHS => Packed((unfolded(rest) as f64 / 100.0).to_bits()),
+            tag => {
+                let is_signed = u64::from(tag) == TAG_INT || u64::from(tag) == TAG_INSTANT;
+                Packed::tagged(tag.into(), if is_signed { unfolded(rest) as u64 } else { rest })
+            }
+        }
+    }
+
     /// Whether it can be the key of a part: a text or a number.
     pub(crate) fn is_key(self, symbols: &Symbols) -> bool {
         matches!(symbols.unpack(self), Unpacked::Text(_) | Unpacked::Int(_) | Unpacked::Float(_))
     }
+}
+
+/// How many hundredths a float is, where it is what so many are.
+pub(crate) fn hundredths(x: f64) -> Option<i64> {
+    let n = (x * 100.0).round();
+    (n.abs() < 1e15 && (n as i64 as f64 / 100.0).to_bits() == x.to_bits()).then_some(n as i64)
 }
 
 /// A number of an interned text. Equal texts have equal numbers.

@@ -1,4 +1,5 @@
 use crate::model::{Consent, Instant, Value};
+use crate::profile::event_rows::{EventRows, Row};
 use crate::profile::facts::kept_consent;
 use crate::profile::{Fact, Hidden, IdKind, MASK, Profile, ProfileStore, UserKey};
 use serde::Serialize;
@@ -217,6 +218,7 @@ impl ProfileStore {
             at: merge.at,
             reason: merge.reason.to_string(),
         });
+        let history = profile.history.glance();
         let mut user_profile = UserProfile {
             user: profile.name.to_string(),
             user_id: profile.has_user_id.then(|| profile.name.to_string()),
@@ -240,10 +242,9 @@ impl ProfileStore {
             predictions: BTreeMap::new(),
             variants: BTreeMap::new(),
             exposures: Vec::new(),
-            events: profile
-                .history
+            events: history
                 .visible(now, profile.kept_session(), &self.keep)
-                .map(|row| self.event(profile, row))
+                .map(|row| self.event(&history, row))
                 .collect(),
             hidden: self.keep.hidden.clone(),
         };
@@ -286,10 +287,10 @@ impl ProfileStore {
         user_profile
     }
 
-    fn event(&self, profile: &Profile, row: crate::profile::Row) -> Event {
+    fn event(&self, history: &EventRows, row: Row) -> Event {
         let kind = self.keep.kind(row.kind());
         let properties = kind.columns.iter().enumerate().filter_map(|(place, column)| {
-            let value = profile.history.value(row, place);
+            let value = history.value(row, place);
             let name = self.keep.property_name(column.property).to_owned();
             (!value.is_missing()).then(|| (name, self.symbols.value(value)))
         });

@@ -95,7 +95,7 @@ impl Look<'_> {
         // What a long history holds is noted with every event.
         applied.attributes.is_empty()
             && !applied.events.iter().any(is_read)
-            && self.store.get(self.user).history.rows().len() <= MASK_ROWS
+            && self.store.get(self.user).history.len() <= MASK_ROWS
     }
 
     fn by_gates(&self, marks: &mut Marks) {
@@ -182,7 +182,7 @@ impl Look<'_> {
 
     /// Long histories get their rings, and rings what came in.
     fn bring_rings_up(&mut self) {
-        let rows = self.store.get(self.user).history.rows().len();
+        let rows = self.store.get(self.user).history.len();
         if rows <= MASK_ROWS {
             return;
         }

@@ -123,7 +123,7 @@ impl Evaluation<'_> {
         property: Option<PropertyId>,
         places: &'p [usize],
     ) -> impl Iterator<Item = Packed> + use<'_, 'p> {
-        let history = &self.profile.history;
+        let history = self.history;
         places.iter().map(move |place| {
             let row = history.rows()[*place];
             let column = property.and_then(|property| self.plan.keep.place(row.kind(), property));

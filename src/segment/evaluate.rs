@@ -2,7 +2,8 @@
 
 use crate::model::{Duration, Instant, Object, Zone};
 use crate::profile::{
-    Applied, Attributes, EventKind, Keep, Packed, Profile, ProfileStore, PropertyId, Rings, Symbols, UserKey,
+    Applied, Attributes, EventKind, EventRows, Keep, Packed, Profile, ProfileStore, PropertyId, Rings,
+    Symbols, UserKey,
 };
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
@@ -64,6 +65,7 @@ impl<'a> EventView<'a> {
 pub(crate) struct Evaluation<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) profile: &'a Profile,
+    pub(crate) history: &'a EventRows,
     pub(crate) symbols: &'a Symbols,
     /// Facts for everyone.
     world: &'a Attributes,
@@ -94,13 +96,10 @@ impl<'a> Evaluation<'a> {
         user: UserKey,
         now: Instant,
     ) -> Evaluation<'a> {
-        let profile = store.get(user);
-        let rows = profile.history.rows().len();
+        let evaluation = Evaluation::of_profile(plan, store, store.unfolded(user), now);
+        let rows = evaluation.rows().len();
         let rings = if rows > MASK_ROWS { store.rings(user) } else { None };
-        Evaluation {
-            rings: rings.filter(|rings| rings.rows() == rows),
-            ..Evaluation::of_profile(plan, store, profile, now)
-        }
+        Evaluation { rings: rings.filter(|rings| rings.rows() == rows), ..evaluation }
     }
 
     /// A profile, which may be in no store, without the store's rings.
@@ -113,6 +112,7 @@ impl<'a> Evaluation<'a> {
         Evaluation {
             plan,
             profile,
+            history: profile.history.rows(),
             symbols: &store.symbols,
             world: &store.world,
             zone: store.zone(profile),
@@ -136,7 +136,7 @@ impl<'a> Evaluation<'a> {
         user: UserKey,
         now: Instant,
     ) -> Evaluation<'a> {
-        Evaluation::of_profile(plan, store, store.get(user), now)
+        Evaluation::of_profile(plan, store, store.unfolded(user), now)
     }
 
     /// The same, with what is worked out once for several expressions.

@@ -202,7 +202,7 @@ impl<'a> Evaluation<'a> {
 
     /// The same of those of one kind, whatever the part, where rows are few; `which` are the instant and the number.
     fn newest_of(&self, source: SourceId, kind: EventKind, which: (i64, usize)) -> Mask {
-        let history = &self.profile.history;
+        let history = self.history;
         let rows = history.rows();
         let value = |row: Row, column: Option<usize>| {
             column.map_or(Packed::MISSING, |column| history.value(row, column))

@@ -31,11 +31,11 @@ pub(crate) enum Motion {
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn rows(&self) -> &'a [Row] {
-        self.profile.history.rows()
+        self.history.rows()
     }
 
     pub(crate) fn view(&self, row: Row) -> EventView<'a> {
-        EventView { at: row.at(), kind: row.kind(), values: self.profile.history.values_from(row) }
+        EventView { at: row.at(), kind: row.kind(), values: self.history.values_from(row) }
     }
 
     /// Rows at `from` or later, and before `to`.
