@@ -174,7 +174,8 @@ impl Partition {
         self.scratch.get_mut().give_back(candidates);
         self.schedule(user, now);
         self.weigh(user);
-        self.rest();
+        // Each look has one wake at most, unless readers did.
+        self.rest(4);
     }
 
     /// Keeps the sets of members as the memberships are.

@@ -358,9 +358,10 @@ impl Partition {
         Ok(())
     }
 
-    /// Has the histories of those rest who were looked at longest ago.
-    pub(super) fn rest(&mut self) {
-        while let Some(user) = self.store.profiles.rest_one(&self.store.keep) {
+    /// Has the histories of those rest who were looked at longest ago, while too many are awake, but of no more than so many.
+    pub(super) fn rest(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(user) = self.store.profiles.rest_one(&self.store.keep) else { return };
             self.weigh(user);
         }
     }

@@ -69,8 +69,8 @@ impl Shard {
 
     /// Has users rest whom readers looked at, now and then.
     fn rest(&self) {
-        if self.read(|partition| partition.store.profiles.is_much_unfolded()) {
-            self.partition.write().rest();
+        if self.read(|partition| partition.store.profiles.has_many_awake()) {
+            self.partition.write().rest(usize::MAX);
         }
     }
 
@@ -94,7 +94,7 @@ impl Shard {
         // Somebody may have needed the room already.
         surveyor.users(&held).into_iter().try_for_each(|user| held.load(user))?;
         let looked = surveyor.page(&held, expression, now);
-        held.rest();
+        held.rest(usize::MAX);
         held.trim();
         looked
     }
@@ -118,7 +118,7 @@ impl Shard {
         let wanted = users(&held);
         wanted.iter().try_for_each(|user| held.load(*user))?;
         let looked = look(&held, &wanted);
-        held.rest();
+        held.rest(usize::MAX);
         held.trim();
         Ok(looked)
     }

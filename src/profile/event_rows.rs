@@ -103,6 +103,30 @@ impl EventRows {
         }
     }
 
+    /// Puts an event behind all others. `values` as in [`insert`](EventRows::insert).
+    pub(super) fn push(
+        &mut self,
+        at: Instant,
+        kind: EventKind,
+        arrival: u32,
+        values: impl Iterator<Item = Packed>,
+    ) {
+        self.rows.push(Row::new(at, kind, arrival, self.values.len() as u32));
+        self.values.extend(values);
+    }
+
+    /// Empties it, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.values.clear();
+        self.prune_at = 0;
+    }
+
+    /// How many rows there is room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
     /// Makes room for rows that are going to be inserted, and their values: no more than is needed, or an eighth of what is
     /// there. Most users have few events, and doubling would waste a third of all memory on them.
     pub(crate) fn make_room(&mut self, rows: usize, values: usize) {

@@ -47,25 +47,33 @@ pub(super) fn fold(
     if rows.rows().is_empty() {
         return Box::default();
     }
-    let (mut out, mut last) = match same {
-        0 => (vec![0; HEAD], Last::default()),
+    let mut out = before.into_vec();
+    let mut last = match same {
+        0 => {
+            out.clear();
+            out.resize(HEAD, 0);
+            Last::default()
+        }
         same => {
-            let mut out = before.into_vec();
             out.truncate(out.len() - TAIL);
-            (out, Last::of(rows.rows()[same - 1]))
+            Last::of(rows.rows()[same - 1])
         }
     };
+    // What is new is put together first: mostly a row, and so there is room for it and no more.
+    let mut new: SmallVec<[u8; 64]> = SmallVec::new();
     for row in &rows.rows()[same..] {
-        write_row(*row, &rows.values_from(*row)[..width(row.kind())], last, &mut out);
+        write_row(*row, &rows.values_from(*row)[..width(row.kind())], last, &mut new);
         last = Last::of(*row);
     }
+    new.extend_from_slice(&[0; TAIL]);
+    out.reserve_exact(new.len());
+    out.extend_from_slice(&new);
     out[..4].copy_from_slice(&(rows.rows().len() as u32).to_le_bytes());
     out[4..HEAD].copy_from_slice(&(rows.prune_at() as u32).to_le_bytes());
-    out.extend_from_slice(&[0; TAIL]);
     out.into_boxed_slice()
 }
 
-fn write_row(row: Row, values: &[Packed], last: Last, out: &mut Vec<u8>) {
+fn write_row(row: Row, values: &[Packed], last: Last, out: &mut SmallVec<[u8; 64]>) {
     // Arrivals go round.
     let (at, arrival) = row.order();
     let arrival = folded(arrival.wrapping_sub(last.arrival).cast_signed().into());
@@ -99,12 +107,11 @@ pub(super) fn len(bytes: &[u8]) -> usize {
     bytes.first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize)
 }
 
-/// What was [folded](fold).
-pub(super) fn unfold(bytes: &[u8]) -> EventRows {
-    let mut rows = EventRows::NONE;
+/// Makes rows of what was [folded](fold).
+pub(super) fn unfold(bytes: &[u8], rows: &mut EventRows) {
+    rows.clear();
     let len = len(bytes);
     let mut from = Reader { bytes, at: HEAD };
-    let mut values: SmallVec<[Packed; 16]> = SmallVec::new();
     let (mut last, mut width) = (Last::default(), 0);
     for place in 0..len {
         let head = from.number(1) as u8;
@@ -119,16 +126,14 @@ pub(super) fn unfold(bytes: &[u8]) -> EventRows {
                 rows.make_room(len + 1, (len + 1) * width);
             }
         }
-        values.clear();
-        for _ in 0..width {
-            let head = from.number(1) as u8;
-            values.push(Packed::of_form(head & 0xF, from.number(head >> 4)));
-        }
         let kind = last.kind.unwrap_or(EventKind::OTHER);
-        rows.insert(Instant::from_millis(last.at), kind, last.arrival, &values);
+        let values = (0..width).map(|_| {
+            let head = from.number(1) as u8;
+            Packed::of_form(head & 0xF, from.number(head >> 4))
+        });
+        rows.push(Instant::from_millis(last.at), kind, last.arrival, values);
     }
     rows.set_prune_at(prune_at(bytes));
-    rows
 }
 
 struct Reader<'b> {
@@ -152,6 +157,6 @@ fn length(n: u64) -> u8 {
     8 - (n.leading_zeros() / 8) as u8
 }
 
-fn write(n: u64, out: &mut Vec<u8>) {
+fn write(n: u64, out: &mut SmallVec<[u8; 64]>) {
     out.extend_from_slice(&n.to_le_bytes()[..length(n).into()]);
 }

@@ -18,8 +18,9 @@ pub(crate) struct History {
     rows: OnceLock<Box<Unfolded>>,
 }
 
+/// Rows that somebody looks at.
 #[derive(Debug, Clone)]
-struct Unfolded {
+pub(crate) struct Unfolded {
     rows: EventRows,
     same: usize,
 }
@@ -42,18 +43,18 @@ impl History {
             Some(unfolded) => &unfolded.rows,
             None if self.folded.is_empty() => &NONE,
             None => {
-                self.unfold();
+                self.unfold(Box::default);
                 self.rows()
             }
         }
     }
 
-    /// Sees to it that there are rows; gives whether there were none.
-    pub(super) fn unfold(&self) -> bool {
+    /// Sees to it that there are rows, in a place that `room` gives; gives whether there were none.
+    pub(super) fn unfold(&self, room: impl FnOnce() -> Box<Unfolded>) -> bool {
         let mut is_new = false;
         self.rows.get_or_init(|| {
             is_new = true;
-            Unfolded::of(&self.folded)
+            room().of(&self.folded)
         });
         is_new
     }
@@ -62,7 +63,7 @@ impl History {
     pub(crate) fn glance(&self) -> Cow<'_, EventRows> {
         match self.rows.get() {
             Some(unfolded) => Cow::Borrowed(&unfolded.rows),
-            None => Cow::Owned(folded::unfold(&self.folded)),
+            None => Cow::Owned(Box::<Unfolded>::default().of(&self.folded).rows),
         }
     }
 
@@ -86,11 +87,11 @@ impl History {
         self.folded.iter().step_by(LINE).fold(0, |sum, byte| sum ^ byte)
     }
 
-    /// Has it rest. O(what is new), and O(events) where it is not just longer.
-    pub(crate) fn rest(&mut self, keep: &Keep) {
-        if let Some(unfolded) = self.rows.take() {
-            self.fold(&unfolded, keep);
-        }
+    /// Has it rest, and gives the room that its rows were in. O(what is new), and O(events) where it is not just longer.
+    pub(crate) fn rest(&mut self, keep: &Keep) -> Option<Box<Unfolded>> {
+        let unfolded = self.rows.take()?;
+        self.fold(&unfolded, keep);
+        Some(unfolded)
     }
 
     fn fold(&mut self, Unfolded { rows, same }: &Unfolded, keep: &Keep) {
@@ -106,7 +107,7 @@ impl History {
     fn change(&mut self, keep: &Keep, change: impl FnOnce(&mut EventRows) -> bool) -> bool {
         let (mut unfolded, is_resting) = match self.rows.take() {
             Some(unfolded) => (unfolded, false),
-            None => (Unfolded::of(&self.folded), true),
+            None => (Box::<Unfolded>::default().of(&self.folded), true),
         };
         let moved = change(&mut unfolded.rows);
         if moved {
@@ -204,9 +205,22 @@ impl History {
     }
 }
 
+impl Default for Unfolded {
+    fn default() -> Unfolded {
+        Unfolded { rows: EventRows::NONE, same: 0 }
+    }
+}
+
 impl Unfolded {
-    fn of(folded: &[u8]) -> Box<Unfolded> {
-        Box::new(Unfolded { rows: folded::unfold(folded), same: folded::len(folded) })
+    fn of(mut self: Box<Unfolded>, folded: &[u8]) -> Box<Unfolded> {
+        folded::unfold(folded, &mut self.rows);
+        self.same = folded::len(folded);
+        self
+    }
+
+    /// How many rows there is room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.rows.capacity()
     }
 }
 
@@ -342,7 +356,7 @@ mod tests {
                         history.absorb(copies.0, &keep);
                         rows.absorb(&copies.1, &keep);
                     }
-                    Step::Rest => history.rest(&keep),
+                    Step::Rest => drop(history.rest(&keep)),
                     Step::Look => prop_assert_eq!(history.rows().rows().len(), rows.rows().len()),
                 }
                 prop_assert_eq!(history.len(), rows.rows().len());

@@ -1,5 +1,6 @@
 use crate::model::Pages;
 use crate::profile::Keep;
+use crate::profile::history::Unfolded;
 use crate::profile::{Profile, UserKey};
 use hashbrown::HashSet;
 use parking_lot::Mutex;
@@ -13,36 +14,33 @@ use std::sync::Arc;
 /// Whoever is away has to come back before anything else is asked for; the engine sees to that.
 ///
 /// Invariants: 1. a number is in `free` exactly where its slot is. 2. who is away or not never shows in a result.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Profiles {
     slots: Pages<Slot>,
     free: Vec<u32>,
-    unfolded: Unfolded,
+    awake: Mutex<Awake>,
 }
 
-/// Whose histories are unfolded, those of whom that was asked first coming first; also some who went since. Behind a lock,
-/// because readers ask too, side by side.
-#[derive(Debug, Default)]
-struct Unfolded(Mutex<VecDeque<UserKey>>);
-
-impl Unfolded {
-    /// Notes a profile that comes.
-    fn note(&mut self, user: UserKey, profile: &Profile) {
-        if profile.history.is_unfolded() {
-            self.0.get_mut().push_back(user);
-        }
-    }
+/// Whose histories are unfolded. Behind a lock, because readers look at histories too, side by side.
+#[derive(Debug, Default, Clone)]
+struct Awake {
+    /// Who was looked at first comes first; some may have gone since.
+    users: VecDeque<UserKey>,
+    /// Room in which histories were unfolded that rest again.
+    #[allow(clippy::vec_box)] // they go to a history and come back, and only the pointer moves
+    rooms: Vec<Box<Unfolded>>,
 }
 
-impl Clone for Unfolded {
-    fn clone(&self) -> Unfolded {
-        Unfolded(Mutex::new(self.0.lock().clone()))
-    }
-}
+/// Rooms of so few rows are used again, and no more than so many of them.
+const ROOM_ROWS_MAX: usize = 128;
+const ROOMS_MAX: usize = 16;
 
-/// So many histories may be unfolded, of those who were looked at last: some megabytes, and those who come again at once
-/// find them as they left them.
-const UNFOLDED_MAX: usize = 1_024;
+/// So few users may all be awake: that is some megabytes. Tests have next to nobody awake, so that each of them is one of
+/// users who rest and of users who do not.
+const FEW: usize = if cfg!(debug_assertions) { 3 } else { 4_096 };
+/// Of more than that so many are, those who were looked at last: who comes again at once finds all as it was left, and the
+/// processor has them in its cache when they are to rest.
+const AWAKE_MAX: usize = if cfg!(debug_assertions) { 1 } else { 128 };
 
 #[derive(Debug, Clone)]
 enum Slot {
@@ -62,6 +60,20 @@ pub(crate) struct Away {
 
 const DROPPED: &str = "a user key is dropped with its profile";
 const AWAY: &str = "a user comes back before anybody looks";
+
+impl Clone for Profiles {
+    fn clone(&self) -> Profiles {
+        let Profiles { slots, free, awake } = self;
+        Profiles { slots: slots.clone(), free: free.clone(), awake: Mutex::new(awake.lock().clone()) }
+    }
+}
+
+/// Notes a profile that comes, where its history is unfolded.
+fn note_awake(awake: &mut Mutex<Awake>, user: UserKey, profile: &Profile) {
+    if profile.history.is_unfolded() {
+        awake.get_mut().users.push_back(user);
+    }
+}
 
 impl Profiles {
     /// How many profiles there are, here or away.
@@ -92,19 +104,27 @@ impl Profiles {
 
     /// Unfolds the history of a profile, also one that has no event yet.
     pub(crate) fn unfold(&self, user: UserKey) {
-        if self.get(user).history.unfold() {
-            self.unfolded.0.lock().push_back(user);
+        let history = &self.get(user).history;
+        if !history.is_unfolded() {
+            let mut awake = self.awake.lock();
+            let room = awake.rooms.pop().unwrap_or_default();
+            if history.unfold(|| room) {
+                awake.users.push_back(user);
+            }
         }
     }
 
     /// Has one rest whose history was unfolded before those of many others; gives who that is, until they are few.
     pub(crate) fn rest_one(&mut self, keep: &Keep) -> Option<UserKey> {
-        let Profiles { slots, unfolded, .. } = self;
-        let unfolded = unfolded.0.get_mut();
-        while unfolded.len() > UNFOLDED_MAX {
-            let user = unfolded.pop_front()?;
+        let Profiles { slots, awake, .. } = self;
+        let Awake { users, rooms } = awake.get_mut();
+        let awake_max = if slots.len() <= FEW { FEW } else { AWAKE_MAX };
+        while users.len() > awake_max {
+            let user = users.pop_front()?;
             if let Some(Slot::Here(profile)) = slots.get_mut(user.0 as usize) {
-                profile.history.rest(keep);
+                let room = profile.history.rest(keep);
+                rooms.extend(room.filter(|room| room.capacity() <= ROOM_ROWS_MAX));
+                rooms.truncate(ROOMS_MAX);
                 return Some(user);
             }
         }
@@ -112,8 +132,8 @@ impl Profiles {
     }
 
     /// Whether more histories are unfolded than may be: readers do not have them rest.
-    pub(crate) fn is_much_unfolded(&self) -> bool {
-        self.unfolded.0.lock().len() > 2 * UNFOLDED_MAX
+    pub(crate) fn has_many_awake(&self) -> bool {
+        self.awake.lock().users.len() > FEW
     }
 
     pub(crate) fn get_mut(&mut self, user: UserKey) -> &mut Profile {
@@ -179,7 +199,7 @@ impl Profiles {
             self.slots.push(Slot::Free);
             number
         });
-        self.unfolded.note(UserKey(number), &profile);
+        note_awake(&mut self.awake, UserKey(number), &profile);
         self.slots[number as usize] = Slot::Here(Box::new(profile));
         UserKey(number)
     }
@@ -225,7 +245,7 @@ impl Profiles {
         if let Slot::Away(away) = slot {
             (profile.name, profile.ids) = (away.name.clone(), std::mem::take(&mut away.ids));
             profile.number_parts();
-            self.unfolded.note(user, &profile);
+            note_awake(&mut self.awake, user, &profile);
             *slot = Slot::Here(Box::new(profile));
         }
     }
