@@ -8,8 +8,9 @@ use parking_lot::RwLock;
 
 /// Bytes that are captured while writers wait: some tenths of a millisecond.
 const CAPTURED_AT_ONCE: u64 = 32 << 10;
-/// Bytes that are captured until they are made sure of, where that is a writer's work: so that no sync takes long.
-const UNSURE_MAX: u64 = 4 << 20;
+/// Bytes that are captured until they are made sure of, where that is a writer's work: so that no sync takes longer than a few
+/// milliseconds.
+const UNSURE_MAX: u64 = 512 << 10;
 /// Share of the inputs between two checkpoints with which one is written that begins by itself.
 const SHARE_OF_INPUTS: f64 = 0.25;
 
