@@ -11,7 +11,7 @@ use crate::profile::{Applied, IdKind, Resolved, UserKey};
 use crate::segment::{Cause, Change, EventView, Memberships, SegmentId, Touch};
 use crate::storage::Slot;
 use smallvec::{SmallVec, smallvec};
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 const SWITCHED: &str = "identity.switched";
 
@@ -144,7 +144,7 @@ impl Partition {
         if is_merged {
             let name = self.store.name(user);
             let is_theirs = |change: &&mut Change| {
-                change.user == *name || absorbed.iter().any(|(_, absorbed)| change.user == *absorbed)
+                *change.user == **name || absorbed.iter().any(|(_, absorbed)| *change.user == **absorbed)
             };
             outcome.changes[from..]
                 .iter_mut()
@@ -203,10 +203,10 @@ impl Partition {
             touched.push(Touched { touch: Touch::Anew(None), ..Touched::by_time(*part) });
         }
         // Whoever comes out may be over at once.
-        let names: Vec<Arc<str>> =
+        let names: Vec<SmolStr> =
             parts.iter().chain([&user]).map(|user| self.store.name(*user).clone()).collect();
         self.settle(&touched, now, outcome);
-        let is_split = |change: &&mut Change| names.contains(&change.user);
+        let is_split = |change: &&mut Change| names.iter().any(|name| **name == *change.user);
         outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
     }
 
@@ -217,13 +217,7 @@ impl Partition {
         self.users[user.0 as usize].memberships = memberships;
     }
 
-    pub(super) fn end_memberships(
-        &mut self,
-        user: UserKey,
-        name: &Arc<str>,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) {
+    pub(super) fn end_memberships(&mut self, user: UserKey, name: &str, now: Instant, outcome: &mut Outcome) {
         let from = outcome.changes.len();
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, now, &mut outcome.changes);

@@ -6,7 +6,6 @@ use crate::profile::{Profile, UserProfile};
 use crate::segment::Memberships;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a profile knows, or a part of one.
 #[derive(Serialize)]
@@ -40,7 +39,7 @@ impl Partition {
     /// None that state can bring about; the type is that of the encoder.
     pub fn checkpoint(&self) -> Result<Vec<u8>, serde_json::Error> {
         // A user and a device may have the same id, and are two profiles then.
-        let users: BTreeMap<(Arc<str>, bool), User> = self
+        let users: BTreeMap<(&str, bool), User> = self
             .store
             .keys()
             .map(|key| {
@@ -55,7 +54,7 @@ impl Partition {
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),
                 };
-                ((profile.name.clone(), profile.has_user_id), user)
+                ((&*profile.name, profile.has_user_id), user)
             })
             .collect();
         let users: Vec<User> = users.into_values().collect();

@@ -146,7 +146,7 @@ impl Iterator for Members {
                 let mut users = partition.members_from(segment, first);
                 let page: Vec<UserKey> = users.by_ref().take(PAGE).collect();
                 let next = page.last().filter(|_| page.len() == PAGE).and_then(|last| last.0.checked_add(1));
-                let names = page.iter().map(|user| partition.store.name(*user).clone());
+                let names = page.iter().map(|user| partition.store.name(*user).as_str().into());
                 (names.collect(), next.map(UserKey))
             });
             self.next = Some(next.map_or((number + 1, UserKey(0)), |next| (number, next)));

@@ -4,7 +4,7 @@ use crate::model::{Bytes, Instant, Malformed, Record, write_text};
 use crate::profile::IdKind;
 use crate::storage::{Place, Slot};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 /// Users in an index page of a checkpoint: what is captured at once before one of them changes.
 pub(super) const PAGE_USERS: u32 = 64;
@@ -68,9 +68,9 @@ pub(super) fn read_page(
 /// The name of a user, and its ids.
 #[derive(Debug)]
 pub(super) struct Names {
-    pub(super) name: Arc<str>,
-    /// A name and the id that it comes from are one text in memory.
-    pub(super) ids: SmallVec<[(IdKind, Arc<str>); 2]>,
+    pub(super) name: SmolStr,
+    /// A long name and the id that it comes from are one text in memory.
+    pub(super) ids: SmallVec<[(IdKind, SmolStr); 2]>,
 }
 
 /// Writes a name and ids as [`Names`] are read.
@@ -89,7 +89,7 @@ pub(super) fn write_names<'i>(
 
 impl Names {
     pub(super) fn read(from: &mut Bytes<'_>) -> Result<Names, Malformed> {
-        let name: Arc<str> = from.read()?;
+        let name = SmolStr::from(from.text()?);
         let mut ids = SmallVec::new();
         for _ in 0..from.len("ids")? {
             let (kind, id) = (from.read()?, from.text()?);
@@ -103,10 +103,13 @@ impl Names {
 mod tests {
     use super::*;
 
+    /// Longer than what a text holds in itself.
+    const LONG: &str = "ada-lovelace@countess.example";
+
     fn page() -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut names = Vec::new();
-        write_names("ada", [(IdKind::User, "ada"), (IdKind::Anonymous, "phone")].into_iter(), &mut names);
+        write_names(LONG, [(IdKind::User, LONG), (IdKind::Anonymous, "phone")].into_iter(), &mut names);
         2_usize.write(&mut bytes);
         for place_in_page in [3, 5] {
             let slots = (1..place_in_page).map(|slot| Slot(u32::from(slot))).collect();
@@ -123,8 +126,8 @@ mod tests {
         assert_eq!(entries.iter().map(|entry| entry.place_in_page).collect::<Vec<_>>(), [3, 5]);
         assert_eq!(entries[1].slots.len(), 4);
         let Names { name, ids } = Names::read(&mut Bytes::new(entries[0].ids)).unwrap();
-        assert_eq!((&*name, ids.len(), &*ids[1].1), ("ada", 2, "phone"));
-        assert!(Arc::ptr_eq(&name, &ids[0].1));
+        assert_eq!((&*name, ids.len(), &*ids[1].1), (LONG, 2, "phone"));
+        assert_eq!(name.as_ptr(), ids[0].1.as_ptr(), "one text in memory");
     }
 
     #[test]

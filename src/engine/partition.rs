@@ -326,7 +326,8 @@ impl Partition {
     /// The ids of all users, in order. O(users · log users).
     #[must_use]
     pub fn users(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.store.keys().map(|user| self.store.name(user).clone()).collect();
+        let mut names: Vec<Arc<str>> =
+            self.store.keys().map(|user| self.store.name(user).as_str().into()).collect();
         names.sort_unstable();
         names
     }

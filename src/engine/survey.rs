@@ -128,12 +128,12 @@ impl Surveyor {
         Ok(())
     }
 
-    fn note(&mut self, name: &Arc<str>) {
+    fn note(&mut self, name: &str) {
         if self.users.len() < self.limit {
-            self.users.push(name.clone());
-        } else if self.users.peek().is_some_and(|last| name < last) {
+            self.users.push(name.into());
+        } else if self.users.peek().is_some_and(|last| *name < **last) {
             self.users.pop();
-            self.users.push(name.clone());
+            self.users.push(name.into());
         }
     }
 

@@ -4,12 +4,12 @@ use crate::engine::Partition;
 use crate::engine::among::{Transit, Traveller};
 use crate::engine::homes::Place;
 use crate::engine::partition::{NEVER, UserRow};
-use crate::model::{Bytes, Instant, Malformed, Record, Suppress, record};
+use crate::model::{Bytes, Instant, Malformed, Record, Suppress, record, write_text};
 use crate::profile::{KindName, NamedId, UserKey};
 use crate::segment::SegmentId;
 use crate::storage::{self, Slot};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 /// Users who come from another partition, each of whom is in an [`Arriving`] before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +84,7 @@ impl Partition {
     fn part_with(&mut self, user: UserKey) -> Traveller {
         let mut bytes = Vec::new();
         let name = self.store.name(user).clone();
-        name.write(&mut bytes);
+        write_text(&name, &mut bytes);
         let ids: Vec<(KindName<'_>, &str)> = self.store.named_ids(user).collect();
         ids.len().write(&mut bytes);
         for (kind, id) in &ids {
@@ -125,7 +125,7 @@ impl Partition {
 
     /// Ends the memberships of a user and reports nothing: how many there are of each segment is counted elsewhere from
     /// now on.
-    fn take_stays(&mut self, user: UserKey, name: &Arc<str>) -> Vec<(u32, u64)> {
+    fn take_stays(&mut self, user: UserKey, name: &str) -> Vec<(u32, u64)> {
         let row = std::mem::take(&mut self.users[user.0 as usize]);
         let mut changes = Vec::new();
         row.memberships.end(&self.compiled.plan, name, &mut self.store.symbols, self.clock, &mut changes);
@@ -197,7 +197,7 @@ impl Partition {
 
     fn take_in(&mut self, slot: Slot, clock: Instant, bytes: &[u8]) -> Result<UserKey, Malformed> {
         let from = &mut Bytes::new(bytes);
-        let name: Arc<str> = from.read()?;
+        let name = SmolStr::from(from.text()?);
         let mut ids = Vec::new();
         for _ in 0..from.len("ids")? {
             ids.push((KindName::read(from)?, from.text()?));
@@ -291,6 +291,6 @@ fn broken(error: Malformed) -> storage::Error {
 /// The ids of a user who is on the way.
 pub(super) fn ids_of_traveller(bytes: &[u8]) -> Vec<NamedId> {
     let from = &mut Bytes::new(bytes);
-    let read = |from: &mut Bytes<'_>| from.read::<Arc<str>>().and_then(|_| from.read::<Vec<NamedId>>());
+    let read = |from: &mut Bytes<'_>| from.text().and_then(|_| from.read::<Vec<NamedId>>());
     read(from).unwrap_or_default()
 }

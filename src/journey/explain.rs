@@ -155,7 +155,7 @@ impl Journeys {
         });
         let of_journey = |message: &MessageKept| message.journey.as_ref() == Some(name);
         JourneyExplanation {
-            user: cx.store.name(user).clone(),
+            user: cx.store.name(user).as_str().into(),
             journey: name.clone(),
             at: cx.now,
             entries: self.entries_into(user, journey),

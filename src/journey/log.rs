@@ -7,14 +7,13 @@ use crate::journey::outbox::Lost;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::journey::{Note, Reason, What};
 use crate::model::Instant;
-use std::sync::Arc;
 
 /// Where notes go: written down, and counted.
 pub(super) struct Log<'a> {
     pub(super) plan: &'a JourneyPlan,
     pub(super) counts: &'a mut Counts,
     pub(super) notes: &'a mut Vec<Note>,
-    pub(super) user: &'a Arc<str>,
+    pub(super) user: &'a str,
     pub(super) now: Instant,
 }
 
@@ -25,7 +24,7 @@ impl Log<'_> {
         let step = step.and_then(|step| compiled.steps.get(usize::from(step)));
         self.notes.push(Note {
             at: self.now,
-            user: self.user.clone(),
+            user: self.user.into(),
             journey: compiled.name.clone(),
             step: step.map(|step| step.id.clone()),
             key: key.value().cloned(),

@@ -253,7 +253,7 @@ impl Outbox {
             waiting.leased = Some(until);
             waiting.action.attempt = waiting.action.attempt.saturating_add(1);
             // The name may be another one since: a visitor who signed in.
-            waiting.action.user = store.name(*user).clone();
+            waiting.action.user = store.name(*user).as_str().into();
             actions.push(waiting.action.clone());
             self.pending.remove(&number);
             self.leases.insert((until, number), id);

@@ -194,7 +194,7 @@ impl Journeys {
         // A user and a visitor may have the same id.
         let name = |user: UserKey| {
             let profile = store.get(user);
-            (profile.name.clone(), profile.has_user_id)
+            (Arc::<str>::from(&*profile.name), profile.has_user_id)
         };
         let mut users: Vec<_> = self.users.iter().map(|(user, known)| (name(user), known)).collect();
         users.sort_by(|a, b| a.0.cmp(&b.0));

@@ -3,7 +3,6 @@ use crate::profile::UserKey;
 use hashbrown::hash_table::Entry;
 use serde::Serialize;
 use smol_str::SmolStr;
-use std::sync::Arc;
 
 /// Most ids that a profile may have.
 pub(crate) const IDS_MAX: usize = 200;
@@ -221,9 +220,9 @@ impl IdTable {
     }
 
     /// Enters an id that is not there yet.
-    pub(crate) fn insert(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> u32 {
+    pub(crate) fn insert(&mut self, kind: IdKind, text: SmolStr, owner: UserKey) -> u32 {
         let hash = self.hasher.hash_one((kind, &*text));
-        let id = Some(Id { kind, text: text.into(), owner });
+        let id = Some(Id { kind, text, owner });
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = id;
             number
@@ -240,7 +239,7 @@ impl IdTable {
     }
 
     /// The same behind all others, and nothing where it is there: for a table of which no id was removed yet.
-    pub(crate) fn insert_new(&mut self, kind: IdKind, text: Arc<str>, owner: UserKey) -> Option<u32> {
+    pub(crate) fn insert_new(&mut self, kind: IdKind, text: SmolStr, owner: UserKey) -> Option<u32> {
         let Self { entries, numbers, hasher, .. } = self;
         let id = |n: &u32| entries[*n as usize].as_ref().expect("the table holds live ids only");
         let is_same = |n: &u32| id(n).kind == kind && *id(n).text == *text;
@@ -251,7 +250,7 @@ impl IdTable {
             Entry::Vacant(place) => {
                 let number = u32::try_from(entries.len()).expect("ids exceed any memory before this");
                 place.insert(number);
-                entries.push(Some(Id { kind, text: text.into(), owner }));
+                entries.push(Some(Id { kind, text, owner }));
                 Some(number)
             }
         }

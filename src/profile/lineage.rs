@@ -264,7 +264,7 @@ impl Profile {
             whole.join(copy, rules, symbols);
         }
         let gone = |confirmed: &Confirmed| {
-            out.iter().any(|part| part.name == confirmed.previous || part.confirmed().contains(confirmed))
+            out.iter().any(|part| *part.name == *confirmed.previous || part.confirmed().contains(confirmed))
         };
         let merged = whole.merged_mut();
         merged.confirmed.retain(|confirmed| !gone(confirmed));

@@ -10,8 +10,8 @@ use crate::profile::{
 };
 use serde::Serialize;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// What is known of ids beside the table of their owners.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ pub(crate) struct Resolved {
     /// Whether the profile was made for it.
     pub(crate) is_new: bool,
     /// The profiles that this one took over, and the names they had.
-    pub(crate) absorbed: Vec<(UserKey, Arc<str>)>,
+    pub(crate) absorbed: Vec<(UserKey, SmolStr)>,
     /// The users to whom ids belonged until now.
     pub(crate) switched: Vec<UserKey>,
 }
@@ -155,7 +155,7 @@ impl ProfileStore {
                 if let Some(owner) =
                     device.filter(|owner| self.get(*owner).has_user_id && own != Some(*owner))
                 {
-                    let previous = self.name(owner).as_ref().into();
+                    let previous = self.name(owner).as_str().into();
                     return Err(IdentityError::TwoUsers { previous, user: user.into() });
                 }
                 let too_many =
@@ -276,7 +276,7 @@ impl ProfileStore {
     }
 
     fn make(&mut self, kind: IdKind, id: &str, at: Instant) -> Resolved {
-        let name: Arc<str> = id.into();
+        let name = SmolStr::from(id);
         let user = self.profiles.add(Profile::new(name.clone(), kind == IdKind::User, at));
         let number = self.ids.insert(kind, name, user);
         self.get_mut(user).ids.push(number);
@@ -315,7 +315,7 @@ impl ProfileStore {
 
     /// Names a profile by a user id.
     fn give_name(&mut self, user: UserKey, id: &str) {
-        let name: Arc<str> = id.into();
+        let name = SmolStr::from(id);
         let number = self.ids.insert(IdKind::User, name.clone(), user);
         self.get_mut(user).each(0, |profile, _| {
             let first = profile.bucketing_id().into();

@@ -10,7 +10,7 @@ use crate::profile::link::Kind;
 use crate::profile::profiles::Away;
 use crate::profile::{IdKind, IdKindRule, ProfileStore, UserKey};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 /// What an id names, as all partitions know it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -246,7 +246,7 @@ impl ProfileStore {
     }
 
     /// Makes room for a user who comes: away yet, with its name and ids.
-    pub(crate) fn admit(&mut self, name: Arc<str>, ids: &[(KindName<'_>, &str)]) -> UserKey {
+    pub(crate) fn admit(&mut self, name: SmolStr, ids: &[(KindName<'_>, &str)]) -> UserKey {
         let user = self.profiles.admit(Away { name: name.clone(), ids: SmallVec::new() });
         let mut numbers = SmallVec::new();
         for (kind, id) in ids {

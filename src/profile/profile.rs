@@ -2,7 +2,7 @@ use crate::model::{Instant, Zone};
 use crate::profile::lineage::Lineage;
 use crate::profile::{Affinities, Attributes, History, Session, Symbols, Totals};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 /// All that is known of one user, in the compact form in which it is resident. Hosts see [`UserProfile`].
 ///
@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
     /// The id that outputs show: the user id, or while there is none the first anonymous one.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: SmolStr,
     /// Behind a pointer, because most have none.
     pub(crate) lineage: Option<Box<Lineage>>,
     /// Numbers of its ids in the store's table.
@@ -28,7 +28,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    pub(crate) fn new(name: Arc<str>, has_user_id: bool, now: Instant) -> Profile {
+    pub(crate) fn new(name: SmolStr, has_user_id: bool, now: Instant) -> Profile {
         Profile {
             name,
             lineage: None,

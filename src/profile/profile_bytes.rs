@@ -12,7 +12,7 @@ use crate::profile::{
     PackedWriter, Profile, Session, TotalId, TotalOp, TotalRow, Totals,
 };
 use smallvec::SmallVec;
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 /// What a profile is kept by: the definitions under which it is written, and the same again when it is read.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ impl Profile {
         from: &mut Bytes<'_>,
         shape: Shape<'_>,
         values: &mut PackedReader<'_>,
-        name: &Arc<str>,
+        name: &SmolStr,
     ) -> Result<Profile, Malformed> {
         Profile::read_part(from, shape, values, name, false)
     }
@@ -97,7 +97,7 @@ impl Profile {
         from: &mut Bytes<'_>,
         shape: Shape<'_>,
         values: &mut PackedReader<'_>,
-        name: &Arc<str>,
+        name: &SmolStr,
         is_part: bool,
     ) -> Result<Profile, Malformed> {
         let flags = u8::read(from)?;
@@ -105,7 +105,7 @@ impl Profile {
             return Err(from.malformed("a profile"));
         }
         let text = from.text()?;
-        let name: Arc<str> = if *text == **name { name.clone() } else { text.into() };
+        let name: SmolStr = if *text == **name { name.clone() } else { text.into() };
         let first_name = if flags & HAS_FIRST_NAME != 0 { Some(from.read()?) } else { None };
         let base: Instant = from.read()?;
         let mut profile = Profile {

@@ -5,9 +5,9 @@ use crate::profile::{Profile, UserKey};
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::sync::Arc;
 
 /// Profiles by number: in memory, or away with only name and ids left.
 ///
@@ -53,7 +53,7 @@ enum Slot {
 #[derive(Debug, Clone)]
 pub(crate) struct Away {
     /// The name that outputs show and users are ordered by.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: SmolStr,
     /// Numbers of its ids in the store's table.
     pub(crate) ids: SmallVec<[u32; 2]>,
 }
@@ -153,7 +153,7 @@ impl Profiles {
     }
 
     /// The id that outputs show.
-    pub(crate) fn name(&self, user: UserKey) -> &Arc<str> {
+    pub(crate) fn name(&self, user: UserKey) -> &SmolStr {
         match &self.slots[user.0 as usize] {
             Slot::Here(profile) => &profile.name,
             Slot::Away(away) => &away.name,

@@ -3,7 +3,7 @@
 use crate::model::Instant;
 use crate::profile::lineage::MergeRules;
 use crate::profile::{IdKind, IdentityError, ProfileStore, UserKey};
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 impl ProfileStore {
     /// The parts of a user's profile that are named by all of their ids, in order.
@@ -74,7 +74,7 @@ impl ProfileStore {
             let is_own = |number: &u32| *self.ids.entry(*number).1 == *part.name;
             if !part.ids.iter().any(is_own) {
                 let first = part.ids.iter().map(|number| self.ids.entry(*number).1).min();
-                let first: Arc<str> = first.unwrap_or_default().into();
+                let first = SmolStr::from(first.unwrap_or_default());
                 let bucketing_id = part.bucketing_id().into();
                 part.name = first;
                 part.set_first_name(Some(bucketing_id));

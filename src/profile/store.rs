@@ -13,6 +13,7 @@ use crate::profile::{
 use hashbrown::HashMap;
 use serde::Serialize;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Number of a resident profile. Given again once its user is forgotten.
@@ -168,7 +169,7 @@ impl ProfileStore {
     }
 
     /// The id that outputs show.
-    pub(crate) fn name(&self, user: UserKey) -> &Arc<str> {
+    pub(crate) fn name(&self, user: UserKey) -> &SmolStr {
         self.profiles.name(user)
     }
 
@@ -215,8 +216,8 @@ impl ProfileStore {
     pub(crate) fn restore(
         &mut self,
         user: UserKey,
-        name: Arc<str>,
-        own: impl Iterator<Item = (IdKind, Arc<str>)>,
+        name: SmolStr,
+        own: impl Iterator<Item = (IdKind, SmolStr)>,
     ) -> bool {
         let mut is_sound = true;
         let mut numbers = SmallVec::new();
@@ -432,7 +433,7 @@ impl ProfileStore {
     }
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
-    pub(crate) fn forget(&mut self, user: UserKey) -> Arc<str> {
+    pub(crate) fn forget(&mut self, user: UserKey) -> SmolStr {
         let profile = self.profiles.remove(user);
         self.rings.remove(&user);
         self.drop_ids(user, &profile.ids);

@@ -128,3 +128,9 @@ impl SegmentStats {
         }
     }
 }
+
+/// The name of a user for one more change: that of the last one, where it is the same user's, so that all of them share it.
+pub(crate) fn shared_name(changes: &[Change], name: &str) -> Arc<str> {
+    let last = changes.last().filter(|change| *change.user == *name);
+    last.map_or_else(|| name.into(), |change| change.user.clone())
+}

@@ -1,7 +1,7 @@
 use crate::model::{Instant, Value};
 use crate::profile::{Applied, Packed, ProfileStore, Symbols, UserKey};
 use crate::segment::candidates::Touch;
-use crate::segment::change::{Cause, Change, Transition};
+use crate::segment::change::{Cause, Change, Transition, shared_name};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::Parts;
 use crate::segment::plan::{Plan, SegmentId};
@@ -10,7 +10,6 @@ use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// The memberships of one user, and when each can next change by time alone.
 ///
@@ -266,7 +265,7 @@ impl Memberships {
                     cause: Cause::Ordinary,
                     id: segment,
                     at: evaluation.instant(),
-                    user: evaluation.profile.name.clone(),
+                    user: shared_name(changes, &evaluation.profile.name),
                     segment: plan.name(segment).into(),
                     key: None,
                     transition,
@@ -402,7 +401,7 @@ impl Memberships {
     pub(crate) fn end(
         self,
         plan: &Plan,
-        name: &Arc<str>,
+        name: &str,
         symbols: &mut Symbols,
         now: Instant,
         changes: &mut Vec<Change>,
@@ -417,7 +416,7 @@ impl Memberships {
                 cause: Cause::Ordinary,
                 id: segment,
                 at: now,
-                user: name.clone(),
+                user: shared_name(changes, name),
                 segment: plan.name(segment).into(),
                 key: key.map(|key| symbols.value(key)),
                 transition: Transition::Left,
@@ -472,7 +471,7 @@ impl Look<'_> {
             cause: Cause::Ordinary,
             id: segment,
             at: self.now,
-            user: self.store.name(self.user).clone(),
+            user: shared_name(self.changes, self.store.name(self.user)),
             segment: self.plan.name(segment).into(),
             key: key.map(|key| self.store.symbols.value(key)),
             transition,

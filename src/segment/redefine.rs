@@ -3,12 +3,11 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Symbols};
 use crate::segment::Fingerprints;
-use crate::segment::change::{Cause, Change, Transition};
+use crate::segment::change::{Cause, Change, Transition, shared_name};
 use crate::segment::maintain::{Memberships, OUT};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Rows, Tag};
 use crate::segment::value::NEVER;
-use std::sync::Arc;
 
 /// Where each segment goes, and which ones have to be looked at. Segments are known by their names.
 #[derive(Debug)]
@@ -120,7 +119,7 @@ pub(crate) struct Move<'a> {
     pub(crate) old: &'a Plan,
     pub(crate) new: &'a Plan,
     pub(crate) moves: &'a SegmentMoves,
-    pub(crate) name: &'a Arc<str>,
+    pub(crate) name: &'a str,
     pub(crate) now: Instant,
 }
 
@@ -198,11 +197,12 @@ impl Memberships {
             .collect();
         // Parts are in order of their keys.
         ended.sort_by_key(|(segment, ..)| *segment);
+        let user = shared_name(changes, name);
         changes.extend(ended.into_iter().map(|(segment, id, key)| Change {
             cause: Cause::Ordinary,
             id,
             at: *now,
-            user: (*name).clone(),
+            user: user.clone(),
             segment: old.name(segment).into(),
             key: key.map(|key| symbols.value(key)),
             transition: Transition::Left,

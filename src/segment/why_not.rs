@@ -124,10 +124,10 @@ impl fmt::Display for Missing {
 
 impl Inquiry<'_> {
     /// What keeps the user out of a segment, or in it.
-    pub(crate) fn why_not(&self, key: Option<Packed>, user: &Arc<str>, segment: &Arc<str>) -> WhyNot {
+    pub(crate) fn why_not(&self, key: Option<Packed>, user: &str, segment: &Arc<str>) -> WhyNot {
         let node = self.aside.root.node;
         let why = |present: Present, key: Option<Packed>, alternatives| WhyNot {
-            user: user.clone(),
+            user: user.into(),
             segment: segment.clone(),
             key: key.map(|key| self.store.symbols.value(key)),
             holds: present.holds,
@@ -175,9 +175,9 @@ impl Inquiry<'_> {
     }
 
     /// Of a part that no event has.
-    pub(crate) fn nothing_missing(&self, key: &Value, user: &Arc<str>, segment: &Arc<str>) -> WhyNot {
+    pub(crate) fn nothing_missing(&self, key: &Value, user: &str, segment: &Arc<str>) -> WhyNot {
         WhyNot {
-            user: user.clone(),
+            user: user.into(),
             segment: segment.clone(),
             key: Some(key.clone()),
             holds: false,

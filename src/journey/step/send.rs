@@ -189,7 +189,7 @@ impl Run<'_, '_> {
         let action = Action {
             at: self.cx.now,
             id: id_text(id),
-            user: self.cx.store.name(self.user).clone(),
+            user: self.cx.store.name(self.user).as_str().into(),
             journey: journey.name.clone(),
             step: journey.label(instance.step),
             channel: channel.clone(),
