@@ -25,6 +25,9 @@ pub(crate) struct Unfolded {
     same: usize,
 }
 
+/// Longer ones do not rest: to unfold them would take longer than all else that a message does.
+const RESTING_ROWS_MAX: usize = 256;
+
 static NONE: EventRows = EventRows::NONE;
 
 impl History {
@@ -87,8 +90,12 @@ impl History {
         self.folded.iter().step_by(LINE).fold(0, |sum, byte| sum ^ byte)
     }
 
-    /// Has it rest, and gives the room that its rows were in. O(what is new), and O(events) where it is not just longer.
+    /// Has it rest, unless it is long, and gives the room that its rows were in. O(what is new), and O(events) where it is
+    /// not just longer.
     pub(crate) fn rest(&mut self, keep: &Keep) -> Option<Box<Unfolded>> {
+        if self.rows.get()?.rows.rows().len() > RESTING_ROWS_MAX {
+            return None;
+        }
         let unfolded = self.rows.take()?;
         self.fold(&unfolded, keep);
         Some(unfolded)

@@ -192,6 +192,9 @@ impl Profile {
         self.ids.extend_from_slice(&other.ids);
         self.join(other, rules, symbols);
         self.history.prune(now, &self.kept_session(), rules.keep, symbols);
+        // What is kept apart is for nobody to look at.
+        let parts = self.lineage.iter_mut().flat_map(|lineage| lineage.parts_mut());
+        parts.for_each(|part| drop(part.profile.history.rest(rules.keep)));
         self.settle_session(rules.gap);
     }
 

@@ -106,10 +106,9 @@ impl Profiles {
     pub(crate) fn unfold(&self, user: UserKey) {
         let history = &self.get(user).history;
         if !history.is_unfolded() {
-            let mut awake = self.awake.lock();
-            let room = awake.rooms.pop().unwrap_or_default();
+            let room = self.awake.lock().rooms.pop().unwrap_or_default();
             if history.unfold(|| room) {
-                awake.users.push_back(user);
+                self.awake.lock().users.push_back(user);
             }
         }
     }
