@@ -94,7 +94,15 @@ impl Row {
 
 impl Default for Row {
     fn default() -> Row {
-        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, has_turn: false, uses: 0, last: 0 }
+        Row {
+            place: Place::NONE,
+            slot: Slot::STORE,
+            size: 0,
+            changed: false,
+            has_turn: false,
+            uses: 0,
+            last: 0,
+        }
     }
 }
 
