@@ -178,11 +178,18 @@ fn the_audit_log_says_what_was_done_and_by_whom() {
     engine.ingest(Message::track(Ids::anonymous("phone"), "view"), now()).unwrap();
     let merged = done(Message::track(Ids::both("ada", "phone"), "view"));
     assert!(matches!(&merged[..], [Audited::Merge { absorbed }] if *absorbed != ada), "{merged:?}");
+    // Also where nobody had the id: what was bob's is ada's from now on.
+    let merge = || Message::merge("bob", "ada", "they said so");
+    let bob = engine.hash_of("bob");
+    engine.ingest(Message::forget("ada"), now()).unwrap();
+    engine.ingest(Message::track("bob", "view"), now()).unwrap();
+    assert_eq!(done(merge()), [Audited::Merge { absorbed: bob }]);
+    assert_eq!(done(merge()), []);
     let said = done(Message::consent("ada", Consent::granted("newsletter").channel("push")));
     let json = serde_json::to_string(&said[0]).unwrap();
     assert_eq!(json, r#"{"action":"consent","purpose":"newsletter","channel":"push","status":"granted"}"#);
     let erased = done(Message::forget("ada"));
-    assert_eq!(erased, [Audited::Erasure { receipt: engine.receipts()[0].id.clone() }]);
+    assert_eq!(erased, [Audited::Erasure { receipt: engine.receipts()[1].id.clone() }]);
     let redefined = engine.redefine(&definitions, now()).unwrap();
     assert_eq!(redefined.audit.len(), 1);
     assert_eq!((&redefined.audit[0].action, &redefined.audit[0].user), (&Audited::Definitions, &None));

@@ -35,6 +35,7 @@ impl Partition {
     ) {
         let from = outcome.changes.len();
         self.touch_named(message);
+        let renamed = self.store.renamed(message);
         let Resolved { user, is_new, absorbed, switched } = self.store.resolve(message, at, now);
         self.make_room(user);
         self.look_ahead(user);
@@ -49,6 +50,10 @@ impl Partition {
             self.audit(Some(user), Some(message), now, said, outcome);
         }
         let is_merged = !absorbed.is_empty();
+        if let Some((kind, previous)) = renamed.filter(|_| !is_merged) {
+            let merge = Audited::Merge { absorbed: format!("{:032x}", self.salt.hash(kind, previous)) };
+            self.audit(Some(user), Some(message), now, merge, outcome);
+        }
         for (absorbed, name) in &absorbed {
             let is_user = matches!(&message.body, Body::Merge { previous_id, .. } if **previous_id == **name);
             let kind = if is_user { IdKind::User } else { IdKind::Anonymous };

@@ -50,9 +50,9 @@ pub enum Audited {
     },
     /// The user was erased because nothing was heard of them for as long as a profile may be kept.
     Expiry,
-    /// A visitor turned out to be the user.
+    /// A visitor, or somebody whom a `merge` named, turned out to be the user.
     Merge {
-        /// The salted hash of the id that the visitor was known by.
+        /// The salted hash of the id that the visitor, or that somebody, was known by.
         absorbed: String,
     },
     /// What had turned out to be the user's was taken out again.

@@ -2,16 +2,15 @@
 
 use crate::engine::Partition;
 use crate::engine::kept::Kept;
-use crate::engine::open::CATALOGUE;
 use crate::engine::page::{Entry, IDS, PAGE_USERS, write_names};
 use crate::engine::root::{Ending, Root};
-use crate::engine::section::{SectionPlace, Unsealed};
-use crate::engine::seen::Written;
+use crate::engine::section::{SectionPlace, Unsealed, Written};
+use crate::engine::seen;
 use crate::engine::versions::Versions;
 use crate::model::{Instant, Pieces, Record};
 use crate::profile::UserKey;
 use crate::storage::{self, Place, Slot, Unwanted};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,8 +34,8 @@ pub(super) struct Capture {
     /// Records that the root which is being made names, and the one after it does not.
     dead_after: Unwanted,
     sections: Vec<SectionPlace>,
-    /// Of which revision of the catalogue the section is: it stays where it is until there is another.
-    catalogue: Option<u64>,
+    /// Records of these that stay where they are as long as what they say is unchanged.
+    written: Written,
     /// Chunks of ids of messages, each with its generation.
     seen: Vec<(u64, SectionPlace)>,
 }
@@ -56,19 +55,21 @@ struct Taken {
     unsealed: Vec<Unsealed>,
     /// What is: the last one is a chunk of ids of messages.
     sections: Vec<SectionPlace>,
+    written: Written,
     /// How many steps there were at first.
     steps: usize,
-    catalogue: u64,
     /// Where the clock was as it began.
     clock: Instant,
     /// How far that chunk goes, and whether it takes the place of all others.
-    seen: (Written, bool),
+    seen: (seen::Written, bool),
     numbers: u32,
     free: Vec<u32>,
     definitions: (Option<Box<str>>, Box<str>),
     versions: Versions,
     erased: Vec<Slot>,
     failed: Option<storage::Error>,
+    /// Records of sections that could not be written whole.
+    given_up: Vec<Place>,
     /// What is in it is among so many first bytes that were put into the heap.
     end: u64,
     /// Once everything is captured.
@@ -98,14 +99,14 @@ impl Capture {
         sections: Vec<SectionPlace>,
         seen: Vec<(u64, SectionPlace)>,
     ) -> Capture {
-        // The catalogue is as it was read.
-        Capture { pages, sections, seen, catalogue: Some(0), ..Capture::default() }
+        Capture { pages, sections, seen, ..Capture::default() }
     }
 
-    /// Where the section of the catalogue is, where it is of this revision and in no file that is being emptied.
-    fn catalogue(&self, revision: u64, emptied: &[u32]) -> Option<SectionPlace> {
-        let section = self.sections.get(CATALOGUE).filter(|_| self.catalogue == Some(revision));
-        section.filter(|section| section.places().all(|place| !emptied.contains(&place.file()))).cloned()
+    /// Gives up records of sections, but for those that the last checkpoint names too.
+    fn give_up_places(&mut self, places: impl IntoIterator<Item = Place>) {
+        let named: HashSet<Place, ahash::RandomState> =
+            self.sections.iter().flat_map(SectionPlace::places).collect();
+        self.dead.extend(places.into_iter().filter(|place| !named.contains(place)));
     }
 
     /// Gives up a record of a user for a newer one.
@@ -138,14 +139,14 @@ impl Partition {
     pub(super) fn begin_checkpoint(&mut self, next_input: u64, compacts: bool) -> Result<(), storage::Error> {
         let Some(shelf) = &self.shelf else { return Ok(()) };
         let emptied = if compacts { shelf.heap.to_compact(DEAD_SHARE_MAX) } else { Vec::new() };
-        let revision = self.catalogue.revision();
-        let mut sections = self.write_sections(shelf.capture.catalogue(revision, &emptied))?;
+        let mut sections = self.write_sections()?;
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         shelf.erased.append(&mut shelf.parted);
         let is_all = !emptied.is_empty();
         let mut chunk = Pieces::default();
         let written = self.seen.write_later(is_all, &mut chunk);
-        sections.push(Unsealed::new(chunk));
+        // Chunks of it go one by one, whatever else names their records.
+        sections.push(Unsealed::new(chunk.anew()));
         sections.reverse();
         let numbers = self.store.profiles.numbers();
         let page_count = numbers.div_ceil(PAGE_USERS);
@@ -154,6 +155,7 @@ impl Partition {
         let mut todo = std::mem::take(&mut capture.changed);
         if !emptied.is_empty() {
             todo.insert_range(0..page_count);
+            capture.written.retain(|_, place| !emptied.contains(&place.file()));
         }
         let mut taken = Taken {
             next_input,
@@ -163,8 +165,8 @@ impl Partition {
             emptied,
             unsealed: sections,
             sections: Vec::new(),
+            written: Written::default(),
             steps: 0,
-            catalogue: revision,
             clock: self.clock,
             seen: (written, is_all),
             numbers,
@@ -173,6 +175,7 @@ impl Partition {
             versions: Versions::of(&self.compiled.pinned),
             erased: shelf.erased.iter().chain(&shelf.unused).copied().collect(),
             failed: None,
+            given_up: Vec::new(),
             end: shelf.heap.put_bytes(),
             ending: None,
         };
@@ -237,9 +240,11 @@ impl Partition {
     /// Captures a piece of a section or a page, if any is left.
     fn capture_next(&mut self) {
         let Some(shelf) = &mut self.shelf else { return };
-        let Some(taken) = &mut shelf.capture.taken else { return };
+        let capture = &mut shelf.capture;
+        let Some(taken) = &mut capture.taken else { return };
         if let Some(section) = taken.unsealed.last_mut() {
-            match section.put_some(&shelf.vault, &shelf.heap) {
+            let heap = (&*shelf.vault, &*shelf.heap);
+            match section.put_some(heap, &self.store.symbols, &capture.written, &mut taken.written) {
                 Ok(None) => {}
                 Ok(Some(place)) => {
                     taken.sections.push(place);
@@ -247,8 +252,7 @@ impl Partition {
                 }
                 Err(error) => {
                     taken.failed.get_or_insert(error);
-                    let places = taken.unsealed.pop().map(Unsealed::given_up);
-                    shelf.capture.dead.extend(places.into_iter().flatten());
+                    taken.given_up.extend(taken.unsealed.pop().map(Unsealed::given_up).into_iter().flatten());
                 }
             }
             taken.end = shelf.heap.put_bytes();
@@ -352,11 +356,10 @@ impl Partition {
         }
         let mut sections = std::mem::take(&mut taken.sections);
         let chunk = sections.pop();
-        let last = sections.iter().map(|section| section.last).collect();
         let before = std::mem::replace(&mut capture.sections, sections);
-        let gone = before.iter().filter(|section| !capture.sections.contains(section));
-        capture.dead.extend(gone.flat_map(SectionPlace::places));
-        capture.catalogue = Some(taken.catalogue);
+        capture.give_up_places(before.iter().flat_map(SectionPlace::places));
+        let Some(taken) = &mut capture.taken else { return Ok(()) };
+        capture.written = std::mem::take(&mut taken.written);
         let (written, is_all) = taken.seen;
         let oldest = self.seen.oldest_generation();
         let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
@@ -375,7 +378,7 @@ impl Partition {
             numbers: taken.numbers,
             free: taken.free.clone(),
             pages: capture.pages[..taken.numbers.div_ceil(PAGE_USERS) as usize].to_vec(),
-            sections: last,
+            sections: capture.sections.iter().map(|section| section.last).collect(),
             seen: capture.seen.iter().map(|(generation, chunk)| (*generation, chunk.last)).collect(),
             files: shelf.heap.files().into_iter().filter(|file| file.live > 0).collect(),
             kept,
@@ -401,10 +404,9 @@ impl Partition {
         if let Some(taken) = capture.taken.take() {
             capture.changed |= taken.pages;
             capture.dead.append(&mut capture.dead_after);
-            let known = &capture.sections;
-            let unknown = taken.sections.iter().filter(|section| !known.contains(section));
-            capture.dead.extend(unknown.flat_map(SectionPlace::places));
-            capture.dead.extend(taken.unsealed.into_iter().flat_map(Unsealed::given_up));
+            capture.give_up_places(taken.sections.iter().flat_map(SectionPlace::places));
+            capture.give_up_places(taken.unsealed.into_iter().flat_map(Unsealed::given_up));
+            capture.give_up_places(taken.given_up);
         }
     }
 }

@@ -1,40 +1,40 @@
 //! What is known of items: a row of values for each that messages have described.
 
 use crate::engine::facts::{fits, words};
+use crate::engine::item_rows::{ItemRows, Releases};
 use crate::engine::{Error, Unknown};
 use crate::journey::ItemChanges;
-use crate::model::{Bytes, CatalogueItem, Instant, Malformed, Object, Record, Value, nearest};
-use crate::profile::{Packed, PackedReader, PackedWriter, Symbols, Unpacked};
+use crate::model::{CatalogueItem, Instant, Object, Value, nearest};
+use crate::profile::{Packed, Symbols, Unpacked};
 use crate::recommend::{ItemId, Items};
 use crate::segment::{ITEM_VECTOR, ItemSchema, ItemSlot, Kind};
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Stands for the row of an item that no message has described.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 /// Stands for that of an item which was removed.
-const REMOVED: u32 = u32::MAX - 1;
+pub(super) const REMOVED: u32 = u32::MAX - 1;
 
 /// The items of a partition that messages have described, by their numbers.
 ///
-/// Four bytes for each item that has a number; for each that is described eight bytes an attribute, the vector, and what
-/// texts and lists take, each text once.
+/// Four bytes for each item that has a number; for each that is described 24 bytes, eight an attribute, the vector, and
+/// what texts and lists take, each text once.
 ///
 /// Invariants: 1. a row has as many values as the schema has attributes, and holds their shares in the symbols of the
 /// store. 2. a row is the item's whose place says so, or is free and missing throughout.
 #[derive(Debug, Clone)]
 pub(crate) struct Catalogue {
-    schema: Arc<ItemSchema>,
+    pub(super) schema: Arc<ItemSchema>,
     own: OwnSlots,
     /// By item, its row.
-    places: Vec<u32>,
-    /// Rows one after the other.
-    values: Vec<Packed>,
-    /// By row, where the schema has vectors.
-    vectors: Vec<Option<Box<[f32]>>>,
-    rows: u32,
-    free: Vec<u32>,
-    /// Counts changes since it was made or read: what was written at the same count is the same. No state.
+    pub(super) places: Vec<u32>,
+    pub(super) rows: ItemRows,
+    pub(super) free: Vec<u32>,
+    /// Of values that rows had.
+    pub(super) releases: Releases,
+    /// Counts changes since it was made or read. No state.
     revision: u64,
 }
 
@@ -73,12 +73,11 @@ impl Catalogue {
     pub(crate) fn new(schema: Arc<ItemSchema>) -> Catalogue {
         Catalogue {
             own: OwnSlots::of(&schema),
+            rows: ItemRows::new(schema.len()),
             schema,
             places: Vec::new(),
-            values: Vec::new(),
-            vectors: Vec::new(),
-            rows: 0,
             free: Vec::new(),
+            releases: Releases::default(),
             revision: 0,
         }
     }
@@ -92,7 +91,7 @@ impl Catalogue {
 
     /// How many items are described.
     pub(crate) fn len(&self) -> usize {
-        self.rows as usize - self.free.len()
+        self.rows.len() - self.free.len()
     }
 
     fn place(&self, item: ItemId) -> u32 {
@@ -105,13 +104,12 @@ impl Catalogue {
 
     /// The values of an item, by number of the attribute; nothing where it is not described.
     pub(crate) fn row(&self, item: ItemId) -> Option<&[Packed]> {
-        let start = self.row_of(item)? * self.schema.len();
-        Some(&self.values[start..start + self.schema.len()])
+        Some(self.rows.values(self.row_of(item)?))
     }
 
     /// The vector of an item, where it has one.
     pub(crate) fn vector(&self, item: ItemId) -> Option<&[f32]> {
-        self.vectors.get(self.row_of(item)?)?.as_deref()
+        self.rows.vector(self.row_of(item)?)
     }
 
     /// What items can have, and of which kind it is.
@@ -169,7 +167,7 @@ impl Catalogue {
             NONE => true,
             REMOVED => false,
             row => {
-                let row = &self.values[row as usize * self.schema.len()..];
+                let row = self.rows.values(row as usize);
                 self.is_available(row, symbols) && !self.has_expired(row, now, symbols)
             }
         }
@@ -290,16 +288,16 @@ impl Catalogue {
     pub(crate) fn set(&mut self, item: ItemId, attributes: &Object, symbols: &mut Symbols) {
         self.revision += 1;
         let row = self.row_to_write(item);
-        let start = row * self.schema.len();
-        let Catalogue { schema, values, vectors, .. } = self;
+        let Catalogue { schema, rows, releases, .. } = self;
+        let (values, own_vector) = rows.get_mut(row);
         each_attribute("", attributes, schema, &mut |name, value| match schema.slot(name) {
             Some((slot, kind)) => {
-                let place = &mut values[start + usize::from(slot.0)];
+                let place = &mut values[usize::from(slot.0)];
                 let before = std::mem::replace(place, pack(value, kind, symbols));
-                symbols.release(before);
+                releases.release(before, symbols);
             }
             None if name == ITEM_VECTOR && schema.vector > 0 => {
-                vectors[row] = vector(value, schema.vector);
+                *own_vector = vector(value, schema.vector);
             }
             None => {}
         });
@@ -309,19 +307,18 @@ impl Catalogue {
     pub(crate) fn remove(&mut self, item: ItemId, symbols: &mut Symbols) {
         self.revision += 1;
         if let Some(row) = self.row_of(item) {
-            let width = self.schema.len();
-            for value in &mut self.values[row * width..][..width] {
-                symbols.release(std::mem::replace(value, Packed::MISSING));
+            let (values, vector) = self.rows.get_mut(row);
+            for value in values {
+                self.releases.release(std::mem::replace(value, Packed::MISSING), symbols);
             }
-            if let Some(vector) = self.vectors.get_mut(row) {
-                *vector = None;
-            }
+            *vector = None;
+            self.rows.set_item(row, None);
             self.free.push(row as u32);
         }
         self.put_place(item, REMOVED);
     }
 
-    fn put_place(&mut self, item: ItemId, place: u32) {
+    pub(super) fn put_place(&mut self, item: ItemId, place: u32) {
         if self.places.len() <= item.index() {
             self.places.resize(item.index() + 1, NONE);
         }
@@ -334,13 +331,10 @@ impl Catalogue {
             return row;
         }
         let row = self.free.pop().unwrap_or_else(|| {
-            self.rows += 1;
-            self.values.resize(self.rows as usize * self.schema.len(), Packed::MISSING);
-            if self.schema.vector > 0 {
-                self.vectors.resize(self.rows as usize, None);
-            }
-            self.rows - 1
+            self.rows.push();
+            self.rows.len() as u32 - 1
         });
+        self.rows.set_item(row as usize, Some(item));
         self.put_place(item, row);
         row as usize
     }
@@ -352,90 +346,31 @@ impl Catalogue {
             return;
         }
         self.revision += 1;
-        let mut values = Vec::with_capacity(self.rows as usize * schema.len());
-        let width = self.schema.len();
-        for row in 0..self.rows as usize {
-            let old = &mut self.values[row * width..][..width];
-            for (name, kind) in schema.iter() {
-                let known = self.schema.slot(name).map(|(slot, before)| (usize::from(slot.0), before));
-                values.push(match known {
-                    None => Packed::MISSING,
-                    Some((slot, before)) => {
-                        let value = std::mem::replace(&mut old[slot], Packed::MISSING);
-                        if before == kind { value } else { pack_again(value, kind, symbols) }
-                    }
-                });
+        let mut rows = ItemRows::new(schema.len());
+        for (item, before, vector) in self.rows.chunks().iter().flat_map(|chunk| chunk.iter()) {
+            rows.push();
+            let row = rows.len() - 1;
+            rows.set_item(row, item);
+            let (values, own_vector) = rows.get_mut(row);
+            if self.schema.vector == schema.vector {
+                *own_vector = vector.map(Into::into);
             }
-            old.iter().for_each(|value| symbols.release(*value));
-        }
-        if self.schema.vector != schema.vector {
-            let rows = if schema.vector > 0 { self.rows as usize } else { 0 };
-            self.vectors = vec![None; rows];
-        }
-        self.values = values;
-        self.own = OwnSlots::of(schema);
-        self.schema = schema.clone();
-    }
-
-    // --- bytes
-
-    /// Writes what is known of items, in order of their numbers. O(items).
-    pub(crate) fn write(&self, symbols: &Symbols, out: &mut Vec<u8>) {
-        let known = self.places.iter().filter(|place| **place != NONE).count();
-        known.write(out);
-        let mut packed = PackedWriter::new(symbols);
-        for (number, place) in (0_u32..).zip(&self.places).filter(|(_, place)| **place != NONE) {
-            number.write(out);
-            (*place != REMOVED).write(out);
-            if *place != REMOVED {
-                let item = ItemId::new(number);
-                self.row(item).into_iter().flatten().for_each(|value| packed.value(*value, out));
-                if self.schema.vector > 0 {
-                    let vector = self.vector(item);
-                    vector.is_some().write(out);
-                    vector.into_iter().flatten().for_each(|number| number.write(out));
+            let mut left: SmallVec<[Packed; 16]> = before.into();
+            for ((name, kind), value) in schema.iter().zip(values) {
+                let Some((slot, old_kind)) = self.schema.slot(name) else { continue };
+                let old = std::mem::replace(&mut left[usize::from(slot.0)], Packed::MISSING);
+                *value = old;
+                if old_kind != kind {
+                    *value = pack_again(old, kind, symbols);
+                    // As all that has no place any more.
+                    left[usize::from(slot.0)] = old;
                 }
             }
+            left.into_iter().for_each(|value| self.releases.release(value, symbols));
         }
-    }
-
-    /// Goes on with what was written under the same schema, of so many items. What was there has no shares.
-    ///
-    /// # Errors
-    /// Bytes that were not written so.
-    pub(crate) fn read(
-        &mut self,
-        from: &mut Bytes<'_>,
-        items: usize,
-        symbols: &mut Symbols,
-    ) -> Result<(), Malformed> {
-        let mut read = Catalogue::new(self.schema.clone());
-        let mut packed = PackedReader::new(symbols);
-        let mut next = 0;
-        for _ in 0..from.len("items of the catalogue")? {
-            let item = from.valid("the number of an item", |number: &u32| {
-                *number >= next && (*number as usize) < items
-            })?;
-            next = item + 1;
-            let item = ItemId::new(item);
-            if !bool::read(from)? {
-                read.put_place(item, REMOVED);
-                continue;
-            }
-            let row = read.row_to_write(item);
-            let width = read.schema.len();
-            for value in &mut read.values[row * width..][..width] {
-                *value = packed.value(from)?;
-            }
-            if read.schema.vector > 0 && bool::read(from)? {
-                let numbers = (0..read.schema.vector)
-                    .map(|_| from.valid("a number of a vector", |number: &f32| number.is_finite()));
-                read.vectors[row] = Some(numbers.collect::<Result<_, _>>()?);
-            }
-        }
-        packed.keep();
-        *self = read;
-        Ok(())
+        self.rows = rows;
+        self.own = OwnSlots::of(schema);
+        self.schema = schema.clone();
     }
 
     /// Everything that counts, for a digest of the state.
@@ -475,16 +410,14 @@ fn pack(value: &Value, kind: Kind, symbols: &mut Symbols) -> Packed {
     }
 }
 
-/// A value that is declared to be of another kind now; its share passes on.
+/// A value as it is where it is declared to be of another kind now, with a share of its own.
 fn pack_again(value: Packed, kind: Kind, symbols: &mut Symbols) -> Packed {
     let new = match (kind, symbols.value(value)) {
         (Kind::String, Value::Instant(at)) => Value::String(at.to_string().into()),
         (_, known) if fits(&known, kind) => known,
         _ => Value::Null,
     };
-    let packed = pack(&new, kind, symbols);
-    symbols.release(value);
-    packed
+    pack(&new, kind, symbols)
 }
 
 /// A vector of so many numbers; nothing where a value is none.

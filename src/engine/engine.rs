@@ -623,7 +623,7 @@ impl Engine {
     /// All receipts of erasures, in order. See [`Receipt`].
     #[must_use]
     pub fn receipts(&self) -> Vec<Receipt> {
-        self.shards().receipts(|partition| partition.receipts().to_vec())
+        self.shards().receipts(|partition| partition.receipts().into_iter().cloned().collect())
     }
 
     /// The receipt of that id.

@@ -142,14 +142,14 @@ impl Partition {
 
     /// All receipts of erasures, in order. See [`Receipt`].
     #[must_use]
-    pub fn receipts(&self) -> &[Receipt] {
-        self.receipts.all()
+    pub fn receipts(&self) -> Vec<&Receipt> {
+        self.receipts.all().collect()
     }
 
     /// The receipt of that id.
     #[must_use]
     pub fn receipt(&self, id: &str) -> Option<&Receipt> {
-        self.receipts.all().iter().find(|receipt| receipt.id == id)
+        self.receipts.all().find(|receipt| receipt.id == id)
     }
 
     /// The receipts of whoever had an id, as a user or as a device, in order. O(receipts).
@@ -158,7 +158,7 @@ impl Partition {
         let wanted = [IdKind::User, IdKind::Anonymous, IdKind::Declared(0)]
             .map(|kind| written(self.salt.hash(kind, id)));
         let is_of = |receipt: &&Receipt| receipt.ids.iter().any(|id| wanted.contains(id));
-        self.receipts.all().iter().filter(is_of).collect()
+        self.receipts.all().filter(is_of).collect()
     }
 
     /// The salted hash under which a user id stands in receipts and in the audit log: 32 hexadecimal digits. The salt

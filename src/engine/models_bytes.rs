@@ -49,10 +49,10 @@ impl Models {
             self.learned_since.write(out);
             self.learned_in_order().write(out);
         });
-        // A copy each: of these there are few, and only where definitions ask for them.
+        ease.iter().for_each(|model| model.write_later(pieces));
+        als.iter().for_each(|model| model.write_later(pieces));
         pieces.push_now(|out| {
-            ease.iter().for_each(|model| written(model, out));
-            als.iter().for_each(|model| written(model, out));
+            // By its trait a recommender of the host's can only be written in one go.
             hosts.write(out);
             weights.write(out);
             skills.write_items(out);
@@ -84,8 +84,8 @@ impl Models {
         self.learned_since = from.read()?;
         let learned: Vec<(u32, Learned)> = from.read()?;
         self.learned = learned.into_iter().map(|(user, learned)| (UserKey(user), learned)).collect();
-        self.ease.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
-        self.als.iter_mut().try_for_each(|model| read_written(model, &self.items, from))?;
+        self.ease.iter_mut().try_for_each(|model| model.read_state(from, items))?;
+        self.als.iter_mut().try_for_each(|model| model.read_state(from, items))?;
         self.hosts.read(&self.items, from)?;
         self.weights.go_on(from.read()?);
         self.skills.read_items(from, items)?;

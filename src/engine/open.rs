@@ -10,7 +10,7 @@ use crate::engine::page::{Entry, IDS, Names, PAGE_USERS, read_page};
 use crate::engine::partition::{NEVER, UserRow};
 use crate::engine::residence::{Row, Shelf};
 use crate::engine::root::Root;
-use crate::engine::section::{SectionPlace, Unsealed, read_section};
+use crate::engine::section::{Unsealed, read_section};
 use crate::engine::sections::Section;
 use crate::engine::suppressions::Salt;
 use crate::engine::take::parse;
@@ -272,30 +272,22 @@ pub(super) fn read_all<T: Record>(bytes: &[u8]) -> Result<T, Malformed> {
 
 /// Where the sections of a checkpoint are: those of [`Section`], and behind them these.
 const JOURNEYS: usize = 1;
-pub(super) const CATALOGUE: usize = MEMBERS - 1;
 const MEMBERS: usize = Section::ALL.len();
 const SECTIONS: usize = MEMBERS + 1;
 /// Where a partition has one more that is among several.
 const AMONG: usize = SECTIONS;
 
 impl Partition {
-    /// What is about no user, section by section, and the sets of members; the catalogue only where it is not in the heap
-    /// as it is.
-    pub(super) fn write_sections(
-        &self,
-        catalogue: Option<SectionPlace>,
-    ) -> Result<Vec<Unsealed>, storage::Error> {
+    /// What is about no user, section by section, and the sets of members.
+    pub(super) fn write_sections(&self) -> Result<Vec<Unsealed>, storage::Error> {
         let mut sections = Vec::with_capacity(AMONG + 1);
         for section in Section::ALL {
-            let there = catalogue.as_ref().filter(|_| section == Section::Catalogue).cloned();
-            sections.push(there.map_or_else(
-                || {
-                    let mut pieces = Pieces::default();
-                    self.write_section_later(section, &mut pieces);
-                    Unsealed::new(pieces)
-                },
-                Unsealed::There,
-            ));
+            let (mut pieces, mut rows) = (Pieces::default(), None);
+            match section {
+                Section::Catalogue => pieces.push_now(|out| rows = Some(self.catalogue.write(out))),
+                _ => self.write_section_later(section, &mut pieces),
+            }
+            sections.push(Unsealed::new(pieces).with_rows(rows));
         }
         let mut members = Pieces::default();
         self.members.write_later(&mut members);

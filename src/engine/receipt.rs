@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Instant, Malformed, Record, record, stable_hash};
+use crate::model::{Bytes, Instant, Malformed, Pieces, Record, Shared, record, stable_hash};
 use serde::Serialize;
 
 /// What is left to show of an erasure: when, what and how much, and nothing of whom.
@@ -153,31 +153,32 @@ impl Receipt {
     }
 }
 
-/// All receipts of a partition, in order.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(crate) struct Receipts(Vec<Receipt>);
+/// All receipts of a partition, in order. None of them changes, so a checkpoint writes only those that are new.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Receipts(Shared<Receipt, 64>);
 
 impl Receipts {
     /// Adds one, which says all but the ids of the chain.
     pub(crate) fn add(&mut self, mut receipt: Receipt) -> &Receipt {
-        receipt.previous = self.0.last().map(|last| last.id.clone());
+        receipt.previous = self.0.len().checked_sub(1).map(|last| self.0[last].id.clone());
         receipt.id = receipt.hash();
         self.0.push(receipt);
         &self.0[self.0.len() - 1]
     }
 
-    pub(crate) fn all(&self) -> &[Receipt] {
-        &self.0
-    }
-}
-
-impl Record for Receipts {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.0.write(out);
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Receipt> {
+        self.0.iter()
     }
 
-    fn read(from: &mut Bytes<'_>) -> Result<Receipts, Malformed> {
-        Ok(Receipts(from.read()?))
+    /// What is to be written of them.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.0.len().write(out));
+        self.0.write_later(0, Receipt::write, pieces);
+    }
+
+    pub(crate) fn read(from: &mut Bytes<'_>) -> Result<Receipts, Malformed> {
+        let count = from.len("receipts")?;
+        Ok(Receipts((0..count).map(|_| from.read()).collect::<Result<_, _>>()?))
     }
 }
 
@@ -210,7 +211,8 @@ mod tests {
     fn what_was_changed_or_left_out_breaks_the_chain() {
         let mut receipts = Receipts::default();
         (1..4).for_each(|position| drop(receipts.add(receipt(position)).clone()));
-        let [first, second, third] = receipts.all() else { panic!("there are three") };
+        let all: Vec<&Receipt> = receipts.all().collect();
+        let [first, second, third] = all[..] else { panic!("there are three") };
         assert!(first.follows(None) && second.follows(Some(first)) && third.follows(Some(second)));
         assert!(!third.follows(Some(first)) && !second.follows(None));
         let changed = Receipt { asked: Instant::from_millis(0), ..second.clone() };
@@ -223,9 +225,9 @@ mod tests {
         receipts.add(receipt(1));
         receipts.add(receipt(2));
         let mut bytes = Vec::new();
-        receipts.write(&mut bytes);
+        Pieces::all(|pieces| receipts.write_later(pieces), &mut bytes);
         let mut from = Bytes::new(&bytes);
-        assert_eq!(from.read::<Receipts>().unwrap(), receipts);
+        assert!(Receipts::read(&mut from).unwrap().all().eq(receipts.all()));
         from.end().unwrap();
     }
 }

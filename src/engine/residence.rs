@@ -9,7 +9,7 @@ use crate::segment::Memberships;
 use crate::storage::{self, Heap, HeapBytes, Place, Slot, Vault};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What sealed records of users are sealed for, so that none passes for one of another kind.
@@ -18,7 +18,7 @@ pub(super) const USER: &[u8] = b"user";
 /// Where the users of a partition are who are not in memory, and what the next checkpoint has to write.
 ///
 /// Invariants: 1. whoever is away has a record at its place, and that is its state. 2. whoever is here and not `changed`
-/// has one too. 3. `bytes` is the sum of all sizes.
+/// has one too. 3. `bytes` is the sum of all sizes. 4. whoever has a size is in `turns` once, and nobody is there twice.
 #[derive(Debug)]
 pub(super) struct Shelf {
     pub(super) heap: Arc<Heap>,
@@ -37,8 +37,9 @@ pub(super) struct Shelf {
     /// Bytes of those who are in memory, and how many there may be.
     bytes: usize,
     limit: usize,
-    /// Who is asked next whether it was used since it was asked last.
-    hand: u32,
+    /// Those who are in memory, in the order in which they are asked whether they were used since they were asked last; and
+    /// some who went meanwhile. So asking costs nothing for the many who are away.
+    turns: VecDeque<UserKey>,
     pub(super) capture: Capture,
     /// Why a user could not come back. What was done since then counts for nothing.
     failed: Option<storage::Error>,
@@ -57,13 +58,15 @@ pub(super) struct Row {
     size: u32,
     /// Whether its state is another one than its record.
     pub(super) changed: bool,
-    /// How many inputs looked at it since the hand passed by, up to [`USES_MAX`]; [`CAME`] before the first one did.
+    /// Whether it is in `turns`.
+    has_turn: bool,
+    /// How many inputs looked at it since it was asked last, up to [`USES_MAX`]; [`CAME`] before the first one did.
     uses: u8,
     /// Low bits of the number of the last of these inputs: an input looks more than once.
-    last: u16,
+    last: u8,
 }
 
-/// How many times the hand passes by whoever is used often. With that, and because the use that somebody came for does
+/// How many turns pass by whoever is used often. With that, and because the use that somebody came for does
 /// not count, those stay who come again and again, and not those who came last.
 const USES_MAX: u8 = 3;
 const CAME: u8 = u8::MAX;
@@ -76,12 +79,12 @@ impl Row {
 
     /// Notes that an input looks at it.
     fn note_use(&mut self, input: u64) {
-        if std::mem::replace(&mut self.last, input as u16) != input as u16 {
+        if std::mem::replace(&mut self.last, input as u8) != input as u8 {
             self.uses = if self.uses == CAME { 0 } else { USES_MAX.min(self.uses + 1) };
         }
     }
 
-    /// Notes that the hand passes by; gives whether it was used.
+    /// Notes that its turn passes by; gives whether it was used.
     fn pass(&mut self) -> bool {
         let uses = self.uses;
         self.uses = if uses == CAME { 0 } else { uses.saturating_sub(1) };
@@ -91,7 +94,15 @@ impl Row {
 
 impl Default for Row {
     fn default() -> Row {
-        Row { place: Place::NONE, slot: Slot::STORE, size: 0, changed: false, uses: 0, last: 0 }
+        Row {
+            place: Place::NONE,
+            slot: Slot::STORE,
+            size: 0,
+            changed: false,
+            has_turn: false,
+            uses: 0,
+            last: 0,
+        }
     }
 }
 
@@ -108,7 +119,7 @@ impl Shelf {
             parted: Vec::new(),
             bytes: 0,
             limit,
-            hand: 0,
+            turns: VecDeque::new(),
             capture: Capture::default(),
             failed: None,
             plain: Vec::new(),
@@ -126,6 +137,13 @@ impl Shelf {
             self.rows.push(Row::default());
         }
         &mut self.rows[user.0 as usize]
+    }
+
+    /// Has a user asked behind all others who are in memory, unless it is among them.
+    fn give_turn(&mut self, user: UserKey) {
+        if !std::mem::replace(&mut self.row(user).has_turn, true) {
+            self.turns.push_back(user);
+        }
     }
 
     /// Notes that something about a user was sealed under a key.
@@ -177,7 +195,10 @@ impl Shelf {
             None => self.erased.extend(slots),
         }
         self.more_slots.remove(&user);
-        let row = std::mem::take(self.row(user));
+        let row = self.row(user);
+        // Its turn is in its place still, for whoever gets its number.
+        let gone = Row { has_turn: row.has_turn, ..Row::default() };
+        let row = std::mem::replace(row, gone);
         self.bytes -= row.size as usize;
         self.capture.give_up(user, row.place);
     }
@@ -379,25 +400,26 @@ impl Partition {
         let row = shelf.row(user);
         let before = std::mem::replace(&mut row.size, u32::try_from(size).unwrap_or(u32::MAX));
         shelf.bytes = shelf.bytes + row_size(size) - before as usize;
+        shelf.give_turn(user);
     }
 
     /// Sends those away who were used least of late, until the others fit. Where the disk refuses, more stay than fit: nothing is lost, and it is tried again after the next input.
     pub(super) fn trim(&mut self) {
-        let mut asked = 0;
-        while let Some(shelf) = &mut self.shelf {
-            // Round and round, until all uses are forgotten.
-            let asked_max = (usize::from(USES_MAX) + 2) * shelf.rows.len();
-            if shelf.bytes <= shelf.limit || asked > asked_max || shelf.failed.is_some() {
-                return;
-            }
-            asked += 1;
-            let user = UserKey(shelf.hand);
-            shelf.hand = if shelf.hand as usize + 1 < shelf.rows.len() { shelf.hand + 1 } else { 0 };
+        // There is an end to it: every turn forgets a use, or is the last one of its user.
+        while let Some(shelf) = &mut self.shelf
+            && shelf.bytes > shelf.limit
+            && shelf.failed.is_none()
+            && let Some(user) = shelf.turns.pop_front()
+        {
             let row = shelf.row(user);
-            if row.size == 0 || row.pass() {
+            row.has_turn = false;
+            if row.size == 0 {
                 continue;
             }
-            if self.send_away(user).is_err() {
+            if row.pass() {
+                shelf.give_turn(user);
+            } else if self.send_away(user).is_err() {
+                self.shelf.iter_mut().for_each(|shelf| shelf.give_turn(user));
                 return;
             }
         }

@@ -20,6 +20,7 @@
 
 use crate::engine::models_bytes::OfUser;
 use crate::engine::partition::NEVER;
+use crate::engine::receipt::Receipts;
 use crate::engine::suppressions::Salt;
 use crate::engine::{Partition, Refusal};
 use crate::journey::JourneysOfUser;
@@ -55,14 +56,24 @@ record_choice! {
 }
 
 impl Partition {
-    /// What is to be written of a section. What can be large is shared, but for the catalogue, which is written where it
-    /// changed only.
+    /// What is to be written of a section. What can be large is shared, but for the catalogue, whose texts may change: it is
+    /// written at once here, and chunk by chunk by a checkpoint.
     pub(crate) fn write_section_later(&self, section: Section, pieces: &mut Pieces) {
         match section {
-            Section::Base => pieces.push_now(|out| self.write_base(out)),
+            Section::Base => {
+                pieces.push_now(|out| {
+                    (self.clock, self.sequence, self.parts_dropped, self.loops_cut).write(out);
+                    self.salt.0.write(out);
+                });
+                self.receipts.write_later(pieces);
+                pieces.push_now(|out| self.write_base(out));
+            }
             Section::Journeys => pieces.push_now(|out| self.journeys.write_section(out)),
             Section::Models => self.models.write_section_later(pieces),
-            Section::Catalogue => pieces.push_now(|out| self.catalogue.write(&self.store.symbols, out)),
+            Section::Catalogue => pieces.push_now(|out| {
+                let mut rows = self.catalogue.write(out);
+                while rows.write_next(&self.store.symbols, out) {}
+            }),
         }
     }
 
@@ -85,9 +96,6 @@ impl Partition {
     }
 
     fn write_base(&self, out: &mut Vec<u8>) {
-        (self.clock, self.sequence, self.parts_dropped, self.loops_cut).write(out);
-        self.salt.0.write(out);
-        self.receipts.write(out);
         self.suppressions.write(out);
         self.stats.len().write(out);
         self.stats.iter().for_each(|SegmentStats { entries, exits }| (*entries, *exits).write(out));
@@ -109,7 +117,7 @@ impl Partition {
         self.parts_dropped = from.counter("a count of parts")?;
         self.loops_cut = from.counter("a count of loops")?;
         self.salt = Salt(from.read()?);
-        self.receipts = from.read()?;
+        self.receipts = Receipts::read(from)?;
         self.suppressions = from.read()?;
         let segments = self.stats.len();
         from.valid("statistics of segments", |len: &usize| *len == segments)?;

@@ -298,7 +298,9 @@ impl Message {
     /// segments it was in, enters and leaves no journey and goes on in none; what waited in the outbox is taken back;
     /// affinities and recommenders learn nothing; decisions and recommendations are those for somebody unknown; who asks
     /// for whom an expression holds does not find the user. Only segments and journeys that are defined no longer end.
-    /// Questions about this one user, export, merges and erasure work.
+    /// Questions about this one user, export, merges and erasure work. What may be kept no longer does not go by time alone
+    /// then: it goes with the next message of the user, or once the restriction is lifted, and until then no profile is
+    /// erased because nothing was heard of it.
     ///
     /// The message that restricts is itself the last to be processed, and the one that lifts it the first: then segments
     /// are looked at as they are at that instant, journeys follow from what changed, and steps that fell due meanwhile

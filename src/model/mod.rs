@@ -25,6 +25,7 @@ mod shared;
 mod split;
 mod suppress;
 mod text;
+mod unchanged;
 mod value;
 mod zone;
 
@@ -52,4 +53,5 @@ pub(crate) use problem::Problem;
 pub(crate) use shared::Shared;
 pub(crate) use split::winner;
 pub(crate) use text::{Quoted, cut, is_template, nearest, stable_hash};
+pub(crate) use unchanged::{Mark, Unchanged};
 pub(crate) use zone::{date, day_number, in_year, year_of};

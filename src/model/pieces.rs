@@ -1,7 +1,14 @@
+use crate::model::Unchanged;
 use std::collections::VecDeque;
 use std::fmt;
 
-type Piece = Box<dyn FnOnce(&mut Vec<u8>) + Send + Sync>;
+type Write = Box<dyn FnOnce(&mut Vec<u8>) + Send + Sync>;
+
+struct Piece {
+    write: Write,
+    /// Of what is as it was as long as this is kept.
+    of: Option<Unchanged>,
+}
 
 /// State as it was when this was made, to be written as bytes piece by piece while it goes on to change.
 ///
@@ -20,7 +27,16 @@ impl Pieces {
 
     /// Adds what is written behind all others.
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) + Send + Sync + 'static) {
-        self.0.push_back(Box::new(write));
+        self.0.push_back(Piece { write: Box::new(write), of: None });
+    }
+
+    /// Adds what writes the same bytes whenever it is of the same: whoever has them need not have them written again.
+    pub(crate) fn push_of(
+        &mut self,
+        of: Unchanged,
+        write: impl FnOnce(&mut Vec<u8>) + Send + Sync + 'static,
+    ) {
+        self.0.push_back(Piece { write: Box::new(write), of: Some(of) });
     }
 
     /// Adds what is small, as it is now.
@@ -37,11 +53,28 @@ impl Pieces {
 
     /// Writes pieces until `out` has about so many bytes.
     pub(crate) fn write_some(&mut self, bytes: usize, out: &mut Vec<u8>) {
-        while out.len() < bytes
-            && let Some(write) = self.0.pop_front()
-        {
-            write(out);
-        }
+        while out.len() < bytes && self.write_next(out) {}
+    }
+
+    /// Writes the next piece, if there is one.
+    pub(crate) fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
+        self.0.pop_front().map(|piece| (piece.write)(out)).is_some()
+    }
+
+    /// Of what the next piece is, if that can tell whether it is as it was.
+    pub(crate) fn next_of(&self) -> Option<&Unchanged> {
+        self.0.front()?.of.as_ref()
+    }
+
+    /// Leaves out the next piece, if there is one.
+    pub(crate) fn skip_next(&mut self) -> bool {
+        self.0.pop_front().is_some()
+    }
+
+    /// The same, all of which has to be written.
+    pub(crate) fn anew(mut self) -> Pieces {
+        self.0.iter_mut().for_each(|piece| piece.of = None);
+        self
     }
 }
 

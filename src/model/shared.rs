@@ -1,4 +1,4 @@
-use crate::model::Pieces;
+use crate::model::{Pieces, Unchanged};
 use serde::{Serialize, Serializer};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -77,12 +77,15 @@ impl<T: Clone, const CHUNK: usize> Shared<T, CHUNK> {
 }
 
 impl<T: Send + Sync + 'static, const CHUNK: usize> Shared<T, CHUNK> {
-    /// Adds the rows from a number on to what is to be written, without their count: a chunk is a piece.
+    /// Adds the rows from a number on to what is to be written, without their count: a chunk is a piece. A list is written
+    /// in one way only: whoever has what a chunk wrote takes it for what it would write.
     pub(crate) fn write_later(&self, first: usize, write: fn(&T, &mut Vec<u8>), pieces: &mut Pieces) {
         for (number, chunk) in self.chunks.iter().enumerate().skip(first / CHUNK) {
             let skipped = first.saturating_sub(number * CHUNK);
             let chunk = Arc::clone(chunk);
-            pieces.push(move |out| chunk.iter().skip(skipped).for_each(|row| write(row, out)));
+            let of = Unchanged::of(&chunk);
+            let write = move |out: &mut Vec<u8>| chunk.iter().skip(skipped).for_each(|row| write(row, out));
+            if skipped == 0 { pieces.push_of(of, write) } else { pieces.push(write) }
         }
     }
 }

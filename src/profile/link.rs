@@ -284,6 +284,17 @@ impl ProfileStore {
         Resolved { user, is_new: true, absorbed: Vec::new(), switched: Vec::new() }
     }
 
+    /// The id by which somebody was known who is merged into a user whom nobody knew: only the name is another one then.
+    pub(crate) fn renamed<'m>(&self, message: &'m Message) -> Option<(IdKind, &'m str)> {
+        let Body::Merge { previous_id, .. } = &message.body else { return None };
+        if self.ids.owner(IdKind::User, message.ids.user.as_deref()?).is_some() {
+            return None;
+        }
+        let is_user = self.ids.owner(IdKind::User, previous_id).is_some();
+        let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
+        (is_user || self.find_device(previous_id).is_some()).then_some((kind, &**previous_id))
+    }
+
     /// The profile without a user id that a message says is its new user.
     pub(super) fn namesake(&self, message: &Message, now: Instant) -> Option<UserKey> {
         let device = match &message.body {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record, Shared};
 use crate::recommend::cholesky::dot;
 use crate::recommend::crowd::CROWD_MAX;
 use crate::recommend::decay::GROWN_MAX;
@@ -7,6 +7,7 @@ use crate::recommend::factors::{FoldIn, Gram, Penalty, beginning, read_vector};
 use crate::recommend::history::{History, Past};
 use crate::recommend::tally::Tally;
 use crate::recommend::users::Users;
+use crate::recommend::vectors::Vectors;
 use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, QUERY_ITEMS_MAX, Reason, Recommendation, Recommender,
     Request, WEIGHT_MAX,
@@ -75,8 +76,8 @@ pub struct Als {
     user_count: usize,
     /// `Σ x x'` over users.
     user_gram: Gram,
-    /// The vectors of items by number, one after another; without those that came last.
-    vectors: Vec<f32>,
+    /// The vectors of items by number, without those that came last.
+    vectors: Vectors,
     /// `Σ h h'` over items.
     item_gram: Gram,
     /// Users of items that no sweep has seen yet.
@@ -100,7 +101,7 @@ struct Member {
 }
 
 /// Where a sweep is.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 enum Sweep {
     #[default]
     Idle,
@@ -111,11 +112,11 @@ enum Sweep {
 }
 
 /// What was chosen, by item: gathered while the users are gone through.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 struct Rows {
     /// What a weight is worth, at the time when the sweep began.
     worth: f32,
-    users: Vec<Vec<(u32, f32)>>,
+    users: Shared<Vec<(u32, f32)>, 64>,
 }
 
 /// Parameters of [`Als`], not yet checked.
@@ -233,12 +234,12 @@ impl AlsParams {
         let gram = Gram::new(self.factors);
         Ok(Als {
             tally: Tally::new(self.half_life, self.k_min)?,
+            vectors: Vectors::new(self.factors),
             params: self,
             recency,
             users: Users::default(),
             user_count: 0,
             user_gram: gram.clone(),
-            vectors: Vec::new(),
             item_gram: gram,
             cold: BTreeMap::new(),
             sweep: Sweep::Idle,
@@ -287,14 +288,13 @@ impl Als {
 
     /// The vector of an item, if it has one.
     fn vector(&self, item: ItemId) -> Option<&[f32]> {
-        let factors = self.params.factors;
-        self.vectors.get(item.index() * factors..(item.index() + 1) * factors)
+        self.vectors.get(item.index())
     }
 
     /// Solves for a user's vector from items and their weights.
     fn fold_in(&self, chosen: impl Iterator<Item = (ItemId, f32)>) -> FoldIn {
         let chosen = chosen.filter_map(|(item, weight)| Some((limited(weight), self.vector(item)?)));
-        let count = self.vectors.len() / self.params.factors;
+        let count = self.vectors.len();
         FoldIn::new(&self.item_gram, count, self.penalty(), chosen, self.params.factors)
     }
 
@@ -318,12 +318,7 @@ impl Als {
     }
 
     fn set_vector(&mut self, item: ItemId, vector: &[f32]) {
-        let factors = self.params.factors;
-        let missing = (item.index() + 1) * factors;
-        if self.vectors.len() < missing {
-            self.vectors.resize(missing, 0.0);
-        }
-        let old = &mut self.vectors[item.index() * factors..missing];
+        let old = self.vectors.get_or_zeros(item.index());
         self.item_gram.replace(old, vector);
         old.copy_from_slice(vector);
     }
@@ -385,20 +380,19 @@ impl Als {
             self.news = 0;
         }
         if !self.is_trained {
-            for item in
-                (self.vectors.len() / self.params.factors..self.tally.len()).map(|n| ItemId::new(n as u32))
-            {
+            for item in (self.vectors.len()..self.tally.len()).map(|n| ItemId::new(n as u32)) {
                 self.set_vector(item, &beginning(item, self.params.factors));
             }
         }
-        let rows = Rows { worth: self.tally.worth(now), users: vec![Vec::new(); self.tally.len()] };
+        let users = (0..self.tally.len()).map(|_| Vec::new()).collect();
+        let rows = Rows { worth: self.tally.worth(now), users };
         self.sweep = Sweep::Users(0, rows);
     }
 
     /// The best items for the `bases`, newest first.
     fn rank(&self, bases: &[Base], request: &Request<'_>, current: Option<ItemId>) -> Vec<Recommendation> {
         let fold = self.fold_in(bases.iter().map(|base| (base.item, base.weight)));
-        let vectors = (0..).map(ItemId::new).zip(self.vectors.chunks_exact(self.params.factors));
+        let vectors = (0..).map(ItemId::new).zip(self.vectors.iter());
         let scored = vectors.map(|(item, vector)| (f64::from(dot(&fold.vector, vector)), item)).collect();
         let answer = self.tally.best(scored, request, current).into_iter().map(|(score, item)| {
             let influence = self.vector(item).map(|vector| fold.influence(vector)).unwrap_or_default();
@@ -418,7 +412,7 @@ impl Als {
             Some(other) => dot(other, vector) / (length(other) * length(vector)),
             None => 0.0,
         };
-        let vectors = (0..).map(ItemId::new).zip(self.vectors.chunks_exact(self.params.factors));
+        let vectors = (0..).map(ItemId::new).zip(self.vectors.iter());
         let scored = vectors.map(|(item, vector)| {
             let score: f32 = bases.iter().map(|base| cosine(base, vector)).sum();
             (f64::from(score), item)
@@ -430,6 +424,34 @@ impl Als {
         answer.collect()
     }
 
+    /// What is to be written of it. The parameters are not in it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.tally.write(out));
+        self.users.write_later(pieces);
+        pieces.push_now(|out| self.vectors.len().write(out));
+        self.vectors.write_later(pieces);
+        pieces.push_now(|out| {
+            self.user_gram.write(out);
+            self.item_gram.write(out);
+            self.cold.len().write(out);
+            for (item, chosen) in &self.cold {
+                item.write(out);
+                chosen.write(out);
+            }
+            (self.is_trained, self.sweeps_left, self.news).write(out);
+        });
+        let (stage, next, rows): (u8, u32, _) = match &self.sweep {
+            Sweep::Idle => return pieces.push_now(|out| 0_u8.write(out)),
+            Sweep::Users(next, rows) => (1, *next, rows),
+            Sweep::Items(next, rows) => (2, *next as u32, rows),
+        };
+        pieces.push_now(|out| {
+            (stage, next, rows.worth).write(out);
+            rows.users.len().write(out);
+        });
+        rows.users.write_later(0, Vec::write, pieces);
+    }
+
     /// One with the same parameters that had learned what a checkpoint says of so many items.
     fn read(&self, bytes: &[u8], items: usize) -> Result<Als, Error> {
         let mut read = self.params.clone().check().expect("they were checked");
@@ -437,11 +459,15 @@ impl Als {
         Ok(read)
     }
 
-    fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+    /// Goes on with what one with the same parameters had learned of so many items, where it has learned nothing yet.
+    ///
+    /// # Errors
+    /// Bytes that were not written so. It is of no use then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
         let factors = self.params.factors;
         self.tally.read(items, from)?;
         let items = self.tally.len();
-        self.users = from.read()?;
+        self.users = Users::read(from)?;
         for (_, Member { history, vector }) in self.users.iter() {
             let is_known = history.is_about(items, self.params.history);
             if !is_known || !(vector.is_empty() || vector.len() == factors) {
@@ -451,7 +477,7 @@ impl Als {
             self.kept += history.iter().len();
         }
         let len = from.valid("vectors of items", |len: &usize| *len <= items)?;
-        self.vectors = read_vector(len * factors, from)?;
+        self.vectors = Vectors::read(factors, len, from)?;
         self.user_gram = Gram::read(factors, from)?;
         self.item_gram = Gram::read(factors, from)?;
         for _ in 0..from.len("new items")? {
@@ -466,7 +492,7 @@ impl Als {
             return Ok(());
         }
         let (next, worth): (u32, f32) = from.read()?;
-        let mut rows = Rows { worth, users: Vec::new() };
+        let mut rows = Rows { worth, users: Shared::default() };
         for _ in 0..from.valid("rows of items", |rows: &usize| *rows <= items)? {
             rows.users.push(read_chosen(from)?);
         }
@@ -579,7 +605,12 @@ impl Recommender for Als {
         }
         self.cold.values_mut().for_each(|chosen| chosen.retain(|(other, _)| *other != user));
         if let Sweep::Users(_, rows) | Sweep::Items(_, rows) = &mut self.sweep {
-            rows.users.iter_mut().for_each(|chosen| chosen.retain(|(other, _)| *other != user));
+            for item in 0..rows.users.len() {
+                // What nothing is taken out of is not copied.
+                if rows.users[item].iter().any(|(other, _)| *other == user) {
+                    rows.users[item].retain(|(other, _)| *other != user);
+                }
+            }
         }
     }
 
@@ -612,7 +643,7 @@ impl Recommender for Als {
             Sweep::Idle => 0,
             Sweep::Users(_, rows) | Sweep::Items(_, rows) => of_rows(rows),
         };
-        let vectors = self.vectors.capacity() * size_of::<f32>();
+        let vectors = self.vectors.bytes();
         let grams = self.user_gram.bytes() + self.item_gram.bytes();
         let cold: usize = self.cold.values().map(|chosen| chosen.capacity() * size_of::<(u32, f32)>()).sum();
         self.tally.bytes() + self.users.bytes() + members + sweep + vectors + grams + cold
@@ -620,29 +651,11 @@ impl Recommender for Als {
 
     fn tick(&mut self, now: Instant, budget: usize) -> bool {
         (0..budget).all(|_| self.step(now))
-            && (self.sweep != Sweep::Idle || self.sweeps_left > 0 || self.news > 0)
+            && (!matches!(self.sweep, Sweep::Idle) || self.sweeps_left > 0 || self.news > 0)
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.tally.write(out);
-        self.users.write(out);
-        (self.vectors.len() / self.params.factors).write(out);
-        self.vectors.iter().for_each(|value| value.write(out));
-        self.user_gram.write(out);
-        self.item_gram.write(out);
-        self.cold.len().write(out);
-        for (item, chosen) in &self.cold {
-            item.write(out);
-            chosen.write(out);
-        }
-        (self.is_trained, self.sweeps_left, self.news).write(out);
-        let (stage, next, rows): (u8, u32, _) = match &self.sweep {
-            Sweep::Idle => return 0_u8.write(out),
-            Sweep::Users(next, rows) => (1, *next, rows),
-            Sweep::Items(next, rows) => (2, *next as u32, rows),
-        };
-        (stage, next, rows.worth).write(out);
-        rows.users.write(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {

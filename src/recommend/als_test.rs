@@ -75,7 +75,7 @@ fn solution(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
 /// The normal equations of a user by the letter, over all items one by one.
 fn naive(als: &Als, chosen: &[(u32, f64)]) -> Vec<f64> {
     let f = als.params.factors;
-    let count = als.vectors.len() / f;
+    let count = als.vectors.len();
     let vector = |item: u32| -> Vec<f64> {
         als.vector(ItemId::new(item)).map_or(vec![0.0; f], |v| v.iter().map(|x| f64::from(*x)).collect())
     };
@@ -140,7 +140,7 @@ proptest! {
         als.forget(forgotten);
         let (mut users, mut items) = (Gram::new(5), Gram::new(5));
         als.users.iter().for_each(|(_, member)| users.replace(&[], &member.vector));
-        als.vectors.chunks_exact(5).for_each(|vector| items.replace(&[], vector));
+        als.vectors.iter().for_each(|vector| items.replace(&[], vector));
         for (kept, anew) in [(&als.user_gram, &users), (&als.item_gram, &items)] {
             let (mut kept_sums, mut anew_sums) = (Vec::new(), Vec::new());
             kept.write(&mut kept_sums);

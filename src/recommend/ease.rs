@@ -1,10 +1,11 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record};
 use crate::recommend::crowd::CROWD_MAX;
 use crate::recommend::error::restored;
 use crate::recommend::history::{History, Past};
 use crate::recommend::inverse::{Inverse, Tiles};
 use crate::recommend::tally::Tally;
 use crate::recommend::users::Users;
+use crate::recommend::vectors::Vectors;
 use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, QUERY_ITEMS_MAX, Reason, Recommendation, Recommender,
     Request,
@@ -78,11 +79,10 @@ pub struct Ease {
 }
 
 /// `B`, as it was solved last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Likeness {
     head: Head,
-    /// Row after row.
-    values: Vec<f32>,
+    rows: Vectors,
 }
 
 /// The items that a matrix is about.
@@ -229,7 +229,7 @@ impl EaseParams {
             kernel,
             recency,
             users: Users::default(),
-            likeness: Likeness::default(),
+            likeness: Likeness::none(),
             solving: None,
             has_news: false,
             began: None,
@@ -283,23 +283,26 @@ impl Likeness {
     /// `B` from `P`.
     fn new(head: Head, inverse: &Tiles) -> Likeness {
         let n = head.items.len();
-        let mut values = vec![0.0; n * n];
+        let mut rows = Vectors::new(n);
         let diagonal: Vec<f32> = (0..n).map(|row| inverse.get(row, row)).collect();
         // Where the matrix was no sum of ours there may be nothing to divide by, and nothing to say.
         let share = |value: f32, of: f32| Some(value / of).filter(|share| share.is_finite()).unwrap_or(0.0);
         for row in 0..n {
-            for column in 0..row {
-                let value = -inverse.get(row, column);
-                values[row * n + column] = share(value, diagonal[column]);
-                values[column * n + row] = share(value, diagonal[row]);
+            let values = rows.get_or_zeros(row).iter_mut().zip(&diagonal).enumerate();
+            for (column, (value, of)) in values.filter(|(column, _)| *column != row) {
+                *value = share(-inverse.get(row.max(column), row.min(column)), *of);
             }
         }
-        Likeness { head, values }
+        Likeness { head, rows }
+    }
+
+    /// Nothing is like anything.
+    fn none() -> Likeness {
+        Likeness { head: Head::default(), rows: Vectors::new(0) }
     }
 
     fn row(&self, item: ItemId) -> Option<&[f32]> {
-        let n = self.head.items.len();
-        self.head.row(item).map(|row| &self.values[row * n..(row + 1) * n])
+        self.rows.get(self.head.row(item)?)
     }
 }
 
@@ -356,7 +359,7 @@ impl Ease {
                     && let Some(Solving { head, stage: Stage::Inverting(inverse), .. }) = self.solving.take()
                 {
                     // The old one goes first: it is as large.
-                    self.likeness = Likeness::default();
+                    self.likeness = Likeness::none();
                     self.likeness = Likeness::new(head, &inverse.into_tiles());
                 }
             }
@@ -418,31 +421,45 @@ impl Ease {
         answer.collect()
     }
 
+    /// What is to be written of it. The parameters are not in it.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.tally.write(out));
+        self.users.write_later(pieces);
+        pieces.push_now(|out| {
+            (self.has_news, self.began).write(out);
+            self.likeness.head.write(out);
+        });
+        self.likeness.rows.write_later(pieces);
+        pieces.push_now(|out| self.solving.is_some().write(out));
+        self.solving.iter().for_each(|solving| solving.write_later(pieces));
+    }
+
     /// One with the same parameters that had learned what a checkpoint says of so many items.
     fn read(&self, bytes: &[u8], items: usize) -> Result<Ease, Error> {
         let mut read = self.params.clone().check().expect("they were checked");
-        restored(self.name(), bytes, |from| {
-            read.tally.read(items, from)?;
-            let items = read.tally.len();
-            read.users = from.read()?;
-            if !read.users.iter().all(|(_, history)| history.is_about(items, read.params.history)) {
-                return Err(from.malformed("what users did"));
-            }
-            (read.has_news, read.began) = from.read()?;
-            let head = Head::read(from, items, read.params.items)?;
-            let len = head.items.len() * head.items.len();
-            if len > from.left() / size_of::<f32>() {
-                return Err(from.malformed("a matrix"));
-            }
-            let value = |_| from.valid("an entry of a matrix", |value: &f32| value.is_finite());
-            let values = (0..len).map(value).collect::<Result<_, _>>()?;
-            read.likeness = Likeness { head, values };
-            if from.read()? {
-                read.solving = Some(Solving::read(from, items, read.params.items)?);
-            }
-            Ok(())
-        })?;
+        restored(self.name(), bytes, |from| read.read_state(from, items))?;
         Ok(read)
+    }
+
+    /// Goes on with what one with the same parameters had learned of so many items, where it has learned nothing yet.
+    ///
+    /// # Errors
+    /// Bytes that were not written so. It is of no use then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        self.tally.read(items, from)?;
+        let items = self.tally.len();
+        self.users = Users::read(from)?;
+        if !self.users.iter().all(|(_, history)| history.is_about(items, self.params.history)) {
+            return Err(from.malformed("what users did"));
+        }
+        (self.has_news, self.began) = from.read()?;
+        let head = Head::read(from, items, self.params.items)?;
+        let rows = Vectors::read(head.items.len(), head.items.len(), from)?;
+        self.likeness = Likeness { head, rows };
+        if from.read()? {
+            self.solving = Some(Solving::read(from, items, self.params.items)?);
+        }
+        Ok(())
     }
 }
 
@@ -534,8 +551,8 @@ impl Recommender for Ease {
     fn bytes(&self) -> usize {
         let solving = self.solving.as_ref().map_or(0, Solving::bytes);
         let histories: usize = self.users.iter().map(|(_, history)| history.bytes()).sum();
-        let values = self.likeness.values.capacity() * size_of::<f32>();
-        self.tally.bytes() + self.users.bytes() + histories + self.likeness.head.bytes() + values + solving
+        let likeness = self.likeness.head.bytes() + self.likeness.rows.bytes();
+        self.tally.bytes() + self.users.bytes() + histories + likeness + solving
     }
 
     fn tick(&mut self, now: Instant, budget: usize) -> bool {
@@ -543,15 +560,7 @@ impl Recommender for Ease {
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.tally.write(out);
-        self.users.write(out);
-        (self.has_news, self.began).write(out);
-        self.likeness.head.write(out);
-        self.likeness.values.iter().for_each(|value| value.write(out));
-        self.solving.is_some().write(out);
-        if let Some(solving) = &self.solving {
-            solving.write(out);
-        }
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
@@ -569,18 +578,19 @@ impl Solving {
         self.head.bytes() + stage
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        self.head.write(out);
-        self.worth.write(out);
+    /// What is to be written of it.
+    fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| {
+            self.head.write(out);
+            self.worth.write(out);
+            match &self.stage {
+                Stage::Counting(user, _) => (true, *user).write(out),
+                Stage::Inverting(_) => false.write(out),
+            }
+        });
         match &self.stage {
-            Stage::Counting(user, sums) => {
-                (true, *user).write(out);
-                sums.write(out);
-            }
-            Stage::Inverting(inverse) => {
-                false.write(out);
-                inverse.write(out);
-            }
+            Stage::Counting(_, sums) => sums.write_later(pieces),
+            Stage::Inverting(inverse) => inverse.write_later(pieces),
         }
     }
 
@@ -588,9 +598,9 @@ impl Solving {
         let head = Head::read(from, items, head_max)?;
         let worth = from.valid("what a weight is worth", |worth: &f32| (0.0..=1.0).contains(worth))?;
         let stage = if from.read()? {
-            Stage::Counting(from.read()?, from.read()?)
+            Stage::Counting(from.read()?, Tiles::read(from)?)
         } else {
-            Stage::Inverting(from.read()?)
+            Stage::Inverting(Inverse::read(from)?)
         };
         let rows = match &stage {
             Stage::Counting(_, sums) => sums.rows(),

@@ -1,9 +1,12 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record};
 use crate::recommend::cholesky;
+use std::sync::Arc;
 
 /// Rows and columns of a tile: three of them stay in the nearest cache.
 const TILE: usize = 32;
 const AREA: usize = TILE * TILE;
+/// Entries that are written as one.
+const PIECE: usize = 8 * AREA;
 
 /// The lower half of a symmetric matrix, in tiles: row after row of tiles, and each of them row after row.
 #[derive(Clone, Debug, PartialEq)]
@@ -239,14 +242,20 @@ fn inverse_factor(tile: &[f32; AREA], floor: f32) -> [f32; AREA] {
     inverse
 }
 
-impl Record for Tiles {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.len.write(out);
-        out.reserve(self.values.len() * size_of::<f32>());
-        self.values.iter().for_each(|value| value.write(out));
+impl Tiles {
+    /// What is to be written of it: of a copy, because every entry may change with the next step. Some tiles are a piece.
+    pub(super) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.len.write(out));
+        let values: Arc<[f32]> = self.values.as_slice().into();
+        for first in (0..values.len()).step_by(PIECE) {
+            let values = Arc::clone(&values);
+            pieces.push(move |out| {
+                values[first..values.len().min(first + PIECE)].iter().for_each(|value| value.write(out));
+            });
+        }
     }
 
-    fn read(from: &mut Bytes<'_>) -> Result<Tiles, Malformed> {
+    pub(super) fn read(from: &mut Bytes<'_>) -> Result<Tiles, Malformed> {
         let len = from.len("tiles of a matrix")?;
         let count = len * (len + 1) / 2 * AREA;
         if count > from.left() / size_of::<f32>() {
@@ -257,15 +266,18 @@ impl Record for Tiles {
     }
 }
 
-impl Record for Inverse {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.tiles.write(out);
-        out.push(self.stage as u8);
-        (self.floor, self.row, self.column).write(out);
+impl Inverse {
+    /// What is to be written of it.
+    pub(super) fn write_later(&self, pieces: &mut Pieces) {
+        self.tiles.write_later(pieces);
+        pieces.push_now(|out| {
+            out.push(self.stage as u8);
+            (self.floor, self.row, self.column).write(out);
+        });
     }
 
-    fn read(from: &mut Bytes<'_>) -> Result<Inverse, Malformed> {
-        let tiles: Tiles = from.read()?;
+    pub(super) fn read(from: &mut Bytes<'_>) -> Result<Inverse, Malformed> {
+        let tiles = Tiles::read(from)?;
         let stage = match u8::read(from)? {
             0 => Stage::Factor,
             1 => Stage::InvertFactor,

@@ -128,6 +128,7 @@ mod tally;
 mod trending;
 mod twins;
 mod users;
+mod vectors;
 mod weights;
 
 pub use als::{Als, AlsParams};

@@ -212,7 +212,8 @@ pub trait Recommender: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Appends all that was learned. Parameters are not in it: whoever restores it has them.
+    /// Appends all that was learned. Parameters are not in it: whoever restores it has them. Where an engine with a store
+    /// has this recommender beside its own, writers wait for it with every checkpoint.
     fn checkpoint(&self, out: &mut Vec<u8>);
 
     /// Goes on with what one with the same parameters had learned about these items, in place of what is known.

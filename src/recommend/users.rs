@@ -1,18 +1,20 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record, Unchanged};
+use std::sync::Arc;
 
 /// Users that share an allocation.
-const PAGE_LEN: usize = 1_024;
+const PAGE_LEN: usize = 256;
 
 /// What is kept of users, by their dense numbers.
 ///
 /// In pages, so that growing never copies and one large number costs a page, not all users below it. A user of whom
-/// nothing is kept takes eight bytes of a page.
+/// nothing is kept takes eight bytes of a page. Copies are cheap: they share the pages, and whoever changes one of a page
+/// that is shared copies the page first, and that one.
 #[derive(Clone, Debug)]
 pub(super) struct Users<T> {
-    pages: Vec<Option<Page<T>>>,
+    pages: Vec<Option<Arc<Page<T>>>>,
 }
 
-type Page<T> = Box<[Option<Box<T>>]>;
+type Page<T> = [Option<Arc<T>>; PAGE_LEN];
 
 impl<T> Default for Users<T> {
     fn default() -> Users<T> {
@@ -24,17 +26,6 @@ impl<T> Users<T> {
     pub(super) fn get(&self, user: u32) -> Option<&T> {
         let (page, place) = split(user);
         self.pages.get(page)?.as_ref()?.get(place)?.as_deref()
-    }
-
-    pub(super) fn get_mut(&mut self, user: u32) -> Option<&mut T> {
-        let (page, place) = split(user);
-        self.pages.get_mut(page)?.as_mut()?.get_mut(place)?.as_deref_mut()
-    }
-
-    /// Takes out what is there of a user.
-    pub(super) fn take(&mut self, user: u32) -> Option<Box<T>> {
-        let (page, place) = split(user);
-        self.pages.get_mut(page)?.as_mut()?.get_mut(place)?.take()
     }
 
     /// The first user at or after a number of whom something is kept.
@@ -56,28 +47,65 @@ impl<T> Users<T> {
         })
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.pages.iter_mut().flatten().flat_map(|page| page.iter_mut()).flatten().map(|kept| &mut **kept)
-    }
-
     /// Without what those who are kept have on the heap.
     pub(super) fn bytes(&self) -> usize {
         let pages = self.pages.iter().flatten().count();
         self.pages.capacity() * size_of::<Option<Page<T>>>()
-            + pages * PAGE_LEN * size_of::<Option<Box<T>>>()
+            + pages * size_of::<Page<T>>()
             + self.iter().count() * size_of::<T>()
     }
 }
 
-impl<T: Default> Users<T> {
+impl<T: Clone> Users<T> {
+    pub(super) fn get_mut(&mut self, user: u32) -> Option<&mut T> {
+        // Whoever asks in vain copies nothing.
+        self.get(user)?;
+        let (page, place) = split(user);
+        let page = Arc::make_mut(self.pages.get_mut(page)?.as_mut()?);
+        page[place].as_mut().map(Arc::make_mut)
+    }
+
+    /// Takes out what is there of a user.
+    pub(super) fn take(&mut self, user: u32) -> Option<T> {
+        self.get(user)?;
+        let (page, place) = split(user);
+        let page = Arc::make_mut(self.pages.get_mut(page)?.as_mut()?);
+        page[place].take().map(Arc::unwrap_or_clone)
+    }
+
+    /// All that is kept, to be changed: copies whatever is shared.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let pages = self.pages.iter_mut().flatten().map(Arc::make_mut);
+        pages.flat_map(|page| page.iter_mut()).flatten().map(Arc::make_mut)
+    }
+}
+
+impl<T: Default + Clone> Users<T> {
     /// What is there of a user, to be added to.
     pub(super) fn get_or_default(&mut self, user: u32) -> &mut T {
         let (page, place) = split(user);
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || None);
         }
-        let empty = || (0..PAGE_LEN).map(|_| None).collect();
-        self.pages[page].get_or_insert_with(empty)[place].get_or_insert_default()
+        let page = self.pages[page].get_or_insert_with(|| Arc::new([const { None }; PAGE_LEN]));
+        Arc::make_mut(Arc::make_mut(page)[place].get_or_insert_default())
+    }
+}
+
+impl<T: Record + Send + Sync + 'static> Users<T> {
+    /// What is to be written of them, in order of number: a page is a piece.
+    pub(super) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.iter().count().write(out));
+        for (number, page) in self.pages.iter().enumerate() {
+            let Some(page) = page.clone() else { continue };
+            pieces.push_of(Unchanged::of(&page), move |out| {
+                let kept = page.iter().enumerate().filter_map(|(place, kept)| Some((place, kept.as_ref()?)));
+                for (place, kept) in kept {
+                    ((number * PAGE_LEN + place) as u32).write(out);
+                    kept.write(out);
+                }
+            });
+        }
     }
 }
 
@@ -85,17 +113,9 @@ fn split(user: u32) -> (usize, usize) {
     (user as usize / PAGE_LEN, user as usize % PAGE_LEN)
 }
 
-/// Users in order of number, whatever was allocated or forgotten before.
-impl<T: Record + Default> Record for Users<T> {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.iter().count().write(out);
-        for (user, kept) in self.iter() {
-            user.write(out);
-            kept.write(out);
-        }
-    }
-
-    fn read(from: &mut Bytes<'_>) -> Result<Users<T>, Malformed> {
+impl<T: Record + Default + Clone> Users<T> {
+    /// Reads what was written.
+    pub(super) fn read(from: &mut Bytes<'_>) -> Result<Users<T>, Malformed> {
         let mut users = Users::default();
         for _ in 0..from.len("users")? {
             let user = from.read()?;
@@ -124,7 +144,7 @@ mod tests {
         assert_eq!((users.get(7), users.get(8)), (Some(&7), None));
 
         let mut bytes = Vec::new();
-        users.write(&mut bytes);
+        Pieces::all(|pieces| users.write_later(pieces), &mut bytes);
         let read = Users::<u64>::read(&mut Bytes::new(&bytes)).unwrap();
         assert!(read.iter().eq(users.iter()));
     }

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Malformed, Pieces, Record};
+use crate::model::{Bytes, Malformed, Mark, Pieces, Record};
 use crate::recommend::knn::session::Session;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ const CHUNK_LEN: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct Arena {
     chunks: Vec<Arc<[Session]>>,
+    /// Tells of each chunk whether it has changed.
+    marks: Vec<Mark>,
     /// A power of two.
     capacity: usize,
     len: usize,
@@ -25,7 +27,7 @@ impl Arena {
     /// Room for so many sessions, a power of two.
     pub(super) fn new(capacity: usize) -> Arena {
         debug_assert!(capacity.is_power_of_two());
-        Arena { chunks: Vec::new(), capacity, len: 0, next: 0 }
+        Arena { chunks: Vec::new(), marks: Vec::new(), capacity, len: 0, next: 0 }
     }
 
     /// Which number the next session gets.
@@ -60,6 +62,7 @@ impl Arena {
 
     pub(super) fn get_mut(&mut self, number: u32) -> &mut Session {
         let place = self.place(number);
+        self.marks[place / CHUNK_LEN].change();
         &mut Arc::make_mut(&mut self.chunks[place / CHUNK_LEN])[place % CHUNK_LEN]
     }
 
@@ -69,6 +72,7 @@ impl Arena {
         let place = self.place(number);
         if place / CHUNK_LEN == self.chunks.len() {
             self.chunks.push(vec![Session::EMPTY; CHUNK_LEN.min(self.capacity)].into());
+            self.marks.push(Mark::default());
         }
         self.next = number.wrapping_add(1);
         self.len = (self.len + 1).min(self.capacity);
@@ -86,17 +90,28 @@ impl Arena {
         sessions * size_of::<Session>() + self.chunks.capacity() * size_of::<Arc<[Session]>>()
     }
 
-    /// What is to be written of it.
+    /// What is to be written of it: a piece for the sessions of each chunk, but for the one that the oldest is in, which
+    /// may be in two.
     pub(super) fn write_later(self, pieces: &mut Pieces) {
         pieces.push_now(|out| (self.next, self.len).write(out));
         let arena = Arc::new(self);
-        for first in (0..arena.len as u32).step_by(CHUNK_LEN) {
+        let (mut first, end) = (arena.next.wrapping_sub(arena.len as u32), arena.next);
+        while first != end {
+            let (number, at) = (arena.place(first) / CHUNK_LEN, arena.place(first) % CHUNK_LEN);
+            let chunk = &arena.chunks[number];
+            let count = end.wrapping_sub(first).min((chunk.len() - at) as u32);
+            let of = arena.marks[number].unchanged();
+            let is_whole = count as usize == chunk.len();
             let arena = Arc::clone(&arena);
-            let end = (arena.len as u32).min(first + CHUNK_LEN as u32);
-            let oldest = arena.next.wrapping_sub(arena.len as u32);
-            pieces.push(move |out| {
-                (first..end).for_each(|place| arena.get(oldest.wrapping_add(place)).write(out));
-            });
+            let write = move |out: &mut Vec<u8>| {
+                (0..count).for_each(|place| arena.get(first.wrapping_add(place)).write(out));
+            };
+            if is_whole {
+                pieces.push_of(of, write)
+            } else {
+                pieces.push(write)
+            }
+            first = first.wrapping_add(count);
         }
     }
 
@@ -112,6 +127,7 @@ impl Arena {
         if len == capacity {
             let chunk = || vec![Session::EMPTY; CHUNK_LEN.min(capacity)].into();
             arena.chunks = (0..capacity.div_ceil(CHUNK_LEN)).map(|_| chunk()).collect();
+            arena.marks = vec![Mark::default(); arena.chunks.len()];
         }
         arena.next = next.wrapping_sub(len as u32);
         for _ in 0..len {
