@@ -1,9 +1,16 @@
 use crate::recommend::ItemId;
 use crate::recommend::knn::arena::Arena;
 use crate::recommend::knn::index::Index;
+use smallvec::SmallVec;
+use std::cmp::Reverse;
 
 /// Most items of a query that count.
 pub(super) const BASES_MAX: usize = 32;
+/// At least so many sessions of an item are looked at together.
+const STEP_MIN: usize = 32;
+/// So many rounds go through all sessions there are, if they are that far apart.
+const ROUNDS: usize = 16;
+const SPAN_MIN: usize = 4_096;
 
 /// A session that shares items with the query.
 #[derive(Clone, Copy, Debug)]
@@ -28,73 +35,93 @@ pub(super) struct Reach<'a> {
     pub(super) own: &'a [u32],
 }
 
+/// Lists that the search fills, kept for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// What the sessions of a round share with the query, by age: all 0 between rounds.
+    shared: Vec<f32>,
+    /// The sessions of a round.
+    numbers: Vec<u32>,
+    /// Likeness, then age, of those that were looked at.
+    ranks: Vec<u64>,
+}
+
 /// Finds the sessions most like a query, newest first: of the newest that share an item with it, those with the highest
 /// likeness, which is what the shared items count times the `prior` of the session. Of equal ones the newer.
-///
-/// Goes through the rings side by side from their newest ends, so that each session comes up once, with all that it
-/// shares, and the walk can end early. O(looked at · items of the query).
 pub(super) fn nearest(
     items: &[(ItemId, f32)],
     (index, arena, priors): (&Index, &Arena, &[f32]),
     reach: Reach<'_>,
+    search: &mut Search,
     found: &mut Vec<Neighbour>,
-    ranks: &mut Vec<u64>,
 ) {
-    found.clear();
-    let mut lanes: [Lane<'_>; BASES_MAX] = std::array::from_fn(|_| Lane { ring: &[], weight: 0.0 });
-    let mut ages = [u32::MAX; BASES_MAX];
-    let mut len = 0;
-    for (item, weight) in items.iter().take(BASES_MAX) {
-        let ring = index.ring(*item);
-        if let Some((newest, rest)) = ring.split_last() {
-            (ages[len], lanes[len]) = (arena.age(*newest), Lane { ring: rest, weight: *weight });
-            len += 1;
+    let Search { shared, numbers, ranks } = search;
+    let newest = arena.next().wrapping_sub(1);
+    let span = (priors.len() / ROUNDS).max(SPAN_MIN);
+    shared.resize(span, 0.0);
+    ranks.clear();
+    let mut lanes: SmallVec<[Lane<'_>; 16]> = SmallVec::new();
+    for &(item, weight) in items.iter().take(BASES_MAX) {
+        let ring = index.ring(item);
+        if weight > 0.0 && !ring.is_empty() {
+            lanes.push(Lane { ring, weight });
         }
     }
-    let (lanes, ages) = (&mut lanes[..len], &mut ages[..len]);
-    let newest = arena.next().wrapping_sub(1);
-    while found.len() < reach.looked_at_max {
-        let age = ages.iter().fold(u32::MAX, |least, age| least.min(*age));
-        if age == u32::MAX {
-            break;
-        }
-        let mut shared = 0.0;
-        for (lane, next) in lanes.iter_mut().zip(&mut *ages) {
-            if *next == age {
-                shared += lane.weight;
-                *next = match lane.ring.split_last() {
-                    Some((number, rest)) => {
-                        lane.ring = rest;
-                        arena.age(*number)
-                    }
-                    None => u32::MAX,
-                };
+    while ranks.len() < reach.looked_at_max && !lanes.is_empty() {
+        // Up to which age all lanes together have at most as many as are wanted.
+        let wanted = reach.looked_at_max - ranks.len();
+        let step = wanted.div_ceil(lanes.len()).max(STEP_MIN);
+        let (mut first, mut end) = (u32::MAX, u32::MAX);
+        for Lane { ring, .. } in &lanes {
+            first = first.min(arena.age(ring[ring.len() - 1]));
+            if ring.len() > step {
+                end = end.min(arena.age(ring[ring.len() - 1 - step]));
             }
         }
-        let number = newest.wrapping_sub(age);
-        let likeness = shared * priors[arena.place(number)];
-        if likeness > 0.0 && !reach.own.contains(&number) {
-            found.push(Neighbour { number, likeness });
+        end = end.min(first.saturating_add(span as u32));
+        numbers.clear();
+        numbers.resize(step.min(1 + (end - first) as usize) * lanes.len() + 1, 0);
+        let mut len = 0;
+        for Lane { ring, weight } in &mut lanes {
+            let mut left = ring.len();
+            for &number in ring.iter().rev() {
+                let age = newest.wrapping_sub(number);
+                if age >= end {
+                    break;
+                }
+                left -= 1;
+                let shared = &mut shared[(age - first) as usize];
+                // Without a branch: which sessions hold several of the items cannot be foreseen.
+                numbers[len] = number;
+                len += usize::from(*shared == 0.0);
+                *shared += *weight;
+            }
+            *ring = &ring[..left];
+        }
+        lanes.retain(|lane| !lane.ring.is_empty());
+        let before = ranks.len();
+        for &number in &numbers[..len] {
+            let age = newest.wrapping_sub(number);
+            let shared = std::mem::take(&mut shared[(age - first) as usize]);
+            let likeness = shared * priors[arena.place(number)];
+            if likeness > 0.0 && !reach.own.contains(&number) {
+                // Numbers above 0 are ordered as their bits are. No two ranks are equal.
+                ranks.push(u64::from(likeness.to_bits()) << 32 | u64::from(!age));
+            }
+        }
+        if ranks.len() > reach.looked_at_max {
+            ranks[before..].select_nth_unstable_by_key(wanted, |rank| Reverse(*rank as u32));
+            ranks.truncate(reach.looked_at_max);
         }
     }
-    keep_best(found, reach.kept_max, ranks);
-}
-
-/// Keeps the most alike, of equal ones the first, in their order.
-fn keep_best(found: &mut Vec<Neighbour>, kept_max: usize, ranks: &mut Vec<u64>) {
-    if found.len() <= kept_max {
-        return;
+    if ranks.len() > reach.kept_max {
+        ranks.select_nth_unstable_by(reach.kept_max, |a, b| b.cmp(a));
+        ranks.truncate(reach.kept_max);
     }
-    // Numbers above 0 are ordered as their bits are. No two ranks are equal.
-    let rank =
-        |place: u32, neighbour: &Neighbour| u64::from(neighbour.likeness.to_bits()) << 32 | u64::from(!place);
-    ranks.clear();
-    ranks.extend((0..).zip(found.iter()).map(|(place, neighbour)| rank(place, neighbour)));
-    let (_, last, _) = ranks.select_nth_unstable_by(kept_max - 1, |a, b| b.cmp(a));
-    let last = *last;
-    let mut place = 0;
-    found.retain(|neighbour| {
-        place += 1;
-        rank(place - 1, neighbour) >= last
-    });
+    ranks.sort_unstable_by_key(|rank| Reverse(*rank as u32));
+    found.clear();
+    found.extend(ranks.iter().map(|&rank| Neighbour {
+        number: newest.wrapping_sub(!(rank as u32)),
+        likeness: f32::from_bits((rank >> 32) as u32),
+    }));
 }
