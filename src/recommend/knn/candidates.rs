@@ -1,5 +1,6 @@
 use crate::recommend::ItemId;
 use crate::recommend::knn::session::{SESSION_LEN, Session};
+use std::hint::select_unpredictable;
 
 /// An item that stands in a neighbour, and what speaks for it.
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +10,7 @@ pub(super) struct Candidate {
     largest: f64,
     pub(super) item: ItemId,
     /// Which item of the query gave it.
-    pub(super) because: u8,
+    pub(super) because: u32,
 }
 
 impl Candidate {
@@ -84,7 +85,7 @@ impl Candidates {
         loop {
             let known = self.table[slot];
             let is_new = known == 0;
-            let place = if is_new { self.len as u32 } else { known - 1 };
+            let place = select_unpredictable(is_new, self.len as u32, known.wrapping_sub(1));
             self.list[self.len] = Candidate::new(item);
             self.len += usize::from(is_new);
             self.table[slot] = place + 1;
@@ -114,15 +115,15 @@ impl Candidates {
             let place = shared.trailing_zeros() as usize;
             shared &= shared - 1;
             let base = places[place];
-            let share = if base == newest { 1.0 } else { terms.others };
+            let share = select_unpredictable(base == newest, 1.0, terms.others);
             let weight = likeness * terms.weights[base as usize] * share;
             for (&candidate, near) in places.iter().zip(terms.nearness.to(place)) {
                 let term = weight * near;
                 let candidate = &mut self.list[candidate as usize];
                 candidate.score += term;
                 let is_largest = term > candidate.largest;
-                candidate.largest = if is_largest { term } else { candidate.largest };
-                candidate.because = if is_largest { base as u8 } else { candidate.because };
+                candidate.largest = select_unpredictable(is_largest, term, candidate.largest);
+                candidate.because = select_unpredictable(is_largest, base, candidate.because);
             }
         }
     }

@@ -31,7 +31,7 @@ use arena::Arena;
 use candidates::{Candidates, Terms};
 use hashbrown::HashTable;
 use index::Index;
-use neighbours::{Neighbour, Reach, Search, nearest};
+use neighbours::{Reach, Search, nearest};
 use params::Tables;
 use parking_lot::Mutex;
 use session::{Session, Visit};
@@ -62,7 +62,7 @@ use std::cmp::Ordering;
 /// Similar items are what sessions with the named ones hold, each of them as the newest.
 ///
 /// `learn`: O(1), at most 11 entries into lists of `m`. `recommend`: O(m · items + 11 k); tens of microseconds.
-/// Memory: 68 bytes a session, 16 a user who has one, 32 an item, 4 for each item of each session; at most
+/// Memory: 68 bytes a session, 16 a user who has one, 28 an item, 4 for each item of each session; at most
 /// [`sessions`](SessionKnnParams::sessions) of them. Forgetting a user takes all of the user's sessions out: answers are
 /// what they would be had they never been, as long as no session had to go for others.
 ///
@@ -103,12 +103,11 @@ pub struct SessionKnn {
 /// Lists that a query fills, kept for the next one. What is in them makes no difference.
 #[derive(Debug, Default)]
 struct Scratch {
-    neighbours: Vec<Neighbour>,
     search: Search,
     sessions: Vec<Session>,
     candidates: Candidates,
     /// Score and place of the candidates.
-    best: Vec<(f64, u32)>,
+    scores: Vec<(f64, u32)>,
 }
 
 /// As many as there were queries at a time.
@@ -287,7 +286,7 @@ impl SessionKnn {
         admits: impl Fn(ItemId) -> bool,
         scratch: &mut Scratch,
     ) -> Vec<Recommendation> {
-        let Scratch { neighbours, search, sessions, candidates, best } = scratch;
+        let Scratch { search, sessions, candidates, scores } = scratch;
         let params = &self.params;
         let weights: SmallVec<[f64; 16]> = bases
             .iter()
@@ -296,7 +295,7 @@ impl SessionKnn {
         let shared: SmallVec<[(ItemId, f32); 16]> =
             bases.iter().zip(&weights).map(|(base, weight)| (base.item, *weight as f32)).collect();
         let reach = Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
-        nearest(&shared, (&self.index, &self.arena, &self.priors), reach, search, neighbours);
+        let neighbours = nearest(&shared, (&self.index, &self.arena, &self.priors), reach, search);
 
         let terms = Terms {
             weights: &weights,
@@ -310,17 +309,17 @@ impl SessionKnn {
         let total = neighbours.iter().fold(0.0, |sum, neighbour| sum + f64::from(neighbour.likeness));
         let visits: usize = sessions.iter().map(|session| session.visits().len()).sum();
         candidates.begin(bases.iter().map(|base| base.item), bases.len() + visits);
-        for (neighbour, session) in neighbours.iter().zip(&*sessions) {
+        for (neighbour, session) in neighbours.iter().zip(sessions) {
             candidates.add(session, f64::from(neighbour.likeness) / total, terms);
         }
         let candidates = candidates.list();
         let all = self.tables.logarithm(self.index.sessions());
-        best.clear();
+        scores.clear();
         for (place, candidate) in (0..).zip(&mut *candidates) {
             let logarithm = self.tables.logarithm(self.index.sessions_with(candidate.item));
             candidate.score *= 1.0 + params.rarity * (all - logarithm);
             if candidate.score > 0.0 {
-                best.push((candidate.score, place));
+                scores.push((candidate.score, place));
             }
         }
 
@@ -328,8 +327,8 @@ impl SessionKnn {
             let tie = || self.order(candidates[a.1 as usize].item, candidates[b.1 as usize].item);
             b.0.total_cmp(&a.0).then_with(tie)
         };
-        let mut answer = Vec::with_capacity(limit.min(best.len()));
-        let mut rest = &mut best[..];
+        let mut answer = Vec::with_capacity(limit.min(scores.len()));
+        let mut rest = &mut scores[..];
         while answer.len() < limit && !rest.is_empty() {
             let next = (limit - answer.len()).min(rest.len());
             if next < rest.len() {
@@ -340,7 +339,7 @@ impl SessionKnn {
             for (score, place) in best {
                 let candidate = &candidates[*place as usize];
                 if admits(candidate.item) {
-                    let reason = bases[usize::from(candidate.because)].reason.clone();
+                    let reason = bases[candidate.because as usize].reason.clone();
                     answer.push(Recommendation::new(candidate.item, *score, reason));
                 }
             }
