@@ -5,8 +5,23 @@
 //! follows of that by its models, and scores of the same model are added up, which sums over neighbours, counts and rates
 //! of several crowds can be. Items go by their names, because numbers differ.
 //!
-//! Deliberately absent: what belongs to one user or is learned of what was shown (weights of models, the explorer), which the
-//! user's own partition says alone; and items that the user's own partition has never heard of.
+//! Deliberately absent: what belongs to one user, and items that the user's own partition has never heard of. Beside those
+//! what is learned of what was shown, which the user's own partition says alone:
+//!
+//! - What models count (`learn_weights`) has no statistic that adds up. It comes from steps along a gradient, each taken
+//!   where the weights of this partition were by then and from what its own models had answered. Added up, the steps of
+//!   `n` partitions that have all arrived would go `n` times as far; averaged, they would be as far as one of them.
+//! - What features say (`rerank`) is a normal belief, and beliefs of several crowds could be put together by adding their
+//!   precisions, less all but one of what each began with. But each observation was taken into account where the belief of
+//!   its partition was (a logistic likelihood has no normal one), and the record of an item is what is left of its odds
+//!   after what the features were believed to say then. A sum would be of parts that were measured by different beliefs:
+//!   not what one partition would have learned of all, and not the same for other numbers of partitions.
+//! - How often an item was shown and chosen does add up. It is not asked for by itself: which items are to be ordered is
+//!   known only after all have answered, so that it would take a second round; and the records of all do not fit the
+//!   features of one.
+//!
+//! All of it is about users in general, and each partition has a fair sample of them: it learns the same, but from `n` times
+//! fewer of them in `n` partitions.
 
 use crate::engine::answer::{COMPLEMENTS, NEXT};
 use crate::engine::consent::RECOMMEND;

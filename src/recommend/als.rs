@@ -5,6 +5,7 @@ use crate::recommend::decay::GROWN_MAX;
 use crate::recommend::error::restored;
 use crate::recommend::factors::{FoldIn, Gram, Penalty, beginning, read_vector};
 use crate::recommend::history::{History, Past};
+use crate::recommend::shortlist::Shortlist;
 use crate::recommend::tally::Tally;
 use crate::recommend::users::Users;
 use crate::recommend::vectors::Vectors;
@@ -32,9 +33,11 @@ const COLD_USERS_MAX: usize = 16;
 /// The score of an item `j` is `x'h_j = Σ_i w_i h_i' A^-1 h_j` over the items that the user chose, so that every one has
 /// its exact share; the reason is the largest. Items are like one another by the cosine of their vectors.
 ///
-/// `learn`: O(1), and two fold-ins for an item without a vector. `recommend`: O(f² (history + limit) + f³ + items · f)
-/// for `f` factors. A step is a fold-in: O(f² · interactions that are kept of the row + f³). Memory: an item `4 f` and 32
-/// bytes, a user `4 f`, 112 and 9 for each interaction that is kept; during a sweep 8 more for each of those.
+/// `learn`: O(1), and two fold-ins for an item without a vector. `recommend`: O(f² (history + limit) + f³ + items) for `f`
+/// factors, and O(f) for each item whose vector is so long that it could be among the best, which are few of many (all,
+/// where a filter admits hardly any of them); for similar items O(items · f). A step is a fold-in: O(f² · interactions
+/// that are kept of the row + f³). Memory: an item `4 f` and 36 bytes, a user `4 f`, 112 and 9 for each interaction that
+/// is kept; during a sweep 8 more for each of those.
 ///
 /// Answers nothing for a [`Basis`] that names neither user nor items like which others are wanted, nor for a user whom
 /// it does not know. Two of them cannot be merged: their vectors lie in different spaces.
@@ -78,6 +81,8 @@ pub struct Als {
     user_gram: Gram,
     /// The vectors of items by number, without those that came last.
     vectors: Vectors,
+    /// How long they are.
+    lengths: Vec<f32>,
     /// `Σ h h'` over items.
     item_gram: Gram,
     /// Users of items that no sweep has seen yet.
@@ -240,6 +245,7 @@ impl AlsParams {
             users: Users::default(),
             user_count: 0,
             user_gram: gram.clone(),
+            lengths: Vec::new(),
             item_gram: gram,
             cold: BTreeMap::new(),
             sweep: Sweep::Idle,
@@ -319,6 +325,10 @@ impl Als {
 
     fn set_vector(&mut self, item: ItemId, vector: &[f32]) {
         let old = self.vectors.get_or_zeros(item.index());
+        if self.lengths.len() <= item.index() {
+            self.lengths.resize(item.index() + 1, f32::MIN_POSITIVE);
+        }
+        self.lengths[item.index()] = length(vector);
         self.item_gram.replace(old, vector);
         old.copy_from_slice(vector);
     }
@@ -389,12 +399,40 @@ impl Als {
         self.sweep = Sweep::Users(0, rows);
     }
 
+    /// Items with their vectors, and how long those are.
+    fn vectors(&self) -> impl Iterator<Item = (ItemId, &[f32], f32)> {
+        let vectors = self.vectors.iter().zip(&self.lengths);
+        (0..).map(ItemId::new).zip(vectors).map(|(item, (vector, length))| (item, vector, *length))
+    }
+
+    /// The best items for the vector of a user. No score is above the product of both lengths, by which most of many items
+    /// are none of the best; all are looked at only where too few of those may be shown.
+    fn best(&self, user: &[f32], request: &Request<'_>, current: Option<ItemId>) -> Vec<(f64, ItemId)> {
+        let score = |vector: &[f32]| f64::from(dot(user, vector));
+        let mut shortlist = Shortlist::new(4 * (request.limit() + 16));
+        let user_length = at_most(length(user));
+        for (item, vector, length) in self.vectors() {
+            if !shortlist.may_enter(user_length * at_most(length)) || !self.tally.may_be(item, current) {
+                continue;
+            }
+            let score = score(vector);
+            if score > 0.0 && shortlist.may_enter(score) {
+                shortlist.add(score, item);
+            }
+        }
+        let is_whole = shortlist.is_whole();
+        let best = self.tally.best(shortlist.into_scored(), request, current);
+        if best.len() == request.limit() || is_whole {
+            return best;
+        }
+        let all = self.vectors().map(|(item, vector, _)| (score(vector), item)).collect();
+        self.tally.best(all, request, current)
+    }
+
     /// The best items for the `bases`, newest first.
     fn rank(&self, bases: &[Base], request: &Request<'_>, current: Option<ItemId>) -> Vec<Recommendation> {
         let fold = self.fold_in(bases.iter().map(|base| (base.item, base.weight)));
-        let vectors = (0..).map(ItemId::new).zip(self.vectors.iter());
-        let scored = vectors.map(|(item, vector)| (f64::from(dot(&fold.vector, vector)), item)).collect();
-        let answer = self.tally.best(scored, request, current).into_iter().map(|(score, item)| {
+        let answer = self.best(&fold.vector, request, current).into_iter().map(|(score, item)| {
             let influence = self.vector(item).map(|vector| fold.influence(vector)).unwrap_or_default();
             let share = |base: &Base| match self.vector(base.item) {
                 Some(vector) => base.weight.max(0.0) * dot(&influence, vector),
@@ -407,18 +445,17 @@ impl Als {
 
     /// Items whose vectors point where those of the `bases` point.
     fn similar(&self, bases: &[Base], request: &Request<'_>) -> Vec<Recommendation> {
-        let length = |vector: &[f32]| dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
-        let cosine = |base: &Base, vector: &[f32]| match self.vector(base.item) {
-            Some(other) => dot(other, vector) / (length(other) * length(vector)),
+        let cosine = |base: &Base, vector: &[f32], length: f32| match self.vector(base.item) {
+            Some(other) => dot(other, vector) / (self.lengths[base.item.index()] * length),
             None => 0.0,
         };
-        let vectors = (0..).map(ItemId::new).zip(self.vectors.iter());
-        let scored = vectors.map(|(item, vector)| {
-            let score: f32 = bases.iter().map(|base| cosine(base, vector)).sum();
+        let scored = self.vectors().map(|(item, vector, length)| {
+            let score: f32 = bases.iter().map(|base| cosine(base, vector, length)).sum();
             (f64::from(score), item)
         });
         let answer = self.tally.best(scored.collect(), request, None).into_iter().map(|(score, item)| {
-            let share = |base: &Base| self.vector(item).map_or(0.0, |vector| cosine(base, vector));
+            let long = self.lengths[item.index()];
+            let share = |base: &Base| self.vector(item).map_or(0.0, |vector| cosine(base, vector, long));
             Recommendation::new(item, score, reason(bases, share))
         });
         answer.collect()
@@ -478,6 +515,7 @@ impl Als {
         }
         let len = from.valid("vectors of items", |len: &usize| *len <= items)?;
         self.vectors = Vectors::read(factors, len, from)?;
+        self.lengths = self.vectors.iter().map(length).collect();
         self.user_gram = Gram::read(factors, from)?;
         self.item_gram = Gram::read(factors, from)?;
         for _ in 0..from.len("new items")? {
@@ -504,6 +542,17 @@ impl Als {
         };
         Ok(())
     }
+}
+
+/// Never 0, so that it can be divided by.
+fn length(vector: &[f32]) -> f32 {
+    dot(vector, vector).sqrt().max(f32::MIN_POSITIVE)
+}
+
+/// A length that is not below the true one: more than what rounding takes from a vector of 256 numbers and its products,
+/// and squares that are too small for a number.
+fn at_most(length: f32) -> f64 {
+    1.001 * f64::from(length) + 1e-20
 }
 
 /// The reason with the largest share; of equal ones that of the newest item. What was not wanted is no reason.
@@ -643,7 +692,7 @@ impl Recommender for Als {
             Sweep::Idle => 0,
             Sweep::Users(_, rows) | Sweep::Items(_, rows) => of_rows(rows),
         };
-        let vectors = self.vectors.bytes();
+        let vectors = self.vectors.bytes() + self.lengths.capacity() * size_of::<f32>();
         let grams = self.user_gram.bytes() + self.item_gram.bytes();
         let cold: usize = self.cold.values().map(|chosen| chosen.capacity() * size_of::<(u32, f32)>()).sum();
         self.tally.bytes() + self.users.bytes() + members + sweep + vectors + grams + cold

@@ -104,6 +104,45 @@ fn near(a: f64, b: f64) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    /// So many items that most are none of the best for their length alone: the same are found as by looking at all,
+    /// also where many score the same, where a filter leaves hardly any, and where vectors are next to nothing.
+    #[test]
+    fn the_best_of_many_are_the_best_of_all(
+        seed in any::<u64>(), limit in 1_usize..8, admitted in prop_oneof![Just(1_u32), Just(3), Just(90)],
+    ) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut items = Items::new();
+        let mut als = Als::params().factors(5).check().unwrap();
+        let mut vector = |of: [f32; 5]| {
+            let exponent = [0, 0, 0, -4, -19, -22, -40][random.usize(..7)];
+            let scale = 10_f32.powi(exponent) * (1.0 + 0.2 * random.f32());
+            of.map(|value| scale * (value + 0.1 * (random.f32() - 0.5)))
+        };
+        // Most point to where the user does, so that their scores are hardly below the product of the lengths.
+        let user = vector([0.4, -0.3, 0.5, 0.2, -0.6]);
+        let mut last = user;
+        for number in 0..700 {
+            let item = items.intern(&number.to_string()).unwrap();
+            als.tally.note(&Interaction::new(1, item, now() + Duration::seconds(number % 50)));
+            last = match number % 4 {
+                0 => last,
+                1 => vector([0.0; 5]),
+                _ => vector([0.4, -0.3, 0.5, 0.2, -0.6]),
+            };
+            als.set_vector(item, &last);
+        }
+        let admits = |item: ItemId| item.number() % admitted == 0;
+        let query = Query::for_user().limit(limit);
+        let request = query.resolve(&items, Some(1), now()).unwrap().with_filter(&admits);
+        let all = als.vectors().map(|(item, vector, _)| (f64::from(dot(&user, vector)), item)).collect();
+        let expected = als.tally.best(all, &request, None);
+        prop_assert_eq!(als.best(&user, &request, None), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn fold_in_solves_the_normal_equations(events in events(), user in 0_u32..8) {
         let als = swept(params(), &events, usize::MAX);

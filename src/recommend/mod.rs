@@ -14,7 +14,7 @@
 //! | `knn` | [`SessionKnn`]: what followed in sessions like this one |
 //! | `ease`, `inverse` | [`Ease`]: what users who like these items like too, in closed form |
 //! | `als`, `factors`, `cholesky` | [`Als`]: what a user likes at all, by vectors |
-//! | `users`, `history`, `tally` | what both keep of users and items |
+//! | `users`, `history`, `tally`, `shortlist` | what both keep of users and items, and the best of many |
 //! | `bought_together` | [`BoughtTogether`]: what goes with a basket |
 //! | `twins` | [`Twins`]: items that are alike by what they are, so that a new one shows where its likes do |
 //! | `again` | what a user had before and may want again |
@@ -51,7 +51,7 @@
 //! That is 10 GB. What goes with what is most of it, and `neighbours` bounds it: with 20 instead of 200 of them
 //! [`CoVisitation`] takes 3.6 GB at most, however many interactions there are. Each partition has all of the items that its
 //! users touch. No more than [`ITEMS_MAX`] can be numbered. [`Ease`] and [`Als`] are not in it: the one is for the best few
-//! thousand items, the other takes 288 bytes an item and 368 a user at 64 factors, and 9 for each interaction that is kept.
+//! thousand items, the other takes 292 bytes an item and 368 a user at 64 factors, and 9 for each interaction that is kept.
 //!
 //! To recommend takes about as long beside more items: what is looked at is bounded by parameters. In that run the medians of
 //! sessions beside 1,000 and 30,000 items were within a tenth of each other, and that of co-visitation fell. To learn takes
@@ -124,6 +124,7 @@ mod recommender;
 mod request;
 mod rerank;
 mod row;
+mod shortlist;
 mod tally;
 mod trending;
 mod twins;

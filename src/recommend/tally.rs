@@ -75,6 +75,11 @@ impl Tally {
         self.entries[item.index()].count
     }
 
+    /// Whether enough users chose an item, and it is not the one that is looked at now.
+    pub(super) fn may_be(&self, item: ItemId, current: Option<ItemId>) -> bool {
+        self.entries[item.index()].crowd.is_enough(self.crowd) && Some(item) != current
+    }
+
     /// The best of the `scored` that may be shown, in order: score, then newest interaction, then number. Scores that
     /// are not above 0, or too large for a number, are left out. The request is asked for about as many as it wants.
     pub(super) fn best(
@@ -83,12 +88,7 @@ impl Tally {
         request: &Request<'_>,
         current: Option<ItemId>,
     ) -> Vec<(f64, ItemId)> {
-        scored.retain(|(score, item)| {
-            *score > 0.0
-                && score.is_finite()
-                && self.entries[item.index()].crowd.is_enough(self.crowd)
-                && Some(*item) != current
-        });
+        scored.retain(|(score, item)| *score > 0.0 && score.is_finite() && self.may_be(*item, current));
         let mut best = Vec::with_capacity(request.limit().min(scored.len()));
         let (mut from, mut piece) = (0, request.limit() + 16);
         while from < scored.len() && best.len() < request.limit() {

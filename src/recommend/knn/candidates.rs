@@ -1,20 +1,22 @@
 use crate::recommend::ItemId;
 use crate::recommend::knn::session::{SESSION_LEN, Session};
-
-/// No item of the query.
-const NONE: u8 = u8::MAX;
+use std::hint::select_unpredictable;
 
 /// An item that stands in a neighbour, and what speaks for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
-    pub(super) item: ItemId,
     pub(super) score: f64,
     /// The largest term of the sum.
     largest: f64,
+    pub(super) item: ItemId,
     /// Which item of the query gave it.
-    pub(super) because: u8,
-    /// Which item of the query it is itself.
-    base: u8,
+    pub(super) because: u32,
+}
+
+impl Candidate {
+    const fn new(item: ItemId) -> Candidate {
+        Candidate { score: 0.0, largest: 0.0, item, because: 0 }
+    }
 }
 
 /// What a place of a session beside that of a shared item counts, by distance.
@@ -31,8 +33,9 @@ impl Nearness {
         }))
     }
 
-    fn of(&self, place: usize, shared: usize) -> f64 {
-        self.0[SESSION_LEN + place - shared]
+    /// By place in a session, the first one first.
+    fn to(&self, shared: usize) -> &[f64] {
+        &self.0[SESSION_LEN - shared..]
     }
 }
 
@@ -49,79 +52,84 @@ pub(super) struct Terms<'a> {
 }
 
 /// The items of the neighbours, each once: found by open addressing in a table of their places.
+///
+/// Which items are new, shared or the largest so far cannot be foreseen, so that all that is done without branches.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// Place in the list plus one, or 0.
     table: Vec<u32>,
+    /// Those of the query come first, each at the place that it has there. What is beyond `len` is of no meaning.
     list: Vec<Candidate>,
+    len: usize,
+    bases: usize,
 }
 
 impl Candidates {
-    /// Begins a query, with at most so many candidates.
+    /// Begins a query of different items, with at most so many candidates.
     pub(super) fn begin(&mut self, items: impl Iterator<Item = ItemId>, candidates_max: usize) {
-        self.list.clear();
         self.table.clear();
         self.table.resize((2 * candidates_max).next_power_of_two(), 0);
-        for (base, item) in items.enumerate() {
-            let place = self.place(item);
-            self.list[place].base = base as u8;
+        if self.list.len() <= candidates_max {
+            self.list.resize(candidates_max + 1, Candidate::new(ItemId::new(0)));
         }
+        self.len = 0;
+        items.for_each(|item| _ = self.place(item));
+        self.bases = self.len;
     }
 
     /// Where an item is in the list; it is added where it is not there.
-    fn place(&mut self, item: ItemId) -> usize {
+    #[inline(always)]
+    fn place(&mut self, item: ItemId) -> u32 {
         let mask = self.table.len() - 1;
         let mut slot = (item.spread() >> 32) as usize & mask;
         loop {
-            match self.table[slot] as usize {
-                0 => {
-                    self.list.push(Candidate { item, score: 0.0, largest: 0.0, because: NONE, base: NONE });
-                    self.table[slot] = self.list.len() as u32;
-                    return self.list.len() - 1;
-                }
-                place if self.list[place - 1].item == item => return place - 1,
-                _ => slot = (slot + 1) & mask,
+            let known = self.table[slot];
+            let is_new = known == 0;
+            let place = select_unpredictable(is_new, self.len as u32, known.wrapping_sub(1));
+            self.list[self.len] = Candidate::new(item);
+            self.len += usize::from(is_new);
+            self.table[slot] = place + 1;
+            if self.list[place as usize].item == item {
+                return place;
             }
+            slot = (slot + 1) & mask;
         }
     }
 
     /// Adds what a neighbour says.
     pub(super) fn add(&mut self, session: &Session, likeness: f64, terms: Terms<'_>) {
         let visits = session.visits();
-        let mut places = [(0_u32, NONE); SESSION_LEN];
-        let (mut newest, mut before, mut in_row) = (NONE, NONE, false);
-        for (slot, visit) in places.iter_mut().zip(visits) {
+        let mut places = [0_u32; SESSION_LEN];
+        let (mut shared, mut newest, mut before, mut in_row) = (0_u32, u32::MAX, u32::MAX, false);
+        for (n, (slot, visit)) in places.iter_mut().zip(visits).enumerate() {
             let place = self.place(visit.item());
-            let base = self.list[place].base;
-            *slot = (place as u32, base);
-            newest = newest.min(base);
-            in_row |= base == 0 && before == 1;
-            before = base;
+            *slot = place;
+            shared |= u32::from((place as usize) < self.bases) << n;
+            newest = newest.min(place);
+            in_row |= (place == 0) & (before == 1);
+            before = place;
         }
         let places = &places[..visits.len()];
-        let likeness = if in_row { likeness * (1.0 + terms.in_row) } else { likeness };
-        for (shared, &(_, base)) in places.iter().enumerate() {
-            if base == NONE {
-                continue;
-            }
-            let share = if base == newest { 1.0 } else { terms.others };
-            let weight = likeness * terms.weights[usize::from(base)] * share;
-            if weight <= 0.0 {
-                continue;
-            }
-            for (place, &(candidate, _)) in places.iter().enumerate() {
-                let term = weight * terms.nearness.of(place, shared);
+        let likeness = if in_row && self.bases > 1 { likeness * (1.0 + terms.in_row) } else { likeness };
+        while shared != 0 {
+            let place = shared.trailing_zeros() as usize;
+            shared &= shared - 1;
+            let base = places[place];
+            let share = select_unpredictable(base == newest, 1.0, terms.others);
+            let weight = likeness * terms.weights[base as usize] * share;
+            for (&candidate, near) in places.iter().zip(terms.nearness.to(place)) {
+                let term = weight * near;
                 let candidate = &mut self.list[candidate as usize];
                 candidate.score += term;
-                if term > candidate.largest {
-                    (candidate.largest, candidate.because) = (term, base);
-                }
+                let is_largest = term > candidate.largest;
+                candidate.largest = select_unpredictable(is_largest, term, candidate.largest);
+                candidate.because = select_unpredictable(is_largest, base, candidate.because);
             }
         }
     }
 
-    /// All that were found, to be changed and put in order before the next query.
-    pub(super) fn list(&mut self) -> &mut Vec<Candidate> {
-        &mut self.list
+    /// All that were found.
+    pub(super) fn list(&mut self) -> &mut [Candidate] {
+        &mut self.list[..self.len]
     }
 }

@@ -8,22 +8,18 @@ use crate::recommend::knn::session::Session;
 /// number, at most `ring_len`. 2. the count of an item is that of all of them.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    rows: Vec<ItemRow>,
+    /// Numbers of sessions, newest last, by item.
+    rings: Vec<Vec<u32>>,
+    /// How many sessions an item is in. Asked for many items, and so kept close together.
+    counts: Vec<u32>,
     ring_len: usize,
     /// How many sessions tell something.
     sessions: u32,
 }
 
-#[derive(Clone, Debug, Default)]
-struct ItemRow {
-    /// Numbers of sessions, newest last.
-    ring: Vec<u32>,
-    sessions: u32,
-}
-
 impl Index {
     pub(super) fn new(ring_len: usize) -> Index {
-        Index { rows: Vec::new(), ring_len, sessions: 0 }
+        Index { rings: Vec::new(), counts: Vec::new(), ring_len, sessions: 0 }
     }
 
     /// The index of all sessions of an arena. O(visits).
@@ -42,12 +38,12 @@ impl Index {
 
     /// How many of them an item is in.
     pub(super) fn sessions_with(&self, item: ItemId) -> u32 {
-        self.rows.get(item.index()).map_or(0, |row| row.sessions)
+        self.counts.get(item.index()).copied().unwrap_or(0)
     }
 
     /// The newest of them, newest last.
     pub(super) fn ring(&self, item: ItemId) -> &[u32] {
-        self.rows.get(item.index()).map_or(&[], |row| &row.ring)
+        self.rings.get(item.index()).map_or(&[], |ring| ring)
     }
 
     /// Enters a session with all its items, if it tells something.
@@ -61,12 +57,12 @@ impl Index {
 
     /// Enters an item of a session that is entered. O(1) for a session that is among the newest.
     pub(super) fn enter(&mut self, item: ItemId, number: u32, arena: &Arena) {
-        if item.index() >= self.rows.len() {
-            self.rows.resize_with(item.index() + 1, ItemRow::default);
+        if item.index() >= self.rings.len() {
+            self.rings.resize_with(item.index() + 1, Vec::new);
+            self.counts.resize(item.index() + 1, 0);
         }
-        let row = &mut self.rows[item.index()];
-        row.sessions += 1;
-        insert(&mut row.ring, number, self.ring_len, arena);
+        self.counts[item.index()] += 1;
+        insert(&mut self.rings[item.index()], number, self.ring_len, arena);
     }
 
     /// Takes a session out that is the oldest, so that it is the first in all its rings.
@@ -74,10 +70,10 @@ impl Index {
         if session.is_telling() {
             self.sessions -= 1;
             for item in session.items() {
-                let row = &mut self.rows[item.index()];
-                row.sessions -= 1;
-                if row.ring.first() == Some(&number) {
-                    row.ring.remove(0);
+                self.counts[item.index()] -= 1;
+                let ring = &mut self.rings[item.index()];
+                if ring.first() == Some(&number) {
+                    ring.remove(0);
                 }
             }
         }
@@ -90,11 +86,11 @@ impl Index {
         }
         self.sessions -= 1;
         for item in session.items() {
-            let row = &mut self.rows[item.index()];
-            row.sessions -= 1;
-            if let Some(place) = row.ring.iter().position(|kept| *kept == number) {
-                row.ring.remove(place);
-                if row.ring.len() < row.sessions as usize {
+            let (ring, count) = (&mut self.rings[item.index()], &mut self.counts[item.index()]);
+            *count -= 1;
+            if let Some(place) = ring.iter().position(|kept| *kept == number) {
+                ring.remove(place);
+                if ring.len() < *count as usize {
                     lacking.push(item);
                 }
             }
@@ -115,19 +111,21 @@ impl Index {
                 continue;
             }
             lacking.retain(|item| {
-                let row = &mut self.rows[item.index()];
+                let (ring, count) = (&mut self.rings[item.index()], self.counts[item.index()]);
                 let age = arena.age(number);
-                if row.ring.first().is_none_or(|oldest| arena.age(*oldest) < age) && session.holds(*item) {
-                    row.ring.insert(0, number);
+                if ring.first().is_none_or(|oldest| arena.age(*oldest) < age) && session.holds(*item) {
+                    ring.insert(0, number);
                 }
-                row.ring.len() < self.ring_len.min(row.sessions as usize)
+                ring.len() < self.ring_len.min(count as usize)
             });
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let rings: usize = self.rows.iter().map(|row| row.ring.capacity() * size_of::<u32>()).sum();
-        self.rows.capacity() * size_of::<ItemRow>() + rings
+        let rings: usize = self.rings.iter().map(|ring| ring.capacity() * size_of::<u32>()).sum();
+        let of_items =
+            self.rings.capacity() * size_of::<Vec<u32>>() + self.counts.capacity() * size_of::<u32>();
+        of_items + rings
     }
 }
 

@@ -28,11 +28,11 @@ use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use arena::Arena;
-use candidates::{Candidate, Candidates, Terms};
+use candidates::{Candidates, Terms};
 use hashbrown::HashTable;
 use index::Index;
-use neighbours::{Neighbour, Reach, nearest};
-use params::{OfSessions, Tables};
+use neighbours::{Reach, Search, nearest};
+use params::Tables;
 use parking_lot::Mutex;
 use session::{Session, Visit};
 use smallvec::SmallVec;
@@ -62,7 +62,7 @@ use std::cmp::Ordering;
 /// Similar items are what sessions with the named ones hold, each of them as the newest.
 ///
 /// `learn`: O(1), at most 11 entries into lists of `m`. `recommend`: O(m · items + 11 k); tens of microseconds.
-/// Memory: 68 bytes a session, 16 a user who has one, 32 an item, 4 for each item of each session; at most
+/// Memory: 68 bytes a session, 16 a user who has one, 28 an item, 4 for each item of each session; at most
 /// [`sessions`](SessionKnnParams::sessions) of them. Forgetting a user takes all of the user's sessions out: answers are
 /// what they would be had they never been, as long as no session had to go for others.
 ///
@@ -103,10 +103,11 @@ pub struct SessionKnn {
 /// Lists that a query fills, kept for the next one. What is in them makes no difference.
 #[derive(Debug, Default)]
 struct Scratch {
-    neighbours: Vec<Neighbour>,
-    ranks: Vec<u64>,
+    search: Search,
     sessions: Vec<Session>,
     candidates: Candidates,
+    /// Score and place of the candidates.
+    scores: Vec<(f64, u32)>,
 }
 
 /// As many as there were queries at a time.
@@ -276,10 +277,6 @@ impl SessionKnn {
         bases
     }
 
-    fn of_item(&self, item: ItemId) -> OfSessions {
-        self.tables.of_sessions(self.index.sessions_with(item))
-    }
-
     /// The best items for what a query rests on.
     fn rank(
         &self,
@@ -289,14 +286,16 @@ impl SessionKnn {
         admits: impl Fn(ItemId) -> bool,
         scratch: &mut Scratch,
     ) -> Vec<Recommendation> {
-        let Scratch { neighbours, ranks, sessions, candidates } = scratch;
+        let Scratch { search, sessions, candidates, scores } = scratch;
         let params = &self.params;
-        let weights: SmallVec<[f64; 16]> =
-            bases.iter().map(|base| base.weight * self.of_item(base.item).shared).collect();
+        let weights: SmallVec<[f64; 16]> = bases
+            .iter()
+            .map(|base| base.weight * self.tables.share(self.index.sessions_with(base.item)))
+            .collect();
         let shared: SmallVec<[(ItemId, f32); 16]> =
             bases.iter().zip(&weights).map(|(base, weight)| (base.item, *weight as f32)).collect();
         let reach = Reach { looked_at_max: params.sessions_per_item, kept_max: params.neighbours, own };
-        nearest(&shared, (&self.index, &self.arena, &self.priors), reach, neighbours, ranks);
+        let neighbours = nearest(&shared, (&self.index, &self.arena, &self.priors), reach, search);
 
         let terms = Terms {
             weights: &weights,
@@ -310,41 +309,49 @@ impl SessionKnn {
         let total = neighbours.iter().fold(0.0, |sum, neighbour| sum + f64::from(neighbour.likeness));
         let visits: usize = sessions.iter().map(|session| session.visits().len()).sum();
         candidates.begin(bases.iter().map(|base| base.item), bases.len() + visits);
-        for (neighbour, session) in neighbours.iter().zip(&*sessions) {
+        for (neighbour, session) in neighbours.iter().zip(sessions) {
             candidates.add(session, f64::from(neighbour.likeness) / total, terms);
         }
         let candidates = candidates.list();
-        let all = self.tables.of_sessions(self.index.sessions()).logarithm;
-        candidates.retain_mut(|candidate| {
-            candidate.score *= 1.0 + params.rarity * (all - self.of_item(candidate.item).logarithm);
-            candidate.score > 0.0
-        });
+        let all = self.tables.logarithm(self.index.sessions());
+        scores.clear();
+        for (place, candidate) in (0..).zip(&mut *candidates) {
+            let logarithm = self.tables.logarithm(self.index.sessions_with(candidate.item));
+            candidate.score *= 1.0 + params.rarity * (all - logarithm);
+            if candidate.score > 0.0 {
+                scores.push((candidate.score, place));
+            }
+        }
 
-        let mut answer = Vec::with_capacity(limit.min(candidates.len()));
-        let mut rest = &mut candidates[..];
+        let order = |a: &(f64, u32), b: &(f64, u32)| {
+            let tie = || self.order(candidates[a.1 as usize].item, candidates[b.1 as usize].item);
+            b.0.total_cmp(&a.0).then_with(tie)
+        };
+        let mut answer = Vec::with_capacity(limit.min(scores.len()));
+        let mut rest = &mut scores[..];
         while answer.len() < limit && !rest.is_empty() {
             let next = (limit - answer.len()).min(rest.len());
             if next < rest.len() {
-                rest.select_nth_unstable_by(next, |a, b| self.order(a, b));
+                rest.select_nth_unstable_by(next, order);
             }
             let (best, others) = rest.split_at_mut(next);
-            best.sort_unstable_by(|a, b| self.order(a, b));
-            for candidate in best.iter().filter(|candidate| admits(candidate.item)) {
-                let reason = bases[usize::from(candidate.because)].reason.clone();
-                answer.push(Recommendation::new(candidate.item, candidate.score, reason));
+            best.sort_unstable_by(order);
+            for (score, place) in best {
+                let candidate = &candidates[*place as usize];
+                if admits(candidate.item) {
+                    let reason = bases[candidate.because as usize].reason.clone();
+                    answer.push(Recommendation::new(candidate.item, *score, reason));
+                }
             }
             rest = others;
         }
         answer
     }
 
-    /// Score, then newest session, then id.
-    fn order(&self, a: &Candidate, b: &Candidate) -> Ordering {
-        let age = |candidate: &Candidate| {
-            self.index.ring(candidate.item).last().map(|number| self.arena.age(*number))
-        };
-        let scores = b.score.total_cmp(&a.score);
-        scores.then_with(|| age(a).cmp(&age(b))).then_with(|| a.item.cmp(&b.item))
+    /// Of equal scores: newest session, then id.
+    fn order(&self, a: ItemId, b: ItemId) -> Ordering {
+        let age = |item| self.index.ring(item).last().map(|number| self.arena.age(*number));
+        age(a).cmp(&age(b)).then(a.cmp(&b))
     }
 
     /// Whether enough users visited an item, in the sessions that are known of it.

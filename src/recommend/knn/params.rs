@@ -226,24 +226,23 @@ pub(super) struct Tables {
     pub(super) nearness: Nearness,
     /// By number of visits.
     pub(super) lengths: [f64; SESSION_LEN + 1],
-    /// By number of sessions, as far as it goes.
-    by_sessions: Vec<OfSessions>,
+    /// Of numbers of sessions, as far as it goes.
+    logarithms: Vec<f64>,
+    /// What sharing an item counts that is in so many sessions, as far as it goes.
+    shares: Vec<f64>,
     commonness: f64,
 }
 
-/// What follows from the number of sessions that an item is in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OfSessions {
-    pub(super) logarithm: f64,
-    /// What sharing the item counts.
-    pub(super) shared: f64,
+/// An item that is popular in a month is in some thousand sessions, and is a candidate of nearly every query.
+const LOGARITHMS: u32 = 8_192;
+const SHARES: u32 = 1_024;
+
+fn logarithm(sessions: u32) -> f64 {
+    libm::log(f64::from(sessions.max(1)))
 }
 
-impl OfSessions {
-    fn new(sessions: u32, commonness: f64) -> OfSessions {
-        let logarithm = libm::log(f64::from(sessions.max(1)));
-        OfSessions { logarithm, shared: libm::pow(f64::from(sessions) + SUPPORT, -commonness) }
-    }
+fn share(sessions: u32, commonness: f64) -> f64 {
+    libm::pow(f64::from(sessions) + SUPPORT, -commonness)
 }
 
 impl Tables {
@@ -257,13 +256,20 @@ impl Tables {
             recency: (0..params.items).map(recency).collect(),
             nearness: Nearness::new(after, before),
             lengths: std::array::from_fn(|len| libm::pow(len.max(1) as f64, -params.length)),
-            by_sessions: (0..1_024).map(|sessions| OfSessions::new(sessions, commonness)).collect(),
+            logarithms: (0..LOGARITHMS).map(logarithm).collect(),
+            shares: (0..SHARES).map(|sessions| share(sessions, commonness)).collect(),
             commonness,
         }
     }
 
-    pub(super) fn of_sessions(&self, sessions: u32) -> OfSessions {
-        let known = self.by_sessions.get(sessions as usize).copied();
-        known.unwrap_or_else(|| OfSessions::new(sessions, self.commonness))
+    /// Natural logarithm of a number of sessions, 0 of none.
+    pub(super) fn logarithm(&self, sessions: u32) -> f64 {
+        self.logarithms.get(sessions as usize).copied().unwrap_or_else(|| logarithm(sessions))
+    }
+
+    /// What sharing an item counts that is in so many sessions.
+    pub(super) fn share(&self, sessions: u32) -> f64 {
+        let known = self.shares.get(sessions as usize).copied();
+        known.unwrap_or_else(|| share(sessions, self.commonness))
     }
 }

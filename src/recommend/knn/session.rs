@@ -54,8 +54,10 @@ impl Record for Visit {
     }
 }
 
-/// What a user did without a long pause, or a part of it: visits in order, an item as often as it was visited.
+/// What a user did without a long pause, or a part of it: visits in order, an item as often as it was visited. One line of
+/// the cache holds it.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Session {
     /// Whose; none of ours where it is [`is_foreign`](Session::is_foreign), and without meaning where it is empty.
     pub(super) user: u32,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{Duration, Instant, Pieces, Record, stable_hash};
 use crate::recommend::{Error, Query};
+use neighbours::Neighbour;
 use proptest::prelude::*;
 use session::{CARRIED, SESSION_LEN};
 use std::collections::{BTreeMap, BTreeSet};
@@ -357,6 +358,54 @@ proptest! {
             let found = &answers(&even, now)[3 + user];
             let expected = if user % 2 == 0 { answer.clone() } else { Vec::new() };
             assert_alike(std::slice::from_ref(found), &[expected])?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Far more sessions than a round spans, of items that are in most of them and in a few: the same neighbours, bit
+    /// for bit, as by looking at one session after the other.
+    #[test]
+    fn neighbours_are_those_found_one_by_one(
+        seed in any::<u64>(),
+        query in prop::collection::vec((0_u32..40, prop_oneof![9 => 0.01_f32..1.0, 1 => Just(0.0)]), 1..9),
+        own in prop::collection::vec(0_u32..12_000, 0..4),
+        (ring_len, looked_at_max, kept_max) in (1_usize..500, 1_usize..500, 1_usize..200),
+    ) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut arena = Arena::new(1 << 14);
+        let rarest = random.f64() * 9.0 + 1.0;
+        for user in 0..12_000 {
+            let mut session = Session::new(user, start());
+            for _ in 0..random.usize(2..5) {
+                let item = (random.f64().powf(rarest) * 40.0) as u32;
+                session.push(Visit::new(ItemId::new(item), Action::Viewed));
+            }
+            arena.push(session);
+        }
+        let priors: Vec<f32> = (0..12_000).map(|_| if random.u8(..9) == 0 { 0.0 } else { random.f32() }).collect();
+        let index = Index::of(&arena, ring_len);
+        let items: BTreeMap<u32, f32> = query.into_iter().collect();
+        let items: Vec<(ItemId, f32)> = items.into_iter().map(|(item, weight)| (ItemId::new(item), weight)).collect();
+
+        let mut expected = Vec::new();
+        for number in arena.numbers().rev().filter(|number| !own.contains(number)) {
+            let holds = |item| index.ring(item).binary_search(&number).is_ok();
+            let shared = items.iter().filter(|(item, _)| holds(*item)).fold(0.0, |sum, (_, weight)| sum + weight);
+            let likeness: f32 = shared * priors[number as usize];
+            if likeness > 0.0 && expected.len() < looked_at_max {
+                expected.push(Neighbour { number, likeness });
+            }
+        }
+        expected.sort_by(|a, b| b.likeness.total_cmp(&a.likeness)); // stable: of equal ones the newer
+        expected.truncate(kept_max);
+        expected.sort_by_key(|neighbour| std::cmp::Reverse(neighbour.number));
+        let (mut search, reach) = (Search::default(), Reach { looked_at_max, kept_max, own: &own });
+        for _ in 0..2 {
+            // The second time in lists that were used before.
+            prop_assert_eq!(nearest(&items, (&index, &arena, &priors), reach, &mut search), &expected[..]);
         }
     }
 }

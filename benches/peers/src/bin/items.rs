@@ -13,8 +13,8 @@ mod plot;
 
 use bespoke::model::{Duration, Instant};
 use bespoke::recommend::{
-    Action, BoughtTogether, CoVisitation, Interaction, ItemId, Items, Popularity, Query, Recommender,
-    SessionKnn, Trending,
+    Action, Als, BoughtTogether, CoVisitation, Interaction, ItemId, Items, Popularity, Query, Recommender,
+    SessionKnn, Trending, Twins,
 };
 use fastrand::Rng;
 use plot::Line;
@@ -96,32 +96,48 @@ enum Asked {
     Complementary,
     Popular,
     Trending,
+    Similar,
 }
 
-type New = fn() -> Box<dyn Recommender>;
+type New = fn(&Items) -> Box<dyn Recommender>;
 
-/// The models of an engine as it makes them where definitions say nothing else, and one that keeps eight times as many
-/// sessions.
-const MODELS: [(&str, New, Asked); 6] = [
-    ("session kNN", || Box::new(of_sessions(1 << 17)), Asked::ForUser),
+/// The models of an engine as it makes them where definitions say nothing else, one that keeps eight times as many
+/// sessions, and what definitions have to ask for: iALS after one sweep over users and items, and likeness by content.
+const MODELS: [(&str, New, Asked); 8] = [
+    ("session kNN", |_| Box::new(of_sessions(1 << 17)), Asked::ForUser),
     (
         "co-visitation",
-        || Box::new(in_range(CoVisitation::params().k_min(10).skip_bought(true).check())),
+        |_| Box::new(in_range(CoVisitation::params().k_min(10).skip_bought(true).check())),
         Asked::ForUser,
     ),
     (
         "bought together",
-        || Box::new(in_range(BoughtTogether::params().k_min(10).check())),
+        |_| Box::new(in_range(BoughtTogether::params().k_min(10).check())),
         Asked::Complementary,
     ),
-    ("popularity", || Box::new(Popularity::default()), Asked::Popular),
-    ("trending", || Box::new(in_range(Trending::params().k_min(10).check())), Asked::Trending),
-    (MORE_SESSIONS, || Box::new(of_sessions(1 << 20)), Asked::ForUser),
+    ("popularity", |_| Box::new(Popularity::default()), Asked::Popular),
+    ("trending", |_| Box::new(in_range(Trending::params().k_min(10).check())), Asked::Trending),
+    ("kNN, 2^20", |_| Box::new(of_sessions(1 << 20)), Asked::ForUser),
+    ("iALS", |_| Box::new(in_range(Als::params().sweeps(1).k_min(10).check())), Asked::ForUser),
+    ("content", |items| Box::new(described(items)), Asked::Similar),
 ];
-const MORE_SESSIONS: &str = "kNN, 2^20";
+/// What an engine has without asking; the others are not added up.
+const BUILT_IN: usize = 5;
 
 fn of_sessions(sessions: usize) -> SessionKnn {
     in_range(SessionKnn::params().sessions(sessions).k_min(10).check())
+}
+
+/// Each item has a category, of which there are a thousand, a brand and a price band.
+fn described(items: &Items) -> Twins {
+    let mut twins = Twins::default();
+    for (item, _) in items.iter() {
+        let number = item.number();
+        let tags = [("category", number / 20 % 1_000), ("brand", number % 307), ("price", number % 11)];
+        let tags = tags.map(|(name, value)| (name, value.to_string()));
+        twins.describe(item, tags.iter().map(|(name, value)| (*name, value.as_str())), None);
+    }
+    twins
 }
 
 fn in_range<M>(made: Result<M, bespoke::recommend::Error>) -> M {
@@ -134,6 +150,8 @@ struct Measured {
     /// Mean, and the 99th percentile of means of a thousand.
     learn_nanos: [f64; 2],
     slowest_batch_micros: f64,
+    /// Of what is left to `tick`; 0 where nothing is.
+    step_micros: f64,
     recommend_micros: [f64; 3],
     answered: usize,
     written_bytes: usize,
@@ -144,7 +162,7 @@ struct Measured {
 fn measured(new: New, asked: Asked, items: &Items, interactions: usize) -> Result<Measured, Box<dyn Error>> {
     let mut shop = Shop::new(items);
     let before = ALLOCATOR.allocated();
-    let mut model = new();
+    let mut model = new(items);
     let mut batches = Vec::with_capacity(interactions / BATCH);
     let mut batch = Vec::with_capacity(BATCH);
     for _ in 0..interactions / BATCH {
@@ -154,6 +172,11 @@ fn measured(new: New, asked: Asked, items: &Items, interactions: usize) -> Resul
         batch.iter().for_each(|interaction| model.learn(interaction));
         batches.push(start.elapsed().as_secs_f64());
     }
+    let (start, mut steps, now) = (std::time::Instant::now(), 0_u32, shop.now);
+    while model.tick(now, 1) {
+        steps += 1;
+    }
+    let step = if steps == 0 { 0.0 } else { start.elapsed().as_secs_f64() * 1e6 / f64::from(steps) };
     let lists = (batches.capacity() * size_of::<f64>()) + batch.capacity() * size_of::<Interaction<'_>>();
     let bytes = ALLOCATOR.allocated() - before - lists;
     let learn = batches.iter().sum::<f64>() * 1e9 / interactions as f64;
@@ -172,6 +195,7 @@ fn measured(new: New, asked: Asked, items: &Items, interactions: usize) -> Resul
             Asked::Complementary => Query::complementary_to([name(last.item()), name(shop.next().item())]),
             Asked::Popular => Query::popular(),
             Asked::Trending => Query::trending(),
+            Asked::Similar => Query::similar_to(name(last.item())),
         };
         let query = query.limit(20);
         let request = query.resolve(items, Some(last.user()), last.at())?;
@@ -186,13 +210,14 @@ fn measured(new: New, asked: Asked, items: &Items, interactions: usize) -> Resul
     model.checkpoint(&mut written);
     let write_seconds = start.elapsed().as_secs_f64();
     drop(model);
+    let mut restored = new(items);
     let start = std::time::Instant::now();
-    let mut restored = new();
     restored.restore(&written, items)?;
     Ok(Measured {
         bytes,
         learn_nanos: [learn, p99],
         slowest_batch_micros: slowest,
+        step_micros: step,
         recommend_micros: percentiles(&mut times, [0.5, 0.9, 0.99]),
         answered,
         written_bytes: written.len(),
@@ -222,7 +247,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = "what,model,items,interactions,value,unit\n".to_owned();
     let (mut bytes, mut learn, mut recommend): (Vec<Line>, Vec<Line>, Vec<Line>) = Default::default();
     println!(
-        "{:>9} items {:16} {:>9} {:>8} {:>9} {:>9} {:>11} {:>8} {:>8} {:>8} {:>7} {:>9} {:>7} {:>7}",
+        "{:>9} items {:16} {:>9} {:>8} {:>9} {:>9} {:>11} {:>8} {:>8} {:>8} {:>8} {:>7} {:>9} {:>7} {:>7}",
         "",
         "",
         "MB",
@@ -230,6 +255,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "learn ns",
         "p99 ns",
         "slowest µs",
+        "step µs",
         "p50 µs",
         "p90 µs",
         "p99 µs",
@@ -254,16 +280,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         let _ = writeln!(table, "bytes,ids,{size},0,{of_items},bytes");
         let mut all = of_items;
-        for (name, new, asked) in MODELS {
+        for (place, (name, new, asked)) in MODELS.into_iter().enumerate() {
             let found = measured(new, asked, &items, interactions)?;
-            all += if name == MORE_SESSIONS { 0 } else { found.bytes };
+            all += if place < BUILT_IN { found.bytes } else { 0 };
             let [mean, p99] = found.learn_nanos;
             let [p50, p90, p99_asked] = found.recommend_micros;
             println!(
-                "{size:>9} items {name:16} {:>9.1} {:>8.0} {mean:>9.0} {p99:>9.0} {:>11.0} {p50:>8.1} {p90:>8.1} {p99_asked:>8.1} {:>6.0}% {:>9.1} {:>7.2} {:>7.2}",
+                "{size:>9} items {name:16} {:>9.1} {:>8.0} {mean:>9.0} {p99:>9.0} {:>11.0} {:>8.1} {p50:>8.1} {p90:>8.1} {p99_asked:>8.1} {:>6.0}% {:>9.1} {:>7.2} {:>7.2}",
                 found.bytes as f64 / 1e6,
                 found.bytes as f64 / size as f64,
                 found.slowest_batch_micros,
+                found.step_micros,
                 100.0 * found.answered as f64 / QUERIES as f64,
                 found.written_bytes as f64 / 1e6,
                 found.write_seconds,
@@ -274,6 +301,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 ("learn mean", mean, "ns"),
                 ("learn p99 of a thousand", p99, "ns"),
                 ("learn slowest thousand", found.slowest_batch_micros, "µs"),
+                ("step mean", found.step_micros, "µs"),
                 ("recommend p50", p50, "µs"),
                 ("recommend p90", p90, "µs"),
                 ("recommend p99", p99_asked, "µs"),

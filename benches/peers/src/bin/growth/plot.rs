@@ -8,13 +8,16 @@ use std::path::Path;
 /// A line: its name and its points, in order of x.
 pub(crate) type Line = (String, Vec<(f64, f64)>);
 
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 9] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
     RGBColor(44, 160, 44),
     RGBColor(148, 103, 189),
     RGBColor(255, 127, 14),
     RGBColor(90, 90, 90),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(23, 190, 207),
 ];
 
 /// From the power of ten below the least to the one above the greatest.
