@@ -122,11 +122,22 @@ impl Iterator for Newest<'_, '_> {
     }
 }
 
-/// The newest of some rows that are after an instant and asked for, but no more than so many.
-fn find(rows: &[Row], of: Ones, (after, most): (i64, usize), is_in: impl Fn(Row) -> bool) -> Mask {
-    let newer = of.rev().map(|place| (place, rows[place])).take_while(|(_, row)| row.at() > after);
-    let found = newer.filter(|(_, row)| is_in(*row)).take(most);
-    found.fold(0, |mask, (place, _)| mask | 1 << place)
+/// The newest of few rows that are of a kind, after an instant and asked for, but no more than so many.
+fn find(rows: &[Row], kind: EventKind, (after, most): (i64, usize), is_in: impl Fn(Row) -> bool) -> Mask {
+    let (mut mask, mut found) = (0, 0);
+    for (place, row) in rows.iter().enumerate().rev() {
+        if row.at() <= after {
+            break;
+        }
+        if row.kind() == kind && is_in(*row) {
+            mask |= 1 << place;
+            found += 1;
+            if found >= most {
+                break;
+            }
+        }
+    }
+    mask
 }
 
 impl<'a> Evaluation<'a> {
@@ -159,7 +170,7 @@ impl<'a> Evaluation<'a> {
         let scratch = self.few_rows()?;
         let work_out = || match &self.plan.source(source).kinds {
             Kinds::These(kinds) => {
-                let of_kind = |kind| self.newest_of(source, kind, scratch, (i64::MIN, usize::MAX));
+                let of_kind = |kind| self.newest_of(source, kind, (i64::MIN, usize::MAX));
                 kinds.iter().fold(0, |mask, kind| mask | of_kind(*kind))
             }
             Kinds::Any => {
@@ -179,8 +190,8 @@ impl<'a> Evaluation<'a> {
     /// no more than so many says so, and may get more. Most windows reach back to few rows.
     pub(crate) fn newest(&self, source: SourceId, after: i64, most: usize) -> Newest<'_, 'a> {
         match (&self.plan.source(source).kinds, self.few_rows()) {
-            (Kinds::These(kinds), Some(scratch)) if kinds.len() == 1 && self.part.is_none() => {
-                Newest::Few(Ones(self.newest_of(source, kinds[0], scratch, (after, most))))
+            (Kinds::These(kinds), Some(_)) if kinds.len() == 1 && self.part.is_none() => {
+                Newest::Few(Ones(self.newest_of(source, kinds[0], (after, most))))
             }
             _ => {
                 let start = self.rows().partition_point(|row| row.at() <= after);
@@ -190,24 +201,23 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The same of those of one kind, whatever the part, where rows are few; `which` are the instant and the number.
-    fn newest_of(&self, source: SourceId, kind: EventKind, scratch: &Scratch, which: (i64, usize)) -> Mask {
+    fn newest_of(&self, source: SourceId, kind: EventKind, which: (i64, usize)) -> Mask {
         let history = self.history;
         let rows = history.rows();
-        let of_kind = Ones(scratch.of_kind(kind, rows));
         let value = |row: Row, column: Option<usize>| {
             column.map_or(Packed::MISSING, |column| history.value(row, column))
         };
         match self.plan.source(source).filter {
-            Filter::None => find(rows, of_kind, which, |_| true),
+            Filter::None => find(rows, kind, which, |_| true),
             Filter::Text(property, text) => {
                 let (column, text) = (self.plan.keep.place(kind, property), text.packed());
-                find(rows, of_kind, which, |row| value(row, column) == text)
+                find(rows, kind, which, |row| value(row, column) == text)
             }
             Filter::Number(property, comparison, number) => {
                 let column = self.plan.keep.place(kind, property);
-                find(rows, of_kind, which, |row| self.test_number(comparison, value(row, column), number.0))
+                find(rows, kind, which, |row| self.test_number(comparison, value(row, column), number.0))
             }
-            filter @ Filter::Node(_) => find(rows, of_kind, which, |row| self.meets(filter, self.view(row))),
+            filter @ Filter::Node(_) => find(rows, kind, which, |row| self.meets(filter, self.view(row))),
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::profile::{EventKind, Packed, ProfileStore, Row, UserKey};
+use crate::profile::{Packed, ProfileStore, UserKey};
 use crate::segment::gates::Fact;
 use crate::segment::node::{SlotId, SourceId};
 use crate::segment::places::Mask;
@@ -16,9 +16,6 @@ pub(crate) struct Scratch {
     /// The slots that are not missing.
     filled: Vec<SlotId>,
     masks: Vec<Cell<(u32, Mask)>>,
-    /// The rows of each kind of event, all of them worked out together.
-    kinds: Vec<Cell<(u32, Mask)>>,
-    are_kinds_known: Cell<bool>,
     stamp: u32,
     marks: Marks,
     candidates: Vec<SegmentId>,
@@ -70,11 +67,7 @@ impl Marks {
 impl Scratch {
     /// Begins a look at a user, or another one after something happened.
     pub(crate) fn begin(&mut self, plan: &Plan, store: &ProfileStore, user: UserKey) {
-        let kinds = plan.keep.kinds().len();
-        let is_of_plan = self.facts.len() == plan.slots.len()
-            && self.masks.len() == plan.sources.len()
-            && self.kinds.len() == kinds;
-        if !is_of_plan {
+        if self.facts.len() != plan.slots.len() || self.masks.len() != plan.sources.len() {
             *self = Scratch {
                 marks: std::mem::take(&mut self.marks),
                 candidates: std::mem::take(&mut self.candidates),
@@ -82,7 +75,6 @@ impl Scratch {
                 sources: std::mem::take(&mut self.sources),
                 facts: vec![Fact::MISSING; plan.slots.len()],
                 masks: vec![Cell::new((0, 0)); plan.sources.len()],
-                kinds: vec![Cell::new((0, 0)); kinds],
                 ..Scratch::default()
             };
         }
@@ -103,11 +95,10 @@ impl Scratch {
         match self.stamp.checked_add(1) {
             Some(next) => self.stamp = next,
             None => {
-                self.masks.iter().chain(&self.kinds).for_each(|mask| mask.set((0, 0)));
+                self.masks.iter().for_each(|mask| mask.set((0, 0)));
                 self.stamp = 1;
             }
         }
-        self.are_kinds_known.set(false);
     }
 
     /// Patches one attribute of the user who is looked at.
@@ -164,20 +155,6 @@ impl Scratch {
 
     pub(crate) fn fact(&self, slot: SlotId) -> Packed {
         self.facts[slot.0 as usize].value
-    }
-
-    /// The rows of a kind of event as bits, of all kinds worked out at most once.
-    pub(crate) fn of_kind(&self, kind: EventKind, rows: &[Row]) -> Mask {
-        let cell = |kind: EventKind| self.kinds.get(usize::from(kind.0));
-        let known = |(stamp, mask)| if stamp == self.stamp { mask } else { 0 };
-        if !self.are_kinds_known.replace(true) {
-            for (place, row) in rows.iter().enumerate() {
-                if let Some(cell) = cell(row.kind()) {
-                    cell.set((self.stamp, known(cell.get()) | 1 << place));
-                }
-            }
-        }
-        cell(kind).map_or(0, |cell| known(cell.get()))
     }
 
     /// The rows of a source as bits, worked out at most once.
