@@ -61,8 +61,8 @@ impl Vectors {
 
     /// What is to be written of them, without their count: a chunk is a piece.
     pub(super) fn write_later(&self, pieces: &mut Pieces) {
-        for chunk in self.chunks.iter().cloned() {
-            let of = Unchanged::of(&chunk);
+        for chunk in &self.chunks {
+            let (of, chunk) = (Unchanged::of(chunk), Arc::clone(chunk));
             pieces.push_of(of, move |out| chunk.iter().for_each(|number| number.write(out)));
         }
     }
