@@ -45,7 +45,8 @@ pub struct Opened {
     pub users: usize,
     /// Inputs behind the checkpoint, which were applied again.
     pub replayed: u64,
-    /// Inputs that were written and never synced, and that the machine lost as it stopped.
+    /// Inputs that were written and never synced, and that the machine lost as it stopped: so many at least, where what
+    /// says how many there were is damaged too.
     pub lost: u64,
     /// What the definitions changed, where others were in force before.
     pub redefined: Option<Outcome>,

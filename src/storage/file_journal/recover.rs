@@ -175,7 +175,7 @@ fn needed(
     Ok((files, scanned, machine))
 }
 
-/// Says how many inputs are lost, if what is there may be all that is left.
+/// Says how many inputs are lost, at least, if what is there may be all that is left.
 fn check(files: &[Found], scanned: &Scan, from: u64, may_lose: bool) -> Result<u64, Error> {
     let broken = &files[scanned.ends.len() - 1];
     let end = scanned.ends.last().copied().unwrap_or(broken.file.start);
@@ -207,7 +207,10 @@ fn check(files: &[Found], scanned: &Scan, from: u64, may_lose: bool) -> Result<u
         );
         return Err(Error::corrupt(path(), end.len, message));
     }
-    Ok(scanned.written_next.saturating_sub(kept))
+    let lost = scanned.written_next.saturating_sub(kept);
+    // Where the mark cannot be read either, nobody knows how many there were.
+    let is_unknown = scanned.is_broken && broken.written.is_none();
+    Ok(if is_unknown { lost.max(1) } else { lost })
 }
 
 /// Makes the files say what was read: whatever happens next, it is read so again.
