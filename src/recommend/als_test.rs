@@ -131,7 +131,7 @@ proptest! {
             };
             als.set_vector(item, &last);
         }
-        let admits = |item: ItemId| item.number() % admitted == 0;
+        let admits = |item: ItemId| item.number().is_multiple_of(admitted);
         let query = Query::for_user().limit(limit);
         let request = query.resolve(&items, Some(1), now()).unwrap().with_filter(&admits);
         let all = als.vectors().map(|(item, vector, _)| (f64::from(dot(&user, vector)), item)).collect();

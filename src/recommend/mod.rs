@@ -53,9 +53,10 @@
 //! users touch. No more than [`ITEMS_MAX`] can be numbered. [`Ease`] and [`Als`] are not in it: the one is for the best few
 //! thousand items, the other takes 292 bytes an item and 368 a user at 64 factors, and 9 for each interaction that is kept.
 //!
-//! To recommend takes about as long beside more items: what is looked at is bounded by parameters. In that run the medians of
-//! sessions beside 1,000 and 30,000 items were within a tenth of each other, and that of co-visitation fell. To learn takes
-//! longer where a table grows: it is copied then.
+//! To recommend takes about as long beside more items: what is looked at is bounded by parameters. From 10,000 to a million
+//! items the median of sessions went from 27 to 32 µs, and that of co-visitation fell; what is on the rise is looked for
+//! among the thousand items that were touched most, which a small catalogue does not have. [`Als`] goes through the lengths of all
+//! vectors, and through the few vectors that are long enough. To learn takes longer where memory is farther away.
 //!
 //! Deliberately absent: which events count and how much (definitions say), who may be shown what
 //! (whoever calls [`Rerank`] supplies the [`Facts`]) and consent.
