@@ -112,19 +112,19 @@ impl History {
     /// Changes the rows, and takes in whether others are there than before besides those at the end. `keep` says how many
     /// values each has afterwards.
     fn change(&mut self, keep: &Keep, change: impl FnOnce(&mut EventRows) -> bool) -> bool {
-        let (mut unfolded, is_resting) = match self.rows.take() {
-            Some(unfolded) => (unfolded, false),
-            None => (Box::<Unfolded>::default().of(&self.folded), true),
+        let change = |unfolded: &mut Unfolded| {
+            let moved = change(&mut unfolded.rows);
+            if moved {
+                unfolded.same = 0;
+            }
+            moved
         };
-        let moved = change(&mut unfolded.rows);
-        if moved {
-            unfolded.same = 0;
+        if let Some(unfolded) = self.rows.get_mut() {
+            return change(unfolded);
         }
-        if is_resting {
-            self.fold(&unfolded, keep);
-        } else {
-            self.rows = unfolded.into();
-        }
+        let mut unfolded = Box::<Unfolded>::default().of(&self.folded);
+        let moved = change(&mut unfolded);
+        self.fold(&unfolded, keep);
         moved
     }
 
