@@ -40,7 +40,7 @@ pub struct Health {
 pub struct StoreHealth {
     /// Bytes of records that are wanted.
     pub heap_live: u64,
-    /// Bytes of records that are not: files in which they are more than half are emptied by the next checkpoint.
+    /// Bytes of records that are not: files in which they are more than a quarter are emptied by the next checkpoint.
     pub heap_dead: u64,
     /// Bytes of users in memory.
     pub resident: u64,
