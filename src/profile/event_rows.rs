@@ -170,28 +170,15 @@ impl EventRows {
             self.prune_later();
             return false;
         }
-        let mut values = Vec::with_capacity(self.values.len());
-        self.rows.retain_mut(|row| {
-            let width = keep.kind(row.kind()).columns.len();
-            let own = &self.values[row.start as usize..][..width];
-            if expired(*row) {
-                own.iter().for_each(|value| symbols.release(*value));
-                return false;
-            }
-            row.start = values.len() as u32;
-            values.extend_from_slice(own);
-            true
-        });
-        self.values = values;
-        self.give_room_back();
-        true
+        let release = |_, values: &[Packed]| values.iter().for_each(|value| symbols.release(*value));
+        self.extract(keep, |row| expired(*row), release)
     }
 
     /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
-    /// there were any. `width` is how many columns a kind has. O(rows).
+    /// there were any. O(rows).
     pub(crate) fn extract(
         &mut self,
-        width: impl Fn(EventKind) -> usize,
+        keep: &Keep,
         wanted: impl FnMut(&Row) -> bool,
         mut take: impl FnMut(Row, &[Packed]),
     ) -> bool {
@@ -203,7 +190,7 @@ impl EventRows {
         let mut values = Vec::with_capacity(old.len());
         let mut chosen = chosen.into_iter();
         self.rows.retain_mut(|row| {
-            let own = &old[row.start as usize..][..width(row.kind())];
+            let own = &old[row.start as usize..][..keep.width(row.kind())];
             if chosen.next() == Some(true) {
                 take(*row, own);
                 return false;
@@ -221,13 +208,13 @@ impl EventRows {
     /// with the values that it had, and with those that it has. Gives whether there were any. O(values).
     pub(crate) fn blank(
         &mut self,
-        width: impl Fn(EventKind) -> usize,
+        keep: &Keep,
         mut wanted: impl FnMut(Row, usize) -> bool,
         mut take: impl FnMut(Row, &[Packed], &[Packed]),
     ) -> bool {
         let mut is_changed = false;
         for row in &self.rows {
-            let own = &mut self.values[row.start as usize..][..width(row.kind())];
+            let own = &mut self.values[row.start as usize..][..keep.width(row.kind())];
             let before: SmallVec<[Packed; 16]> = SmallVec::from_slice(own);
             for (place, value) in own.iter_mut().enumerate().filter(|(_, value)| !value.is_missing()) {
                 if wanted(*row, place) {
@@ -278,7 +265,7 @@ impl EventRows {
     /// Takes over the events of another history.
     pub(super) fn absorb(&mut self, other: &EventRows, keep: &Keep) {
         for row in &other.rows {
-            let width = keep.kind(row.kind()).columns.len();
+            let width = keep.width(row.kind());
             let values = &other.values[row.start as usize..][..width];
             self.insert(Instant::from_millis(row.at()), row.kind(), row.arrival, values);
         }

@@ -16,7 +16,7 @@
 
 use crate::model::{Instant, folded, unfolded};
 use crate::profile::event_rows::EventRows;
-use crate::profile::{EventKind, Packed, Row};
+use crate::profile::{EventKind, Keep, Packed, Row};
 use smallvec::SmallVec;
 
 const HEAD: usize = 8;
@@ -37,13 +37,8 @@ impl Last {
     }
 }
 
-/// Rows as bytes, of which the first `same` are in `before` already, as they are. `width` is how many values a kind has.
-pub(super) fn fold(
-    rows: &EventRows,
-    before: Box<[u8]>,
-    same: usize,
-    width: impl Fn(EventKind) -> usize,
-) -> Box<[u8]> {
+/// Rows as bytes, of which the first `same` are in `before` already, as they are.
+pub(super) fn fold(rows: &EventRows, before: Box<[u8]>, same: usize, keep: &Keep) -> Box<[u8]> {
     if rows.rows().is_empty() {
         return Box::default();
     }
@@ -62,7 +57,7 @@ pub(super) fn fold(
     // What is new is put together first: mostly a row, and so there is room for it and no more.
     let mut new: SmallVec<[u8; 64]> = SmallVec::new();
     for row in &rows.rows()[same..] {
-        write_row(*row, &rows.values_from(*row)[..width(row.kind())], last, &mut new);
+        write_row(*row, &rows.values_from(*row)[..keep.width(row.kind())], last, &mut new);
         last = Last::of(*row);
     }
     new.extend_from_slice(&[0; TAIL]);

@@ -102,10 +102,9 @@ impl History {
     }
 
     fn fold(&mut self, Unfolded { rows, same }: &Unfolded, keep: &Keep) {
-        let width = |kind| keep.kind(kind).columns.len();
         let is_told = *same == rows.rows().len() && folded::heads(&self.folded, rows);
         if !is_told {
-            self.folded = folded::fold(rows, std::mem::take(&mut self.folded), *same, width);
+            self.folded = folded::fold(rows, std::mem::take(&mut self.folded), *same, keep);
         }
     }
 
@@ -163,8 +162,7 @@ impl History {
         wanted: impl FnMut(&Row) -> bool,
         take: impl FnMut(Row, &[Packed]),
     ) -> bool {
-        let width = |kind| keep.kind(kind).columns.len();
-        self.change(keep, |rows| rows.extract(width, wanted, take))
+        self.change(keep, |rows| rows.extract(keep, wanted, take))
     }
 
     /// Takes out the values that `wanted` chooses, by the place among the columns of their event, and gives away each event
@@ -175,8 +173,7 @@ impl History {
         wanted: impl FnMut(Row, usize) -> bool,
         take: impl FnMut(Row, &[Packed], &[Packed]),
     ) -> bool {
-        let width = |kind| keep.kind(kind).columns.len();
-        self.change(keep, |rows| rows.blank(width, wanted, take))
+        self.change(keep, |rows| rows.blank(keep, wanted, take))
     }
 
     /// Gives events the numbers and columns that other definitions have for them; `moves` are by kind, and `keep` is what
@@ -306,7 +303,7 @@ mod tests {
     /// What rows say, whatever lies where.
     fn told(rows: &EventRows, keep: &Keep) -> Vec<(i64, u32, u16, Vec<Packed>)> {
         let of_row = |row: &Row| {
-            let width = keep.kind(row.kind()).columns.len();
+            let width = keep.width(row.kind());
             let values = (0..width).map(|place| rows.value(*row, place)).collect();
             (row.order().0, row.order().1, row.kind().0, values)
         };
@@ -327,7 +324,7 @@ mod tests {
                         at = Instant::from_millis(at.as_millis() + later);
                         arrival = arrival.wrapping_add(1);
                         let kind = EventKind(kind);
-                        let width = keep.kind(kind).columns.len();
+                        let width = keep.width(kind);
                         let own: Vec<Packed> = values[..width].iter().map(|v| symbols.pack(v)).collect();
                         let same: Vec<Packed> = values[..width].iter().map(|v| theirs.pack(v)).collect();
                         let moved = history.insert((at, kind, arrival), &own, (at, &session), &keep, &mut symbols);
@@ -344,16 +341,14 @@ mod tests {
                         history.extract(&keep, wanted, |_, values| {
                             values.iter().for_each(|value| symbols.release(*value));
                         });
-                        let width = |kind| keep.kind(kind).columns.len();
-                        rows.extract(width, wanted, |_, values| {
+                        rows.extract(&keep, wanted, |_, values| {
                             values.iter().for_each(|value| theirs.release(*value));
                         });
                     }
                     Step::Blank(rest) => {
                         let wanted = |row: Row, place| place == 0 && row.at().rem_euclid(7) == rest;
                         history.blank(&keep, wanted, |_, before, _| symbols.release(before[0]));
-                        let width = |kind| keep.kind(kind).columns.len();
-                        rows.blank(width, wanted, |_, before, _| theirs.release(before[0]));
+                        rows.blank(&keep, wanted, |_, before, _| theirs.release(before[0]));
                     }
                     Step::Absorb => {
                         let copies = (history.copy(&mut symbols), rows.clone());

@@ -141,6 +141,11 @@ impl Keep {
         &self.kinds[kind.0 as usize]
     }
 
+    /// How many values are kept of an event of a kind.
+    pub(crate) fn width(&self, kind: EventKind) -> usize {
+        self.kind(kind).columns.len()
+    }
+
     pub(crate) fn kind_mut(&mut self, kind: EventKind) -> &mut KindKeep {
         &mut self.kinds[kind.0 as usize]
     }

@@ -227,7 +227,7 @@ impl EventRows {
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None::<i64>);
         for row in self.rows() {
-            let width = keep.kind(row.kind()).columns.len();
+            let width = keep.width(row.kind());
             // Arrivals go round.
             let later = row.order().1.wrapping_sub(arrival).cast_signed();
             let is_other = kind != Some(row.kind());
@@ -293,7 +293,7 @@ fn read_kind(from: &mut Bytes<'_>, keep: &Keep, met: &mut KindsMet) -> Result<(E
     if usize::from(kind.0) >= keep.kinds().len() {
         return Err(from.malformed("a kind of event"));
     }
-    let width = keep.kind(kind).columns.len();
+    let width = keep.width(kind);
     if met.is_first(kind) && usize::read(from)? != width {
         return Err(from.malformed("the columns of an event"));
     }

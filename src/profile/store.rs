@@ -282,7 +282,7 @@ impl ProfileStore {
                 profile.session.note(at, *session_gap);
             }
             for (kind, start) in out.events.iter().filter(|_| learns) {
-                let values = &out.values[*start..][..keep.kind(*kind).columns.len()];
+                let values = &out.values[*start..][..keep.width(*kind)];
                 feed_affinities(profile, rules, keep, *kind, values, at, symbols);
             }
             let changed = if is_whole { &mut out.attributes } else { &mut of_part };

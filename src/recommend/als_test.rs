@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::stable_hash;
+use crate::model::{Duration, stable_hash};
 use crate::recommend::Query;
 use proptest::prelude::*;
 
