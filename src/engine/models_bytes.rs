@@ -5,7 +5,7 @@ use crate::engine::unlearn::{Learned, Way};
 use crate::model::{Bytes, Instant, Malformed, Pieces, Record};
 use crate::predict::UserSkill;
 use crate::profile::{ProfileStore, UserKey};
-use crate::recommend::{Items, Recent, Recommender};
+use crate::recommend::Recent;
 
 /// What models know of a user that leaves memory with the user.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Models {
         baskets.write_later(pieces);
         popularity.write_later(pieces);
         trending.write_later(pieces);
-        pieces.push_now(|out| written(twins, out));
+        twins.write_later(pieces);
         pieces.push_now(|out| models.len().write(out));
         models.iter().for_each(|model| model.write_later(pieces));
         pieces.push_now(|out| {
@@ -55,13 +55,9 @@ impl Models {
             // By its trait a recommender of the host's can only be written in one go.
             hosts.write(out);
             weights.write(out);
-            skills.write_items(out);
-            if let Some(explorer) = explorer {
-                let mut bytes = Vec::new();
-                explorer.checkpoint(&mut bytes);
-                bytes.write(out);
-            }
         });
+        skills.write_items_later(pieces);
+        explorer.iter().for_each(|explorer| explorer.write_later(pieces));
     }
 
     /// Goes on with what was learned under the same definition; what belongs to users comes after.
@@ -77,7 +73,7 @@ impl Models {
         self.baskets.read_state(from, items)?;
         self.popularity.read_state(from, items)?;
         self.trending.read_state(from, items)?;
-        read_written(&mut self.twins, &self.items, from)?;
+        self.twins.read_state(from, items)?;
         let contexts = self.models.len();
         from.valid("popularity by context", |len: &usize| *len == contexts)?;
         self.models.iter_mut().try_for_each(|model| model.read_state(from, items))?;
@@ -90,9 +86,7 @@ impl Models {
         self.weights.go_on(from.read()?);
         self.skills.read_items(from, items)?;
         if let Some(explorer) = &mut self.explorer {
-            let bytes: Vec<u8> = from.read()?;
-            let refused = from.malformed("the checkpoint of what is explored");
-            explorer.restore(&bytes, &self.items).map_err(|_| refused)?;
+            explorer.read_state(from, items)?;
         }
         Ok(())
     }
@@ -188,16 +182,4 @@ impl Models {
         let skill = self.skills.user(user.0).map_or(0, |_| size_of::<UserSkill>());
         self.covisitation.heap_bytes(user.0) + skill
     }
-}
-
-fn written(model: &impl Recommender, out: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
-    model.checkpoint(&mut bytes);
-    bytes.write(out);
-}
-
-fn read_written(model: &mut impl Recommender, items: &Items, from: &mut Bytes<'_>) -> Result<(), Malformed> {
-    let bytes: Vec<u8> = from.read()?;
-    let refused = from.malformed("the checkpoint of a model");
-    model.restore(&bytes, items).map_err(|_| refused)
 }

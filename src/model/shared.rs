@@ -45,6 +45,14 @@ impl<T, const CHUNK: usize> Shared<T, CHUNK> {
 }
 
 impl<T: Clone, const CHUNK: usize> Shared<T, CHUNK> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let last = Arc::make_mut(self.chunks.last_mut()?).pop();
+        if self.chunks.last().is_some_and(|chunk| chunk.is_empty()) {
+            self.chunks.pop();
+        }
+        last
+    }
+
     pub(crate) fn push(&mut self, row: T) {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => {
@@ -135,6 +143,7 @@ mod tests {
                     list.push(step);
                 }
                 4 => copies.push((shared.clone(), list.clone())),
+                9 if step % 3 == 0 => assert_eq!(shared.pop(), list.pop()),
                 5 if copies.len() > 3 => drop(copies.swap_remove(dice.usize(0..copies.len()))),
                 6 if step % 97 == 0 => {
                     shared.iter_mut().for_each(|row| *row += 1);

@@ -1,14 +1,20 @@
-use crate::model::{Bytes, Malformed, Record};
+use crate::model::{Bytes, Malformed, Pieces, Record, Unchanged};
 use crate::predict::Rating;
-use hashbrown::HashMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Numbers of items whose ratings are copied together when one of them changes while a copy is held.
+const CHUNK: u32 = 256;
 
 /// How difficult items are, and which are about as difficult as is wanted.
 ///
-/// Invariant: `order` has each item once, at the mean of its rating.
+/// What is to be written of it shares the ratings.
+///
+/// Invariants: 1. a chunk has the ratings of items whose numbers are the same by `CHUNK`, in order, and one at least.
+/// 2. `order` has each item once, at the mean of its rating.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Difficulties {
-    ratings: HashMap<u32, Rating, ahash::RandomState>,
+    ratings: BTreeMap<u32, Arc<Vec<(u32, Rating)>>>,
     /// From easy to hard.
     order: BTreeSet<(Key, u32)>,
 }
@@ -24,12 +30,19 @@ fn key(mean: f64) -> Key {
 
 impl Difficulties {
     pub(super) fn get(&self, item: u32) -> Option<Rating> {
-        self.ratings.get(&item).copied()
+        let chunk = self.ratings.get(&(item / CHUNK))?;
+        let place = chunk.binary_search_by_key(&item, |(own, _)| *own).ok()?;
+        Some(chunk[place].1)
     }
 
     pub(super) fn set(&mut self, item: u32, rating: Rating) {
-        if let Some(before) = self.ratings.insert(item, rating) {
-            self.order.remove(&(key(before.mean), item));
+        let chunk = Arc::make_mut(self.ratings.entry(item / CHUNK).or_default());
+        match chunk.binary_search_by_key(&item, |(own, _)| *own) {
+            Ok(place) => {
+                let before = std::mem::replace(&mut chunk[place].1, rating);
+                self.order.remove(&(key(before.mean), item));
+            }
+            Err(place) => chunk.insert(place, (item, rating)),
         }
         self.order.insert((key(rating.mean), item));
     }
@@ -50,17 +63,22 @@ impl Difficulties {
 
     /// The highest number of an item.
     pub(super) fn last(&self) -> Option<u32> {
-        self.ratings.keys().copied().max()
+        let (_, chunk) = self.ratings.last_key_value()?;
+        chunk.last().map(|(item, _)| *item)
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.ratings.allocation_size() + self.order.len() * size_of::<(Key, u32)>()
+        let ratings: usize = self.ratings.values().map(|chunk| chunk.capacity()).sum();
+        ratings * size_of::<(u32, Rating)>() + self.order.len() * size_of::<(Key, u32)>()
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let mut items: Vec<_> = self.ratings.iter().map(|(item, rating)| (*item, *rating)).collect();
-        items.sort_unstable_by_key(|(item, _)| *item);
-        items.write(out);
+    /// What is to be written of it: a chunk is a piece.
+    pub(super) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.order.len().write(out));
+        for chunk in self.ratings.values() {
+            let (of, chunk) = (Unchanged::of(chunk), Arc::clone(chunk));
+            pieces.push_of(of, move |out| chunk.iter().for_each(|row| row.write(out)));
+        }
     }
 
     pub(super) fn read(from: &mut Bytes<'_>) -> Result<Difficulties, Malformed> {

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record};
 use crate::predict::Error;
 use crate::predict::difficulties::Difficulties;
 use crate::predict::user_skill::UserSkill;
@@ -359,7 +359,7 @@ impl Skills {
 
     /// Writes what was learned; parameters are not in it.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.items.write(out);
+        Pieces::all(|pieces| self.items.write_later(pieces), out);
         let mut users: Vec<_> = self.users.iter().collect();
         users.sort_unstable_by_key(|(user, _)| **user);
         users.len().write(out);
@@ -392,9 +392,9 @@ impl Skills {
         Ok(read)
     }
 
-    /// Writes what is known of items alone.
-    pub(crate) fn write_items(&self, out: &mut Vec<u8>) {
-        self.items.write(out);
+    /// What is to be written of what is known of items alone.
+    pub(crate) fn write_items_later(&self, pieces: &mut Pieces) {
+        self.items.write_later(pieces);
     }
 
     /// Reads what was written of items, of which there are so many.

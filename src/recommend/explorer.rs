@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record, Shared};
 use crate::recommend::bandit::Choice;
 use crate::recommend::bandit::draw::{normal, of_arm, sigmoid};
 use crate::recommend::bandit::win::{EXPLORE, PROPENSITY_MIN, Score, probability_of_best};
@@ -7,7 +7,6 @@ use crate::recommend::error::restored;
 use crate::recommend::impressions::Impressions;
 use crate::recommend::lift::Lift;
 use crate::recommend::{Effect, Error, ItemId, Items, Recommendation};
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -38,8 +37,8 @@ const RECORD: &str = "its record";
 /// An impression of an item that the same user was shown within the window counts once, however often it is told, so that
 /// a flood says as little as a visitor.
 ///
-/// A choice costs O(items · features²), its probability O(items · 100); `shown` and `chosen` O(features²). Memory: 32 bytes
-/// an item that was ever shown, and at most 65,536 impressions of 76 bytes, and 4 a feature, that wait to be chosen.
+/// A choice costs O(items · features²), its probability O(items · 100); `shown` and `chosen` O(features²). Memory: 24 bytes
+/// an item up to the last that was ever shown, and at most 65,536 impressions of 76 bytes, and 4 a feature, that wait to be chosen.
 /// References: Chapelle and Li, NIPS 2011; May et al., JMLR 13, 2012.
 ///
 /// ```
@@ -67,8 +66,8 @@ const RECORD: &str = "its record";
 pub struct Explorer {
     decay: ForwardDecay,
     all: Counts,
-    /// By number.
-    items: HashMap<ItemId, Counts, ahash::RandomState>,
+    /// By number; those behind were never shown.
+    items: Shared<Counts, 256>,
     waiting: Impressions,
     lift: Lift,
 }
@@ -97,7 +96,7 @@ impl Explorer {
         Ok(Explorer {
             decay: ForwardDecay::new(half_life)?,
             all: Counts::default(),
-            items: HashMap::default(),
+            items: Shared::default(),
             waiting: Impressions::new(window),
             lift: Lift::default(),
         })
@@ -229,22 +228,24 @@ impl Explorer {
     /// Bytes on the heap, roughly.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.items.capacity() * size_of::<(ItemId, Counts)>() + self.waiting.bytes() + self.lift.bytes()
+        self.items.bytes() + self.waiting.bytes() + self.lift.bytes()
     }
 
     /// Appends all that was learned. Parameters are not in it.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        self.decay.write(out);
-        (self.all.shown, self.all.chosen, self.all.lift).write(out);
-        let mut items: Vec<_> = self.items.iter().map(|(item, counts)| (*item, *counts)).collect();
-        items.sort_unstable_by_key(|(item, _)| *item);
-        items.len().write(out);
-        for (item, Counts { shown, chosen, lift }) in items {
-            item.number().write(out);
-            (shown, chosen, lift).write(out);
-        }
-        self.waiting.write(out);
-        self.lift.write(out);
+        Pieces::all(|pieces| self.write_later(pieces), out);
+    }
+
+    /// The same, to be written while it goes on to learn.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| {
+            self.decay.write(out);
+            self.all.write(out);
+            self.lift.write(out);
+            self.items.len().write(out);
+        });
+        self.items.write_later(0, Counts::write, pieces);
+        self.waiting.write_later(pieces);
     }
 
     /// Goes on with what one with the same parameters had learned about these items, in place of what is known. Where it had
@@ -253,39 +254,37 @@ impl Explorer {
     /// # Errors
     /// [`Error::Checkpoint`] for bytes that were not written so. Nothing is changed then.
     pub fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
-        *self = restored("explorer", bytes, |from| self.read(from, items.len()))?;
+        *self = restored("explorer", bytes, |from| {
+            let mut read = self.clone();
+            read.read_state(from, items.len())?;
+            Ok(read)
+        })?;
         Ok(())
     }
 
-    fn read(&self, from: &mut Bytes<'_>, items: usize) -> Result<Explorer, Malformed> {
+    /// Goes on with what was to be [written](Explorer::write_later).
+    ///
+    /// # Errors
+    /// Bytes that were not written so. Nothing is changed then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
         let mut decay = self.decay;
         decay.read(from)?;
-        let counts = |from: &mut Bytes<'_>| {
-            let shown = from.weight("impressions")?;
-            let chosen =
-                from.valid("what was chosen of them", |chosen: &f64| (0.0..=shown).contains(chosen))?;
-            let lift = from.valid("what features said", |lift: &f64| lift.is_finite())?;
-            Ok(Counts { shown, chosen, lift })
-        };
-        let all = counts(from)?;
-        let mut read: HashMap<ItemId, Counts, ahash::RandomState> = HashMap::default();
-        for _ in 0..from.read::<usize>()? {
-            let item = from.valid("an item", |number: &u32| (*number as usize) < items).map(ItemId::new)?;
-            read.insert(item, counts(from)?);
-        }
-        let waiting = self.waiting.read(from, items)?;
+        let all = from.read()?;
         let (lift, is_same) = self.lift.read(from)?;
-        let mut read = Explorer { decay, all, items: read, waiting, lift };
+        let len = from.valid("the number of items that were shown", |len: &usize| *len <= items)?;
+        let rows = (0..len).map(|_| from.read()).collect::<Result<_, _>>()?;
+        let waiting = self.waiting.read(from, items)?;
+        *self = Explorer { decay, all, items: rows, waiting, lift };
         if !is_same {
-            read.begin_lift();
+            self.begin_lift();
         }
-        Ok(read)
+        Ok(())
     }
 
     /// Drops what features said, which are no more.
     fn begin_lift(&mut self) {
         self.waiting.drop_features();
-        self.items.values_mut().chain([&mut self.all]).for_each(|counts| counts.lift = 0.0);
+        self.items.iter_mut().chain([&mut self.all]).for_each(|counts| counts.lift = 0.0);
     }
 
     /// The same counts, with other features, of which nothing is known yet; the same where they are the same.
@@ -300,7 +299,7 @@ impl Explorer {
 
     fn count(&mut self, item: ItemId, features: &[f32], at: Instant, chosen: f64) {
         if let Some(factor) = self.decay.advance(at) {
-            for counts in self.items.values_mut().chain([&mut self.all]) {
+            for counts in self.items.iter_mut().chain([&mut self.all]) {
                 counts.shown *= factor;
                 counts.chosen *= factor;
                 counts.lift *= factor;
@@ -309,7 +308,8 @@ impl Explorer {
         let all = self.all_odds(self.decay.worth(at));
         let lift = self.lift.learn(features, all, chosen);
         let weight = self.decay.weight(at);
-        for counts in [self.items.entry(item).or_default(), &mut self.all] {
+        self.items.fill_up(item.index() + 1, &Counts::default());
+        for counts in [&mut self.items[item.index()], &mut self.all] {
             counts.shown += weight;
             counts.chosen += weight * chosen;
             counts.lift += weight * lift;
@@ -330,14 +330,14 @@ impl Explorer {
     /// How often it was chosen and how often not, with what is believed of any.
     fn believed(&self, item: ItemId, worth: f64) -> (f64, f64) {
         let rate = self.all_rate(worth);
-        let Counts { shown, chosen, .. } = self.items.get(&item).copied().unwrap_or_default();
+        let Counts { shown, chosen, .. } = self.items.get(item.index()).copied().unwrap_or_default();
         (BEFORE * rate + chosen * worth, BEFORE * (1.0 - rate) + (shown - chosen).max(0.0) * worth)
     }
 
     /// The log-odds that an item has by itself: those of being chosen, less what features said where it was shown.
     fn own(&self, item: ItemId, worth: f64) -> f64 {
         let (won, lost) = self.believed(item, worth);
-        let Counts { shown, lift, .. } = self.items.get(&item).copied().unwrap_or_default();
+        let Counts { shown, lift, .. } = self.items.get(item.index()).copied().unwrap_or_default();
         libm::log(won / lost) - lift * worth / (shown * worth + BEFORE)
     }
 
@@ -347,6 +347,19 @@ impl Explorer {
         let variance = 1.0 / won + 1.0 / lost + self.lift.variance(features);
         let mean = self.own(item, worth) + self.lift.says(features);
         Score { arm: item.number(), mean, deviation: EXPLORE * variance.sqrt() }
+    }
+}
+
+impl Record for Counts {
+    fn write(&self, out: &mut Vec<u8>) {
+        (self.shown, self.chosen, self.lift).write(out);
+    }
+
+    fn read(from: &mut Bytes<'_>) -> Result<Counts, Malformed> {
+        let shown = from.weight("impressions")?;
+        let chosen = from.valid("what was chosen of them", |chosen: &f64| (0.0..=shown).contains(chosen))?;
+        let lift = from.valid("what features said", |lift: &f64| lift.is_finite())?;
+        Ok(Counts { shown, chosen, lift })
     }
 }
 

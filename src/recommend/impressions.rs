@@ -1,20 +1,25 @@
-use crate::model::{Bytes, Duration, Instant, Malformed, Record};
+use crate::model::{Bytes, Duration, Instant, Malformed, Pieces, Record, Unchanged};
 use crate::recommend::ItemId;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Impressions that wait for an answer at most; of more the oldest counts as not chosen.
 pub(super) const WAITING_MAX: usize = 1 << 16;
+/// Impressions that are copied together when one of them is answered while a copy is held.
+const CHUNK: u64 = 256;
 
-/// What users were shown and may yet choose, within a window after it.
+/// What users were shown and may yet choose, within a window after it. What is to be written of it shares it.
 ///
-/// Invariant: `open` has the impressions that are not answered, and no other.
+/// Invariants: 1. impressions have numbers in the order in which they came; those from `first` on, to `next`, are in
+/// `chunks`, of which each has those whose numbers are the same by `CHUNK`. 2. those before `first` are answered. 3. `open`
+/// has the impressions that are not answered, and no other.
 #[derive(Clone, Debug)]
 pub(super) struct Impressions {
     window: Duration,
-    /// In the order in which they came; the first has the number `first`.
-    waiting: VecDeque<Impression>,
+    chunks: VecDeque<Arc<Vec<Impression>>>,
     first: u64,
+    next: u64,
     /// The number of the impression that waits, by user and item.
     open: HashMap<(u32, ItemId), u64, ahash::RandomState>,
 }
@@ -32,12 +37,12 @@ pub(super) struct Impression {
 
 impl Impressions {
     pub(super) fn new(window: Duration) -> Impressions {
-        Impressions { window, waiting: VecDeque::new(), first: 0, open: HashMap::default() }
+        Impressions { window, chunks: VecDeque::new(), first: 0, next: 0, open: HashMap::default() }
     }
 
     /// The oldest impression that can be chosen no more, and was not; none where all that are left still can be.
     pub(super) fn take_missed(&mut self, now: Instant) -> Option<Impression> {
-        while self.waiting.front().is_some_and(|first| first.is_answered || first.at + self.window < now) {
+        while self.get(self.first).is_some_and(|first| first.is_answered || first.at + self.window < now) {
             if let Some(missed) = self.close_first() {
                 return Some(missed);
             }
@@ -58,44 +63,56 @@ impl Impressions {
         at: Instant,
         features: Box<[f32]>,
     ) -> Option<Impression> {
-        let missed = if self.waiting.len() >= WAITING_MAX { self.close_first() } else { None };
-        self.open.insert((user, item), self.first + self.waiting.len() as u64);
-        self.waiting.push_back(Impression { user, item, at, features, is_answered: false });
+        let missed = if self.next - self.first >= WAITING_MAX as u64 { self.close_first() } else { None };
+        self.open.insert((user, item), self.next);
+        let impression = Impression { user, item, at, features, is_answered: false };
+        match self.chunks.back_mut() {
+            Some(chunk) if !self.next.is_multiple_of(CHUNK) => Arc::make_mut(chunk).push(impression),
+            _ => self.chunks.push_back(Arc::new(vec![impression])),
+        }
+        self.next += 1;
         missed
     }
 
     /// The impression of what a user chose; none where it was not shown, or too long ago.
     pub(super) fn take_chosen(&mut self, user: u32, item: ItemId) -> Option<Impression> {
         let number = self.open.remove(&(user, item))?;
-        let impression = self.waiting.get_mut((number - self.first) as usize)?;
-        impression.is_answered = true;
-        let (at, features) = (impression.at, std::mem::take(&mut impression.features));
-        Some(Impression { user, item, at, features, is_answered: true })
+        self.get_mut(number).map(Impression::answer)
     }
 
     /// Drops what waits for a user to choose, as if it had not been shown.
     pub(super) fn forget(&mut self, user: u32) {
-        for impression in self.waiting.iter_mut().filter(|impression| impression.user == user) {
-            impression.is_answered = true;
-            impression.features = Box::default();
-            self.open.remove(&(user, impression.item));
+        let is_of_user = |impression: &Impression| impression.user == user && !impression.is_answered;
+        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.iter().any(is_of_user)) {
+            for impression in Arc::make_mut(chunk).iter_mut().filter(|impression| is_of_user(impression)) {
+                self.open.remove(&(user, impression.item));
+                impression.answer();
+            }
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let features: usize = self.waiting.iter().map(|impression| size_of_val(&*impression.features)).sum();
-        self.waiting.capacity() * size_of::<Impression>()
+        let features = |impression: &Impression| size_of_val(&*impression.features);
+        let chunk = |chunk: &Arc<Vec<Impression>>| {
+            chunk.capacity() * size_of::<Impression>() + chunk.iter().map(features).sum::<usize>()
+        };
+        self.chunks.iter().map(chunk).sum::<usize>()
             + self.open.capacity() * size_of::<((u32, ItemId), u64)>()
-            + features
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let waiting = self.waiting.iter().filter(|impression| !impression.is_answered);
-        waiting.clone().count().write(out);
-        for Impression { user, item, at, features, .. } in waiting {
-            (*user, item.number(), *at).write(out);
-            features.len().write(out);
-            features.iter().for_each(|feature| feature.write(out));
+    /// What is to be written of it: a chunk is a piece.
+    pub(super) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.open.len().write(out));
+        for chunk in &self.chunks {
+            let (of, chunk) = (Unchanged::of(chunk), Arc::clone(chunk));
+            pieces.push_of(of, move |out| {
+                for Impression { user, item, at, features, .. } in chunk.iter().filter(|own| !own.is_answered)
+                {
+                    (*user, item.number(), *at).write(out);
+                    features.len().write(out);
+                    features.iter().for_each(|feature| feature.write(out));
+                }
+            });
         }
     }
 
@@ -105,6 +122,9 @@ impl Impressions {
         for _ in 0..from.valid("impressions", |len: &usize| *len <= WAITING_MAX)? {
             let user = from.read()?;
             let item = from.valid("an item", |number: &u32| (*number as usize) < items).map(ItemId::new)?;
+            if read.is_open(user, item) {
+                return Err(from.malformed("an impression that waits once"));
+            }
             let at = from.read()?;
             let features: Vec<f32> = from.valid("what was known of an item", |features: &Vec<f32>| {
                 features.iter().all(|feature| feature.is_finite())
@@ -114,23 +134,127 @@ impl Impressions {
         Ok(read)
     }
 
+    /// The chunk of a number, and its place in it.
+    fn place(&self, number: u64) -> (usize, usize) {
+        ((number / CHUNK - self.first / CHUNK) as usize, (number % CHUNK) as usize)
+    }
+
+    /// The impression of a number from `first` on.
+    fn get(&self, number: u64) -> Option<&Impression> {
+        let (chunk, place) = self.place(number);
+        self.chunks.get(chunk)?.get(place)
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Impression> {
+        let (chunk, place) = self.place(number);
+        Arc::make_mut(self.chunks.get_mut(chunk)?).get_mut(place)
+    }
+
+    /// Takes leave of the oldest impression; gives it where it was not answered.
     fn close_first(&mut self) -> Option<Impression> {
-        let first = self.waiting.pop_front()?;
+        let is_open = !self.get(self.first)?.is_answered;
+        let missed = if is_open { self.get_mut(self.first).map(Impression::answer) } else { None };
         self.first += 1;
-        if first.is_answered {
-            return None;
+        if self.first.is_multiple_of(CHUNK) {
+            self.chunks.pop_front();
         }
-        self.open.remove(&(first.user, first.item));
-        Some(first)
+        if let Some(missed) = &missed {
+            self.open.remove(&(missed.user, missed.item));
+        }
+        missed
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        (self.waiting.len(), self.open.len())
+        ((self.next - self.first) as usize, self.open.len())
     }
 
     /// Drops what was known of items where it was another thing.
     pub(super) fn drop_features(&mut self) {
-        self.waiting.iter_mut().for_each(|impression| impression.features = Box::default());
+        for chunk in &mut self.chunks {
+            Arc::make_mut(chunk).iter_mut().for_each(|impression| impression.features = Box::default());
+        }
+    }
+}
+
+impl Impression {
+    /// It counts no more; gives it as it was.
+    fn answer(&mut self) -> Impression {
+        self.is_answered = true;
+        Impression { features: std::mem::take(&mut self.features), ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What waits, in order, and nothing else.
+    #[derive(Default, Clone)]
+    struct Naive(Vec<(u32, u32, i64)>);
+
+    fn written(impressions: &Impressions) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Pieces::all(|pieces| impressions.write_later(pieces), &mut bytes);
+        bytes
+    }
+
+    fn told(impression: &Impression) -> (u32, u32, i64) {
+        assert_eq!(*impression.features, [impression.at.as_millis() as f32]);
+        (impression.user, impression.item.number(), impression.at.as_millis())
+    }
+
+    #[test]
+    fn what_waits_is_a_list_and_a_copy_stays_as_it_was() {
+        let mut dice = fastrand::Rng::with_seed(8);
+        let window = Duration::from_millis(400);
+        let (mut impressions, mut naive) = (Impressions::new(window), Naive::default());
+        let mut copies: Vec<(Pieces, Vec<u8>)> = Vec::new();
+        for step in 0..20_000_i64 {
+            // Now and then many wait, and now and then few.
+            let now = Instant::from_millis(step + if step % 5_000 == 4_999 { 1_000 } else { 0 });
+            let (user, item) = (dice.u32(0..30), dice.u32(0..30));
+            match dice.u32(0..100) {
+                0..75 if !impressions.is_open(user, ItemId::new(item)) => {
+                    let features = [now.as_millis() as f32].into();
+                    assert_eq!(impressions.wait(user, ItemId::new(item), now, features), None);
+                    naive.0.push((user, item, now.as_millis()));
+                }
+                0..95 => {
+                    let place = naive.0.iter().position(|own| (own.0, own.1) == (user, item));
+                    let chosen = impressions.take_chosen(user, ItemId::new(item));
+                    assert_eq!(chosen.as_ref().map(told), place.map(|place| naive.0.remove(place)));
+                }
+                95..97 => {
+                    impressions.forget(user);
+                    naive.0.retain(|own| own.0 != user);
+                }
+                97 => {
+                    let mut pieces = Pieces::default();
+                    impressions.write_later(&mut pieces);
+                    copies.push((pieces, written(&impressions)));
+                }
+                98 => {
+                    let bytes = written(&impressions);
+                    impressions = impressions.read(&mut Bytes::new(&bytes), 30).unwrap();
+                    assert_eq!(written(&impressions), bytes);
+                }
+                _ => {
+                    while let Some(missed) = impressions.take_missed(now) {
+                        assert_eq!(told(&missed), naive.0.remove(0));
+                    }
+                    assert!(naive.0.first().is_none_or(|own| Instant::from_millis(own.2) + window >= now));
+                }
+            }
+            assert_eq!(impressions.len().1, naive.0.len());
+            if copies.len() > 3 {
+                let (mut pieces, expected) = copies.swap_remove(dice.usize(0..copies.len()));
+                let mut bytes = Vec::new();
+                pieces.write_some(usize::MAX, &mut bytes);
+                assert!(bytes == expected);
+            }
+        }
+        let waiting: Vec<_> = std::iter::from_fn(|| impressions.take_missed(Instant::MAX)).collect();
+        assert!(waiting.iter().map(told).eq(naive.0));
     }
 }

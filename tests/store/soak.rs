@@ -4,12 +4,12 @@ use crate::stream::{Setting, Stream, digest, give, twin};
 use bespoke::engine::Durability;
 use bespoke::storage::MemoryDisk;
 
-/// `SOAK=10000000 cargo test --release --test store soak` takes as many inputs.
+/// `SOAK=10000000 cargo test --release --test store soak -- --nocapture` takes as many inputs, and says how far it is.
 #[test]
 fn memory_stays_below_its_setting() {
     let inputs = std::env::var("SOAK").ok().and_then(|inputs| inputs.parse().ok()).unwrap_or(3_000_u64);
     let limit = 60_000;
-    // A checkpoint writes models and receipts whole, so there are as many however long it takes.
+    // A checkpoint writes tables whose size follows the inputs, so there are as many however long it takes.
     let checkpoint_bytes = inputs.saturating_mul(4).max(200_000);
     let setting = Setting { durability: Durability::Written, memory: limit, checkpoint_bytes };
     let disk = MemoryDisk::new();
@@ -22,6 +22,9 @@ fn memory_stays_below_its_setting() {
         assert_eq!(answer, stream.give(&twin, &step), "input {number}");
         most = most.max(engine.memory_used());
         assert!(engine.memory_used() <= limit, "input {number}: {} bytes", engine.memory_used());
+        if number % 100_000 == 99_999 {
+            eprintln!("{} of {inputs} inputs, {most} bytes at most", number + 1);
+        }
     }
     assert!(most > limit / 2, "{most} bytes at most prove little");
     drop(engine);

@@ -6,7 +6,7 @@ mod nearest;
 mod tests;
 mod vector;
 
-use crate::model::Record;
+use crate::model::{Bytes, Malformed, Pieces, Record, Shared};
 use crate::recommend::error::restored;
 use crate::recommend::{
     Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
@@ -83,8 +83,8 @@ const POSITION_DECAY: f64 = 0.7;
 pub struct Twins {
     params: TwinsParams,
     index: Index,
-    /// How often each item was touched, by its number.
-    touches: Vec<u32>,
+    /// How often each item was touched, by its number, up to the last one that was.
+    touches: Shared<u32, 4_096>,
     nearest: Nearest,
 }
 
@@ -123,7 +123,12 @@ impl TwinsParams {
         if !(1..=100).contains(&self.twins) {
             return refuse("twins", self.twins.to_string(), "from 1 to 100");
         }
-        Ok(Twins { params: self, index: Index::default(), touches: Vec::new(), nearest: Nearest::default() })
+        Ok(Twins {
+            params: self,
+            index: Index::default(),
+            touches: Shared::default(),
+            nearest: Nearest::default(),
+        })
     }
 }
 
@@ -233,10 +238,15 @@ impl Twins {
     }
 
     fn set_touches(&mut self, item: ItemId, touches: u32) {
-        if self.touches.len() <= item.index() {
-            self.touches.resize(item.index() + 1, 0);
+        let before = self.touches(item);
+        if before == touches {
+            return;
         }
-        let before = std::mem::replace(&mut self.touches[item.index()], touches);
+        self.touches.fill_up(item.index() + 1, &0);
+        self.touches[item.index()] = touches;
+        while self.touches.len().checked_sub(1).is_some_and(|last| self.touches[last] == 0) {
+            self.touches.pop();
+        }
         let pools = self.pools(touches);
         if pools != self.pools(before) {
             self.index.put_into(item, pools);
@@ -370,23 +380,15 @@ impl Recommender for Twins {
     fn forget(&mut self, _user: u32) {}
 
     fn bytes(&self) -> usize {
-        self.touches.capacity() * size_of::<u32>() + self.index.bytes() + self.nearest.bytes()
+        self.touches.bytes() + self.index.bytes() + self.nearest.bytes()
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
-        // Without the items at the end that nobody touched.
-        let len = self.touches.iter().rposition(|touches| *touches > 0).map_or(0, |last| last + 1);
-        len.write(out);
-        self.touches[..len].iter().for_each(|touches| touches.write(out));
+        Pieces::all(|pieces| self.write_later(pieces), out);
     }
 
     fn restore(&mut self, bytes: &[u8], items: &Items) -> Result<(), Error> {
-        let touches = self.read(bytes, items.len())?;
-        let len = touches.len().max(self.touches.len());
-        for number in 0..len {
-            let touched = touches.get(number).copied().unwrap_or(0);
-            self.set_touches(ItemId::new(number as u32), touched);
-        }
+        self.go_on(self.read(bytes, items.len())?);
         Ok(())
     }
 
@@ -401,13 +403,35 @@ impl Recommender for Twins {
 }
 
 impl Twins {
-    fn read(&self, bytes: &[u8], items: usize) -> Result<Vec<u32>, Error> {
-        restored(self.name(), bytes, |from| {
-            let len = from.len("touches of items")?;
-            if len > items {
-                return Err(from.malformed("touches of items"));
-            }
-            (0..len).map(|_| from.read()).collect()
-        })
+    /// What is to be written of what was learned.
+    pub(crate) fn write_later(&self, pieces: &mut Pieces) {
+        pieces.push_now(|out| self.touches.len().write(out));
+        self.touches.write_later(0, u32::write, pieces);
     }
+
+    /// Goes on with what was to be [written](Twins::write_later) about so many items.
+    ///
+    /// # Errors
+    /// Bytes that were not written so. Nothing is changed then.
+    pub(crate) fn read_state(&mut self, from: &mut Bytes<'_>, items: usize) -> Result<(), Malformed> {
+        self.go_on(read_touches(from, items)?);
+        Ok(())
+    }
+
+    fn read(&self, bytes: &[u8], items: usize) -> Result<Vec<u32>, Error> {
+        restored(self.name(), bytes, |from| read_touches(from, items))
+    }
+
+    /// Goes on with so many touches of each item in place of those that are known.
+    fn go_on(&mut self, touches: Vec<u32>) {
+        for number in 0..touches.len().max(self.touches.len()) {
+            let touched = touches.get(number).copied().unwrap_or(0);
+            self.set_touches(ItemId::new(number as u32), touched);
+        }
+    }
+}
+
+fn read_touches(from: &mut Bytes<'_>, items: usize) -> Result<Vec<u32>, Malformed> {
+    let len = from.valid("touches of items", |len: &usize| *len <= items)?;
+    (0..len).map(|_| from.read()).collect()
 }
