@@ -3,15 +3,16 @@
 use crate::definitions::reader::{Node, Table};
 use crate::definitions::schema::read_kind;
 use crate::model::Quoted;
-use crate::segment::{ITEM_ATTRIBUTES_MAX, ITEM_VECTOR, Kind, Schema};
+use crate::segment::{ITEM_ATTRIBUTES_MAX, ITEM_TITLE, ITEM_VECTOR, Kind, Schema};
 
 /// Attributes that mean something to the engine itself.
-const OWN: [(&str, Kind, &str); 5] = [
+const OWN: [(&str, Kind, &str); 6] = [
     ("price", Kind::Number, "a number"),
     ("stock", Kind::Number, "a number"),
     ("available", Kind::Bool, "a bool"),
     ("expires", Kind::Instant, "an instant"),
     ("tags", Kind::List, "a list"),
+    (ITEM_TITLE, Kind::String, "a string"),
 ];
 /// What names of items would be mistaken for.
 const TAKEN: [&str; 4] = ["item", "old", "user", "request"];

@@ -180,7 +180,7 @@
 //!
 //! # The catalogue
 //! Messages of type `item` say what an item is, and those of type `remove_item` that it is no more; both hold at once. Of
-//! an item what `[catalogue]` declares is kept, whatever `schema` says; a strict schema refuses other names. Five
+//! an item what `[catalogue]` declares is kept, whatever `schema` says; a strict schema refuses other names. Six
 //! attributes mean something to the engine itself, so that their kinds are fixed:
 //!
 //! | attribute | kind | meaning |
@@ -190,6 +190,7 @@
 //! | `available` | `bool` | `false` says that it is not |
 //! | `expires` | `instant` | from then on it is not recommended |
 //! | `tags` | `list` | what it is like |
+//! | `title` | `string` | what reasons call it: "because you viewed Trail boot" instead of its id |
 //!
 //! What is not available, has expired, or was removed is recommended to nobody. An item that no message describes is
 //! recommended like any other: events alone are enough. Expressions about items say `price` or `item.price`, also beside
@@ -198,8 +199,8 @@
 //! An item that is described and that hardly anybody has touched yet is recommended beside those that it is like, from the
 //! message on that describes it, and gives way to evidence: what its `twins` (10) most alike items are worth counts
 //! `kappa / (kappa + n)` for it, where `n` is how often it was touched. Items are alike as their vectors are, or else as
-//! the values of `attributes` are, rare ones more: all that are strings or lists, unless `[recommend]` names them:
-//! `cold = { attributes = ["category", "tags"] }`. A text that is another one for each item, such as a title, says nothing;
+//! the values of `attributes` are, rare ones more: all that are strings or lists but `title`, unless `[recommend]` names them:
+//! `cold = { attributes = ["category", "tags"] }`. A text that is another one for each item says nothing;
 //! of many attributes name those by which a person would say that two items are alike. `kappa = 0` switches it off.
 //!
 //! A journey that is entered by `item` begins with a message that changes an item which was in the catalogue before: its

@@ -5,7 +5,7 @@ use crate::engine::catalogue::Catalogue;
 use crate::engine::models::Models;
 use crate::profile::Symbols;
 use crate::recommend::{Basis, ItemId, Recommendation, Recommender, Request, blended};
-use crate::segment::Kind;
+use crate::segment::{ITEM_TITLE, Kind};
 use smallvec::SmallVec;
 
 /// From which share on it counts what an item of the query is like, beside what users did.
@@ -42,7 +42,7 @@ impl Models {
             Some(names) => names.iter().for_each(|name| collect(name)),
             None => catalogue
                 .attributes()
-                .filter(|(_, kind)| matches!(kind, Kind::String | Kind::List))
+                .filter(|(name, kind)| matches!(kind, Kind::String | Kind::List) && *name != ITEM_TITLE)
                 .for_each(|(name, _)| collect(name)),
         }
         let tags = tags.iter().map(|(name, text)| (*name, &**text));

@@ -29,8 +29,11 @@ pub struct Recommended {
     pub item: String,
     /// How much it is recommended: comparable within one answer only.
     pub score: f64,
-    /// Why, in words.
+    /// Why, in words: items by their `title` where the catalogue has one, else by their id.
     pub reason: String,
+    /// The item that the reason names, by its id, where it names one: for a link, or a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because_of: Option<String>,
     /// What boosts, caps and other stages of re-ranking did to it, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<String>,
@@ -69,10 +72,13 @@ impl Partition {
         let items = self.models.items();
         let eligible = self.eligible(id, user, query, now)?;
         let answer = self.models.recommend(user, query, others, &self.store, &eligible, now)?;
+        let id = |item| items.name(item).unwrap_or_default();
+        let title = |item| self.catalogue.title(item, &self.store.symbols).unwrap_or(id(item));
         let named = |r: Recommendation| Recommended {
-            item: items.name(r.item).unwrap_or_default().to_owned(),
+            item: id(r.item).to_owned(),
             score: r.score,
-            reason: r.reason.display(items).to_string(),
+            reason: r.reason.in_words(title),
+            because_of: r.reason.item().map(|item| id(item).to_owned()),
             effects: r.effects().iter().map(ToString::to_string).collect(),
             refused,
         };

@@ -26,9 +26,7 @@ impl Partition {
     /// let mut partition = Partition::new(&definitions);
     /// let now: Instant = "2026-11-23T10:00:00Z".parse()?;
     /// partition.ingest(&Message::track("ada", "open"), now)?;
-    /// let mut properties = Object::new();
-    /// properties.set("device", "phone");
-    /// properties.set("code", 1234);
+    /// let properties = Object::new().with("device", "phone").with("code", 1234);
     /// let outcome = partition.call("ada", "login", &properties, now)?;
     /// assert_eq!(outcome.notes[1].to_string(), "login, step send (phone): sent by sms");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

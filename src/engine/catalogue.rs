@@ -7,7 +7,7 @@ use crate::journey::ItemChanges;
 use crate::model::{CatalogueItem, Instant, Object, Value, nearest};
 use crate::profile::{Packed, Symbols, Unpacked};
 use crate::recommend::{ItemId, Items};
-use crate::segment::{ITEM_VECTOR, ItemSchema, ItemSlot, Kind};
+use crate::segment::{ITEM_TITLE, ITEM_VECTOR, ItemSchema, ItemSlot, Kind};
 use serde::Serialize;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -45,6 +45,7 @@ struct OwnSlots {
     stock: Option<ItemSlot>,
     available: Option<ItemSlot>,
     expires: Option<ItemSlot>,
+    title: Option<ItemSlot>,
 }
 
 impl OwnSlots {
@@ -55,6 +56,7 @@ impl OwnSlots {
             stock: slot("stock"),
             available: slot("available"),
             expires: slot("expires"),
+            title: slot(ITEM_TITLE),
         }
     }
 }
@@ -132,6 +134,15 @@ impl Catalogue {
         match symbols.value(*value) {
             Value::List(values) => values.iter().for_each(of),
             value => of(&value),
+        }
+    }
+
+    /// What a person calls an item, where the catalogue says it.
+    pub(crate) fn title<'s>(&self, item: ItemId, symbols: &'s Symbols) -> Option<&'s str> {
+        let slot = self.own.title?;
+        match symbols.unpack(self.row(item)?[usize::from(slot.0)]) {
+            Unpacked::Text(title) => Some(symbols.text(title)).filter(|title| !title.is_empty()),
+            _ => None,
         }
     }
 

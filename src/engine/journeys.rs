@@ -1,6 +1,5 @@
 //! Questions about journeys: where a user is and why, and how many are where.
 
-use crate::engine::look::Contents;
 use crate::engine::partition::NEVER;
 use crate::engine::{Engine, Error, Partition, Unknown};
 use crate::journey::{Context, Drawing, JourneyExplanation, JourneyNo, RenderRequest};
@@ -107,12 +106,7 @@ impl Partition {
 
     fn explain_journey_of(&self, user: UserKey, journey: JourneyNo, now: Instant) -> JourneyExplanation {
         let now = now.max(self.clock);
-        let contents = Contents {
-            compiled: &self.compiled,
-            store: &self.store,
-            items: self.models.items(),
-            catalogue: &self.catalogue,
-        };
+        let contents = self.contents();
         let render = |request: &RenderRequest<'_>| contents.rendered(request);
         let plan = &self.compiled.plan;
         let context = Context {

@@ -1,15 +1,11 @@
 //! A look at users: what changed of their memberships, and what follows from that.
 
-use crate::decision::RenderContext;
-use crate::definitions::Compiled;
-use crate::engine::catalogue::Catalogue;
-use crate::engine::models::each_text;
+use crate::engine::contents::Contents;
 use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition};
 use crate::journey::{Context, Effect, EventOccurrence, ItemOccurrence, RenderRequest};
-use crate::model::{Instant, Object, Value};
-use crate::profile::{Applied, ProfileStore, UserKey};
-use crate::recommend::Items;
+use crate::model::{Instant, Value};
+use crate::profile::{Applied, UserKey};
 use crate::segment::{Cause, Change, EventView, Look, Memberships, Plan, SegmentId, Touch, Transition};
 
 /// A user to whom something happened.
@@ -319,46 +315,6 @@ impl Partition {
             recorded.push(moved);
         }
         is_moved
-    }
-}
-
-/// What the content of messages is made of.
-pub(super) struct Contents<'a> {
-    pub(super) compiled: &'a Compiled,
-    pub(super) store: &'a ProfileStore,
-    pub(super) items: &'a Items,
-    pub(super) catalogue: &'a Catalogue,
-}
-
-impl Contents<'_> {
-    /// The content of a message to a user.
-    pub(super) fn rendered(&self, request: &RenderRequest<'_>) -> Result<Object, String> {
-        let templates = self.compiled.decisions.templates();
-        let item = request.key.filter(|_| templates.reads_item(request.template));
-        let item = item.and_then(|key| self.item(key));
-        let context = RenderContext {
-            user: Some((self.store, request.user)),
-            key: request.key,
-            event: request.event,
-            request: None,
-            item: item.as_ref(),
-        };
-        templates.render(request.template, &context).map_err(|e| e.to_string())
-    }
-
-    /// The attributes of the item whose id keys an instance.
-    fn item(&self, key: &Value) -> Option<Object> {
-        let mut found = None;
-        each_text(key, &mut |id| {
-            let known =
-                self.items.get(id).and_then(|item| self.catalogue.item(item, id, &self.store.symbols));
-            found = known.map(|known| {
-                let mut attributes = known.attributes;
-                attributes.set("id", id);
-                attributes
-            });
-        });
-        found
     }
 }
 

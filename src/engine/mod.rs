@@ -39,6 +39,7 @@ mod catalogue;
 mod catalogue_bytes;
 mod checkpoint;
 mod consent;
+mod contents;
 mod done;
 mod durable;
 mod eligible;
@@ -76,6 +77,7 @@ mod orders_test;
 mod outcome;
 mod page;
 mod partition;
+mod preview;
 mod receipt;
 mod recorded;
 #[cfg(test)]

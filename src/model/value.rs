@@ -118,10 +118,7 @@ impl Value {
 ///
 /// ```
 /// use bespoke::model::{Object, Value};
-/// let mut address = Object::new();
-/// address.set("city", "Paris");
-/// let mut traits = Object::new();
-/// traits.set("address", Value::Object(address));
+/// let traits = Object::new().with("age", 36).with("address", Object::new().with("city", "Paris"));
 /// assert_eq!(traits.get_path("address.city").and_then(Value::as_str), Some("Paris"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -159,6 +156,13 @@ impl Object {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
         }
+    }
+
+    /// The same with a name set.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Box<str>>, value: impl Into<Value>) -> Object {
+        self.set(name, value);
+        self
     }
 
     /// Takes the value of a name out.

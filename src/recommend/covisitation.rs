@@ -38,7 +38,7 @@ const COMMONNESS: f64 = 0.3;
 ///
 /// `learn`: at most 20 row updates, each O([`neighbours`](CoVisitationParams::neighbours)); a typical session
 /// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).
-/// Memory: 96 bytes an item and 8 for each neighbour, 9 with `k_min`; 80 bytes a user.
+/// Memory: 96 bytes an item and 8 for each neighbour, 10 with `k_min`; 80 bytes a user.
 ///
 /// Answers nothing for a [`Basis`] that names neither user nor items like which others are wanted, for a user whom it
 /// does not know, and for an item that nobody saw with others.

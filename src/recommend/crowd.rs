@@ -4,23 +4,23 @@ use serde::Serialize;
 /// Most users that a [`Crowd`] can be asked for.
 pub(super) const CROWD_MAX: usize = 20;
 
-/// How many different users stand behind something, counted in one byte: never too many.
+/// How many different users stand behind something, counted in two bytes: never too many.
 ///
 /// Users fall into groups by a hash, and within their group into bins. One group is counted at a time: bins that were
 /// hit are as many different users at least. Once a group has its share of the wanted number the next one is counted,
-/// whose users are others. Whoever falls into a bin that was hit already is not counted, so it takes some 30 users
+/// whose users are others. Whoever falls into a bin that was hit already is not counted, so it takes some 15 users
 /// until 10 are known for certain.
 ///
-/// The byte: the number of the group that is counted above the bits of its bins.
+/// The bits: the number of the group that is counted above the bits of its bins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(super) struct Crowd(u8);
+pub(super) struct Crowd(u16);
 
 /// How many users a [`Crowd`] has to have, and how it counts to that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     users: u32,
-    /// A power of two; with bins it fills the byte.
+    /// A power of two; with bins it fills the two bytes.
     groups: u32,
     bins: u32,
 }
@@ -30,11 +30,7 @@ impl Size {
     pub(super) fn new(users: usize) -> Size {
         let users = users as u32;
         // What takes the fewest users on average.
-        let (groups, bins) = match users {
-            ..=7 => (1, 8),
-            8..=12 => (2, 7),
-            _ => (4, 6),
-        };
+        let (groups, bins) = if users <= 15 { (1, 16) } else { (2, 15) };
         Size { users, groups, bins }
     }
 
@@ -63,7 +59,7 @@ impl Crowd {
     }
 
     fn of(group: u32, hit: u32, size: Size) -> Crowd {
-        Crowd((group << size.bins | hit) as u8)
+        Crowd((group << size.bins | hit) as u16)
     }
 
     /// Counts a user, once.
@@ -108,7 +104,7 @@ impl Crowd {
     }
 }
 
-/// Every byte is a crowd.
+/// Any two bytes are a crowd.
 impl Record for Crowd {
     fn write(&self, out: &mut Vec<u8>) {
         self.0.write(out);
@@ -150,7 +146,7 @@ mod tests {
 
     #[test]
     fn enough_in_the_end() {
-        for (wanted, on_average) in [(1, 1..=1), (5, 6..=8), (10, 28..=34), (20, 120..=160)] {
+        for (wanted, on_average) in [(1, 1..=1), (5, 5..=6), (10, 14..=16), (20, 55..=70)] {
             let size = Size::new(wanted);
             let needed = |seed| {
                 let mut random = fastrand::Rng::with_seed(seed);

@@ -49,7 +49,7 @@ pub const CONTEXT_VALUES_MAX: usize = 1_000;
 ///     Ok::<_, bespoke::recommend::Error>(format!("{:.2} {}", answer[0].score, answer[0].reason.display(&items)))
 /// };
 /// assert_eq!(best(Query::popular())?, "0.60 popular now");                         // yoga: 30 of 50
-/// assert_eq!(best(Query::popular().context("place", "gym"))?, "0.70 popular now for place gym");
+/// assert_eq!(best(Query::popular().context("place", "gym"))?, "0.70 popular now for gym");
 /// // squats there: (20 + 20 * 0.4) / (20 + 20)
 /// # Ok::<(), bespoke::recommend::Error>(())
 /// ```

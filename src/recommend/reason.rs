@@ -101,9 +101,14 @@ pub enum Reason {
     },
     /// `you may want it again`
     Again,
+    /// `you viewed it before`, and people come back to what they did so with
+    Before {
+        /// What was done with it.
+        action: Action,
+    },
     /// `popular now`
     Popular,
-    /// `popular now for place gym`
+    /// `popular now for gym`; a number says what it counts, `for hour 18`
     PopularFor {
         /// Which part of the context.
         #[serde(serialize_with = "text")]
@@ -114,7 +119,7 @@ pub enum Reason {
     },
     /// `on the rise`
     Rising,
-    /// `on the rise for place gym`
+    /// `on the rise for gym`
     RisingFor {
         /// Which part of the context.
         #[serde(serialize_with = "text")]
@@ -166,8 +171,8 @@ impl Reason {
         match self {
             Reason::Because { item, .. } | Reason::Similar { item } => Some(*item),
             Reason::NewLike { item } | Reason::BoughtWith { item } => Some(*item),
-            Reason::Again | Reason::Popular | Reason::PopularFor { .. } | Reason::Level => None,
-            Reason::Rising | Reason::RisingFor { .. } | Reason::Other(_) => None,
+            Reason::Again | Reason::Before { .. } | Reason::Popular | Reason::PopularFor { .. } => None,
+            Reason::Rising | Reason::RisingFor { .. } | Reason::Level | Reason::Other(_) => None,
         }
     }
 }
@@ -182,19 +187,49 @@ pub struct ReasonDisplay<'a> {
 impl fmt::Display for ReasonDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An item of other `Items` is a slip of the host; the sentence stays readable.
-        let name = |item: &ItemId| self.items.name(*item).unwrap_or("an unknown item");
-        match self.reason {
+        self.reason.write(f, |item| self.items.name(item).unwrap_or("an unknown item"))
+    }
+}
+
+impl Reason {
+    /// The reason in words, with what items are called.
+    pub(crate) fn in_words<'n>(&self, name: impl Fn(ItemId) -> &'n str) -> String {
+        let mut words = String::new();
+        // A string takes all that is written to it.
+        let _ = self.write(&mut words, name);
+        words
+    }
+
+    fn write<'n>(&self, f: &mut impl fmt::Write, name: impl Fn(ItemId) -> &'n str) -> fmt::Result {
+        let name = |item: &ItemId| name(*item);
+        match self {
             Reason::Because { action, item } => write!(f, "because you {action} {}", name(item)),
             Reason::Similar { item } => write!(f, "similar to {}", name(item)),
             Reason::NewLike { item } => write!(f, "new to most, and similar to {}", name(item)),
             Reason::BoughtWith { item } => write!(f, "often bought with {}", name(item)),
             Reason::Again => f.write_str("you may want it again"),
+            Reason::Before { action } => write!(f, "you {action} it before"),
             Reason::Popular => f.write_str("popular now"),
-            Reason::PopularFor { key, value } => write!(f, "popular now for {key} {value}"),
+            Reason::PopularFor { key, value } => write!(f, "popular now for {}", Part(key, value)),
             Reason::Rising => f.write_str("on the rise"),
-            Reason::RisingFor { key, value } => write!(f, "on the rise for {key} {value}"),
+            Reason::RisingFor { key, value } => write!(f, "on the rise for {}", Part(key, value)),
             Reason::Level => f.write_str("right for your level"),
             Reason::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+/// A part of the context, and its value, as a person would name it: where the value says what it is, by that alone.
+struct Part<'a>(&'a str, &'a str);
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Part(key, value) = self;
+        match *value {
+            "true" => f.write_str(key),
+            "false" => write!(f, "{key} {value}"),
+            _ if value.parse::<f64>().is_ok() => write!(f, "{key} {value}"),
+            _ => f.write_str(value),
         }
     }
 }
@@ -207,7 +242,7 @@ mod tests {
     fn reasons_in_words_and_as_data() {
         let mut items = Items::new();
         let item = items.intern("boot-7").unwrap();
-        let place = Reason::PopularFor { key: "place".into(), value: "gym".into() };
+        let part = |key: &str, value: &str| Reason::PopularFor { key: key.into(), value: value.into() };
         for (reason, words, json) in [
             (
                 Reason::Because { action: Action::Viewed, item },
@@ -219,7 +254,13 @@ mod tests {
             (Reason::BoughtWith { item }, "often bought with boot-7", r#"{"bought_with":{"item":0}}"#),
             (Reason::Popular, "popular now", r#""popular""#),
             (Reason::Level, "right for your level", r#""level""#),
-            (place, "popular now for place gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
+            (part("place", "gym"), "popular now for gym", r#"{"popular_for":{"key":"place","value":"gym"}}"#),
+            (part("hour", "18"), "popular now for hour 18", r#"{"popular_for":{"key":"hour","value":"18"}}"#),
+            (
+                part("weekend", "true"),
+                "popular now for weekend",
+                r#"{"popular_for":{"key":"weekend","value":"true"}}"#,
+            ),
             (Reason::Other("editor's choice".into()), "editor's choice", r#"{"other":"editor's choice"}"#),
         ] {
             assert_eq!(reason.display(&items).to_string(), words);

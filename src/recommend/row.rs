@@ -170,7 +170,7 @@ impl Row {
     pub(super) fn bytes(&self) -> usize {
         self.items.capacity() * size_of::<ItemId>()
             + self.weights.capacity() * size_of::<f32>()
-            + self.crowds.capacity()
+            + self.crowds.capacity() * size_of::<Crowd>()
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Duration, Malformed, Pieces, Record};
+use crate::model::{Bytes, Duration, Malformed, Pieces, Record, Shared};
 use crate::recommend::board::Count;
 use crate::recommend::crowd::{CROWD_MAX, Crowd, Size};
 use crate::recommend::error::restored;
@@ -49,7 +49,7 @@ pub struct Trending {
     fast: Popularity,
     slow: Popularity,
     /// How many users stand behind an item, by its number; empty where nobody asks.
-    crowds: Vec<Crowd>,
+    crowds: Shared<Crowd, 4_096>,
 }
 
 /// Parameters of [`Trending`], not yet checked.
@@ -132,7 +132,7 @@ impl TrendingParams {
             }
         };
         let (fast, slow) = (counts(self.half_life)?, counts(self.half_life_slow)?);
-        Ok(Trending { fast, slow, params: self, crowds: Vec::new() })
+        Ok(Trending { fast, slow, params: self, crowds: Shared::default() })
     }
 }
 
@@ -177,8 +177,8 @@ impl Trending {
     pub(crate) fn write_later(&self, pieces: &mut Pieces) {
         self.fast.write_later(pieces);
         self.slow.write_later(pieces);
-        // A byte an item.
-        pieces.push_now(|out| self.crowds.write(out));
+        pieces.push_now(|out| self.crowds.len().write(out));
+        self.crowds.write_later(0, Crowd::write, pieces);
     }
 
     /// Takes over what one with the same parameters had learned about so many items that there are.
@@ -306,9 +306,7 @@ impl Recommender for Trending {
         self.slow.learn(interaction);
         let (size, place) = (self.size(), interaction.item().index());
         if !size.is_any() && interaction.weight() > 0.0 {
-            if self.crowds.len() <= place {
-                self.crowds.resize(place + 1, Crowd::default());
-            }
+            self.crowds.fill_up(place + 1, &Crowd::default());
             self.crowds[place].add(interaction.user(), size);
         }
     }
@@ -324,7 +322,7 @@ impl Recommender for Trending {
     fn forget(&mut self, _user: u32) {}
 
     fn bytes(&self) -> usize {
-        self.fast.bytes() + self.slow.bytes() + self.crowds.capacity()
+        self.fast.bytes() + self.slow.bytes() + self.crowds.bytes()
     }
 
     fn checkpoint(&self, out: &mut Vec<u8>) {
@@ -341,11 +339,9 @@ impl Recommender for Trending {
         self.fast.take_in(&other.fast, items);
         self.slow.take_in(&other.slow, items);
         let size = self.size();
-        for (item, crowd) in items.iter().zip(other.crowds) {
-            if self.crowds.len() <= item.index() {
-                self.crowds.resize(item.index() + 1, Crowd::default());
-            }
-            self.crowds[item.index()].merge(crowd, size);
+        for (item, crowd) in items.iter().zip(other.crowds.iter()) {
+            self.crowds.fill_up(item.index() + 1, &Crowd::default());
+            self.crowds[item.index()].merge(*crowd, size);
         }
         Ok(())
     }

@@ -178,8 +178,8 @@ fn a_place_has_its_own_trends() {
         answer[0].reason.display(&items).to_string() + " " + &answer[0].item.number().to_string()
     };
     assert_eq!(best(Query::trending()), "on the rise 1");
-    assert_eq!(best(Query::trending().context("place", "gym")), "on the rise for place gym 2");
-    assert_eq!(best(Query::trending().context("place", "home")), "on the rise for place home 1");
+    assert_eq!(best(Query::trending().context("place", "gym")), "on the rise for gym 2");
+    assert_eq!(best(Query::trending().context("place", "home")), "on the rise for home 1");
     assert_eq!(best(Query::trending().context("place", "moon")), "on the rise 1");
     let popular = Query::popular();
     assert!(trending.recommend(&popular.resolve(&items, None, at(0)).unwrap()).is_empty());

@@ -7,6 +7,8 @@ use std::sync::Arc;
 pub(crate) const ITEM_ATTRIBUTES_MAX: usize = 1_000;
 /// What the vector of an item is called in messages and definitions.
 pub(crate) const ITEM_VECTOR: &str = "vector";
+/// What a person calls an item.
+pub(crate) const ITEM_TITLE: &str = "title";
 
 /// Number of an attribute of items.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -100,7 +100,7 @@ pub(crate) use fact_names::FactNames;
 pub(crate) use fingerprint::{Fingerprints, fingerprints};
 pub(crate) use inquiry::{Inquiry, key_is};
 pub(crate) use item::ItemView;
-pub(crate) use item_schema::{ITEM_ATTRIBUTES_MAX, ITEM_VECTOR, ItemSchema, ItemSlot};
+pub(crate) use item_schema::{ITEM_ATTRIBUTES_MAX, ITEM_TITLE, ITEM_VECTOR, ItemSchema, ItemSlot};
 pub(crate) use maintain::{Look, Memberships};
 pub(crate) use members::Members;
 pub(crate) use minimise::Minimiser;

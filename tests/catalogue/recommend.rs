@@ -51,6 +51,35 @@ fn what_is_not_on_offer_is_recommended_to_nobody() {
 }
 
 #[test]
+fn reasons_call_items_by_their_titles() {
+    let text = SHOP.replace("    price = \"number\"\n", "    price = \"number\"\n    title = \"string\"\n");
+    let engine = Engine::builder(definitions(&text)).partitions(2).open().unwrap();
+    for user in ["bob", "cy", "di", "eve"] {
+        viewed(&engine, user, &["boot", "sock", "hat"]);
+    }
+    let reason = || {
+        let query = Query::similar_to("boot").limit(1);
+        let shown = engine.recommend("ada", &query, now() + Duration::hours(1)).unwrap().remove(0);
+        (shown.item, shown.reason, shown.because_of)
+    };
+    // At once, for everybody; without one it is the id.
+    let title = |title: Value| engine.ingest(Message::item("boot").with("title", title), now()).map(|_| ());
+    for (said, words) in [
+        (None, "similar to boot"),
+        (Some(Value::from("Trail boot")), "similar to Trail boot"),
+        (Some(Value::from("")), "similar to boot"),
+        (Some(Value::from("Trail boot II")), "similar to Trail boot II"),
+        (Some(Value::Null), "similar to boot"),
+    ] {
+        said.into_iter().for_each(|said| title(said).unwrap());
+        assert_eq!(reason(), ("sock".to_owned(), words.to_owned(), Some("boot".to_owned())));
+    }
+    let popular = engine.recommend("ada", &Query::popular().limit(1), now() + Duration::hours(1)).unwrap();
+    assert_eq!((&*popular[0].reason, &popular[0].because_of), ("popular now", &None));
+    assert!(matches!(title(Value::Int(7)), Err(Error::WrongKind { name, .. }) if &*name == "title"));
+}
+
+#[test]
 fn an_item_that_nobody_touched_is_known() {
     let engine = shop();
     viewed(&engine, "bob", &["boot", "sock"]);

@@ -7,6 +7,7 @@
 //! | `index` | which sessions an item is in |
 //! | `neighbours` | the sessions that are most like a query |
 //! | `candidates` | their items, and what speaks for each |
+//! | `returns` | how often users come back to what they visited before |
 //! | `params` | [`SessionKnnParams`] |
 //! | `state` | checkpoint, restore and merge |
 //!
@@ -17,6 +18,7 @@ mod candidates;
 mod index;
 mod neighbours;
 mod params;
+mod returns;
 mod session;
 mod state;
 
@@ -28,12 +30,13 @@ use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use arena::Arena;
-use candidates::{Candidates, Terms};
+use candidates::{Candidate, Candidates, Terms};
 use hashbrown::HashTable;
 use index::Index;
 use neighbours::{Reach, Search, nearest};
 use params::Tables;
 use parking_lot::Mutex;
+use returns::Returns;
 use session::{Session, Visit};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
@@ -49,10 +52,9 @@ use std::cmp::Ordering;
 /// `1 + in_row` times as much where the two newest items of the query follow on one another in `n`. Likenesses are taken
 /// as shares of their sum. The reason is the item of the largest term.
 ///
-/// Every visit counts, also of an item that was visited before: that tells what users come back to. (On the last tenth of
-/// the retailrocket sessions HR@20 and MRR@20 are .362 and .165, on the last day of RSC15 .399 and .183; counting only
-/// the last place of a shared item cost .004 and .011 on the former. VMIS-kNN's weights with co-visitation added and the
-/// parameters that are best for it have .349 and .142, and .389 and .180.)
+/// Users come back to what they visited before: `score(j) += returns · r(b) Σ score` for an item `j` of the query with `b`
+/// different ones behind it, where `r(b)` is how often the next visit was of such an item, in the sessions that are kept.
+/// The sum is without the newest item where that may not be shown.
 ///
 /// Every click counts at once, also in the sessions that are still open, but for what the asking user does now. A session
 /// counts from its second click on. One of more than 11 clicks goes on in a new one, which begins with its last two. An
@@ -91,6 +93,7 @@ pub struct SessionKnn {
     decay: ForwardDecay,
     arena: Arena,
     index: Index,
+    returns: Returns,
     /// What a session counts by age and length, under forward decay; by its place in the arena.
     priors: Vec<f32>,
     /// Users of whom sessions are kept, and the number of the newest.
@@ -141,6 +144,7 @@ impl SessionKnn {
             tables: Tables::new(&params),
             arena: Arena::new(params.sessions.next_power_of_two()),
             index: Index::new(params.sessions_per_item),
+            returns: Returns::default(),
             params,
             decay,
             priors: Vec::new(),
@@ -185,6 +189,7 @@ impl SessionKnn {
                 continue;
             }
             self.index.leave(number, &session, &mut lacking);
+            self.returns.remove(&session);
             self.weigh(number);
             if !session.is_foreign && self.newest_of(session.user) == Some(number) {
                 self.set_newest(session.user, None);
@@ -225,6 +230,7 @@ impl SessionKnn {
         if let Some(outgoing) = self.arena.outgoing() {
             let session = self.arena.get(outgoing);
             self.index.leave_oldest(outgoing, session);
+            self.returns.remove(session);
             let is_ours = !session.is_empty() && !session.is_foreign;
             let user = session.user;
             if is_ours && self.newest_of(user) == Some(outgoing) {
@@ -233,6 +239,7 @@ impl SessionKnn {
         }
         let (number, user) = (self.arena.next(), session.user);
         session.earlier = self.newest_of(user).unwrap_or(number);
+        self.returns.add(&session);
         self.arena.push(session);
         self.set_newest(user, Some(number));
         self.index.enter_all(number, &self.arena);
@@ -277,10 +284,10 @@ impl SessionKnn {
         bases
     }
 
-    /// The best items for what a query rests on.
+    /// The best items for what a query rests on: a session, or items that others are to be like.
     fn rank(
         &self,
-        bases: &[Base],
+        (bases, is_session): (&[Base], bool),
         own: &[u32],
         limit: usize,
         admits: impl Fn(ItemId) -> bool,
@@ -314,14 +321,20 @@ impl SessionKnn {
         }
         let candidates = candidates.list();
         let all = self.tables.logarithm(self.index.sessions());
-        scores.clear();
-        for (place, candidate) in (0..).zip(&mut *candidates) {
+        let mut sum = 0.0;
+        for candidate in &mut *candidates {
             let logarithm = self.tables.logarithm(self.index.sessions_with(candidate.item));
             candidate.score *= 1.0 + params.rarity * (all - logarithm);
-            if candidate.score > 0.0 {
-                scores.push((candidate.score, place));
-            }
+            sum += candidate.score;
         }
+        let returned =
+            if is_session { self.come_back(bases, candidates, sum, &admits) } else { SmallVec::new() };
+        scores.clear();
+        scores.extend(
+            (0..)
+                .zip(&*candidates)
+                .filter_map(|(place, candidate)| (candidate.score > 0.0).then_some((candidate.score, place))),
+        );
 
         let order = |a: &(f64, u32), b: &(f64, u32)| {
             let tie = || self.order(candidates[a.1 as usize].item, candidates[b.1 as usize].item);
@@ -339,13 +352,41 @@ impl SessionKnn {
             for (score, place) in best {
                 let candidate = &candidates[*place as usize];
                 if admits(candidate.item) {
-                    let reason = bases[candidate.because as usize].reason.clone();
+                    let reason = match &bases[candidate.because as usize].reason {
+                        Reason::Because { action, .. } if returned.contains(place) => {
+                            Reason::Before { action: *action }
+                        }
+                        reason => reason.clone(),
+                    };
                     answer.push(Recommendation::new(candidate.item, *score, reason));
                 }
             }
             rest = others;
         }
         answer
+    }
+
+    /// Adds to the items of a session, which come first among the candidates, that users come back to them: by their chance,
+    /// of what speaks for all together. Gives the places of those for which that speaks most.
+    fn come_back(
+        &self,
+        bases: &[Base],
+        candidates: &mut [Candidate],
+        sum: f64,
+        admits: impl Fn(ItemId) -> bool,
+    ) -> SmallVec<[u32; 16]> {
+        // Where the newest may not be shown, the others have its share.
+        let newest = bases.first().filter(|newest| !admits(newest.item)).map_or(0.0, |_| candidates[0].score);
+        let sum = (sum - newest) * self.params.returns;
+        let mut returned = SmallVec::new();
+        for (back, candidate) in candidates.iter_mut().take(bases.len()).enumerate() {
+            let more = self.returns.chance(back) * sum;
+            if more > candidate.score {
+                returned.push(back as u32);
+            }
+            candidate.score += more;
+        }
+        returned
     }
 
     /// Of equal scores: newest session, then id.
@@ -417,6 +458,7 @@ impl Recommender for SessionKnn {
         let (told, is_new) = (session.is_telling(), !session.holds(interaction.item()));
         session.push(Visit::new(interaction.item(), interaction.action()));
         session.at = session.at.max(at);
+        self.returns.add_last(session);
         if !told {
             self.index.enter_all(number, &self.arena);
         } else if is_new {
@@ -454,7 +496,8 @@ impl Recommender for SessionKnn {
         };
         let mut scratch = self.scratch.0.lock().pop().unwrap_or_default();
         let admits = |item| Some(item) != current && request.admits(item) && self.is_common(item);
-        let answer = self.rank(&bases, &own, request.limit(), admits, &mut scratch);
+        let is_session = !matches!(request.basis(), Basis::Similar(_));
+        let answer = self.rank((&bases, is_session), &own, request.limit(), admits, &mut scratch);
         self.scratch.0.lock().push(scratch);
         answer
     }
@@ -465,6 +508,7 @@ impl Recommender for SessionKnn {
         for &number in &numbers {
             let session = std::mem::replace(self.arena.get_mut(number), Session::EMPTY);
             self.index.leave(number, &session, &mut lacking);
+            self.returns.remove(&session);
             self.weigh(number);
         }
         self.set_newest(user, None);

@@ -32,6 +32,7 @@ pub struct SessionKnnParams {
     pub(super) rarity: f64,
     pub(super) commonness: f64,
     pub(super) length: f64,
+    pub(super) returns: f64,
 }
 
 impl SessionKnnParams {
@@ -53,6 +54,7 @@ impl SessionKnnParams {
             rarity: 10.0,
             commonness: 0.5,
             length: 0.25,
+            returns: 1.0,
         }
     }
 
@@ -175,6 +177,14 @@ impl SessionKnnParams {
         self
     }
 
+    /// How much it counts that users come back to what they visited before: 1, the default, as often as they do; from 0,
+    /// not at all, to 10.
+    #[must_use]
+    pub fn returns(mut self, returns: f64) -> SessionKnnParams {
+        self.returns = returns;
+        self
+    }
+
     /// Makes the recommender.
     ///
     /// # Errors
@@ -203,6 +213,7 @@ impl SessionKnnParams {
             ("others", self.others, 10.0, "from 0 to 10"),
             ("in_row", self.in_row, 10.0, "from 0 to 10"),
             ("rarity", self.rarity, 1_000.0, "from 0 to 1000"),
+            ("returns", self.returns, 10.0, "from 0 to 10"),
             ("commonness", self.commonness, 1.0, "from 0 to 1"),
             ("length", self.length, 1.0, "from 0 to 1"),
         ] {

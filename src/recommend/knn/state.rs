@@ -4,6 +4,7 @@ use crate::recommend::error::restored;
 use crate::recommend::knn::SessionKnn;
 use crate::recommend::knn::arena::Arena;
 use crate::recommend::knn::index::Index;
+use crate::recommend::knn::returns::Returns;
 use crate::recommend::knn::session::Session;
 use crate::recommend::{Error, ItemId, Recommender, SessionKnnParams};
 
@@ -66,6 +67,7 @@ impl SessionKnn {
     /// Goes on from what was written, in place of what is known. O(visits).
     pub(super) fn take_over(&mut self, Snapshot { decay, arena }: Snapshot) {
         self.index = Index::of(&arena, self.params.sessions_per_item);
+        self.returns = Returns::of(&arena);
         (self.decay, self.arena) = (decay, arena);
         self.priors.clear();
         self.users.clear();

@@ -169,8 +169,32 @@ impl Naive {
         (items, own)
     }
 
-    /// Scores by item, of a query with its items oldest first.
-    fn scores(&self, query: &[u32], own: &[usize], is_similar: bool) -> BTreeMap<u32, f64> {
+    /// How often the next visit is of the item behind which so many different ones lie.
+    fn chance(&self, back: usize) -> f64 {
+        let (mut came, mut asked) = (0.0, 20.0);
+        for items in self.kept().map(|n| &self.sessions[n].items) {
+            for place in 1..items.len() {
+                let mut different: Vec<u32> = Vec::new();
+                for item in items[..place].iter().rev() {
+                    if !different.contains(item) {
+                        different.push(*item);
+                    }
+                }
+                asked += f64::from(u8::from(different.len() > back));
+                came += f64::from(u8::from(different.get(back) == Some(&items[place])));
+            }
+        }
+        if back < SESSION_LEN - 1 { came / asked } else { 0.0 }
+    }
+
+    /// Scores by item, of a query with its items oldest first, of which the newest may be shown or not.
+    fn scores(
+        &self,
+        query: &[u32],
+        own: &[usize],
+        is_similar: bool,
+        with_newest: bool,
+    ) -> BTreeMap<u32, f64> {
         let p = &self.params;
         let mut weights: Vec<(u32, f64)> = Vec::new();
         for (place, item) in query.iter().rev().take(p.items).enumerate() {
@@ -226,6 +250,15 @@ impl Naive {
         for (item, score) in &mut scores {
             *score *= 1.0 + p.rarity * (sessions / self.with(*item).len() as f64).ln();
         }
+        if !is_similar {
+            let newest = query.last().filter(|_| !with_newest);
+            let others = scores.iter().filter(|(item, _)| Some(*item) != newest);
+            let sum: f64 = others.map(|(_, score)| score).sum();
+            for (back, (item, _)) in weights.iter().enumerate() {
+                *scores.entry(*item).or_insert(0.0) += p.returns * self.chance(back) * sum;
+            }
+        }
+        scores.retain(|item, score| *score > 0.0 && (with_newest || Some(item) != query.last()));
         scores
     }
 }
@@ -254,21 +287,20 @@ proptest! {
         history in histories(200), session in prop::collection::vec(0..ITEMS, 1..9), limit in 1_usize..15,
     ) {
         let (items, naive) = (twelve_items(), Naive::new(small(), &history));
-        let query = Query::session(session.iter().map(u32::to_string)).limit(limit).allow_repeat(true);
-        let mut scores = naive.scores(&session, &[], false);
+        let query = Query::session(session.iter().map(u32::to_string)).limit(limit);
         let model = learned(small(), &history);
-        check(&model, &query.resolve(&items, None, naive.now).unwrap(), &scores)?;
-        let query = query.allow_repeat(false);
-        scores.remove(session.last().unwrap());
-        check(&model, &query.resolve(&items, None, naive.now).unwrap(), &scores)?;
+        for with_newest in [true, false] {
+            let query = query.clone().allow_repeat(with_newest);
+            let scores = naive.scores(&session, &[], false, with_newest);
+            check(&model, &query.resolve(&items, None, naive.now).unwrap(), &scores)?;
+        }
     }
 
     #[test]
     fn users_are_answered_by_the_formulas(history in histories(200), user in 0_u32..5) {
         let (items, naive) = (twelve_items(), Naive::new(small(), &history));
         let (session, own) = naive.last(user);
-        let mut scores = naive.scores(&session, &own, false);
-        scores.remove(session.last().unwrap_or(&0));
+        let scores = naive.scores(&session, &own, false, false);
         let model = learned(small(), &history);
         check(&model, &Query::for_user().limit(20).resolve(&items, Some(user), naive.now).unwrap(), &scores)?;
     }
@@ -276,7 +308,7 @@ proptest! {
     #[test]
     fn likeness_is_answered_by_the_formulas(history in histories(200), a in 0..ITEMS, b in 0..ITEMS) {
         let (items, naive) = (twelve_items(), Naive::new(small(), &history));
-        let mut scores = naive.scores(&[b, a], &[], true);
+        let mut scores = naive.scores(&[b, a], &[], true, true);
         scores.retain(|item, _| *item != a && *item != b);
         let query = Query::similar_to_all([a.to_string(), b.to_string()]).limit(20);
         check(&learned(small(), &history), &query.resolve(&items, None, naive.now).unwrap(), &scores)?;
