@@ -75,6 +75,7 @@ fn session_knn(params: &Params) -> Result<Box<dyn Recommender>, Error> {
         "in_row" => knn.in_row(value),
         "rarity" => knn.rarity(value),
         "returns" => knn.returns(value),
+        "hop" => knn.hop(value),
         "commonness" => knn.commonness(value),
         "length" => knn.length(value),
         _ => knn,
@@ -97,6 +98,7 @@ fn session_knn_ranges() -> Vec<Range> {
         Range::linear("in_row", 0.0, 2.0),
         Range::log("rarity", 0.1, 100.0),
         Range::linear("returns", 0.0, 3.0),
+        Range::linear("hop", 0.0, 1.0),
         Range::linear("commonness", 0.0, 1.0),
         Range::linear("length", 0.0, 1.0),
     ]

@@ -17,6 +17,13 @@ impl Candidate {
     const fn new(item: ItemId) -> Candidate {
         Candidate { score: 0.0, largest: 0.0, item, because: 0 }
     }
+
+    /// Of one that no neighbour has: which item of the query led to what says most for it.
+    pub(super) fn note_beyond(&mut self, term: f64, because: u32) {
+        if self.score == 0.0 && term > self.largest {
+            (self.largest, self.because) = (term, because);
+        }
+    }
 }
 
 /// What a place of a session beside that of a shared item counts, by distance.
@@ -34,7 +41,7 @@ impl Nearness {
     }
 
     /// By place in a session, the first one first.
-    fn to(&self, shared: usize) -> &[f64] {
+    pub(super) fn to(&self, shared: usize) -> &[f64] {
         &self.0[SESSION_LEN - shared..]
     }
 }
@@ -77,9 +84,32 @@ impl Candidates {
         self.bases = self.len;
     }
 
+    /// Makes room for so many more.
+    pub(super) fn grow(&mut self, more: usize) {
+        let candidates_max = self.len + more;
+        self.table.clear();
+        self.table.resize((2 * candidates_max).next_power_of_two(), 0);
+        if self.list.len() <= candidates_max {
+            self.list.resize(candidates_max + 1, Candidate::new(ItemId::new(0)));
+        }
+        let mask = self.table.len() - 1;
+        for place in 0..self.len {
+            let mut slot = (self.list[place].item.spread() >> 32) as usize & mask;
+            while self.table[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            self.table[slot] = place as u32 + 1;
+        }
+    }
+
+    /// How many there can be.
+    pub(super) fn capacity(&self) -> usize {
+        self.list.len()
+    }
+
     /// Where an item is in the list; it is added where it is not there.
     #[inline(always)]
-    fn place(&mut self, item: ItemId) -> u32 {
+    pub(super) fn place(&mut self, item: ItemId) -> u32 {
         let mask = self.table.len() - 1;
         let mut slot = (item.spread() >> 32) as usize & mask;
         loop {

@@ -7,6 +7,7 @@
 //! | `index` | which sessions an item is in |
 //! | `neighbours` | the sessions that are most like a query |
 //! | `candidates` | their items, and what speaks for each |
+//! | `beyond` | where these are few, what stands beside them |
 //! | `returns` | how often users come back to what they visited before |
 //! | `params` | [`SessionKnnParams`] |
 //! | `state` | checkpoint, restore and merge |
@@ -14,6 +15,7 @@
 //! Invariant: everything follows from the arena, so that only the arena is written.
 
 mod arena;
+mod beyond;
 mod candidates;
 mod index;
 mod neighbours;
@@ -30,6 +32,7 @@ use crate::recommend::{
     Action, Basis, Error, Interaction, ItemId, Items, Reason, Recommendation, Recommender, Request,
 };
 use arena::Arena;
+use beyond::{Beyond, FEW};
 use candidates::{Candidate, Candidates, Terms};
 use hashbrown::HashTable;
 use index::Index;
@@ -55,6 +58,14 @@ use std::cmp::Ordering;
 /// Users come back to what they visited before: `score(j) += returns · r(b) Σ score` for an item `j` of the query with `b`
 /// different ones behind it, where `r(b)` is how often the next visit was of such an item, in the sessions that are kept.
 /// The sum is without the newest item where that may not be shown.
+///
+/// Where fewer than 100 items are found, what stands beside the 12 best of them that are not of the query counts, in the 20
+/// newest sessions of each, but for items of the query: `beside(j) = (N_j + 5)^-0.1 Σ_i score(i) v_i(j) / (Σ v_i + 5)` with
+/// `v_i(j) = Σ near(d) / len(n)^length`, and `score(j) += hop · beside(j) · max score / max beside`.
+///
+/// HR@20 and MRR@20, trained before, of the last tenth of the retailrocket sessions and of the last day of RSC15: .387 and
+/// .190, .415 and .182; without `hop` .377 and .189, .405 and .182; without `returns` too .361 and .165, .400 and .183.
+/// VMIS-kNN with the parameters that are best for it in the time before has .358 and .165, .395 and .179.
 ///
 /// Every click counts at once, also in the sessions that are still open, but for what the asking user does now. A session
 /// counts from its second click on. One of more than 11 clicks goes on in a new one, which begins with its last two. An
@@ -109,6 +120,7 @@ struct Scratch {
     search: Search,
     sessions: Vec<Session>,
     candidates: Candidates,
+    beyond: Beyond,
     /// Score and place of the candidates.
     scores: Vec<(f64, u32)>,
 }
@@ -293,7 +305,7 @@ impl SessionKnn {
         admits: impl Fn(ItemId) -> bool,
         scratch: &mut Scratch,
     ) -> Vec<Recommendation> {
-        let Scratch { search, sessions, candidates, scores } = scratch;
+        let Scratch { search, sessions, candidates, beyond, scores } = scratch;
         let params = &self.params;
         let weights: SmallVec<[f64; 16]> = bases
             .iter()
@@ -319,7 +331,8 @@ impl SessionKnn {
         for (neighbour, session) in neighbours.iter().zip(sessions) {
             candidates.add(session, f64::from(neighbour.likeness) / total, terms);
         }
-        let candidates = candidates.list();
+        let table = candidates;
+        let candidates = table.list();
         let all = self.tables.logarithm(self.index.sessions());
         let mut sum = 0.0;
         for candidate in &mut *candidates {
@@ -327,8 +340,15 @@ impl SessionKnn {
             candidate.score *= 1.0 + params.rarity * (all - logarithm);
             sum += candidate.score;
         }
-        let returned =
-            if is_session { self.come_back(bases, candidates, sum, &admits) } else { SmallVec::new() };
+        let mut returned = SmallVec::new();
+        if is_session && let Some(newest) = bases.first() {
+            let with_newest = admits(newest.item);
+            returned = self.come_back((bases.len(), with_newest), candidates, sum);
+            if params.hop > 0.0 && candidates.len() < FEW {
+                self.look_beyond((bases.len(), with_newest), own, table, beyond);
+            }
+        }
+        let candidates = table.list();
         scores.clear();
         scores.extend(
             (0..)
@@ -370,16 +390,15 @@ impl SessionKnn {
     /// of what speaks for all together. Gives the places of those for which that speaks most.
     fn come_back(
         &self,
-        bases: &[Base],
+        (query, with_newest): (usize, bool),
         candidates: &mut [Candidate],
         sum: f64,
-        admits: impl Fn(ItemId) -> bool,
     ) -> SmallVec<[u32; 16]> {
         // Where the newest may not be shown, the others have its share.
-        let newest = bases.first().filter(|newest| !admits(newest.item)).map_or(0.0, |_| candidates[0].score);
+        let newest = candidates.first().filter(|_| !with_newest).map_or(0.0, |newest| newest.score);
         let sum = (sum - newest) * self.params.returns;
         let mut returned = SmallVec::new();
-        for (back, candidate) in candidates.iter_mut().take(bases.len()).enumerate() {
+        for (back, candidate) in candidates.iter_mut().take(query).enumerate() {
             let more = self.returns.chance(back) * sum;
             if more > candidate.score {
                 returned.push(back as u32);

@@ -33,6 +33,7 @@ pub struct SessionKnnParams {
     pub(super) commonness: f64,
     pub(super) length: f64,
     pub(super) returns: f64,
+    pub(super) hop: f64,
 }
 
 impl SessionKnnParams {
@@ -55,6 +56,7 @@ impl SessionKnnParams {
             commonness: 0.5,
             length: 0.25,
             returns: 1.0,
+            hop: 0.25,
         }
     }
 
@@ -185,6 +187,14 @@ impl SessionKnnParams {
         self
     }
 
+    /// Where few items are found, what stands beside the best of them counts, the best of it so much of what the best of
+    /// them has: 0.25 by default, from 0, nothing, to 10.
+    #[must_use]
+    pub fn hop(mut self, hop: f64) -> SessionKnnParams {
+        self.hop = hop;
+        self
+    }
+
     /// Makes the recommender.
     ///
     /// # Errors
@@ -214,6 +224,7 @@ impl SessionKnnParams {
             ("in_row", self.in_row, 10.0, "from 0 to 10"),
             ("rarity", self.rarity, 1_000.0, "from 0 to 1000"),
             ("returns", self.returns, 10.0, "from 0 to 10"),
+            ("hop", self.hop, 10.0, "from 0 to 10"),
             ("commonness", self.commonness, 1.0, "from 0 to 1"),
             ("length", self.length, 1.0, "from 0 to 1"),
         ] {
@@ -242,11 +253,15 @@ pub(super) struct Tables {
     /// What sharing an item counts that is in so many sessions, as far as it goes.
     shares: Vec<f64>,
     commonness: f64,
+    /// What standing beside a candidate counts of an item that is in so many sessions, as far as it goes.
+    rare: Vec<f64>,
 }
 
 /// An item that is popular in a month is in some thousand sessions, and is a candidate of nearly every query.
 const LOGARITHMS: u32 = 8_192;
 const SHARES: u32 = 1_024;
+/// How far items that are in many sessions are held back in a second hop.
+pub(super) const RARE: f64 = 0.1;
 
 fn logarithm(sessions: u32) -> f64 {
     libm::log(f64::from(sessions.max(1)))
@@ -270,7 +285,13 @@ impl Tables {
             logarithms: (0..LOGARITHMS).map(logarithm).collect(),
             shares: (0..SHARES).map(|sessions| share(sessions, commonness)).collect(),
             commonness,
+            rare: (0..SHARES).map(|sessions| share(sessions, RARE)).collect(),
         }
+    }
+
+    /// What standing beside a candidate counts of an item that is in so many sessions.
+    pub(super) fn rare(&self, sessions: u32) -> f64 {
+        self.rare.get(sessions as usize).copied().unwrap_or_else(|| share(sessions, RARE))
     }
 
     /// Natural logarithm of a number of sessions, 0 of none.
