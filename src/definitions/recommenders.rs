@@ -137,6 +137,8 @@ fn read_sessions(table: &mut Table<'_>, params: &mut SessionKnnParams) {
     read.count("kept", SessionKnnParams::sessions);
     read.count("neighbours", SessionKnnParams::neighbours);
     read.number("rarity", SessionKnnParams::rarity);
+    read.number("returns", SessionKnnParams::returns);
+    read.number("hop", SessionKnnParams::hop);
     read.table.finish();
 }
 

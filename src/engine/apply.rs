@@ -130,6 +130,7 @@ impl Partition {
             let view = EventView { at: at.as_millis(), kind: *kind, values: &applied.values[*start..] };
             EventOccurrence { name, view, properties, at }
         });
+        let name = is_merged.then(|| self.store.name(user).clone());
         let mut touched: SmallVec<[Touched<'_>; 2]> =
             smallvec![Touched { user, touch, event, item: None, own: &applied }];
         for (owner, before) in &others {
@@ -141,15 +142,20 @@ impl Partition {
         others.into_iter().for_each(|(_, mut before)| before.clear(&mut self.store.symbols));
         applied.clear(&mut self.store.symbols);
         self.applied = applied;
-        // Up to here everything happened.
-        if is_restricted == Some(true) {
-            self.restricted.insert(user);
+        // Up to here everything happened. Of a message that came too late for what is kept of anybody that may be all:
+        // whom it was about is no more.
+        let is_there = self.store.profiles.is_there(user);
+        if is_there {
+            if is_restricted == Some(true) {
+                self.restricted.insert(user);
+            }
+            self.follow_consent(user, message, is_merged, now, outcome);
         }
-        self.follow_consent(user, message, is_merged, now, outcome);
-        if is_merged {
-            let name = self.store.name(user);
+        if let Some(name) = name {
             let is_theirs = |change: &&mut Change| {
-                *change.user == **name || absorbed.iter().any(|(_, absorbed)| *change.user == **absorbed)
+                (is_there || change.cause != Cause::Retention)
+                    && (*change.user == *name
+                        || absorbed.iter().any(|(_, absorbed)| *change.user == **absorbed))
             };
             outcome.changes[from..]
                 .iter_mut()

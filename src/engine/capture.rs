@@ -361,8 +361,8 @@ impl Partition {
         let Some(taken) = &mut capture.taken else { return Ok(()) };
         capture.written = std::mem::take(&mut taken.written);
         let (written, is_all) = taken.seen;
-        let oldest = self.seen.oldest_generation();
-        let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < oldest);
+        // As it was at its input: what was forgotten since is asked for when inputs behind it are replayed.
+        let passed = capture.seen.extract_if(.., |(generation, _)| is_all || *generation < written.oldest);
         capture.dead.extend(passed.flat_map(|(_, chunk)| chunk.places().collect::<Vec<_>>()));
         capture.seen.extend(chunk.map(|chunk| (written.generation, chunk)));
         self.seen.set_written(written);

@@ -33,6 +33,8 @@ pub(crate) struct Written {
     /// The youngest generation of which it is.
     pub(crate) generation: u64,
     len: usize,
+    /// The oldest generation of which anything was known: chunks of older ones alone are of no use to it.
+    pub(crate) oldest: u64,
 }
 
 impl Generation {
@@ -104,11 +106,6 @@ impl SeenMessages {
         self.old = if is_old { Generation::new(number - 1, Instant::MIN) } else { before };
     }
 
-    /// The oldest generation of which anything is known: chunks of older ones alone are of no use.
-    pub(crate) fn oldest_generation(&self) -> u64 {
-        self.old.number
-    }
-
     /// What is to be written of what is in no chunk yet; where `all`, of all that is known, as one that takes the place of
     /// all others. Once that is safe it has to be [said](SeenMessages::set_written).
     pub(crate) fn write_later(&self, all: bool, pieces: &mut Pieces) -> Written {
@@ -121,7 +118,7 @@ impl SeenMessages {
         }
         // Also where no id is new: that the generation has begun is.
         self.young.write_later(first(&self.young), pieces);
-        Written { generation: self.young.number, len: self.young.hashes.len() }
+        Written { generation: self.young.number, len: self.young.hashes.len(), oldest: self.old.number }
     }
 
     /// Says that what a chunk has is written. More may have come since, and generations may have passed.
@@ -221,7 +218,7 @@ mod tests {
                         if rng.u32(0..4) > 0 {
                             seen.set_written(written);
                             chunks.push((written, chunk));
-                            chunks.retain(|(of, _)| of.generation >= seen.oldest_generation());
+                            chunks.retain(|(of, _)| of.generation >= written.oldest);
                         }
                     }
                     _ => {

@@ -3,7 +3,7 @@
 use crate::definitions::InteractionDefinition;
 use crate::engine::Remains;
 use crate::engine::models::{Models, each_text};
-use crate::model::{Instant, Value, record};
+use crate::model::{Duration, Instant, Value, record};
 use crate::profile::{EventKind, Horizon, Keep, ProfileStore, UserKey};
 use crate::recommend::{Action, Interaction, ItemId, Recommender};
 use serde::Serialize;
@@ -56,29 +56,36 @@ impl Kept {
             None => own(name),
             Some(_) => column(&format!("event.{name}")),
         };
+        let passed =
+            |age: Duration| Instant::from_millis(now.as_millis().saturating_sub(age.as_millis()) + 1);
         let horizon = match keep.kind(kind).horizon {
             Horizon::None => return None,
-            Horizon::For(age) => Instant::from_millis(now.as_millis().saturating_sub(age.as_millis()) + 1),
+            Horizon::For(age) => passed(age),
             Horizon::Forever => Instant::MIN,
         };
         let grade = match &rule.grade {
             Some(grade) => Some(column(&grade.property)?),
             None => None,
         };
+        // A value that was kept for a time only is there as long as that: without it an event says something else.
+        let ttl = |place: usize| keep.kind(kind).ttl(place);
+        let values = std::iter::once(item).chain(grade.map(|(_, place)| place));
+        let whole = values.filter_map(ttl).map(passed).fold(horizon, Instant::max);
         let covered = |property| keep.covered_since(kind, Some(property)).unwrap_or(Instant::MIN);
         let since = grade.iter().fold(covered(property), |since, (grade, _)| since.max(covered(*grade)));
         let places = contexts.iter().map(|name| {
             let (property, own) = outer(name)?;
             let (context, place) = column(&format!("context.{name}"))?;
             let is_whole = |property| keep.covered_since(kind, Some(property)) <= Some(since);
-            (is_whole(property) && is_whole(context)).then_some((own, place))
+            let stays = ttl(own).or(ttl(place)).is_none();
+            (stays && is_whole(property) && is_whole(context)).then_some((own, place))
         });
         Some(Kept {
             kind,
             item,
             grade: grade.map(|(_, place)| place),
             contexts: places.collect(),
-            from: horizon.max(since),
+            from: whole.max(since),
         })
     }
 }

@@ -253,8 +253,11 @@ impl BoughtTogether {
         let baskets = &mut self.rows[item.index()].baskets;
         *baskets = (*baskets - amount).max(0.0);
         for &other in before {
-            self.rows[item.index()].neighbours.subtract(other, kept, behind);
-            self.rows[other.index()].neighbours.subtract(item, kept, behind);
+            for (of, with) in [(item, other), (other, item)] {
+                if let Some(row) = self.rows.get_mut(of.index()) {
+                    row.neighbours.subtract(with, kept, behind);
+                }
+            }
         }
     }
 

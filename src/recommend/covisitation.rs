@@ -337,11 +337,14 @@ impl CoVisitation {
         let kept = amount as f32;
         if kept > 0.0 {
             let behind = (user, self.crowd());
-            let row = &mut self.rows[from.index()];
-            row.neighbours.subtract(to, kept, behind);
-            row.outgoing = (row.outgoing - amount).max(0.0);
-            let incoming = &mut self.rows[to.index()].incoming;
-            *incoming = (*incoming - amount).max(0.0);
+            // Of an item that nothing was learned of nothing can be taken back.
+            if let Some(row) = self.rows.get_mut(from.index()) {
+                row.neighbours.subtract(to, kept, behind);
+                row.outgoing = (row.outgoing - amount).max(0.0);
+            }
+            if let Some(row) = self.rows.get_mut(to.index()) {
+                row.incoming = (row.incoming - amount).max(0.0);
+            }
         }
     }
 

@@ -63,7 +63,11 @@ impl Impressions {
         at: Instant,
         features: Box<[f32]>,
     ) -> Option<Impression> {
-        let missed = if self.next - self.first >= WAITING_MAX as u64 { self.close_first() } else { None };
+        // What is answered takes no place: nothing of it is written, so nothing may follow from it.
+        let missed = if self.open.len() >= WAITING_MAX { self.close_oldest() } else { None };
+        if self.next - self.first >= 2 * WAITING_MAX as u64 {
+            self.renumber();
+        }
         self.open.insert((user, item), self.next);
         let impression = Impression { user, item, at, features, is_answered: false };
         match self.chunks.back_mut() {
@@ -150,6 +154,26 @@ impl Impressions {
         Arc::make_mut(self.chunks.get_mut(chunk)?).get_mut(place)
     }
 
+    /// Takes leave of the oldest impression that is not answered, and of those before it.
+    fn close_oldest(&mut self) -> Option<Impression> {
+        while self.first < self.next {
+            if let Some(missed) = self.close_first() {
+                return Some(missed);
+            }
+        }
+        None
+    }
+
+    /// Drops those that are answered between others, so that they take no more memory than those that wait.
+    fn renumber(&mut self) {
+        let mut left = Impressions::new(self.window);
+        let waiting = self.chunks.iter().flat_map(|chunk| chunk.iter()).filter(|own| !own.is_answered);
+        for Impression { user, item, at, features, .. } in waiting {
+            left.wait(*user, *item, *at, features.clone());
+        }
+        *self = left;
+    }
+
     /// Takes leave of the oldest impression; gives it where it was not answered.
     fn close_first(&mut self) -> Option<Impression> {
         let is_open = !self.get(self.first)?.is_answered;
@@ -188,6 +212,33 @@ impl Impression {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is answered makes no room, and takes none: one that was read goes on as the one that was written.
+    #[test]
+    fn how_many_wait_follows_from_what_is_written() {
+        let mut own = Impressions::new(Duration::minutes(30));
+        let (at, none) = (Instant::from_millis(0), || Box::default());
+        assert_eq!(own.wait(0, ItemId::new(0), at, none()), None);
+        for number in 0..3 * WAITING_MAX as u32 {
+            assert_eq!(own.wait(1, ItemId::new(number), at, none()), None);
+            assert!(own.take_chosen(1, ItemId::new(number)).is_some());
+            assert!(own.len().0 <= 2 * WAITING_MAX && own.len().1 == 1);
+        }
+        let mut read = own.read(&mut Bytes::new(&written(&own)), 1).unwrap();
+        for number in 0..WAITING_MAX as u32 + 5 {
+            let missed = own.wait(2, ItemId::new(number), at, none());
+            assert_eq!(
+                missed.as_ref().map(|missed| (missed.user, missed.item)),
+                match number.checked_sub(WAITING_MAX as u32 - 1) {
+                    Some(0) => Some((0, ItemId::new(0))),
+                    Some(more) => Some((2, ItemId::new(more - 1))),
+                    None => None,
+                }
+            );
+            assert_eq!(read.wait(2, ItemId::new(number), at, none()), missed);
+        }
+        assert!(written(&read) == written(&own));
+    }
 
     /// What waits, in order, and nothing else.
     #[derive(Default, Clone)]

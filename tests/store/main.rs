@@ -3,6 +3,7 @@
 //! hundred times as long.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
+mod attacked;
 mod damage;
 mod faults;
 mod fixture;
