@@ -107,8 +107,6 @@ impl Partition {
         }
         self.bring(user);
         if self.users[user.0 as usize].expires <= at {
-            // What nobody can see may be dropped already, and by when it was looked for room.
-            self.store.prune_parts(user, self.clock);
             self.find_expiry(user);
         }
         self.users[user.0 as usize].deadline() <= at

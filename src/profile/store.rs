@@ -401,18 +401,6 @@ impl ProfileStore {
         }
     }
 
-    /// The same of all that it was made of: what is left follows from what can be seen.
-    pub(crate) fn prune_parts(&mut self, user: UserKey, now: Instant) {
-        let Self { keep, symbols, profiles, rings, .. } = self;
-        let mut is_less = false;
-        profiles.get_mut(user).each_part(|profile| {
-            is_less |= profile.history.prune(now, &profile.kept_session(), keep, symbols);
-        });
-        if is_less {
-            rings.remove(&user);
-        }
-    }
-
     /// Whether an attribute follows from other state.
     pub(crate) fn is_derived(&self, name: Symbol) -> bool {
         Fact::of(self.symbols.text(name)).is_some_and(Fact::is_derived)

@@ -144,27 +144,3 @@ fn what_came_twice_while_a_checkpoint_was_taken_is_not_taken_twice() {
         assert!(engine.state().unwrap() == twin.state().unwrap(), "{before} before, {after} after");
     }
 }
-
-/// What no definition can see any more is dropped sooner or later: whoever is counted does not tell when.
-#[test]
-fn who_is_counted_follows_from_what_can_be_seen() {
-    let text = "[events.view]\n[retention]\nevents = { view = '3h' }\n[segments]\nseen = 'did(view in 1h)'";
-    let run = |engine: &Engine, first: usize, second: usize| {
-        let view = |user: &str, minutes: i64, times: usize| {
-            for _ in 0..times {
-                engine.ingest(Message::track(user, "view"), at(minutes)).unwrap();
-            }
-        };
-        view("ada", 0, first);
-        view("ada", 120, second);
-        view("bob", 120, 1);
-        view("ada", 150, 1);
-        engine.advance_some(at(180), 1).unwrap()
-    };
-    for (first, second) in (1..12).flat_map(|first| (0..6).map(move |second| (first, second))) {
-        let twin = opened(text, None, 0);
-        let definitions = Definitions::from_toml(&format!("version = 1\n{text}")).unwrap();
-        let engine = Engine::builder(definitions).disk(MemoryDisk::new()).memory(0).open().unwrap();
-        assert_eq!(run(&engine, first, second), run(&twin, first, second), "{first}, {second}");
-    }
-}
