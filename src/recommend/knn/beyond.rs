@@ -56,7 +56,7 @@ impl SessionKnn {
             sessions.extend(others.map(|number| *self.arena.get(*number)));
             ends.push(sessions.len());
         }
-        candidates.grow(sessions.iter().map(|session| session.visits().len()).sum());
+        candidates.make_room(sessions.iter().map(|session| session.visits().len()).sum());
         values.clear();
         values.resize(candidates.capacity(), 0.0);
         let mut first = 0;

@@ -74,18 +74,14 @@ pub(super) struct Candidates {
 impl Candidates {
     /// Begins a query of different items, with at most so many candidates.
     pub(super) fn begin(&mut self, items: impl Iterator<Item = ItemId>, candidates_max: usize) {
-        self.table.clear();
-        self.table.resize((2 * candidates_max).next_power_of_two(), 0);
-        if self.list.len() <= candidates_max {
-            self.list.resize(candidates_max + 1, Candidate::new(ItemId::new(0)));
-        }
         self.len = 0;
+        self.make_room(candidates_max);
         items.for_each(|item| _ = self.place(item));
         self.bases = self.len;
     }
 
     /// Makes room for so many more.
-    pub(super) fn grow(&mut self, more: usize) {
+    pub(super) fn make_room(&mut self, more: usize) {
         let candidates_max = self.len + more;
         self.table.clear();
         self.table.resize((2 * candidates_max).next_power_of_two(), 0);
