@@ -38,7 +38,8 @@ const RECORD: &str = "its record";
 /// a flood says as little as a visitor.
 ///
 /// A choice costs O(items · features²), its probability O(items · 100); `shown` and `chosen` O(features²). Memory: 24 bytes
-/// an item up to the last that was ever shown, and at most 65,536 impressions of 76 bytes, and 4 a feature, that wait to be chosen.
+/// an item up to the last that was ever shown, and at most 65,536 impressions of 76 bytes, and 4 a feature, that wait to be
+/// chosen, with as many between them that were.
 /// References: Chapelle and Li, NIPS 2011; May et al., JMLR 13, 2012.
 ///
 /// ```

@@ -56,9 +56,10 @@ impl SessionKnn {
             sessions.extend(others.map(|number| *self.arena.get(*number)));
             ends.push(sessions.len());
         }
-        candidates.make_room(sessions.iter().map(|session| session.visits().len()).sum());
+        let more = sessions.iter().map(|session| session.visits().len()).sum();
         values.clear();
-        values.resize(candidates.capacity(), 0.0);
+        values.resize(list.len() + more, 0.0);
+        candidates.make_room(more);
         let mut first = 0;
         for (seed, end) in seeds.iter().zip(ends) {
             let seed = candidates.list()[*seed as usize];

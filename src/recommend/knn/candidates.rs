@@ -98,11 +98,6 @@ impl Candidates {
         }
     }
 
-    /// How many there can be.
-    pub(super) fn capacity(&self) -> usize {
-        self.list.len()
-    }
-
     /// Where an item is in the list; it is added where it is not there.
     #[inline(always)]
     pub(super) fn place(&mut self, item: ItemId) -> u32 {

@@ -373,10 +373,10 @@ impl SessionKnn {
             for (score, place) in best {
                 let candidate = &candidates[*place as usize];
                 if admits(candidate.item) {
-                    let reason = match &bases[candidate.because as usize].reason {
-                        Reason::Because { action, .. } if returned.contains(place) => {
-                            Reason::Before { action: *action }
-                        }
+                    let is_returned = returned.contains(place);
+                    let because = if is_returned { *place } else { candidate.because };
+                    let reason = match &bases[because as usize].reason {
+                        Reason::Because { action, .. } if is_returned => Reason::Before { action: *action },
                         reason => reason.clone(),
                     };
                     answer.push(Recommendation::new(candidate.item, *score, reason));

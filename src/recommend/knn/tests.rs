@@ -557,6 +557,35 @@ fn reasons_say_what_was_done_with_what() {
     assert_eq!(said, [(4, "similar to 3".into()), (2, "similar to 1".into())]);
 }
 
+/// What was done with the item itself, also where another one of the query speaks for it, too.
+#[test]
+fn who_comes_back_is_told_what_was_done_before() {
+    let items = twelve_items();
+    let mut model = SessionKnn::default();
+    let mut visits = |user: u32, visited: &[(u32, Action)]| {
+        for (item, action) in visited {
+            model.learn(&Interaction::new(user, ItemId::new(*item), start()).with_action(*action));
+        }
+    };
+    let viewed = |items: &[u32]| items.iter().map(|item| (*item, Action::Viewed)).collect::<Vec<_>>();
+    (10..70).for_each(|user| visits(user, &viewed(&[7, 8, 7])));
+    (70..80).for_each(|user| visits(user, &viewed(&[2, 3])));
+    visits(80, &viewed(&[1, 2]));
+    visits(7, &[(1, Action::Liked), (2, Action::Added)]);
+    let said = |params: SessionKnnParams| {
+        let mut other = params.check().unwrap();
+        other.restore(&checkpoint(&model), &items).unwrap();
+        let answer = other.recommend(&Query::for_user().resolve(&items, Some(7), start()).unwrap());
+        let mut said: Vec<_> =
+            answer.iter().map(|r| (r.item.number(), r.reason.display(&items).to_string())).collect();
+        said.sort();
+        said
+    };
+    let because = |item| (item, "because you added 2".to_owned());
+    assert_eq!(said(SessionKnn::params()), [(1, "you liked it before".to_owned()), because(3)]);
+    assert_eq!(said(SessionKnn::params().returns(0.0)), [because(1), because(3)]);
+}
+
 #[test]
 fn ties_go_to_the_newest_then_to_the_lower_number() {
     let items = twelve_items();
