@@ -54,7 +54,8 @@ impl Row {
 pub(crate) struct EventRows {
     rows: Vec<Row>,
     values: Vec<Packed>,
-    /// With so many rows it is time to drop those that no definition can see any more.
+    /// With so many rows it is time to drop those that no definition can see any more. It is kept with them wherever they
+    /// go: which rows are there would depend on who was in memory otherwise, and who is due with them.
     prune_at: u32,
 }
 
@@ -153,8 +154,12 @@ impl EventRows {
 
     /// Looks again when it is an eighth longer. One without events has no memory of any.
     fn prune_later(&mut self) {
-        let len = self.rows.len();
-        self.set_prune_at(if len == 0 { 0 } else { len + room(len) });
+        self.set_prune_at(EventRows::prune_at_most(self.rows.len()));
+    }
+
+    /// The highest with so many rows.
+    pub(super) fn prune_at_most(len: usize) -> usize {
+        if len == 0 { 0 } else { len + room(len) }
     }
 
     /// Drops what no definition can see any more, and gives whether there was anything. O(rows).

@@ -220,10 +220,14 @@ impl KindsMet {
 }
 
 impl EventRows {
+    /// How many rows there are, and with how many it is time to prune: so what is dropped by when follows from what
+    /// happened, not from who was in memory.
+    ///
     /// A row is the difference of its arrival, with a bit that says whether its kind is another one than before; then,
     /// where it is, the kind, and where that comes first, the number of its columns; then its instant and its values.
     fn write(&self, keep: &Keep, base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
         self.rows().len().write(out);
+        self.prune_at().write(out);
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None::<i64>);
         for row in self.rows() {
@@ -254,6 +258,8 @@ impl EventRows {
         values: &mut PackedReader<'_>,
     ) -> Result<EventRows, Malformed> {
         let len = from.len("a history")?;
+        let prune_at =
+            from.valid("when to prune a history", |at: &usize| *at <= EventRows::prune_at_most(len))?;
         let mut history = EventRows::NONE;
         let mut met = KindsMet::default();
         let (mut arrival, mut kind, mut at) = (0_u32, None, None);
@@ -283,6 +289,7 @@ impl EventRows {
             }
             at = Some(instant);
         }
+        history.set_prune_at(prune_at);
         Ok(history)
     }
 }

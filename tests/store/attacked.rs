@@ -144,3 +144,39 @@ fn what_came_twice_while_a_checkpoint_was_taken_is_not_taken_twice() {
         assert!(engine.state().unwrap() == twin.state().unwrap(), "{before} before, {after} after");
     }
 }
+
+/// What no definition can see any more is dropped sooner or later. When that is follows from what happened, not from who was
+/// in memory, or from a restart: who is due where it may be kept no longer, and is counted, would depend on it.
+#[test]
+fn who_is_counted_follows_from_what_happened() {
+    let text = "[events.view]\n[retention]\nevents = { view = '3h' }\n[segments]\nseen = 'did(view in 1h)'";
+    let definitions = Definitions::from_toml(&format!("version = 1\n{text}")).unwrap();
+    let bounded = |disk: &MemoryDisk| {
+        Engine::builder(definitions.clone())
+            .disk(disk.clone())
+            .memory(0)
+            .checkpoint_bytes(300)
+            .open()
+            .unwrap()
+    };
+    let tell = |engine: &Engine, first: usize, second: usize| {
+        let view = |user: &str, minutes: i64, times: usize| {
+            for _ in 0..times {
+                engine.ingest(Message::track(user, "view"), at(minutes)).unwrap();
+            }
+        };
+        view("ada", 0, first);
+        view("ada", 120, second);
+        view("bob", 120, 1);
+        view("ada", 150, 1);
+    };
+    for (first, second) in (1..12).flat_map(|first| (0..6).map(move |second| (first, second))) {
+        let (disk, twin) = (MemoryDisk::new(), opened(text, None, 0));
+        let engine = bounded(&disk);
+        [&engine, &twin].into_iter().for_each(|engine| tell(engine, first, second));
+        let expected = twin.advance_some(at(180), 1).unwrap();
+        drop(engine);
+        let engine = bounded(&disk);
+        assert_eq!(engine.advance_some(at(180), 1).unwrap(), expected, "{first}, {second}");
+    }
+}

@@ -1,7 +1,7 @@
 //! # stores: why bespoke has a store of its own
 //! The crate was to be built on fjall 3 or redb 4. This package asks both, configured as an embedder would for a
 //! journal of groups (key = position, value = a group of sealed records) and records of profiles, what bespoke
-//! promises of its store. It does not know bespoke, and is kept as the reason for the decision.
+//! promises of its store. It is kept as the reason for the decision; `beside` measures what came of it.
 //!
 //! What it showed with fjall 3.1.13 and redb 4.6.0:
 //! - *Killed without a sync*: fjall keeps all that was acknowledged, at the least cost of those asked. redb's commits
@@ -19,6 +19,7 @@
 //! cargo run --release --bin promises           # all tables; some minutes. `promises kill` prints one:
 //!                                              # kill, damage, full (needs the right to mount), residue, idle
 //! cargo run --release --bin speed              # on a quiet machine
+//! cargo run --release --bin beside             # bespoke beside them, the same
 //! ```
 //! Every folder is temporary and removed; every seed is printed. What is not asked here: power cuts (needs a
 //! simulated disk), many threads, years of use.
