@@ -1,10 +1,10 @@
 //! What a message costs that is written before it is acknowledged: all that bespoke does with it, beside each store fed
-//! as many bytes in the same groups, and beside bespoke without a store. Several rounds in turn; medians. Only to be
-//! believed on a quiet machine.
+//! as many bytes in the same groups, as one value or as a record for each message, and beside bespoke without a store.
+//! Several rounds in turn; medians. Only to be believed on a quiet machine.
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Durability, Engine};
 use bespoke::model::Message;
-use bespoke_stores::{Level, Result, STORES, heading, open, size};
+use bespoke_stores::{Level, Result, STORES, Store, heading, open, size};
 use std::time::Instant;
 
 #[allow(dead_code)] // `run` is for a partition without a store
@@ -40,7 +40,8 @@ fn main() -> Result<()> {
     };
     for _ in 0..ROUNDS {
         for store in STORES {
-            note(format!("{store}, bare"), bare(store, bytes, messages.len())?);
+            note(format!("{store}, a value a group"), values(store, bytes, messages.len())?);
+            note(format!("{store}, a record a message"), records(store, bytes, messages.len())?);
         }
         for (name, definitions) in [("one segment", &least), ("ten segments, two journeys", &rich)] {
             note(format!("bespoke, {name}: no store"), ingest(definitions, &messages, false)?);
@@ -52,11 +53,11 @@ fn main() -> Result<()> {
         rounds.sort_unstable_by(f64::total_cmp);
         rounds[rounds.len() / 2]
     };
-    let first = median(&rows[0].1);
-    println!("{:<46} {:>12} {:>14} {:>12}", "", "ns a message", "a second", "times fjall");
+    let records = median(&rows[1].1);
+    println!("{:<46} {:>12} {:>14} {:>21}", "", "ns a message", "a second", "times fjall's records");
     for (name, rounds) in &rows {
         let nanos = median(rounds);
-        println!("{name:<46} {nanos:>12.0} {:>14.0} {:>12.2}", 1e9 / nanos, nanos / first);
+        println!("{name:<46} {nanos:>12.0} {:>14.0} {:>21.2}", 1e9 / nanos, nanos / records);
     }
     Ok(())
 }
@@ -71,14 +72,34 @@ fn journal_bytes(definitions: &Definitions, messages: &[Message]) -> Result<usiz
 }
 
 /// Appends the groups, of random bytes: what is in a journal is sealed, and looks like that.
-fn bare(name: &str, bytes: usize, messages: usize) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let mut store = open(name, folder.path())?;
+fn values(name: &str, bytes: usize, messages: usize) -> Result<f64> {
     let mut group = vec![0; bytes * GROUP];
     fastrand::Rng::with_seed(SEED).fill(&mut group);
+    groups(name, messages, |store, position| store.append(position, &group, Level::Written))
+}
+
+/// The same where each message is a record, in one batch a group.
+fn records(name: &str, bytes: usize, messages: usize) -> Result<f64> {
+    let mut group = vec![(0, vec![0; bytes]); GROUP];
+    let mut rng = fastrand::Rng::with_seed(SEED);
+    group.iter_mut().for_each(|(_, record)| rng.fill(record));
+    groups(name, messages, |store, position| {
+        (position * GROUP as u64..).zip(&mut group).for_each(|(number, (key, _))| *key = number);
+        store.put(&group, Level::Written)
+    })
+}
+
+/// Nanoseconds a message.
+fn groups(
+    name: &str,
+    messages: usize,
+    mut write: impl FnMut(&mut dyn Store, u64) -> Result<()>,
+) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let mut store = open(name, folder.path())?;
     let start = Instant::now();
     for position in 0..messages.div_ceil(GROUP) as u64 {
-        store.append(position, &group, Level::Written)?;
+        write(store.as_mut(), position)?;
     }
     Ok(start.elapsed().as_nanos() as f64 / messages as f64)
 }
