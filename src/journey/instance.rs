@@ -177,6 +177,13 @@ pub(crate) struct DateDue {
     pub(crate) due: Instant,
 }
 
+impl DateDue {
+    /// Whether it begins something at an instant or before. What is over never does, however late it is.
+    pub(crate) fn is_due(&self, at: Instant) -> bool {
+        self.due <= at && self.due < Instant::MAX
+    }
+}
+
 /// A goal that may still be reached by an instance that is over.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct GoalOpen {

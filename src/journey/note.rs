@@ -143,7 +143,7 @@ pub enum What {
         /// Why not sent.
         reason: Reason,
     },
-    /// Recurring instants that passed unseen, of which a later one counts.
+    /// Recurring instants that passed unseen, of which a later one counts: so many, or 10,000 and more.
     Missed {
         /// How many.
         count: u64,

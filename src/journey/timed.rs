@@ -30,6 +30,9 @@ pub(crate) enum Timed {
     },
 }
 
+/// Most recurring instants that one look goes through to say how many passed unseen. A week of minutes is as many.
+const MISSED_MAX: u64 = 10_000;
+
 /// No zone is further from another.
 const ZONES_APART: Duration = Duration::hours(36);
 
@@ -65,6 +68,14 @@ impl Timed {
                 recurring(date.journey, from, cron.after(date.due, zone))
             }
         }
+    }
+
+    /// One that is due, or a later one some days before an instant: so that whoever was away for years, or whose clock went
+    /// wrong, does not go through every minute of them.
+    fn leap(&self, due: &DateDue, until: Instant, zone: &Zone) -> DateDue {
+        let Timed::Cron { cron, .. } = self else { return *due };
+        let latest = cron.before(until - ZONES_APART, zone).filter(|(_, at)| *at > due.due);
+        latest.map_or(*due, |(wall, at)| recurring(due.journey, wall.to_instant(), Some(at)))
     }
 }
 
@@ -145,8 +156,11 @@ impl Journeys {
         while let Some(mut date) = self.earliest_date(user, cx.now) {
             let Some(timed) = plan.timed(date.journey) else { return };
             let (begun, mut next, mut missed) = (date.due, timed.behind(&date, zone), 0);
-            while timed.is_recurring() && next.due <= cx.clock {
-                (date, next, missed) = (next, timed.behind(&next, zone), missed + 1);
+            while timed.is_recurring() && next.is_due(cx.clock) {
+                if missed == MISSED_MAX {
+                    next = timed.leap(&next, cx.clock, zone);
+                }
+                (date, next, missed) = (next, timed.behind(&next, zone), MISSED_MAX.min(missed + 1));
             }
             // Recurring instants are for the members of the audience, and nobody else misses one.
             let (is_for_user, is_forgotten) = match timed {
@@ -174,7 +188,7 @@ impl Journeys {
     /// What begins a journey for a user up to an instant, first of all.
     fn earliest_date(&self, user: UserKey, until: Instant) -> Option<DateDue> {
         let known = self.users.get(&user)?;
-        let due = known.dates.iter().filter(|date| date.due <= until);
+        let due = known.dates.iter().filter(|date| date.is_due(until));
         due.min_by_key(|date| (date.due, date.journey)).copied()
     }
 
@@ -265,6 +279,41 @@ mod tests {
             ("did(view)", false),
         ] {
             assert_eq!(is_segment(audience), expected, "{audience}");
+        }
+    }
+
+    /// Whoever goes through all that recurs comes to the same instant as whoever leaps.
+    #[test]
+    fn a_leap_comes_to_what_going_through_all_comes_to() {
+        let crons =
+            ["* * * * *", "*/7 1-3 * * *", "30 2 * * *", "0 18 * * MON-FRI", "0 0 1 * *", "0 0 29 2 *"];
+        let start: Instant = "2026-03-27T22:10:00Z".parse().unwrap();
+        for (cron, zone) in
+            crons.iter().flat_map(|cron| ["UTC", "Europe/Paris", "Asia/Kolkata"].map(|zone| (cron, zone)))
+        {
+            let zone = Zone::named(zone).unwrap();
+            let timed = Timed::Cron { cron: cron.parse().unwrap(), by_segment: false };
+            let Timed::Cron { cron: own, .. } = &timed else { unreachable!() };
+            let first = recurring(0, Instant::MIN, own.after(start, &zone));
+            for minutes in [0, 1, 59, 180, 1_500, 2_900, 40_000] {
+                let until = start + Duration::minutes(minutes) + Duration::seconds(30);
+                if !first.is_due(until) {
+                    continue;
+                }
+                let walk = |mut date: DateDue| loop {
+                    let next = timed.behind(&date, &zone);
+                    if !next.is_due(until) {
+                        return date;
+                    }
+                    date = next;
+                };
+                let (all, leapt) = (walk(first), walk(timed.leap(&first, until, &zone)));
+                assert_eq!(
+                    (all.due, timed.behind(&all, &zone)),
+                    (leapt.due, timed.behind(&leapt, &zone)),
+                    "{cron} {until}"
+                );
+            }
         }
     }
 }

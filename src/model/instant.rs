@@ -1,6 +1,6 @@
 use crate::model::{Duration, Quoted};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
@@ -17,9 +17,19 @@ use std::str::FromStr;
 /// assert_eq!(noon.to_string(), "2026-11-23T11:00:00Z");
 /// # Ok::<(), bespoke::model::ParseInstantError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct Instant(i64);
+
+/// From milliseconds; beyond the limits they are refused, as no date can be written of them.
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Instant, D::Error> {
+        let millis = i64::deserialize(from)?;
+        let error =
+            || format!("{millis} ms lie outside of the years 1 to 9999: are they milliseconds since 1970?");
+        Instant::checked_from_millis(millis).ok_or_else(|| de::Error::custom(error()))
+    }
+}
 
 impl Instant {
     /// 0001-01-01T00:00:00Z, the first instant that RFC 3339 can write.

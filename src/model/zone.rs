@@ -48,7 +48,7 @@ impl Civil {
     /// 0 for Monday to 6 for Sunday.
     #[must_use]
     pub const fn weekday(self) -> usize {
-        (self.day + 3).rem_euclid(7) as usize
+        ((self.day.rem_euclid(7) + 3) % 7) as usize
     }
 
     /// 0 to 23.

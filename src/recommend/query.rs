@@ -285,7 +285,8 @@ impl Query {
             about => about.clone(),
         };
         Some(Query {
-            limit: (self.limit * 5).clamp(least, LIMIT_MAX),
+            // One that is too large is refused where the answers are put together.
+            limit: self.limit.saturating_mul(5).clamp(least, LIMIT_MAX),
             excluded: self.excluded.clone(),
             allow_repeat: self.allow_repeat,
             context: self.context.clone(),

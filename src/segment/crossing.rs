@@ -4,7 +4,7 @@ use crate::profile::{Packed, PropertyId, TotalId};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::{self, Measure, Thresholds};
 use crate::segment::node::{Aggregate, AggregateOp, Node, SourceId};
-use crate::segment::places::MASK_ROWS;
+use crate::segment::places::{MASK_ROWS, Newest};
 use crate::segment::totals::Before;
 use smallvec::SmallVec;
 
@@ -57,37 +57,49 @@ impl Evaluation<'_> {
                 reached(self.count(source, start..added.max(start)), new)
             };
         }
-        let mut places: SmallVec<[usize; 16]> = SmallVec::new();
-        let mut new = 0;
-        for place in self.newest(source, after, usize::MAX) {
-            new += usize::from(place >= added);
-            places.push(place);
-        }
-        if new == 0 {
-            return NOTHING;
-        }
-        let age = |place: usize| (self.now - rows[place].at()) as f64;
-        match thresholds.measure {
-            Measure::Count => reached(places.len() - new, new),
-            Measure::Age => places.get(new).map_or(EVERYTHING, |last| (age(places[new - 1]), age(*last))),
-            measure => {
-                places.reverse();
-                let (old, new) = places.split_at(places.len() - new);
-                self.crossed_by(aggregate, measure, old, new)
+        match self.newest(source, after, usize::MAX) {
+            Newest::Few(ones) => {
+                let [old, new] = ones.split_at(added);
+                self.crossed_by(aggregate, thresholds.measure, (old.len(), old), (new.len(), new))
+            }
+            Newest::Many(places) => {
+                let places: SmallVec<[usize; 16]> = places.collect();
+                let (old, new) = places.split_at(places.partition_point(|place| *place < added));
+                let (had, came) = (old.len(), new.len());
+                let (old, new) = (old.iter().copied(), new.iter().copied());
+                self.crossed_by(aggregate, thresholds.measure, (had, old), (came, new))
             }
         }
     }
 
-    /// The same, by the places of the events that were there and of those that came in, oldest first.
-    fn crossed_by(&self, aggregate: &Aggregate, measure: Measure, old: &[usize], new: &[usize]) -> Crossed {
-        let values = |places| self.values_at(aggregate.property, places);
-        match aggregate.op {
-            AggregateOp::Count => {
-                between(measure, Some(old.len() as f64), Some((old.len() + new.len()) as f64))
+    /// The same, by the number and the places of the events that were there and of those that came in, oldest first.
+    fn crossed_by<P>(
+        &self,
+        aggregate: &Aggregate,
+        measure: Measure,
+        (had, mut old): (usize, P),
+        (came, mut new): (usize, P),
+    ) -> Crossed
+    where
+        P: DoubleEndedIterator<Item = usize> + Clone,
+    {
+        if came == 0 {
+            return NOTHING;
+        }
+        match (measure, aggregate.op) {
+            (Measure::Count, _) => return reached(had, came),
+            (Measure::Age, _) => {
+                let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
+                return old.next_back().zip(new.next()).map_or(EVERYTHING, |(old, new)| (age(new), age(old)));
             }
+            (_, AggregateOp::Count) => return between(measure, Some(had as f64), Some((had + came) as f64)),
+            _ => {}
+        }
+        let values = |places: &P| self.values_at(aggregate.property, places.clone());
+        match aggregate.op {
             AggregateOp::Distinct => {
                 let mut known: SmallVec<[Packed; 16]> = SmallVec::new();
-                let mut level = |places| {
+                let mut level = |places: &P| {
                     for value in values(places).filter(|value| !value.is_missing()) {
                         if !known.iter().any(|known| self.symbols.same(*known, value)) {
                             known.push(value);
@@ -95,21 +107,21 @@ impl Evaluation<'_> {
                     }
                     Some(known.len() as f64)
                 };
-                let before = level(old);
-                between(measure, before, level(new))
+                let before = level(&old);
+                between(measure, before, level(&new))
             }
             AggregateOp::ActiveDays => {
-                let before = index::measure(&self.fold(aggregate, old.iter().copied()));
-                let now = index::measure(&self.fold(aggregate, old.iter().chain(new).copied()));
+                let before = index::measure(&self.fold(aggregate, old.clone()));
+                let now = index::measure(&self.fold(aggregate, old.chain(new)));
                 between(measure, before, now)
             }
             op => {
                 let mut numbers = Numbers::default();
-                values(old).for_each(|value| numbers.add(value));
+                values(&old).for_each(|value| numbers.add(value));
                 let before = numbers.level(op);
-                values(new).for_each(|value| numbers.add(value));
+                values(&new).for_each(|value| numbers.add(value));
                 let falls = |value: Packed| value.small_number().is_some_and(|x| x < 0.0);
-                if !numbers.is_plain || measure == Measure::Sum && values(new).any(falls) {
+                if !numbers.is_plain || measure == Measure::Sum && values(&new).any(falls) {
                     return EVERYTHING;
                 }
                 between(measure, before, numbers.level(op))
@@ -118,14 +130,14 @@ impl Evaluation<'_> {
     }
 
     /// What the events at places have in a property.
-    fn values_at<'p>(
+    fn values_at(
         &self,
         property: Option<PropertyId>,
-        places: &'p [usize],
-    ) -> impl Iterator<Item = Packed> + use<'_, 'p> {
+        places: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = Packed> {
         let history = self.history;
-        places.iter().map(move |place| {
-            let row = history.rows()[*place];
+        places.map(move |place| {
+            let row = history.rows()[place];
             let column = property.and_then(|property| self.plan.keep.place(row.kind(), property));
             column.map_or(Packed::MISSING, |column| history.value(row, column))
         })

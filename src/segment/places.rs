@@ -1,6 +1,6 @@
 //! Which of a user's kept events belong to a source.
 
-use crate::profile::{EventKind, Packed, Row};
+use crate::profile::{Packed, Row};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::node::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
@@ -16,6 +16,18 @@ pub(crate) type Mask = u128;
 /// The places of bits that are set, in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Ones(Mask);
+
+impl Ones {
+    pub(crate) fn len(&self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Those before a place, and those from it on.
+    pub(crate) fn split_at(&self, place: usize) -> [Ones; 2] {
+        let before = BELOW[place.min(MASK_ROWS)];
+        [Ones(self.0 & before), Ones(self.0 & !before)]
+    }
+}
 
 impl Iterator for Ones {
     type Item = usize;
@@ -122,22 +134,29 @@ impl Iterator for Newest<'_, '_> {
     }
 }
 
-/// The newest of few rows that are of a kind, after an instant and asked for, but no more than so many.
-fn find(rows: &[Row], kind: EventKind, (after, most): (i64, usize), is_in: impl Fn(Row) -> bool) -> Mask {
-    let (mut mask, mut found) = (0, 0);
-    for (place, row) in rows.iter().enumerate().rev() {
-        if row.at() <= after {
-            break;
-        }
-        if row.kind() == kind && is_in(*row) {
-            mask |= 1 << place;
-            found += 1;
-            if found >= most {
-                break;
+/// The rows of a source from a place on, as bits; of those before nothing is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) from: usize,
+    pub(crate) mask: Mask,
+}
+
+impl Known {
+    /// Goes back to an instant, or until so many are known; `is_in` chooses.
+    fn back(mut self, rows: &[Row], (after, most): (i64, usize), is_in: impl Fn(Row) -> bool) -> Known {
+        let mut found = self.mask.count_ones() as usize;
+        while found < most
+            && let Some(place) = self.from.checked_sub(1)
+            && rows[place].at() > after
+        {
+            self.from = place;
+            if is_in(rows[place]) {
+                self.mask |= 1 << place;
+                found += 1;
             }
         }
+        self
     }
-    mask
 }
 
 impl<'a> Evaluation<'a> {
@@ -167,18 +186,7 @@ impl<'a> Evaluation<'a> {
 
     /// The rows of a source, whatever the part, as bits; where there are not too many of them.
     fn mask(&self, source: SourceId) -> Option<Mask> {
-        let scratch = self.few_rows()?;
-        let work_out = || match &self.plan.source(source).kinds {
-            Kinds::These(kinds) => {
-                let of_kind = |kind| self.newest_of(source, kind, (i64::MIN, usize::MAX));
-                kinds.iter().fold(0, |mask, kind| mask | of_kind(*kind))
-            }
-            Kinds::Any => {
-                let all = (0..self.rows().len()).filter(|place| self.belongs(source, *place));
-                all.fold(0, |mask, place| mask | 1 << place)
-            }
-        };
-        Some(scratch.mask(source, work_out))
+        Some(self.newest_of(self.few_rows()?, source, i64::MIN, usize::MAX))
     }
 
     /// The scratch, where the rows are so few that they are bits.
@@ -187,11 +195,11 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The places of the events of a source, and of the part, that were after an instant, the newest first. Whoever needs
-    /// no more than so many says so, and may get more. Most windows reach back to few rows.
+    /// no more than so many says so, and may get more.
     pub(crate) fn newest(&self, source: SourceId, after: i64, most: usize) -> Newest<'_, 'a> {
-        match (&self.plan.source(source).kinds, self.few_rows()) {
-            (Kinds::These(kinds), Some(_)) if kinds.len() == 1 && self.part.is_none() => {
-                Newest::Few(Ones(self.newest_of(source, kinds[0], (after, most))))
+        match self.few_rows() {
+            Some(scratch) if self.part.is_none() => {
+                Newest::Few(Ones(self.newest_of(scratch, source, after, most)))
             }
             _ => {
                 let start = self.rows().partition_point(|row| row.at() <= after);
@@ -200,24 +208,53 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The same of those of one kind, whatever the part, where rows are few; `which` are the instant and the number.
-    fn newest_of(&self, source: SourceId, kind: EventKind, which: (i64, usize)) -> Mask {
-        let history = self.history;
-        let rows = history.rows();
+    /// The same as bits, whatever the part. Most windows reach back to few rows, and many may look at one source: each goes
+    /// on where the one before it ended.
+    fn newest_of(&self, scratch: &Scratch, source: SourceId, after: i64, most: usize) -> Mask {
+        let rows = self.rows();
+        let mut known = scratch.known(source).unwrap_or(Known { from: rows.len(), mask: 0 });
+        if known.from > 0 && rows[known.from - 1].at() > after {
+            known = self.look_back(source, known, (after, most));
+            scratch.set_known(source, known);
+        }
+        let behind = &rows[known.from..];
+        let start = match behind.first() {
+            Some(first) if first.at() <= after => {
+                known.from + behind.partition_point(|row| row.at() <= after)
+            }
+            _ => known.from,
+        };
+        known.mask & !BELOW[start]
+    }
+
+    fn look_back(&self, source: SourceId, known: Known, which: (i64, usize)) -> Known {
+        let (history, keep) = (self.history, &self.plan.keep);
+        let (rows, own) = (history.rows(), self.plan.source(source));
+        let kind = match &own.kinds {
+            Kinds::These(kinds) if kinds.len() == 1 => kinds[0],
+            kinds => {
+                let is_in =
+                    |row: Row| kinds.contains(row.kind(), keep) && self.meets(own.filter, self.view(row));
+                return known.back(rows, which, is_in);
+            }
+        };
         let value = |row: Row, column: Option<usize>| {
             column.map_or(Packed::MISSING, |column| history.value(row, column))
         };
-        match self.plan.source(source).filter {
-            Filter::None => find(rows, kind, which, |_| true),
+        match own.filter {
+            Filter::None => known.back(rows, which, |row| row.kind() == kind),
             Filter::Text(property, text) => {
-                let (column, text) = (self.plan.keep.place(kind, property), text.packed());
-                find(rows, kind, which, |row| value(row, column) == text)
+                let (column, text) = (keep.place(kind, property), text.packed());
+                known.back(rows, which, |row| row.kind() == kind && value(row, column) == text)
             }
             Filter::Number(property, comparison, number) => {
-                let column = self.plan.keep.place(kind, property);
-                find(rows, kind, which, |row| self.test_number(comparison, value(row, column), number.0))
+                let column = keep.place(kind, property);
+                let is_so = |row: Row| self.test_number(comparison, value(row, column), number.0);
+                known.back(rows, which, |row| row.kind() == kind && is_so(row))
             }
-            filter @ Filter::Node(_) => find(rows, kind, which, |row| self.meets(filter, self.view(row))),
+            filter @ Filter::Node(_) => {
+                known.back(rows, which, |row| row.kind() == kind && self.meets(filter, self.view(row)))
+            }
         }
     }
 

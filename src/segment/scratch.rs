@@ -1,7 +1,7 @@
 use crate::profile::{Packed, ProfileStore, UserKey};
 use crate::segment::gates::Fact;
 use crate::segment::node::{SlotId, SourceId};
-use crate::segment::places::Mask;
+use crate::segment::places::{Known, Mask};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::Edits;
 use std::cell::Cell;
@@ -15,7 +15,7 @@ pub(crate) struct Scratch {
     facts: Vec<Fact>,
     /// The slots that are not missing.
     filled: Vec<SlotId>,
-    masks: Vec<Cell<(u32, Mask)>>,
+    masks: Vec<Cell<(u32, u32, Mask)>>,
     stamp: u32,
     marks: Marks,
     candidates: Vec<SegmentId>,
@@ -74,7 +74,7 @@ impl Scratch {
                 edits: std::mem::take(&mut self.edits),
                 sources: std::mem::take(&mut self.sources),
                 facts: vec![Fact::MISSING; plan.slots.len()],
-                masks: vec![Cell::new((0, 0)); plan.sources.len()],
+                masks: vec![Cell::new((0, 0, 0)); plan.sources.len()],
                 ..Scratch::default()
             };
         }
@@ -95,7 +95,7 @@ impl Scratch {
         match self.stamp.checked_add(1) {
             Some(next) => self.stamp = next,
             None => {
-                self.masks.iter().for_each(|mask| mask.set((0, 0)));
+                self.masks.iter().for_each(|mask| mask.set((0, 0, 0)));
                 self.stamp = 1;
             }
         }
@@ -157,15 +157,13 @@ impl Scratch {
         self.facts[slot.0 as usize].value
     }
 
-    /// The rows of a source as bits, worked out at most once.
-    pub(crate) fn mask(&self, source: SourceId, work_out: impl FnOnce() -> Mask) -> Mask {
-        let cell = &self.masks[source.0 as usize];
-        let (stamp, mask) = cell.get();
-        if stamp == self.stamp {
-            return mask;
-        }
-        let mask = work_out();
-        cell.set((self.stamp, mask));
-        mask
+    /// What is known of which rows belong to a source.
+    pub(crate) fn known(&self, source: SourceId) -> Option<Known> {
+        let (stamp, from, mask) = self.masks[source.0 as usize].get();
+        (stamp == self.stamp).then_some(Known { from: from as usize, mask })
+    }
+
+    pub(crate) fn set_known(&self, source: SourceId, known: Known) {
+        self.masks[source.0 as usize].set((self.stamp, known.from as u32, known.mask));
     }
 }

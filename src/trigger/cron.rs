@@ -142,6 +142,12 @@ impl Cron {
         }
     }
 
+    /// The last of the local times up to what a clock in a zone shows, and when it came; nothing where calendars begin.
+    pub(crate) fn before(&self, now: Instant, zone: &Zone) -> Option<(Wall, Instant)> {
+        let wall = self.0.find_previous_occurrence(&Wall::at(now, zone), true).ok()?;
+        Some((wall, zone.instant(wall.day, wall.second * 1_000)))
+    }
+
     fn following(&self, wall: Wall, inclusive: bool) -> Option<Wall> {
         self.0.find_next_occurrence(&wall, inclusive).ok()
     }

@@ -2,6 +2,8 @@
 
 use crate::steps::SHOP;
 use crate::story::{Story, at, check, errors, read};
+use bespoke::engine::Partition;
+use bespoke::model::{Duration, Instant, Message};
 
 /// A journey that an `add` begins, with these steps.
 fn with_steps(steps: &str) -> String {
@@ -414,6 +416,26 @@ fn of_missed_recurring_instants_the_latest_counts() {
             "27T18:00 ada j: completed",
         ],
     );
+}
+
+/// A host that was away for centuries, or whose clock went wrong, has an answer at once.
+#[test]
+fn years_of_minutes_are_leapt_over() {
+    let definitions = read(
+        "[events.view]\n[journeys.j]\nenter = { cron = '* * * * *' }\nstep = [{ id = 'w', wait = '1h' }]",
+    );
+    let known: Instant = "2326-11-23T10:00:30Z".parse().unwrap();
+    for until in [known, Instant::MAX - Duration::seconds(1), Instant::MAX] {
+        let mut partition = Partition::new(&definitions);
+        partition.ingest(&Message::track("ada", "view"), at("10:00")).unwrap();
+        let notes = partition.advance(until).notes;
+        let told: Vec<_> = notes.iter().map(|note| (note.what.to_string(), note.at)).collect();
+        assert_eq!(told[0].0, "missed 10000", "{until}");
+        let entered: Vec<_> = told.iter().filter(|(what, _)| what == "entered").map(|(_, at)| *at).collect();
+        assert_eq!(entered.len(), 1, "{until}");
+        // The calendar of cron expressions ends before that of instants.
+        assert_eq!(until - entered[0] < Duration::minutes(1), until == known, "{until} {entered:?}");
+    }
 }
 
 #[test]
