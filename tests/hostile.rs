@@ -4,8 +4,11 @@
 
 use bespoke::decision::Feedback;
 use bespoke::definitions::Definitions;
-use bespoke::engine::Partition;
-use bespoke::model::{Consent, Duration, Ids, Instant, Message, Object, Value};
+use bespoke::engine::{Engine, Partition};
+use bespoke::model::{Civil, Consent, Duration, Ids, Instant, Message, Object, Value};
+use bespoke::recommend::bandit::Candidates;
+use bespoke::recommend::evaluate::{Dataset, Evaluation, Holdout, Owner, Part, Protocol};
+use bespoke::recommend::{Popularity, Query};
 use bespoke::segment::{Error, ErrorKind, Kind, Plan, Schema};
 use std::ops::ControlFlow;
 use std::time::Instant as Clock;
@@ -646,6 +649,63 @@ fn odd_values_are_taken_or_refused() {
         fine(partition.why_not(name, "it", NOW).unwrap_err(), "why_not");
         fine(partition.size(name).unwrap_err(), "size");
     }
+}
+
+/// A host that puts values together by itself may nest them deeper than any JSON: they are refused before they are copied.
+#[test]
+fn values_that_nest_too_deep_for_a_copy() {
+    let keyed = "liked = { by = 'sku', when = 'did(view in 1d)' }\n[lifecycle]";
+    let called = "\n[journeys.j]\nenter = { call = true }\nstep = [{ id = 'w', wait = '1h' }]\n";
+    let text = RUNNING.replace("[lifecycle]", keyed) + called;
+    let list: fn(Value) -> Value = |inner| Value::List(vec![inner]);
+    let object: fn(Value) -> Value = |inner| Object::new().with("x", inner).into();
+    for (levels, nest) in [33, 4_000].into_iter().flat_map(|levels| [(levels, list), (levels, object)]) {
+        small(&format!("{levels} levels"), || {
+            let mut partition = running(&text);
+            let deep = || (0..levels).fold(Value::Int(1), |inner, _| nest(inner));
+            let error = partition.set_world("rate", deep(), NOW).unwrap_err().to_string();
+            assert!(error.contains("16 deep"), "{error}");
+            let error =
+                partition.call("ada", "j", &Object::new().with("x", deep()), NOW).unwrap_err().to_string();
+            assert!(error.contains("16 deep"), "{error}");
+            partition.why_not_key("ada", "liked", &deep(), NOW).unwrap_err();
+            partition.explain_key("ada", "liked", &deep(), NOW).unwrap();
+            partition.ingest(&Message::identify("ada").with("x", deep()), NOW).unwrap_err();
+        });
+    }
+}
+
+/// Numbers and data at the ends of what they can be.
+#[test]
+fn what_is_at_the_ends() {
+    let json = |millis: i64| serde_json::from_str::<Instant>(&millis.to_string());
+    assert_eq!(json(NOW.as_millis()).unwrap(), NOW);
+    assert!(json(i64::MAX).unwrap_err().to_string().contains("milliseconds since 1970"));
+    assert!(json(i64::MIN).is_err());
+    for day in [i32::MIN, -1, 0, i32::MAX] {
+        assert!(Civil { day, millis: 0 }.weekday() < 7);
+    }
+    let definitions = Definitions::from_toml("version = 1").unwrap();
+    for partitions in [1, 2] {
+        let engine = Engine::builder(definitions.clone()).partitions(partitions).open().unwrap();
+        let error = engine.recommend("ada", &Query::for_user().limit(usize::MAX), NOW).unwrap_err();
+        assert!(error.to_string().contains("1000"), "{error}");
+    }
+    assert!(Candidates::new(&[1, 2]).check(usize::MAX, usize::MAX).is_err());
+    assert!(Candidates::new(&[1, 2]).only(usize::MAX).features(usize::MAX).is_empty());
+
+    let data = |items: usize| {
+        let mut data = Dataset::new(Owner::Session);
+        for (session, item) in (0..10).flat_map(|session| (0..items).map(move |item| (session, item))) {
+            data.push(&session.to_string(), &item.to_string(), None).unwrap();
+        }
+        data
+    };
+    let split = data(9).split(Protocol::NextItem(Holdout::Share(0.3)), Part::Test).unwrap();
+    let run = |data: &Dataset| Evaluation::new().run(&mut Popularity::default(), data, &split, &mut ());
+    run(&data(9)).unwrap();
+    let error = run(&data(3)).unwrap_err().to_string();
+    assert!(error.contains("90 interactions, and not of the 30"), "{error}");
 }
 
 #[test]

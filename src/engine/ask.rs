@@ -2,7 +2,7 @@
 
 use crate::engine::survey::Surveyor;
 use crate::engine::{Engine, Error, Partition, Progress, Survey};
-use crate::model::{Explanation, Instant, Value};
+use crate::model::{Explanation, Instant, Value, check_alone};
 use crate::profile::Packed;
 use crate::segment::{Answer, Aside, Expression, Inquiry, WhyNot, in_part, key_is};
 use std::ops::ControlFlow;
@@ -132,6 +132,7 @@ impl Partition {
         key: Option<&Value>,
         now: Instant,
     ) -> Result<WhyNot, Error> {
+        key.map_or(Ok(()), |key| check_alone("key", segment, key))?;
         self.inquire_segment(user, segment, key, now, |inquiry, found| {
             let name = self.store.name(inquiry.user);
             match (key, found) {

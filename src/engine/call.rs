@@ -4,7 +4,7 @@ use crate::engine::look::Touched;
 use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Error, Outcome, Partition, Unknown};
 use crate::journey::{Context, JourneyNo, Trigger};
-use crate::model::{Instant, Message, Object, nearest};
+use crate::model::{Instant, Message, Object, check_alone, nearest};
 use crate::profile::UserKey;
 
 impl Partition {
@@ -69,6 +69,7 @@ impl Partition {
     pub(super) fn check_call(&self, journey: &str, properties: &Object) -> Result<JourneyNo, Error> {
         let mut message = Message::track("user", "call");
         for (name, value) in properties.iter() {
+            check_alone("properties", name, value)?;
             message = message.with(name, value.clone());
         }
         message.check()?;

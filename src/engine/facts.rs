@@ -4,7 +4,7 @@ use crate::decision::Feedback;
 use crate::engine::look::Touched;
 use crate::engine::{Acknowledgement, Error, Outcome, Partition, Unknown};
 use crate::journey::Delivery;
-use crate::model::{Body, Duration, Instant, Message, Object, Value, nearest};
+use crate::model::{Body, Duration, Instant, Message, Object, Value, check_alone, nearest};
 use crate::profile::{Applied, Fact, ProfileStore, UserKey};
 use crate::segment::{Kind, Touch};
 
@@ -210,6 +210,7 @@ impl Partition {
     }
 
     pub(super) fn check_fact(&self, name: &str, value: &Value) -> Result<(), Error> {
+        check_alone("values", name, value)?;
         let message = Message::world().with(name, value.clone());
         message.check()?;
         self.check_names(&message)

@@ -567,6 +567,11 @@ fn check_name(name: &str, field: &str, bytes: &mut usize) -> Result<(), MessageE
     if is_name { Ok(()) } else { Err(MessageErrorKind::BadName.at(field)) }
 }
 
+/// Checks a value by itself, before anybody copies it: one that nests deep would not fit on the stack.
+pub(crate) fn check_alone(field: &str, name: &str, value: &Value) -> Result<(), MessageError> {
+    check_value(name, value, field, 1, &mut 0, &mut 0)
+}
+
 fn check_object(object: &Object, field: &str, bytes: &mut usize) -> Result<(), MessageError> {
     let mut names = 0;
     object.iter().try_for_each(|(name, value)| check_value(name, value, field, 1, &mut names, bytes))

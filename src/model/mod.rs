@@ -44,6 +44,7 @@ pub(crate) use bytes::{
     Bytes, Malformed, Record, SUM_MAX, folded, record, record_choice, unfolded, write_all, write_text,
 };
 pub(crate) use hash_key::HashKey;
+pub(crate) use message::check_alone;
 pub use message::{BYTES_MAX, PROPERTIES_MAX, STRING_BYTES_MAX};
 pub(crate) use numbers::Numbers;
 pub(crate) use own::{OWN_EVENTS, OWN_MARK, own_event};

@@ -50,7 +50,7 @@ impl<T> Users<T> {
     /// Without what those who are kept have on the heap.
     pub(super) fn bytes(&self) -> usize {
         let pages = self.pages.iter().flatten().count();
-        self.pages.capacity() * size_of::<Option<Page<T>>>()
+        self.pages.capacity() * size_of::<Option<Arc<Page<T>>>>()
             + pages * size_of::<Page<T>>()
             + self.iter().count() * size_of::<T>()
     }

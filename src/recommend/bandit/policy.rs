@@ -66,7 +66,7 @@ impl<'a> Candidates<'a> {
     #[must_use]
     pub fn features(&self, place: usize) -> &'a [f64] {
         let len = self.features.len() / self.arms.len().max(1);
-        self.features.get(place * len..(place + 1) * len).unwrap_or(&[])
+        self.features.chunks_exact(len.max(1)).nth(place).unwrap_or(&[])
     }
 
     /// The same with one arm only: what a caller keeps until the reward comes.
@@ -87,7 +87,9 @@ impl<'a> Candidates<'a> {
         if self.arms.len() > CANDIDATES_MAX {
             return Err(Error::TooManyArms(self.arms.len()));
         }
-        for (found, wanted) in [(self.context, context), (self.features, features * self.arms.len())] {
+        for (found, wanted) in
+            [(self.context, context), (self.features, features.saturating_mul(self.arms.len()))]
+        {
             if found.len() != wanted {
                 return Err(Error::FeatureCount { found: found.len(), wanted });
             }

@@ -30,6 +30,16 @@ pub enum Error {
     /// Nothing is left to learn from once the test is held out.
     #[error("all {0} interactions would be in the test, and none in training; hold out less")]
     NothingToLearn(usize),
+    /// The split is of another data set than the one that it is run on.
+    #[error(
+        "the split is of {split} interactions, and not of the {data} of this data set; split the one that is run on"
+    )]
+    OtherData {
+        /// How many interactions were divided.
+        split: usize,
+        /// How many there are.
+        data: usize,
+    },
     /// Nothing is left to be predicted.
     #[error("no prediction is left to test: {0}")]
     NothingToTest(&'static str),

@@ -51,6 +51,8 @@ pub enum Part {
 /// Interactions divided by a [`Protocol`].
 #[derive(Clone, Debug)]
 pub struct Split {
+    /// How many interactions and items there were to divide.
+    pub(super) of: (usize, usize),
     pub(super) protocol: Protocol,
     pub(super) part: Part,
     /// In order of time.
@@ -120,7 +122,8 @@ impl Dataset {
         }
         let times = || held_out.iter().map(|touch| touch.at);
         let span = times().min().zip(times().max()).filter(|_| self.is_timed());
-        Ok(Split { protocol, part, train, cases, catalogue, left_out, span })
+        let of = (self.len(), self.items().len());
+        Ok(Split { of, protocol, part, train, cases, catalogue, left_out, span })
     }
 
     /// Training and what is held out, both in the order in which they come.

@@ -139,7 +139,7 @@ impl Evaluation {
     /// is learned in the test. Costs what the recommender does, and O(k · items of a session or user) a prediction.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `k`; [`Error::NothingToTest`] where no user can be tested;
+    /// [`Error::Setting`] for `k`; [`Error::OtherData`] for a split of other data; [`Error::NothingToTest`] where no user can be tested;
     /// [`Error::Recommend`] should a query be refused.
     pub fn run(
         &self,
@@ -150,6 +150,9 @@ impl Evaluation {
     ) -> Result<Report, Error> {
         if !(1..=LIMIT_MAX).contains(&self.k) {
             return Err(Error::Setting { name: "k", found: self.k.to_string(), wanted: "from 1 to 1000" });
+        }
+        if split.of != (data.len(), data.items().len()) {
+            return Err(Error::OtherData { split: split.of.0, data: data.len() });
         }
         Run { settings: *self, data, split, watch }.all(model)
     }
