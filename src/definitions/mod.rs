@@ -138,9 +138,10 @@
 //! and no exposure is recorded. [`Engine::arm`](crate::engine::Engine::arm) tells the same outside of journeys, and records
 //! nothing.
 //!
-//! An exposure is recorded when the step is taken, once for each user, experiment and arm, where anything reads
-//! `experiment.exposed`: of whom the journey holds out none is, because they see nothing of it. Whoever was exposed to two
-//! arms has crossed over, because weights or arms were changed; both are in the user's profile.
+//! An exposure is noted when the step is taken, once for each user, experiment and arm; where anything reads it, with the
+//! event `experiment.exposed`. Of whom the journey holds out none is, because they see nothing of it. Whoever was exposed to
+//! two arms has crossed over, because weights or arms were changed; both are in the user's profile.
+//! [`Engine::analyse`](crate::engine::Engine::analyse) tells what the arms brought.
 //!
 //! # How long things are kept
 //! What may be kept no longer goes at its instant, as if it had never been kept, and whatever segments that changes is

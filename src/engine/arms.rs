@@ -3,7 +3,7 @@
 use crate::engine::partition::no_content;
 use crate::engine::{Engine, Error, Partition, Unknown};
 use crate::experiment::{Assignment, Outside};
-use crate::journey::Context;
+use crate::journey::{CompiledExperiment, Context};
 use crate::model::{Instant, nearest};
 
 impl Partition {
@@ -42,21 +42,29 @@ impl Partition {
     /// An experiment that is not defined, with the nearest name.
     pub fn arm(&self, user: &str, experiment: &str, now: Instant) -> Result<Assignment, Error> {
         let now = now.max(self.clock);
-        let journeys = &self.compiled.journeys;
-        let mut experiments = journeys.experiments();
-        let known = experiments.find(|known| known.experiment.name() == experiment).ok_or_else(|| {
-            let names = journeys.experiments().map(|known| known.experiment.name());
-            let nearest = nearest(experiment, names).map(Into::into);
-            Unknown { what: "experiment", name: experiment.into(), nearest }
-        })?;
+        let known = experiment_of(self, experiment)?;
         let user = self.store.find(user).ok_or(user);
         if user.is_ok_and(|user| self.restricted.contains(&user)) {
             return Ok(Assignment::Outside(Outside::Restricted));
         }
         let (plan, store, clock) = (&self.compiled.plan, &self.store, now);
         let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
-        Ok(known.assignment(&context, &journeys.permits, user))
+        Ok(known.assignment(&context, &self.compiled.journeys.permits, user))
     }
+}
+
+/// The experiment of a name.
+pub(super) fn experiment_of<'p>(
+    partition: &'p Partition,
+    name: &str,
+) -> Result<&'p CompiledExperiment, Error> {
+    let journeys = &partition.compiled.journeys;
+    let found = journeys.experiments().find(|known| known.experiment.name() == name);
+    found.ok_or_else(|| {
+        let names = journeys.experiments().map(|known| known.experiment.name());
+        let nearest = nearest(name, names).map(Into::into);
+        Unknown { what: "experiment", name: name.into(), nearest }.into()
+    })
 }
 
 impl Engine {

@@ -28,6 +28,7 @@ mod advance_test;
 mod ahead;
 mod alike;
 mod among;
+mod analysis;
 mod answer;
 mod apply;
 mod arms;
@@ -109,6 +110,7 @@ mod unlearn;
 mod verify;
 mod versions;
 
+pub use analysis::{Analysis, ArmAnalysis};
 pub use answer::Recommended;
 pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;

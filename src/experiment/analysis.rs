@@ -1,9 +1,63 @@
 //! What the arms of an experiment brought, as numbers: how far apart two are, how sure that is, and whether users came to
 //! the arms as the weights say.
 
+use crate::model::Duration;
 use libm::{erfc, exp, log, sqrt};
 use serde::Serialize;
 use std::f64::consts::{PI, SQRT_2};
+
+/// What an experiment is judged by: a number or a condition of the segment language about what a user does from the exposure
+/// on, and for how long that is watched.
+///
+/// Its aggregates and sequences have no windows: the window is the time that is watched, for everybody as long. A condition
+/// is the share of those for whom it holds; what is missing is 0. Attributes are what they are as it is analysed.
+///
+/// ```
+/// use bespoke::experiment::Metric;
+/// use bespoke::model::Duration;
+/// let bought = Metric::new("did(purchase)", Duration::days(7));
+/// let spent = Metric::new("sum(purchase.amount)", Duration::days(30)).confidence(0.99);
+/// assert_eq!((bought.level(), spent.level()), (0.95, 0.99));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    text: Box<str>,
+    within: Duration,
+    level: f64,
+}
+
+impl Metric {
+    /// What the expression says, for so long; a time that is negative counts as none.
+    #[must_use]
+    pub fn new(expression: &str, within: Duration) -> Metric {
+        Metric { text: expression.into(), within: within.max(Duration::from_millis(0)), level: 0.95 }
+    }
+
+    /// How sure intervals are to be, all comparisons with the control together; 0.95 unless given.
+    #[must_use]
+    pub fn confidence(mut self, level: f64) -> Metric {
+        self.level = level;
+        self
+    }
+
+    /// The expression.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How long a user is watched.
+    #[must_use]
+    pub const fn within(&self) -> Duration {
+        self.within
+    }
+
+    /// How sure intervals are to be.
+    #[must_use]
+    pub const fn level(&self) -> f64 {
+        self.level
+    }
+}
 
 /// Fewest users of an arm about whose mean anything is said: below, a mean is not normal enough.
 pub const SAMPLE_LEAST: u64 = 30;

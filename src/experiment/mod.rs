@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `experiment` | [`Experiment`]: arms, their weights, and the share of users who take part |
 //! | `assignment` | [`Assignment`]: the arm of a user, or why there is none |
-//! | `analysis` | [`Sample`], [`Effect`], [`sample_ratio`]: how far arms are apart, and how sure that is |
+//! | `analysis` | [`Metric`], [`Sample`], [`Effect`], [`sample_ratio`]: how far arms are apart, and how sure that is |
 //!
 //! Invariants
 //! 1. An arm follows from salt, arms and id alone: the same on every machine and in every version of the crate.
@@ -24,7 +24,7 @@ mod error;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
 mod experiment;
 
-pub use analysis::{Effect, SAMPLE_LEAST, Sample, level_of_each, sample_ratio};
+pub use analysis::{Effect, Metric, SAMPLE_LEAST, Sample, level_of_each, sample_ratio};
 pub use assignment::{Assignment, Outside};
 pub use error::Error;
 pub use experiment::{ARMS_MAX, Experiment, ExperimentParams, WEIGHT_MAX};

@@ -81,6 +81,7 @@ pub use reason::Reason;
 pub(crate) use by_item::{ItemChanges, ItemOccurrence};
 pub(crate) use census::Census;
 pub(crate) use context::{Context, EventOccurrence, RenderRequest};
+pub(crate) use experiments::CompiledExperiment;
 pub(crate) use filling::{template_name, value_templates};
 pub(crate) use outbox::Answer;
 pub(crate) use permit::Permits;

@@ -112,7 +112,14 @@ impl ProfileStore {
         of_part.into_iter().for_each(|(_, before)| symbols.release(before));
     }
 
-    /// Records `experiment.exposed`, once for each user and arm: who comes to see another arm was exposed to both.
+    /// Whether a user was exposed to an arm of an experiment.
+    pub(crate) fn is_exposed(&self, user: UserKey, (experiment, arm): (&str, &str)) -> bool {
+        let fact = self.symbols.get(&Fact::Exposed(experiment, arm).name());
+        fact.is_some_and(|fact| !self.fact(user, fact).is_missing())
+    }
+
+    /// Notes that a user was exposed to an arm, and records `experiment.exposed`, once for each user and arm: who comes to
+    /// see another arm was exposed to both.
     pub(crate) fn expose(
         &mut self,
         user: UserKey,
@@ -120,11 +127,10 @@ impl ProfileStore {
         now: Instant,
         out: &mut Applied,
     ) {
-        let fact = Fact::Exposed(experiment, arm).name();
-        if self.symbols.get(&fact).is_some_and(|fact| !self.fact(user, fact).is_missing()) {
+        if self.is_exposed(user, (experiment, arm)) {
             return;
         }
-        self.set_fact(user, &fact, &Value::Bool(true), now, out);
+        self.set_fact(user, &Fact::Exposed(experiment, arm).name(), &Value::Bool(true), now, out);
         let mut properties = Object::new();
         properties.set("experiment", experiment);
         properties.set("arm", arm);

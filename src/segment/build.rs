@@ -65,6 +65,7 @@ pub(crate) fn build(builder: PlanBuilder) -> Result<Plan, Vec<Error>> {
         compared: Cell::new(0),
         trace: None,
         masked: Vec::new(),
+        has_totals: true,
         ttl: None,
     };
 

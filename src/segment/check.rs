@@ -176,6 +176,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) trace: Option<Trace>,
     /// The places of values in that text that are shown to nobody.
     pub(crate) masked: Vec<Span>,
+    /// Whether aggregates over all time may be running values, which have seen every event and know of none when it was.
+    pub(crate) has_totals: bool,
     /// The property that is kept for the shortest time of those that were read, and for how long.
     pub(crate) ttl: Option<(Box<str>, Duration)>,
 }

@@ -585,7 +585,7 @@ impl Checker<'_> {
         let ResolvedEvents { source, window, ttl, .. } = resolved;
         // A running value would go on saying what may be kept no longer.
         let is_kept = self.shortest_retention(&events.names).is_none() && ttl.is_none();
-        let is_whole = scope.by.is_none() && is_kept;
+        let is_whole = scope.by.is_none() && is_kept && self.has_totals;
         let total = if is_whole { self.arena.total_of(op, source, property, &window) } else { None };
         if total.is_some() {
             // It looks back at no event.

@@ -139,6 +139,14 @@ impl<'a> Evaluation<'a> {
         Evaluation::of_profile(plan, store, store.unfolded(user), now)
     }
 
+    /// The same user with other events.
+    pub(crate) fn over<'b>(self, history: &'b EventRows) -> Evaluation<'b>
+    where
+        'a: 'b,
+    {
+        Evaluation { history, rings: None, ..self }
+    }
+
     /// The same, with what is worked out once for several expressions.
     pub(crate) fn with(self, scratch: &'a Scratch) -> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }

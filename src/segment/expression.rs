@@ -97,6 +97,8 @@ enum Asked {
     Value,
     /// A condition about an item.
     OfItem,
+    /// Of any value, about the events of a span.
+    Metric,
 }
 
 /// What expressions that are asked once may name: the definitions that run.
@@ -159,6 +161,14 @@ impl Aside {
         Aside::new(ground, &SegmentText { name: "".into(), by: None, text: text.into() }, Asked::OfItem)
     }
 
+    /// Compiles an expression that is asked of the events of a span: none of its aggregates is a running value.
+    ///
+    /// # Errors
+    /// Every error of the text.
+    pub(crate) fn metric(ground: &Ground<'_>, text: &str) -> Result<Aside, Vec<Error>> {
+        Aside::new(ground, &SegmentText { name: "".into(), by: None, text: text.into() }, Asked::Metric)
+    }
+
     /// Compiles the text of a segment again: with the places of its parts, which the running plan does not keep.
     pub(crate) fn of_segment(ground: &Ground<'_>, segment: SegmentId) -> Result<Aside, Vec<Error>> {
         Aside::new(ground, &ground.texts[segment.0 as usize], Asked::Segment)
@@ -188,6 +198,7 @@ impl Aside {
                 compared: Cell::new(0),
                 trace: None,
                 masked: Vec::new(),
+                has_totals: asked != Asked::Metric,
                 ttl: None,
             },
             numbers: HashMap::default(),
@@ -304,7 +315,7 @@ impl Compiler<'_> {
         let scope = Scope { by, item, ..Scope::default() };
         let checked = tree.as_ref().and_then(|tree| match asked {
             Asked::Segment | Asked::OfItem => self.checker.condition(&tree.root, &scope).map(drop),
-            Asked::Value => self.checker.expr(&tree.root, &scope).map(drop),
+            Asked::Value | Asked::Metric => self.checker.expr(&tree.root, &scope).map(drop),
         });
         errors.append(&mut self.checker.errors);
         let (trace, reads) =

@@ -20,9 +20,9 @@ impl Run<'_, '_> {
         };
         self.note(instance, What::Chose { arm: arm.clone() });
         // Who is held out is to see nothing of the journey, and so was exposed to nothing.
-        if instance.flags & HELD_OUT == 0 && self.cx.store.is_read("experiment.exposed") {
-            let experiment = asked.experiment.name().into();
-            self.want(instance, Effect::Expose { experiment, arm: arm.clone() });
+        let experiment = asked.experiment.name();
+        if instance.flags & HELD_OUT == 0 && !self.cx.store.is_exposed(self.user, (experiment, &arm)) {
+            self.want(instance, Effect::Expose { experiment: experiment.into(), arm: arm.clone() });
         }
         let to = step.to.iter().find(|(name, _)| **name == *arm);
         instance.go_to(to.map_or(instance.step + 1, |(_, to)| *to));
