@@ -264,3 +264,54 @@ fn a_host_may_stop_it() {
     let whole = engine.analyse("welcome", &metric, start(), |_| ControlFlow::Continue(())).unwrap();
     assert!(whole.complete && whole.sample_ratio.is_some_and(|ratio| ratio > 0.001), "{whole}");
 }
+
+/// An experiment that a host runs itself, in a store: what it notes is there after a restart, and in no arm twice.
+#[test]
+fn hosts_expose_users_themselves() {
+    for partitions in [1, 3] {
+        let disk = MemoryDisk::new();
+        let open = || {
+            let builder = Engine::builder(definitions()).disk(disk.clone()).partitions(partitions);
+            builder.checkpoint_bytes(5_000).open().unwrap()
+        };
+        let twin = Engine::builder(definitions()).open().unwrap();
+        let mut engine = open();
+        for number in 0..300 {
+            let (user, now) = (format!("user-{number}"), start() + Duration::minutes(number));
+            for engine in [&engine, &twin] {
+                engine.ingest(Message::track(&*user, "order").with("amount", 1), now).unwrap();
+                for _ in 0..1 + number % 2 {
+                    engine.expose(&user, "welcome", now).unwrap();
+                }
+                let later = now + Duration::seconds(1);
+                engine.ingest(Message::track(&*user, "order").with("amount", number), later).unwrap();
+            }
+            let arm = engine.arm(&user, "welcome", now).unwrap();
+            let exposures = engine.profile(&user).unwrap().unwrap().exposures;
+            assert_eq!((exposures.len(), Some(&*exposures[0].arm), exposures[0].at), (1, arm.arm(), now));
+            if number % 70 == 0 {
+                drop(engine);
+                engine = open();
+            }
+        }
+        let now = start() + Duration::days(8);
+        let found = analyse(&engine, "sum(order.amount)", now);
+        assert_eq!(found, analyse(&twin, "sum(order.amount)", now));
+        assert_eq!(
+            found.arms.iter().map(|arm| arm.sample.total()).sum::<f64>().round(),
+            f64::from(300 * 299 / 2)
+        );
+
+        let before = engine.state().unwrap();
+        for (user, experiment) in [("nobody", "welcome"), ("user-1", "welcom"), ("", ""), ("user-1", "")] {
+            engine.expose(user, experiment, now).unwrap_err();
+        }
+        assert!(engine.state().unwrap() == before, "what is refused changes nothing");
+        engine.ingest(Message::consent("user-1", Consent::withdrawn("experiment")), now).unwrap();
+        engine.ingest(Message::track("new", "order"), now).unwrap();
+        engine.ingest(Message::consent("new", Consent::withdrawn("experiment")), now).unwrap();
+        assert_eq!(engine.expose("new", "welcome", now).unwrap().changes, []);
+        assert!(engine.profile("new").unwrap().unwrap().exposures.is_empty());
+        assert_eq!(analyse(&engine, "did(order)", now).left_out, 1);
+    }
+}

@@ -287,7 +287,7 @@ impl Partition {
     }
 
     /// Notes what happened to a user, and lets follow what follows.
-    fn happened(
+    pub(super) fn happened(
         &mut self,
         user: UserKey,
         now: Instant,

@@ -95,6 +95,13 @@ pub enum Input {
         /// What is said with it.
         properties: Object,
     },
+    /// A user saw the arm of an experiment that it is in.
+    Expose {
+        /// The user's id.
+        user: Box<str>,
+        /// The name of the experiment.
+        experiment: Box<str>,
+    },
     /// Definitions that came into force.
     Redefine {
         /// The name of their file, where they came from one.
@@ -145,6 +152,7 @@ const PREDICTION: u8 = 5;
 const WORLD: u8 = 6;
 const REDEFINE: u8 = 7;
 const CALL: u8 = 8;
+const EXPOSE: u8 = 9;
 const ADVANCE_SOME: u8 = 10;
 const EXTRACT: u8 = 16;
 const ABSORB: u8 = 17;
@@ -224,6 +232,11 @@ impl Record for Input {
                 write_text(journey, out);
                 properties.write(out);
             }
+            Input::Expose { user, experiment } => {
+                out.push(EXPOSE);
+                write_text(user, out);
+                write_text(experiment, out);
+            }
             Input::Redefine { file, text, versions } => {
                 out.push(REDEFINE);
                 file.write(out);
@@ -279,6 +292,7 @@ impl Record for Input {
             PREDICTION => Input::Prediction { user: from.read()?, name: from.read()?, value: from.read()? },
             WORLD => Input::World { name: from.read()?, value: from.read()? },
             CALL => Input::Call { user: from.read()?, journey: from.read()?, properties: from.read()? },
+            EXPOSE => Input::Expose { user: from.read()?, experiment: from.read()? },
             REDEFINE => Input::Redefine {
                 file: from.read()?,
                 text: from.read()?,
@@ -343,6 +357,7 @@ mod tests {
             prediction(None),
             Input::World { name: "sale".into(), value: Value::Bool(true) },
             Input::Call { user: "ada".into(), journey: "login".into(), properties: properties() },
+            Input::Expose { user: "ada".into(), experiment: "price".into() },
             Input::Redefine { file: Some("shop.toml".into()), text: "version = 1".into(), versions: None },
             Input::Redefine { file: None, text: "".into(), versions: Some(Box::default()) },
             Input::Extract { id: NamedId::new(KindName::Declared("card"), "c-1"), to: 3, number: 7 },

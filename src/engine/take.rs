@@ -1,6 +1,7 @@
 //! Inputs as values: what the journal holds, checked before they are written, and applied after.
 
 use crate::definitions::Definitions;
+use crate::engine::arms::experiment_of;
 use crate::engine::durable::Answer;
 use crate::engine::input::{Input, TimedInput};
 use crate::engine::{Error, Outcome, Partition};
@@ -26,6 +27,10 @@ impl Partition {
             }
             Input::Call { user, journey, properties } => {
                 self.check_call(journey, properties)?;
+                self.known(user).map(Whose::Known)
+            }
+            Input::Expose { user, experiment } => {
+                experiment_of(self, experiment)?;
                 self.known(user).map(Whose::Known)
             }
             Input::World { name, value } => {
@@ -60,9 +65,10 @@ impl Partition {
     /// Whom an input that is no message looks at.
     pub(super) fn user_of(&self, input: &Input) -> Option<UserKey> {
         match input {
-            Input::Feedback { user, .. } | Input::Prediction { user, .. } | Input::Call { user, .. } => {
-                self.store.find(user)
-            }
+            Input::Feedback { user, .. }
+            | Input::Prediction { user, .. }
+            | Input::Call { user, .. }
+            | Input::Expose { user, .. } => self.store.find(user),
             Input::Acknowledge { action, .. } => self.journeys.owner(action),
             _ => None,
         }
@@ -99,6 +105,7 @@ impl Partition {
             Input::Call { user, journey, properties } => {
                 Answer::Outcome(self.call(user, journey, properties, now))
             }
+            Input::Expose { user, experiment } => Answer::Outcome(self.expose(user, experiment, now)),
             Input::World { name, value } => Answer::Outcome(self.set_world(name, value.clone(), now)),
             Input::Redefine { file, text, versions } => Answer::Outcome({
                 let pinned = versions.as_ref().map_or(Ok(None), |versions| versions.read_back());

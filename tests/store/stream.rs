@@ -94,6 +94,9 @@ const DEFINITIONS: &str = r#"
     name = "socks"
     when = "country = 'FR'"
     priority = 10
+    [experiments.offer]
+    arms = { control = 50, cheaper = 50 }
+    consent = "personalize"
     [recommend]
     interactions = { view = { item = "sku" }, purchase = { item = "sku", weight = 5.0 } }
     k_min = 2
@@ -128,6 +131,7 @@ pub(crate) enum Step {
     Acknowledge(String, Delivery),
     World(bool),
     Prediction(String, f64),
+    Expose(String),
     Shown(String),
     Redefine(bool),
 }
@@ -174,6 +178,7 @@ impl Stream {
                 Step::Acknowledge(action, [Delivery::Sent, Delivery::Failed][rng.usize(0..2)])
             }
             7 => Step::World(rng.bool()),
+            8 if rng.bool() => Step::Expose(user),
             8 => Step::Prediction(user, rng.f64()),
             9 => Step::Shown(user),
             10 if rng.u32(0..4) == 0 => Step::Redefine(rng.bool()),
@@ -209,6 +214,7 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant) -> Result<(String
         Step::Prediction(user, churn) => {
             format!("{:?}", engine.set_prediction(user, "churn", Some(*churn), now)?)
         }
+        Step::Expose(user) => format!("{:?}", engine.expose(user, "offer", now)?),
         Step::Shown(user) => format!("{:?}", engine.feedback(user, "hero", "boots", Feedback::Shown, now)?),
         Step::Redefine(more) => format!("{:?}", engine.redefine(&definitions(*more), now)?),
     };
