@@ -136,7 +136,7 @@
 //! `audience` when the step is taken, or is not in the `traffic`, and is in no arm then, also not in the first one. In a
 //! journey such users go on to the step behind the experiment, with a note (`outside the experiment: not in the traffic`),
 //! and no exposure is recorded. [`Engine::arm`](crate::engine::Engine::arm) tells the same outside of journeys, and records
-//! nothing.
+//! nothing; a host that shows the arm itself says so with [`Engine::expose`](crate::engine::Engine::expose).
 //!
 //! An exposure is noted when the step is taken, once for each user, experiment and arm; where anything reads it, with the
 //! event `experiment.exposed`. Of whom the journey holds out none is, because they see nothing of it. Whoever was exposed to

@@ -30,7 +30,7 @@ pub struct Analysis {
     /// Users who are restricted or do not agree to the experiment any more. They are in none.
     pub left_out: u64,
     /// Since when there is all of the history that the metric asks for, where some user was exposed before: what is older is
-    /// not in it. Have a segment ask for the same events for as long, and they are kept.
+    /// not in it. Have a segment ask for the same events for as long as the experiment runs, and they are kept.
     pub covered_since: Option<Instant>,
     /// Whether everybody was looked at: always, unless the host stopped it.
     pub complete: bool,
@@ -259,7 +259,7 @@ impl Engine {
     ///     [events.order]
     ///     amount = "number"
     ///     [segments]
-    ///     buyer = "sum(order.amount in 14d) > 0"     # so that orders are kept for two weeks
+    ///     buyer = "sum(order.amount in 60d) > 0"     # so that orders are kept while the experiment runs
     ///     [experiments.welcome]
     ///     arms = { control = 50, coupon = 50 }
     ///     [journeys.welcome]
