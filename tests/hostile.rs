@@ -708,6 +708,36 @@ fn what_is_at_the_ends() {
     assert!(error.contains("90 interactions, and not of the 30"), "{error}");
 }
 
+/// Late events make parts of a keyed segment that go at once, because there are too many: what they waited for goes as well,
+/// and the clock moves on.
+#[test]
+fn parts_that_come_late_and_go_at_once() {
+    for (most, late, condition) in [
+        (256, 1, "count(view in 24h) >= 3"),
+        (3, 1, "count(view in 24h) >= 3"),
+        (3, 5, "did(view in 24h)"),
+        (1, 2, "not did(view in 1h)"),
+        (2, 3, "did(view in 1h) and now - last(view in 24h) >= 10m"),
+    ] {
+        let text = format!(
+            "version = 1\n[settings]\nparts_max = {most}\n[events.view]\nsku = 'string'\n[segments]\nkeyed = {{ by = 'sku', when = '{condition}' }}\nday = 'did(view in 24h)'"
+        );
+        let mut partition = Partition::new(&Definitions::from_toml(&text).unwrap());
+        let view = |sku: &str, at: Instant| Message::track("ada", "view").with("sku", sku).at(at);
+        for number in 0..most {
+            let at = NOW + Duration::seconds(number);
+            partition.ingest(&view(&number.to_string(), at), at).unwrap();
+        }
+        let now = NOW + Duration::seconds(most + 100);
+        for number in 1..=late {
+            partition.ingest(&view(&format!("late {number}"), NOW - Duration::seconds(number)), now).unwrap();
+        }
+        partition.advance(NOW + Duration::days(4));
+        assert!(!partition.is_member("ada", "day"));
+        assert_eq!(partition.next_due(), None, "{text}");
+    }
+}
+
 #[test]
 fn definitions_change_under_those_who_wait() {
     let journey = "\n[templates.t]\ntitle = \"x\"\n[journeys.j]\nenter = { event = \"view\", reentry = \"restart\" }\nstep = [{ id = \"w\", wait = \"1h\" }, { id = \"s\", send = { channel = \"email\", template = \"t\" } }]\n";

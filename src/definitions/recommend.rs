@@ -402,9 +402,16 @@ fn read_grade(node: &Node<'_>, event: &str, list: Option<&str>, names: Option<&N
 
 /// `from`, which is 0 unless it is given, and `full`, which is above it.
 pub(super) fn read_range(table: &mut Table<'_>, help: &str) -> Option<(f64, f64)> {
-    let from = table.get("from").map_or(Some(0.0), |node| node.number());
+    let finite = |node: Node<'_>| {
+        let number = node.number()?;
+        if !number.is_finite() {
+            node.error_help("it has to be a finite number", help);
+        }
+        number.is_finite().then_some(number)
+    };
+    let from = table.get("from").map_or(Some(0.0), finite);
     let full = table.require("full").and_then(|node| {
-        let full = node.number()?;
+        let full = finite(node.clone())?;
         if from.is_some_and(|from| full <= from) {
             node.error_help("it has to be above `from`", help);
             return None;

@@ -45,6 +45,10 @@ struct ResolvedEvents {
     ttl: Option<(Box<str>, Duration)>,
 }
 
+/// Most properties that users are drawn to values of: what is kept of one has fifteen bits for its number, and each look for a
+/// name goes through all of them.
+const AFFINITIES_MAX: usize = 1 << 12;
+
 impl Checker<'_> {
     /// Refuses what depends on `now` inside `where`.
     pub(crate) fn outside_where(&mut self, what: &str, span: Span, scope: &Scope) -> Option<()> {
@@ -269,6 +273,11 @@ impl Checker<'_> {
         }
         let rule = match self.affinities.iter().position(|known| *known == property) {
             Some(known) => known,
+            None if self.affinities.len() == AFFINITIES_MAX => {
+                let message = format!("more than {AFFINITIES_MAX} properties have affinities");
+                let error = Error::new(ErrorKind::Limit, message, args[0].span);
+                return self.error(error.help("ask for those of fewer properties"));
+            }
             None => {
                 self.affinities.push(property);
                 self.affinities.len() - 1

@@ -181,6 +181,10 @@ impl Memberships {
         below: u32,
     ) {
         if candidates.is_empty() {
+            // Nothing is due after all: whoever is told that something is would look for ever.
+            if self.least <= look.now.as_millis() {
+                self.least = self.find_least();
+            }
             return;
         }
         let mut least = Least { before: self.least, is_gone: false, new: NEVER };
@@ -447,7 +451,7 @@ impl Memberships {
 #[derive(Debug)]
 struct Least {
     before: i64,
-    /// Whether one that was the least is another one now.
+    /// Whether one that was the least, or became it in this look, is another one now.
     is_gone: bool,
     /// The least of the new ones.
     new: i64,
@@ -455,7 +459,7 @@ struct Least {
 
 impl Least {
     fn change(&mut self, from: i64, to: i64) {
-        self.is_gone |= from == self.before && from != to && from != NEVER;
+        self.is_gone |= (from == self.before || from == self.new) && from != to && from != NEVER;
         self.new = self.new.min(to);
     }
 }

@@ -117,10 +117,10 @@ fn who_crosses_over_is_exposed_to_both_arms() {
     assert!(story.partition.is_member("ada", "seen"));
 }
 
-/// Nobody who is held out sees an arm; where no definition asks, nothing is kept.
+/// Nobody who is held out sees an arm. Of all others it is noted also where no definition asks: `analyse` does.
 #[test]
-fn nothing_is_recorded_of_who_sees_nothing_or_where_nobody_asks() {
-    for (asks, holdout, expected) in [(true, 0, 1), (true, 100, 0), (false, 0, 0)] {
+fn nothing_is_noted_of_who_sees_nothing() {
+    for (asks, holdout, expected) in [(true, 0, 1), (true, 100, 0), (false, 0, 1), (false, 100, 0)] {
         let mut text = test("").replace("[journeys.j]", &format!("[journeys.j]\nholdout = {holdout}"));
         if asks {
             text += "\n[segments]\nseen = 'did(experiment.exposed)'";

@@ -118,6 +118,7 @@ pub(crate) fn give(engine: &Engine, step: &Step, now: Instant, told: &mut Told) 
         Step::Prediction(user, churn) => {
             told.note(&engine.set_prediction(user, "churn", Some(*churn), now)?)
         }
+        Step::Expose(user) => told.note(&engine.expose(user, "offer", now)?),
         Step::Shown(user) => told.note(&engine.feedback(user, "hero", "boots", Feedback::Shown, now)?),
         Step::Redefine(more) => told.note(&engine.redefine(&definitions(*more), now)?),
     }

@@ -406,6 +406,13 @@ fn recommend() {
                 ],
             ),
             (
+                "interactions.buy = { item = 'sku', grade = { property = 'sku', full = nan } }",
+                &[
+                    "7:57: what grades an interaction is a number",
+                    "7:71: it has to be a finite number (from there on an interaction counts fully)",
+                ],
+            ),
+            (
                 "interactions.buy = { item = 'sku', grade = { property = 'sku', from = 3, full = 3 } }",
                 &[
                     "7:57: what grades an interaction is a number",
