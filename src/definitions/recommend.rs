@@ -411,7 +411,7 @@ pub(super) fn read_range(table: &mut Table<'_>, help: &str) -> Option<(f64, f64)
     };
     let from = table.get("from").map_or(Some(0.0), finite);
     let full = table.require("full").and_then(|node| {
-        let full = finite(node.clone())?;
+        let full = finite(node)?;
         if from.is_some_and(|from| full <= from) {
             node.error_help("it has to be above `from`", help);
             return None;

@@ -1,20 +1,16 @@
 //! What the arms of an experiment brought, counted from what is kept of those who were exposed.
 
 use crate::engine::arms::experiment_of;
+use crate::engine::survey::page_from;
 use crate::engine::{Engine, Error, Partition, Progress};
 use crate::experiment::{Effect, Metric, Sample, level_of_each, sample_ratio};
-use crate::model::{Instant, Value};
+use crate::model::Instant;
 use crate::profile::{Fact, UserKey};
 use crate::segment::Metric as Compiled;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
-
-/// Users who are looked at before the host is asked whether to go on.
-const PAGE_USERS: usize = 1_000;
-/// The same where users may be in the store only.
-const PAGE_USERS_OF_STORE: usize = 64;
 
 /// What an experiment brought, arm by arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -96,12 +92,6 @@ struct Trial<'a> {
     next: UserKey,
 }
 
-/// The users of a page.
-fn page_from(partition: &Partition, first: UserKey) -> Vec<UserKey> {
-    let page = if partition.shelf.is_some() { PAGE_USERS_OF_STORE } else { PAGE_USERS };
-    partition.store.keys_from(first).take(page).collect()
-}
-
 #[derive(Debug, Default)]
 struct Arm {
     exposed: u64,
@@ -164,21 +154,14 @@ impl<'a> Trial<'a> {
         let store = &partition.store;
         let exposures = store.get(user).attributes.iter().filter_map(|attribute| {
             match Fact::of(store.symbols.text(attribute.name))? {
-                Fact::Exposed(experiment, arm) if experiment == self.experiment => {
-                    let is_so = store.symbols.value(attribute.value) == Value::Bool(true);
-                    is_so.then_some((arm, attribute.written))
+                Fact::Exposed(experiment, arm) => {
+                    (experiment == self.experiment).then_some((arm, attribute.written))
                 }
                 _ => None,
             }
         });
-        let mut found: Option<(Option<String>, Instant)> = None;
-        for (arm, at) in exposures {
-            found = Some(match found {
-                None => (Some(arm.to_owned()), at),
-                Some((_, before)) => (None, before.min(at)),
-            });
-        }
-        found
+        let found = exposures.map(|(arm, at)| (Some(arm.to_owned()), at));
+        found.reduce(|(_, before), (_, at)| (None, before.min(at)))
     }
 
     fn finish(mut self, partition: &Partition, complete: bool) -> Result<Analysis, Error> {
@@ -271,12 +254,15 @@ impl Engine {
     /// "#)?;
     /// let engine = Engine::builder(definitions).open()?;
     /// let start: Instant = "2026-11-23T10:00:00Z".parse()?;
-    /// for number in 0..400 {
-    ///     let user = format!("user-{number}");
-    ///     engine.ingest(Message::track(&*user, "signup"), start)?;
-    ///     let has_coupon = engine.profile(&user)?.is_some_and(|profile| profile.attributes.contains_key("coupon"));
+    /// let users: Vec<String> = (0..400).map(|number| format!("user-{number}")).collect();
+    /// for user in &users {
+    ///     engine.ingest(Message::track(user.as_str(), "signup"), start)?;
+    /// }
+    /// for (number, user) in users.iter().enumerate() {
+    ///     let has_coupon = engine.profile(user)?.is_some_and(|profile| profile.attributes.contains_key("coupon"));
     ///     if number % if has_coupon { 2 } else { 5 } == 0 {
-    ///         engine.ingest(Message::track(&*user, "order").with("amount", 40), start + Duration::days(2))?;
+    ///         let order = Message::track(user.as_str(), "order").with("amount", 40);
+    ///         engine.ingest(order, start + Duration::days(2))?;
     ///     }
     /// }
     ///

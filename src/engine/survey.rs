@@ -13,6 +13,12 @@ const PAGE_USERS: usize = 1_000;
 /// The same where users may be in the store only.
 const PAGE_USERS_OF_STORE: usize = 64;
 
+/// The users of a page. Where some may be in the store only it is short, because they have to come back for it.
+pub(super) fn page_from(partition: &Partition, first: UserKey) -> Vec<UserKey> {
+    let page = if partition.shelf.is_some() { PAGE_USERS_OF_STORE } else { PAGE_USERS };
+    partition.store.keys_from(first).take(page).collect()
+}
+
 /// How far a question that is asked of everyone has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -87,11 +93,9 @@ impl Surveyor {
         self.progress.total = total.max(self.progress.done);
     }
 
-    /// The users of the next page. Where some may be in the store only a page is short, because they have to come back
-    /// for it.
+    /// The users of the next page.
     pub(super) fn users(&self, partition: &Partition) -> Vec<UserKey> {
-        let page = if partition.shelf.is_some() { PAGE_USERS_OF_STORE } else { PAGE_USERS };
-        partition.store.keys_from(self.next).take(page).collect()
+        page_from(partition, self.next)
     }
 
     /// Looks at one more page of users, all of whom are in memory.
