@@ -52,6 +52,8 @@ pub(crate) struct Index {
     gated: Vec<SegmentId>,
     /// By source: whether a segment looks at it, and nothing but the event decides what belongs to it.
     fixed: Vec<bool>,
+    /// By source: whether what belongs to it is another thing in each part of the events.
+    by_part: Vec<bool>,
     /// By source: whether what is found by a text has nothing else to meet.
     by_text_alone: Vec<bool>,
 }
@@ -195,6 +197,11 @@ impl Index {
     /// Whether what belongs to a source is decided once, when the event comes.
     pub(crate) fn is_fixed(&self, source: SourceId) -> bool {
         self.fixed[source.0 as usize]
+    }
+
+    /// Whether what belongs to a source depends on the part of the events that is looked at.
+    pub(crate) fn is_by_part(&self, source: SourceId) -> bool {
+        self.by_part[source.0 as usize]
     }
 
     /// Who compares aggregates over a source with few numbers.

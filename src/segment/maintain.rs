@@ -307,11 +307,22 @@ impl Memberships {
                 outcomes.push((key, Truth::new(truth.holds, until), latest));
             }
         }
-        for (key, truth, latest) in outcomes {
-            let is_over = truth.until == OUT;
+        let gone = self.idle_parts(look, segment, &outcomes);
+        let symbols = &look.store.symbols;
+        let is_among = |key: Packed| gone.binary_search_by(|own| key_order(*own, key, symbols)).is_ok();
+        let looked_at = outcomes.len();
+        for key in gone.iter().copied() {
+            if outcomes[..looked_at].binary_search_by(|(own, ..)| key_order(*own, key, symbols)).is_err() {
+                outcomes.push((key, Truth::new(false, OUT), OUT));
+            }
+        }
+        outcomes.sort_by(|a, b| key_order(a.0, b.0, symbols));
+        let is_idle: SmallVec<[bool; 4]> = outcomes.iter().map(|(key, ..)| is_among(*key)).collect();
+        for ((key, truth, latest), is_idle) in outcomes.into_iter().zip(is_idle) {
+            let is_over = truth.until == OUT || is_idle;
             let found = self.place(segment, key, &look.store.symbols);
             let before = found.ok().map(|place| self.parts()[place].since).filter(|since| *since != OUT);
-            let after = truth.holds.then(|| before.unwrap_or(look.now.as_millis()));
+            let after = (truth.holds && !is_idle).then(|| before.unwrap_or(look.now.as_millis()));
             look.report(segment, Some(key), before, after);
             let since = after.unwrap_or(OUT);
             let due = found.map_or(NEVER, |place| self.parts()[place].until);
@@ -320,6 +331,7 @@ impl Memberships {
                 Ok(place) if is_over => {
                     let part = self.parts_mut().remove(place);
                     look.store.symbols.release(part.key);
+                    *look.dropped += u64::from(is_idle);
                 }
                 Ok(place) => {
                     let part = &mut self.parts_mut()[place];
@@ -333,7 +345,31 @@ impl Memberships {
                 }
             }
         }
-        self.drop_idle(look, segment, least);
+    }
+
+    /// The parts that are too many of those that were looked at and the others, the ones idle longest; in order of their keys.
+    /// What comes and goes at once is never there, so nothing is told of it.
+    fn idle_parts(
+        &self,
+        look: &Look<'_>,
+        segment: SegmentId,
+        outcomes: &[(Packed, Truth, i64)],
+    ) -> SmallVec<[Packed; 4]> {
+        let (symbols, most) = (&look.store.symbols, look.plan.parts_max);
+        let listed = self.parts().iter().filter(|part| part.segment == segment);
+        if listed.clone().count() + outcomes.len() <= most {
+            return SmallVec::new();
+        }
+        let is_looked_at =
+            |key: Packed| outcomes.binary_search_by(|(own, ..)| key_order(*own, key, symbols)).is_ok();
+        let others = listed.filter(|part| !is_looked_at(part.key)).map(|part| (part.latest, part.key));
+        let live = outcomes.iter().filter(|(_, truth, _)| truth.until != OUT);
+        let mut there: Vec<_> = live.map(|(key, _, latest)| (*latest, *key)).chain(others).collect();
+        there.sort_by(|a, b| idle_order(*a, *b, symbols));
+        let too_many = there.len().saturating_sub(most);
+        let mut gone: SmallVec<[Packed; 4]> = there[..too_many].iter().map(|(_, key)| *key).collect();
+        gone.sort_by(|a, b| key_order(*a, *b, symbols));
+        gone
     }
 
     /// The keys of the parts to look at, in order.
@@ -368,11 +404,14 @@ impl Memberships {
             all |= !applied.attributes.is_empty();
         }
         all |= plan.segments[segment.0 as usize].parts_linked;
+        let of_segment = self.parts().iter().filter(|part| part.segment == segment);
+        // Where there are as many as may be, one that ends has room for one that had to go.
+        let mut due = of_segment.clone().filter(|part| part.until <= look.now.as_millis());
+        all |= due.next().is_some() && of_segment.clone().count() >= plan.parts_max;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
             keys.extend(look.evaluation().keys(parts));
         }
-        let of_segment = self.parts().iter().filter(|part| part.segment == segment);
         keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
@@ -383,22 +422,6 @@ impl Memberships {
         self.parts().binary_search_by(|part| {
             part.segment.cmp(&segment).then_with(|| key_order(part.key, key, symbols))
         })
-    }
-
-    /// Keeps a segment's parts within their number: the one idle longest goes.
-    fn drop_idle(&mut self, look: &mut Look<'_>, segment: SegmentId, least: &mut Least) {
-        loop {
-            let of_segment = self.parts().iter().enumerate().filter(|(_, part)| part.segment == segment);
-            if of_segment.clone().count() <= look.plan.parts_max {
-                return;
-            }
-            let Some((place, _)) = of_segment.min_by_key(|(_, part)| part.latest) else { return };
-            let part = self.parts_mut().remove(place);
-            least.change(part.until, NEVER);
-            look.report(segment, Some(part.key), Some(part.since).filter(|since| *since != OUT), None);
-            look.store.symbols.release(part.key);
-            *look.dropped += 1;
-        }
     }
 
     /// Ends all memberships of a user who is no more, and reports it.
@@ -481,6 +504,11 @@ impl Look<'_> {
             transition,
         });
     }
+}
+
+/// The order of parts by how long they are idle, the longest first: an event of theirs came last, and of equals the keys say.
+pub(super) fn idle_order(a: (i64, Packed), b: (i64, Packed), symbols: &Symbols) -> Ordering {
+    a.0.cmp(&b.0).then_with(|| key_order(a.1, b.1, symbols))
 }
 
 /// Numbers before texts, each in their own order.

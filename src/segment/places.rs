@@ -184,9 +184,12 @@ impl<'a> Evaluation<'a> {
         Places { evaluation: self, source, rest }
     }
 
-    /// The rows of a source, whatever the part, as bits; where there are not too many of them.
+    /// The rows of a source, whatever the part, as bits; where there are not too many of them, and the part does not say
+    /// which they are.
     fn mask(&self, source: SourceId) -> Option<Mask> {
-        Some(self.newest_of(self.few_rows()?, source, i64::MIN, usize::MAX))
+        let scratch = self.few_rows()?;
+        let is_of_all = self.part.is_none() || !self.plan.index.is_by_part(source);
+        is_of_all.then(|| self.newest_of(scratch, source, i64::MIN, usize::MAX))
     }
 
     /// The scratch, where the rows are so few that they are bits.

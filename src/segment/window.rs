@@ -3,6 +3,7 @@
 use crate::model::Instant;
 use crate::profile::{Packed, Row};
 use crate::segment::evaluate::{Evaluation, EventView, Truth};
+use crate::segment::maintain::idle_order;
 use crate::segment::node::{NodeId, Parts, SourceId, Window};
 use crate::segment::value::NEVER;
 use std::ops::Range;
@@ -205,8 +206,7 @@ impl<'a> Evaluation<'a> {
             .filter(|(_, end, _)| *end > self.now)
             .collect();
         if live.len() > self.plan.parts_max {
-            // The parts idle longest go.
-            live.sort_by_key(|(latest, _, _)| std::cmp::Reverse(*latest));
+            live.sort_by(|a, b| idle_order((b.0, b.2), (a.0, a.2), self.symbols));
             live.truncate(self.plan.parts_max);
         }
         for (_, end, key) in live {

@@ -40,6 +40,7 @@ pub(crate) fn index(
             parts: vec![Vec::new(); kinds],
             rules: vec![Vec::new(); rules],
             fixed: vec![false; sources.len()],
+            by_part: vec![false; sources.len()],
             by_text_alone: sources.iter().map(|source| matches!(source.filter, Filter::Text(..))).collect(),
             ..Index::default()
         },
@@ -261,6 +262,19 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Whether the filter of a source asks for the key of the part that is looked at.
+    fn is_by_part(&self, source: SourceId) -> bool {
+        let Filter::Node(filter) = self.sources[source.0 as usize].filter else { return false };
+        let mut open = vec![filter];
+        while let Some(node) = open.pop() {
+            match self.node(node) {
+                Node::Key | Node::KeyedAttribute(_) | Node::EnteredPart(_) => return true,
+                other => other.children(|child| open.push(child)),
+            }
+        }
+        false
+    }
+
     fn reads_of_segment(&self, id: SegmentId, reads: &mut Reads) {
         let segment = &self.segments[id.0 as usize];
         match &segment.parts {
@@ -365,10 +379,13 @@ impl<'a> Maker<'a> {
 
     fn finish(mut self) -> Index {
         for number in 0..self.sources.len() {
+            let is_by_part = self.is_by_part(SourceId(number as u32));
+            self.index.by_part[number] = is_by_part;
             if self.used[number] {
                 let mut reads = Reads::default();
                 self.source(SourceId(number as u32), &mut reads);
-                self.index.fixed[number] = reads.slots.is_empty() && !reads.zone && !reads.session;
+                self.index.fixed[number] =
+                    reads.slots.is_empty() && !reads.zone && !reads.session && !is_by_part;
                 self.enter_source(SourceId(number as u32));
             }
         }
