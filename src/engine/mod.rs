@@ -1,6 +1,7 @@
 //! # engine: the two public doors
 //! In: inputs (messages, the host's clock, answers to deliveries) and questions. Out: changes, notes, actions,
-//! decisions, recommendations, explanations (`ask`), and for whom an expression holds (`survey`).
+//! decisions, recommendations, explanations (`ask`), for whom an expression holds (`survey`), and what experiments brought
+//! (`analysis`).
 //! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
 //! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
 //!
