@@ -139,3 +139,17 @@ fn each_part_has_its_own_key_inside_where() {
         }
     }
 }
+
+/// An explanation and `why_not` know of the same parts.
+#[test]
+fn explanations_know_the_limit() {
+    let condition = "did(view in 24h) and key = \"a\"";
+    let mut partition = partition(1, &format!("keyed = {{ by = 'sku', when = '{condition}' }}"));
+    view(&mut partition, "view", "a", 0);
+    assert!(partition.why_not("ada", "keyed", at(0)).unwrap().holds);
+    view(&mut partition, "view", "b", 1);
+    assert!(!partition.is_member("ada", "keyed"));
+    assert!(!partition.why_not("ada", "keyed", at(1)).unwrap().holds);
+    let told = partition.explain("ada", "keyed", at(1)).unwrap().to_string();
+    assert!(!told.contains("sku = \"a\""), "{told}");
+}

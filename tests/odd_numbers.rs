@@ -102,3 +102,40 @@ fn a_sum_of_whole_numbers_is_exact_however_large() {
         assert_eq!(partition.is_member("ada", "rich"), number >= 66 + 5, "after {number}");
     }
 }
+
+/// Events without the number are waited for by nobody: a comparison with the least or greatest flips when those with one
+/// leave, and again when none is left.
+#[test]
+fn least_and_greatest_wait_for_events_with_the_number_alone() {
+    let at = |minutes: i64| Instant::from_millis(1_790_000_000_000) + Duration::minutes(minutes);
+    for (condition, first, second, expected) in [
+        ("max(view.amount in 2h) < 2.5", 5.0, 1.0, &["120 entered s", "130 left s"][..]),
+        ("max(view.amount in 2h) <= 1", 5.0, 1.0, &["120 entered s", "130 left s"]),
+        ("min(view.amount in 2h) > 2.5", 1.0, 5.0, &["120 entered s", "130 left s"]),
+        ("not (min(view.amount in 2h) > 2.5)", 1.0, 5.0, &["120 left s", "130 entered s"]),
+        ("max(view.amount in 2h) > 2.5", 5.0, 1.0, &["120 left s"]),
+    ] {
+        for others in [0, 1, 3] {
+            let text =
+                format!("version = 1\n[events.view]\namount = 'number'\n[segments]\ns = '{condition}'");
+            let mut partition = Partition::new(&Definitions::from_toml(&text).unwrap());
+            for (minute, amount) in [(0, first), (10, second)] {
+                let message = Message::track("ada", "view").with("amount", amount);
+                partition.ingest(&message, at(minute)).unwrap();
+            }
+            for minute in 0..others {
+                partition.ingest(&Message::track("ada", "view"), at(20 + minute)).unwrap();
+            }
+            let told: Vec<String> = partition
+                .advance(at(1_000))
+                .changes
+                .iter()
+                .map(|change| {
+                    let words = change.to_string().replace("ada ", "");
+                    format!("{} {words}", (change.at - at(0)).as_millis() / 60_000)
+                })
+                .collect();
+            assert_eq!(told, expected, "{condition}, {others} without a number");
+        }
+    }
+}

@@ -66,7 +66,7 @@ impl Evaluation<'_> {
         comparison: Comparison,
         constant: &Val<'_>,
     ) -> Truth {
-        let Aggregate { op, source, window, .. } = aggregate;
+        let Aggregate { op, source, property, window, .. } = aggregate;
         let &Window::Sliding(ms) = window else {
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
@@ -80,6 +80,21 @@ impl Evaluation<'_> {
         }
         let mut places: SmallVec<[usize; 32]> = newest_first().collect();
         places.reverse();
+        // Of nothing there is neither a least nor a greatest, beside which every comparison is false: what has no value is
+        // not waited for, lest one flips twice. Where numbers meet instants it may.
+        let mut is_mixed = false;
+        if matches!(op, AggregateOp::Least | AggregateOp::Greatest) {
+            let is_number = |place: &usize| {
+                let value = self.view_at(*place).value(&self.plan.keep, (*property)?);
+                match Val::unpack(value, self.symbols) {
+                    Val::Int(_) | Val::Float(_) => Some(true),
+                    Val::Instant(_) => Some(false),
+                    _ => None,
+                }
+            };
+            places.retain(|place| is_number(place).is_some());
+            is_mixed = places.windows(2).any(|pair| is_number(&pair[0]) != is_number(&pair[1]));
+        }
         let holds = |left: usize| {
             let value = self.fold(aggregate, places[left..].iter().copied());
             value.compare(comparison, constant, self.symbols)
@@ -91,11 +106,8 @@ impl Evaluation<'_> {
         }
         let in_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
             && match op {
-                AggregateOp::Count
-                | AggregateOp::Least
-                | AggregateOp::Greatest
-                | AggregateOp::Distinct
-                | AggregateOp::ActiveDays => true,
+                AggregateOp::Least | AggregateOp::Greatest => !is_mixed,
+                AggregateOp::Count | AggregateOp::Distinct | AggregateOp::ActiveDays => true,
                 AggregateOp::First | AggregateOp::Last => aggregate.property.is_none(),
                 AggregateOp::Sum => places.iter().all(|place| self.adds(aggregate, *place)),
                 _ => false,

@@ -199,9 +199,10 @@ impl Index {
         self.fixed[source.0 as usize]
     }
 
-    /// Whether what belongs to a source depends on the part of the events that is looked at.
+    /// Whether what belongs to a source may depend on the part of the events that is looked at. Expressions that are asked
+    /// once have no index.
     pub(crate) fn is_by_part(&self, source: SourceId) -> bool {
-        self.by_part[source.0 as usize]
+        self.by_part.get(source.0 as usize).is_none_or(|by_part| *by_part)
     }
 
     /// Who compares aggregates over a source with few numbers.

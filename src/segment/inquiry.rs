@@ -192,10 +192,7 @@ impl<'a> Inquiry<'a> {
 
     /// The keys of the parts that are there, in the order of their first event.
     pub(crate) fn keys(&self, parts: &Parts) -> Vec<Packed> {
-        let evaluation = self.evaluation(None);
-        let mut keys = evaluation.keys(parts);
-        keys.retain(|key| evaluation.part_end(parts, *key).0 > self.now.as_millis());
-        keys
+        self.evaluation(None).live(parts).into_iter().map(|(.., key)| key).collect()
     }
 }
 

@@ -193,23 +193,30 @@ impl<'a> Evaluation<'a> {
         keys
     }
 
+    /// The parts that are there, each with its latest event and its end, in the order of their first events: of those that
+    /// are too many the ones idle longest are not.
+    pub(crate) fn live(&self, parts: &Parts) -> Vec<(i64, i64, Packed)> {
+        let part = |key| {
+            let (end, latest) = self.part_end(parts, key);
+            (latest, end, key)
+        };
+        let mut live: Vec<_> =
+            self.keys(parts).into_iter().map(part).filter(|part| part.1 > self.now).collect();
+        if let Some(too_many) = live.len().checked_sub(self.plan.parts_max).filter(|too_many| *too_many > 0) {
+            let order = |a: &(i64, i64, Packed), b: &(i64, i64, Packed)| {
+                idle_order((a.0, a.2), (b.0, b.2), self.symbols)
+            };
+            let mut by_idleness = live.clone();
+            let (_, first, _) = by_idleness.select_nth_unstable_by(too_many.min(live.len() - 1), order);
+            live.retain(|part| order(part, first).is_ge());
+        }
+        live
+    }
+
     /// Whether a condition holds in some part.
     pub(crate) fn some(&self, parts: &Parts, condition: impl Fn(&Evaluation<'a>) -> Truth) -> Truth {
         let (mut none, mut some) = (NEVER, None::<i64>);
-        let mut live: Vec<(i64, i64, Packed)> = self
-            .keys(parts)
-            .into_iter()
-            .map(|key| {
-                let (end, latest) = self.part_end(parts, key);
-                (latest, end, key)
-            })
-            .filter(|(_, end, _)| *end > self.now)
-            .collect();
-        if live.len() > self.plan.parts_max {
-            live.sort_by(|a, b| idle_order((b.0, b.2), (a.0, a.2), self.symbols));
-            live.truncate(self.plan.parts_max);
-        }
-        for (_, end, key) in live {
+        for (_, end, key) in self.live(parts) {
             let truth = condition(&self.in_part(Some((parts.by, key))));
             let until = truth.until.min(end);
             if truth.holds {
