@@ -21,6 +21,9 @@ fn keepers(of: &ast::Definitions) -> String {
         ["page", "screen"].map(|event| format!("did({event} where name is present since @1970-01-01)")),
     );
     conditions.extend(["category", "city"].map(|name| format!("affinity(\"{name}\", \"none\") > 2")));
+    if !of.strict {
+        conditions.insert("last(unlisted.city since @1970-01-01) is present".to_owned());
+    }
     let mut all = vec!["any".to_owned()];
     for (event, properties) in &of.events {
         all.push(format!("`{event}`"));

@@ -443,6 +443,9 @@ pub(crate) struct Segment {
     pub(crate) when: Expr,
 }
 
+/// Most parts of a keyed segment unless definitions say otherwise.
+pub(crate) const PARTS_MAX: usize = 256;
+
 /// Everything that a scenario defines.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Definitions {
@@ -450,6 +453,8 @@ pub(crate) struct Definitions {
     pub(crate) zone: Option<String>,
     /// `settings.session_gap` in milliseconds; `None`: 30 min.
     pub(crate) session_gap: Option<i64>,
+    /// `settings.parts_max`.
+    pub(crate) parts_max: usize,
     /// `settings.schema`.
     pub(crate) strict: bool,
     /// Declared attributes.

@@ -29,8 +29,9 @@ pub(crate) fn members(
         None if evaluation.holds(&segment.when, None) => vec![None],
         None => Vec::new(),
         Some(by) => {
-            let mut keys = evaluation.keys(by);
+            let mut keys = evaluation.parts(by, &segment.when);
             keys.retain(|key| evaluation.member(by, key, &segment.when));
+            keys.sort();
             keys.into_iter().map(Some).collect()
         }
     }
@@ -155,7 +156,9 @@ impl<'a> Evaluation<'a> {
                 let arguments: Vec<Value> = arguments.iter().map(of).collect();
                 self.call(*function, &arguments)
             }
-            Expr::Some(by, when) => Value::Bool(self.keys(by).iter().any(|key| self.member(by, key, when))),
+            Expr::Some(by, when) => {
+                Value::Bool(self.parts(by, when).iter().any(|key| self.member(by, key, when)))
+            }
         }
     }
 
@@ -193,7 +196,7 @@ impl<'a> Evaluation<'a> {
             (None, _) => whole.holds(&segment.when, None),
             (Some(by), Some(part)) if by == part.by => whole.member(by, part.key, &segment.when),
             (Some(by), _) => {
-                let keys = whole.keys(by);
+                let keys = whole.parts(by, &segment.when);
                 keys.iter().any(|key| whole.member(by, key, &segment.when))
             }
         }
@@ -205,6 +208,23 @@ impl<'a> Evaluation<'a> {
         let mut keys: Vec<Key> = values.collect();
         keys.sort();
         keys.dedup();
+        keys
+    }
+
+    /// The parts that exist: of those that are too many the ones that are idle longest do not, and of equals the lower keys.
+    fn parts(&self, by: &str, when: &Expr) -> Vec<Key> {
+        let reads = when.reads();
+        let latest = |key: &Key| {
+            let own = self.user.events.iter().filter(|event| {
+                event.properties.get(by).and_then(Key::of).as_ref() == Some(key)
+                    && reads.iter().any(|(source, _)| source.reads(&event.name))
+            });
+            own.map(|event| event.at).max()
+        };
+        let mut keys = self.keys(by);
+        keys.retain(|key| self.exists(by, key, when));
+        keys.sort_by_key(|key| std::cmp::Reverse((latest(key), key.clone())));
+        keys.truncate(self.definitions.parts_max);
         keys
     }
 

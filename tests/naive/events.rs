@@ -48,12 +48,31 @@ pub(crate) fn word(rng: &mut Rng, property: &str) -> &'static str {
     }
 }
 
+/// A filter that asks for the key of the part that is looked at, perhaps beside another one.
+fn about_key(rng: &mut Rng, filter: Expr) -> Expr {
+    let property = |name: &str| Expr::Property(name.to_owned());
+    let own = match rng.u32(0..5) {
+        0 | 1 => property(pick(rng, &["sku", "city", "category"])).compare(Comparison::Ne, Expr::Key),
+        2 => property(pick(rng, &["sku", "city", "category"])).compare(Comparison::Eq, Expr::Key),
+        _ => property("amount").compare(comparison(rng), Expr::AttributeOfKey("budget".to_owned())),
+    };
+    match rng.u32(0..4) {
+        0 => own.and(filter),
+        1 => own.or(filter),
+        _ => own,
+    }
+}
+
 /// Events without a property: any source, condition and window.
 pub(crate) fn some_events(rng: &mut Rng, frame: &Frame, keyed: bool) -> Events {
     let mut chosen = with_source(rng, keyed);
     let rows = matches!(chosen.source, Source::Rows(..));
     if rng.u32(0..10) < 4 {
-        chosen = chosen.filter(condition(rng, frame, rows, 1));
+        let filter = condition(rng, frame, rows, 1);
+        chosen = chosen.filter(match keyed && !rows && one_in(rng, 3) {
+            true => about_key(rng, filter),
+            false => filter,
+        });
     }
     if rng.u32(0..10) < 7 {
         let window = window(rng, frame);

@@ -3,7 +3,9 @@
 //! so that boundaries are hit exactly and often.
 
 use super::Scenario;
-use super::ast::{AffinityRule, Aggregate, Comparison, Definitions, Events, Expr, Segment, Source, Step};
+use super::ast::{
+    AffinityRule, Aggregate, Comparison, Definitions, Events, Expr, PARTS_MAX, Segment, Source, Step,
+};
 use super::ast::{Window, events, text};
 use super::clock::{DAY, HOUR, MINUTE};
 use super::conditions::Maker;
@@ -56,6 +58,7 @@ fn schema(rng: &mut Rng, frame: &Frame) -> Definitions {
     Definitions {
         zone: zone(rng, frame),
         session_gap: session_gap(rng, frame),
+        parts_max: parts_max(rng),
         strict: frame.strict,
         attributes: frame::attributes(),
         events: frame::events(),
@@ -66,6 +69,11 @@ fn schema(rng: &mut Rng, frame: &Frame) -> Definitions {
 
 fn zone(rng: &mut Rng, frame: &Frame) -> Option<String> {
     (!one_in(rng, 4)).then(|| pick(rng, frame.zones).to_owned())
+}
+
+/// Few parts are too many for some users soon.
+fn parts_max(rng: &mut Rng) -> usize {
+    if one_in(rng, 3) { rng.usize(1..4) } else { PARTS_MAX }
 }
 
 fn session_gap(rng: &mut Rng, frame: &Frame) -> Option<i64> {
@@ -85,6 +93,7 @@ fn add_segments(rng: &mut Rng, frame: &Frame, scenario: &mut Scenario) {
     for which in 1..scenario.all_definitions().len() {
         let mut before = scenario.all_definitions()[which - 1].segments.clone();
         scenario.definitions_mut(which).zone = zone(rng, frame);
+        scenario.definitions_mut(which).parts_max = parts_max(rng);
         if keeps_all {
             if rng.bool() {
                 scenario.definitions_mut(which).session_gap = session_gap(rng, frame);

@@ -1,7 +1,7 @@
 //! # toml: definitions as the text of formats.md §2
 //! Strings that hold expressions are literal (`'…'`) where they can be, else basic (`"…"`).
 
-use super::ast::{Definitions, Kind, Segment};
+use super::ast::{Definitions, Kind, PARTS_MAX, Segment};
 use super::render::{Style, duration, expression};
 
 /// Definitions as the TOML text that a host would write.
@@ -12,6 +12,9 @@ pub(crate) fn definitions(of: &Definitions, style: &mut Style) -> String {
     }
     if let Some(gap) = of.session_gap {
         toml.push_str(&format!("session_gap = \"{}\"\n", duration(gap, style)));
+    }
+    if of.parts_max != PARTS_MAX {
+        toml.push_str(&format!("parts_max = {}\n", of.parts_max));
     }
     let schema = if of.strict { "strict" } else { "lenient" };
     toml.push_str(&format!("schema = \"{schema}\"\n\n[attributes]\n"));

@@ -23,6 +23,7 @@ fn definitions() -> Definitions {
     Definitions {
         zone: None,
         session_gap: None,
+        parts_max: PARTS_MAX,
         strict: false,
         attributes: frame::attributes(),
         events: frame::events(),
