@@ -694,6 +694,17 @@ fn what_is_at_the_ends() {
     assert!(Candidates::new(&[1, 2]).check(usize::MAX, usize::MAX).is_err());
     assert!(Candidates::new(&[1, 2]).only(usize::MAX).features(usize::MAX).is_empty());
 
+    let affinities = |count: usize| {
+        let segments = (0..count).map(|n| format!("s{n} = 'affinity(\"p{n}\", \"x\") > 0.5'\n"));
+        let text = format!(
+            "version = 1\n[settings]\nschema = 'lenient'\n[segments]\n{}",
+            segments.collect::<String>()
+        );
+        Definitions::from_toml(&text).map(drop).map_err(|errors| errors.to_string())
+    };
+    assert_eq!(affinities(4_096), Ok(()));
+    assert!(affinities(4_097).unwrap_err().contains("more than 4096 properties have affinities"));
+
     let data = |items: usize| {
         let mut data = Dataset::new(Owner::Session);
         for (session, item) in (0..10).flat_map(|session| (0..items).map(move |item| (session, item))) {

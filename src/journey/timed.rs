@@ -160,7 +160,7 @@ impl Journeys {
                 if missed == MISSED_MAX {
                     next = timed.leap(&next, cx.clock, zone);
                 }
-                (date, next, missed) = (next, timed.behind(&next, zone), MISSED_MAX.min(missed + 1));
+                (date, next, missed) = (next, timed.behind(&next, zone), missed + 1);
             }
             // Recurring instants are for the members of the audience, and nobody else misses one.
             let (is_for_user, is_forgotten) = match timed {
@@ -180,7 +180,10 @@ impl Journeys {
             match missed {
                 _ if !is_for_user => {}
                 0 => self.enter(cx, user, Entry { journey, key, at: begun, event: None, part: None }, notes),
-                count => self.log(cx, user, notes).note(journey, &key, None, What::Missed { count }),
+                missed => {
+                    let count = missed.min(MISSED_MAX);
+                    self.log(cx, user, notes).note(journey, &key, None, What::Missed { count });
+                }
             }
         }
     }

@@ -93,7 +93,9 @@ impl Evaluation<'_> {
                 }
             };
             places.retain(|place| is_number(place).is_some());
-            is_mixed = places.windows(2).any(|pair| is_number(&pair[0]) != is_number(&pair[1]));
+            let mut kinds = places.iter().map(is_number);
+            let first = kinds.next();
+            is_mixed = kinds.any(|kind| Some(kind) != first);
         }
         let holds = |left: usize| {
             let value = self.fold(aggregate, places[left..].iter().copied());

@@ -139,8 +139,8 @@ impl Evaluation {
     /// is learned in the test. Costs what the recommender does, and O(k · items of a session or user) a prediction.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `k`; [`Error::OtherData`] for a split of other data; [`Error::NothingToTest`] where no user can be tested;
-    /// [`Error::Recommend`] should a query be refused.
+    /// [`Error::Setting`] for `k`; [`Error::OtherData`] for a split of other data; [`Error::NothingToTest`] where no user can
+    /// be tested; [`Error::Recommend`] should a query be refused.
     pub fn run(
         &self,
         model: &mut dyn Recommender,
