@@ -41,7 +41,7 @@ impl Packed {
     }
 
     /// The eight bytes.
-    pub(crate) fn bits(self) -> u64 {
+    pub(crate) const fn bits(self) -> u64 {
         self.0
     }
 

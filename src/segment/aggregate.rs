@@ -1,7 +1,7 @@
 //! Aggregates over the events of a window.
 
 use crate::model::Instant;
-use crate::profile::Packed;
+use crate::profile::{Packed, Row};
 use crate::segment::ast::Comparison;
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId, SourceId, Window};
@@ -282,14 +282,17 @@ impl Evaluation<'_> {
             }
             AggregateOp::First => values().next().map_or(Val::Missing, |v| Val::unpack(v, self.symbols)),
             AggregateOp::Last => values().next_back().map_or(Val::Missing, |v| Val::unpack(v, self.symbols)),
-            AggregateOp::ActiveDays => {
-                let mut days: Vec<i32> = events().map(|event| self.day(event.at)).collect();
-                days.sort_unstable();
-                days.dedup();
-                Val::Int(days.len() as i64)
-            }
+            AggregateOp::ActiveDays => Val::Int(self.days(places.map(|place| self.rows()[place])) as i64),
             AggregateOp::Streak => Val::Int(self.streak(places).1.into()),
         }
+    }
+
+    /// On how many days events were.
+    pub(crate) fn days(&self, rows: impl Iterator<Item = Row>) -> usize {
+        let mut days: Vec<i32> = rows.map(|row| self.day(row.at())).collect();
+        days.sort_unstable();
+        days.dedup();
+        days.len()
     }
 
     /// The newest day with an event, and how many days in a row, if the streak is on.

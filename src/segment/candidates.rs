@@ -3,7 +3,7 @@
 use crate::profile::{Applied, EventKind};
 use crate::segment::crossing::EVERYTHING;
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::{Asker, NumberAsker, Thresholds};
+use crate::segment::index::{Behind, Thresholds};
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::node::{NodeId, SourceId};
 use crate::segment::places::MASK_ROWS;
@@ -11,6 +11,7 @@ use crate::segment::redefine::SegmentMoves;
 use crate::segment::scratch::Marks;
 use crate::segment::totals::Notes;
 use smallvec::SmallVec;
+use std::cell::OnceCell;
 
 /// What happened to a user, so that only what it can change is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -100,11 +101,17 @@ impl Look<'_> {
 
     fn by_gates(&self, marks: &mut Marks) {
         let evaluation = self.evaluation();
-        let gates = &self.plan.index.gates;
-        self.plan.index.open(|gate| evaluation.gate(gates.gate(gate)), |segment| marks.mark(segment));
+        self.plan.index.open(|gate| evaluation.gate(gate, self.scratch), |segment| marks.mark(segment));
     }
 
     fn by_message(&mut self, applied: &Applied, marks: &mut Marks) {
+        self.by_attributes(applied, marks);
+        if !applied.events.is_empty() {
+            self.by_events(applied, marks);
+        }
+    }
+
+    fn by_attributes(&self, applied: &Applied, marks: &mut Marks) {
         let (plan, index) = (self.plan, &self.plan.index);
         let mut mark = |atom: NodeId| index.segments(atom).iter().for_each(|segment| marks.mark(*segment));
         for (name, old) in &applied.attributes {
@@ -116,68 +123,84 @@ impl Look<'_> {
                 index.by_zone().iter().for_each(|atom| mark(*atom));
             }
         }
-        if applied.events.is_empty() {
-            return;
-        }
-        let mut sources = self.scratch.take_sources();
-        let mut notes = Notes::new();
-        {
-            let evaluation = self.evaluation();
-            for event in EventView::all(applied) {
-                let is_of_host = plan.keep.kind(event.kind).is_of_host();
-                index.by_event(event.kind, is_of_host, &plan.rules).for_each(&mut mark);
-                evaluation.sources_of(event, |source| {
-                    sources.push(source);
-                    // No running value is of what may be kept no longer.
-                    if !applied.is_over {
-                        evaluation.note(source, event, applied.arrival, &mut notes);
-                    }
-                });
+    }
+
+    fn by_events(&mut self, applied: &Applied, marks: &mut Marks) {
+        let index = &self.plan.index;
+        let (mut sources, mut room) = (self.scratch.take_sources(), self.scratch.take_askers());
+        let notes = self.read_events(applied, &mut sources, marks);
+        // Segments are asked whether it matters to them before anything is worked out.
+        let passing = index.passing(&index.runs(&sources), self.scratch.facts(), &mut room);
+        let asked =
+            passing.iter().filter_map(|asker| Some(index.thresholds(index.asker(*asker).1.thresholds?)));
+        let before = self.levels(asked.chain(sources.iter().flat_map(|source| index.many(*source))));
+        self.add_up(notes);
+        self.bring_rings_up();
+
+        let evaluation = self.evaluation();
+        let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
+        let gathered = OnceCell::new();
+        let crossed = |thresholds: &Thresholds| match (thresholds.total, added) {
+            (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
+            (None, Some(added)) => {
+                let gathered = gathered.get_or_init(|| evaluation.gather(applied, added));
+                evaluation.crossed(thresholds, added, gathered)
+            }
+            // It was late.
+            (None, None) => EVERYTHING,
+        };
+        let passes = |segment, behind: &Behind| !behind.asks_more() || evaluation.passes(segment);
+        let mut known = (None, EVERYTHING);
+        for asker in passing {
+            let (segment, behind) = index.asker(*asker);
+            if !passes(segment, behind) {
+                continue;
+            }
+            if behind.thresholds != known.0 {
+                let of = behind.thresholds.map(|of| crossed(index.thresholds(of)));
+                known = (behind.thresholds, of.unwrap_or(EVERYTHING));
+            }
+            let (from, to) = known.1;
+            if (from..=to).contains(&behind.number) {
+                marks.mark(segment);
             }
         }
-        let before = self.add_up(notes);
+        for thresholds in sources.iter().flat_map(|source| index.many(*source)) {
+            let comparing = index.comparing(thresholds, crossed(thresholds));
+            for asker in index.passing(&[comparing], self.scratch.facts(), &mut room) {
+                let (segment, behind) = index.asker(*asker);
+                if passes(segment, behind) {
+                    marks.mark(segment);
+                }
+            }
+        }
+        self.scratch.give_back_askers(room);
+        self.scratch.give_back_sources(sources);
+    }
+
+    /// Finds the sources of events, each once, and what they add to which totals.
+    fn read_events(&self, applied: &Applied, sources: &mut Vec<SourceId>, marks: &mut Marks) -> Notes {
+        let (plan, index) = (self.plan, &self.plan.index);
+        let mut notes = Notes::new();
+        let evaluation = self.evaluation();
+        for event in EventView::all(applied) {
+            let is_of_host = plan.keep.kind(event.kind).is_of_host();
+            for atom in index.by_event(event.kind, is_of_host, &plan.rules) {
+                index.segments(atom).iter().for_each(|segment| marks.mark(*segment));
+            }
+            evaluation.sources_of(event, |source| {
+                sources.push(source);
+                // No running value is of what may be kept no longer.
+                if !applied.is_over {
+                    evaluation.note(source, event, applied.arrival, &mut notes);
+                }
+            });
+        }
         if applied.events.len() > 1 {
             sources.sort_unstable();
             sources.dedup();
         }
-        self.bring_rings_up();
-        let evaluation = self.evaluation();
-        let passes =
-            |asker: &Asker| evaluation.gate(asker.gate) && evaluation.passes_behind(asker.segment, 1);
-        let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
-        let crossed = |source: SourceId, thresholds: &Thresholds| match (thresholds.total, added) {
-            (Some(total), _) => evaluation.moved(total, thresholds.measure, &before),
-            (None, Some(added)) => evaluation.crossed(source, thresholds, added),
-            // It was late.
-            (None, None) => EVERYTHING,
-        };
-        for source in sources.iter().copied() {
-            let others = index.others(source).iter().filter(|asker| passes(asker));
-            others.for_each(|asker| marks.mark(asker.segment));
-            // Few segments are asked whether it matters to them before anything is worked out.
-            let mut known = None;
-            for NumberAsker { asker, thresholds, number } in index.few(source) {
-                if !passes(asker) {
-                    continue;
-                }
-                let (from, to) = match known {
-                    Some((of, crossed)) if of == thresholds => crossed,
-                    _ => crossed(source, index.thresholds(*thresholds)),
-                };
-                known = Some((thresholds, (from, to)));
-                if (from..=to).contains(number) {
-                    marks.mark(asker.segment);
-                }
-            }
-            for thresholds in index.many(source) {
-                let (from, to) = crossed(source, thresholds);
-                let numbers = index.numbers(thresholds);
-                let start = numbers.partition_point(|(number, _)| *number < from);
-                let crossed = numbers[start..].iter().take_while(|(number, _)| *number <= to);
-                crossed.filter(|(_, asker)| passes(asker)).for_each(|(_, asker)| marks.mark(asker.segment));
-            }
-        }
-        self.scratch.give_back_sources(sources);
+        notes
     }
 
     /// Long histories get their rings, and rings what came in.

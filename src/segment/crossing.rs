@@ -1,10 +1,10 @@
 //! Which numbers an aggregate passed with the events of one message: who compares it with none of them is not looked at.
 
-use crate::profile::{Packed, PropertyId, TotalId};
+use crate::profile::{Applied, EventKind, Packed, Row, TotalId};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::index::{self, Measure, Thresholds};
-use crate::segment::node::{Aggregate, AggregateOp, Node, SourceId};
-use crate::segment::places::{MASK_ROWS, Newest};
+use crate::segment::index::{Measure, OneKind, Thresholds};
+use crate::segment::node::{AggregateOp, Filter, Node, NodeId};
+use crate::segment::places::MASK_ROWS;
 use crate::segment::totals::Before;
 use smallvec::SmallVec;
 
@@ -36,111 +36,173 @@ impl Evaluation<'_> {
         }
     }
 
+    /// The rows that came in with a message, and those of their kinds that were there; nothing where it was late, or there
+    /// are so many that looking through them all is no way.
+    pub(crate) fn gather(&self, applied: &Applied, added: usize) -> Gathered {
+        let mut gathered = Gathered::default();
+        if self.rows().len() > MASK_ROWS {
+            return gathered;
+        }
+        let (old, new) = self.rows().split_at(added);
+        for (kind, _) in &applied.events {
+            if gathered.of(*kind).is_some() {
+                continue;
+            }
+            let is_of_kind = |row: &&Row| row.kind() == *kind;
+            let start = gathered.rows.len();
+            gathered.rows.extend(old.iter().filter(is_of_kind).copied());
+            let split = gathered.rows.len();
+            gathered.rows.extend(new.iter().filter(is_of_kind).copied());
+            gathered.kinds.push((*kind, [start, split, gathered.rows.len()]));
+        }
+        gathered
+    }
+
     /// The numbers between what an aggregate was without the rows that came in, from `added` on, and what it is.
-    pub(crate) fn crossed(&self, source: SourceId, thresholds: &Thresholds, added: usize) -> Crossed {
-        let Node::Aggregate(aggregate) = self.plan.node(thresholds.aggregate) else { return NOTHING };
+    pub(crate) fn crossed(&self, thresholds: &Thresholds, added: usize, gathered: &Gathered) -> Crossed {
         let rows = self.rows();
         let after = match thresholds.reach {
             Some(ms) => self.now.saturating_sub(ms),
-            None => {
-                let start = self.span(&aggregate.window).rows.start;
-                start.checked_sub(1).map_or(i64::MIN, |last| rows[last].at())
-            }
+            None => self.calendar_start(thresholds.aggregate),
         };
-        if thresholds.measure == Measure::Count && rows.len() > MASK_ROWS {
-            // Their number is known without going through them.
-            let start = rows.partition_point(|row| row.at() <= after);
-            let new = self.count(source, added.max(start)..rows.len());
-            return if new == 0 {
+        if let Some(one) = &thresholds.one_kind
+            && let Some([old, new]) = gathered.of(one.kind)
+        {
+            let mut own = OwnRows::new();
+            match new {
+                // It belongs to the source, or nobody would ask.
+                [only] => own.extend((only.at() > after).then_some(*only)),
+                _ => self.newest_own(one, (new, after, usize::MAX), &mut own),
+            }
+            let came = own.len();
+            if came > 0 {
+                // Of more than enough nobody asks how many they are.
+                let is_count = thresholds.measure == Measure::Count;
+                let most = if is_count { thresholds.enough } else { usize::MAX };
+                self.newest_own(one, (old, after, most), &mut own);
+            }
+            let (new, old) = own.split_at(came);
+            return self.crossed_by(thresholds, old, new);
+        }
+        let start = rows.partition_point(|row| row.at() <= after).min(added);
+        let new = added.max(start)..rows.len();
+        if thresholds.measure == Measure::Count {
+            // In long histories their number is known without going through them.
+            let came = self.count(thresholds.source, new);
+            return if came == 0 {
                 NOTHING
             } else {
-                reached(self.count(source, start..added.max(start)), new)
+                reached(self.count(thresholds.source, start..added), came)
             };
         }
-        match self.newest(source, after, usize::MAX) {
-            Newest::Few(ones) => {
-                let [old, new] = ones.split_at(added);
-                self.crossed_by(aggregate, thresholds.measure, (old.len(), old), (new.len(), new))
+        let own = |range| self.places(thresholds.source, range).rev().map(|place| rows[place]).collect();
+        let [old, new]: [OwnRows; 2] = [start..added, new].map(own);
+        self.crossed_by(thresholds, &old, &new)
+    }
+
+    /// Puts the rows that belong to a source, and were after an instant, into a list, the newest first, but no more than so
+    /// many. They are of its kind, oldest first.
+    fn newest_own(&self, source: &OneKind, (rows, after, most): (&[Row], i64, usize), own: &mut OwnRows) {
+        let value = |row| self.value_in(row, source.filtered);
+        let before = own.len();
+        for row in rows.iter().rev().copied() {
+            if row.at() <= after || own.len() - before >= most {
+                break;
             }
-            Newest::Many(places) => {
-                let places: SmallVec<[usize; 16]> = places.collect();
-                let (old, new) = places.split_at(places.partition_point(|place| *place < added));
-                let (had, came) = (old.len(), new.len());
-                let (old, new) = (old.iter().copied(), new.iter().copied());
-                self.crossed_by(aggregate, thresholds.measure, (had, old), (came, new))
+            let is_own = match source.filter {
+                Filter::None => true,
+                Filter::Text(_, text) => value(row) == text.packed(),
+                Filter::Number(_, comparison, number) => self.test_number(comparison, value(row), number.0),
+                Filter::Node(_) => self.meets(source.filter, self.view(row)),
+            };
+            if is_own {
+                own.push(row);
             }
         }
     }
 
-    /// The same, by the number and the places of the events that were there and of those that came in, oldest first.
-    fn crossed_by<P>(
-        &self,
-        aggregate: &Aggregate,
-        measure: Measure,
-        (had, mut old): (usize, P),
-        (came, mut new): (usize, P),
-    ) -> Crossed
-    where
-        P: DoubleEndedIterator<Item = usize> + Clone,
-    {
-        if came == 0 {
-            return NOTHING;
-        }
-        match (measure, aggregate.op) {
-            (Measure::Count, _) => return reached(had, came),
+    /// The instant after which the events of an aggregate's window are that does not slide.
+    fn calendar_start(&self, aggregate: NodeId) -> i64 {
+        let Node::Aggregate(aggregate) = self.plan.node(aggregate) else { return i64::MIN };
+        let start = self.span(&aggregate.window).rows.start;
+        start.checked_sub(1).map_or(i64::MIN, |last| self.rows()[last].at())
+    }
+
+    fn value_in(&self, row: Row, column: Option<u8>) -> Packed {
+        column.map_or(Packed::MISSING, |column| self.history.value(row, column.into()))
+    }
+
+    /// The same, by the events that were there and those that came in, the newest first.
+    fn crossed_by(&self, thresholds: &Thresholds, old: &[Row], new: &[Row]) -> Crossed {
+        let Thresholds { measure, op, property, .. } = *thresholds;
+        let Some(first) = new.last() else { return NOTHING };
+        let place = |row: &Row| {
+            let place = property.and_then(|property| self.plan.keep.place(row.kind(), property));
+            place.and_then(|place| u8::try_from(place).ok())
+        };
+        let known = thresholds.one_kind.map(|one| one.aggregated);
+        let value = |row: &Row| self.value_in(*row, known.unwrap_or_else(|| place(row)));
+        match (measure, op) {
+            (Measure::Count, _) => reached(old.len(), new.len()),
             (Measure::Age, _) => {
-                let age = |place: usize| (self.now - self.rows()[place].at()) as f64;
-                return old.next_back().zip(new.next()).map_or(EVERYTHING, |(old, new)| (age(new), age(old)));
+                let age = |row: &Row| (self.now - row.at()) as f64;
+                old.first().map_or(EVERYTHING, |old| (age(first), age(old)))
             }
-            (_, AggregateOp::Count) => return between(measure, Some(had as f64), Some((had + came) as f64)),
-            _ => {}
-        }
-        let values = |places: &P| self.values_at(aggregate.property, places.clone());
-        match aggregate.op {
-            AggregateOp::Distinct => {
+            (_, AggregateOp::Count) => {
+                between(measure, Some(old.len() as f64), Some((old.len() + new.len()) as f64))
+            }
+            (_, AggregateOp::Distinct) => {
                 let mut known: SmallVec<[Packed; 16]> = SmallVec::new();
-                let mut level = |places: &P| {
-                    for value in values(places).filter(|value| !value.is_missing()) {
+                let mut level = |rows: &[Row]| {
+                    for value in rows.iter().map(value).filter(|value| !value.is_missing()) {
                         if !known.iter().any(|known| self.symbols.same(*known, value)) {
                             known.push(value);
                         }
                     }
                     Some(known.len() as f64)
                 };
-                let before = level(&old);
-                between(measure, before, level(&new))
+                let before = level(old);
+                between(measure, before, level(new))
             }
-            AggregateOp::ActiveDays => {
-                let before = index::measure(&self.fold(aggregate, old.clone()));
-                let now = index::measure(&self.fold(aggregate, old.chain(new)));
-                between(measure, before, now)
+            (_, AggregateOp::ActiveDays) => {
+                let before = self.days(old.iter().copied()) as f64;
+                let now = self.days(old.iter().chain(new).copied()) as f64;
+                between(measure, Some(before), Some(now))
             }
-            op => {
+            (_, op) => {
                 let mut numbers = Numbers::default();
-                values(&old).for_each(|value| numbers.add(value));
+                old.iter().rev().for_each(|row| numbers.add(value(row)));
                 let before = numbers.level(op);
-                values(&new).for_each(|value| numbers.add(value));
-                let falls = |value: Packed| value.small_number().is_some_and(|x| x < 0.0);
-                if !numbers.is_plain || measure == Measure::Sum && values(&new).any(falls) {
+                let mut falls = false;
+                for value in new.iter().rev().map(value) {
+                    falls |= value.small_number().is_some_and(|x| x < 0.0);
+                    numbers.add(value);
+                }
+                if !numbers.is_plain || measure == Measure::Sum && falls {
                     return EVERYTHING;
                 }
                 between(measure, before, numbers.level(op))
             }
         }
     }
+}
 
-    /// What the events at places have in a property.
-    fn values_at(
-        &self,
-        property: Option<PropertyId>,
-        places: impl Iterator<Item = usize>,
-    ) -> impl Iterator<Item = Packed> {
-        let history = self.history;
-        places.map(move |place| {
-            let row = history.rows()[place];
-            let column = property.and_then(|property| self.plan.keep.place(row.kind(), property));
-            column.map_or(Packed::MISSING, |column| history.value(row, column))
-        })
+/// Rows of a source.
+type OwnRows = SmallVec<[Row; 16]>;
+
+/// Rows of some kinds, by kind, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// Where those of each kind begin, where those that came in do, and where they end.
+    kinds: SmallVec<[(EventKind, [usize; 3]); 2]>,
+    rows: SmallVec<[Row; 32]>,
+}
+
+impl Gathered {
+    /// Those that were there, and those that came in.
+    fn of(&self, kind: EventKind) -> Option<[&[Row]; 2]> {
+        let (_, [start, split, end]) = self.kinds.iter().find(|(own, _)| *own == kind)?;
+        Some([&self.rows[*start..*split], &self.rows[*split..*end]])
     }
 }
 

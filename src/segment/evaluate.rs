@@ -7,7 +7,7 @@ use crate::profile::{
 };
 use crate::segment::ast::Comparison;
 use crate::segment::echo::part_name;
-use crate::segment::gates::{self, Gate};
+use crate::segment::gates::{self, GateId};
 use crate::segment::item::ItemView;
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId, SlotId};
 use crate::segment::places::MASK_ROWS;
@@ -219,29 +219,21 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Whether a gate holds. Hundreds are asked in a row, of which most fail.
-    #[inline(always)]
-    pub(crate) fn gate(&self, gate: Gate) -> bool {
-        let facts = self.scratch.map_or(&[][..], Scratch::facts);
-        self.plan.index.gates.passes(gate, facts, self.symbols, |node| self.truth(node).holds)
+    /// Whether a gate holds.
+    #[inline]
+    pub(crate) fn gate(&self, gate: GateId, scratch: &Scratch) -> bool {
+        self.plan.index.gates.passes(gate, scratch.facts(), |node| self.truth(node).holds)
     }
 
     /// Whether all conditions on attributes alone hold without which a segment cannot.
     pub(crate) fn passes(&self, segment: SegmentId) -> bool {
         match self.scratch {
-            Some(_) => self.passes_behind(segment, 0),
+            Some(scratch) => self.plan.index.gates.of(segment).iter().all(|gate| self.gate(*gate, scratch)),
             None => {
                 let gates = self.plan.segments[segment.0 as usize].gates(&self.plan.nodes);
                 gates.iter().all(|gate| self.truth(*gate).holds)
             }
         }
-    }
-
-    /// The same for those behind so many, the most telling one first.
-    pub(crate) fn passes_behind(&self, segment: SegmentId, known: usize) -> bool {
-        let gates = &self.plan.index.gates;
-        let behind = gates.of(segment).get(known..).unwrap_or_default();
-        behind.iter().all(|gate| self.gate(gates.gate(*gate)))
     }
 
     /// Whether a segment holds that is not keyed. The same as the truth of its root.
@@ -269,15 +261,7 @@ impl<'a> Evaluation<'a> {
                 Truth::new(self.test_number(*comparison, self.attribute(*slot), number.0), NEVER)
             }
             Node::TestIs(slot, wanted) => Truth::new(self.attribute(*slot) == *wanted, NEVER),
-            Node::TestIn(slot, wanted) => {
-                let value = self.attribute(*slot);
-                let is_in = if wanted.len() <= 8 {
-                    wanted.contains(&value)
-                } else {
-                    wanted.binary_search(&value).is_ok()
-                };
-                Truth::new(is_in, NEVER)
-            }
+            Node::TestIn(slot, wanted) => Truth::new(gates::is_in(self.attribute(*slot), wanted), NEVER),
             Node::Not(inner) => {
                 let inner = self.truth_of(*inner, event);
                 Truth::new(!inner.holds, inner.until)

@@ -6,6 +6,8 @@ use crate::segment::node::{Node, NodeId, SlotId};
 use crate::segment::plan::{Segment, SegmentId};
 use crate::segment::value::Val;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
+use std::cmp::Reverse;
 
 /// Number of a gate, dense.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -16,43 +18,83 @@ impl GateId {
     pub(crate) const OPEN: GateId = GateId(u32::MAX);
 }
 
-/// A test of one attribute in sixteen bytes, or a condition that needs more.
+/// The codes that an attribute may have to pass, from one on, and whose condition it is. To test it takes no branch:
+/// of hundreds in a row nobody can foretell which pass.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gate {
-    /// The text, bool or number beside which the attribute stands; of a list, where it is among the values and how
-    /// long.
-    value: u64,
-    /// The attribute's slot; of what needs more, its node.
-    of: u32,
-    test: Test,
+pub(crate) struct Band<T> {
+    from: u64,
+    /// How many codes follow the first; from the last code of all they go on with the first one.
+    width: u64,
+    slot: u32,
+    pub(crate) of: T,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Test {
-    /// Always.
-    Open,
-    Is,
-    IsNot,
-    IsIn,
-    AtLeast,
-    AtMost,
-    Equals,
-    Node,
+/// Whatever the attribute is.
+const ALL: Band<()> = Band { from: 0, width: u64::MAX, slot: 0, of: () };
+const LEAST: f64 = f64::NEG_INFINITY;
+const GREATEST: f64 = f64::INFINITY;
+
+impl<T: Copy> Band<T> {
+    /// Whether somebody passes whose attributes are these, by slot; whoever has one that is [unsure](Fact) does.
+    #[inline(always)]
+    pub(crate) fn lets(&self, facts: &[Fact]) -> bool {
+        let Fact { code, unsure, .. } = facts[self.slot as usize];
+        code.wrapping_sub(self.from) <= self.width | unsure
+    }
+
+    pub(crate) fn of<U>(self, of: U) -> Band<U> {
+        Band { from: self.from, width: self.width, slot: self.slot, of }
+    }
+
+    /// Whether both look at the same attribute, and neither goes on with the first code.
+    fn can_meet(&self, other: &Band<T>) -> bool {
+        let is_whole = |band: &Band<T>| band.from.checked_add(band.width).is_some();
+        self.slot == other.slot && is_whole(self) && is_whole(other)
+    }
+
+    /// The codes that are in both, or one where there is none.
+    fn meet(&mut self, other: &Band<T>) {
+        let end = (self.from + self.width).min(other.from + other.width);
+        self.from = self.from.max(other.from);
+        self.width = end.saturating_sub(self.from);
+    }
 }
 
-/// An attribute, with the number it is: no number where it is none, or one that eight bytes do not hold.
+/// What a gate asks for beyond its band.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    node: NodeId,
+    /// Whether the band says what the node does.
+    is_exact: bool,
+}
+
+/// An attribute, with its code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fact {
     pub(crate) value: Packed,
-    number: f64,
+    code: u64,
+    /// All bits where the code does not say what it is: a whole number that eight bytes do not hold, or a list.
+    unsure: u64,
 }
 
 impl Fact {
-    pub(crate) const MISSING: Fact = Fact { value: Packed::MISSING, number: f64::NAN };
+    pub(crate) const MISSING: Fact = Fact { value: Packed::MISSING, code: Packed::MISSING.bits(), unsure: 0 };
 
     pub(crate) fn new(value: Packed) -> Fact {
-        Fact { value, number: value.small_number().unwrap_or(f64::NAN) }
+        Fact { value, code: code(value), unsure: if value.is_boxed() { u64::MAX } else { 0 } }
     }
+}
+
+/// Numbers in their order, and behind them everything else, equal where it is the same.
+fn code(value: Packed) -> u64 {
+    value.small_number().map_or(value.bits(), code_of_number)
+}
+
+fn code_of_number(x: f64) -> u64 {
+    // Minus zero is zero.
+    let bits = (x + 0.0).to_bits();
+    let is_negative = bits >> 63 == 1;
+    if is_negative { !bits } else { bits | 1 << 63 }
 }
 
 /// The gates of all segments: conditions on attributes alone without which a segment cannot hold. Where one fails, and
@@ -60,12 +102,10 @@ impl Fact {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gates {
     /// Each once.
-    gates: Vec<Gate>,
-    /// What lists hold, each sorted.
-    values: Vec<Packed>,
+    gates: Vec<Band<Ask>>,
     /// Where the gates of each segment begin in `of`.
     starts: Vec<u32>,
-    /// The most telling one of a segment first.
+    /// The most telling ones of a segment first.
     of: Vec<GateId>,
 }
 
@@ -74,64 +114,65 @@ impl Gates {
     pub(crate) fn new(nodes: &[Node], segments: &[Segment], telling: impl Fn(NodeId) -> usize) -> Gates {
         let mut gates = Gates { starts: vec![0], ..Gates::default() };
         let mut numbers: HashMap<NodeId, GateId, ahash::RandomState> = HashMap::default();
+        let mut own: Vec<NodeId> = Vec::new();
         for segment in segments {
-            let start = gates.of.len();
-            for node in segment.gates(nodes) {
+            own.clear();
+            own.extend_from_slice(segment.gates(nodes));
+            own.sort_by_key(|node| Reverse(telling(*node)));
+            for node in &own {
                 let number = *numbers.entry(*node).or_insert_with(|| gates.add(nodes, *node));
                 gates.of.push(number);
-            }
-            // Of equals `max_by_key` gives the last one.
-            let most = segment.gates(nodes).iter().enumerate().rev().max_by_key(|(_, node)| telling(**node));
-            if let Some((place, _)) = most {
-                gates.of[start..].swap(0, place);
             }
             gates.starts.push(gates.of.len() as u32);
         }
         gates.gates.shrink_to_fit();
-        gates.values.shrink_to_fit();
         gates.starts.shrink_to_fit();
         gates.of.shrink_to_fit();
         gates
     }
 
-    fn add(&mut self, nodes: &[Node], node: NodeId) -> GateId {
-        let inner = |node: &Node| match node {
-            Node::TestIs(slot, value) => Some((*slot, *value)),
+    fn add(&mut self, nodes: &[Node], id: NodeId) -> GateId {
+        let node = |id: NodeId| &nodes[id.0 as usize];
+        let band = |slot: SlotId, [from, to]: [u64; 2]| Band {
+            from,
+            width: to.wrapping_sub(from),
+            slot: slot.0,
+            of: (),
+        };
+        let numbers = |slot: SlotId, from: f64, to: f64| band(slot, [from, to].map(code_of_number));
+        let exact = match node(id) {
+            Node::TestNumber(comparison, slot, number) => match comparison {
+                Comparison::GreaterOrEqual => Some(numbers(*slot, number.0, GREATEST)),
+                // More than a number is at least the next one; whole numbers that no float holds are boxed.
+                Comparison::Greater => Some(numbers(*slot, number.0.next_up(), GREATEST)),
+                Comparison::LessOrEqual => Some(numbers(*slot, LEAST, number.0)),
+                Comparison::Less => Some(numbers(*slot, LEAST, number.0.next_down())),
+                Comparison::Equal => Some(numbers(*slot, number.0, number.0)),
+                Comparison::NotEqual => None,
+            },
+            Node::TestIs(slot, value) => Some(band(*slot, [code(*value); 2])),
+            Node::Not(of) => match node(*of) {
+                // From the one behind it, around to the one before it.
+                Node::TestIs(slot, value) => {
+                    Some(band(*slot, [code(*value).wrapping_add(1), code(*value).wrapping_sub(1)]))
+                }
+                _ => None,
+            },
             _ => None,
         };
-        let test = |of: SlotId, test: Test, value: u64| Gate { value, of: of.0, test };
-        let gate = match &nodes[node.0 as usize] {
-            Node::TestNumber(comparison, slot, number) => {
-                // More than a number is at least the next one, up to where floats leave whole numbers out.
-                let is_dense = number.0.abs() < (1_u64 << 53) as f64;
-                match comparison {
-                    Comparison::GreaterOrEqual => test(*slot, Test::AtLeast, number.0.to_bits()),
-                    Comparison::Greater if is_dense => {
-                        test(*slot, Test::AtLeast, number.0.next_up().to_bits())
-                    }
-                    Comparison::LessOrEqual => test(*slot, Test::AtMost, number.0.to_bits()),
-                    Comparison::Less if is_dense => test(*slot, Test::AtMost, number.0.next_down().to_bits()),
-                    Comparison::Equal => test(*slot, Test::Equals, number.0.to_bits()),
-                    _ => Gate { value: 0, of: node.0, test: Test::Node },
-                }
-            }
-            Node::TestIs(slot, value) => test(*slot, Test::Is, value.bits()),
-            Node::TestIn(slot, values) => {
-                let place = (self.values.len() as u64) << 32 | values.len() as u64;
-                self.values.extend_from_slice(values);
-                test(*slot, Test::IsIn, place)
-            }
-            Node::Not(of) => match inner(&nodes[of.0 as usize]) {
-                Some((slot, value)) => test(slot, Test::IsNot, value.bits()),
-                None => Gate { value: 0, of: node.0, test: Test::Node },
+        let wide = || match node(id) {
+            Node::TestIn(slot, values) => match [values.first(), values.last()] {
+                [Some(first), Some(last)] => band(*slot, [first, last].map(|value| code(*value))),
+                _ => ALL,
             },
-            _ => Gate { value: 0, of: node.0, test: Test::Node },
+            _ => ALL,
         };
-        self.gates.push(gate);
+        let ask = Ask { node: id, is_exact: exact.is_some() };
+        self.gates.push(exact.unwrap_or_else(wide).of(ask));
         GateId(self.gates.len() as u32 - 1)
     }
 
-    /// The gates of a segment, the most telling one first.
+    /// The gates of a segment, the most telling ones first.
     pub(crate) fn of(&self, segment: SegmentId) -> &[GateId] {
         let segment = segment.0 as usize;
         &self.of[self.starts[segment] as usize..self.starts[segment + 1] as usize]
@@ -142,43 +183,38 @@ impl Gates {
         self.of(segment).first().copied().unwrap_or(GateId::OPEN)
     }
 
-    pub(crate) fn gate(&self, gate: GateId) -> Gate {
-        const OPEN: Gate = Gate { value: 0, of: 0, test: Test::Open };
-        if gate == GateId::OPEN { OPEN } else { self.gates[gate.0 as usize] }
+    /// The bands of the two attributes of a segment that tell most, and whether its gates ask for more.
+    pub(crate) fn bands(&self, segment: SegmentId) -> (Band<()>, Band<bool>) {
+        let mut bands: SmallVec<[Band<()>; 8]> = SmallVec::new();
+        let mut asks_more = false;
+        for gate in self.of(segment) {
+            let gate = self.gates[gate.0 as usize];
+            asks_more |= !gate.of.is_exact;
+            let own = gate.of(());
+            if own.width == ALL.width {
+                continue;
+            }
+            match bands.iter_mut().find(|band| band.can_meet(&own)) {
+                Some(band) => band.meet(&own),
+                None => bands.push(own),
+            }
+        }
+        let band = |place: usize| bands.get(place).copied().unwrap_or(ALL);
+        (band(0), band(1).of(asks_more || bands.len() > 2))
     }
 
     /// Whether a gate lets somebody pass whose attributes are these, by slot; `ask` evaluates what needs more.
     #[inline(always)]
-    pub(crate) fn passes(
-        &self,
-        gate: Gate,
-        facts: &[Fact],
-        symbols: &Symbols,
-        ask: impl FnOnce(NodeId) -> bool,
-    ) -> bool {
-        let Gate { value, of, test } = gate;
-        let fact = |slot: u32| facts[slot as usize].value;
-        let is = |comparison: Comparison| {
-            let (fact, number) = (facts[of as usize], f64::from_bits(value));
-            comparison.of(fact.number, number)
-                || fact.value.is_boxed() && is(comparison, fact.value, number, symbols)
-        };
-        match test {
-            Test::Open => true,
-            Test::Is => fact(of).bits() == value,
-            Test::IsNot => fact(of).bits() != value,
-            Test::AtLeast => is(Comparison::GreaterOrEqual),
-            Test::AtMost => is(Comparison::LessOrEqual),
-            Test::Equals => is(Comparison::Equal),
-            Test::IsIn => {
-                let (start, len) = ((value >> 32) as usize, (value & 0xFFFF_FFFF) as usize);
-                let values = &self.values[start..start + len];
-                let fact = fact(of);
-                if len <= 8 { values.contains(&fact) } else { values.binary_search(&fact).is_ok() }
-            }
-            Test::Node => ask(NodeId(of)),
-        }
+    pub(crate) fn passes(&self, gate: GateId, facts: &[Fact], ask: impl FnOnce(NodeId) -> bool) -> bool {
+        let Some(band) = self.gates.get(gate.0 as usize) else { return true };
+        let is_sure = band.of.is_exact && facts[band.slot as usize].unsure == 0;
+        band.lets(facts) && (is_sure || ask(band.of.node))
     }
+}
+
+/// Whether a value is among some; they are sorted.
+pub(crate) fn is_in(value: Packed, values: &[Packed]) -> bool {
+    if values.len() <= 8 { values.contains(&value) } else { values.binary_search(&value).is_ok() }
 }
 
 /// Whether an attribute is to a number as a comparison says.
@@ -200,8 +236,8 @@ mod tests {
     use crate::segment::{Kind, Plan, Schema, Subject};
 
     #[test]
-    fn a_gate_takes_sixteen_bytes() {
-        assert_eq!(size_of::<Gate>(), 16);
+    fn a_band_with_a_segment_takes_24_bytes() {
+        assert_eq!(size_of::<Band<SegmentId>>(), 24);
     }
 
     /// Beside the same condition where it is no gate, because a disjunction with what never holds is around it.

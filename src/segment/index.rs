@@ -5,11 +5,12 @@ mod make;
 pub(crate) use make::index;
 
 use crate::profile::{AffinityRule, EventKind, Packed, PropertyId, TotalId};
-use crate::segment::gates::{Gate, GateId, Gates};
-use crate::segment::node::{NodeId, SlotId, SourceId};
+use crate::segment::gates::{Band, Fact, GateId, Gates};
+use crate::segment::node::{AggregateOp, Filter, NodeId, SlotId, SourceId};
 use crate::segment::plan::SegmentId;
 use crate::segment::value::Val;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 type Map<K, V> = HashMap<K, V, ahash::RandomState>;
@@ -27,17 +28,16 @@ pub(crate) struct Index {
     slots: Vec<SlotIndex>,
     /// By kind of event: the sources that its events may belong to.
     kinds: Vec<KindIndex>,
-    /// By source: where what looks at it is among the three lists that follow.
+    /// By source: where what looks at it is in the lists that follow.
     uses: Vec<Uses>,
     thresholds: Vec<Thresholds>,
-    /// Who compares aggregates with few numbers, by aggregate.
-    few: Vec<NumberAsker>,
-    /// What the others are compared with, sorted for each of them, and the segments that ask.
-    numbers: Vec<(f64, Asker)>,
-    /// Segments that any event of a source may change.
-    others: Vec<Asker>,
-    /// By source: the running values over it.
-    totals: Lists<TotalId>,
+    /// The segments that may have to be looked at for an event of a source, each with the band that tells most: most
+    /// often that one says that it need not, and then nothing else of the segment is touched.
+    askers: Vec<Band<SegmentId>>,
+    /// Beside each, what is looked at where its band lets somebody pass.
+    behind: Vec<Behind>,
+    /// The running values over sources, by source.
+    totals: Vec<TotalId>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -58,21 +58,21 @@ pub(crate) struct Index {
     by_text_alone: Vec<bool>,
 }
 
-/// A segment that may have to be looked at, beside its most telling gate: most often that one says that it need not,
-/// and then nothing else of the segment is touched.
+/// What an asker asks besides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker {
-    pub(crate) segment: SegmentId,
-    pub(crate) gate: Gate,
+pub(crate) struct Behind {
+    /// The next band, and whether the segment's gates ask for more.
+    band: Band<bool>,
+    /// Which aggregate it compares, among the thresholds; none where any event may matter.
+    pub(crate) thresholds: Option<u32>,
+    pub(crate) number: f64,
 }
 
-/// A segment that compares an aggregate with a number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NumberAsker {
-    pub(crate) asker: Asker,
-    /// Which aggregate, among the thresholds.
-    pub(crate) thresholds: u32,
-    pub(crate) number: f64,
+impl Behind {
+    /// Whether the gates of the segment ask for more than both bands do.
+    pub(crate) fn asks_more(&self) -> bool {
+        self.band.of
+    }
 }
 
 /// Atoms that look at one attribute.
@@ -108,23 +108,41 @@ type Bounds = Vec<(f64, SourceId)>;
 /// What looks at the events of a source.
 #[derive(Clone, Debug, Default)]
 struct Uses {
-    few: Range<u32>,
+    /// Those who are asked whether it matters to them before anything is worked out.
+    askers: Range<u32>,
     /// Aggregates that are compared with many numbers.
     many: Range<u32>,
-    others: Range<u32>,
+    totals: Range<u32>,
 }
 
 /// An aggregate with the numbers it is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct Thresholds {
     pub(crate) aggregate: NodeId,
+    pub(crate) source: SourceId,
+    /// What its source is, where that is of one kind.
+    pub(crate) one_kind: Option<OneKind>,
+    pub(crate) op: AggregateOp,
+    pub(crate) property: Option<PropertyId>,
     pub(crate) measure: Measure,
     /// The running value that it reads, if it does.
     pub(crate) total: Option<TotalId>,
     /// How far its window reaches back; `None` where it is none that slides.
     pub(crate) reach: Option<i64>,
-    /// Empty where they are few.
-    numbers: Range<u32>,
+    /// With so many events or more, a count is above all numbers that it is compared with.
+    pub(crate) enough: usize,
+    /// Who compares it with many numbers, sorted by these; nobody where they are few.
+    askers: Range<u32>,
+}
+
+/// The source of an aggregate that is of one kind of event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneKind {
+    pub(crate) kind: EventKind,
+    pub(crate) filter: Filter,
+    /// The columns of the properties that the filter and the aggregate look at.
+    pub(crate) filtered: Option<u8>,
+    pub(crate) aggregated: Option<u8>,
 }
 
 /// What of an aggregate is compared.
@@ -205,10 +223,52 @@ impl Index {
         self.by_part.get(source.0 as usize).is_none_or(|by_part| *by_part)
     }
 
-    /// Who compares aggregates over a source with few numbers.
-    pub(crate) fn few(&self, source: SourceId) -> &[NumberAsker] {
-        let Range { start, end } = self.uses[source.0 as usize].few;
-        &self.few[start as usize..end as usize]
+    /// Who asks for some sources, but for the aggregates that are compared with many numbers. What events of one kind find
+    /// lies mostly one behind the other.
+    pub(crate) fn runs(&self, sources: &[SourceId]) -> SmallVec<[Range<u32>; 32]> {
+        let mut runs: SmallVec<[Range<u32>; 32]> = SmallVec::new();
+        for source in sources {
+            let own = &self.uses[source.0 as usize].askers;
+            match runs.last_mut() {
+                Some(last) if last.end == own.start => last.end = own.end,
+                _ if own.is_empty() => {}
+                _ => runs.push(own.clone()),
+            }
+        }
+        runs
+    }
+
+    /// Those of some askers whose segments may hold for somebody with these attributes, in a room that is used again.
+    pub(crate) fn passing<'r>(
+        &self,
+        runs: &[Range<u32>],
+        facts: &[Fact],
+        room: &'r mut Vec<u32>,
+    ) -> &'r [u32] {
+        let most = runs.iter().map(Range::len).sum();
+        if room.len() < most {
+            room.resize(most, 0);
+        }
+        let mut end = 0;
+        for run in runs {
+            let bands = &self.askers[run.start as usize..run.end as usize];
+            for (place, band) in run.clone().zip(bands) {
+                room[end] = place;
+                end += usize::from(band.lets(facts));
+            }
+        }
+        let mut kept = 0;
+        for i in 0..end {
+            let place = room[i];
+            room[kept] = place;
+            kept += usize::from(self.behind[place as usize].band.lets(facts));
+        }
+        &room[..kept]
+    }
+
+    /// The segment of an asker, and what it asks besides.
+    pub(crate) fn asker(&self, asker: u32) -> (SegmentId, &Behind) {
+        (self.askers[asker as usize].of, &self.behind[asker as usize])
     }
 
     pub(crate) fn thresholds(&self, number: u32) -> &Thresholds {
@@ -221,21 +281,19 @@ impl Index {
         &self.thresholds[start as usize..end as usize]
     }
 
-    /// The segments that any event of a source may change.
-    pub(crate) fn others(&self, source: SourceId) -> &[Asker] {
-        let Range { start, end } = self.uses[source.0 as usize].others;
-        &self.others[start as usize..end as usize]
-    }
-
     /// The running values over a source.
     pub(crate) fn totals(&self, source: SourceId) -> &[TotalId] {
-        self.totals.get(source.0 as usize)
+        let Range { start, end } = self.uses[source.0 as usize].totals;
+        &self.totals[start as usize..end as usize]
     }
 
-    /// The numbers that an aggregate is compared with, sorted, and the segments that ask.
-    pub(crate) fn numbers(&self, thresholds: &Thresholds) -> &[(f64, Asker)] {
-        let Range { start, end } = thresholds.numbers;
-        &self.numbers[start as usize..end as usize]
+    /// Who compares an aggregate with one of many numbers, from the first to the second.
+    pub(crate) fn comparing(&self, thresholds: &Thresholds, (from, to): (f64, f64)) -> Range<u32> {
+        let Range { start, end } = thresholds.askers;
+        let all = &self.behind[start as usize..end as usize];
+        let first = start + all.partition_point(|behind| behind.number < from) as u32;
+        let last = start + all.partition_point(|behind| behind.number <= to) as u32;
+        first..last.max(first)
     }
 
     /// Whether anything looks at events of a kind.

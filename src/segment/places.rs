@@ -17,18 +17,6 @@ pub(crate) type Mask = u128;
 #[derive(Debug, Clone)]
 pub(crate) struct Ones(Mask);
 
-impl Ones {
-    pub(crate) fn len(&self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// Those before a place, and those from it on.
-    pub(crate) fn split_at(&self, place: usize) -> [Ones; 2] {
-        let before = BELOW[place.min(MASK_ROWS)];
-        [Ones(self.0 & before), Ones(self.0 & !before)]
-    }
-}
-
 impl Iterator for Ones {
     type Item = usize;
 

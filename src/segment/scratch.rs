@@ -22,6 +22,8 @@ pub(crate) struct Scratch {
     edits: Edits,
     /// The sources of what happened.
     sources: Vec<SourceId>,
+    /// Who asks for them and may care.
+    askers: Vec<u32>,
 }
 
 /// A set of segments that gives them in order.
@@ -67,13 +69,16 @@ impl Marks {
 impl Scratch {
     /// Begins a look at a user, or another one after something happened.
     pub(crate) fn begin(&mut self, plan: &Plan, store: &ProfileStore, user: UserKey) {
-        if self.facts.len() != plan.slots.len() || self.masks.len() != plan.sources.len() {
+        // A band that looks at nothing looks at the first one.
+        let slots = plan.slots.len().max(1);
+        if self.facts.len() != slots || self.masks.len() != plan.sources.len() {
             *self = Scratch {
                 marks: std::mem::take(&mut self.marks),
                 candidates: std::mem::take(&mut self.candidates),
                 edits: std::mem::take(&mut self.edits),
                 sources: std::mem::take(&mut self.sources),
-                facts: vec![Fact::MISSING; plan.slots.len()],
+                askers: std::mem::take(&mut self.askers),
+                facts: vec![Fact::MISSING; slots],
                 masks: vec![Cell::new((0, 0, 0)); plan.sources.len()],
                 ..Scratch::default()
             };
@@ -132,6 +137,15 @@ impl Scratch {
     pub(crate) fn give_back_sources(&mut self, mut sources: Vec<SourceId>) {
         sources.clear();
         self.sources = sources;
+    }
+
+    /// Room for askers; what it holds means nothing.
+    pub(crate) fn take_askers(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.askers)
+    }
+
+    pub(crate) fn give_back_askers(&mut self, askers: Vec<u32>) {
+        self.askers = askers;
     }
 
     pub(crate) fn take_edits(&mut self) -> Edits {

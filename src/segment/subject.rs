@@ -1,7 +1,8 @@
 use crate::model::{Instant, Value};
 use crate::profile::{ProfileStore, UserKey};
 use crate::segment::evaluate::Evaluation;
-use crate::segment::gates::GateId;
+use crate::segment::gates::{self, GateId};
+use crate::segment::node::Node;
 use crate::segment::plan::Segment;
 use crate::segment::scratch::{Marks, Scratch};
 use crate::segment::{Plan, SegmentId};
@@ -79,8 +80,11 @@ impl<'p> Subject<'p> {
     fn gate(&self, gate: GateId) -> bool {
         let gates = &self.plan.index.gates;
         // What needs more looks at attributes alone too, so at any instant.
-        let ask = |node| self.evaluation(Instant::MIN).truth(node).holds;
-        gates.passes(gates.gate(gate), self.scratch.facts(), &self.store.symbols, ask)
+        let ask = |node| match self.plan.node(node) {
+            Node::TestIn(slot, values) => gates::is_in(self.scratch.fact(*slot), values),
+            _ => self.evaluation(Instant::MIN).truth(node).holds,
+        };
+        gates.passes(gate, self.scratch.facts(), ask)
     }
 
     fn passes(&self, segment: SegmentId) -> bool {

@@ -4,7 +4,7 @@ use crate::model::Instant;
 use crate::profile::{Applied, EventKind, Occurrence, Packed, PropertyId, TotalId, TotalOp};
 use crate::segment::arena::Arena;
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::measure;
+use crate::segment::index::{Thresholds, measure};
 use crate::segment::maintain::Look;
 use crate::segment::node::{Aggregate, AggregateOp, Filter, Node, NodeId, SourceId, Window};
 use crate::segment::plan::Plan;
@@ -152,12 +152,12 @@ impl Evaluation<'_> {
 /// What the events of a message add to which totals.
 pub(crate) type Notes = SmallVec<[(TotalId, Occurrence); 16]>;
 
-/// The levels of the totals that a message touched, as they were before it; sorted.
+/// The levels of totals before a message; sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Before(SmallVec<[(TotalId, Option<f64>); 8]>);
 
 impl Before {
-    /// Nothing where the message did not touch it.
+    /// Nothing where it was not asked for.
     pub(crate) fn level(&self, id: TotalId) -> Option<Option<f64>> {
         self.0.binary_search_by_key(&id, |(known, _)| *known).ok().map(|place| self.0[place].1)
     }
@@ -194,22 +194,27 @@ impl Look<'_> {
         }
     }
 
-    /// Adds what was noted to the totals, in order, and gives what they were before.
-    pub(crate) fn add_up(&mut self, mut notes: Notes) -> Before {
+    /// What the totals are that aggregates read.
+    pub(crate) fn levels<'t>(&self, read: impl Iterator<Item = &'t Thresholds>) -> Before {
         let mut before = Before::default();
-        if notes.is_empty() {
-            return before;
-        }
-        // By number, new rows go behind those that are there; of one total, events stay in order.
-        notes.sort_by_key(|(id, _)| *id);
         let evaluation = self.evaluation();
-        for (id, _) in &notes {
-            if before.0.last().is_none_or(|(last, _)| last != id) {
-                before.0.push((*id, evaluation.level(*id)));
+        for id in read.filter_map(|thresholds| thresholds.total) {
+            // What compares one total lies together.
+            if before.0.last().is_none_or(|(last, _)| *last != id) {
+                before.0.push((id, evaluation.level(id)));
             }
         }
-        self.store.note_totals(self.user, &notes);
+        before.0.sort_unstable_by_key(|(id, _)| *id);
         before
+    }
+
+    /// Adds what was noted to the totals, in order.
+    pub(crate) fn add_up(&mut self, mut notes: Notes) {
+        if !notes.is_empty() {
+            // By number, new rows go behind those that are there; of one total, events stay in order.
+            notes.sort_by_key(|(id, _)| *id);
+            self.store.note_totals(self.user, &notes);
+        }
     }
 
     /// Works a total out of the events that are kept, where the definitions ask for it since now. What is kept no

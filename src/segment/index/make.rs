@@ -1,6 +1,6 @@
 //! From a plan's segments to their index: what each reads, and what of it can be compared.
 
-use super::{Asker, Index, KindIndex, Lists, Map, Measure, NumberAsker, SlotIndex, Thresholds, Uses};
+use super::{Behind, Index, KindIndex, Lists, Map, Measure, OneKind, SlotIndex, Thresholds, Uses};
 use crate::profile::{EventKind, Keep, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::gates::Gates;
@@ -374,7 +374,12 @@ impl<'a> Maker<'a> {
             totals.iter().zip(0..).map(|(total, number)| (total.source.0, TotalId(number))).collect();
         pairs.sort_unstable();
         pairs.iter().for_each(|(source, _)| self.used[*source as usize] = true);
-        self.index.totals = Lists::of(self.sources.len(), &pairs);
+        self.index.uses.resize_with(self.sources.len(), Uses::default);
+        for own in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let start = self.index.totals.len() as u32;
+            self.index.totals.extend(own.iter().map(|(_, total)| *total));
+            self.index.uses[own[0].0 as usize].totals = start..self.index.totals.len() as u32;
+        }
     }
 
     fn finish(mut self) -> Index {
@@ -389,7 +394,7 @@ impl<'a> Maker<'a> {
                 self.enter_source(SourceId(number as u32));
             }
         }
-        let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, .. } = self;
+        let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, keep, .. } = self;
         pairs.sort_unstable();
         pairs.dedup();
         index.segments = Lists::of(nodes.len(), &pairs);
@@ -408,7 +413,7 @@ impl<'a> Maker<'a> {
             slot.is.values_mut().for_each(Vec::shrink_to_fit);
         }
         enter_gates(&mut index, nodes, segments);
-        enter_uses(&mut index, nodes, sources.len(), compared, touched);
+        enter_uses(&mut index, nodes, sources, keep, compared, touched);
         for list in
             [&mut index.session, &mut index.zone].into_iter().chain(&mut index.rules).chain(&mut index.parts)
         {
@@ -503,7 +508,8 @@ type Compared = Map<(NodeId, bool), (Measure, Vec<(f64, NodeId)>)>;
 fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) {
     let texts: Vec<usize> = index.slots.iter().map(|slot| slot.is.len()).collect();
     index.gates = Gates::new(nodes, segments, |gate| match &nodes[gate.0 as usize] {
-        Node::TestIs(slot, _) | Node::TestIn(slot, _) => 1 + texts[slot.0 as usize],
+        Node::TestIs(slot, _) => 1 + texts[slot.0 as usize],
+        Node::TestIn(slot, values) => 1 + texts[slot.0 as usize] / values.len().max(1),
         Node::TestNumber(..) => 1,
         _ => 0,
     });
@@ -521,6 +527,12 @@ fn enter_gates(index: &mut Index, nodes: &[Node], segments: &[Segment]) {
 }
 
 impl Index {
+    fn ask(&mut self, segment: SegmentId, thresholds: Option<u32>, number: f64) {
+        let (first, band) = self.gates.bands(segment);
+        self.askers.push(first.of(segment));
+        self.behind.push(Behind { band, thresholds, number });
+    }
+
     /// All sources: first those of each kind of event, as its events find them.
     fn order(&self, sources: usize) -> Vec<u32> {
         let mut order: Vec<u32> = Vec::with_capacity(sources);
@@ -543,16 +555,26 @@ impl Index {
     }
 }
 
+fn one_kind(source: &Source, property: Option<PropertyId>, keep: &Keep) -> Option<OneKind> {
+    let (Kinds::These(kinds), filter) = (&source.kinds, source.filter) else { return None };
+    let &[kind] = kinds.as_slice() else { return None };
+    let column = |property| keep.place(kind, property).and_then(|place| u8::try_from(place).ok());
+    let filtered = match filter {
+        Filter::Text(property, _) | Filter::Number(property, ..) => Some(property),
+        Filter::None | Filter::Node(_) => None,
+    };
+    Some(OneKind { kind, filter, filtered: filtered.and_then(column), aggregated: property.and_then(column) })
+}
+
 /// Lays what looks at sources into lists, so that what one event finds lies close together.
 fn enter_uses(
     index: &mut Index,
     nodes: &[Node],
-    sources: usize,
+    sources: &[Source],
+    keep: &Keep,
     compared: Compared,
     mut touched: Vec<(u32, NodeId)>,
 ) {
-    let gates = std::mem::take(&mut index.gates);
-    let asker = |segment: &SegmentId| Asker { segment: *segment, gate: gates.gate(gates.first(*segment)) };
     let aggregate = |node: NodeId| match &nodes[node.0 as usize] {
         Node::Aggregate(aggregate) => Some(aggregate),
         _ => None,
@@ -562,62 +584,74 @@ fn enter_uses(
         .filter_map(|((node, is_age), rest)| Some((aggregate(node)?.source, node, is_age, rest)))
         .collect();
     // What events of one kind find lies together.
-    let order = index.order(sources);
-    let mut places = vec![0_u32; sources];
+    let order = index.order(sources.len());
+    let mut places = vec![0_u32; sources.len()];
     (0..).zip(&order).for_each(|(place, source)| places[*source as usize] = place);
     let place = |source: u32| places[source as usize];
     compared.sort_unstable_by_key(|(source, node, is_age, _)| (place(source.0), *node, *is_age));
     touched.sort_unstable_by_key(|(source, atom)| (place(*source), *atom));
-    index.uses.resize_with(sources, Uses::default);
     let (mut compared, mut touched) = (compared.into_iter().peekable(), touched.into_iter().peekable());
+    let mut many = Vec::new();
     for source in order {
-        let starts = [index.few.len(), index.others.len()].map(|len| len as u32);
-        let mut many = Vec::new();
+        let start = index.askers.len() as u32;
         while let Some((_, node, _, (measure, numbers))) = compared.next_if(|(own, ..)| own.0 == source) {
             let segments = |atom: NodeId| index.segments.get(atom.0 as usize);
-            let of = |(number, atom): (f64, NodeId)| segments(atom).iter().map(move |id| (number, asker(id)));
-            let mut numbers: Vec<(f64, Asker)> = numbers.into_iter().flat_map(of).collect();
-            numbers.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.segment.cmp(&b.1.segment)));
-            let reach = match aggregate(node).map(|aggregate| &aggregate.window) {
-                Some(Window::All) => Some(i64::MAX),
-                Some(Window::Sliding(ms)) => Some(*ms),
+            let of = |(number, atom): (f64, NodeId)| segments(atom).iter().map(move |id| (number, *id));
+            let mut numbers: Vec<(f64, SegmentId)> = numbers.into_iter().flat_map(of).collect();
+            numbers.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let Some(aggregate) = aggregate(node) else { continue };
+            let reach = match aggregate.window {
+                Window::All => Some(i64::MAX),
+                Window::Sliding(ms) => Some(ms),
                 _ => None,
             };
-            let total = aggregate(node).and_then(|aggregate| aggregate.total);
-            let own = Thresholds { aggregate: node, measure, total, reach, numbers: 0..0 };
+            let own = Thresholds {
+                aggregate: node,
+                source: aggregate.source,
+                one_kind: one_kind(&sources[source as usize], aggregate.property, keep),
+                op: aggregate.op,
+                property: aggregate.property,
+                measure,
+                total: aggregate.total,
+                reach,
+                enough: numbers.last().map_or(0.0, |(number, _)| number.ceil()) as usize,
+                askers: 0..0,
+            };
             if numbers.len() > FEW {
-                many.push((own, numbers));
+                many.push((source, own, numbers));
                 continue;
             }
-            let thresholds = index.thresholds.len() as u32;
-            index.few.extend(numbers.into_iter().map(|(number, asker)| NumberAsker {
-                asker,
-                thresholds,
-                number,
-            }));
+            let thresholds = Some(index.thresholds.len() as u32);
+            numbers.iter().for_each(|(number, segment)| {
+                index.ask(*segment, thresholds, *number);
+            });
             index.thresholds.push(own);
         }
-        let start = index.thresholds.len() as u32;
-        for (own, numbers) in many {
-            let start = index.numbers.len() as u32;
-            index.numbers.extend(numbers);
-            index.thresholds.push(Thresholds { numbers: start..index.numbers.len() as u32, ..own });
-        }
+        let mut touching: Vec<SegmentId> = Vec::new();
         while let Some((_, atom)) = touched.next_if(|(own, _)| *own == source) {
-            index.others.extend(index.segments.get(atom.0 as usize).iter().map(asker));
+            touching.extend_from_slice(index.segments.get(atom.0 as usize));
         }
-        let others = &mut index.others;
-        others[starts[1] as usize..].sort_unstable_by_key(|asker| asker.segment);
-        index.uses[source as usize] = Uses {
-            few: starts[0]..index.few.len() as u32,
-            many: start..index.thresholds.len() as u32,
-            others: starts[1]..others.len() as u32,
-        };
+        touching.sort_unstable();
+        touching.dedup();
+        touching.iter().for_each(|segment| index.ask(*segment, None, 0.0));
+        index.uses[source as usize].askers = start..index.askers.len() as u32;
     }
-    index.gates = gates;
+    // Behind all others, so that those of neighbours stay neighbours.
+    for own in many.chunk_by(|a, b| a.0 == b.0) {
+        let first = index.thresholds.len() as u32;
+        for (_, thresholds, numbers) in own {
+            let start = index.askers.len() as u32;
+            numbers.iter().for_each(|(number, segment)| {
+                index.ask(*segment, None, *number);
+            });
+            index
+                .thresholds
+                .push(Thresholds { askers: start..index.askers.len() as u32, ..thresholds.clone() });
+        }
+        index.uses[own[0].0 as usize].many = first..index.thresholds.len() as u32;
+    }
     index.uses.shrink_to_fit();
     index.thresholds.shrink_to_fit();
-    index.few.shrink_to_fit();
-    index.numbers.shrink_to_fit();
-    index.others.shrink_to_fit();
+    index.askers.shrink_to_fit();
+    index.behind.shrink_to_fit();
 }
