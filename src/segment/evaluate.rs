@@ -15,6 +15,7 @@ use crate::segment::plan::{ConditionId, EventFilterId, Plan, SegmentId};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use crate::segment::version;
+use crate::segment::window::PartRows;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -83,6 +84,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
+    /// Where the history is long and many parts are looked at: which rows belong to which part.
+    pub(crate) parted: Option<&'a PartRows>,
     /// Whether only values are asked for, and not how long they stay.
     pub(super) is_probe: bool,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
@@ -124,6 +127,7 @@ impl<'a> Evaluation<'a> {
             item: None,
             scratch: None,
             rings: None,
+            parted: None,
             is_probe: false,
             known: RefCell::new(Vec::new()),
         }
@@ -144,7 +148,15 @@ impl<'a> Evaluation<'a> {
     where
         'a: 'b,
     {
-        Evaluation { history, rings: None, ..self }
+        Evaluation { history, rings: None, parted: None, ..self }
+    }
+
+    /// The same with rows that were sorted out.
+    pub(crate) fn parted<'b>(self, parted: Option<&'b PartRows>) -> Evaluation<'b>
+    where
+        'a: 'b,
+    {
+        Evaluation { parted, ..self }
     }
 
     /// The same, with what is worked out once for several expressions.

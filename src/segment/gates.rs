@@ -38,8 +38,12 @@ impl<T: Copy> Band<T> {
     /// Whether somebody passes whose attributes are these, by slot; whoever has one that is [unsure](Fact) does.
     #[inline(always)]
     pub(crate) fn lets(&self, facts: &[Fact]) -> bool {
-        let Fact { code, unsure, .. } = facts[self.slot as usize];
-        code.wrapping_sub(self.from) <= self.width | unsure
+        self.lets_one(&facts[self.slot as usize])
+    }
+
+    #[inline(always)]
+    fn lets_one(&self, fact: &Fact) -> bool {
+        fact.code.wrapping_sub(self.from) <= self.width | fact.unsure
     }
 
     pub(crate) fn of<U>(self, of: U) -> Band<U> {
@@ -52,20 +56,30 @@ impl<T: Copy> Band<T> {
         self.slot == other.slot && is_whole(self) && is_whole(other)
     }
 
-    /// The codes that are in both, or one where there is none.
-    fn meet(&mut self, other: &Band<T>) {
+    /// The codes that are in both. Where there is none it is left with one; gives whether there is any.
+    fn meet(&mut self, other: &Band<T>) -> bool {
         let end = (self.from + self.width).min(other.from + other.width);
         self.from = self.from.max(other.from);
         self.width = end.saturating_sub(self.from);
+        end >= self.from
     }
 }
 
-/// What a gate asks for beyond its band.
+/// What a gate asks for besides its band.
 #[derive(Clone, Copy, Debug)]
 struct Ask {
     node: NodeId,
-    /// Whether the band says what the node does.
-    is_exact: bool,
+    besides: Besides,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Besides {
+    /// Nothing of whose attribute the code says all.
+    Nothing,
+    /// To be among the values of a list.
+    Among(u32),
+    /// That the node holds.
+    Node,
 }
 
 /// An attribute, with its code.
@@ -103,6 +117,9 @@ fn code_of_number(x: f64) -> u64 {
 pub(crate) struct Gates {
     /// Each once.
     gates: Vec<Band<Ask>>,
+    /// Values of lists, sorted, and where those of each begin.
+    values: Vec<Packed>,
+    lists: Vec<u32>,
     /// Where the gates of each segment begin in `of`.
     starts: Vec<u32>,
     /// The most telling ones of a segment first.
@@ -112,7 +129,7 @@ pub(crate) struct Gates {
 impl Gates {
     /// Lays the gates of segments flat; `telling` says how much a condition tells. O(nodes + gates).
     pub(crate) fn new(nodes: &[Node], segments: &[Segment], telling: impl Fn(NodeId) -> usize) -> Gates {
-        let mut gates = Gates { starts: vec![0], ..Gates::default() };
+        let mut gates = Gates { lists: vec![0], starts: vec![0], ..Gates::default() };
         let mut numbers: HashMap<NodeId, GateId, ahash::RandomState> = HashMap::default();
         let mut own: Vec<NodeId> = Vec::new();
         for segment in segments {
@@ -126,6 +143,8 @@ impl Gates {
             gates.starts.push(gates.of.len() as u32);
         }
         gates.gates.shrink_to_fit();
+        gates.values.shrink_to_fit();
+        gates.lists.shrink_to_fit();
         gates.starts.shrink_to_fit();
         gates.of.shrink_to_fit();
         gates
@@ -160,15 +179,21 @@ impl Gates {
             },
             _ => None,
         };
-        let wide = || match node(id) {
-            Node::TestIn(slot, values) => match [values.first(), values.last()] {
-                [Some(first), Some(last)] => band(*slot, [first, last].map(|value| code(*value))),
-                _ => ALL,
-            },
-            _ => ALL,
+        let (band, besides) = match (exact, node(id)) {
+            (Some(band), _) => (band, Besides::Nothing),
+            (None, Node::TestIn(slot, values)) => {
+                self.values.extend_from_slice(values);
+                self.lists.push(self.values.len() as u32);
+                let ends = [values.first(), values.last()].map(|value| value.copied().map(code));
+                let band = match ends {
+                    [Some(first), Some(last)] => band(*slot, [first, last]),
+                    _ => Band { slot: slot.0, ..ALL },
+                };
+                (band, Besides::Among(self.lists.len() as u32 - 2))
+            }
+            (None, _) => (ALL, Besides::Node),
         };
-        let ask = Ask { node: id, is_exact: exact.is_some() };
-        self.gates.push(exact.unwrap_or_else(wide).of(ask));
+        self.gates.push(band.of(Ask { node: id, besides }));
         GateId(self.gates.len() as u32 - 1)
     }
 
@@ -189,13 +214,13 @@ impl Gates {
         let mut asks_more = false;
         for gate in self.of(segment) {
             let gate = self.gates[gate.0 as usize];
-            asks_more |= !gate.of.is_exact;
+            asks_more |= gate.of.besides != Besides::Nothing;
             let own = gate.of(());
             if own.width == ALL.width {
                 continue;
             }
             match bands.iter_mut().find(|band| band.can_meet(&own)) {
-                Some(band) => band.meet(&own),
+                Some(band) => asks_more |= !band.meet(&own),
                 None => bands.push(own),
             }
         }
@@ -207,8 +232,17 @@ impl Gates {
     #[inline(always)]
     pub(crate) fn passes(&self, gate: GateId, facts: &[Fact], ask: impl FnOnce(NodeId) -> bool) -> bool {
         let Some(band) = self.gates.get(gate.0 as usize) else { return true };
-        let is_sure = band.of.is_exact && facts[band.slot as usize].unsure == 0;
-        band.lets(facts) && (is_sure || ask(band.of.node))
+        let fact = &facts[band.slot as usize];
+        band.lets_one(fact)
+            && match band.of.besides {
+                Besides::Nothing if fact.unsure == 0 => true,
+                Besides::Among(list) => is_in(fact.value, self.list(list)),
+                _ => ask(band.of.node),
+            }
+    }
+
+    fn list(&self, list: u32) -> &[Packed] {
+        &self.values[self.lists[list as usize] as usize..self.lists[list as usize + 1] as usize]
     }
 }
 
@@ -265,6 +299,10 @@ mod tests {
             "lower(x) = \"a\"",
             "x + 1 > 2",
             "x between 0 and 2",
+            "x >= 0 and x < 2 and x != 1",
+            "x > 1 and x < 1",
+            "x != \"a\" and x != \"b\"",
+            "x in [\"a\", \"q\"] and x != \"q\"",
         ];
         let mut builder = Plan::builder(schema);
         for (number, condition) in conditions.iter().enumerate() {
@@ -276,6 +314,11 @@ mod tests {
         let plan = builder.build().unwrap();
         let gates: usize = plan.segments.iter().filter(|segment| segment.is_gates_alone()).count();
         assert_eq!(gates, 2 * conditions.len());
+        // Whom the bands of a segment let pass is found out of the others; whom they do not is never looked at.
+        let band_passes = |subject: &Subject<'_>, segment: SegmentId| {
+            let (first, second) = plan.index.gates.bands(segment);
+            (first.lets(subject.facts()) && second.lets(subject.facts()), second.of)
+        };
         let values = [
             Value::Null,
             Value::Bool(true),
@@ -310,6 +353,13 @@ mod tests {
                 all.filter(|segment| subject.matches(*segment, now)).collect()
             };
             let expected = one_by_one(&subject);
+            let is_boxed = matches!(value, Value::List(_) | Value::Int(9_007_199_254_740_993 | i64::MIN));
+            for segment in (0..plan.segments.len() as u32).map(SegmentId) {
+                let (lets, asks_more) = band_passes(&subject, segment);
+                assert!(lets || !expected.contains(&segment), "{}: {value:?}", plan.name(segment));
+                let is_told = plan.segments[segment.0 as usize].is_gates_alone() && !asks_more && !is_boxed;
+                assert!(!is_told || lets == expected.contains(&segment), "{}: {value:?}", plan.name(segment));
+            }
             assert_eq!(subject.matching(now).collect::<Vec<_>>(), expected);
         }
     }

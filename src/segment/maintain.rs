@@ -299,6 +299,8 @@ impl Memberships {
         let mut outcomes: SmallVec<[(Packed, Truth, i64); 4]> = SmallVec::new();
         {
             let evaluation = look.evaluation();
+            let parted = if keys.len() > 1 { evaluation.part_rows(parts) } else { None };
+            let evaluation = evaluation.parted(parted.as_ref());
             for key in keys {
                 let (end, latest) = evaluation.part_end(parts, key);
                 let truth = evaluation.part_truth(parts, root, key);
@@ -410,7 +412,9 @@ impl Memberships {
         all |= due.next().is_some() && of_segment.clone().count() >= plan.parts_max;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
-            keys.extend(look.evaluation().keys(parts));
+            let evaluation = look.evaluation();
+            let parted = evaluation.part_rows(parts);
+            keys.extend(evaluation.parted(parted.as_ref()).keys(parts));
         }
         keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));

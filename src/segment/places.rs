@@ -47,6 +47,8 @@ pub(crate) struct Places<'e, 'a> {
 enum Rest<'e> {
     Mask(Ones),
     Ring(&'e [u32]),
+    /// Of the part, whatever the source.
+    Part(&'e [u32]),
     Scan(Range<usize>),
 }
 
@@ -61,6 +63,14 @@ impl Iterator for Places<'_, '_> {
                     let (first, rest) = ring.split_first()?;
                     *ring = rest;
                     *first as usize
+                }
+                Rest::Part(places) => {
+                    let (first, rest) = places.split_first()?;
+                    *places = rest;
+                    match self.evaluation.belongs(self.source, *first as usize) {
+                        true => return Some(*first as usize),
+                        false => continue,
+                    }
                 }
                 Rest::Scan(range) => {
                     let place = range.next()?;
@@ -87,6 +97,14 @@ impl DoubleEndedIterator for Places<'_, '_> {
                     let (last, rest) = ring.split_last()?;
                     *ring = rest;
                     *last as usize
+                }
+                Rest::Part(places) => {
+                    let (last, rest) = places.split_last()?;
+                    *places = rest;
+                    match self.evaluation.belongs(self.source, *last as usize) {
+                        true => return Some(*last as usize),
+                        false => continue,
+                    }
                 }
                 Rest::Scan(range) => {
                     let place = range.next_back()?;
@@ -160,6 +178,10 @@ impl<'a> Evaluation<'a> {
 
     /// The places of the events of a source, and of the part, within a range of rows.
     pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
+        let own = self.part.zip(self.parted).and_then(|((by, key), parted)| parted.of(by, key, self.symbols));
+        if let Some(places) = own {
+            return Places { evaluation: self, source, rest: Rest::Part(within(places, &range)) };
+        }
         let rest = match self.mask(source) {
             Some(mask) => Rest::Mask(Ones(mask & bits(&range))),
             None => match self.rings {

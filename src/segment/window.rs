@@ -1,10 +1,11 @@
 //! Which events a window holds at an instant, when that changes by time alone, and which parts exist.
 
 use crate::model::Instant;
-use crate::profile::{Packed, Row};
+use crate::profile::{Packed, PropertyId, Row, Symbols};
 use crate::segment::evaluate::{Evaluation, EventView, Truth};
-use crate::segment::maintain::idle_order;
+use crate::segment::maintain::{idle_order, key_order};
 use crate::segment::node::{NodeId, Parts, SourceId, Window};
+use crate::segment::places::MASK_ROWS;
 use crate::segment::value::NEVER;
 use std::ops::Range;
 
@@ -152,19 +153,32 @@ impl<'a> Evaluation<'a> {
         let keep = &self.plan.keep;
         let mut end = i64::MIN;
         let mut latest = i64::MIN;
+        let own = self.parted.and_then(|parted| parted.of(parts.by, key, self.symbols));
         for (kinds, window) in &parts.reads {
-            let newest = self.rows().iter().rev().find(|row| {
-                kinds.contains(row.kind(), keep) && {
-                    let value = self.view(**row).value(keep, parts.by);
-                    value == key || self.symbols.same(value, key)
+            let newest = match own {
+                Some(places) => {
+                    let mut rows = places.iter().rev().map(|place| &self.rows()[*place as usize]);
+                    rows.find(|row| kinds.contains(row.kind(), keep))
                 }
-            });
+                None => self.rows().iter().rev().find(|row| {
+                    kinds.contains(row.kind(), keep) && {
+                        let value = self.view(**row).value(keep, parts.by);
+                        value == key || self.symbols.same(value, key)
+                    }
+                }),
+            };
             if let Some(row) = newest {
                 end = end.max(self.out_of_sight(window, row.at()));
                 latest = latest.max(row.at());
             }
         }
         (end, latest)
+    }
+
+    /// The rows of a long history sorted out by the key of their part, where many parts are going to be looked at: each
+    /// would look for its own among all.
+    pub(crate) fn part_rows(&self, parts: &Parts) -> Option<PartRows> {
+        (self.rows().len() > MASK_ROWS).then(|| PartRows::new(self, parts.by))
     }
 
     /// Whether a condition holds in one part.
@@ -181,6 +195,16 @@ impl<'a> Evaluation<'a> {
     /// The keys that events of a definition have, each once, in the order of their first event.
     pub(crate) fn keys(&self, parts: &Parts) -> Vec<Packed> {
         let keep = &self.plan.keep;
+        if let Some(parted) = self.parted.filter(|parted| parted.by == parts.by) {
+            let kind = |place: &u32| self.rows()[*place as usize].kind();
+            let reads = |place: &&u32| parts.reads.iter().any(|(kinds, _)| kinds.contains(kind(place), keep));
+            let first = |places: &[u32]| places.iter().find(reads).copied();
+            let mut firsts: Vec<u32> = parted.parts().filter_map(first).collect();
+            firsts.sort_unstable();
+            // One key may stand there in several forms: the first event says in which it is known.
+            let key = |place: u32| self.view_at(place as usize).value(keep, parts.by);
+            return firsts.into_iter().map(key).collect();
+        }
         let mut keys: Vec<Packed> = Vec::new();
         for row in self.rows() {
             if parts.reads.iter().any(|(kinds, _)| kinds.contains(row.kind(), keep)) {
@@ -214,10 +238,12 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Whether a condition holds in some part.
-    pub(crate) fn some(&self, parts: &Parts, condition: impl Fn(&Evaluation<'a>) -> Truth) -> Truth {
+    pub(crate) fn some(&self, parts: &Parts, condition: impl Fn(&Evaluation<'_>) -> Truth) -> Truth {
         let (mut none, mut some) = (NEVER, None::<i64>);
-        for (_, end, key) in self.live(parts) {
-            let truth = condition(&self.in_part(Some((parts.by, key))));
+        let parted = self.part_rows(parts);
+        let all = self.in_part(self.part).parted(parted.as_ref());
+        for (_, end, key) in all.live(parts) {
+            let truth = condition(&all.in_part(Some((parts.by, key))));
             let until = truth.until.min(end);
             if truth.holds {
                 some = some.max(Some(until));
@@ -228,6 +254,123 @@ impl<'a> Evaluation<'a> {
         match some {
             Some(until) => Truth::new(true, until),
             None => Truth::new(false, none),
+        }
+    }
+}
+
+/// The rows of a history by the key of their part.
+#[derive(Debug)]
+pub(crate) struct PartRows {
+    by: PropertyId,
+    /// Sorted, each once, with where its places end.
+    keys: Vec<(Packed, u32)>,
+    places: Vec<u32>,
+}
+
+impl PartRows {
+    /// O(rows · log rows).
+    fn new(evaluation: &Evaluation<'_>, by: PropertyId) -> PartRows {
+        let symbols = evaluation.symbols;
+        let key = |row: &Row| evaluation.view(*row).value(&evaluation.plan.keep, by);
+        let rows = evaluation.rows().iter().map(key).zip(0..);
+        let mut rows: Vec<(Packed, u32)> = rows.filter(|(key, _)| key.is_key(symbols)).collect();
+        // Of a part they stay in order.
+        rows.sort_by(|a, b| key_order(a.0, b.0, symbols));
+        let mut keys: Vec<(Packed, u32)> = Vec::new();
+        for ((key, _), end) in rows.iter().zip(1..) {
+            match keys.last_mut() {
+                Some((last, last_end)) if key_order(*last, *key, symbols).is_eq() => *last_end = end,
+                _ => keys.push((*key, end)),
+            }
+        }
+        PartRows { by, keys, places: rows.into_iter().map(|(_, place)| place).collect() }
+    }
+
+    /// The places of each part, in order.
+    fn parts(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.keys.len()).map(|part| self.at(part))
+    }
+
+    fn at(&self, part: usize) -> &[u32] {
+        let start = part.checked_sub(1).map_or(0, |before| self.keys[before].1);
+        &self.places[start as usize..self.keys[part].1 as usize]
+    }
+
+    /// The places of a part, in order; nothing where they were sorted out by another property.
+    pub(crate) fn of(&self, by: PropertyId, key: Packed, symbols: &Symbols) -> Option<&[u32]> {
+        (self.by == by).then(|| {
+            let part = self.keys.binary_search_by(|(own, _)| key_order(*own, key, symbols));
+            part.map_or(&[][..], |part| self.at(part))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Duration, Instant, Message};
+    use crate::profile::Applied;
+    use crate::segment::evaluate::{Evaluation, Truth};
+    use crate::segment::{Plan, Schema};
+
+    const RULES: [&str; 6] = [
+        "count(view in 30d) >= 2 and not did(buy in 30d)",
+        "sum(buy.amount in 7d) > 50",
+        "sequence(view, not buy) in 30d",
+        "now - last(view in 30d) > 1d",
+        "distinct(view.amount in 30d) >= 2",
+        "did(view where sku = key in 3d)",
+    ];
+
+    /// Texts, whole numbers and floats; some stand for the same key, and some events have none.
+    fn event(dice: &mut fastrand::Rng) -> Message {
+        let message = Message::track("ada", dice.choice(["view", "buy", "other"]).unwrap());
+        let message = match dice.u32(0..4) {
+            0 => message.with("sku", format!("sku-{}", dice.u32(0..30))),
+            1 => message.with("sku", dice.i64(0..9)),
+            2 => message.with("sku", dice.i64(0..9) as f64 / 2.0),
+            _ => message,
+        };
+        message.with("amount", dice.i64(1..40))
+    }
+
+    #[test]
+    fn rows_that_are_sorted_out_say_what_all_rows_say() {
+        let mut builder = Plan::builder(Schema::lenient());
+        for (number, rule) in RULES.iter().enumerate() {
+            builder = builder.segment(&format!("s{number}"), Some("sku"), rule);
+        }
+        let plan = builder.build().unwrap();
+        for seed in 0..8 {
+            let dice = &mut fastrand::Rng::with_seed(seed);
+            let mut store = plan.empty_store();
+            let (user, mut applied) = (store.nobody(), Applied::default());
+            let start = Instant::from_millis(1_790_000_000_000);
+            for n in 0..400 {
+                let now = start + Duration::hours(n);
+                store.apply(user, &event(dice), (now, now), true, &mut applied);
+                applied.clear(&mut store.symbols);
+            }
+            let now = start + Duration::hours(400 + dice.i64(0..200));
+            for segment in &plan.segments {
+                let parts = segment.parts.as_deref().unwrap();
+                let plain = Evaluation::new(&plan, &store, user, now);
+                let sorted = plain.part_rows(parts);
+                assert!(sorted.is_some(), "so many rows are sorted out");
+                let parted = Evaluation::new(&plan, &store, user, now).parted(sorted.as_ref());
+                let keys = plain.keys(parts);
+                assert_eq!(parted.keys(parts), keys, "seed {seed}");
+                assert!(keys.len() > 20);
+                let mut holding = Vec::new();
+                for key in keys {
+                    assert_eq!(parted.part_end(parts, key), plain.part_end(parts, key), "seed {seed}");
+                    let truth = plain.part_truth(parts, segment.root, key);
+                    assert_eq!(parted.part_truth(parts, segment.root, key), truth, "seed {seed}");
+                    holding.extend(truth.holds.then_some(truth.until));
+                }
+                let some: Truth = plain.some(parts, |part| part.truth(segment.root));
+                let until = holding.iter().max().copied();
+                assert_eq!((some.holds, some.holds.then_some(some.until)), (until.is_some(), until));
+            }
         }
     }
 }
