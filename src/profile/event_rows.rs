@@ -46,6 +46,16 @@ impl Row {
     }
 }
 
+/// What became of the places of rows that were there.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    Nothing,
+    /// Some went: where they were, in order.
+    Gone(Vec<usize>),
+    /// One came in between others.
+    Between,
+}
+
 /// The kept events of one user as they are looked through, by instant, then by arrival.
 ///
 /// Invariants: 1. rows are sorted by (instant, arrival). 2. the properties of a row are the `columns` of its kind,
@@ -170,21 +180,24 @@ impl EventRows {
         if len == 0 { 0 } else { len + room(len) }
     }
 
-    /// Drops what no definition can see any more, and gives whether there was anything. O(rows).
+    /// Drops what no definition can see any more, and gives where it was, in order. O(rows).
     pub(crate) fn prune(
         &mut self,
         now: Instant,
         session: &Session,
         keep: &Keep,
         symbols: &mut Symbols,
-    ) -> bool {
-        let expired = |row: Row| row.is_expired(now, session, keep);
-        if !self.rows.iter().any(|row| expired(*row)) {
+    ) -> Vec<usize> {
+        let expired = |row: &Row| row.is_expired(now, session, keep);
+        let rows = self.rows.iter().enumerate();
+        let gone: Vec<usize> = rows.filter(|(_, row)| expired(row)).map(|(place, _)| place).collect();
+        if gone.is_empty() {
             self.prune_later();
-            return false;
+        } else {
+            let release = |_, values: &[Packed]| values.iter().for_each(|value| symbols.release(*value));
+            self.extract(keep, expired, release);
         }
-        let release = |_, values: &[Packed]| values.iter().for_each(|value| symbols.release(*value));
-        self.extract(keep, |row| expired(*row), release)
+        gone
     }
 
     /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether

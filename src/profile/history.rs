@@ -1,5 +1,5 @@
 use crate::model::Instant;
-use crate::profile::event_rows::EventRows;
+use crate::profile::event_rows::{EventRows, Moved};
 use crate::profile::redefine::KindMove;
 use crate::profile::{EventKind, Keep, Packed, Row, Session, Symbols, folded};
 use std::borrow::Cow;
@@ -128,7 +128,7 @@ impl History {
     }
 
     /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history. Where there is
-    /// need of room it drops first what no definition can see any more. Gives whether rows moved.
+    /// need of room it drops first what no definition can see any more.
     pub(crate) fn insert(
         &mut self,
         (at, kind, arrival): (Instant, EventKind, u32),
@@ -136,22 +136,36 @@ impl History {
         (now, session): (Instant, &Session),
         keep: &Keep,
         symbols: &mut Symbols,
-    ) -> bool {
+    ) -> Moved {
+        let (mut gone, mut is_between) = (Vec::new(), false);
         self.change(keep, |rows| {
-            let is_pruned = rows.is_full() && rows.prune(now, session, keep, symbols);
-            rows.insert(at, kind, arrival, values) || is_pruned
-        })
+            if rows.is_full() {
+                gone = rows.prune(now, session, keep, symbols);
+            }
+            is_between = rows.insert(at, kind, arrival, values);
+            is_between || !gone.is_empty()
+        });
+        match is_between {
+            true => Moved::Between,
+            false if gone.is_empty() => Moved::Nothing,
+            false => Moved::Gone(gone),
+        }
     }
 
-    /// Drops what no definition can see any more, and gives whether there was anything. O(events).
+    /// Drops what no definition can see any more, and gives where it was, in order. O(events).
     pub(crate) fn prune(
         &mut self,
         now: Instant,
         session: &Session,
         keep: &Keep,
         symbols: &mut Symbols,
-    ) -> bool {
-        self.change(keep, |rows| rows.prune(now, session, keep, symbols))
+    ) -> Vec<usize> {
+        let mut gone = Vec::new();
+        self.change(keep, |rows| {
+            gone = rows.prune(now, session, keep, symbols);
+            !gone.is_empty()
+        });
+        gone
     }
 
     /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
@@ -328,8 +342,13 @@ mod tests {
                         let own: Vec<Packed> = values[..width].iter().map(|v| symbols.pack(v)).collect();
                         let same: Vec<Packed> = values[..width].iter().map(|v| theirs.pack(v)).collect();
                         let moved = history.insert((at, kind, arrival), &own, (at, &session), &keep, &mut symbols);
-                        let is_pruned = rows.is_full() && rows.prune(at, &session, &keep, &mut theirs);
-                        prop_assert_eq!(moved, rows.insert(at, kind, arrival, &same) || is_pruned);
+                        let gone = if rows.is_full() { rows.prune(at, &session, &keep, &mut theirs) } else { vec![] };
+                        let expected = match (rows.insert(at, kind, arrival, &same), gone.is_empty()) {
+                            (true, _) => Moved::Between,
+                            (false, true) => Moved::Nothing,
+                            (false, false) => Moved::Gone(gone),
+                        };
+                        prop_assert_eq!(moved, expected);
                     }
                     Step::Arrivals(from) => arrival = from,
                     Step::Prune => {

@@ -2,6 +2,7 @@
 
 use crate::model::{Instant, Object, Value};
 use crate::profile::attributes::Attribute;
+use crate::profile::event_rows::Moved;
 use crate::profile::facts::Fact;
 use crate::profile::keep::Source;
 use crate::profile::{Applied, EventKind, Horizon, Packed, ProfileStore, Symbol, UserKey};
@@ -18,9 +19,8 @@ impl ProfileStore {
     pub(super) fn keep_events(&mut self, user: UserKey, from: usize, now: Instant, out: &Applied) {
         let part = self.part_told(user);
         let Self { keep, symbols, profiles, rings, .. } = self;
-        let mut moved = false;
         profiles.unfold(user);
-        profiles.get_mut(user).each(part, |profile, _| {
+        profiles.get_mut(user).each(part, |profile, is_whole| {
             for (kind, start) in &out.events[from..] {
                 let keep_kind = keep.kind(*kind);
                 if keep_kind.horizon == Horizon::None && !keep_kind.session {
@@ -32,12 +32,15 @@ impl ProfileStore {
                 });
                 let event = (Instant::from_millis(out.at), *kind, out.arrival);
                 let session = profile.kept_session();
-                moved |= profile.history.insert(event, values, (now, &session), keep, symbols);
+                match profile.history.insert(event, values, (now, &session), keep, symbols) {
+                    Moved::Between if is_whole => drop(rings.remove(&user)),
+                    Moved::Gone(gone) if is_whole => {
+                        rings.entry(user).and_modify(|rings| rings.drop_rows(&gone));
+                    }
+                    _ => {}
+                }
             }
         });
-        if moved {
-            rings.remove(&user);
-        }
     }
 
     /// Whether a definition reads an event that the engine would record.

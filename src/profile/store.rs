@@ -396,8 +396,9 @@ impl ProfileStore {
     pub(crate) fn prune_user(&mut self, user: UserKey, now: Instant) {
         let Self { keep, symbols, profiles, rings, .. } = self;
         let profile = profiles.get_mut(user);
-        if profile.history.prune(now, &profile.kept_session(), keep, symbols) {
-            rings.remove(&user);
+        let gone = profile.history.prune(now, &profile.kept_session(), keep, symbols);
+        if let Some(rings) = rings.get_mut(&user) {
+            rings.drop_rows(&gone);
         }
     }
 

@@ -1,0 +1,75 @@
+//! Users with thousands of events, kept for different times: what is maintained is what an expression says that is asked
+//! once, which knows nothing of what was worked out before.
+
+use bespoke::definitions::Definitions;
+use bespoke::engine::Partition;
+use bespoke::model::{Duration, Instant, Message};
+use std::fmt::Write;
+
+const KINDS: [&str; 4] = ["view", "search", "buy", "share"];
+/// Each kind is looked back at for another time, so that rows go from everywhere in a history.
+const WINDOWS: [&[&str]; 4] = [&["1d", "40d"], &["6h", "1d"], &["5d", "80d"], &["2d", "9d"]];
+
+fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
+    (0..60)
+        .map(|_| {
+            let kind = dice.usize(0..KINDS.len());
+            let (event, window) = (KINDS[kind], dice.choice(WINDOWS[kind]).unwrap());
+            let filter = match dice.u32(0..4) {
+                0 => String::new(),
+                1 => format!(" where amount > {}", dice.u32(1..60)),
+                2 => format!(" where sku = \"s{}\" and amount < {}", dice.u32(0..5), dice.u32(1..60)),
+                _ => format!(" where sku = \"s{}\"", dice.u32(0..5)),
+            };
+            let events = format!("{event}{filter} in {window}");
+            match dice.u32(0..8) {
+                0 => format!("did({events})"),
+                1 => format!("count({events}) >= {}", dice.u32(2..30)),
+                2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
+                3 => format!("avg({event}.amount{filter} in {window}) > 30"),
+                4 => format!("max({event}.amount{filter} in {window}) >= {}", dice.u32(40..60)),
+                5 => format!("distinct({event}.sku{filter} in {window}) >= {}", dice.u32(2..6)),
+                6 => format!("now - last({events}) > 3h"),
+                _ => format!("count({events}) = {}", dice.u32(1..9)),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_kept_up_is_what_is_asked_once() {
+    let mut changes = 0;
+    for seed in 0..4 {
+        let dice = &mut fastrand::Rng::with_seed(seed);
+        let mut text = String::from("version = 1\n");
+        for kind in KINDS {
+            let _ = writeln!(text, "[events.{kind}]\nsku = \"string\"\namount = \"number\"");
+        }
+        text.push_str("[segments]\n");
+        let rules = rules(dice);
+        for (number, rule) in rules.iter().enumerate() {
+            let _ = writeln!(text, "s{number} = '{rule}'");
+        }
+        let definitions = Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut partition = Partition::new(&definitions);
+        let mut now = Instant::from_millis(1_790_000_000_000);
+        for n in 0..3_000 {
+            now = now + Duration::from_millis(dice.i64(0..3_600_000));
+            let late = if dice.u32(0..100) == 0 { Duration::hours(dice.i64(0..50)) } else { Duration::ZERO };
+            let event = Message::track("ada", KINDS[dice.usize(0..KINDS.len())])
+                .with("sku", format!("s{}", dice.u32(0..5)))
+                .with("amount", dice.i64(1..60))
+                .at(now - late);
+            changes += partition.ingest(&event, now).unwrap().changes.len();
+            if n % 97 == 0 || n > 2_980 {
+                for (number, rule) in rules.iter().enumerate() {
+                    let asked = partition.expression(rule).unwrap();
+                    let answer = partition.evaluate(&asked, "ada", now).unwrap();
+                    let own = partition.is_member("ada", &format!("s{number}"));
+                    assert_eq!(own, answer.holds, "seed {seed}, event {n}: {rule}");
+                }
+            }
+        }
+    }
+    assert!(changes > 2_000, "{changes}");
+}
