@@ -14,7 +14,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
     (0..60)
         .map(|_| {
             let kind = dice.usize(0..KINDS.len());
-            let (event, window) = (KINDS[kind], dice.choice(WINDOWS[kind]).unwrap());
+            let (event, window) = (KINDS[kind], WINDOWS[kind][dice.usize(0..2)]);
             let filter = match dice.u32(0..4) {
                 0 => String::new(),
                 1 => format!(" where amount > {}", dice.u32(1..60)),
