@@ -52,36 +52,44 @@ enum Rest<'e> {
     Scan(Range<usize>),
 }
 
+impl Rest<'_> {
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Rest::Mask(ones) => ones.next(),
+            Rest::Ring(places) | Rest::Part(places) => places.split_off_first().map(|place| *place as usize),
+            Rest::Scan(range) => range.next(),
+        }
+    }
+
+    fn next_back(&mut self) -> Option<usize> {
+        match self {
+            Rest::Mask(ones) => ones.next_back(),
+            Rest::Ring(places) | Rest::Part(places) => places.split_off_last().map(|place| *place as usize),
+            Rest::Scan(range) => range.next_back(),
+        }
+    }
+}
+
+impl Places<'_, '_> {
+    /// Whether what lies at a place is of the source and of the part, as far as the rest does not say so.
+    fn is_own(&self, place: usize) -> bool {
+        let Places { evaluation, source, rest } = self;
+        let is_of_part = || evaluation.part.is_none() || evaluation.is_of_part(evaluation.view_at(place));
+        match rest {
+            Rest::Mask(_) | Rest::Ring(_) => is_of_part(),
+            Rest::Part(_) => evaluation.belongs(*source, place),
+            Rest::Scan(_) => evaluation.belongs(*source, place) && is_of_part(),
+        }
+    }
+}
+
 impl Iterator for Places<'_, '_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
         loop {
-            let place = match &mut self.rest {
-                Rest::Mask(ones) => ones.next()?,
-                Rest::Ring(ring) => {
-                    let (first, rest) = ring.split_first()?;
-                    *ring = rest;
-                    *first as usize
-                }
-                Rest::Part(places) => {
-                    let (first, rest) = places.split_first()?;
-                    *places = rest;
-                    match self.evaluation.belongs(self.source, *first as usize) {
-                        true => return Some(*first as usize),
-                        false => continue,
-                    }
-                }
-                Rest::Scan(range) => {
-                    let place = range.next()?;
-                    if !self.evaluation.belongs(self.source, place) {
-                        continue;
-                    }
-                    place
-                }
-            };
-            let all = self.evaluation.part.is_none();
-            if all || self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+            let place = self.rest.next()?;
+            if self.is_own(place) {
                 return Some(place);
             }
         }
@@ -91,31 +99,8 @@ impl Iterator for Places<'_, '_> {
 impl DoubleEndedIterator for Places<'_, '_> {
     fn next_back(&mut self) -> Option<usize> {
         loop {
-            let place = match &mut self.rest {
-                Rest::Mask(ones) => ones.next_back()?,
-                Rest::Ring(ring) => {
-                    let (last, rest) = ring.split_last()?;
-                    *ring = rest;
-                    *last as usize
-                }
-                Rest::Part(places) => {
-                    let (last, rest) = places.split_last()?;
-                    *places = rest;
-                    match self.evaluation.belongs(self.source, *last as usize) {
-                        true => return Some(*last as usize),
-                        false => continue,
-                    }
-                }
-                Rest::Scan(range) => {
-                    let place = range.next_back()?;
-                    if !self.evaluation.belongs(self.source, place) {
-                        continue;
-                    }
-                    place
-                }
-            };
-            let all = self.evaluation.part.is_none();
-            if all || self.evaluation.is_of_part(self.evaluation.view_at(place)) {
+            let place = self.rest.next_back()?;
+            if self.is_own(place) {
                 return Some(place);
             }
         }
