@@ -162,12 +162,14 @@ impl Gates {
         let exact = match node(id) {
             Node::TestNumber(comparison, slot, number) => match comparison {
                 Comparison::GreaterOrEqual => Some(numbers(*slot, number.0, GREATEST)),
-                // More than a number is at least the next one; whole numbers that no float holds are boxed.
-                Comparison::Greater => Some(numbers(*slot, number.0.next_up(), GREATEST)),
+                // More than a number is at least the next one, unless none is; whole numbers that no float holds are boxed.
+                Comparison::Greater if number.0 < GREATEST => {
+                    Some(numbers(*slot, number.0.next_up(), GREATEST))
+                }
                 Comparison::LessOrEqual => Some(numbers(*slot, LEAST, number.0)),
-                Comparison::Less => Some(numbers(*slot, LEAST, number.0.next_down())),
+                Comparison::Less if number.0 > LEAST => Some(numbers(*slot, LEAST, number.0.next_down())),
                 Comparison::Equal => Some(numbers(*slot, number.0, number.0)),
-                Comparison::NotEqual => None,
+                Comparison::Greater | Comparison::Less | Comparison::NotEqual => None,
             },
             Node::TestIs(slot, value) => Some(band(*slot, [code(*value); 2])),
             Node::Not(of) => match node(*of) {
@@ -285,6 +287,7 @@ mod tests {
             "x < 1",
             "x <= 1",
             "x = 1",
+            "x = 0",
             "x != 1",
             "x > 9007199254740992",
             "x < -0.5",
@@ -301,6 +304,8 @@ mod tests {
             "x between 0 and 2",
             "x >= 0 and x < 2 and x != 1",
             "x > 1 and x < 1",
+            "x > 1e400",
+            "x < -1e400",
             "x != \"a\" and x != \"b\"",
             "x in [\"a\", \"q\"] and x != \"q\"",
         ];
@@ -332,6 +337,11 @@ mod tests {
             Value::Float(1.0_f64.next_up()),
             Value::Float(-0.75),
             Value::Float(f64::MAX),
+            Value::Float(f64::INFINITY),
+            Value::Float(f64::NAN),
+            Value::Float(-f64::NAN),
+            Value::Float(-0.0),
+            Value::Float(f64::NEG_INFINITY),
             Value::String("a".into()),
             Value::String("A".into()),
             Value::String("b".into()),

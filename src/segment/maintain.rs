@@ -8,6 +8,7 @@ use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Edits, Rows, Tag};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
+use crate::segment::window::PartRows;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -28,6 +29,9 @@ pub(crate) struct Memberships {
     #[allow(clippy::box_collection)]
     pub(super) keyed: Option<Box<Vec<Part>>>,
 }
+
+/// Up to so many parts, each looks for its events among all of a long history.
+const PARTS_FEW: usize = 8;
 
 /// Stands for no stay.
 pub(super) const OUT: i64 = i64::MIN;
@@ -295,11 +299,13 @@ impl Memberships {
         least: &mut Least,
     ) {
         let root = look.plan.segments[segment.0 as usize].root;
-        let keys = self.touched_keys(look, segment, parts, touch);
+        let (keys, mut parted) = self.touched_keys(look, segment, parts, touch);
         let mut outcomes: SmallVec<[(Packed, Truth, i64); 4]> = SmallVec::new();
         {
             let evaluation = look.evaluation();
-            let parted = if keys.len() > 1 { evaluation.part_rows(parts) } else { None };
+            if parted.is_none() && keys.len() > PARTS_FEW {
+                parted = evaluation.part_rows(parts);
+            }
             let evaluation = evaluation.parted(parted.as_ref());
             for key in keys {
                 let (end, latest) = evaluation.part_end(parts, key);
@@ -374,14 +380,14 @@ impl Memberships {
         gone
     }
 
-    /// The keys of the parts to look at, in order.
+    /// The keys of the parts to look at, in order; and the rows of each, where these were sorted out to find them.
     fn touched_keys(
         &self,
         look: &Look<'_>,
         segment: SegmentId,
         parts: &Parts,
         touch: Touch<'_>,
-    ) -> SmallVec<[Packed; 8]> {
+    ) -> (SmallVec<[Packed; 8]>, Option<PartRows>) {
         let Look { plan, store, .. } = look;
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
@@ -410,16 +416,17 @@ impl Memberships {
         // Where there are as many as may be, one that ends has room for one that had to go.
         let mut due = of_segment.clone().filter(|part| part.until <= look.now.as_millis());
         all |= due.next().is_some() && of_segment.clone().count() >= plan.parts_max;
+        let mut parted = None;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
             let evaluation = look.evaluation();
-            let parted = evaluation.part_rows(parts);
+            parted = evaluation.part_rows(parts);
             keys.extend(evaluation.parted(parted.as_ref()).keys(parts));
         }
         keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
-        keys
+        (keys, parted)
     }
 
     fn place(&self, segment: SegmentId, key: Packed, symbols: &Symbols) -> Result<usize, usize> {

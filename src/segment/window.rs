@@ -175,8 +175,8 @@ impl<'a> Evaluation<'a> {
         (end, latest)
     }
 
-    /// The rows of a long history sorted out by the key of their part, where many parts are going to be looked at: each
-    /// would look for its own among all.
+    /// The rows of a long history sorted out by the key of their part, for whoever looks at many parts: each would look for
+    /// its own among all.
     pub(crate) fn part_rows(&self, parts: &Parts) -> Option<PartRows> {
         (self.rows().len() > MASK_ROWS).then(|| PartRows::new(self, parts.by))
     }
@@ -268,22 +268,26 @@ pub(crate) struct PartRows {
 }
 
 impl PartRows {
-    /// O(rows · log rows).
+    /// O(rows · log rows) comparisons of words, and few others: most events of a part have the same eight bytes.
     fn new(evaluation: &Evaluation<'_>, by: PropertyId) -> PartRows {
         let symbols = evaluation.symbols;
         let key = |row: &Row| evaluation.view(*row).value(&evaluation.plan.keep, by);
         let rows = evaluation.rows().iter().map(key).zip(0..);
         let mut rows: Vec<(Packed, u32)> = rows.filter(|(key, _)| key.is_key(symbols)).collect();
-        // Of a part they stay in order.
-        rows.sort_by(|a, b| key_order(a.0, b.0, symbols));
-        let mut keys: Vec<(Packed, u32)> = Vec::new();
-        for ((key, _), end) in rows.iter().zip(1..) {
-            match keys.last_mut() {
-                Some((last, last_end)) if key_order(*last, *key, symbols).is_eq() => *last_end = end,
-                _ => keys.push((*key, end)),
+        rows.sort_unstable();
+        let mut same: Vec<&[(Packed, u32)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
+        same.sort_by(|a, b| key_order(a[0].0, b[0].0, symbols));
+        let (mut keys, mut places) = (Vec::new(), Vec::with_capacity(rows.len()));
+        for part in same.chunk_by(|a, b| key_order(a[0].0, b[0].0, symbols).is_eq()) {
+            let start = places.len();
+            places.extend(part.iter().copied().flatten().map(|(_, place)| *place));
+            if part.len() > 1 {
+                // The same number in several forms.
+                places[start..].sort_unstable();
             }
+            keys.push((part[0][0].0, places.len() as u32));
         }
-        PartRows { by, keys, places: rows.into_iter().map(|(_, place)| place).collect() }
+        PartRows { by, keys, places }
     }
 
     /// The places of each part, in order.
