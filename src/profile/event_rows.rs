@@ -188,36 +188,34 @@ impl EventRows {
         keep: &Keep,
         symbols: &mut Symbols,
     ) -> Vec<usize> {
-        let expired = |row: &Row| row.is_expired(now, session, keep);
-        let rows = self.rows.iter().enumerate();
-        let gone: Vec<usize> = rows.filter(|(_, row)| expired(row)).map(|(place, _)| place).collect();
+        let release = |_, values: &[Packed]| values.iter().for_each(|value| symbols.release(*value));
+        let gone = self.extract(keep, |row| row.is_expired(now, session, keep), release);
         if gone.is_empty() {
             self.prune_later();
-        } else {
-            let release = |_, values: &[Packed]| values.iter().for_each(|value| symbols.release(*value));
-            self.extract(keep, expired, release);
         }
         gone
     }
 
-    /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives whether
-    /// there were any. O(rows).
+    /// Takes out the events that `wanted` chooses and gives them away, with the shares of their properties; gives where they
+    /// were, in order. O(rows).
     pub(crate) fn extract(
         &mut self,
         keep: &Keep,
-        wanted: impl FnMut(&Row) -> bool,
+        mut wanted: impl FnMut(&Row) -> bool,
         mut take: impl FnMut(Row, &[Packed]),
-    ) -> bool {
-        let chosen: Vec<bool> = self.rows.iter().map(wanted).collect();
-        if !chosen.contains(&true) {
-            return false;
+    ) -> Vec<usize> {
+        let rows = self.rows.iter().enumerate();
+        let gone: Vec<usize> = rows.filter(|(_, row)| wanted(row)).map(|(place, _)| place).collect();
+        if gone.is_empty() {
+            return gone;
         }
         let old = std::mem::take(&mut self.values);
         let mut values = Vec::with_capacity(old.len());
-        let mut chosen = chosen.into_iter();
+        let (mut going, mut place) = (gone.iter().peekable(), 0..);
         self.rows.retain_mut(|row| {
             let own = &old[row.start as usize..][..keep.width(row.kind())];
-            if chosen.next() == Some(true) {
+            let place = place.next();
+            if going.next_if(|going| Some(**going) == place).is_some() {
                 take(*row, own);
                 return false;
             }
@@ -227,7 +225,7 @@ impl EventRows {
         });
         self.values = values;
         self.give_room_back();
-        true
+        gone
     }
 
     /// Takes out the values that `wanted` chooses, by the place among the columns of their event, and gives away each event

@@ -176,7 +176,7 @@ impl History {
         wanted: impl FnMut(&Row) -> bool,
         take: impl FnMut(Row, &[Packed]),
     ) -> bool {
-        self.change(keep, |rows| rows.extract(keep, wanted, take))
+        self.change(keep, |rows| !rows.extract(keep, wanted, take).is_empty())
     }
 
     /// Takes out the values that `wanted` chooses, by the place among the columns of their event, and gives away each event
