@@ -11,7 +11,7 @@ const KINDS: [&str; 4] = ["view", "search", "buy", "share"];
 const WINDOWS: [&[&str]; 4] = [&["1d", "40d"], &["6h", "1d"], &["5d", "80d"], &["2d", "9d"]];
 
 fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
-    (0..60)
+    (0..80)
         .map(|_| {
             let kind = dice.usize(0..KINDS.len());
             let (event, window) = (KINDS[kind], WINDOWS[kind][dice.usize(0..2)]);
@@ -22,7 +22,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 _ => format!(" where sku = \"s{}\"", dice.u32(0..5)),
             };
             let events = format!("{event}{filter} in {window}");
-            match dice.u32(0..8) {
+            match dice.u32(0..14) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -30,6 +30,12 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 4 => format!("max({event}.amount{filter} in {window}) >= {}", dice.u32(40..60)),
                 5 => format!("distinct({event}.sku{filter} in {window}) >= {}", dice.u32(2..6)),
                 6 => format!("now - last({events}) > 3h"),
+                7 => format!("sum({event}.amount{filter} in {window}) < {}", dice.u32(500..5_000)),
+                8 => format!("avg({event}.amount{filter} in {window}) < 29.5"),
+                9 => format!("min({event}.amount{filter} in {window}) > {}", dice.u32(1..6)),
+                10 => format!("max({event}.amount{filter} in {window}) < {}", dice.u32(50..60)),
+                11 => format!("active_days({events}) > {}", dice.u32(1..40)),
+                12 => format!("distinct({event}.amount{filter} in {window}) >= {}", dice.u32(20..200)),
                 _ => format!("count({events}) = {}", dice.u32(1..9)),
             }
         })
@@ -58,8 +64,13 @@ fn what_is_kept_up_is_what_is_asked_once() {
             let late = if dice.u32(0..100) == 0 { Duration::hours(dice.i64(0..50)) } else { Duration::ZERO };
             let event = Message::track("ada", KINDS[dice.usize(0..KINDS.len())])
                 .with("sku", format!("s{}", dice.u32(0..5)))
-                .with("amount", dice.i64(1..60))
                 .at(now - late);
+            // Sums of whole numbers are the same in any order, those of others are not.
+            let amount = dice.i64(100..6_000);
+            let event = match seed % 2 {
+                0 => event.with("amount", amount / 100),
+                _ => event.with("amount", amount as f64 / 100.0),
+            };
             changes += partition.ingest(&event, now).unwrap().changes.len();
             if n % 97 == 0 || n > 2_980 {
                 for (number, rule) in rules.iter().enumerate() {

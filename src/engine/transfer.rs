@@ -10,6 +10,7 @@ use crate::segment::SegmentId;
 use crate::storage::{self, Slot};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 
 /// Users who come from another partition, each of whom is in an [`Arriving`] before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,20 +176,22 @@ impl Partition {
         let coming: Vec<UserKey> = self.store.profiles.coming(arriving.len()).collect();
         coming.into_iter().for_each(|user| self.capture_before(user));
         // Whoever was forgotten since is not among them.
-        let mut users = vec![None; arrival.users];
+        let mut users: BTreeMap<usize, UserKey> = BTreeMap::new();
         for (Arriving { place, bytes, .. }, slot) in arriving {
             match self.take_in(slot, arrival.clock, &bytes) {
-                Ok(user) => users.get_mut(place).into_iter().for_each(|own| *own = Some(user)),
+                Ok(user) => users.extend((place < arrival.users).then_some((place, user))),
                 Err(error) => return self.fail(broken(error)),
             }
         }
-        if let Err(error) = self.store.read_ties(&users, &mut Bytes::new(&arrival.ties)) {
+        if let Err(error) =
+            self.store.read_ties(|place| users.get(&place).copied(), &mut Bytes::new(&arrival.ties))
+        {
             return self.fail(broken(error));
         }
         if let Some(among) = &self.among {
             among.homes.note_move();
         }
-        for user in users.into_iter().flatten() {
+        for user in users.into_values() {
             self.note_newcomer(user);
             self.schedule(user, self.clock);
             self.weigh(user);

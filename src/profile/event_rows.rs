@@ -46,14 +46,13 @@ impl Row {
     }
 }
 
-/// What became of the places of rows that were there.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
-    Nothing,
-    /// Some went: where they were, in order.
-    Gone(Vec<usize>),
-    /// One came in between others.
-    Between,
+/// What became of the places of rows that were there, as another came in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Where those were that went, in order.
+    pub(crate) gone: Vec<usize>,
+    /// Where it is, if others are behind it: they moved on.
+    pub(crate) between: Option<usize>,
 }
 
 /// The kept events of one user as they are looked through, by instant, then by arrival.
@@ -96,8 +95,14 @@ impl EventRows {
     }
 
     /// Puts an event in its place. `values` are the columns of its kind; their shares pass to the history. Gives
-    /// whether other rows had to move.
-    pub(crate) fn insert(&mut self, at: Instant, kind: EventKind, arrival: u32, values: &[Packed]) -> bool {
+    /// where it is, if other rows had to move.
+    pub(crate) fn insert(
+        &mut self,
+        at: Instant,
+        kind: EventKind,
+        arrival: u32,
+        values: &[Packed],
+    ) -> Option<usize> {
         let row = Row::new(at, kind, arrival, self.values.len() as u32);
         self.make_room(1, values.len());
         self.values.extend_from_slice(values);
@@ -105,11 +110,11 @@ impl EventRows {
             Some(last) if last.order() > row.order() => {
                 let place = self.rows.partition_point(|r| r.order() <= row.order());
                 self.rows.insert(place, row);
-                true
+                Some(place)
             }
             _ => {
                 self.rows.push(row);
-                false
+                None
             }
         }
     }

@@ -137,19 +137,15 @@ impl History {
         keep: &Keep,
         symbols: &mut Symbols,
     ) -> Moved {
-        let (mut gone, mut is_between) = (Vec::new(), false);
+        let mut moved = Moved::default();
         self.change(keep, |rows| {
             if rows.is_full() {
-                gone = rows.prune(now, session, keep, symbols);
+                moved.gone = rows.prune(now, session, keep, symbols);
             }
-            is_between = rows.insert(at, kind, arrival, values);
-            is_between || !gone.is_empty()
+            moved.between = rows.insert(at, kind, arrival, values);
+            moved != Moved::default()
         });
-        match is_between {
-            true => Moved::Between,
-            false if gone.is_empty() => Moved::Nothing,
-            false => Moved::Gone(gone),
-        }
+        moved
     }
 
     /// Drops what no definition can see any more, and gives where it was, in order. O(events).
@@ -343,12 +339,8 @@ mod tests {
                         let same: Vec<Packed> = values[..width].iter().map(|v| theirs.pack(v)).collect();
                         let moved = history.insert((at, kind, arrival), &own, (at, &session), &keep, &mut symbols);
                         let gone = if rows.is_full() { rows.prune(at, &session, &keep, &mut theirs) } else { vec![] };
-                        let expected = match (rows.insert(at, kind, arrival, &same), gone.is_empty()) {
-                            (true, _) => Moved::Between,
-                            (false, true) => Moved::Nothing,
-                            (false, false) => Moved::Gone(gone),
-                        };
-                        prop_assert_eq!(moved, expected);
+                        let between = rows.insert(at, kind, arrival, &same);
+                        prop_assert_eq!(moved, Moved { gone, between });
                     }
                     Step::Arrivals(from) => arrival = from,
                     Step::Prune => {

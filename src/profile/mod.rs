@@ -22,6 +22,7 @@ mod lineage;
 mod link;
 mod link_bytes;
 mod number;
+mod numbers;
 mod packed_bytes;
 mod parting;
 #[allow(clippy::module_inception)] // the room is named after what it is about, and so is the type
@@ -56,13 +57,14 @@ pub(crate) use identity::{DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityRules
 pub(crate) use keep::{EventKind, Field, Horizon, Keep, PropertyId};
 pub(crate) use link::Resolved;
 pub(crate) use number::Number;
+pub(crate) use numbers::Numbers;
 pub(crate) use packed_bytes::{PackedReader, PackedWriter};
 pub(crate) use parting::{KindName, NamedId, ids_named};
 pub(crate) use profile::Profile;
 pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use retention::Retention;
-pub(crate) use rings::Rings;
+pub(crate) use rings::{Ring, Rings, own_range};
 pub(crate) use sections::{read_since, write_since};
 pub(crate) use session::Session;
 pub(crate) use store::{Applied, ProfileStore, UserKey};

@@ -198,21 +198,21 @@ impl ProfileStore {
         rows.write(out);
     }
 
-    /// Takes in what was written of the devices of a cluster; of users who are not there any more nothing is known.
+    /// Takes in what was written of the devices of a cluster, whose users `user` finds by their places; of those who are not
+    /// there any more nothing is known.
     pub(crate) fn read_ties(
         &mut self,
-        cluster: &[Option<UserKey>],
+        user: impl Fn(usize) -> Option<UserKey>,
         from: &mut Bytes<'_>,
     ) -> Result<(), Malformed> {
         let rows: Vec<Tie> = from.read()?;
-        let user = |place: usize| cluster.get(place).copied().flatten();
         for ((holder, id), owners, visitor, is_kept_apart) in rows {
             let Some(holder) = user(holder) else { continue };
             let Some(number) = self.profiles.ids(holder).get(id).copied() else {
                 return Err(from.malformed("a device"));
             };
             let owners = owners.into_iter().filter_map(|(owner, at)| Some((user(owner)?, at))).collect();
-            let visitor = visitor.and_then(user);
+            let visitor = visitor.and_then(&user);
             *self.linking.devices.entry(number) = Device { owners, visitor, is_kept_apart };
         }
         Ok(())

@@ -284,7 +284,7 @@ impl EventRows {
             for _ in 0..width {
                 of_row.push(values.value(from)?);
             }
-            if history.insert(instant, kind, arrival, &of_row) {
+            if history.insert(instant, kind, arrival, &of_row).is_some() {
                 return Err(from.malformed("a history in order"));
             }
             at = Some(instant);

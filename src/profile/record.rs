@@ -32,12 +32,13 @@ impl ProfileStore {
                 });
                 let event = (Instant::from_millis(out.at), *kind, out.arrival);
                 let session = profile.kept_session();
-                match profile.history.insert(event, values, (now, &session), keep, symbols) {
-                    Moved::Between if is_whole => drop(rings.remove(&user)),
-                    Moved::Gone(gone) if is_whole => {
-                        rings.entry(user).and_modify(|rings| rings.drop_rows(&gone));
-                    }
-                    _ => {}
+                let moved = profile.history.insert(event, values, (now, &session), keep, symbols);
+                if is_whole
+                    && moved != Moved::default()
+                    && let Some(rings) = rings.get_mut(&user)
+                {
+                    rings.drop_rows(&moved.gone);
+                    moved.between.into_iter().for_each(|place| rings.part(place));
                 }
             }
         });

@@ -1,83 +1,283 @@
+use crate::profile::numbers::Numbers;
+use crate::profile::{Packed, PropertyId};
 use hashbrown::HashMap;
+use std::ops::Range;
 
 /// Which rows of a history belong to which source of events, so that a long history is not gone through each time.
 ///
-/// It follows from the rows and the definitions: no part of the state, and gone whenever rows come in between others.
+/// It follows from the rows and the definitions: no part of the state.
 ///
-/// Invariant: each list is sorted, and all of them together say it of the first `rows` rows.
+/// Invariant: each ring is sorted, and all of them together say it of the first `rows` rows but those that are `open`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rings {
     rows: usize,
-    of: HashMap<u32, Vec<u32>, ahash::RandomState>,
+    of: HashMap<u32, Ring, ahash::RandomState>,
+    /// The places of rows that came in between others, and whose sources nobody noted yet.
+    open: Vec<u32>,
 }
+
+/// The rows of one source.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ring {
+    places: Vec<u32>,
+    /// By property: what its numbers come to in each block of places, as far as somebody asked. Those behind are gone
+    /// through.
+    blocks: Vec<(PropertyId, Vec<Numbers>)>,
+}
+
+/// So many places of a ring are summed up as one.
+const BLOCK: usize = 16;
+
+static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new() };
 
 impl Rings {
     /// Notes the sources of the next row.
     pub(crate) fn push(&mut self, sources: impl IntoIterator<Item = u32>) {
         let row = self.rows as u32;
         for source in sources {
-            self.of.entry(source).or_default().push(row);
+            self.of.entry(source).or_default().places.push(row);
         }
         self.rows += 1;
     }
 
-    /// Rows went; `gone` are their places, in order. O(rows + what the lists hold).
-    pub(crate) fn drop_rows(&mut self, gone: &[usize]) {
-        const GONE: u32 = u32::MAX;
-        let mut places = Vec::with_capacity(self.rows);
-        let mut gone = gone.iter().peekable();
-        let mut next = 0;
-        for place in 0..self.rows {
-            let stays = gone.next_if(|gone| **gone == place).is_none();
-            places.push(if stays { next } else { GONE });
-            next += u32::from(stays);
+    /// A row came in before others. O(rings · log rows), and the places behind it.
+    pub(crate) fn part(&mut self, place: usize) {
+        if place >= self.rows {
+            return;
         }
-        for list in self.of.values_mut() {
-            list.retain_mut(|row| {
-                *row = places[*row as usize];
-                *row != GONE
-            });
+        let place = place as u32;
+        let shift = |places: &mut [u32]| places.iter_mut().for_each(|own| *own += 1);
+        for ring in self.of.values_mut() {
+            let behind = ring.places.partition_point(|own| *own < place);
+            shift(&mut ring.places[behind..]);
         }
-        self.of.retain(|_, list| !list.is_empty());
-        self.rows = next as usize;
+        self.open.iter_mut().filter(|own| **own >= place).for_each(|own| *own += 1);
+        self.open.push(place);
+        self.rows += 1;
     }
 
-    pub(crate) fn rows(&self) -> usize {
+    /// A row whose sources have to be [noted](Rings::note), if there is one.
+    pub(crate) fn next_open(&mut self) -> Option<usize> {
+        self.open.pop().map(|place| place as usize)
+    }
+
+    /// Notes the sources of a row that was open.
+    pub(crate) fn note(&mut self, place: usize, sources: impl IntoIterator<Item = u32>) {
+        let place = place as u32;
+        for source in sources {
+            let ring = self.of.entry(source).or_default();
+            let at = ring.places.partition_point(|own| *own < place);
+            ring.places.insert(at, place);
+            ring.forget_blocks(at);
+        }
+    }
+
+    /// Rows went; `gone` are their places, in order. O(rows + what the rings hold).
+    pub(crate) fn drop_rows(&mut self, gone: &[usize]) {
+        if gone.is_empty() {
+            return;
+        }
+        let (first, known) = (gone[0] as u32, gone.partition_point(|place| *place < self.rows));
+        // Mostly the oldest ones go.
+        let oldest = (gone[..known].last() == Some(&(known.wrapping_sub(1)))).then_some(known as u32);
+        let mut table = Vec::new();
+        if oldest.is_none() {
+            table = moves(self.rows, gone);
+        }
+        let move_on = |own: &mut Vec<u32>| {
+            let before = own.len();
+            if let Some(oldest) = oldest {
+                own.drain(..own.partition_point(|place| *place < oldest));
+                own.iter_mut().for_each(|place| *place -= oldest);
+            } else {
+                own.iter_mut().for_each(|place| *place = table[*place as usize]);
+                own.retain(|place| *place != GONE);
+            }
+            own.len() < before
+        };
+        for ring in self.of.values_mut() {
+            let before = ring.places.partition_point(|row| *row < first);
+            if move_on(&mut ring.places) {
+                ring.forget_blocks(before);
+            }
+        }
+        self.of.retain(|_, ring| !ring.places.is_empty());
+        self.open.sort_unstable();
+        move_on(&mut self.open);
+        self.rows -= known;
+    }
+
+    /// How many rows it knows, from the first one on.
+    pub(crate) fn len(&self) -> usize {
         self.rows
     }
 
-    pub(crate) fn of(&self, source: u32) -> &[u32] {
-        self.of.get(&source).map_or(&[], Vec::as_slice)
+    /// Whether it knows the sources of so many rows, and of no others.
+    pub(crate) fn are_of(&self, rows: usize) -> bool {
+        self.rows == rows && self.open.is_empty()
     }
+
+    pub(crate) fn of(&self, source: u32) -> &Ring {
+        self.of.get(&source).unwrap_or(&NONE)
+    }
+
+    /// Sums up the numbers of a property in the rows of a source. O(rows that came since it was asked last).
+    pub(crate) fn sum_up(&mut self, source: u32, property: PropertyId, value: impl Fn(usize) -> Packed) {
+        let Some(ring) = self.of.get_mut(&source) else { return };
+        let known = ring.blocks.iter().position(|(own, _)| *own == property);
+        let known = known.unwrap_or_else(|| {
+            ring.blocks.push((property, Vec::new()));
+            ring.blocks.len() - 1
+        });
+        let blocks = &mut ring.blocks[known].1;
+        let rest = &ring.places[blocks.len() * BLOCK..];
+        for block in rest.chunks_exact(BLOCK) {
+            blocks.push(block.iter().map(|place| value(*place as usize)).collect());
+        }
+    }
+}
+
+impl Ring {
+    /// The places of its rows within a range of rows.
+    pub(crate) fn within(&self, rows: &Range<usize>) -> &[u32] {
+        &self.places[own_range(&self.places, rows)]
+    }
+
+    /// What the numbers of a property come to in its rows within a range of rows. O(rows / 16) where they were summed up.
+    pub(crate) fn numbers(
+        &self,
+        property: PropertyId,
+        rows: &Range<usize>,
+        value: impl Fn(usize) -> Packed,
+    ) -> Numbers {
+        let own = own_range(&self.places, rows);
+        let blocks = self.blocks.iter().find(|(known, _)| *known == property);
+        let blocks = blocks.map_or(&[][..], |(_, blocks)| blocks);
+        let whole = own.start.div_ceil(BLOCK)..(own.end / BLOCK).min(blocks.len());
+        let mut numbers = Numbers::default();
+        let mut add = |places: Range<usize>| {
+            self.places[places].iter().for_each(|place| numbers.add(value(*place as usize)));
+        };
+        if whole.is_empty() {
+            add(own);
+            return numbers;
+        }
+        add(own.start..whole.start * BLOCK);
+        add(whole.end * BLOCK..own.end);
+        blocks[whole].iter().for_each(|block| numbers.merge(block));
+        numbers
+    }
+
+    /// Others came in at one of its places, or went.
+    fn forget_blocks(&mut self, from: usize) {
+        self.blocks.iter_mut().for_each(|(_, blocks)| blocks.truncate(from / BLOCK));
+    }
+}
+
+/// Stands for the place of a row that went.
+const GONE: u32 = u32::MAX;
+
+/// Where each of so many rows is, once those at some places, which are in order, went.
+fn moves(rows: usize, gone: &[usize]) -> Vec<u32> {
+    let (mut gone, mut next) = (gone.iter().peekable(), 0);
+    let place = |place| match gone.next_if(|gone| **gone == place) {
+        Some(_) => GONE,
+        None => {
+            next += 1;
+            next - 1
+        }
+    };
+    (0..rows).map(place).collect()
+}
+
+/// Which of some places, which are sorted, lie within a range of rows.
+pub(crate) fn own_range(places: &[u32], rows: &Range<usize>) -> Range<usize> {
+    let start = places.partition_point(|place| (*place as usize) < rows.start);
+    let end = places.partition_point(|place| (*place as usize) < rows.end);
+    start..end.max(start)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Value;
+    use crate::profile::Symbols;
+
+    /// A row: its sources, and a value.
+    type Row = (Vec<u32>, Packed);
+
+    const PROPERTY: PropertyId = PropertyId(3);
+
+    fn row(dice: &mut fastrand::Rng, symbols: &mut Symbols) -> Row {
+        let value = match dice.u32(0..8) {
+            0 => Value::Null,
+            1 => Value::from("text"),
+            2 => Value::Float(dice.i64(-900..900) as f64 / 100.0),
+            _ => Value::Int(dice.i64(-9..99)),
+        };
+        ((0..9).filter(|_| dice.u32(0..2) == 0).collect(), symbols.pack(&value))
+    }
+
+    fn check(rings: &Rings, rows: &[Row], dice: &mut fastrand::Rng) {
+        assert!(rings.are_of(rows.len()));
+        for source in 0..9 {
+            let start = dice.usize(0..=rows.len());
+            let range = start..dice.usize(start..=rows.len());
+            let places = (range.clone()).filter(|place| rows[*place].0.contains(&source));
+            let expected: Vec<u32> = places.clone().map(|place| place as u32).collect();
+            assert_eq!(rings.of(source).within(&range), expected, "source {source}");
+            let numbers = rings.of(source).numbers(PROPERTY, &range, |place| rows[place].1);
+            let one_by_one: Numbers = places.map(|place| rows[place].1).collect();
+            assert_eq!(numbers.least(), one_by_one.least());
+            assert_eq!(numbers.greatest(), one_by_one.greatest());
+            let off = (numbers.sum() - one_by_one.sum()).abs();
+            assert!(off <= numbers.slack(), "{off} is more than {}", numbers.slack());
+            assert_eq!(numbers.mean().is_some(), one_by_one.mean().is_some());
+            let off = (numbers.mean().unwrap_or(0.0) - one_by_one.mean().unwrap_or(0.0)).abs();
+            assert!(off <= numbers.mean_slack(), "{off} is more than {}", numbers.mean_slack());
+        }
+    }
 
     #[test]
-    fn what_went_is_as_if_it_had_never_been() {
-        for seed in 0..200 {
+    fn what_came_between_and_what_went_is_as_if_it_had_always_been_so() {
+        for seed in 0..300 {
             let dice = &mut fastrand::Rng::with_seed(seed);
-            let mut rows: Vec<Vec<u32>> = Vec::new();
+            let mut symbols = Symbols::default();
+            let mut rows: Vec<Row> = Vec::new();
             let mut rings = Rings::default();
-            for _ in 0..dice.usize(1..6) {
-                for _ in 0..dice.usize(0..60) {
-                    let own: Vec<u32> = (0..9).filter(|_| dice.u32(0..4) == 0).collect();
-                    rings.push(own.iter().copied());
-                    rows.push(own);
+            for _ in 0..dice.usize(1..8) {
+                for _ in 0..dice.usize(0..200) {
+                    let new = row(dice, &mut symbols);
+                    rings.push(new.0.iter().copied());
+                    rows.push(new);
+                }
+                for _ in 0..dice.usize(0..4) {
+                    let (place, new) = (dice.usize(0..=rows.len()), row(dice, &mut symbols));
+                    rings.part(place);
+                    if place == rows.len() {
+                        rings.push(new.0.iter().copied());
+                    }
+                    rows.insert(place, new);
                 }
                 // Some that the rings do not know yet may go as well.
-                let gone: Vec<usize> = (0..rows.len() + 3).filter(|_| dice.u32(0..3) == 0).collect();
-                rings.drop_rows(&gone);
-                let mut place = 0..;
-                rows.retain(|_| !gone.contains(&place.next().unwrap_or_default()));
-                assert_eq!(rings.rows(), rows.len(), "seed {seed}");
-                for source in 0..9 {
-                    let places = rows.iter().zip(0..).filter(|(own, _)| own.contains(&source));
-                    let expected: Vec<u32> = places.map(|(_, place)| place).collect();
-                    assert_eq!(rings.of(source), expected, "seed {seed}, source {source}");
+                let gone: Vec<usize> = match dice.u32(0..3) {
+                    0 => (0..dice.usize(0..rows.len() + 3)).collect(),
+                    1 => (0..rows.len() + 3).filter(|_| dice.u32(0..9) == 0).collect(),
+                    _ => Vec::new(),
+                };
+                if !gone.is_empty() {
+                    rings.drop_rows(&gone);
+                    let mut place = 0..;
+                    rows.retain(|_| !gone.contains(&place.next().unwrap_or_default()));
                 }
+                while let Some(place) = rings.next_open() {
+                    rings.note(place, rows[place].0.iter().copied());
+                }
+                check(&rings, &rows, dice);
+                (0..9).filter(|_| dice.bool()).collect::<Vec<_>>().into_iter().for_each(|source| {
+                    rings.sum_up(source, PROPERTY, |place| rows[place].1);
+                });
+                check(&rings, &rows, dice);
             }
         }
     }

@@ -384,7 +384,8 @@ impl ProfileStore {
 
     /// Drops all events that no definition can see any more. O(all that is kept).
     pub(crate) fn prune(&mut self, now: Instant) {
-        let Self { keep, symbols, profiles, .. } = self;
+        let Self { keep, symbols, profiles, rings, .. } = self;
+        rings.clear();
         for profile in profiles.iter_mut() {
             profile.each_part(|profile| {
                 profile.history.prune(now, &profile.kept_session(), keep, symbols);

@@ -1,8 +1,9 @@
 //! Aggregates over the events of a window.
 
 use crate::model::Instant;
-use crate::profile::{Packed, Row};
+use crate::profile::{Numbers, Packed, PropertyId, Ring};
 use crate::segment::ast::Comparison;
+use crate::segment::different::{Days, Different};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId, SourceId, Window};
 use crate::segment::value::{NEVER, Signal, Val, add};
@@ -10,7 +11,50 @@ use crate::segment::window::Motion;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
+/// The sum or the mean over a sliding window of a long history, where the blocks of its ring know it to the bit.
+struct Summed<'a> {
+    op: AggregateOp,
+    ring: &'a Ring,
+    property: PropertyId,
+    /// Of the window.
+    places: &'a [u32],
+    numbers: Numbers,
+}
+
+impl<'a> Summed<'a> {
+    fn new(evaluation: &Evaluation<'a>, aggregate: &Aggregate, after: i64) -> Option<Summed<'a>> {
+        let Aggregate { op, property, source, .. } = *aggregate;
+        let is_summed = matches!(op, AggregateOp::Sum | AggregateOp::Average);
+        let property = property.filter(|_| is_summed && evaluation.part.is_none())?;
+        let (ring, rows) = (evaluation.ring(source)?, evaluation.rows());
+        let window = rows.partition_point(|row| row.at() <= after)..rows.len();
+        let numbers = ring.numbers(property, &window, |place| evaluation.value_at(place, property));
+        let summed = Summed { op, ring, property, places: ring.within(&window), numbers };
+        numbers.is_exact().then_some(summed)
+    }
+
+    /// What it is once so many events left.
+    fn value(&self, evaluation: &Evaluation<'a>, left: usize) -> Val<'a> {
+        let value = |place| evaluation.value_at(place, self.property);
+        let numbers = match self.places.get(left) {
+            _ if left == 0 => self.numbers,
+            Some(first) => {
+                self.ring.numbers(self.property, &(*first as usize..evaluation.rows().len()), value)
+            }
+            None => Numbers::default(),
+        };
+        match self.op {
+            AggregateOp::Sum => Val::float(numbers.sum()),
+            _ => numbers.mean().map_or(Val::Missing, Val::float),
+        }
+    }
+}
+
 impl Evaluation<'_> {
+    fn value_at(&self, place: usize, property: PropertyId) -> Packed {
+        self.view_at(place).value(&self.plan.keep, property)
+    }
+
     /// Whether there is an event at all. It stays until the newest one leaves.
     pub(crate) fn did(&self, aggregate: &Aggregate) -> Truth {
         if let Some(total) = aggregate.total {
@@ -71,38 +115,36 @@ impl Evaluation<'_> {
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
         };
-        let newest_first = || self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
+        let after = self.now.saturating_sub(ms);
+        let newest_first = || self.newest(*source, after, usize::MAX);
         if let Some(decisive) = self.decisive(aggregate, comparison, constant, newest_first()) {
             return match decisive {
                 Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms)),
                 None => Truth::new(false, NEVER),
             };
         }
-        let mut places: SmallVec<[usize; 32]> = newest_first().collect();
-        places.reverse();
-        // Of nothing there is neither a least nor a greatest, beside which every comparison is false: what has no value is
-        // not waited for, lest one flips twice. Where numbers meet instants it may.
-        let mut is_mixed = false;
-        if matches!(op, AggregateOp::Least | AggregateOp::Greatest) {
-            let is_number = |place: &usize| {
-                let value = self.view_at(*place).value(&self.plan.keep, (*property)?);
-                match Val::unpack(value, self.symbols) {
-                    Val::Int(_) | Val::Float(_) => Some(true),
-                    Val::Instant(_) => Some(false),
-                    _ => None,
+        let summed = Summed::new(self, aggregate, after);
+        let (mut own, mut is_mixed) = (SmallVec::<[u32; 32]>::new(), false);
+        let places = match &summed {
+            Some(summed) => summed.places,
+            None => {
+                own.extend(newest_first().map(|place| place as u32));
+                own.reverse();
+                if matches!(op, AggregateOp::Least | AggregateOp::Greatest) {
+                    is_mixed = self.retain_ordered(*property, &mut own);
                 }
-            };
-            places.retain(|place| is_number(place).is_some());
-            let mut kinds = places.iter().map(is_number);
-            let first = kinds.next();
-            is_mixed = kinds.any(|kind| Some(kind) != first);
-        }
+                &own
+            }
+        };
         let holds = |left: usize| {
-            let value = self.fold(aggregate, places[left..].iter().copied());
+            let value = match &summed {
+                Some(summed) => summed.value(self, left),
+                None => self.fold(aggregate, places[left..].iter().map(|place| *place as usize)),
+            };
             value.compare(comparison, constant, self.symbols)
         };
         let (now, count) = (holds(0), places.len());
-        let departure = |left: usize| self.rows()[places[left - 1]].at().saturating_add(ms);
+        let departure = |left: usize| self.rows()[places[left - 1] as usize].at().saturating_add(ms);
         if count == 0 {
             return Truth::new(now, NEVER);
         }
@@ -111,7 +153,10 @@ impl Evaluation<'_> {
                 AggregateOp::Least | AggregateOp::Greatest => !is_mixed,
                 AggregateOp::Count | AggregateOp::Distinct | AggregateOp::ActiveDays => true,
                 AggregateOp::First | AggregateOp::Last => aggregate.property.is_none(),
-                AggregateOp::Sum => places.iter().all(|place| self.adds(aggregate, *place)),
+                AggregateOp::Sum => match &summed {
+                    Some(summed) => summed.numbers.least().is_none_or(|least| least >= 0.0),
+                    None => places.iter().all(|place| self.adds(aggregate, *place as usize)),
+                },
                 _ => false,
             };
         if !in_order {
@@ -137,6 +182,24 @@ impl Evaluation<'_> {
         Truth::new(now, until)
     }
 
+    /// Keeps the places whose values are numbers or instants, and gives whether they are both.
+    ///
+    /// Of nothing there is neither a least nor a greatest, beside which every comparison is false: what has no value is not
+    /// waited for, lest one flips twice. Where numbers meet instants it may.
+    fn retain_ordered(&self, property: Option<PropertyId>, places: &mut SmallVec<[u32; 32]>) -> bool {
+        let (mut numbers, mut instants) = (false, false);
+        places.retain(|place| {
+            let value = property.map(|property| self.value_at(*place as usize, property));
+            match value.map(|value| Val::unpack(value, self.symbols)) {
+                Some(Val::Int(_) | Val::Float(_)) => numbers = true,
+                Some(Val::Instant(_)) => instants = true,
+                _ => return false,
+            }
+            true
+        });
+        numbers && instants
+    }
+
     /// Where what events only raise is to be high enough, or what they only lower low enough: the newest event with
     /// which, and all newer ones, it is so, if there is one. It holds until that one leaves. Nothing where that
     /// cannot be told by looking at events one by one.
@@ -153,7 +216,7 @@ impl Evaluation<'_> {
         let downwards = matches!(comparison, Comparison::Less | Comparison::LessOrEqual);
         let value = |place: usize| {
             let property = aggregate.property?;
-            Some(self.view_at(place).value(&self.plan.keep, property)).filter(|value| !value.is_missing())
+            Some(self.value_at(place, property)).filter(|value| !value.is_missing())
         };
         let enough = |n: i64| Val::Int(n).compare(comparison, constant, self.symbols);
         match aggregate.op {
@@ -161,23 +224,17 @@ impl Evaluation<'_> {
             AggregateOp::Least if downwards => {}
             // Of nothing there is nothing different, and that is to be too few.
             AggregateOp::Distinct if upwards && !enough(0) => {
-                let mut known: SmallVec<[Packed; 16]> = SmallVec::new();
+                let mut known = Different::default();
                 return Some(newest_first.find(|place| {
-                    let Some(new) = value(*place) else { return false };
-                    if known.iter().any(|known| self.symbols.same(*known, new)) {
-                        return false;
-                    }
-                    known.push(new);
-                    enough(known.len() as i64)
+                    let Some(value) = value(*place) else { return false };
+                    let before = known.len();
+                    known.number(value, self.symbols) == before && enough(known.len() as i64)
                 }));
             }
             AggregateOp::ActiveDays if upwards && !enough(0) => {
-                // The newest come first, so a day that was seen is the last one.
-                let (mut days, mut last) = (0, None);
+                let mut days = Days::default();
                 return Some(newest_first.find(|place| {
-                    let day = Some(self.day(self.rows()[*place].at()));
-                    days += i64::from(std::mem::replace(&mut last, day) != day);
-                    enough(days)
+                    days.is_new(self.day(self.rows()[*place].at())) && enough(days.len() as i64)
                 }));
             }
             _ => return None,
@@ -192,9 +249,8 @@ impl Evaluation<'_> {
 
     /// Whether an event adds nothing below zero to a sum.
     pub(crate) fn adds(&self, aggregate: &Aggregate, place: usize) -> bool {
-        let property =
-            aggregate.property.map(|property| self.view_at(place).value(&self.plan.keep, property));
-        let number = property.and_then(|value| Val::unpack(value, self.symbols).number());
+        let value = aggregate.property.map(|property| self.value_at(place, property));
+        let number = value.and_then(|value| Val::unpack(value, self.symbols).number());
         number.is_none_or(|number| number >= 0.0)
     }
 
@@ -282,17 +338,15 @@ impl Evaluation<'_> {
             }
             AggregateOp::First => values().next().map_or(Val::Missing, |v| Val::unpack(v, self.symbols)),
             AggregateOp::Last => values().next_back().map_or(Val::Missing, |v| Val::unpack(v, self.symbols)),
-            AggregateOp::ActiveDays => Val::Int(self.days(places.map(|place| self.rows()[place])) as i64),
+            AggregateOp::ActiveDays => {
+                let mut days = Days::default();
+                places.for_each(|place| {
+                    days.is_new(self.day(self.rows()[place].at()));
+                });
+                Val::Int(days.len() as i64)
+            }
             AggregateOp::Streak => Val::Int(self.streak(places).1.into()),
         }
-    }
-
-    /// On how many days events were.
-    pub(crate) fn days(&self, rows: impl Iterator<Item = Row>) -> usize {
-        let mut days: Vec<i32> = rows.map(|row| self.day(row.at())).collect();
-        days.sort_unstable();
-        days.dedup();
-        days.len()
     }
 
     /// The newest day with an event, and how many days in a row, if the streak is on.
@@ -324,7 +378,7 @@ impl Evaluation<'_> {
         if end > self.now { end } else { self.zone.next_day(self.instant()).as_millis() }
     }
 
-    fn day(&self, at: i64) -> i32 {
+    pub(crate) fn day(&self, at: i64) -> i32 {
         self.zone.civil(Instant::from_millis(at)).day
     }
 
@@ -352,9 +406,10 @@ impl Evaluation<'_> {
 
     /// Different values with how often each is there, and the place where it is last.
     fn tally(&self, values: impl Iterator<Item = Packed>) -> Vec<(Packed, usize, usize)> {
-        let mut tally: Vec<(Packed, usize, usize)> = Vec::new();
+        let (mut different, mut tally) = (Different::default(), Vec::new());
         for (place, value) in values.enumerate() {
-            match tally.iter_mut().find(|(known, _, _)| self.symbols.same(*known, value)) {
+            let number = different.number(value, self.symbols);
+            match tally.get_mut(number) {
                 Some((_, count, last)) => (*count, *last) = (*count + 1, place),
                 None => tally.push((value, 1, place)),
             }

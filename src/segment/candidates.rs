@@ -133,9 +133,10 @@ impl Look<'_> {
         let passing = index.passing(&index.runs(&sources), self.scratch.facts(), &mut room);
         let asked =
             passing.iter().filter_map(|asker| Some(index.thresholds(index.asker(*asker).1.thresholds?)));
-        let before = self.levels(asked.chain(sources.iter().flat_map(|source| index.many(*source))));
+        let asked = asked.chain(sources.iter().flat_map(|source| index.many(*source)));
+        let before = self.levels(asked.clone());
         self.add_up(notes);
-        self.bring_rings_up();
+        self.bring_rings_up(asked);
 
         let evaluation = self.evaluation();
         let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
@@ -203,25 +204,39 @@ impl Look<'_> {
         notes
     }
 
-    /// Long histories get their rings, and rings what came in.
-    fn bring_rings_up(&mut self) {
+    /// Long histories get their rings, and rings what came in. `asked` is what will be asked of them.
+    fn bring_rings_up<'t>(&mut self, asked: impl Iterator<Item = &'t Thresholds>) {
         let rows = self.store.get(self.user).history.len();
         if rows <= MASK_ROWS {
             return;
         }
         let known = self.store.take_rings(self.user);
-        let mut rings = known.filter(|rings| rings.rows() <= rows).unwrap_or_default();
+        let mut rings = known.filter(|rings| rings.len() <= rows).unwrap_or_default();
         {
             let evaluation = self.evaluation();
+            let index = &evaluation.plan.index;
             let mut sources: SmallVec<[u32; 32]> = SmallVec::new();
-            for place in rings.rows()..rows {
+            let find = |place, sources: &mut SmallVec<[u32; 32]>| {
                 sources.clear();
                 evaluation.sources_of(evaluation.view_at(place), |source| {
-                    if evaluation.plan.index.is_fixed(source) {
+                    if index.is_fixed(source) {
                         sources.push(source.0);
                     }
                 });
+            };
+            while let Some(place) = rings.next_open() {
+                find(place, &mut sources);
+                rings.note(place, sources.iter().copied());
+            }
+            for place in rings.len()..rows {
+                find(place, &mut sources);
                 rings.push(sources.iter().copied());
+            }
+            for thresholds in asked {
+                if let Some(property) = thresholds.summed() {
+                    let value = |place| evaluation.view_at(place).value(&evaluation.plan.keep, property);
+                    rings.sum_up(thresholds.source.0, property, value);
+                }
             }
         }
         self.store.put_rings(self.user, rings);

@@ -1,21 +1,20 @@
 //! Which numbers an aggregate passed with the events of one message: who compares it with none of them is not looked at.
 
-use crate::profile::{Applied, EventKind, Packed, Row, TotalId};
+use crate::profile::{Applied, EventKind, Numbers, Packed, Row, TotalId};
+use crate::segment::different::{Days, Different};
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::{Measure, OneKind, Thresholds};
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId};
 use crate::segment::places::MASK_ROWS;
 use crate::segment::totals::Before;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// The numbers from the first to the second one; both infinite, the wrong way round, for none.
 pub(crate) type Crossed = (f64, f64);
 
 pub(crate) const EVERYTHING: Crossed = (f64::NEG_INFINITY, f64::INFINITY);
 const NOTHING: Crossed = (f64::INFINITY, f64::NEG_INFINITY);
-
-/// Whole numbers below it are exact as floats, and so are their sums while they stay below it.
-const EXACT: f64 = (1_u64 << 53) as f64;
 
 impl Evaluation<'_> {
     /// The numbers between what a total was before a message and what it is.
@@ -82,22 +81,26 @@ impl Evaluation<'_> {
                 self.newest_own(one, (old, after, most), &mut own);
             }
             let (new, old) = own.split_at(came);
-            return self.crossed_by(thresholds, old, new);
+            let numbers = || old.iter().rev().map(self.aggregated(thresholds)).collect();
+            return self.crossed_by(thresholds, (old.iter().copied(), new), || old.len(), numbers);
         }
         let start = rows.partition_point(|row| row.at() <= after).min(added);
-        let new = added.max(start)..rows.len();
-        if thresholds.measure == Measure::Count {
-            // In long histories their number is known without going through them.
-            let came = self.count(thresholds.source, new);
-            return if came == 0 {
-                NOTHING
-            } else {
-                reached(self.count(thresholds.source, start..added), came)
-            };
+        let newest = |range| self.places(thresholds.source, range).rev().map(|place| rows[place]);
+        let (old, new) = (start..added, added.max(start)..rows.len());
+        let new: OwnRows = newest(new).collect();
+        let count = || self.count(thresholds.source, old.clone());
+        let numbers = || self.numbers(thresholds, &old);
+        self.crossed_by(thresholds, (newest(old.clone()), &new), count, numbers)
+    }
+
+    /// What the numbers of an aggregate come to within a range of rows.
+    fn numbers(&self, thresholds: &Thresholds, range: &Range<usize>) -> Numbers {
+        let value = self.aggregated(thresholds);
+        let value = |place: usize| value(&self.rows()[place]);
+        match (self.ring(thresholds.source).filter(|_| self.part.is_none()), thresholds.property) {
+            (Some(ring), Some(property)) => ring.numbers(property, range, value),
+            _ => self.places(thresholds.source, range.clone()).map(value).collect(),
         }
-        let own = |range| self.places(thresholds.source, range).rev().map(|place| rows[place]).collect();
-        let [old, new]: [OwnRows; 2] = [start..added, new].map(own);
-        self.crossed_by(thresholds, &old, &new)
     }
 
     /// Puts the rows that belong to a source, and were after an instant, into a list, the newest first, but no more than so
@@ -132,57 +135,117 @@ impl Evaluation<'_> {
         column.map_or(Packed::MISSING, |column| self.history.value(row, column.into()))
     }
 
-    /// The same, by the events that were there and those that came in, the newest first.
-    fn crossed_by(&self, thresholds: &Thresholds, old: &[Row], new: &[Row]) -> Crossed {
-        let Thresholds { measure, op, property, .. } = *thresholds;
-        let Some(first) = new.last() else { return NOTHING };
-        let place = |row: &Row| {
+    /// The value of a row that an aggregate is about.
+    fn aggregated(&self, thresholds: &Thresholds) -> impl Fn(&Row) -> Packed {
+        let known = thresholds.one_kind.map(|one| one.aggregated);
+        let property = thresholds.property;
+        let place = move |row: &Row| {
             let place = property.and_then(|property| self.plan.keep.place(row.kind(), property));
             place.and_then(|place| u8::try_from(place).ok())
         };
-        let known = thresholds.one_kind.map(|one| one.aggregated);
-        let value = |row: &Row| self.value_in(*row, known.unwrap_or_else(|| place(row)));
+        move |row| self.value_in(*row, known.unwrap_or_else(|| place(row)))
+    }
+
+    /// The same, by the events that were there and those that came in, the newest first. Of those that were there it looks
+    /// at no more than it needs; how many they are, and what their numbers come to, may be known in another way.
+    fn crossed_by(
+        &self,
+        thresholds: &Thresholds,
+        (mut old, new): (impl Iterator<Item = Row>, &[Row]),
+        count: impl FnOnce() -> usize,
+        numbers: impl FnOnce() -> Numbers,
+    ) -> Crossed {
+        let Thresholds { measure, op, .. } = *thresholds;
+        let Some(first) = new.last() else { return NOTHING };
+        let value = self.aggregated(thresholds);
         match (measure, op) {
-            (Measure::Count, _) => reached(old.len(), new.len()),
+            (Measure::Count, _) => reached(count(), new.len()),
             (Measure::Age, _) => {
                 let age = |row: &Row| (self.now - row.at()) as f64;
-                old.first().map_or(EVERYTHING, |old| (age(first), age(old)))
+                old.next().map_or(EVERYTHING, |old| (age(first), age(&old)))
             }
             (_, AggregateOp::Count) => {
-                between(measure, Some(old.len() as f64), Some((old.len() + new.len()) as f64))
+                let before = count();
+                between(measure, Some(before as f64), Some((before + new.len()) as f64))
             }
             (_, AggregateOp::Distinct) => {
-                let mut known: SmallVec<[Packed; 16]> = SmallVec::new();
-                let mut level = |rows: &[Row]| {
-                    for value in rows.iter().map(value).filter(|value| !value.is_missing()) {
-                        if !known.iter().any(|known| self.symbols.same(*known, value)) {
-                            known.push(value);
-                        }
-                    }
-                    Some(known.len() as f64)
-                };
-                let before = level(old);
-                between(measure, before, level(new))
+                let known = |row: &Row| Some(value(row)).filter(|value| !value.is_missing());
+                self.more_values(thresholds, old.filter_map(|row| known(&row)), new.iter().filter_map(known))
             }
             (_, AggregateOp::ActiveDays) => {
-                let before = self.days(old.iter().copied()) as f64;
-                let now = self.days(old.iter().chain(new).copied()) as f64;
-                between(measure, Some(before), Some(now))
+                let day = |row: &Row| self.day(row.at());
+                let mut new: SmallVec<[i32; 4]> = new.iter().map(day).collect();
+                new.sort_unstable();
+                new.dedup();
+                let mut days = Days::default();
+                for row in old {
+                    let day = day(&row);
+                    if days.is_new(day) {
+                        new.retain(|new| *new != day);
+                    }
+                    if new.is_empty() || days.len() > thresholds.enough {
+                        return NOTHING;
+                    }
+                }
+                let before = days.len();
+                between(measure, Some(before as f64), Some((before + new.len()) as f64))
             }
             (_, op) => {
-                let mut numbers = Numbers::default();
-                old.iter().rev().for_each(|row| numbers.add(value(row)));
-                let before = numbers.level(op);
-                let mut falls = false;
+                let before = numbers();
+                let (mut now, mut falls) = (before, false);
                 for value in new.iter().rev().map(value) {
                     falls |= value.small_number().is_some_and(|x| x < 0.0);
-                    numbers.add(value);
+                    now.add(value);
                 }
-                if !numbers.is_plain || measure == Measure::Sum && falls {
+                if !now.is_plain() || measure == Measure::Sum && falls {
                     return EVERYTHING;
                 }
-                between(measure, before, numbers.level(op))
+                let level = |numbers: &Numbers| match op {
+                    AggregateOp::Sum => Some(numbers.sum()),
+                    AggregateOp::Average => numbers.mean(),
+                    AggregateOp::Least => numbers.least(),
+                    _ => numbers.greatest(),
+                };
+                let slack = match op {
+                    AggregateOp::Sum => now.slack(),
+                    AggregateOp::Average => now.mean_slack(),
+                    _ => 0.0,
+                };
+                let (from, to) = between(measure, level(&before), level(&now));
+                (from - slack, to + slack)
             }
+        }
+    }
+
+    /// The numbers between how many different values there were, the newest first, and how many there are with new ones.
+    fn more_values(
+        &self,
+        thresholds: &Thresholds,
+        old: impl Iterator<Item = Packed>,
+        new: impl Iterator<Item = Packed>,
+    ) -> Crossed {
+        let mut known = Different::default();
+        new.for_each(|value| {
+            known.number(value, self.symbols);
+        });
+        // The new ones have the first numbers: those that were there already are taken off.
+        let mut fresh: SmallVec<[bool; 16]> = SmallVec::from_elem(true, known.len());
+        let mut more = known.len();
+        for value in old {
+            if more == 0 {
+                break;
+            }
+            let number = known.number(value, self.symbols);
+            if let Some(fresh) = fresh.get_mut(number) {
+                more -= usize::from(std::mem::take(fresh));
+            }
+            if known.len() - more > thresholds.enough {
+                return NOTHING;
+            }
+        }
+        match more {
+            0 => NOTHING,
+            more => between(thresholds.measure, Some((known.len() - more) as f64), Some(known.len() as f64)),
         }
     }
 }
@@ -222,45 +285,5 @@ fn between(measure: Measure, before: Option<f64>, now: Option<f64>) -> Crossed {
             _ => (EVERYTHING.0, now),
         },
         (Some(before), Some(now)) => (now.min(before), now.max(before)),
-    }
-}
-
-/// What numbers come to, taken one by one, in the order and so to the bit of what [`Evaluation::fold`] makes of them.
-struct Numbers {
-    count: u32,
-    sum: f64,
-    least: f64,
-    greatest: f64,
-    /// Whether all that came were numbers that a float holds, or nothing that has a place among numbers.
-    is_plain: bool,
-}
-
-impl Default for Numbers {
-    fn default() -> Numbers {
-        Numbers { count: 0, sum: 0.0, least: f64::INFINITY, greatest: f64::NEG_INFINITY, is_plain: true }
-    }
-}
-
-impl Numbers {
-    fn add(&mut self, value: Packed) {
-        let Some(x) = value.small_number() else {
-            self.is_plain &= !value.is_boxed() && !value.is_instant();
-            return;
-        };
-        self.count += 1;
-        self.sum += x;
-        (self.least, self.greatest) = (self.least.min(x), self.greatest.max(x));
-        // A sum of whole numbers is exact, however large.
-        self.is_plain &= self.sum.abs() < EXACT;
-    }
-
-    fn level(&self, op: AggregateOp) -> Option<f64> {
-        let some = (self.count > 0).then_some(());
-        match op {
-            AggregateOp::Sum => Some(self.sum),
-            AggregateOp::Average => some.map(|()| self.sum / f64::from(self.count)),
-            AggregateOp::Least => some.map(|()| self.least),
-            _ => some.map(|()| self.greatest),
-        }
     }
 }

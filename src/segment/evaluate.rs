@@ -102,7 +102,7 @@ impl<'a> Evaluation<'a> {
         let evaluation = Evaluation::of_profile(plan, store, store.unfolded(user), now);
         let rows = evaluation.rows().len();
         let rings = if rows > MASK_ROWS { store.rings(user) } else { None };
-        Evaluation { rings: rings.filter(|rings| rings.rows() == rows), ..evaluation }
+        Evaluation { rings: rings.filter(|rings| rings.are_of(rows)), ..evaluation }
     }
 
     /// A profile, which may be in no store, without the store's rings.

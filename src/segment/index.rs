@@ -135,6 +135,17 @@ pub(crate) struct Thresholds {
     askers: Range<u32>,
 }
 
+impl Thresholds {
+    /// The property whose numbers come to what is compared, where no running value knows it.
+    pub(crate) fn summed(&self) -> Option<PropertyId> {
+        let is_summed = matches!(
+            self.op,
+            AggregateOp::Sum | AggregateOp::Average | AggregateOp::Least | AggregateOp::Greatest
+        );
+        self.property.filter(|_| is_summed && self.total.is_none())
+    }
+}
+
 /// The source of an aggregate that is of one kind of event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OneKind {

@@ -26,6 +26,7 @@ mod check_names;
 mod consent;
 mod coverage;
 mod crossing;
+mod different;
 mod echo;
 mod error;
 #[cfg(test)]

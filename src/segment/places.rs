@@ -1,6 +1,6 @@
 //! Which of a user's kept events belong to a source.
 
-use crate::profile::{Packed, Row};
+use crate::profile::{Packed, Ring, Row, own_range};
 use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::node::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
@@ -165,18 +165,21 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
         let own = self.part.zip(self.parted).and_then(|((by, key), parted)| parted.of(by, key, self.symbols));
         if let Some(places) = own {
-            return Places { evaluation: self, source, rest: Rest::Part(within(places, &range)) };
+            return Places { evaluation: self, source, rest: Rest::Part(&places[own_range(places, &range)]) };
         }
         let rest = match self.mask(source) {
             Some(mask) => Rest::Mask(Ones(mask & bits(&range))),
-            None => match self.rings {
-                Some(rings) if self.plan.index.is_fixed(source) => {
-                    Rest::Ring(within(rings.of(source.0), &range))
-                }
-                _ => Rest::Scan(range),
+            None => match self.ring(source) {
+                Some(ring) => Rest::Ring(ring.within(&range)),
+                None => Rest::Scan(range),
             },
         };
         Places { evaluation: self, source, rest }
+    }
+
+    /// The rows of a source, whatever the part, where the history is long.
+    pub(crate) fn ring(&self, source: SourceId) -> Option<&'a Ring> {
+        self.rings.filter(|_| self.plan.index.is_fixed(source)).map(|rings| rings.of(source.0))
     }
 
     /// The rows of a source, whatever the part, as bits; where there are not too many of them, and the part does not say
@@ -291,10 +294,3 @@ static BELOW: [Mask; MASK_ROWS + 1] = {
     }
     below
 };
-
-/// The part of a ring that lies in a range.
-fn within<'r>(ring: &'r [u32], range: &Range<usize>) -> &'r [u32] {
-    let start = ring.partition_point(|place| (*place as usize) < range.start);
-    let end = ring.partition_point(|place| (*place as usize) < range.end);
-    &ring[start..end]
-}

@@ -1,0 +1,147 @@
+use crate::profile::{Packed, Symbols, Unpacked, compare_int_float};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+/// Values, each once whatever its form: `1` and `1.0` are one.
+#[derive(Debug, Default)]
+pub(crate) struct Different {
+    all: SmallVec<[Packed; FEW]>,
+    /// Where they are, once they are more than a few.
+    places: Option<HashMap<Key, usize, ahash::RandomState>>,
+}
+
+/// Up to so many are gone through.
+const FEW: usize = 16;
+
+/// What values that are the same have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Number(u64),
+    /// A whole number that no float is.
+    Int(i64),
+    Instant(i64),
+    Bits(u64),
+}
+
+impl Different {
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The number of a value, in the order of their first sights; a new one has the next. O(1), but for places and lists.
+    pub(crate) fn number(&mut self, value: Packed, symbols: &Symbols) -> usize {
+        let known = match &self.places {
+            None => self.all.iter().position(|known| symbols.same(*known, value)),
+            Some(places) => match key(value, symbols) {
+                Some(key) => places.get(&key).copied(),
+                None => self.all.iter().position(|known| known.is_boxed() && symbols.same(*known, value)),
+            },
+        };
+        known.unwrap_or_else(|| self.push(value, symbols))
+    }
+
+    fn push(&mut self, value: Packed, symbols: &Symbols) -> usize {
+        let number = self.all.len();
+        self.all.push(value);
+        match &mut self.places {
+            Some(places) => places.extend(key(value, symbols).map(|key| (key, number))),
+            None if number == FEW => {
+                let keys = self.all.iter().map(|value| key(*value, symbols)).zip(0..);
+                self.places = Some(keys.filter_map(|(key, number)| Some((key?, number))).collect());
+            }
+            None => {}
+        }
+        number
+    }
+}
+
+/// Days, each once, of instants that are in order, from either end.
+#[derive(Debug, Default)]
+pub(crate) struct Days {
+    /// The last two: where clocks go back over midnight, a day comes once more behind the next one.
+    last: [Option<i32>; 2],
+    count: usize,
+}
+
+impl Days {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether a day is a new one.
+    pub(crate) fn is_new(&mut self, day: i32) -> bool {
+        let is_new = !self.last.contains(&Some(day));
+        if is_new {
+            self.last = [Some(day), self.last[0]];
+            self.count += 1;
+        }
+        is_new
+    }
+}
+
+fn key(value: Packed, symbols: &Symbols) -> Option<Key> {
+    let number = |x: f64| Key::Number((x + 0.0).to_bits()); // minus zero is zero
+    match symbols.unpack(value) {
+        Unpacked::Int(n) if compare_int_float(n, n as f64).is_eq() => Some(number(n as f64)),
+        Unpacked::Int(n) => Some(Key::Int(n)),
+        Unpacked::Float(x) => Some(number(x)),
+        Unpacked::Geo(_) | Unpacked::List(_) => None,
+        Unpacked::Instant(at) => Some(Key::Instant(at.as_millis())),
+        Unpacked::Missing | Unpacked::Bool(_) | Unpacked::Text(_) => Some(Key::Bits(value.bits())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Duration, Geo, Instant, Value, Zone};
+
+    fn value(dice: &mut fastrand::Rng) -> Value {
+        let n = dice.i64(0..40);
+        let large = (1_i64 << 53) + n / 8;
+        match dice.u32(0..9) {
+            0 => Value::Int(n),
+            1 => Value::Float(n as f64 / 2.0),
+            2 => Value::from(format!("{n}")),
+            3 => Value::Int(large),
+            4 => Value::Float(large as f64),
+            5 => Value::Instant(Instant::from_millis(n)),
+            6 => Value::Geo(Geo { lat: (n % 4) as f64, lon: 1.0 }),
+            7 => Value::List(vec![Value::Int(n % 4)]),
+            _ => [Value::Bool(n > 9), Value::Float(-0.0), Value::Int(0)][n as usize % 3].clone(),
+        }
+    }
+
+    #[test]
+    fn a_day_that_comes_once_more_is_no_new_one() {
+        // At 00:01 of the seventh it was 23:01 of the sixth.
+        let zone = Zone::named("America/St_Johns").unwrap();
+        let midnight: Instant = "2010-11-07T00:00:00-02:30".parse().unwrap();
+        let minutes = [-3_000, -70, -1, 0, 5, 50, 65, 3_000];
+        let days = minutes.map(|minute| zone.civil(midnight + Duration::minutes(minute)).day);
+        assert!(!days.is_sorted());
+        let (mut forwards, mut backwards) = (Days::default(), Days::default());
+        let new = days.iter().filter(|day| forwards.is_new(**day)).count();
+        assert_eq!((new, forwards.len()), (4, 4));
+        assert_eq!(days.iter().rev().filter(|day| backwards.is_new(**day)).count(), 4);
+    }
+
+    #[test]
+    fn each_is_there_once() {
+        for seed in 0..200 {
+            let dice = &mut fastrand::Rng::with_seed(seed);
+            let mut symbols = Symbols::default();
+            let (mut different, mut naive) = (Different::default(), Vec::<Packed>::new());
+            for _ in 0..dice.usize(0..300) {
+                let value = symbols.pack(&value(dice));
+                let known = naive.iter().position(|known| symbols.same(*known, value));
+                let expected = known.unwrap_or(naive.len());
+                if known.is_none() {
+                    naive.push(value);
+                }
+                assert_eq!(different.number(value, &symbols), expected, "seed {seed}");
+                assert_eq!(different.len(), naive.len());
+            }
+        }
+    }
+}
