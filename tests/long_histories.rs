@@ -11,7 +11,7 @@ const KINDS: [&str; 4] = ["view", "search", "buy", "share"];
 const WINDOWS: [&[&str]; 4] = [&["1d", "40d"], &["6h", "1d"], &["5d", "80d"], &["2d", "9d"]];
 
 fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
-    (0..80)
+    (0..120)
         .map(|_| {
             let kind = dice.usize(0..KINDS.len());
             let (event, window) = (KINDS[kind], WINDOWS[kind][dice.usize(0..2)]);
@@ -22,7 +22,9 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 _ => format!(" where sku = \"s{}\"", dice.u32(0..5)),
             };
             let events = format!("{event}{filter} in {window}");
-            match dice.u32(0..14) {
+            let events_of_amount = format!("{event}.amount{filter} in {window}");
+            let other = KINDS[(kind + 1) % KINDS.len()];
+            match dice.u32(0..24) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -35,6 +37,18 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 9 => format!("min({event}.amount{filter} in {window}) > {}", dice.u32(1..6)),
                 10 => format!("max({event}.amount{filter} in {window}) < {}", dice.u32(50..60)),
                 11 => format!("active_days({events}) > {}", dice.u32(1..40)),
+                13 => format!("sum({events_of_amount}) {} budget", ["<", ">="][dice.usize(0..2)]),
+                14 => format!("budget < avg({events_of_amount})"),
+                15 => format!("count({events}) > count({other} in {window})"),
+                16 => format!("sum({events_of_amount}) >= sum({other}.amount in {window})"),
+                17 => format!("last({event}.sku{filter} in {window}) = \"s1\""),
+                18 => format!("first({event}.amount{filter} in {window}) > 30"),
+                19 => format!("streak({events}) >= {}", dice.u32(1..9)),
+                20 => format!("sequence({event}{filter}, not {other}) in {window}"),
+                21 => {
+                    format!("sequence({event}{filter}, {other} within 2h, not {event} within 1h) in {window}")
+                }
+                22 => format!("sequence({other}, not {event}{filter}, {other}) in {window}"),
                 12 => format!("distinct({event}.amount{filter} in {window}) >= {}", dice.u32(20..200)),
                 _ => format!("count({events}) = {}", dice.u32(1..9)),
             }
@@ -47,7 +61,7 @@ fn what_is_kept_up_is_what_is_asked_once() {
     let mut changes = 0;
     for seed in 0..4 {
         let dice = &mut fastrand::Rng::with_seed(seed);
-        let mut text = String::from("version = 1\n");
+        let mut text = String::from("version = 1\n[attributes]\nbudget = \"number\"\n");
         for kind in KINDS {
             let _ = writeln!(text, "[events.{kind}]\nsku = \"string\"\namount = \"number\"");
         }
@@ -72,6 +86,10 @@ fn what_is_kept_up_is_what_is_asked_once() {
                 _ => event.with("amount", amount as f64 / 100.0),
             };
             changes += partition.ingest(&event, now).unwrap().changes.len();
+            if dice.u32(0..50) == 0 {
+                let budget = Message::identify("ada").with("budget", dice.i64(1..3_000));
+                changes += partition.ingest(&budget, now).unwrap().changes.len();
+            }
             if n % 97 == 0 || n > 2_980 {
                 for (number, rule) in rules.iter().enumerate() {
                     let asked = partition.expression(rule).unwrap();

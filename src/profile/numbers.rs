@@ -5,12 +5,13 @@ const EXACT: f64 = (1_u64 << 53) as f64;
 
 /// What numbers come to. Taken one by one a sum is to the bit what adding them in their order makes; where blocks of them are
 /// [merged](Numbers::merge), it is so as far as they are whole, and otherwise [nearly](Numbers::slack).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Numbers {
     count: u32,
     /// Whether all that came were numbers that a float holds, or nothing that has a place among numbers.
     is_plain: bool,
     is_whole: bool,
+    has_floats: bool,
     is_merged: bool,
     sum: f64,
     least: f64,
@@ -23,6 +24,7 @@ impl Default for Numbers {
             count: 0,
             is_plain: true,
             is_whole: true,
+            has_floats: false,
             is_merged: false,
             sum: 0.0,
             least: f64::INFINITY,
@@ -48,7 +50,9 @@ impl Numbers {
         self.count += 1;
         self.sum += x;
         (self.least, self.greatest) = (self.least.min(x), self.greatest.max(x));
-        self.is_whole &= x as i64 as f64 == x;
+        if value.is_float() {
+            (self.has_floats, self.is_whole) = (true, self.is_whole && x as i64 as f64 == x);
+        }
         // A sum of whole numbers is exact, however large.
         self.is_plain &= self.sum.abs() < EXACT;
     }
@@ -57,13 +61,19 @@ impl Numbers {
         self.count += other.count;
         self.sum += other.sum;
         (self.least, self.greatest) = (self.least.min(other.least), self.greatest.max(other.greatest));
-        self.is_whole &= other.is_whole;
+        (self.is_whole, self.has_floats) =
+            (self.is_whole && other.is_whole, self.has_floats || other.has_floats);
         self.is_plain &= other.is_plain && self.sum.abs() < EXACT;
         self.is_merged = true;
     }
 
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
+    }
+
+    /// Whether all of them were integers, and not floats that happen to be whole.
+    pub(crate) fn is_integer(&self) -> bool {
+        !self.has_floats
     }
 
     /// Whether the sum is the same in whatever order the numbers are added.

@@ -20,7 +20,7 @@ pub(crate) struct Rings {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
     places: Vec<u32>,
-    /// By property: what its numbers come to in each block of places, as far as somebody asked. Those behind are gone
+    /// By property: what its numbers come to in each block of places, as far as they were summed up. Those behind are gone
     /// through.
     blocks: Vec<(PropertyId, Vec<Numbers>)>,
 }
@@ -31,11 +31,15 @@ const BLOCK: usize = 16;
 static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new() };
 
 impl Rings {
-    /// Notes the sources of the next row.
-    pub(crate) fn push(&mut self, sources: impl IntoIterator<Item = u32>) {
+    /// Notes the sources of the next row, and calls `full` for each whose rows are worth to be [summed up](Rings::sum_up) now.
+    pub(crate) fn push(&mut self, sources: impl IntoIterator<Item = u32>, mut full: impl FnMut(u32)) {
         let row = self.rows as u32;
         for source in sources {
-            self.of.entry(source).or_default().places.push(row);
+            let places = &mut self.of.entry(source).or_default().places;
+            places.push(row);
+            if places.len().is_multiple_of(BLOCK) {
+                full(source);
+            }
         }
         self.rows += 1;
     }
@@ -121,7 +125,7 @@ impl Rings {
         self.of.get(&source).unwrap_or(&NONE)
     }
 
-    /// Sums up the numbers of a property in the rows of a source. O(rows that came since it was asked last).
+    /// Sums up the numbers of a property in the rows of a source. O(rows that came since it was done last).
     pub(crate) fn sum_up(&mut self, source: u32, property: PropertyId, value: impl Fn(usize) -> Packed) {
         let Some(ring) = self.of.get_mut(&source) else { return };
         let known = ring.blocks.iter().position(|(own, _)| *own == property);
@@ -143,7 +147,8 @@ impl Ring {
         &self.places[own_range(&self.places, rows)]
     }
 
-    /// What the numbers of a property come to in its rows within a range of rows. O(rows / 16) where they were summed up.
+    /// What the numbers of a property come to in its rows within a range of rows. O(rows / 16) where they were summed up. To
+    /// the bit the same where they were not: nobody may see what somebody else asked.
     pub(crate) fn numbers(
         &self,
         property: PropertyId,
@@ -153,18 +158,17 @@ impl Ring {
         let own = own_range(&self.places, rows);
         let blocks = self.blocks.iter().find(|(known, _)| *known == property);
         let blocks = blocks.map_or(&[][..], |(_, blocks)| blocks);
-        let whole = own.start.div_ceil(BLOCK)..(own.end / BLOCK).min(blocks.len());
-        let mut numbers = Numbers::default();
-        let mut add = |places: Range<usize>| {
-            self.places[places].iter().for_each(|place| numbers.add(value(*place as usize)));
-        };
-        if whole.is_empty() {
-            add(own);
-            return numbers;
+        let sum = |places: &[u32]| -> Numbers { places.iter().map(|place| value(*place as usize)).collect() };
+        let (first, last) = (own.start.div_ceil(BLOCK), own.end / BLOCK);
+        if first >= last {
+            return sum(&self.places[own]);
         }
-        add(own.start..whole.start * BLOCK);
-        add(whole.end * BLOCK..own.end);
-        blocks[whole].iter().for_each(|block| numbers.merge(block));
+        let mut numbers = sum(&self.places[own.start..first * BLOCK]);
+        for block in first..last {
+            let places = || &self.places[block * BLOCK..][..BLOCK];
+            numbers.merge(&blocks.get(block).copied().unwrap_or_else(|| sum(places())));
+        }
+        numbers.merge(&sum(&self.places[last * BLOCK..own.end]));
         numbers
     }
 
@@ -248,14 +252,14 @@ mod tests {
             for _ in 0..dice.usize(1..8) {
                 for _ in 0..dice.usize(0..200) {
                     let new = row(dice, &mut symbols);
-                    rings.push(new.0.iter().copied());
+                    rings.push(new.0.iter().copied(), |_| {});
                     rows.push(new);
                 }
                 for _ in 0..dice.usize(0..4) {
                     let (place, new) = (dice.usize(0..=rows.len()), row(dice, &mut symbols));
                     rings.part(place);
                     if place == rows.len() {
-                        rings.push(new.0.iter().copied());
+                        rings.push(new.0.iter().copied(), |_| {});
                     }
                     rows.insert(place, new);
                 }
@@ -274,9 +278,17 @@ mod tests {
                     rings.note(place, rows[place].0.iter().copied());
                 }
                 check(&rings, &rows, dice);
+                let all = |rings: &Rings| {
+                    let value = |place: usize| rows[place].1;
+                    (0..9)
+                        .map(|source| rings.of(source).numbers(PROPERTY, &(7..rows.len()), value))
+                        .collect::<Vec<_>>()
+                };
+                let before = all(&rings);
                 (0..9).filter(|_| dice.bool()).collect::<Vec<_>>().into_iter().for_each(|source| {
                     rings.sum_up(source, PROPERTY, |place| rows[place].1);
                 });
+                assert_eq!(all(&rings), before, "seed {seed}: to the bit");
                 check(&rings, &rows, dice);
             }
         }

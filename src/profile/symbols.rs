@@ -49,9 +49,13 @@ impl Packed {
         self == Packed::MISSING
     }
 
+    pub(crate) fn is_float(self) -> bool {
+        self.0 < NAN_BASE
+    }
+
     /// The number it is, if it is one that needs no entry; as a float it is exact.
     pub(crate) fn small_number(self) -> Option<f64> {
-        if self.0 < NAN_BASE {
+        if self.is_float() {
             return Some(f64::from_bits(self.0));
         }
         (self.0 >> 48 & 7 == TAG_INT).then_some((((self.0 << 16) as i64) >> 16) as f64)

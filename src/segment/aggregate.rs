@@ -1,57 +1,20 @@
 //! Aggregates over the events of a window.
 
 use crate::model::Instant;
-use crate::profile::{Numbers, Packed, PropertyId, Ring};
+use crate::profile::{Packed, PropertyId};
 use crate::segment::ast::Comparison;
 use crate::segment::different::{Days, Different};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId, SourceId, Window};
+use crate::segment::summed::Summed;
 use crate::segment::value::{NEVER, Signal, Val, add};
 use crate::segment::window::Motion;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
-
-/// The sum or the mean over a sliding window of a long history, where the blocks of its ring know it to the bit.
-struct Summed<'a> {
-    op: AggregateOp,
-    ring: &'a Ring,
-    property: PropertyId,
-    /// Of the window.
-    places: &'a [u32],
-    numbers: Numbers,
-}
-
-impl<'a> Summed<'a> {
-    fn new(evaluation: &Evaluation<'a>, aggregate: &Aggregate, after: i64) -> Option<Summed<'a>> {
-        let Aggregate { op, property, source, .. } = *aggregate;
-        let is_summed = matches!(op, AggregateOp::Sum | AggregateOp::Average);
-        let property = property.filter(|_| is_summed && evaluation.part.is_none())?;
-        let (ring, rows) = (evaluation.ring(source)?, evaluation.rows());
-        let window = rows.partition_point(|row| row.at() <= after)..rows.len();
-        let numbers = ring.numbers(property, &window, |place| evaluation.value_at(place, property));
-        let summed = Summed { op, ring, property, places: ring.within(&window), numbers };
-        numbers.is_exact().then_some(summed)
-    }
-
-    /// What it is once so many events left.
-    fn value(&self, evaluation: &Evaluation<'a>, left: usize) -> Val<'a> {
-        let value = |place| evaluation.value_at(place, self.property);
-        let numbers = match self.places.get(left) {
-            _ if left == 0 => self.numbers,
-            Some(first) => {
-                self.ring.numbers(self.property, &(*first as usize..evaluation.rows().len()), value)
-            }
-            None => Numbers::default(),
-        };
-        match self.op {
-            AggregateOp::Sum => Val::float(numbers.sum()),
-            _ => numbers.mean().map_or(Val::Missing, Val::float),
-        }
-    }
-}
+use std::ops::Range;
 
 impl Evaluation<'_> {
-    fn value_at(&self, place: usize, property: PropertyId) -> Packed {
+    pub(crate) fn value_at(&self, place: usize, property: PropertyId) -> Packed {
         self.view_at(place).value(&self.plan.keep, property)
     }
 
@@ -100,7 +63,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// An aggregate beside a constant.
+    /// An aggregate beside what stays as it is.
     ///
     /// Where events only leave, most aggregates move in one direction, and so does what the comparison says, up to
     /// the instant at which nothing is left: its one flip is found by halving over the departures.
@@ -111,7 +74,17 @@ impl Evaluation<'_> {
         constant: &Val<'_>,
     ) -> Truth {
         let Aggregate { op, source, property, window, .. } = aggregate;
-        let &Window::Sliding(ms) = window else {
+        let sliding = match window {
+            Window::Sliding(ms) if *op != AggregateOp::Streak => Some(*ms),
+            _ => None,
+        };
+        let Some(ms) = sliding else {
+            let span = self.span(window);
+            let summed = Summed::new(self, aggregate, span.rows.clone());
+            let known = summed.and_then(|summed| summed.compares(span.rows.start, comparison, constant));
+            if let Some(holds) = known {
+                return Truth::new(holds, self.until(*source, &span));
+            }
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
         };
@@ -123,25 +96,37 @@ impl Evaluation<'_> {
                 None => Truth::new(false, NEVER),
             };
         }
-        let summed = Summed::new(self, aggregate, after);
+        let rows = self.start(ms)..self.rows().len();
+        if let (AggregateOp::First | AggregateOp::Last, Some(property)) = (op, *property) {
+            let place = self.first_or_last(*op, property, self.places(*source, rows));
+            let value =
+                place.map_or(Val::Missing, |place| Val::unpack(self.value_at(place, property), self.symbols));
+            let until = place.map_or(NEVER, |place| self.rows()[place].at().saturating_add(ms));
+            return Truth::new(value.compare(comparison, constant, self.symbols), until);
+        }
+        let is_extreme = matches!(op, AggregateOp::Least | AggregateOp::Greatest);
+        let summed = Summed::new(self, aggregate, rows.clone());
         let (mut own, mut is_mixed) = (SmallVec::<[u32; 32]>::new(), false);
-        let places = match &summed {
-            Some(summed) => summed.places,
-            None => {
+        let places = match (self.own_ring(*source), &summed) {
+            (Some(ring), Some(summed)) if is_extreme => summed.trim(ring.within(&rows)),
+            (Some(ring), _) if !is_extreme => ring.within(&rows),
+            _ => {
                 own.extend(newest_first().map(|place| place as u32));
                 own.reverse();
-                if matches!(op, AggregateOp::Least | AggregateOp::Greatest) {
+                if is_extreme {
                     is_mixed = self.retain_ordered(*property, &mut own);
                 }
                 &own
             }
         };
         let holds = |left: usize| {
-            let value = match &summed {
-                Some(summed) => summed.value(self, left),
-                None => self.fold(aggregate, places[left..].iter().map(|place| *place as usize)),
-            };
-            value.compare(comparison, constant, self.symbols)
+            let from = || places.get(left).map_or(rows.end, |place| *place as usize);
+            let from = if left == 0 { rows.start } else { from() };
+            let known = summed.as_ref().and_then(|summed| summed.compares(from, comparison, constant));
+            known.unwrap_or_else(|| {
+                let value = self.fold(aggregate, places[left..].iter().map(|place| *place as usize));
+                value.compare(comparison, constant, self.symbols)
+            })
         };
         let (now, count) = (holds(0), places.len());
         let departure = |left: usize| self.rows()[places[left - 1] as usize].at().saturating_add(ms);
@@ -152,7 +137,7 @@ impl Evaluation<'_> {
             && match op {
                 AggregateOp::Least | AggregateOp::Greatest => !is_mixed,
                 AggregateOp::Count | AggregateOp::Distinct | AggregateOp::ActiveDays => true,
-                AggregateOp::First | AggregateOp::Last => aggregate.property.is_none(),
+                AggregateOp::First | AggregateOp::Last => true,
                 AggregateOp::Sum => match &summed {
                     Some(summed) => summed.numbers.least().is_none_or(|least| least >= 0.0),
                     None => places.iter().all(|place| self.adds(aggregate, *place as usize)),
@@ -160,9 +145,7 @@ impl Evaluation<'_> {
                 _ => false,
             };
         if !in_order {
-            let until =
-                if *op == AggregateOp::Streak { self.aggregate(aggregate).until } else { departure(1) };
-            return Truth::new(now, until);
+            return Truth::new(now, departure(1));
         }
         // What events only raise falls only as they leave.
         let rises = !matches!(op, AggregateOp::Least | AggregateOp::First | AggregateOp::Last);
@@ -264,17 +247,41 @@ impl Evaluation<'_> {
             return Signal::still(Val::Bool(truth.holds), truth.until);
         }
         let span = self.span(window);
+        if *op == AggregateOp::Streak {
+            let streak = self.streak(*source, &span.rows);
+            let until = self.until(*source, &span).min(self.streak_end(streak));
+            return Signal::still(Val::Int(streak.1.into()), until);
+        }
         let places = self.places(*source, span.rows.clone());
         let until = match (op, span.motion) {
-            // It stays until the newest event leaves.
-            (AggregateOp::Last, Motion::Leave(ms)) if property.is_none() => {
-                let newest = places.clone().next_back().map(|place| self.rows()[place].at());
-                newest.map_or(NEVER, |at| at.saturating_add(ms)).min(span.until)
+            // It stays until the event leaves that it is of.
+            (AggregateOp::First | AggregateOp::Last, Motion::Leave(ms)) => {
+                let place = match property {
+                    Some(property) => self.first_or_last(*op, *property, places.clone()),
+                    None if *op == AggregateOp::Last => places.clone().next_back(),
+                    None => places.clone().next(),
+                };
+                let at = place.map(|place| self.rows()[place].at());
+                at.map_or(NEVER, |at| at.saturating_add(ms)).min(span.until)
             }
-            (AggregateOp::Streak, _) => self.until(*source, &span).min(self.streak_end(places.clone())),
             _ => self.until(*source, &span),
         };
-        Signal::still(self.fold(aggregate, places), until)
+        let value = match op {
+            AggregateOp::Count => Some(Val::Int(self.count(*source, span.rows.clone()) as i64)),
+            _ => Summed::new(self, aggregate, span.rows.clone()).and_then(|summed| summed.value()),
+        };
+        Signal::still(value.unwrap_or_else(|| self.fold(aggregate, places)), until)
+    }
+
+    /// Where the event is whose value is the first or the last one.
+    fn first_or_last(
+        &self,
+        op: AggregateOp,
+        property: PropertyId,
+        mut places: impl DoubleEndedIterator<Item = usize>,
+    ) -> Option<usize> {
+        let has_it = |place: &usize| !self.value_at(*place, property).is_missing();
+        if op == AggregateOp::First { places.find(has_it) } else { places.rfind(has_it) }
     }
 
     /// The value over events at places, oldest first.
@@ -345,32 +352,41 @@ impl Evaluation<'_> {
                 });
                 Val::Int(days.len() as i64)
             }
-            AggregateOp::Streak => Val::Int(self.streak(places).1.into()),
+            // Of places alone nothing is known of the days between them.
+            AggregateOp::Streak => Val::Missing,
         }
     }
 
-    /// The newest day with an event, and how many days in a row, if the streak is on.
-    fn streak(&self, places: impl DoubleEndedIterator<Item = usize>) -> (i32, i32) {
+    /// The newest day with an event, and how many days in a row, if the streak is on. Of a long history it leaps over what is
+    /// of one day.
+    fn streak(&self, source: SourceId, rows: &Range<usize>) -> (i32, i32) {
+        const FAR: usize = 32;
         let today = self.day(self.now);
-        let (mut streak, mut newest) = (0, None);
-        for place in places.rev() {
-            let day = self.day(self.rows()[place].at());
-            let newest_day = *newest.get_or_insert(day);
-            if newest_day < today - 1 {
-                break;
+        let (mut streak, mut newest, mut end) = (0, None, rows.end);
+        'leaps: loop {
+            for place in self.places(source, rows.start..end).rev() {
+                let day = self.day(self.rows()[place].at());
+                let newest_day = *newest.get_or_insert(day);
+                if newest_day < today - 1 || day < newest_day - streak {
+                    break;
+                }
+                if day == newest_day - streak {
+                    streak += 1;
+                    // Where clocks go back over midnight, some of a day lie before others of the next one, but no later than
+                    // in its first hours.
+                    let morning = self.zone.start_of_day(day).as_millis() + 3 * 3_600_000;
+                    end = self.rows().partition_point(|row| row.at() < morning);
+                    if end + FAR < place {
+                        continue 'leaps;
+                    }
+                }
             }
-            if day == newest_day - streak {
-                streak += 1;
-            } else if day < newest_day - streak {
-                break;
-            }
+            return (newest.unwrap_or(today), streak);
         }
-        (newest.unwrap_or(today), streak)
     }
 
     /// When a streak ends that nothing continues: as the day after the day behind its last one begins.
-    fn streak_end(&self, places: impl DoubleEndedIterator<Item = usize>) -> i64 {
-        let (newest, streak) = self.streak(places);
+    fn streak_end(&self, (newest, streak): (i32, i32)) -> i64 {
         if streak == 0 {
             return NEVER;
         }

@@ -133,10 +133,9 @@ impl Look<'_> {
         let passing = index.passing(&index.runs(&sources), self.scratch.facts(), &mut room);
         let asked =
             passing.iter().filter_map(|asker| Some(index.thresholds(index.asker(*asker).1.thresholds?)));
-        let asked = asked.chain(sources.iter().flat_map(|source| index.many(*source)));
-        let before = self.levels(asked.clone());
+        let before = self.levels(asked.chain(sources.iter().flat_map(|source| index.many(*source))));
         self.add_up(notes);
-        self.bring_rings_up(asked);
+        self.bring_rings_up();
 
         let evaluation = self.evaluation();
         let added = evaluation.added(applied.arrival).filter(|_| !applied.is_over);
@@ -204,8 +203,8 @@ impl Look<'_> {
         notes
     }
 
-    /// Long histories get their rings, and rings what came in. `asked` is what will be asked of them.
-    fn bring_rings_up<'t>(&mut self, asked: impl Iterator<Item = &'t Thresholds>) {
+    /// Long histories get their rings, and rings what came in.
+    fn bring_rings_up(&mut self) {
         let rows = self.store.get(self.user).history.len();
         if rows <= MASK_ROWS {
             return;
@@ -215,7 +214,7 @@ impl Look<'_> {
         {
             let evaluation = self.evaluation();
             let index = &evaluation.plan.index;
-            let mut sources: SmallVec<[u32; 32]> = SmallVec::new();
+            let (mut sources, mut full) = (SmallVec::<[u32; 32]>::new(), SmallVec::<[u32; 8]>::new());
             let find = |place, sources: &mut SmallVec<[u32; 32]>| {
                 sources.clear();
                 evaluation.sources_of(evaluation.view_at(place), |source| {
@@ -230,12 +229,11 @@ impl Look<'_> {
             }
             for place in rings.len()..rows {
                 find(place, &mut sources);
-                rings.push(sources.iter().copied());
+                rings.push(sources.iter().copied(), |source| full.push(source));
             }
-            for thresholds in asked {
-                if let Some(property) = thresholds.summed() {
-                    let value = |place| evaluation.view_at(place).value(&evaluation.plan.keep, property);
-                    rings.sum_up(thresholds.source.0, property, value);
+            for source in full {
+                for property in index.summed(SourceId(source)) {
+                    rings.sum_up(source, *property, |place| evaluation.value_at(place, *property));
                 }
             }
         }

@@ -97,7 +97,7 @@ impl Evaluation<'_> {
     fn numbers(&self, thresholds: &Thresholds, range: &Range<usize>) -> Numbers {
         let value = self.aggregated(thresholds);
         let value = |place: usize| value(&self.rows()[place]);
-        match (self.ring(thresholds.source).filter(|_| self.part.is_none()), thresholds.property) {
+        match (self.own_ring(thresholds.source), thresholds.property) {
             (Some(ring), Some(property)) => ring.numbers(property, range, value),
             _ => self.places(thresholds.source, range.clone()).map(value).collect(),
         }

@@ -390,7 +390,17 @@ impl<'a> Evaluation<'a> {
         {
             return self.threshold(aggregate, comparison, &Val::constant(constant));
         }
-        let (a, b) = (self.value(left, event), self.value(right, event));
+        let is_aggregate = |node: NodeId| matches!(self.plan.node(node), Node::Aggregate(_));
+        if !is_aggregate(left) && is_aggregate(right) {
+            return self.compare(comparison.mirrored(), right, left, event);
+        }
+        let b = self.value(right, event);
+        if let (Node::Aggregate(aggregate), Slope::Still) = (self.plan.node(left), b.slope) {
+            // What stays as it is is a constant until then.
+            let truth = self.threshold(aggregate, comparison, &b.value);
+            return Truth::new(truth.holds, truth.until.min(b.until));
+        }
+        let a = self.value(left, event);
         let until = a.until.min(b.until);
         let holds = a.value.compare(comparison, &b.value, self.symbols);
         let until = self.flip(&a, &b, until, Some(comparison), |t| {

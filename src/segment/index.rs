@@ -38,6 +38,8 @@ pub(crate) struct Index {
     behind: Vec<Behind>,
     /// The running values over sources, by source.
     totals: Vec<TotalId>,
+    /// The properties of sources whose numbers are summed up, by source.
+    summed: Vec<PropertyId>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -113,6 +115,8 @@ struct Uses {
     /// Aggregates that are compared with many numbers.
     many: Range<u32>,
     totals: Range<u32>,
+    /// Properties whose numbers are summed up in long histories.
+    summed: Range<u32>,
 }
 
 /// An aggregate with the numbers it is compared with.
@@ -133,17 +137,6 @@ pub(crate) struct Thresholds {
     pub(crate) enough: usize,
     /// Who compares it with many numbers, sorted by these; nobody where they are few.
     askers: Range<u32>,
-}
-
-impl Thresholds {
-    /// The property whose numbers come to what is compared, where no running value knows it.
-    pub(crate) fn summed(&self) -> Option<PropertyId> {
-        let is_summed = matches!(
-            self.op,
-            AggregateOp::Sum | AggregateOp::Average | AggregateOp::Least | AggregateOp::Greatest
-        );
-        self.property.filter(|_| is_summed && self.total.is_none())
-    }
 }
 
 /// The source of an aggregate that is of one kind of event.
@@ -296,6 +289,12 @@ impl Index {
     pub(crate) fn totals(&self, source: SourceId) -> &[TotalId] {
         let Range { start, end } = self.uses[source.0 as usize].totals;
         &self.totals[start as usize..end as usize]
+    }
+
+    /// The properties whose numbers are summed up where a history is long.
+    pub(crate) fn summed(&self, source: SourceId) -> &[PropertyId] {
+        let Range { start, end } = self.uses[source.0 as usize].summed;
+        &self.summed[start as usize..end as usize]
     }
 
     /// Who compares an aggregate with one of many numbers, from the first to the second.

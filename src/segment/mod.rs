@@ -72,6 +72,7 @@ mod sequence;
 mod share_totals;
 mod strata;
 mod subject;
+mod summed;
 mod tags;
 mod totals;
 mod value;

@@ -366,6 +366,13 @@ pub(crate) enum AggregateOp {
     Streak,
 }
 
+impl AggregateOp {
+    /// Whether it is worked out of numbers that blocks of events come to.
+    pub(crate) fn is_of_numbers(self) -> bool {
+        matches!(self, AggregateOp::Sum | AggregateOp::Average | AggregateOp::Least | AggregateOp::Greatest)
+    }
+}
+
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Sequence {

@@ -182,6 +182,11 @@ impl<'a> Evaluation<'a> {
         self.rings.filter(|_| self.plan.index.is_fixed(source)).map(|rings| rings.of(source.0))
     }
 
+    /// The same, where no part is looked at: the events themselves.
+    pub(crate) fn own_ring(&self, source: SourceId) -> Option<&'a Ring> {
+        self.ring(source).filter(|_| self.part.is_none())
+    }
+
     /// The rows of a source, whatever the part, as bits; where there are not too many of them, and the part does not say
     /// which they are.
     fn mask(&self, source: SourceId) -> Option<Mask> {

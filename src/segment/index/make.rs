@@ -382,6 +382,25 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// The properties whose numbers are summed up in long histories.
+    fn summed(&mut self) {
+        let summed = |node: &Node| match node {
+            Node::Aggregate(own) if own.total.is_none() && own.op.is_of_numbers() => {
+                Some((own.source.0, own.property?))
+            }
+            _ => None,
+        };
+        let mut pairs: Vec<_> = self.nodes.iter().filter_map(summed).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs.retain(|(source, _)| self.index.fixed[*source as usize]);
+        for own in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let start = self.index.summed.len() as u32;
+            self.index.summed.extend(own.iter().map(|(_, property)| *property));
+            self.index.uses[own[0].0 as usize].summed = start..self.index.summed.len() as u32;
+        }
+    }
+
     fn finish(mut self) -> Index {
         for number in 0..self.sources.len() {
             let is_by_part = self.is_by_part(SourceId(number as u32));
@@ -394,6 +413,7 @@ impl<'a> Maker<'a> {
                 self.enter_source(SourceId(number as u32));
             }
         }
+        self.summed();
         let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, keep, .. } = self;
         pairs.sort_unstable();
         pairs.dedup();
