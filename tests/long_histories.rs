@@ -24,7 +24,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
             let events = format!("{event}{filter} in {window}");
             let events_of_amount = format!("{event}.amount{filter} in {window}");
             let other = KINDS[(kind + 1) % KINDS.len()];
-            match dice.u32(0..24) {
+            match dice.u32(0..26) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -43,6 +43,8 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 16 => format!("sum({events_of_amount}) >= sum({other}.amount in {window})"),
                 17 => format!("last({event}.sku{filter} in {window}) = \"s1\""),
                 18 => format!("first({event}.amount{filter} in {window}) > 30"),
+                23 => format!("median({events_of_amount}) >= {}", dice.u32(20..40)),
+                24 => format!("percentile({events_of_amount}, {}) = {}", dice.u32(1..99), dice.u32(1..60)),
                 19 => format!("streak({events}) >= {}", dice.u32(1..9)),
                 20 => format!("sequence({event}{filter}, not {other}) in {window}"),
                 21 => {

@@ -124,8 +124,15 @@ impl Evaluation<'_> {
             let from = if left == 0 { rows.start } else { from() };
             let known = summed.as_ref().and_then(|summed| summed.compares(from, comparison, constant));
             known.unwrap_or_else(|| {
-                let value = self.fold(aggregate, places[left..].iter().map(|place| *place as usize));
-                value.compare(comparison, constant, self.symbols)
+                let places = places[left..].iter().map(|place| *place as usize);
+                match (op, property) {
+                    (AggregateOp::Percentile(percent), Some(property)) if constant.number().is_some() => {
+                        let values = places.map(|place| self.value_at(place, *property));
+                        let order = self.percentile_order(percent.0, values, constant);
+                        order.is_some_and(|order| comparison.holds(order))
+                    }
+                    _ => self.fold(aggregate, places).compare(comparison, constant, self.symbols),
+                }
             })
         };
         let (now, count) = (holds(0), places.len());
@@ -322,13 +329,12 @@ impl Evaluation<'_> {
             AggregateOp::Percentile(percent) => {
                 let mut values: Vec<Packed> =
                     values().filter(|v| Val::unpack(*v, self.symbols).number().is_some()).collect();
-                // In this order the product is exact for whole percentages.
-                let rank = (percent.0 * values.len() as f64 / 100.0).ceil() as usize;
                 if values.is_empty() {
                     return Val::Missing;
                 }
+                let rank = nearest_rank(percent.0, values.len());
                 let (_, ranked, _) =
-                    values.select_nth_unstable_by(rank.max(1) - 1, |a, b| self.number_order(*a, *b));
+                    values.select_nth_unstable_by(rank - 1, |a, b| self.number_order(*a, *b));
                 Val::unpack(*ranked, self.symbols)
             }
             AggregateOp::Distinct => Val::Int(self.tally(values()).len() as i64),
@@ -355,6 +361,32 @@ impl Evaluation<'_> {
             // Of places alone nothing is known of the days between them.
             AggregateOp::Streak => Val::Missing,
         }
+    }
+
+    /// How a percentile lies beside a number: that follows from how many values are below it, without sorting them. Nothing
+    /// where no value is a number.
+    fn percentile_order(
+        &self,
+        percent: f64,
+        values: impl Iterator<Item = Packed>,
+        number: &Val<'_>,
+    ) -> Option<Ordering> {
+        let (mut below, mut equal, mut count) = (0, 0, 0);
+        let values = values.map(|value| Val::unpack(value, self.symbols));
+        for value in values.filter(|value| value.number().is_some()) {
+            count += 1;
+            match value.order(number, self.symbols) {
+                Some(Ordering::Less) => below += 1,
+                Some(Ordering::Equal) => equal += 1,
+                _ => {}
+            }
+        }
+        let rank = nearest_rank(percent, count);
+        (count > 0).then(|| match rank {
+            rank if rank <= below => Ordering::Less,
+            rank if rank <= below + equal => Ordering::Equal,
+            _ => Ordering::Greater,
+        })
     }
 
     /// The newest day with an event, and how many days in a row, if the streak is on. Of a long history it leaps over what is
@@ -432,4 +464,10 @@ impl Evaluation<'_> {
         }
         tally
     }
+}
+
+/// Which of so many values in order is a percentile, from 1 on.
+fn nearest_rank(percent: f64, count: usize) -> usize {
+    // In this order the product is exact for whole percentages.
+    ((percent * count as f64 / 100.0).ceil() as usize).max(1)
 }
