@@ -8,6 +8,7 @@
 #[path = "../../../../rules/mod.rs"]
 mod rules;
 
+mod aggregates;
 mod plot;
 
 use bespoke::definitions::Definitions;
@@ -183,10 +184,11 @@ fn user_bytes() -> Result<Figures, Box<dyn Error>> {
 /// A part of the run.
 type Part = fn() -> Result<Figures, Box<dyn Error>>;
 
-const PARTS: [(&str, Part); 3] = [
+const PARTS: [(&str, Part); 4] = [
     ("messages-by-segments", by_segments),
     ("messages-by-history", by_history),
     ("bytes-by-segments", user_bytes),
+    ("aggregates-by-history", aggregates::by_aggregate),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
