@@ -128,8 +128,10 @@ impl Evaluation<'_> {
                 match (op, property) {
                     (AggregateOp::Percentile(percent), Some(property)) if constant.number().is_some() => {
                         let values = places.map(|place| self.value_at(place, *property));
-                        let order = self.percentile_order(percent.0, values, constant);
-                        order.is_some_and(|order| comparison.holds(order))
+                        match self.percentile_order(percent.0, values, constant) {
+                            Some(order) => comparison.holds(order),
+                            None => Val::Missing.compare(comparison, constant, self.symbols),
+                        }
                     }
                     _ => self.fold(aggregate, places).compare(comparison, constant, self.symbols),
                 }
