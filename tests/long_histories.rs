@@ -82,8 +82,9 @@ fn what_is_kept_up_is_what_is_asked_once() {
                 .with("sku", format!("s{}", dice.u32(0..5)))
                 .at(now - late);
             // Sums of whole numbers are the same in any order, those of others are not.
-            let amount = dice.i64(100..6_000);
+            let amount = if dice.u32(0..20) == 0 { dice.i64(-900..900) } else { dice.i64(100..6_000) };
             let event = match seed % 2 {
+                _ if dice.u32(0..12) == 0 => event,
                 0 => event.with("amount", amount / 100),
                 _ => event.with("amount", amount as f64 / 100.0),
             };
@@ -92,7 +93,12 @@ fn what_is_kept_up_is_what_is_asked_once() {
                 let budget = Message::identify("ada").with("budget", dice.i64(1..3_000));
                 changes += partition.ingest(&budget, now).unwrap().changes.len();
             }
-            if n % 97 == 0 || n > 2_980 {
+            if n % 7 == 0 {
+                // What time alone changes is there before anything else comes.
+                now = now + Duration::from_millis(dice.i64(0..7_200_000));
+                changes += partition.advance(now).changes.len();
+            }
+            if n % 63 == 0 || n > 2_980 {
                 for (number, rule) in rules.iter().enumerate() {
                     let asked = partition.expression(rule).unwrap();
                     let answer = partition.evaluate(&asked, "ada", now).unwrap();

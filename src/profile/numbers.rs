@@ -4,7 +4,7 @@ use crate::profile::Packed;
 const EXACT: f64 = (1_u64 << 53) as f64;
 
 /// What numbers come to. Taken one by one a sum is to the bit what adding them in their order makes; where blocks of them are
-/// [merged](Numbers::merge), it is so as far as they are whole, and otherwise [nearly](Numbers::slack).
+/// [merged](Numbers::merge), it is so as long as they are whole and not too large, and otherwise [nearly](Numbers::slack).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Numbers {
     count: u32,
@@ -99,10 +99,11 @@ impl Numbers {
         (self.count > 0).then_some(self.greatest)
     }
 
-    /// How far the sum may be from what adding the numbers in their order makes; the mean, by a share of that.
+    /// How far the sum may be from what adding the numbers in their order makes.
     ///
     /// A sum of n numbers in any order is off by no more than (n - 1) · ε/2 · Σ|x| (Higham, Accuracy and Stability of
-    /// Numerical Algorithms, 4.2), and there are two orders.
+    /// Numerical Algorithms, 4.2), and there are two orders: no more than (n - 1) · n · ε · max|x|. What this is above that
+    /// is for the roundings of the mean.
     pub(crate) fn slack(&self) -> f64 {
         if !self.is_merged || self.is_exact() {
             return 0.0;

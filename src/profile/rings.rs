@@ -14,6 +14,8 @@ pub(crate) struct Rings {
     of: HashMap<u32, Ring, ahash::RandomState>,
     /// The places of rows that came in between others, and whose sources nobody noted yet.
     open: Vec<u32>,
+    /// Sources of which some rows are summed up no more.
+    stale: Vec<u32>,
 }
 
 /// The rows of one source.
@@ -72,7 +74,9 @@ impl Rings {
             let ring = self.of.entry(source).or_default();
             let at = ring.places.partition_point(|own| *own < place);
             ring.places.insert(at, place);
-            ring.forget_blocks(at);
+            if ring.forget_blocks(at) {
+                self.stale.push(source);
+            }
         }
     }
 
@@ -82,6 +86,9 @@ impl Rings {
             return;
         }
         let (first, known) = (gone[0] as u32, gone.partition_point(|place| *place < self.rows));
+        if known == 0 {
+            return;
+        }
         // Mostly the oldest ones go.
         let oldest = (gone[..known].last() == Some(&(known.wrapping_sub(1)))).then_some(known as u32);
         let mut table = Vec::new();
@@ -99,10 +106,10 @@ impl Rings {
             }
             own.len() < before
         };
-        for ring in self.of.values_mut() {
+        for (source, ring) in &mut self.of {
             let before = ring.places.partition_point(|row| *row < first);
-            if move_on(&mut ring.places) {
-                ring.forget_blocks(before);
+            if move_on(&mut ring.places) && ring.forget_blocks(before) {
+                self.stale.push(*source);
             }
         }
         self.of.retain(|_, ring| !ring.places.is_empty());
@@ -111,7 +118,12 @@ impl Rings {
         self.rows -= known;
     }
 
-    /// How many rows it knows, from the first one on.
+    /// A source whose rows are worth to be [summed up](Rings::sum_up) again, if there is one.
+    pub(crate) fn next_stale(&mut self) -> Option<u32> {
+        self.stale.pop()
+    }
+
+    /// How many rows it knows, from the first one on, and those that are open among them.
     pub(crate) fn len(&self) -> usize {
         self.rows
     }
@@ -172,9 +184,14 @@ impl Ring {
         numbers
     }
 
-    /// Others came in at one of its places, or went.
-    fn forget_blocks(&mut self, from: usize) {
-        self.blocks.iter_mut().for_each(|(_, blocks)| blocks.truncate(from / BLOCK));
+    /// Others came in at one of its places, or went. Gives whether any were summed up that are no more.
+    fn forget_blocks(&mut self, from: usize) -> bool {
+        let mut some = false;
+        for (_, blocks) in &mut self.blocks {
+            some |= blocks.len() > from / BLOCK;
+            blocks.truncate(from / BLOCK);
+        }
+        some
     }
 }
 

@@ -79,24 +79,46 @@ impl Evaluation<'_> {
             _ => None,
         };
         let Some(ms) = sliding else {
-            let span = self.span(window);
-            let summed = Summed::new(self, aggregate, span.rows.clone());
-            let known = summed.and_then(|summed| summed.compares(span.rows.start, comparison, constant));
-            if let Some(holds) = known {
-                return Truth::new(holds, self.until(*source, &span));
+            if op.is_of_numbers() && self.own_ring(*source).is_some() {
+                let span = self.span(window);
+                let summed = Summed::new(self, aggregate, span.rows.clone());
+                if let Some(holds) = summed.and_then(|s| s.compares(span.rows.start, comparison, constant)) {
+                    return Truth::new(holds, self.until(*source, &span));
+                }
             }
             let signal = self.aggregate(aggregate);
             return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
         };
         let after = self.now.saturating_sub(ms);
         let newest_first = || self.newest(*source, after, usize::MAX);
-        if let Some(decisive) = self.decisive(aggregate, comparison, constant, newest_first()) {
+        let rows = self.start(ms)..self.rows().len();
+        let summed = Summed::new(self, aggregate, rows.clone());
+        // Where none is high enough, or low enough, blocks say so faster than events, and only another can change it.
+        let is_reached_by_one = matches!(
+            (op, comparison),
+            (AggregateOp::Greatest, Comparison::Greater | Comparison::GreaterOrEqual)
+                | (AggregateOp::Least, Comparison::Less | Comparison::LessOrEqual)
+        );
+        let compares = |from| summed.as_ref().and_then(|summed| summed.compares(from, comparison, constant));
+        if is_reached_by_one && compares(rows.start) == Some(false) {
+            return Truth::new(false, NEVER);
+        }
+        // What is only lowered as events leave is below a number where it is not enough.
+        let (decided, is_turned) = match (op, comparison) {
+            (AggregateOp::Distinct | AggregateOp::ActiveDays, Comparison::Less) => {
+                (Comparison::GreaterOrEqual, true)
+            }
+            (AggregateOp::Distinct | AggregateOp::ActiveDays, Comparison::LessOrEqual) => {
+                (Comparison::Greater, true)
+            }
+            (_, comparison) => (comparison, false),
+        };
+        if let Some(decisive) = self.decisive(aggregate, decided, constant, newest_first()) {
             return match decisive {
-                Some(place) => Truth::new(true, self.rows()[place].at().saturating_add(ms)),
-                None => Truth::new(false, NEVER),
+                Some(place) => Truth::new(!is_turned, self.rows()[place].at().saturating_add(ms)),
+                None => Truth::new(is_turned, NEVER),
             };
         }
-        let rows = self.start(ms)..self.rows().len();
         if let (AggregateOp::First | AggregateOp::Last, Some(property)) = (op, *property) {
             let place = self.first_or_last(*op, property, self.places(*source, rows));
             let value =
@@ -105,7 +127,6 @@ impl Evaluation<'_> {
             return Truth::new(value.compare(comparison, constant, self.symbols), until);
         }
         let is_extreme = matches!(op, AggregateOp::Least | AggregateOp::Greatest);
-        let summed = Summed::new(self, aggregate, rows.clone());
         let (mut own, mut is_mixed) = (SmallVec::<[u32; 32]>::new(), false);
         let places = match (self.own_ring(*source), &summed) {
             (Some(ring), Some(summed)) if is_extreme => summed.trim(ring.within(&rows)),
@@ -122,8 +143,7 @@ impl Evaluation<'_> {
         let holds = |left: usize| {
             let from = || places.get(left).map_or(rows.end, |place| *place as usize);
             let from = if left == 0 { rows.start } else { from() };
-            let known = summed.as_ref().and_then(|summed| summed.compares(from, comparison, constant));
-            known.unwrap_or_else(|| {
+            compares(from).unwrap_or_else(|| {
                 let places = places[left..].iter().map(|place| *place as usize);
                 match (op, property) {
                     (AggregateOp::Percentile(percent), Some(property)) if constant.number().is_some() => {
@@ -154,7 +174,9 @@ impl Evaluation<'_> {
                 _ => false,
             };
         if !in_order {
-            return Truth::new(now, departure(1));
+            // Whether there are any, and when the last one was, stays until the last one leaves.
+            let is_of_last = matches!(op, AggregateOp::Did | AggregateOp::Last);
+            return Truth::new(now, departure(if is_of_last { count } else { 1 }));
         }
         // What events only raise falls only as they leave.
         let rises = !matches!(op, AggregateOp::Least | AggregateOp::First | AggregateOp::Last);
@@ -406,6 +428,9 @@ impl Evaluation<'_> {
                 }
                 if day == newest_day - streak {
                     streak += 1;
+                    if place < rows.start + FAR {
+                        continue;
+                    }
                     // Where clocks go back over midnight, some of a day lie before others of the next one, but no later than
                     // in its first hours.
                     let morning = self.zone.start_of_day(day).as_millis() + 3 * 3_600_000;

@@ -231,6 +231,7 @@ impl Look<'_> {
                 find(place, &mut sources);
                 rings.push(sources.iter().copied(), |source| full.push(source));
             }
+            full.extend(std::iter::from_fn(|| rings.next_stale()));
             for source in full {
                 for property in index.summed(SourceId(source)) {
                     rings.sum_up(source, *property, |place| evaluation.value_at(place, *property));

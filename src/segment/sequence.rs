@@ -23,9 +23,11 @@ impl Evaluation<'_> {
                 break;
             }
         }
-        let without = self.without(last, &span);
+        let is_cut = !first.is_empty() && before.is_empty();
+        let without = if is_cut { Without::new() } else { self.without(last, &span) };
+        let rows = if is_cut { 0..0 } else { span.rows.clone() };
         let is_end = |end: &usize| first.is_empty() || self.follows(&before, *end, last.within, &without);
-        let ends = self.places(last.source, span.rows.clone()).rev().filter(is_end);
+        let ends = self.places(last.source, rows).rev().filter(is_end);
         let (holds, pending) = self.judge(sequence, &span, ends);
         let window = self.window_until(sequence, &span);
         // While it does not hold, events that leave cannot make it hold; those that enter can.

@@ -8,7 +8,7 @@ use crate::segment::value::Val;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// A sum, a mean, a least or a greatest value over the newest events of a long history, all of which have numbers or nothing
+/// A sum, a mean, a least or a greatest value over events of a long history, all of which have numbers or nothing
 /// that has a place among numbers.
 #[derive(Debug)]
 pub(crate) struct Summed<'e, 'a> {
