@@ -42,6 +42,9 @@ impl Touch<'_> {
     }
 }
 
+/// So many sources at most are summed up anew with a message: where rows go from a history, all of them may have to be.
+const STALE_AT_ONCE: usize = 64;
+
 impl Look<'_> {
     /// Marks the segments that may have changed, or may be due earlier than they were.
     pub(crate) fn find_candidates(&mut self, memberships: &Memberships, touch: Touch<'_>) {
@@ -231,7 +234,7 @@ impl Look<'_> {
                 find(place, &mut sources);
                 rings.push(sources.iter().copied(), |source| full.push(source));
             }
-            full.extend(std::iter::from_fn(|| rings.next_stale()));
+            full.extend(std::iter::from_fn(|| rings.next_stale()).take(STALE_AT_ONCE));
             for source in full {
                 for property in index.summed(SourceId(source)) {
                     rings.sum_up(source, *property, |place| evaluation.value_at(place, *property));
