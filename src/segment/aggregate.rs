@@ -78,53 +78,13 @@ impl Evaluation<'_> {
             Window::Sliding(ms) if *op != AggregateOp::Streak => Some(*ms),
             _ => None,
         };
-        let Some(ms) = sliding else {
-            if op.is_of_numbers() && self.own_ring(*source).is_some() {
-                let span = self.span(window);
-                let summed = Summed::new(self, aggregate, span.rows.clone());
-                if let Some(holds) = summed.and_then(|s| s.compares(span.rows.start, comparison, constant)) {
-                    return Truth::new(holds, self.until(*source, &span));
-                }
-            }
-            let signal = self.aggregate(aggregate);
-            return Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until);
-        };
-        let after = self.now.saturating_sub(ms);
-        let newest_first = || self.newest(*source, after, usize::MAX);
+        let Some(ms) = sliding else { return self.standing(aggregate, comparison, constant) };
         let rows = self.start(ms)..self.rows().len();
         let summed = Summed::new(self, aggregate, rows.clone());
-        // Where none is high enough, or low enough, blocks say so faster than events, and only another can change it.
-        let is_reached_by_one = matches!(
-            (op, comparison),
-            (AggregateOp::Greatest, Comparison::Greater | Comparison::GreaterOrEqual)
-                | (AggregateOp::Least, Comparison::Less | Comparison::LessOrEqual)
-        );
         let compares = |from| summed.as_ref().and_then(|summed| summed.compares(from, comparison, constant));
-        if is_reached_by_one && compares(rows.start) == Some(false) {
-            return Truth::new(false, NEVER);
-        }
-        // What is only lowered as events leave is below a number where it is not enough.
-        let (decided, is_turned) = match (op, comparison) {
-            (AggregateOp::Distinct | AggregateOp::ActiveDays, Comparison::Less) => {
-                (Comparison::GreaterOrEqual, true)
-            }
-            (AggregateOp::Distinct | AggregateOp::ActiveDays, Comparison::LessOrEqual) => {
-                (Comparison::Greater, true)
-            }
-            (_, comparison) => (comparison, false),
-        };
-        if let Some(decisive) = self.decisive(aggregate, decided, constant, newest_first()) {
-            return match decisive {
-                Some(place) => Truth::new(!is_turned, self.rows()[place].at().saturating_add(ms)),
-                None => Truth::new(is_turned, NEVER),
-            };
-        }
-        if let (AggregateOp::First | AggregateOp::Last, Some(property)) = (op, *property) {
-            let place = self.first_or_last(*op, property, self.places(*source, rows));
-            let value =
-                place.map_or(Val::Missing, |place| Val::unpack(self.value_at(place, property), self.symbols));
-            let until = place.map_or(NEVER, |place| self.rows()[place].at().saturating_add(ms));
-            return Truth::new(value.compare(comparison, constant, self.symbols), until);
+        let known = || compares(rows.start);
+        if let Some(decided) = self.by_one_event(aggregate, comparison, constant, (ms, &rows), known) {
+            return decided;
         }
         let is_extreme = matches!(op, AggregateOp::Least | AggregateOp::Greatest);
         let (mut own, mut is_mixed) = (SmallVec::<[u32; 32]>::new(), false);
@@ -132,7 +92,8 @@ impl Evaluation<'_> {
             (Some(ring), Some(summed)) if is_extreme => summed.trim(ring.within(&rows)),
             (Some(ring), _) if !is_extreme => ring.within(&rows),
             _ => {
-                own.extend(newest_first().map(|place| place as u32));
+                let newest_first = self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
+                own.extend(newest_first.map(|place| place as u32));
                 own.reverse();
                 if is_extreme {
                     is_mixed = self.retain_ordered(*property, &mut own);
@@ -194,6 +155,56 @@ impl Evaluation<'_> {
         }
         let until = if holds(count) == now { NEVER } else { departure(count) };
         Truth::new(now, until)
+    }
+
+    /// An aggregate over a window that does not slide, beside what stays as it is.
+    fn standing(&self, aggregate: &Aggregate, comparison: Comparison, constant: &Val<'_>) -> Truth {
+        if aggregate.op.is_of_numbers() && self.own_ring(aggregate.source).is_some() {
+            let span = self.span(&aggregate.window);
+            let summed = Summed::new(self, aggregate, span.rows.clone());
+            if let Some(holds) = summed.and_then(|s| s.compares(span.rows.start, comparison, constant)) {
+                return Truth::new(holds, self.until(aggregate.source, &span));
+            }
+        }
+        let signal = self.aggregate(aggregate);
+        Truth::new(signal.value.compare(comparison, constant, self.symbols), signal.until)
+    }
+
+    /// The same over a sliding window where one event decides it, and until that one leaves. `known` is what is known without
+    /// looking at events.
+    fn by_one_event(
+        &self,
+        aggregate: &Aggregate,
+        comparison: Comparison,
+        constant: &Val<'_>,
+        (ms, rows): (i64, &Range<usize>),
+        known: impl Fn() -> Option<bool>,
+    ) -> Option<Truth> {
+        use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
+        let Aggregate { op, source, property, .. } = aggregate;
+        let departure = |place: usize| self.rows()[place].at().saturating_add(ms);
+        if let (AggregateOp::First | AggregateOp::Last, Some(property)) = (op, *property) {
+            let place = self.first_or_last(*op, property, self.places(*source, rows.clone()));
+            let value =
+                place.map_or(Val::Missing, |place| Val::unpack(self.value_at(place, property), self.symbols));
+            let holds = value.compare(comparison, constant, self.symbols);
+            return Some(Truth::new(holds, place.map_or(NEVER, departure)));
+        }
+        let (wanted, is_turned) = match (op, comparison) {
+            // Where none is high enough, or low enough, only another event can change it.
+            (AggregateOp::Greatest, Greater | GreaterOrEqual) | (AggregateOp::Least, Less | LessOrEqual)
+                if known() == Some(false) =>
+            {
+                return Some(Truth::new(false, NEVER));
+            }
+            // To be below a number is not to have reached it.
+            (AggregateOp::Distinct | AggregateOp::ActiveDays, Less) => (GreaterOrEqual, true),
+            (AggregateOp::Distinct | AggregateOp::ActiveDays, LessOrEqual) => (Greater, true),
+            _ => (comparison, false),
+        };
+        let newest_first = self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
+        let decisive = self.decisive(aggregate, wanted, constant, newest_first)?;
+        Some(Truth::new(decisive.is_some() != is_turned, decisive.map_or(NEVER, departure)))
     }
 
     /// Keeps the places whose values are numbers or instants, and gives whether they are both.
