@@ -8,7 +8,7 @@ use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Edits, Rows, Tag};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
-use crate::segment::window::PartRows;
+use crate::segment::window::{PartEnd, PartRows};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -308,7 +308,7 @@ impl Memberships {
             }
             let evaluation = evaluation.parted(parted.as_ref());
             for key in keys {
-                let (end, latest) = evaluation.part_end(parts, key);
+                let PartEnd { end, latest, .. } = evaluation.part_end(parts, key);
                 let truth = evaluation.part_truth(parts, root, key);
                 // A part that is over keeps nothing, not even a deadline.
                 let until = if end <= look.now.as_millis() { OUT } else { truth.until };

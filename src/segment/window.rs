@@ -18,6 +18,17 @@ pub(crate) struct Span {
     pub(crate) until: i64,
 }
 
+/// How long a part of the events exists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PartEnd {
+    /// Until when; in the past where it does not.
+    pub(crate) end: i64,
+    /// The instant of its latest event that a window sees: the part that has been idle longest goes first.
+    pub(crate) latest: i64,
+    /// Until when that event is seen: no longer than the part exists.
+    pub(crate) seen: i64,
+}
+
 /// How events enter and leave by time alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Motion {
@@ -148,11 +159,10 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Until when a part exists, and the instant of its latest event; in the past if it does not.
-    pub(crate) fn part_end(&self, parts: &Parts, key: Packed) -> (i64, i64) {
+    /// Until when a part exists, and its latest event that a window sees.
+    pub(crate) fn part_end(&self, parts: &Parts, key: Packed) -> PartEnd {
         let keep = &self.plan.keep;
-        let mut end = i64::MIN;
-        let mut latest = i64::MIN;
+        let mut part = PartEnd { end: i64::MIN, latest: i64::MIN, seen: i64::MIN };
         let own = self.parted.and_then(|parted| parted.of(parts.by, key, self.symbols));
         for (kinds, window) in &parts.reads {
             let newest = match own {
@@ -167,12 +177,19 @@ impl<'a> Evaluation<'a> {
                     }
                 }),
             };
-            if let Some(row) = newest {
-                end = end.max(self.out_of_sight(window, row.at()));
-                latest = latest.max(row.at());
+            // One that no window sees any more may be kept or not: that must not show.
+            if let Some(row) = newest
+                && let end = self.out_of_sight(window, row.at())
+                && end > self.now
+            {
+                part.end = part.end.max(end);
+                if row.at() >= part.latest {
+                    part.seen = if row.at() > part.latest { end } else { part.seen.max(end) };
+                    part.latest = row.at();
+                }
             }
         }
-        (end, latest)
+        part
     }
 
     /// The rows of a long history sorted out by the key of their part, for whoever looks at many parts: each would look for
@@ -183,13 +200,14 @@ impl<'a> Evaluation<'a> {
 
     /// Whether a condition holds in one part.
     pub(crate) fn part_truth(&self, parts: &Parts, condition: NodeId, key: Packed) -> Truth {
-        let (end, _) = self.part_end(parts, key);
-        if end <= self.now {
+        let part = self.part_end(parts, key);
+        if part.end <= self.now {
             return Truth::new(false, NEVER);
         }
         let truth = self.in_part(Some((parts.by, key))).truth(condition);
-        // When it ends it is no member any more; until then a part that is none may become one.
-        Truth::new(truth.holds, truth.until.min(end))
+        // When it ends it is no member any more; until then a part that is none may become one. Once its latest event is out
+        // of sight it has been idle for longer.
+        Truth::new(truth.holds, truth.until.min(part.seen))
     }
 
     /// The keys that events of a definition have, each once, in the order of their first event.
@@ -217,12 +235,12 @@ impl<'a> Evaluation<'a> {
         keys
     }
 
-    /// The parts that are there, each with its latest event and its end, in the order of their first events: of those that
-    /// are too many the ones idle longest are not.
+    /// The parts that are there, each with its latest event and until when that is seen, in the order of their first events:
+    /// of those that are too many the ones idle longest are not.
     pub(crate) fn live(&self, parts: &Parts) -> Vec<(i64, i64, Packed)> {
         let part = |key| {
-            let (end, latest) = self.part_end(parts, key);
-            (latest, end, key)
+            let PartEnd { latest, seen, .. } = self.part_end(parts, key);
+            (latest, seen, key)
         };
         let mut live: Vec<_> =
             self.keys(parts).into_iter().map(part).filter(|part| part.1 > self.now).collect();
@@ -242,9 +260,9 @@ impl<'a> Evaluation<'a> {
         let (mut none, mut some) = (NEVER, None::<i64>);
         let parted = self.part_rows(parts);
         let all = self.in_part(self.part).parted(parted.as_ref());
-        for (_, end, key) in all.live(parts) {
+        for (_, seen, key) in all.live(parts) {
             let truth = condition(&all.in_part(Some((parts.by, key))));
-            let until = truth.until.min(end);
+            let until = truth.until.min(seen);
             if truth.holds {
                 some = some.max(Some(until));
             } else {

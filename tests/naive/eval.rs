@@ -212,12 +212,16 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The parts that exist: of those that are too many the ones that are idle longest do not, and of equals the lower keys.
+    /// A part is idle since its latest event that a window keeps.
     fn parts(&self, by: &str, when: &Expr) -> Vec<Key> {
         let reads = when.reads();
         let latest = |key: &Key| {
             let own = self.user.events.iter().filter(|event| {
-                event.properties.get(by).and_then(Key::of).as_ref() == Some(key)
-                    && reads.iter().any(|(source, _)| source.reads(&event.name))
+                event.at <= self.now
+                    && event.properties.get(by).and_then(Key::of).as_ref() == Some(key)
+                    && reads
+                        .iter()
+                        .any(|(source, window)| source.reads(&event.name) && self.keeps(window, event.at))
             });
             own.map(|event| event.at).max()
         };
