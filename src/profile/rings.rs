@@ -14,7 +14,7 @@ pub(crate) struct Rings {
     of: HashMap<u32, Ring, ahash::RandomState>,
     /// The places of rows that came in between others, and whose sources nobody noted yet.
     open: Vec<u32>,
-    /// Sources of which some rows are summed up no more.
+    /// Sources of which some rows are summed up no more, each once.
     stale: Vec<u32>,
 }
 
@@ -25,12 +25,13 @@ pub(crate) struct Ring {
     /// By property: what its numbers come to in each block of places, as far as they were summed up. Those behind are gone
     /// through.
     blocks: Vec<(PropertyId, Vec<Numbers>)>,
+    is_stale: bool,
 }
 
 /// So many places of a ring are summed up as one.
 const BLOCK: usize = 16;
 
-static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new() };
+static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new(), is_stale: false };
 
 impl Rings {
     /// Notes the sources of the next row, and calls `full` for each whose rows are worth to be [summed up](Rings::sum_up) now.
@@ -113,6 +114,7 @@ impl Rings {
             }
         }
         self.of.retain(|_, ring| !ring.places.is_empty());
+        self.stale.retain(|source| self.of.contains_key(source));
         self.open.sort_unstable();
         move_on(&mut self.open);
         self.rows -= known;
@@ -120,7 +122,11 @@ impl Rings {
 
     /// A source whose rows are worth to be [summed up](Rings::sum_up) again, if there is one.
     pub(crate) fn next_stale(&mut self) -> Option<u32> {
-        self.stale.pop()
+        let source = self.stale.pop()?;
+        if let Some(ring) = self.of.get_mut(&source) {
+            ring.is_stale = false;
+        }
+        Some(source)
     }
 
     /// How many rows it knows, from the first one on, and those that are open among them.
@@ -184,14 +190,14 @@ impl Ring {
         numbers
     }
 
-    /// Others came in at one of its places, or went. Gives whether any were summed up that are no more.
+    /// Others came in at one of its places, or went. Gives whether it is stale now and was not before.
     fn forget_blocks(&mut self, from: usize) -> bool {
         let mut some = false;
         for (_, blocks) in &mut self.blocks {
             some |= blocks.len() > from / BLOCK;
             blocks.truncate(from / BLOCK);
         }
-        some
+        some && !std::mem::replace(&mut self.is_stale, true)
     }
 }
 
@@ -306,6 +312,12 @@ mod tests {
                     rings.sum_up(source, PROPERTY, |place| rows[place].1);
                 });
                 assert_eq!(all(&rings), before, "seed {seed}: to the bit");
+                let mut stale = rings.stale.clone();
+                stale.sort_unstable();
+                assert!(stale.is_sorted_by(|a, b| a < b), "seed {seed}: {stale:?}, each once");
+                if dice.bool() {
+                    rings.next_stale();
+                }
                 check(&rings, &rows, dice);
             }
         }
