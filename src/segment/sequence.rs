@@ -46,13 +46,10 @@ impl Evaluation<'_> {
         let never = sequence.after.iter().filter(|(_, within)| within.is_none());
         let last = never.filter_map(|(source, _)| self.places(*source, everywhere.clone()).next_back());
         let last = last.map(|last| rows[last].order()).max();
-        let limited: SmallVec<[(Vec<usize>, i64); 2]> = sequence
-            .after
-            .iter()
-            .filter_map(|(source, within)| {
-                Some((self.places(*source, everywhere.clone()).collect(), (*within)?))
-            })
-            .collect();
+        let limited = sequence.after.iter().filter_map(|(source, within)| Some((*source, (*within)?)));
+        let places = |source| self.places(source, everywhere.clone()).collect();
+        let limited: SmallVec<[(Vec<usize>, i64); 2]> =
+            limited.map(|(source, within)| (places(source), within)).collect();
         let mut pending = NEVER;
         for end in ends {
             if last.is_some_and(|last| last > rows[end].order()) {
