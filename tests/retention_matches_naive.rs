@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
-use bespoke::engine::Partition;
-use bespoke::model::{Body, Duration, Instant, Message, Object};
+use bespoke::engine::{Engine, Partition};
+use bespoke::model::{Body, Duration, Ids, Instant, Message, Object};
 use bespoke::profile::Event;
 use bespoke::segment::{Cause, Transition};
+use bespoke::storage::MemoryDisk;
 use fastrand::Rng;
 use std::collections::BTreeSet;
 
@@ -293,4 +294,48 @@ fn other_definitions_keep_less() {
     // Of events that only a running value has seen nothing was kept.
     assert_eq!(lines[..2], ["ada left viewed Ordinary", "ada left named Ordinary"]);
     assert!(partition.profile("ada").unwrap().attributes.is_empty());
+}
+
+/// A clock that stands at its end, where some hosts' clocks do that know no time: what has an end before it goes, what has
+/// none stays, and a store that is opened again is as it was.
+#[test]
+fn nothing_ends_at_the_end_of_time_that_has_no_end() {
+    let text = "version = 1\n[settings]\nallowed_skew = '36500d'\n[events.view]\n[events.order]\n\
+                [attributes]\nname = 'string'\n[segments]\nviewed = 'did(view)'\n\
+                ordered = 'did(order in 90d)'\n\
+                [retention]\nidle = '30d'\nanonymous = '1h'\nevents.view = '2h'\nattributes.name = '30d'";
+    let definitions = Definitions::from_toml(text).unwrap();
+    for partitions in [1, 2] {
+        let disk = MemoryDisk::new();
+        let open = || {
+            let builder = Engine::builder(definitions.clone()).disk(disk.clone());
+            builder.partitions(partitions).open().unwrap()
+        };
+        let engine = open();
+        let before = Instant::MAX - Duration::hours(20);
+        for message in [
+            Message::identify("ada").with("name", "Ada"),
+            Message::track("ada", "view"),
+            Message::track("ada", "order"),
+            Message::track(Ids::anonymous("visitor"), "view"),
+        ] {
+            engine.ingest(&message, before).unwrap();
+        }
+        // Once as time goes on, and once as it stands still.
+        for _ in 0..2 {
+            engine.advance(Instant::MAX).unwrap();
+            engine.ingest(&Message::track("bob", "view"), Instant::MAX).unwrap();
+            let late = Message::track(Ids::anonymous("late"), "view").at(before);
+            engine.ingest(&late, Instant::MAX).unwrap();
+        }
+        assert!(engine.profile("visitor").unwrap().is_none());
+        assert!(engine.profile("late").unwrap().is_none());
+        let ada = engine.profile("ada").unwrap().unwrap();
+        assert!(ada.attributes.get("name").is_some());
+        assert_eq!(engine.segments("ada").unwrap().into_keys().collect::<Vec<_>>(), ["ordered".into()]);
+        assert_eq!(engine.segments("bob").unwrap().into_keys().collect::<Vec<_>>(), ["viewed".into()]);
+        let state = engine.state().unwrap();
+        drop(engine);
+        assert!(open().state().unwrap() == state, "{partitions} partitions");
+    }
 }

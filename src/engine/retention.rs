@@ -1,9 +1,8 @@
 //! What may be kept no longer goes at its instant.
 
-use crate::engine::partition::NEVER;
 use crate::engine::{Audited, Outcome, Partition};
 use crate::model::{Body, Instant, Message};
-use crate::profile::{Applied, UserKey};
+use crate::profile::{Applied, UserKey, has_come};
 use crate::segment::Cause;
 
 impl Partition {
@@ -70,7 +69,7 @@ impl Partition {
 
     /// Whether nothing was heard of a user for as long as the profile may be kept.
     pub(super) fn is_over(&self, user: UserKey, now: Instant) -> bool {
-        self.users[user.0 as usize].expires != NEVER && self.store.idle_end(user) <= now
+        has_come(self.store.idle_end(user), now)
     }
 
     /// Erases a user whose profile is over.

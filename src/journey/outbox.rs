@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// answered.
 ///
 /// Invariants: 1. an action is in `pending`, in `quiet`, in `leases`, or answered. 2. `by_user` lists the ids of all actions and
-/// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry.
+/// nothing else. 3. `answered` is by instant; of an action that is no more it may hold a stale entry. 4. `ends` has whatever
+/// waits and is to be looked at at an instant, and nothing else.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     pub(super) actions: HashMap<u128, Entry, ahash::RandomState>,
@@ -24,6 +25,8 @@ pub(crate) struct Outbox {
     pub(super) quiet: BTreeMap<(Instant, u64), u128>,
     /// By the end of the lease.
     pub(super) leases: BTreeMap<(Instant, u64), u128>,
+    /// By user and by when it [ends](Waiting::ends): nobody's look goes through all that waits.
+    pub(super) ends: BTreeMap<(UserKey, Instant, u64), u128>,
     pub(super) answered: VecDeque<(Instant, u128)>,
     pub(super) arrivals: u64,
     pub(super) repeated: u64,
@@ -146,7 +149,15 @@ impl Outbox {
         self.by_user.entry(user).or_default().push(id);
         let waiting =
             Box::new(Waiting { action, expires, number, leased: None, zone, quiet: None, overdue: false });
+        self.list_end((id, user), &waiting);
         self.actions.insert(id, Entry { user, origin, state: State::Waiting(waiting) });
+    }
+
+    /// Lists when what waits of a user ends.
+    pub(super) fn list_end(&mut self, (id, user): (u128, UserKey), waiting: &Waiting) {
+        if let Some(end) = waiting.ends() {
+            self.ends.insert((user, end, waiting.number), id);
+        }
     }
 
     /// Takes an action out of everything but `answered`.
@@ -160,7 +171,7 @@ impl Outbox {
         }
         let action = match state {
             State::Waiting(waiting) => {
-                self.unlist(&waiting);
+                self.unlist(user, &waiting);
                 Some(waiting.action)
             }
             State::Answered(..) => None,
@@ -168,7 +179,10 @@ impl Outbox {
         Some(Lost { id, journey, action })
     }
 
-    fn unlist(&mut self, waiting: &Waiting) {
+    fn unlist(&mut self, user: UserKey, waiting: &Waiting) {
+        if let Some(end) = waiting.ends() {
+            self.ends.remove(&(user, end, waiting.number));
+        }
         match (waiting.leased, waiting.quiet) {
             (None, None) => self.pending.remove(&waiting.number),
             (Some(until), _) => self.leases.remove(&(until, waiting.number)),
@@ -261,25 +275,34 @@ impl Outbox {
         actions
     }
 
-    /// Takes out what has expired of a user and is not with the host, in order of arrival.
+    /// Takes out what has expired of a user and is not with the host, in order of arrival. O(expired · log waiting).
     pub(crate) fn expire(&mut self, user: UserKey, now: Instant) -> Vec<Lost> {
-        let has_expired = |waiting: &Waiting| waiting.expires.is_some_and(|expires| expires <= now);
-        for id in self.by_user.get(&user).into_iter().flatten() {
-            if let Some(State::Waiting(waiting)) = self.actions.get_mut(id).map(|entry| &mut entry.state) {
-                waiting.overdue |= has_expired(waiting) && waiting.is_leased(now);
+        let due = self.ends.range((user, Instant::MIN, 0)..=(user, now, u64::MAX));
+        let mut due: SmallVec<[(u64, u128); 2]> = due.map(|((.., number), id)| (*number, *id)).collect();
+        due.sort_unstable();
+        let mut expired = Vec::new();
+        for (number, id) in due {
+            let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state)
+            else {
+                continue;
+            };
+            match waiting.leased.filter(|until| *until > now) {
+                // It goes when the lease ends.
+                Some(until) => {
+                    waiting.expires.and_then(|end| self.ends.remove(&(user, end, number)));
+                    waiting.overdue = true;
+                    self.ends.insert((user, until, number), id);
+                }
+                None => expired.extend(self.remove(id)),
             }
         }
-        self.take_where(user, |_, waiting| has_expired(waiting) && !waiting.is_leased(now))
+        expired
     }
 
-    /// The earliest instant at which something of a user expires. O(actions of the user).
+    /// The earliest instant at which something of a user expires. O(log waiting).
     pub(crate) fn next_expiry(&self, user: UserKey) -> Option<Instant> {
-        let ids = self.by_user.get(&user).into_iter().flatten();
-        let ends = |id: &u128| match &self.actions.get(id)?.state {
-            State::Waiting(waiting) => waiting.ends(),
-            State::Answered(..) => None,
-        };
-        ids.filter_map(ends).min()
+        let own = self.ends.range((user, Instant::MIN, 0)..=(user, Instant::MAX, u64::MAX));
+        own.map(|((_, end, _), _)| *end).next()
     }
 
     /// Says anew in which zone what waits of a user is looked at, and lets what was found quiet be looked at again.
@@ -333,7 +356,7 @@ impl Outbox {
         let lost = is_lost(bit) && !is_lost(said);
         let action = match before {
             State::Waiting(waiting) => {
-                self.unlist(&waiting);
+                self.unlist(user, &waiting);
                 Some(waiting.action)
             }
             State::Answered(..) => None,
@@ -427,8 +450,13 @@ impl Outbox {
     pub(crate) fn readdress(&mut self, from: UserKey, into: UserKey) {
         let Some(ids) = self.by_user.remove(&from) else { return };
         for id in &ids {
-            if let Some(entry) = self.actions.get_mut(id) {
-                entry.user = into;
+            let Some(entry) = self.actions.get_mut(id) else { continue };
+            entry.user = into;
+            if let State::Waiting(waiting) = &entry.state
+                && let Some(end) = waiting.ends()
+            {
+                self.ends.remove(&(from, end, waiting.number));
+                self.ends.insert((into, end, waiting.number), *id);
             }
         }
         self.by_user.entry(into).or_default().extend(ids);
@@ -519,6 +547,76 @@ fn parse_id(id: &str) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn action(id: u128) -> Action {
+        Action {
+            at: Instant::MIN,
+            id: id_text(id),
+            user: "ada".into(),
+            journey: "cart".into(),
+            step: "push".into(),
+            channel: "push".into(),
+            content: Object::new(),
+            key: None,
+            probability: None,
+            template: "".into(),
+            attempt: 0,
+        }
+    }
+
+    /// What goes at which instant, beside a look at everything that waits.
+    #[test]
+    fn what_expires_is_found_without_going_through_what_waits() {
+        let origin = Origin { journey: 0, step: 0, key: InstanceKey::default(), entry: 1, round: 0 };
+        for seed in 0..200 {
+            let rng = &mut fastrand::Rng::with_seed(seed);
+            let (mut outbox, mut now) = (Outbox::default(), Instant::from_millis(0));
+            let mut users = vec![UserKey(1), UserKey(2), UserKey(3)];
+            for id in 0..60 {
+                now = now + Duration::from_millis(rng.i64(0..4));
+                let user = users[rng.usize(0..users.len())];
+                let expires = rng.bool().then(|| now + Duration::from_millis(rng.i64(1..20)));
+                outbox.put((id, user), origin.clone(), expires, None, action(id));
+                let any = rng.u128(0..=id);
+                match rng.u32(0..6) {
+                    0 => drop(outbox.acknowledge(&id_text(any), Delivery::Sent, now, Duration::days(1))),
+                    1 => drop(outbox.remove(any)),
+                    2 if users.len() > 1 => outbox.readdress(users.pop().unwrap(), users[0]),
+                    _ => {
+                        let until = now + Duration::from_millis(rng.i64(1..9));
+                        if let Some(State::Waiting(waiting)) =
+                            outbox.actions.get_mut(&any).map(|e| &mut e.state)
+                            && waiting.leased.is_none()
+                        {
+                            waiting.leased = Some(until);
+                            outbox.pending.remove(&waiting.number);
+                            outbox.leases.insert((until, waiting.number), any);
+                        }
+                    }
+                }
+                for user in &users {
+                    let waiting = |outbox: &Outbox| -> Vec<(u64, u128, Waiting)> {
+                        let own = outbox.actions.iter().filter(|(_, entry)| entry.user == *user);
+                        let waiting = own.filter_map(|(id, entry)| match &entry.state {
+                            State::Waiting(waiting) => Some((waiting.number, *id, (**waiting).clone())),
+                            State::Answered(..) => None,
+                        });
+                        waiting.collect()
+                    };
+                    let has_expired =
+                        |w: &Waiting| w.expires.is_some_and(|at| at <= now) && !w.is_leased(now);
+                    let mut gone: Vec<_> =
+                        waiting(&outbox).into_iter().filter(|(.., waiting)| has_expired(waiting)).collect();
+                    gone.sort_by_key(|(number, ..)| *number);
+                    let expired: Vec<u128> = outbox.expire(*user, now).iter().map(|lost| lost.id).collect();
+                    assert_eq!(expired, gone.iter().map(|(_, id, _)| *id).collect::<Vec<_>>(), "seed {seed}");
+                    let next = waiting(&outbox).iter().filter_map(|(.., waiting)| waiting.ends()).min();
+                    assert_eq!(outbox.next_expiry(*user), next, "seed {seed}");
+                    assert!(next.is_none_or(|next| next > now), "seed {seed}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn ids_are_read_as_they_are_written() {

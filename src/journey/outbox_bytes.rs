@@ -87,6 +87,9 @@ impl Outbox {
             Some((number, None, Some(until))) => drop(self.quiet.insert((until, number), id)),
             None => {}
         }
+        if let State::Waiting(waiting) = &state {
+            self.list_end((id, user), waiting);
+        }
         self.by_user.entry(user).or_default().push(id);
         self.actions.insert(id, Entry { user, origin, state });
         Ok(())

@@ -49,6 +49,7 @@ impl Outbox {
                         (Some(until), _) => drop(self.leases.insert((until, waiting.number), id)),
                         (None, Some(until)) => drop(self.quiet.insert((until, waiting.number), id)),
                     }
+                    self.list_end((id, user), waiting);
                 }
                 State::Answered(_, first) => {
                     let place = self.answered.partition_point(|(at, _)| *at <= *first);

@@ -63,7 +63,7 @@ pub(crate) use parting::{KindName, NamedId, ids_named};
 pub(crate) use profile::Profile;
 pub(crate) use profile_bytes::Shape;
 pub(crate) use redefine::{NewKeep, follow, kept_since};
-pub(crate) use retention::Retention;
+pub(crate) use retention::{Retention, has_come};
 pub(crate) use rings::{Ring, Rings, own_range};
 pub(crate) use sections::{read_since, write_since};
 pub(crate) use session::Session;

@@ -120,7 +120,7 @@ impl ProfileStore {
         let mut is_over = |at: Instant, age: Option<Duration>| {
             let end = age.map_or(Instant::MAX, |age| at + age);
             next = if end > now { next.min(end) } else { next };
-            end <= now
+            has_come(end, now)
         };
         let mut is_less = profile.history.extract(
             keep,
@@ -174,6 +174,11 @@ impl ProfileStore {
     }
 }
 
+/// Whether an end has come. [`Instant::MAX`] stands for none, and so it does not come where a clock says that.
+pub(crate) fn has_come(end: Instant, now: Instant) -> bool {
+    end <= now && end != Instant::MAX
+}
+
 /// Notes an event that is no more, or not as it was. The shares of its values pass on.
 fn note_over(out: &mut Vec<Applied>, row: Row, values: &[Packed]) {
     if out.last().is_none_or(|over| over.at != row.at()) {
@@ -192,7 +197,7 @@ fn expire_part(part: &mut Profile, now: Instant, keep: &Keep, symbols: &mut Symb
     let mut is_over = |at: Instant, age: Option<Duration>| {
         let end = age.map_or(Instant::MAX, |age| at + age);
         next = if end > now { next.min(end) } else { next };
-        end <= now
+        has_come(end, now)
     };
     let mut values: Vec<Packed> = Vec::new();
     part.history.extract(
