@@ -8,6 +8,7 @@ use crate::model::{Bytes, Duration, Instant, Malformed, Record, record};
 use crate::profile::UserKey;
 use hashbrown::HashMap;
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::hint::black_box;
 
 /// Entries and exits of all users who are in memory. Exits are dropped once no entry can be refused because of them.
@@ -35,11 +36,12 @@ struct Passed {
     last_day: Option<i64>,
     /// Where the user is in the journey's round, while there are exits.
     place: u32,
+    /// In order of their keys, each once: of a user who is in a journey for thousands of keys nobody goes through them.
     exits: Vec<Exit>,
 }
 
-/// Who has exits of a journey, each with an instant up to which none of theirs can be dropped: those for whom it has passed
-/// are looked at in turn.
+/// Who has exits of a journey, each with an instant up to which too few of theirs can be dropped: those for whom it has
+/// passed are looked at in turn.
 #[derive(Debug, Clone, Default)]
 struct Round {
     users: Vec<UserKey>,
@@ -77,9 +79,41 @@ impl Passed {
         self.entries > 0 || self.last_day.is_some() || !self.exits.is_empty()
     }
 
-    /// The last instant at which all of its exits count.
+    /// The last instant at which all of its exits count; of many, all but a sixteenth, so that each is looked at only
+    /// some times before it goes.
     fn fading(&self, memory: Memory) -> Instant {
-        self.exits.iter().map(|exit| exit.fades(memory)).min().unwrap_or(Instant::MAX)
+        let mut fades: SmallVec<[Instant; 16]> = self.exits.iter().map(|exit| exit.fades(memory)).collect();
+        let few = fades.len() / 16;
+        if fades.is_empty() { Instant::MAX } else { *fades.select_nth_unstable(few).1 }
+    }
+
+    /// Where the exit of a key is, or would be.
+    fn find(&self, key: &InstanceKey) -> Result<usize, usize> {
+        self.exits.binary_search_by(|exit| exit.key.cmp(key))
+    }
+
+    fn exit(&self, key: &InstanceKey) -> Option<&Exit> {
+        self.find(key).ok().map(|place| &self.exits[place])
+    }
+
+    /// Puts an exit in, or what it says beside what is known of its key: that counts longer, if anything. Gives whether it
+    /// is the first of its key.
+    fn add(&mut self, exit: Exit) -> bool {
+        let found = self.find(&exit.key);
+        match found {
+            Ok(place) => {
+                let known = &mut self.exits[place];
+                (known.barred, known.ended) = (known.barred.max(exit.barred), known.ended.max(exit.ended));
+            }
+            Err(place) => {
+                // Most have one key, or none.
+                if self.exits.len() < EXITS_FEW {
+                    self.exits.reserve_exact(1);
+                }
+                self.exits.insert(place, exit);
+            }
+        }
+        found.is_err()
     }
 }
 
@@ -107,6 +141,8 @@ fn memory(journey: &CompiledJourney) -> Memory {
 const ASKED_AT_ONCE: usize = 16;
 /// Those of them who are looked at.
 const PRUNED_AT_ONCE: usize = 2;
+/// For each of so many exits room is made when it comes.
+const EXITS_FEW: usize = 4;
 
 impl UserPast {
     fn get(&self, journey: JourneyNo) -> Option<&Passed> {
@@ -159,7 +195,7 @@ impl UserPast {
         }
     }
 
-    /// Journeys are in the plan, and in order; each key is there once.
+    /// Journeys are in the plan, and in order; each key is there once, and in earlier versions in no order.
     pub(super) fn read(from: &mut Bytes<'_>, plan: &JourneyPlan) -> Result<UserPast, Malformed> {
         let mut past = UserPast::default();
         for _ in 0..from.len("what is remembered of journeys")? {
@@ -167,12 +203,12 @@ impl UserPast {
             let is_next = |n: &JourneyNo| u32::from(*n) >= least && usize::from(*n) < plan.journeys.len();
             let journey = from.valid("the number of a journey", is_next)?;
             let (entries, last_day) = from.read()?;
-            let is_once = |exits: &Vec<Exit>| {
-                let mut keys: Vec<&InstanceKey> = exits.iter().map(|exit| &exit.key).collect();
-                keys.sort_unstable();
-                keys.windows(2).all(|pair| pair[0] != pair[1])
-            };
-            let exits = from.valid("exits", is_once)?;
+            let before = from.clone();
+            let mut exits: Vec<Exit> = from.read()?;
+            exits.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            if exits.windows(2).any(|pair| pair[0].key == pair[1].key) {
+                return Err(before.malformed("exits"));
+            }
             past.0.push(Passed { journey, entries, last_day, place: 0, exits });
         }
         past.0.shrink_to_fit();
@@ -215,13 +251,16 @@ impl Past {
         at: Instant,
         reentry: Reentry,
     ) -> Option<Reason> {
-        let exits = &self.users.get(&user)?.get(journey)?.exits;
+        let passed = self.users.get(&user)?.get(journey)?;
+        let is_older = |exit: &Exit| at < exit.barred;
+        let own = passed.exit(key);
         // An exit without a key is one of all keys.
-        let applies = |exit: &&Exit| exit.key == *key || exit.key.is_none() || key.is_none();
-        if exits.iter().filter(applies).any(|exit| at < exit.barred) {
+        let of_all = passed.exits.first().filter(|exit| exit.key.is_none());
+        let others = if key.is_none() { &passed.exits[..] } else { &[] };
+        if own.into_iter().chain(of_all).chain(others).any(is_older) {
             return Some(Reason::OlderThanExit);
         }
-        let ended = exits.iter().find(|exit| exit.key == *key)?.ended?;
+        let ended = own?.ended?;
         match reentry {
             Reentry::Once => Some(Reason::OnceOnly),
             Reentry::After(pause) if at - ended < pause => Some(Reason::TooSoon),
@@ -244,22 +283,14 @@ impl Past {
         let memory = plan.journeys.get(usize::from(journey)).map(memory);
         let passed = users.entry(user).or_default().of(journey);
         passed.entries = passed.entries.max(entry.unwrap_or(0));
-        let ended = entry.map(|_| at);
-        match passed.exits.iter_mut().find(|exit| exit.key == *key) {
-            // It counts longer, if anything.
-            Some(exit) => (exit.barred, exit.ended) = (exit.barred.max(at), exit.ended.max(ended)),
-            None => {
-                let exit = Exit { key: key.clone(), barred: at, ended };
-                let fading = memory.map_or(Instant::MAX, |memory| exit.fades(memory));
-                if passed.exits.is_empty() {
-                    passed.place = round(rounds, journey).join(user, fading);
-                } else {
-                    round(rounds, journey).note(passed.place, |known| known.min(fading));
-                }
-                // Most have one key, or none.
-                passed.exits.reserve_exact(1);
-                passed.exits.push(exit);
-            }
+        let exit = Exit { key: key.clone(), barred: at, ended: entry.map(|_| at) };
+        let fading = memory.map_or(Instant::MAX, |memory| exit.fades(memory));
+        let is_first = passed.exits.is_empty();
+        if is_first {
+            passed.place = round(rounds, journey).join(user, fading);
+        }
+        if passed.add(exit) && !is_first {
+            round(rounds, journey).note(passed.place, |known| known.min(fading));
         }
         if let Some(memory) = memory {
             self.prune(journey, now, memory);
@@ -386,13 +417,7 @@ impl Past {
             }
             known.last_day = known.last_day.max(passed.last_day);
             for exit in passed.exits {
-                match known.exits.iter_mut().find(|own| own.key == exit.key) {
-                    Some(own) => {
-                        own.barred = own.barred.max(exit.barred);
-                        own.ended = own.ended.max(exit.ended);
-                    }
-                    None => known.exits.push(exit),
-                }
+                known.add(exit);
             }
         }
         self.put(into, own, now, plan);
@@ -429,7 +454,6 @@ impl Past {
                 let memory = memory(plan.journeys.get(usize::from(of.journey))?);
                 let mut exits = of.exits.clone();
                 exits.retain_mut(|exit| exit.fade(memory, now));
-                exits.sort_by(|a, b| a.key.cmp(&b.key));
                 (!exits.is_empty()).then(|| (name(user), of.journey, exits))
             })
             .collect();
@@ -454,6 +478,9 @@ impl Past {
             let round = self.rounds.get(usize::from(passed.journey));
             if round.and_then(|round| round.users.get(passed.place as usize)) != Some(&user) {
                 return Err("who has exits is in the round");
+            }
+            if !passed.exits.is_sorted_by(|a, b| a.key < b.key) {
+                return Err("exits are in order of their keys, each once");
             }
             count += 1;
         }
