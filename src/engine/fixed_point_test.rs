@@ -169,7 +169,7 @@ fn check(partition: &Partition) {
             let holds = match &segment.parts {
                 None => evaluation.truth(segment.root).holds,
                 Some(parts) => {
-                    let keys = evaluation.keys(parts);
+                    let keys = evaluation.keys(parts, &evaluation.part_rows(parts));
                     keys.into_iter().any(|key| evaluation.part_truth(parts, segment.root, key).holds)
                 }
             };

@@ -28,16 +28,25 @@ impl Different {
         self.all.len()
     }
 
-    /// The number of a value, in the order of their first sights; a new one has the next. O(1), but for places and lists.
-    pub(crate) fn number(&mut self, value: Packed, symbols: &Symbols) -> usize {
-        let known = match &self.places {
+    /// The number of a value that is known.
+    pub(crate) fn find(&self, value: Packed, symbols: &Symbols) -> Option<usize> {
+        match &self.places {
             None => self.all.iter().position(|known| symbols.same(*known, value)),
             Some(places) => match key(value, symbols) {
                 Some(key) => places.get(&key).copied(),
                 None => self.all.iter().position(|known| known.is_boxed() && symbols.same(*known, value)),
             },
-        };
-        known.unwrap_or_else(|| self.push(value, symbols))
+        }
+    }
+
+    /// The number of a value, in the order of their first sights; a new one has the next. O(1), but for places and lists.
+    pub(crate) fn number(&mut self, value: Packed, symbols: &Symbols) -> usize {
+        self.find(value, symbols).unwrap_or_else(|| self.push(value, symbols))
+    }
+
+    /// The value of a number, as it was seen first.
+    pub(crate) fn value(&self, number: usize) -> Packed {
+        self.all[number]
     }
 
     fn push(&mut self, value: Packed, symbols: &Symbols) -> usize {

@@ -10,12 +10,12 @@ use crate::segment::echo::part_name;
 use crate::segment::gates::{self, GateId};
 use crate::segment::item::ItemView;
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId, SlotId};
+use crate::segment::parts::PartRows;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Plan, SegmentId};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{List, NEVER, Signal, Slope, Val, operate};
 use crate::segment::version;
-use crate::segment::window::PartRows;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -286,7 +286,7 @@ impl<'a> Evaluation<'a> {
             Node::Sequence(sequence) => self.sequence(sequence),
             Node::Segment(segment) => self.segment(*segment),
             Node::Consent(general, own, granted) => self.consent(*general, *own, *granted),
-            Node::Some(parts, condition) => self.some(parts, |evaluation| evaluation.truth(*condition)),
+            Node::Some(parts, condition) => self.some(parts, *condition),
             Node::Has(slot, condition) => self.has(*slot, *condition),
             Node::In(item, list) => self.is_in(*item, *list, event),
             Node::IsMissing(inner) => {
@@ -440,7 +440,7 @@ impl<'a> Evaluation<'a> {
             None => self.in_part(None).truth(segment.root),
             Some(parts) => match self.part.filter(|(by, _)| *by == parts.by) {
                 Some((_, key)) => self.part_truth(parts, segment.root, key),
-                None => self.in_part(None).some(parts, |evaluation| evaluation.truth(segment.root)),
+                None => self.in_part(None).some(parts, segment.root),
             },
         };
         self.known.borrow_mut().push((id, key, truth));

@@ -156,7 +156,7 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a condition holds in any part.
     pub(crate) fn any_part(&self, parts: &Parts, node: NodeId) -> Present {
-        self.truth_by(|now| self.evaluation_at(None, now).some(parts, |evaluation| evaluation.truth(node)))
+        self.truth_by(|now| self.evaluation_at(None, now).some(parts, node))
     }
 
     fn truth_by(&self, truth: impl Fn(Instant) -> Truth) -> Present {
@@ -192,7 +192,7 @@ impl<'a> Inquiry<'a> {
 
     /// The keys of the parts that are there, in the order of their first event.
     pub(crate) fn keys(&self, parts: &Parts) -> Vec<Packed> {
-        self.evaluation(None).live(parts).into_iter().map(|(.., key)| key).collect()
+        self.evaluation(None).live_keys(parts)
     }
 }
 

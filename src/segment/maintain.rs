@@ -4,11 +4,11 @@ use crate::segment::candidates::Touch;
 use crate::segment::change::{Cause, Change, Transition, shared_name};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::Parts;
+use crate::segment::parts::{PartEnd, PartRows};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Edits, Rows, Tag};
 use crate::segment::scratch::Scratch;
 use crate::segment::value::{NEVER, Val};
-use crate::segment::window::{PartEnd, PartRows};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -304,7 +304,7 @@ impl Memberships {
         {
             let evaluation = look.evaluation();
             if parted.is_none() && keys.len() > PARTS_FEW {
-                parted = evaluation.part_rows(parts);
+                parted = Some(evaluation.part_rows(parts));
             }
             let evaluation = evaluation.parted(parted.as_ref());
             for key in keys {
@@ -420,8 +420,7 @@ impl Memberships {
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
             let evaluation = look.evaluation();
-            parted = evaluation.part_rows(parts);
-            keys.extend(evaluation.parted(parted.as_ref()).keys(parts));
+            keys.extend(evaluation.keys(parts, parted.insert(evaluation.part_rows(parts))));
         }
         keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));

@@ -59,6 +59,7 @@ mod objects;
 mod parse;
 mod parse_events;
 mod parse_operand;
+mod parts;
 mod places;
 mod plan;
 mod redefine;
