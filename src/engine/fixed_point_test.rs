@@ -169,8 +169,8 @@ fn check(partition: &Partition) {
             let holds = match &segment.parts {
                 None => evaluation.truth(segment.root).holds,
                 Some(parts) => {
-                    let keys = evaluation.keys(parts, &evaluation.part_rows(parts));
-                    keys.into_iter().any(|key| evaluation.part_truth(parts, segment.root, key).holds)
+                    let keys = evaluation.live_keys(parts);
+                    keys.into_iter().any(|key| evaluation.part_truth(parts, segment.root, key, None).holds)
                 }
             };
             assert_eq!(memberships.contains(plan, id), holds, "{name} in {}", plan.name(id));

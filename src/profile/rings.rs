@@ -1,7 +1,8 @@
 use crate::profile::numbers::Numbers;
-use crate::profile::{Packed, PropertyId};
+use crate::profile::{Packed, PartRows, PropertyId, Symbols};
 use hashbrown::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Which rows of a history belong to which source of events, so that a long history is not gone through each time.
 ///
@@ -16,6 +17,8 @@ pub(crate) struct Rings {
     open: Vec<u32>,
     /// Sources of which some rows are summed up no more, each once.
     stale: Vec<u32>,
+    /// The rows sorted out by properties, as far as they were. Begun anew once rows went or came in between.
+    parted: Vec<Arc<PartRows>>,
 }
 
 /// The rows of one source.
@@ -60,6 +63,7 @@ impl Rings {
         }
         self.open.iter_mut().filter(|own| **own >= place).for_each(|own| *own += 1);
         self.open.push(place);
+        self.parted.clear();
         self.rows += 1;
     }
 
@@ -117,6 +121,7 @@ impl Rings {
         self.stale.retain(|source| self.of.contains_key(source));
         self.open.sort_unstable();
         move_on(&mut self.open);
+        self.parted.clear();
         self.rows -= known;
     }
 
@@ -137,6 +142,21 @@ impl Rings {
     /// Whether it knows the sources of so many rows, and of no others.
     pub(crate) fn are_of(&self, rows: usize) -> bool {
         self.rows == rows && self.open.is_empty()
+    }
+
+    /// Sorts the rows out by a property. O(rows that came since it was done last).
+    pub(crate) fn sort_out(&mut self, by: PropertyId, value: impl Fn(usize) -> Packed, symbols: &Symbols) {
+        let known = self.parted.iter().position(|parted| parted.by() == by).unwrap_or_else(|| {
+            self.parted.push(Arc::new(PartRows::new(by)));
+            self.parted.len() - 1
+        });
+        let parted = Arc::make_mut(&mut self.parted[known]);
+        (parted.len()..self.rows).for_each(|place| parted.push(value(place), symbols));
+    }
+
+    /// All rows sorted out by a property, where that was done.
+    pub(crate) fn part_rows(&self, by: PropertyId) -> Option<&Arc<PartRows>> {
+        self.parted.iter().find(|parted| parted.by() == by && parted.len() == self.rows)
     }
 
     pub(crate) fn of(&self, source: u32) -> &Ring {

@@ -1,9 +1,9 @@
 //! Aggregates over the events of a window.
 
 use crate::model::Instant;
-use crate::profile::{Packed, PropertyId};
+use crate::profile::{Different, Packed, PropertyId};
 use crate::segment::ast::Comparison;
-use crate::segment::different::{Days, Different};
+use crate::segment::days::Days;
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::{Aggregate, AggregateOp, Node, NodeId, SourceId, Window};
 use crate::segment::summed::Summed;

@@ -234,6 +234,9 @@ impl Look<'_> {
                 find(place, &mut sources);
                 rings.push(sources.iter().copied(), |source| full.push(source));
             }
+            for by in index.parted() {
+                rings.sort_out(*by, |place| evaluation.value_at(place, *by), evaluation.symbols);
+            }
             full.extend(std::iter::from_fn(|| rings.next_stale()).take(STALE_AT_ONCE));
             for source in full {
                 for property in index.summed(SourceId(source)) {

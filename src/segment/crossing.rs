@@ -1,7 +1,7 @@
 //! Which numbers an aggregate passed with the events of one message: who compares it with none of them is not looked at.
 
-use crate::profile::{Applied, EventKind, Numbers, Packed, Row, TotalId};
-use crate::segment::different::{Days, Different};
+use crate::profile::{Applied, Different, EventKind, Numbers, Packed, Row, TotalId};
+use crate::segment::days::Days;
 use crate::segment::evaluate::Evaluation;
 use crate::segment::index::{Measure, OneKind, Thresholds};
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId};

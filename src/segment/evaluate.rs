@@ -10,7 +10,6 @@ use crate::segment::echo::part_name;
 use crate::segment::gates::{self, GateId};
 use crate::segment::item::ItemView;
 use crate::segment::node::{AggregateOp, Filter, Node, NodeId, SlotId};
-use crate::segment::parts::PartRows;
 use crate::segment::places::MASK_ROWS;
 use crate::segment::plan::{ConditionId, EventFilterId, Plan, SegmentId};
 use crate::segment::scratch::Scratch;
@@ -84,8 +83,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) scratch: Option<&'a Scratch>,
     /// Where the history is long: which rows belong to which source.
     pub(crate) rings: Option<&'a Rings>,
-    /// Where the history is long and many parts are looked at: which rows belong to which part.
-    pub(crate) parted: Option<&'a PartRows>,
+    /// The rows of the part, where they are known.
+    pub(crate) own: Option<&'a [u32]>,
     /// Whether only values are asked for, and not how long they stay.
     pub(super) is_probe: bool,
     /// Segments that were referred to already: references may meet, and would be evaluated again each time.
@@ -127,7 +126,7 @@ impl<'a> Evaluation<'a> {
             item: None,
             scratch: None,
             rings: None,
-            parted: None,
+            own: None,
             is_probe: false,
             known: RefCell::new(Vec::new()),
         }
@@ -148,15 +147,15 @@ impl<'a> Evaluation<'a> {
     where
         'a: 'b,
     {
-        Evaluation { history, rings: None, parted: None, ..self }
+        Evaluation { history, rings: None, own: None, ..self }
     }
 
-    /// The same with rows that were sorted out.
-    pub(crate) fn parted<'b>(self, parted: Option<&'b PartRows>) -> Evaluation<'b>
+    /// The same where the rows of the part are known.
+    pub(crate) fn within<'b>(self, own: Option<&'b [u32]>) -> Evaluation<'b>
     where
         'a: 'b,
     {
-        Evaluation { parted, ..self }
+        Evaluation { own, ..self }
     }
 
     /// The same, with what is worked out once for several expressions.
@@ -194,7 +193,7 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn in_part(&self, part: Option<(PropertyId, Packed)>) -> Evaluation<'a> {
-        Evaluation { part, known: RefCell::new(Vec::new()), ..*self }
+        Evaluation { part, own: None, known: RefCell::new(Vec::new()), ..*self }
     }
 
     pub(crate) fn instant(&self) -> Instant {
@@ -439,7 +438,7 @@ impl<'a> Evaluation<'a> {
             None if self.part.is_none() => self.truth(segment.root),
             None => self.in_part(None).truth(segment.root),
             Some(parts) => match self.part.filter(|(by, _)| *by == parts.by) {
-                Some((_, key)) => self.part_truth(parts, segment.root, key),
+                Some((_, key)) => self.part_truth(parts, segment.root, key, self.own),
                 None => self.in_part(None).some(parts, segment.root),
             },
         };

@@ -180,7 +180,7 @@ impl Explainer<'_> {
         let Some(node) = self.text(text).node(tree) else { return Vec::new() };
         let keys = self.inquiry.keys(parts);
         let evaluation = self.inquiry.evaluation(None);
-        let holds = |key: Packed| evaluation.part_truth(parts, node, key).holds;
+        let holds = |key: Packed| evaluation.part_truth(parts, node, key, None).holds;
         let (mut shown, others): (Vec<Packed>, Vec<Packed>) = keys.iter().partition(|key| holds(**key));
         shown.extend(others);
         let left_out = shown.len().saturating_sub(SHOWN_MAX);

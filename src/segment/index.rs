@@ -58,6 +58,8 @@ pub(crate) struct Index {
     by_part: Vec<bool>,
     /// By source: whether what is found by a text has nothing else to meet.
     by_text_alone: Vec<bool>,
+    /// The properties that part the events.
+    parted: Vec<PropertyId>,
 }
 
 /// What an asker asks besides.
@@ -289,6 +291,11 @@ impl Index {
     pub(crate) fn totals(&self, source: SourceId) -> &[TotalId] {
         let Range { start, end } = self.uses[source.0 as usize].totals;
         &self.totals[start as usize..end as usize]
+    }
+
+    /// The properties by which a long history is sorted out.
+    pub(crate) fn parted(&self) -> &[PropertyId] {
+        &self.parted
     }
 
     /// The properties whose numbers are summed up where a history is long.

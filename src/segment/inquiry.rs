@@ -151,7 +151,7 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a condition holds in one part, which may come to its end.
     pub(crate) fn part_truth(&self, parts: &Parts, node: NodeId, key: Packed) -> Present {
-        self.truth_by(|now| self.evaluation_at(None, now).part_truth(parts, node, key))
+        self.truth_by(|now| self.evaluation_at(None, now).part_truth(parts, node, key, None))
     }
 
     /// Whether a condition holds in any part.

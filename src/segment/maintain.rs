@@ -4,7 +4,7 @@ use crate::segment::candidates::Touch;
 use crate::segment::change::{Cause, Change, Transition, shared_name};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::node::Parts;
-use crate::segment::parts::{PartEnd, PartRows};
+use crate::segment::parts::PartEnd;
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::{Edits, Rows, Tag};
 use crate::segment::scratch::Scratch;
@@ -299,17 +299,18 @@ impl Memberships {
         least: &mut Least,
     ) {
         let root = look.plan.segments[segment.0 as usize].root;
-        let (keys, mut parted) = self.touched_keys(look, segment, parts, touch);
+        let keys = self.touched_keys(look, segment, parts, touch);
         let mut outcomes: SmallVec<[(Packed, Truth, i64); 4]> = SmallVec::new();
         {
             let evaluation = look.evaluation();
-            if parted.is_none() && keys.len() > PARTS_FEW {
-                parted = Some(evaluation.part_rows(parts));
-            }
-            let evaluation = evaluation.parted(parted.as_ref());
+            let parted = match keys.len() {
+                0..=PARTS_FEW => evaluation.known_part_rows(parts.by),
+                _ => Some(evaluation.part_rows(parts.by)),
+            };
             for key in keys {
-                let PartEnd { end, latest, .. } = evaluation.part_end(parts, key);
-                let truth = evaluation.part_truth(parts, root, key);
+                let own = parted.as_ref().map(|parted| parted.places_of(key, evaluation.symbols));
+                let PartEnd { end, latest, .. } = evaluation.part_end(parts, key, own.as_deref());
+                let truth = evaluation.part_truth(parts, root, key, own.as_deref());
                 // A part that is over keeps nothing, not even a deadline.
                 let until = if end <= look.now.as_millis() { OUT } else { truth.until };
                 outcomes.push((key, Truth::new(truth.holds, until), latest));
@@ -373,21 +374,23 @@ impl Memberships {
         let others = listed.filter(|part| !is_looked_at(part.key)).map(|part| (part.latest, part.key));
         let live = outcomes.iter().filter(|(_, truth, _)| truth.until != OUT);
         let mut there: Vec<_> = live.map(|(key, _, latest)| (*latest, *key)).chain(others).collect();
-        there.sort_by(|a, b| idle_order(*a, *b, symbols));
         let too_many = there.len().saturating_sub(most);
+        if too_many > 0 {
+            there.select_nth_unstable_by(too_many - 1, |a, b| idle_order(*a, *b, symbols));
+        }
         let mut gone: SmallVec<[Packed; 4]> = there[..too_many].iter().map(|(_, key)| *key).collect();
         gone.sort_by(|a, b| key_order(*a, *b, symbols));
         gone
     }
 
-    /// The keys of the parts to look at, in order; and the rows of each, where these were sorted out to find them.
+    /// The keys of the parts to look at, in order.
     fn touched_keys(
         &self,
         look: &Look<'_>,
         segment: SegmentId,
         parts: &Parts,
         touch: Touch<'_>,
-    ) -> (SmallVec<[Packed; 8]>, Option<PartRows>) {
+    ) -> SmallVec<[Packed; 8]> {
         let Look { plan, store, .. } = look;
         let symbols = &store.symbols;
         let mut keys: SmallVec<[Packed; 8]> = SmallVec::new();
@@ -416,16 +419,14 @@ impl Memberships {
         // Where there are as many as may be, one that ends has room for one that had to go.
         let mut due = of_segment.clone().filter(|part| part.until <= look.now.as_millis());
         all |= due.next().is_some() && of_segment.clone().count() >= plan.parts_max;
-        let mut parted = None;
         if all {
             // Another zone or session can bring parts back that were over, so history is asked, not the list.
-            let evaluation = look.evaluation();
-            keys.extend(evaluation.keys(parts, parted.insert(evaluation.part_rows(parts))));
+            keys.extend(look.evaluation().live_keys(parts));
         }
         keys.extend(of_segment.filter(|part| all || part.until <= look.now.as_millis()).map(|part| part.key));
         keys.sort_by(|a, b| key_order(*a, *b, symbols));
         keys.dedup_by(|a, b| symbols.same(*a, *b));
-        (keys, parted)
+        keys
     }
 
     fn place(&self, segment: SegmentId, key: Packed, symbols: &Symbols) -> Result<usize, usize> {

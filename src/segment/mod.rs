@@ -26,7 +26,7 @@ mod check_names;
 mod consent;
 mod coverage;
 mod crossing;
-mod different;
+mod days;
 mod echo;
 mod error;
 #[cfg(test)]

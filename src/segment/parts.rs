@@ -1,14 +1,14 @@
 //! The parts of a user's events: which there are, until when, and whether a condition holds in any.
 
 use crate::model::Instant;
-use crate::profile::{Packed, PropertyId, Row, Symbols};
+use crate::profile::{Packed, PartRows, PropertyId};
 use crate::segment::ast::Comparison;
-use crate::segment::different::Different;
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::maintain::idle_order;
 use crate::segment::node::{AggregateOp, Constant, Kinds, Node, NodeId, Parts, Window};
 use crate::segment::value::NEVER;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// How long a part of the events exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,11 +53,10 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Until when a part exists, and its latest event that a window sees.
-    pub(crate) fn part_end(&self, parts: &Parts, key: Packed) -> PartEnd {
+    /// Until when a part exists, and its latest event that a window sees. Its rows may be known.
+    pub(crate) fn part_end(&self, parts: &Parts, key: Packed, own: Option<&[u32]>) -> PartEnd {
         let keep = &self.plan.keep;
         let mut part = PartEnd { end: i64::MIN, latest: i64::MIN, seen: i64::MIN };
-        let own = self.parted.and_then(|parted| parted.of(parts.by, key, self.symbols));
         for (kinds, window) in &parts.reads {
             let newest = match own {
                 Some(places) => {
@@ -86,27 +85,50 @@ impl Evaluation<'_> {
         part
     }
 
-    /// The rows sorted out by the key of their part, for whoever looks at many parts: each would look for its own among
-    /// all.
-    pub(crate) fn part_rows(&self, parts: &Parts) -> PartRows {
-        PartRows::new(self, parts.by)
+    /// The rows sorted out by a property, for whoever looks at many parts: each would look for its own among all. O(rows), once
+    /// a look, and for long histories O(1).
+    pub(crate) fn part_rows(&self, by: PropertyId) -> Arc<PartRows> {
+        self.known_part_rows(by).unwrap_or_else(|| {
+            let mut parted = PartRows::new(by);
+            (0..self.rows().len()).for_each(|place| parted.push(self.value_at(place, by), self.symbols));
+            let parted = Arc::new(parted);
+            if let Some(scratch) = self.scratch {
+                scratch.put_part_rows(parted.clone());
+            }
+            parted
+        })
     }
 
-    /// Whether a condition holds in one part.
-    pub(crate) fn part_truth(&self, parts: &Parts, condition: NodeId, key: Packed) -> Truth {
-        let part = self.part_end(parts, key);
+    /// The same where it was done already.
+    pub(crate) fn known_part_rows(&self, by: PropertyId) -> Option<Arc<PartRows>> {
+        let kept = self.rings.and_then(|rings| rings.part_rows(by)).cloned();
+        kept.or_else(|| self.scratch?.part_rows(by))
+    }
+
+    /// Whether a condition holds in one part, whose rows may be known.
+    pub(crate) fn part_truth(
+        &self,
+        parts: &Parts,
+        condition: NodeId,
+        key: Packed,
+        own: Option<&[u32]>,
+    ) -> Truth {
+        let part = self.part_end(parts, key, own);
         if part.end <= self.now {
             return Truth::new(false, NEVER);
         }
-        let truth = self.in_part(Some((parts.by, key))).truth(condition);
+        let truth = self.in_part(Some((parts.by, key))).within(own).truth(condition);
         // When it ends it is no member any more; until then a part that is none may become one. Once its latest event is out
         // of sight it has been idle for longer.
         Truth::new(truth.holds, truth.until.min(part.seen))
     }
 
-    /// The keys that events of a definition have, each once, in the order of their first event.
-    pub(crate) fn keys(&self, parts: &Parts, parted: &PartRows) -> Vec<Packed> {
-        let mut firsts: Vec<u32> = parted.parts().filter_map(|part| self.first_read(parts, part)).collect();
+    /// The keys of the parts that are there, in the order of their first events.
+    pub(crate) fn live_keys(&self, parts: &Parts) -> Vec<Packed> {
+        let parted = self.part_rows(parts.by);
+        let (live, _) = self.live(parts, &parted);
+        let mut firsts: Vec<u32> =
+            live.iter().filter_map(|live| self.first_read(parts, &parted.places(live.part))).collect();
         firsts.sort_unstable();
         firsts.into_iter().map(|place| self.key_at(parts, place)).collect()
     }
@@ -121,17 +143,7 @@ impl Evaluation<'_> {
 
     /// One key may stand there in several forms: the first event says in which it is known.
     fn key_at(&self, parts: &Parts, first: u32) -> Packed {
-        self.view_at(first as usize).value(&self.plan.keep, parts.by)
-    }
-
-    /// The keys of the parts that are there, in the order of their first events.
-    pub(crate) fn live_keys(&self, parts: &Parts) -> Vec<Packed> {
-        let parted = self.part_rows(parts);
-        let (live, _) = self.live(parts, &parted);
-        let mut firsts: Vec<u32> =
-            live.iter().filter_map(|live| self.first_read(parts, parted.at(live.part))).collect();
-        firsts.sort_unstable();
-        firsts.into_iter().map(|place| self.key_at(parts, place)).collect()
+        self.value_at(first as usize, parts.by)
     }
 
     /// The parts that are there, the one that was idle shortest first; of those that are too many the ones idle longest are
@@ -139,19 +151,17 @@ impl Evaluation<'_> {
     fn live(&self, parts: &Parts, parted: &PartRows) -> (Vec<Live>, bool) {
         let (keep, most) = (&self.plan.keep, self.plan.parts_max);
         let mut live: Vec<Live> = Vec::new();
-        let mut known: Vec<u32> = vec![NONE; parted.len()];
+        let mut known: Vec<Option<u32>> = vec![None; parted.parts() as usize];
         // Windows that do not see an event see none before it.
         let mut reads: SmallVec<[&(Kinds, Window); 4]> = parts.reads.iter().collect();
-        for (row, part) in self.rows().iter().zip(&parted.part_of).rev() {
+        for (place, row) in self.rows().iter().enumerate().rev() {
             let at = row.at();
             if reads.is_empty() || live.len() > most && live.last().is_some_and(|last| last.latest > at) {
                 break;
             }
-            if *part == NONE {
-                continue;
-            }
-            let place = &mut known[*part as usize];
-            if live.get(*place as usize).is_some_and(|live| live.latest > at) {
+            let Some(part) = parted.part_of(place) else { continue };
+            let known = &mut known[part as usize];
+            if known.is_some_and(|known| live[known as usize].latest > at) {
                 continue;
             }
             let mut seen = i64::MIN;
@@ -164,17 +174,20 @@ impl Evaluation<'_> {
             if seen <= self.now {
                 continue;
             }
-            match live.get_mut(*place as usize) {
-                Some(live) => live.seen = live.seen.max(seen),
+            match *known {
+                Some(known) => {
+                    let live = &mut live[known as usize];
+                    live.seen = live.seen.max(seen);
+                }
                 None => {
-                    *place = live.len() as u32;
-                    live.push(Live { part: *part, latest: at, seen });
+                    *known = Some(live.len() as u32);
+                    live.push(Live { part, latest: at, seen });
                 }
             }
         }
         let are_too_many = live.len() > most;
         if are_too_many {
-            let key = |live: &Live| parted.keys.value(live.part as usize);
+            let key = |live: &Live| parted.key(live.part);
             live.sort_by(|a, b| idle_order((b.latest, key(b)), (a.latest, key(a)), self.symbols));
             live.truncate(most);
         }
@@ -187,18 +200,18 @@ impl Evaluation<'_> {
     /// in which it holds: that it does is known with the first. All others hear the last instant at which it may.
     pub(crate) fn some(&self, parts: &Parts, condition: NodeId) -> Truth {
         let is_one_enough = self.is_probe || self.scratch.is_some();
-        let parted = self.part_rows(parts);
-        let all = self.in_part(self.part).parted(Some(&parted));
-        let (live, are_too_many) = all.live(parts, &parted);
+        let parted = self.part_rows(parts.by);
+        let (live, are_too_many) = self.live(parts, &parted);
         let fewest = self.fewest(condition);
         let (mut none, mut some) = (NEVER, None::<i64>);
         for Live { part, seen, .. } in live {
-            let own = parted.at(part);
-            let truth = match self.first_read(parts, own) {
-                Some(first) if own.len() >= fewest => {
-                    all.in_part(Some((parts.by, self.key_at(parts, first)))).truth(condition)
-                }
-                _ => Truth::new(false, NEVER),
+            let truth = if parted.count(part) < fewest {
+                Truth::new(false, NEVER)
+            } else {
+                let own = parted.places(part);
+                let key = self.first_read(parts, &own).map(|first| self.key_at(parts, first));
+                let part = key.map(|key| (parts.by, key));
+                self.in_part(part).within(Some(&own)).truth(condition)
             };
             if truth.holds {
                 some = some.max(Some(truth.until.min(seen)));
@@ -239,75 +252,6 @@ impl Evaluation<'_> {
             },
             _ => 0,
         }
-    }
-}
-
-/// The rows of a history by the key of their part.
-#[derive(Debug)]
-pub(crate) struct PartRows {
-    by: PropertyId,
-    /// A part's number is that of its key.
-    keys: Different,
-    /// Of each row the number of its part, or [`NONE`].
-    part_of: Vec<u32>,
-    /// The places of each part, in order, one part behind the other; and where each ends.
-    places: Vec<u32>,
-    ends: Vec<u32>,
-}
-
-/// Stands for no part.
-const NONE: u32 = u32::MAX;
-
-impl PartRows {
-    /// O(rows).
-    fn new(evaluation: &Evaluation<'_>, by: PropertyId) -> PartRows {
-        let (keep, symbols) = (&evaluation.plan.keep, evaluation.symbols);
-        let (mut keys, mut ends) = (Different::default(), Vec::<u32>::new());
-        let part_of = |row: &Row| {
-            let key = evaluation.view(*row).value(keep, by);
-            if !key.is_key(symbols) {
-                return NONE;
-            }
-            let part = keys.number(key, symbols);
-            match ends.get_mut(part) {
-                Some(count) => *count += 1,
-                None => ends.push(1),
-            }
-            part as u32
-        };
-        let part_of: Vec<u32> = evaluation.rows().iter().map(part_of).collect();
-        let mut count = 0;
-        for end in &mut ends {
-            // Where it begins; as its places are put in, it moves to where it ends.
-            count += std::mem::replace(end, count);
-        }
-        let mut places = vec![0; count as usize];
-        for (part, place) in part_of.iter().zip(0..).filter(|(part, _)| **part != NONE) {
-            let end = &mut ends[*part as usize];
-            places[*end as usize] = place;
-            *end += 1;
-        }
-        PartRows { by, keys, part_of, places, ends }
-    }
-
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The places of each part, in order.
-    fn parts(&self) -> impl Iterator<Item = &[u32]> {
-        (0..self.len() as u32).map(|part| self.at(part))
-    }
-
-    fn at(&self, part: u32) -> &[u32] {
-        let start = part.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
-        &self.places[start as usize..self.ends[part as usize] as usize]
-    }
-
-    /// The places of a part, in order; nothing where they were sorted out by another property.
-    pub(crate) fn of(&self, by: PropertyId, key: Packed, symbols: &Symbols) -> Option<&[u32]> {
-        let find = || self.keys.find(key, symbols).map_or(&[][..], |part| self.at(part as u32));
-        (self.by == by).then(find)
     }
 }
 
@@ -354,8 +298,8 @@ mod tests {
                 keys.push(key);
             }
         }
-        keys.retain(|key| evaluation.part_end(parts, *key).seen > evaluation.now);
-        let idle = |key: &Packed| (evaluation.part_end(parts, *key).latest, *key);
+        keys.retain(|key| evaluation.part_end(parts, *key, None).seen > evaluation.now);
+        let idle = |key: &Packed| (evaluation.part_end(parts, *key, None).latest, *key);
         let mut by_idleness = keys.clone();
         by_idleness.sort_by(|a, b| idle_order(idle(a), idle(b), symbols));
         let gone = &by_idleness[..keys.len().saturating_sub(evaluation.plan.parts_max)];
@@ -388,17 +332,18 @@ mod tests {
             let plain = Evaluation::new(&plan, &store, user, now);
             for segment in &plan.segments {
                 let parts = segment.parts.as_deref().unwrap();
-                let sorted = plain.part_rows(parts);
-                let parted = Evaluation::new(&plan, &store, user, now).parted(Some(&sorted));
-                for key in plain.keys(parts, &sorted) {
-                    assert_eq!(parted.part_end(parts, key), plain.part_end(parts, key), "seed {seed}");
-                    let truth = plain.part_truth(parts, segment.root, key);
-                    assert_eq!(parted.part_truth(parts, segment.root, key), truth, "seed {seed}");
+                let sorted = plain.part_rows(parts.by);
+                for key in (0..sorted.parts()).map(|part| sorted.key(part)) {
+                    let own = sorted.places_of(key, plain.symbols);
+                    let end = plain.part_end(parts, key, None);
+                    assert_eq!(plain.part_end(parts, key, Some(&own)), end, "seed {seed}");
+                    let truth = plain.part_truth(parts, segment.root, key, None);
+                    assert_eq!(plain.part_truth(parts, segment.root, key, Some(&own)), truth, "seed {seed}");
                 }
                 let live = naive_live(&plain, parts);
                 assert_eq!(plain.live_keys(parts), live, "seed {seed}");
                 cut += usize::from(live.len() == plan.parts_max);
-                let truths = live.iter().map(|key| plain.part_truth(parts, segment.root, *key));
+                let truths = live.iter().map(|key| plain.part_truth(parts, segment.root, *key, None));
                 let until = truths.filter(|truth| truth.holds).map(|truth| truth.until).max();
                 let some = plain.some(parts, segment.root);
                 assert_eq!((some.holds, some.holds.then_some(some.until)), (until.is_some(), until));
@@ -414,7 +359,7 @@ mod tests {
                         assert!(
                             naive_live(&then, parts)
                                 .iter()
-                                .any(|key| then.part_truth(parts, segment.root, *key).holds)
+                                .any(|key| then.part_truth(parts, segment.root, *key, None).holds)
                                 == found.holds
                                 || at >= found.until,
                             "seed {seed}"

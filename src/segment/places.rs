@@ -163,8 +163,7 @@ impl<'a> Evaluation<'a> {
 
     /// The places of the events of a source, and of the part, within a range of rows.
     pub(crate) fn places(&self, source: SourceId, range: Range<usize>) -> Places<'_, 'a> {
-        let own = self.part.zip(self.parted).and_then(|((by, key), parted)| parted.of(by, key, self.symbols));
-        if let Some(places) = own {
+        if let Some(places) = self.own {
             return Places { evaluation: self, source, rest: Rest::Part(&places[own_range(places, &range)]) };
         }
         let rest = match self.mask(source) {

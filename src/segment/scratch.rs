@@ -1,10 +1,11 @@
-use crate::profile::{Packed, ProfileStore, UserKey};
+use crate::profile::{Packed, PartRows, ProfileStore, PropertyId, UserKey};
 use crate::segment::gates::Fact;
 use crate::segment::node::{SlotId, SourceId};
 use crate::segment::places::{Known, Mask};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::rows::Edits;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 /// What one look at a user works out once and many expressions ask for: the attributes by slot, and which kept
 /// events belong to a source. Room that is used again for the next user; no part of the state.
@@ -24,6 +25,8 @@ pub(crate) struct Scratch {
     sources: Vec<SourceId>,
     /// Who asks for them and may care.
     askers: Vec<u32>,
+    /// The rows sorted out by properties.
+    parted: RefCell<Vec<Arc<PartRows>>>,
 }
 
 /// A set of segments that gives them in order.
@@ -97,6 +100,7 @@ impl Scratch {
 
     /// Forgets which events belong to what: there are other ones now.
     pub(crate) fn forget_events(&mut self) {
+        self.parted.get_mut().clear();
         match self.stamp.checked_add(1) {
             Some(next) => self.stamp = next,
             None => {
@@ -175,6 +179,15 @@ impl Scratch {
     pub(crate) fn known(&self, source: SourceId) -> Option<Known> {
         let (stamp, from, mask) = self.masks[source.0 as usize].get();
         (stamp == self.stamp).then_some(Known { from: from as usize, mask })
+    }
+
+    /// The rows sorted out by a property, where somebody did that.
+    pub(crate) fn part_rows(&self, by: PropertyId) -> Option<Arc<PartRows>> {
+        self.parted.borrow().iter().find(|parted| parted.by() == by).cloned()
+    }
+
+    pub(crate) fn put_part_rows(&self, parted: Arc<PartRows>) {
+        self.parted.borrow_mut().push(parted);
     }
 
     pub(crate) fn set_known(&self, source: SourceId, known: Known) {

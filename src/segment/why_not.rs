@@ -144,7 +144,7 @@ impl Inquiry<'_> {
         }
         // Of a member the first part that makes it one, else the part that lacks least; of equals the first.
         let evaluation = self.evaluation(None);
-        let member = keys.iter().find(|key| evaluation.part_truth(parts, node, **key).holds);
+        let member = keys.iter().find(|key| evaluation.part_truth(parts, node, **key, None).holds);
         let lacks = |key: Packed| {
             let alternatives = self.alternatives(Some((parts.by, key)));
             (alternatives.first().map_or(usize::MAX, Vec::len), key, alternatives)

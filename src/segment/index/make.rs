@@ -382,6 +382,19 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// The properties that part the events.
+    fn parted(&mut self) {
+        let some = self.nodes.iter().filter_map(|node| match node {
+            Node::Some(parts, _) => Some(parts.by),
+            _ => None,
+        });
+        let keyed = self.segments.iter().filter_map(|segment| Some(segment.parts.as_ref()?.by));
+        let mut parted: Vec<PropertyId> = some.chain(keyed).collect();
+        parted.sort_unstable();
+        parted.dedup();
+        self.index.parted = parted;
+    }
+
     /// The properties whose numbers are summed up in long histories.
     fn summed(&mut self) {
         let summed = |node: &Node| match node {
@@ -414,6 +427,7 @@ impl<'a> Maker<'a> {
             }
         }
         self.summed();
+        self.parted();
         let Maker { mut index, mut pairs, nodes, compared, touched, sources, segments, keep, .. } = self;
         pairs.sort_unstable();
         pairs.dedup();

@@ -1,0 +1,147 @@
+use crate::profile::different::Different;
+use crate::profile::{Packed, PropertyId, Symbols};
+use smallvec::SmallVec;
+
+/// The rows of a history sorted out by the value of a property: its parts, in the order of their first rows.
+///
+/// It follows from the rows: no part of the state. Values that are no key, and missing ones, are of no part.
+#[derive(Debug, Clone)]
+pub(crate) struct PartRows {
+    by: PropertyId,
+    /// A part's number is that of its key.
+    keys: Different,
+    rows: Vec<PartRow>,
+    parts: Vec<Part>,
+}
+
+/// A row among those of its part.
+#[derive(Debug, Clone, Copy)]
+struct PartRow {
+    part: u32,
+    /// The row of the part before it.
+    before: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    newest: u32,
+    rows: u32,
+}
+
+/// Stands for no part, and for no row.
+const NONE: u32 = u32::MAX;
+
+impl PartRows {
+    pub(crate) fn new(by: PropertyId) -> PartRows {
+        PartRows { by, keys: Different::default(), rows: Vec::new(), parts: Vec::new() }
+    }
+
+    /// The property that sorts them out.
+    pub(crate) fn by(&self) -> PropertyId {
+        self.by
+    }
+
+    /// How many rows are sorted out, from the first one on.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Sorts the next row out by its value. O(1).
+    pub(crate) fn push(&mut self, value: Packed, symbols: &Symbols) {
+        let row = self.rows.len() as u32;
+        if !value.is_key(symbols) {
+            return self.rows.push(PartRow { part: NONE, before: NONE });
+        }
+        let part = self.keys.number(value, symbols);
+        if part == self.parts.len() {
+            self.parts.push(Part { newest: NONE, rows: 0 });
+        }
+        let Part { newest, rows } = &mut self.parts[part];
+        self.rows.push(PartRow { part: part as u32, before: std::mem::replace(newest, row) });
+        *rows += 1;
+    }
+
+    /// How many parts there are, numbered from 0.
+    pub(crate) fn parts(&self) -> u32 {
+        self.parts.len() as u32
+    }
+
+    /// The part of a row.
+    pub(crate) fn part_of(&self, row: usize) -> Option<u32> {
+        Some(self.rows[row].part).filter(|part| *part != NONE)
+    }
+
+    /// The part of a key.
+    pub(crate) fn find(&self, key: Packed, symbols: &Symbols) -> Option<u32> {
+        self.keys.find(key, symbols).map(|part| part as u32)
+    }
+
+    /// The key of a part, as its first row has it.
+    pub(crate) fn key(&self, part: u32) -> Packed {
+        self.keys.value(part as usize)
+    }
+
+    /// How many rows a part has.
+    pub(crate) fn count(&self, part: u32) -> usize {
+        self.parts[part as usize].rows as usize
+    }
+
+    /// The places of a part's rows, in order. O(rows of the part).
+    pub(crate) fn places(&self, part: u32) -> SmallVec<[u32; 16]> {
+        let Part { mut newest, rows } = self.parts[part as usize];
+        let mut places = SmallVec::from_elem(0, rows as usize);
+        for place in places.iter_mut().rev() {
+            *place = newest;
+            newest = self.rows[newest as usize].before;
+        }
+        places
+    }
+
+    /// The same of whatever part a key is of.
+    pub(crate) fn places_of(&self, key: Packed, symbols: &Symbols) -> SmallVec<[u32; 16]> {
+        self.find(key, symbols).map(|part| self.places(part)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Value;
+
+    #[test]
+    fn each_row_is_of_the_part_of_its_value() {
+        for seed in 0..100 {
+            let dice = &mut fastrand::Rng::with_seed(seed);
+            let mut symbols = Symbols::default();
+            let mut sorted = PartRows::new(PropertyId(1));
+            let mut naive: Vec<(Packed, Vec<u32>)> = Vec::new();
+            for row in 0..dice.u32(0..200) {
+                let value = match dice.u32(0..6) {
+                    0 => Value::Null,
+                    1 => Value::Bool(true),
+                    2 => Value::Float(dice.i64(0..20) as f64 / 2.0),
+                    3 => Value::Int(dice.i64(0..20)),
+                    _ => Value::from(format!("{}", dice.u32(0..20))),
+                };
+                let value = symbols.pack(&value);
+                sorted.push(value, &symbols);
+                let part = value.is_key(&symbols).then(|| {
+                    let known = naive.iter().position(|(key, _)| symbols.same(*key, value));
+                    known.unwrap_or_else(|| {
+                        naive.push((value, Vec::new()));
+                        naive.len() - 1
+                    })
+                });
+                part.into_iter().for_each(|part| naive[part].1.push(row));
+                assert_eq!(sorted.part_of(row as usize), part.map(|part| part as u32), "seed {seed}");
+            }
+            assert_eq!(sorted.parts() as usize, naive.len());
+            for ((key, places), part) in naive.iter().zip(0..) {
+                assert_eq!(sorted.key(part), *key);
+                assert_eq!(sorted.find(*key, &symbols), Some(part));
+                assert_eq!(sorted.count(part), places.len());
+                assert_eq!(sorted.places(part).as_slice(), places.as_slice(), "seed {seed}");
+            }
+        }
+    }
+}
