@@ -10,6 +10,15 @@ const KINDS: [&str; 4] = ["view", "search", "buy", "share"];
 /// Each kind is looked back at for another time, so that rows go from everywhere in a history.
 const WINDOWS: [&[&str]; 4] = [&["1d", "40d"], &["6h", "1d"], &["5d", "80d"], &["2d", "9d"]];
 
+/// Segments that are kept by cart.
+const KEYED: &str = r#"
+[segments]
+k0 = { by = "cart", when = 'count(view in 40d) >= 2' }
+k1 = { by = "cart", when = 'did(buy in 80d) and not did(share in 9d)' }
+k2 = { by = "cart", when = 'now - last(view in 1d) > 3h' }
+k3 = { by = "cart", when = 'sum(buy.amount in 5d) > budget' }
+"#;
+
 fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
     (0..120)
         .map(|_| {
@@ -24,7 +33,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
             let events = format!("{event}{filter} in {window}");
             let events_of_amount = format!("{event}.amount{filter} in {window}");
             let other = KINDS[(kind + 1) % KINDS.len()];
-            match dice.u32(0..26) {
+            match dice.u32(0..31) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -51,6 +60,14 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                     format!("sequence({event}{filter}, {other} within 2h, not {event} within 1h) in {window}")
                 }
                 22 => format!("sequence({other}, not {event}{filter}, {other}) in {window}"),
+                25 => format!("max({events_of_amount}) - min({events_of_amount}) > {}", dice.u32(50..59)),
+                26 => format!("some cart: (count({events}) >= {})", dice.u32(2..5)),
+                27 => format!("some cart: (did({events}) and not did({other} in {window}))"),
+                28 => format!(
+                    "some cart: (sum({events_of_amount}) > {} or active_days({events}) > 3)",
+                    dice.u32(90..190)
+                ),
+                29 => format!("segment(\"k{}\") and did({events})", dice.u32(0..4)),
                 12 => format!("distinct({event}.amount{filter} in {window}) >= {}", dice.u32(20..200)),
                 _ => format!("count({events}) = {}", dice.u32(1..9)),
             }
@@ -65,10 +82,12 @@ fn what_is_kept_up_is_what_is_asked_once() {
         let dice = &mut fastrand::Rng::with_seed(seed);
         let mut text = String::from("version = 1\n[attributes]\nbudget = \"number\"\n");
         for kind in KINDS {
-            let _ = writeln!(text, "[events.{kind}]\nsku = \"string\"\namount = \"number\"");
+            let _ =
+                writeln!(text, "[events.{kind}]\nsku = \"string\"\ncart = \"number\"\namount = \"number\"");
         }
-        text.push_str("[segments]\n");
-        let rules = rules(dice);
+        text.push_str(KEYED);
+        let mut rules = rules(dice);
+        rules.extend((0..4).map(|number| format!("segment(\"k{number}\")")));
         for (number, rule) in rules.iter().enumerate() {
             let _ = writeln!(text, "s{number} = '{rule}'");
         }
@@ -81,6 +100,13 @@ fn what_is_kept_up_is_what_is_asked_once() {
             let event = Message::track("ada", KINDS[dice.usize(0..KINDS.len())])
                 .with("sku", format!("s{}", dice.u32(0..5)))
                 .at(now - late);
+            // Most carts have one event or two; there are more than live parts may be.
+            let cart = dice.i64(n / 3..n / 3 + 4);
+            let event = match dice.u32(0..9) {
+                0 => event,
+                1 => event.with("cart", cart as f64),
+                _ => event.with("cart", cart),
+            };
             // Sums of whole numbers are the same in any order, those of others are not.
             let amount = if dice.u32(0..20) == 0 { dice.i64(-900..900) } else { dice.i64(100..6_000) };
             let event = match seed % 2 {

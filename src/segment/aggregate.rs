@@ -203,7 +203,8 @@ impl Evaluation<'_> {
             _ => (comparison, false),
         };
         let newest_first = self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
-        let decisive = self.decisive(aggregate, wanted, constant, newest_first)?;
+        let count = || self.count(*source, rows.clone());
+        let decisive = self.decisive(aggregate, wanted, constant, (newest_first, count))?;
         Some(Truth::new(decisive.is_some() != is_turned, decisive.map_or(NEVER, departure)))
     }
 
@@ -234,7 +235,7 @@ impl Evaluation<'_> {
         aggregate: &Aggregate,
         comparison: Comparison,
         constant: &Val<'_>,
-        mut newest_first: impl Iterator<Item = usize>,
+        (mut newest_first, count): (impl Iterator<Item = usize>, impl Fn() -> usize),
     ) -> Option<Option<usize>> {
         constant.number()?;
         let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
@@ -247,7 +248,12 @@ impl Evaluation<'_> {
         match aggregate.op {
             AggregateOp::Greatest if upwards => {}
             AggregateOp::Least if downwards => {}
-            // Of nothing there is nothing different, and that is to be too few.
+            // Of nothing there is nothing different, and that is to be too few. No more can be different than there are.
+            AggregateOp::Distinct | AggregateOp::ActiveDays
+                if upwards && !enough(0) && !enough(count() as i64) =>
+            {
+                return Some(None);
+            }
             AggregateOp::Distinct if upwards && !enough(0) => {
                 let mut known = Different::default();
                 return Some(newest_first.find(|place| {

@@ -152,7 +152,7 @@ impl Evaluation<'_> {
         &self,
         thresholds: &Thresholds,
         (mut old, new): (impl Iterator<Item = Row>, &[Row]),
-        count: impl FnOnce() -> usize,
+        count: impl Fn() -> usize,
         numbers: impl FnOnce() -> Numbers,
     ) -> Crossed {
         let Thresholds { measure, op, .. } = *thresholds;
@@ -167,6 +167,11 @@ impl Evaluation<'_> {
             (_, AggregateOp::Count) => {
                 let before = count();
                 between(measure, Some(before as f64), Some((before + new.len()) as f64))
+            }
+            (_, AggregateOp::Distinct | AggregateOp::ActiveDays)
+                if thresholds.fewest > new.len() && thresholds.fewest > count() + new.len() =>
+            {
+                NOTHING
             }
             (_, AggregateOp::Distinct) => {
                 let known = |row: &Row| Some(value(row)).filter(|value| !value.is_missing());

@@ -137,6 +137,8 @@ pub(crate) struct Thresholds {
     pub(crate) reach: Option<i64>,
     /// With so many events or more, a count is above all numbers that it is compared with.
     pub(crate) enough: usize,
+    /// With fewer events, a count reaches none of them.
+    pub(crate) fewest: usize,
     /// Who compares it with many numbers, sorted by these; nobody where they are few.
     askers: Range<u32>,
 }

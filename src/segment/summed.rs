@@ -40,9 +40,15 @@ impl<'e, 'a> Summed<'e, 'a> {
     pub(crate) fn value(&self) -> Option<Val<'static>> {
         let numbers = &self.numbers;
         let whole = |x: f64| Val::Int(x as i64);
+        // Of a whole number it is not known whether an event has it as a float.
+        let is_broken = |x: f64| x.fract() != 0.0;
         match self.op {
             AggregateOp::Average if numbers.is_exact() => {
                 Some(numbers.mean().map_or(Val::Missing, Val::float))
+            }
+            AggregateOp::Least if numbers.least().is_some_and(is_broken) => numbers.least().map(Val::float),
+            AggregateOp::Greatest if numbers.greatest().is_some_and(is_broken) => {
+                numbers.greatest().map(Val::float)
             }
             _ if !numbers.is_integer() => None,
             AggregateOp::Sum if numbers.is_exact() => Some(whole(numbers.sum())),

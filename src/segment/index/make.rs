@@ -649,6 +649,7 @@ fn enter_uses(
                 total: aggregate.total,
                 reach,
                 enough: numbers.last().map_or(0.0, |(number, _)| number.ceil()) as usize,
+                fewest: numbers.first().map_or(0.0, |(number, _)| number.floor()) as usize,
                 askers: 0..0,
             };
             if numbers.len() > FEW {
