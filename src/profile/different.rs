@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 pub(crate) struct Different {
     all: SmallVec<[Packed; FEW]>,
     /// Where they are, once they are more than a few.
-    places: Option<HashMap<Key, usize, ahash::RandomState>>,
+    places: HashMap<Key, usize, ahash::RandomState>,
 }
 
 /// Up to so many are gone through.
@@ -28,14 +28,20 @@ impl Different {
         self.all.len()
     }
 
+    /// Forgets them, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+        self.places.clear();
+    }
+
     /// The number of a value that is known.
     pub(crate) fn find(&self, value: Packed, symbols: &Symbols) -> Option<usize> {
-        match &self.places {
-            None => self.all.iter().position(|known| symbols.same(*known, value)),
-            Some(places) => match key(value, symbols) {
-                Some(key) => places.get(&key).copied(),
-                None => self.all.iter().position(|known| known.is_boxed() && symbols.same(*known, value)),
-            },
+        if self.all.len() <= FEW {
+            return self.all.iter().position(|known| symbols.same(*known, value));
+        }
+        match key(value, symbols) {
+            Some(key) => self.places.get(&key).copied(),
+            None => self.all.iter().position(|known| known.is_boxed() && symbols.same(*known, value)),
         }
     }
 
@@ -52,14 +58,13 @@ impl Different {
     fn push(&mut self, value: Packed, symbols: &Symbols) -> usize {
         let number = self.all.len();
         self.all.push(value);
-        match &mut self.places {
-            Some(places) => places.extend(key(value, symbols).map(|key| (key, number))),
-            None if number == FEW => {
-                let keys = self.all.iter().map(|value| key(*value, symbols)).zip(0..);
-                self.places = Some(keys.filter_map(|(key, number)| Some((key?, number))).collect());
-            }
-            None => {}
-        }
+        let unlisted = match number {
+            ..FEW => return number,
+            FEW => 0,
+            _ => number,
+        };
+        let keys = self.all[unlisted..].iter().map(|value| key(*value, symbols)).zip(unlisted..);
+        self.places.extend(keys.filter_map(|(key, number)| Some((key?, number))));
         number
     }
 }

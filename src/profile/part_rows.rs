@@ -36,6 +36,14 @@ impl PartRows {
         PartRows { by, keys: Different::default(), rows: Vec::new(), parts: Vec::new() }
     }
 
+    /// The same without rows, in the same room.
+    pub(crate) fn begin(&mut self, by: PropertyId) {
+        self.by = by;
+        self.keys.clear();
+        self.rows.clear();
+        self.parts.clear();
+    }
+
     /// The property that sorts them out.
     pub(crate) fn by(&self) -> PropertyId {
         self.by

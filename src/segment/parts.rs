@@ -89,13 +89,17 @@ impl Evaluation<'_> {
     /// a look, and for long histories O(1).
     pub(crate) fn part_rows(&self, by: PropertyId) -> Arc<PartRows> {
         self.known_part_rows(by).unwrap_or_else(|| {
-            let mut parted = PartRows::new(by);
-            (0..self.rows().len()).for_each(|place| parted.push(self.value_at(place, by), self.symbols));
-            let parted = Arc::new(parted);
-            if let Some(scratch) = self.scratch {
-                scratch.put_part_rows(parted.clone());
+            let sort = |parted: &mut PartRows| {
+                (0..self.rows().len()).for_each(|place| parted.push(self.value_at(place, by), self.symbols));
+            };
+            match self.scratch {
+                Some(scratch) => scratch.sort_out(by, sort),
+                None => {
+                    let mut parted = PartRows::new(by);
+                    sort(&mut parted);
+                    Arc::new(parted)
+                }
             }
-            parted
         })
     }
 
@@ -126,7 +130,7 @@ impl Evaluation<'_> {
     /// The keys of the parts that are there, in the order of their first events.
     pub(crate) fn live_keys(&self, parts: &Parts) -> Vec<Packed> {
         let parted = self.part_rows(parts.by);
-        let (live, _) = self.live(parts, &parted);
+        let (live, _) = self.live(parts, &parted, 0);
         let mut firsts: Vec<u32> =
             live.iter().filter_map(|live| self.first_read(parts, &parted.places(live.part))).collect();
         firsts.sort_unstable();
@@ -147,10 +151,12 @@ impl Evaluation<'_> {
     }
 
     /// The parts that are there, the one that was idle shortest first; of those that are too many the ones idle longest are
-    /// not, and that there are such ones is told beside. O(rows down to the oldest that counts).
-    fn live(&self, parts: &Parts, parted: &PartRows) -> (Vec<Live>, bool) {
+    /// not, and that there are such ones is told beside. Where there are not, nobody asks for those that have fewer events than
+    /// so many. O(rows down to the oldest that counts).
+    fn live(&self, parts: &Parts, parted: &PartRows, fewest: usize) -> (Vec<Live>, bool) {
         let (keep, most) = (&self.plan.keep, self.plan.parts_max);
-        let mut live: Vec<Live> = Vec::new();
+        let may_be_too_many = parted.parts() as usize > most;
+        let mut live: Vec<Live> = Vec::with_capacity((parted.parts() as usize).min(most + 1));
         let mut known: Vec<Option<u32>> = vec![None; parted.parts() as usize];
         // Windows that do not see an event see none before it.
         let mut reads: SmallVec<[&(Kinds, Window); 4]> = parts.reads.iter().collect();
@@ -160,6 +166,9 @@ impl Evaluation<'_> {
                 break;
             }
             let Some(part) = parted.part_of(place) else { continue };
+            if !may_be_too_many && parted.count(part) < fewest {
+                continue;
+            }
             let known = &mut known[part as usize];
             if known.is_some_and(|known| live[known as usize].latest > at) {
                 continue;
@@ -201,8 +210,8 @@ impl Evaluation<'_> {
     pub(crate) fn some(&self, parts: &Parts, condition: NodeId) -> Truth {
         let is_one_enough = self.is_probe || self.scratch.is_some();
         let parted = self.part_rows(parts.by);
-        let (live, are_too_many) = self.live(parts, &parted);
         let fewest = self.fewest(condition);
+        let (live, are_too_many) = self.live(parts, &parted, fewest);
         let (mut none, mut some) = (NEVER, None::<i64>);
         for Live { part, seen, .. } in live {
             let truth = if parted.count(part) < fewest {

@@ -25,8 +25,8 @@ pub(crate) struct Scratch {
     sources: Vec<SourceId>,
     /// Who asks for them and may care.
     askers: Vec<u32>,
-    /// The rows sorted out by properties.
-    parted: RefCell<Vec<Arc<PartRows>>>,
+    /// The rows sorted out by properties, each beside its `stamp`.
+    parted: RefCell<Vec<(u32, Arc<PartRows>)>>,
 }
 
 /// A set of segments that gives them in order.
@@ -100,11 +100,11 @@ impl Scratch {
 
     /// Forgets which events belong to what: there are other ones now.
     pub(crate) fn forget_events(&mut self) {
-        self.parted.get_mut().clear();
         match self.stamp.checked_add(1) {
             Some(next) => self.stamp = next,
             None => {
                 self.masks.iter().for_each(|mask| mask.set((0, 0, 0)));
+                self.parted.get_mut().clear();
                 self.stamp = 1;
             }
         }
@@ -183,11 +183,21 @@ impl Scratch {
 
     /// The rows sorted out by a property, where somebody did that.
     pub(crate) fn part_rows(&self, by: PropertyId) -> Option<Arc<PartRows>> {
-        self.parted.borrow().iter().find(|parted| parted.by() == by).cloned()
+        let parted = self.parted.borrow();
+        let own = parted.iter().find(|(stamp, parted)| *stamp == self.stamp && parted.by() == by);
+        own.map(|(_, parted)| parted.clone())
     }
 
-    pub(crate) fn put_part_rows(&self, parted: Arc<PartRows>) {
-        self.parted.borrow_mut().push(parted);
+    /// Sorts rows out by a property, in room that was used before.
+    pub(crate) fn sort_out(&self, by: PropertyId, sort: impl FnOnce(&mut PartRows)) -> Arc<PartRows> {
+        let room = self.parted.borrow().iter().position(|(stamp, _)| *stamp != self.stamp);
+        let room = room.map(|room| self.parted.borrow_mut().swap_remove(room).1);
+        let mut parted = room.unwrap_or_else(|| Arc::new(PartRows::new(by)));
+        let own = Arc::make_mut(&mut parted);
+        own.begin(by);
+        sort(own);
+        self.parted.borrow_mut().push((self.stamp, parted.clone()));
+        parted
     }
 
     pub(crate) fn set_known(&self, source: SourceId, known: Known) {
