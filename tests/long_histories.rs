@@ -33,7 +33,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
             let events = format!("{event}{filter} in {window}");
             let events_of_amount = format!("{event}.amount{filter} in {window}");
             let other = KINDS[(kind + 1) % KINDS.len()];
-            match dice.u32(0..31) {
+            match dice.u32(0..32) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -53,6 +53,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 17 => format!("last({event}.sku{filter} in {window}) = \"s1\""),
                 18 => format!("first({event}.amount{filter} in {window}) > 30"),
                 23 => format!("median({events_of_amount}) >= {}", dice.u32(20..40)),
+                31 => format!("percentile({events_of_amount}, 75) < budget / 40"),
                 24 => format!("percentile({events_of_amount}, {}) = {}", dice.u32(1..99), dice.u32(1..60)),
                 19 => format!("streak({events}) >= {}", dice.u32(1..9)),
                 20 => format!("sequence({event}{filter}, not {other}) in {window}"),
@@ -60,6 +61,11 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                     format!("sequence({event}{filter}, {other} within 2h, not {event} within 1h) in {window}")
                 }
                 22 => format!("sequence({other}, not {event}{filter}, {other}) in {window}"),
+                30 => format!(
+                    "stddev({events_of_amount}) {} {}",
+                    [">", "<="][dice.usize(0..2)],
+                    dice.u32(10..20)
+                ),
                 25 => format!("max({events_of_amount}) - min({events_of_amount}) > {}", dice.u32(50..59)),
                 26 => format!("some cart: (count({events}) >= {})", dice.u32(2..5)),
                 27 => format!("some cart: (did({events}) and not did({other} in {window}))"),

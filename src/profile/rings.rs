@@ -28,13 +28,26 @@ pub(crate) struct Ring {
     /// By property: what its numbers come to in each block of places, as far as they were summed up. Those behind are gone
     /// through.
     blocks: Vec<(PropertyId, Vec<Numbers>)>,
+    /// By property: its numbers one behind the other, as far as they were listed.
+    lists: Vec<(PropertyId, List)>,
     is_stale: bool,
 }
+
+/// The numbers of the first places of a ring; NaN where there is none.
+#[derive(Debug, Clone, Default)]
+struct List {
+    numbers: Vec<f64>,
+    /// Some may be numbers that no float holds: then the list says nothing.
+    is_broken: bool,
+}
+
+/// The numbers of some rows: those of the first ones, NaN where there is none, and the places of the others.
+pub(crate) type Listed<'a> = (&'a [f64], &'a [u32]);
 
 /// So many places of a ring are summed up as one.
 const BLOCK: usize = 16;
 
-static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new(), is_stale: false };
+static NONE: Ring = Ring { places: Vec::new(), blocks: Vec::new(), lists: Vec::new(), is_stale: false };
 
 impl Rings {
     /// Notes the sources of the next row, and calls `full` for each whose rows are worth to be [summed up](Rings::sum_up) now.
@@ -177,6 +190,22 @@ impl Rings {
             blocks.push(block.iter().map(|place| value(*place as usize)).collect());
         }
     }
+
+    /// Lists the numbers of a property in the rows of a source. O(rows that came since it was done last).
+    pub(crate) fn list(&mut self, source: u32, property: PropertyId, value: impl Fn(usize) -> Packed) {
+        let Some(ring) = self.of.get_mut(&source) else { return };
+        let known = ring.lists.iter().position(|(own, _)| *own == property);
+        let known = known.unwrap_or_else(|| {
+            ring.lists.push((property, List::default()));
+            ring.lists.len() - 1
+        });
+        let List { numbers, is_broken } = &mut ring.lists[known].1;
+        for place in &ring.places[numbers.len()..] {
+            let value = value(*place as usize);
+            *is_broken |= value.is_boxed();
+            numbers.push(value.small_number().unwrap_or(f64::NAN));
+        }
+    }
 }
 
 impl Ring {
@@ -210,12 +239,25 @@ impl Ring {
         numbers
     }
 
+    /// The numbers of a property in its rows within a range, where they were listed.
+    pub(crate) fn listed(&self, property: PropertyId, rows: &Range<usize>) -> Option<Listed<'_>> {
+        let (_, list) = self.lists.iter().find(|(own, list)| *own == property && !list.is_broken)?;
+        let Range { start, end } = own_range(&self.places, rows);
+        let known = list.numbers.len().clamp(start, end);
+        Some((list.numbers.get(start..known).unwrap_or(&[]), &self.places[known..end]))
+    }
+
     /// Others came in at one of its places, or went. Gives whether it is stale now and was not before.
     fn forget_blocks(&mut self, from: usize) -> bool {
         let mut some = false;
         for (_, blocks) in &mut self.blocks {
             some |= blocks.len() > from / BLOCK;
             blocks.truncate(from / BLOCK);
+        }
+        for (_, list) in &mut self.lists {
+            some |= list.numbers.len() > from;
+            list.numbers.truncate(from);
+            list.is_broken &= from > 0;
         }
         some && !std::mem::replace(&mut self.is_stale, true)
     }
@@ -274,6 +316,12 @@ mod tests {
             let expected: Vec<u32> = places.clone().map(|place| place as u32).collect();
             assert_eq!(rings.of(source).within(&range), expected, "source {source}");
             let numbers = rings.of(source).numbers(PROPERTY, &range, |place| rows[place].1);
+            if let Some((listed, rest)) = rings.of(source).listed(PROPERTY, &range) {
+                let number = |place: usize| rows[place].1.small_number().unwrap_or(f64::NAN).to_bits();
+                let rest = rest.iter().map(|place| number(*place as usize));
+                let all: Vec<u64> = listed.iter().map(|x| x.to_bits()).chain(rest).collect();
+                assert_eq!(all, places.clone().map(number).collect::<Vec<_>>(), "source {source}");
+            }
             let one_by_one: Numbers = places.map(|place| rows[place].1).collect();
             assert_eq!(numbers.least(), one_by_one.least());
             assert_eq!(numbers.greatest(), one_by_one.greatest());
@@ -330,6 +378,7 @@ mod tests {
                 let before = all(&rings);
                 (0..9).filter(|_| dice.bool()).collect::<Vec<_>>().into_iter().for_each(|source| {
                     rings.sum_up(source, PROPERTY, |place| rows[place].1);
+                    rings.list(source, PROPERTY, |place| rows[place].1);
                 });
                 assert_eq!(all(&rings), before, "seed {seed}: to the bit");
                 let mut stale = rings.stale.clone();

@@ -3,7 +3,7 @@
 use crate::profile::{Applied, EventKind};
 use crate::segment::crossing::EVERYTHING;
 use crate::segment::evaluate::{Evaluation, EventView};
-use crate::segment::index::{Behind, Thresholds};
+use crate::segment::index::{Behind, Summing, Thresholds};
 use crate::segment::maintain::{Look, Memberships};
 use crate::segment::node::{NodeId, SourceId};
 use crate::segment::places::MASK_ROWS;
@@ -239,8 +239,12 @@ impl Look<'_> {
             }
             full.extend(std::iter::from_fn(|| rings.next_stale()).take(STALE_AT_ONCE));
             for source in full {
-                for property in index.summed(SourceId(source)) {
-                    rings.sum_up(source, *property, |place| evaluation.value_at(place, *property));
+                for (property, summing) in index.summed(SourceId(source)) {
+                    let value = |place| evaluation.value_at(place, *property);
+                    match summing {
+                        Summing::Blocks => rings.sum_up(source, *property, value),
+                        Summing::List => rings.list(source, *property, value),
+                    }
                 }
             }
         }

@@ -38,8 +38,8 @@ pub(crate) struct Index {
     behind: Vec<Behind>,
     /// The running values over sources, by source.
     totals: Vec<TotalId>,
-    /// The properties of sources whose numbers are summed up, by source.
-    summed: Vec<PropertyId>,
+    /// The properties of sources whose numbers are summed up or listed, by source.
+    summed: Vec<(PropertyId, Summing)>,
     /// Atoms of keyed segments whose parts exist by the events of a kind, whatever `where` says of them.
     parts: Vec<Vec<NodeId>>,
     /// Atoms that look at attributes below a prefix.
@@ -117,8 +117,17 @@ struct Uses {
     /// Aggregates that are compared with many numbers.
     many: Range<u32>,
     totals: Range<u32>,
-    /// Properties whose numbers are summed up in long histories.
+    /// Properties whose numbers are summed up or listed in long histories.
     summed: Range<u32>,
+}
+
+/// What is known of the numbers of a source in a long history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Summing {
+    /// What they come to in blocks.
+    Blocks,
+    /// All of them, one behind the other.
+    List,
 }
 
 /// An aggregate with the numbers it is compared with.
@@ -300,8 +309,8 @@ impl Index {
         &self.parted
     }
 
-    /// The properties whose numbers are summed up where a history is long.
-    pub(crate) fn summed(&self, source: SourceId) -> &[PropertyId] {
+    /// The properties whose numbers are summed up or listed where a history is long.
+    pub(crate) fn summed(&self, source: SourceId) -> &[(PropertyId, Summing)] {
         let Range { start, end } = self.uses[source.0 as usize].summed;
         &self.summed[start as usize..end as usize]
     }

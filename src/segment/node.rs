@@ -371,6 +371,11 @@ impl AggregateOp {
     pub(crate) fn is_of_numbers(self) -> bool {
         matches!(self, AggregateOp::Sum | AggregateOp::Average | AggregateOp::Least | AggregateOp::Greatest)
     }
+
+    /// Whether it is worked out of the numbers of all events.
+    pub(crate) fn is_of_each(self) -> bool {
+        matches!(self, AggregateOp::Deviation | AggregateOp::Percentile(_))
+    }
 }
 
 /// A sequence: positive steps with what may not come before each, and what may not come after the last.

@@ -1,6 +1,6 @@
 //! From a plan's segments to their index: what each reads, and what of it can be compared.
 
-use super::{Behind, Index, KindIndex, Lists, Map, Measure, OneKind, SlotIndex, Thresholds, Uses};
+use super::{Behind, Index, KindIndex, Lists, Map, Measure, OneKind, SlotIndex, Summing, Thresholds, Uses};
 use crate::profile::{EventKind, Keep, PropertyId, Symbol, TotalId};
 use crate::segment::ast::{Comparison, Operator};
 use crate::segment::gates::Gates;
@@ -395,11 +395,16 @@ impl<'a> Maker<'a> {
         self.index.parted = parted;
     }
 
-    /// The properties whose numbers are summed up in long histories.
+    /// The properties whose numbers are summed up or listed in long histories.
     fn summed(&mut self) {
         let summed = |node: &Node| match node {
-            Node::Aggregate(own) if own.total.is_none() && own.op.is_of_numbers() => {
-                Some((own.source.0, own.property?))
+            Node::Aggregate(own) if own.total.is_none() => {
+                let summing = match own.op {
+                    op if op.is_of_numbers() => Summing::Blocks,
+                    op if op.is_of_each() => Summing::List,
+                    _ => return None,
+                };
+                Some((own.source.0, (own.property?, summing)))
             }
             _ => None,
         };
@@ -409,7 +414,7 @@ impl<'a> Maker<'a> {
         pairs.retain(|(source, _)| self.index.fixed[*source as usize]);
         for own in pairs.chunk_by(|a, b| a.0 == b.0) {
             let start = self.index.summed.len() as u32;
-            self.index.summed.extend(own.iter().map(|(_, property)| *property));
+            self.index.summed.extend(own.iter().map(|(_, summed)| *summed));
             self.index.uses[own[0].0 as usize].summed = start..self.index.summed.len() as u32;
         }
     }

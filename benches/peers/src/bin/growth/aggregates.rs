@@ -10,7 +10,7 @@ use std::error::Error;
 /// In the window, and as many before it.
 const EVENTS: [usize; 3] = [100, 1_000, 10_000];
 const MESSAGES: usize = 300;
-const RULES: [&str; 19] = [
+const RULES: [&str; 23] = [
     "count(view in 60d) = 700",
     "sum(view.price in 60d) > 1000",
     "sum(view.price in 60d) < budget",
@@ -30,6 +30,10 @@ const RULES: [&str; 19] = [
     "sequence(view, not buy) in 60d",
     "sequence(view, buy) in 60d",
     "affinity(\"category\", \"c1\") > 0.5",
+    "some sku: (count(view in 60d) >= 3)",
+    "some sku: (did(view in 60d) and not did(buy in 60d))",
+    "{ by = \"sku\", when = \"count(view in 60d) >= 3\" }",
+    "{ by = \"category\", when = \"count(view in 60d) >= 3\" }",
 ];
 
 fn event(rng: &mut Rng) -> Message {
@@ -41,6 +45,7 @@ fn event(rng: &mut Rng) -> Message {
 
 /// The median of messages of a user, in microseconds, with what their coming makes due.
 fn median(rule: &str, events: usize) -> Result<f64, Box<dyn Error>> {
+    let one = if rule.starts_with('{') { rule.to_owned() } else { format!("'{rule}'") };
     let text = format!(
         "version = 1
         [attributes]
@@ -50,9 +55,10 @@ fn median(rule: &str, events: usize) -> Result<f64, Box<dyn Error>> {
         category = \"string\"
         price = \"number\"
         [events.buy]
+        sku = \"string\"
         [segments]
         all = 'did(view in 60d) and did(buy in 60d)'
-        one = '{rule}'"
+        one = {one}"
     );
     let mut partition = Partition::new(&Definitions::from_toml(&text)?);
     let (rng, mut now) = (&mut Rng::with_seed(7), rules::now());
