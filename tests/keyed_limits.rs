@@ -153,3 +153,29 @@ fn explanations_know_the_limit() {
     let told = partition.explain("ada", "keyed", at(1)).unwrap().to_string();
     assert!(!told.contains("sku = \"a\""), "{told}");
 }
+
+/// In St. John's clocks went back from 00:01 to 23:01 until 2011: what came then belongs to the day that had begun, and
+/// hides nobody whose event came before.
+#[test]
+fn a_day_that_begins_twice_hides_no_part() {
+    let text = "version = 1\n[settings]\ntimezone = 'America/St_Johns'\n[events.view]\nsku = 'string'\n[segments]\n\
+                whole = 'did(view in this day)'\nany = 'some sku: (did(view in this day))'\n\
+                a = 'some sku: (did(view where sku = \"a\" in this day))'\n\
+                keyed = { by = 'sku', when = 'did(view in this day)' }\nasks = 'segment(\"keyed\")'\n";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    let at = |text: &str| text.parse::<Instant>().unwrap();
+    let view = |sku: &str| Message::track("ada", "view").with("sku", sku);
+    partition.ingest(&view("a"), at("2010-11-07T00:00:30-02:30")).unwrap();
+    partition.ingest(&view("b"), at("2010-11-06T23:30:00-03:30")).unwrap();
+    for now in ["2010-11-07T00:10:00-03:30", "2010-11-07T12:00:00-03:30", "2010-11-07T23:59:59-03:30"] {
+        partition.advance(at(now));
+        let segments: Vec<_> = partition.segments("ada").into_keys().collect();
+        assert_eq!(segments, ["a", "any", "asks", "keyed", "whole"].map(Into::into), "{now}");
+        for rule in ["some sku: (did(view where sku = \"a\" in this day))", "segment(\"keyed\")"] {
+            let asked = partition.expression(rule).unwrap();
+            assert!(partition.evaluate(&asked, "ada", at(now)).unwrap().holds, "{now}: {rule}");
+        }
+    }
+    partition.advance(at("2010-11-08T00:00:00-03:30"));
+    assert!(partition.segments("ada").is_empty());
+}

@@ -83,7 +83,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// When it is to be looked at: when it expires, and where the host has it then, when the lease ends. So handing it
     /// out changes no deadline, and nobody who is away has to be brought for it.
-    fn ends(&self) -> Option<Instant> {
+    pub(super) fn ends(&self) -> Option<Instant> {
         if self.overdue { self.leased.or(self.expires) } else { self.expires }
     }
 

@@ -88,6 +88,9 @@ impl Outbox {
             None => {}
         }
         if let State::Waiting(waiting) = &state {
+            if waiting.ends().is_some_and(|end| self.ends.contains_key(&(user, end, waiting.number))) {
+                return Err(before.malformed("an action"));
+            }
             self.list_end((id, user), waiting);
         }
         self.by_user.entry(user).or_default().push(id);

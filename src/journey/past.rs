@@ -496,7 +496,7 @@ impl Round {
         self.users.len() as u32 - 1
     }
 
-    /// Says anew up to which instant none of the exits of whoever is at a place can be dropped.
+    /// Says anew up to which instant too few of the exits of whoever is at a place can be dropped.
     fn note(&mut self, place: u32, fading: impl FnOnce(Instant) -> Instant) {
         let known = &mut self.fading[place as usize];
         *known = fading(*known);

@@ -161,10 +161,10 @@ impl Zone {
     /// An instant after `at`, at or before the one at which the local day changes.
     #[must_use]
     pub fn next_day(&self, at: Instant) -> Instant {
-        let midnight = self.start_of_day(self.civil(at).day + 1);
-        // Where clocks go back over midnight a day is entered twice; its second start is a transition.
-        let transition = self.next_transition(at);
-        if midnight > at { midnight.min(transition) } else { transition }
+        let tomorrow = self.civil(at).day + 1;
+        // Where clocks go back over midnight a day is entered twice.
+        let starts = [self.start_of_day(tomorrow), self.reaches_last(tomorrow, 0), self.next_transition(at)];
+        starts.into_iter().filter(|start| *start > at).min().unwrap_or(Instant::MAX)
     }
 
     /// Full years from the day of `birth` to the day of `now`, with the next instant at which that may change.
@@ -247,6 +247,27 @@ mod tests {
 
     fn at(text: &str) -> Instant {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_day_that_is_entered_twice_begins_twice() {
+        for (name, around) in [
+            ("America/St_Johns", "2010-11-07T02:30:00Z"),
+            ("America/Sao_Paulo", "2017-02-19T02:00:00Z"),
+            ("Asia/Beirut", "2024-10-26T21:00:00Z"),
+            ("Atlantic/Azores", "2024-10-27T01:00:00Z"),
+            ("Europe/Paris", "2024-10-27T01:00:00Z"),
+        ] {
+            let zone = Zone::named(name).unwrap();
+            let around: Instant = around.parse().unwrap();
+            let minutes = || (-200..200).map(|minute| around + Duration::minutes(minute));
+            for at in minutes() {
+                let day = zone.civil(at).day;
+                let change = minutes().find(|later| *later > at && zone.civil(*later).day != day);
+                let next = zone.next_day(at);
+                assert!(next > at && change.is_none_or(|change| next <= change), "{name} {at}: {next}");
+            }
+        }
     }
 
     #[test]

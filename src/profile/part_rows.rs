@@ -2,7 +2,7 @@ use crate::profile::different::Different;
 use crate::profile::{Packed, PropertyId, Symbols};
 use smallvec::SmallVec;
 
-/// The rows of a history sorted out by the value of a property: its parts, in the order of their first rows.
+/// The rows of a history sorted out by the value of a property: its parts, in the order in which they were seen first.
 ///
 /// It follows from the rows: no part of the state. Values that are no key, and missing ones, are of no part.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ struct Part {
 
 /// Stands for no part, and for no row.
 const NONE: u32 = u32::MAX;
+
+/// So many rows are few, however many there are.
+const FEW: usize = 64;
 
 impl PartRows {
     pub(crate) fn new(by: PropertyId) -> PartRows {
@@ -84,7 +87,7 @@ impl PartRows {
         self.keys.find(key, symbols).map(|part| part as u32)
     }
 
-    /// The key of a part, as its first row has it.
+    /// The key of a part, in the form in which it was seen first.
     pub(crate) fn key(&self, part: u32) -> Packed {
         self.keys.value(part as usize)
     }
@@ -94,8 +97,15 @@ impl PartRows {
         self.parts[part as usize].rows as usize
     }
 
+    /// The places of a part's rows, where they are few beside all: of a part that has many, whoever goes through the newest
+    /// ones of all finds enough of it soon.
+    pub(crate) fn few_places(&self, part: u32) -> Option<SmallVec<[u32; 16]>> {
+        let count = self.count(part);
+        (count <= FEW || count <= self.len() / 8).then(|| self.places(part))
+    }
+
     /// The places of a part's rows, in order. O(rows of the part).
-    pub(crate) fn places(&self, part: u32) -> SmallVec<[u32; 16]> {
+    fn places(&self, part: u32) -> SmallVec<[u32; 16]> {
         let Part { mut newest, rows } = self.parts[part as usize];
         let mut places = SmallVec::from_elem(0, rows as usize);
         for place in places.iter_mut().rev() {
@@ -106,8 +116,18 @@ impl PartRows {
     }
 
     /// The same of whatever part a key is of.
-    pub(crate) fn places_of(&self, key: Packed, symbols: &Symbols) -> SmallVec<[u32; 16]> {
-        self.find(key, symbols).map(|part| self.places(part)).unwrap_or_default()
+    pub(crate) fn few_places_of(&self, key: Packed, symbols: &Symbols) -> Option<SmallVec<[u32; 16]>> {
+        self.find(key, symbols).map_or_else(|| Some(SmallVec::new()), |part| self.few_places(part))
+    }
+
+    /// Forgets the rows from a place on.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        for PartRow { part, before } in self.rows.drain(rows.min(self.rows.len())..).rev() {
+            if let Some(part) = self.parts.get_mut(part as usize) {
+                part.newest = before;
+                part.rows -= 1;
+            }
+        }
     }
 }
 
@@ -123,6 +143,7 @@ mod tests {
             let mut symbols = Symbols::default();
             let mut sorted = PartRows::new(PropertyId(1));
             let mut naive: Vec<(Packed, Vec<u32>)> = Vec::new();
+            let mut values = Vec::new();
             for row in 0..dice.u32(0..200) {
                 let value = match dice.u32(0..6) {
                     0 => Value::Null,
@@ -132,6 +153,7 @@ mod tests {
                     _ => Value::from(format!("{}", dice.u32(0..20))),
                 };
                 let value = symbols.pack(&value);
+                values.push(value);
                 sorted.push(value, &symbols);
                 let part = value.is_key(&symbols).then(|| {
                     let known = naive.iter().position(|(key, _)| symbols.same(*key, value));
@@ -144,6 +166,14 @@ mod tests {
                 assert_eq!(sorted.part_of(row as usize), part.map(|part| part as u32), "seed {seed}");
             }
             assert_eq!(sorted.parts() as usize, naive.len());
+            // Cut off, and put in again.
+            let rest = dice.usize(0..=values.len());
+            sorted.truncate(rest);
+            for ((_, places), part) in naive.iter().zip(0..) {
+                let before = places.iter().copied().filter(|place| (*place as usize) < rest);
+                assert_eq!(sorted.places(part).to_vec(), before.collect::<Vec<_>>(), "seed {seed}");
+            }
+            values[rest..].iter().for_each(|value| sorted.push(*value, &symbols));
             for ((key, places), part) in naive.iter().zip(0..) {
                 assert_eq!(sorted.key(part), *key);
                 assert_eq!(sorted.find(*key, &symbols), Some(part));

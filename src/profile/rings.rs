@@ -17,7 +17,8 @@ pub(crate) struct Rings {
     open: Vec<u32>,
     /// Sources of which some rows are summed up no more, each once.
     stale: Vec<u32>,
-    /// The rows sorted out by properties, as far as they were. Begun anew once rows went or came in between.
+    /// The rows sorted out by properties, as far as they were: down to where one came in between, and anew once rows
+    /// went.
     parted: Vec<Arc<PartRows>>,
 }
 
@@ -76,7 +77,7 @@ impl Rings {
         }
         self.open.iter_mut().filter(|own| **own >= place).for_each(|own| *own += 1);
         self.open.push(place);
-        self.parted.clear();
+        self.parted.iter_mut().for_each(|parted| Arc::make_mut(parted).truncate(place as usize));
         self.rows += 1;
     }
 

@@ -210,7 +210,7 @@ impl Evaluation<'_> {
             _ => (comparison, false),
         };
         let newest_first = self.newest(*source, self.now.saturating_sub(ms), usize::MAX);
-        let count = || self.count(*source, rows.clone());
+        let count = || self.own_ring(*source).map(|ring| ring.within(rows).len());
         let decisive = self.decisive(aggregate, wanted, constant, (newest_first, count))?;
         Some(Truth::new(decisive.is_some() != is_turned, decisive.map_or(NEVER, departure)))
     }
@@ -242,7 +242,7 @@ impl Evaluation<'_> {
         aggregate: &Aggregate,
         comparison: Comparison,
         constant: &Val<'_>,
-        (mut newest_first, count): (impl Iterator<Item = usize>, impl Fn() -> usize),
+        (mut newest_first, count): (impl Iterator<Item = usize>, impl Fn() -> Option<usize>),
     ) -> Option<Option<usize>> {
         constant.number()?;
         let upwards = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
@@ -257,7 +257,7 @@ impl Evaluation<'_> {
             AggregateOp::Least if downwards => {}
             // Of nothing there is nothing different, and that is to be too few. No more can be different than there are.
             AggregateOp::Distinct | AggregateOp::ActiveDays
-                if upwards && !enough(0) && !enough(count() as i64) =>
+                if upwards && !enough(0) && count().is_some_and(|count| !enough(count as i64)) =>
             {
                 return Some(None);
             }

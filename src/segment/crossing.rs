@@ -158,6 +158,7 @@ impl Evaluation<'_> {
         let Thresholds { measure, op, .. } = *thresholds;
         let Some(first) = new.last() else { return NOTHING };
         let value = self.aggregated(thresholds);
+        let is_counted = || self.rings.is_none() || self.own_ring(thresholds.source).is_some();
         match (measure, op) {
             (Measure::Count, _) => reached(count(), new.len()),
             (Measure::Age, _) => {
@@ -169,7 +170,9 @@ impl Evaluation<'_> {
                 between(measure, Some(before as f64), Some((before + new.len()) as f64))
             }
             (_, AggregateOp::Distinct | AggregateOp::ActiveDays)
-                if thresholds.fewest > new.len() && thresholds.fewest > count() + new.len() =>
+                if thresholds.fewest > new.len()
+                    && is_counted()
+                    && thresholds.fewest > count() + new.len() =>
             {
                 NOTHING
             }

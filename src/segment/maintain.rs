@@ -308,7 +308,7 @@ impl Memberships {
                 _ => Some(evaluation.part_rows(parts.by)),
             };
             for key in keys {
-                let own = parted.as_ref().map(|parted| parted.places_of(key, evaluation.symbols));
+                let own = parted.as_ref().and_then(|parted| parted.few_places_of(key, evaluation.symbols));
                 let PartEnd { end, latest, .. } = evaluation.part_end(parts, key, own.as_deref());
                 let truth = evaluation.part_truth(parts, root, key, own.as_deref());
                 // A part that is over keeps nothing, not even a deadline.

@@ -38,7 +38,10 @@ impl Evaluation<'_> {
             Window::Sliding(ms) | Window::FromTo(ms, _) => at.saturating_add(*ms),
             Window::Calendar(period, back) => {
                 let shift = i32::try_from(*back).unwrap_or(i32::MAX).saturating_add(1);
-                self.zone.period_start(*period, Instant::from_millis(at), shift).as_millis()
+                let start =
+                    |shift| self.zone.period_start(*period, Instant::from_millis(at), shift).as_millis();
+                // Where clocks go back over midnight, what comes then is in the period that had begun already.
+                if start(1) <= at { start(shift.saturating_add(1)) } else { start(shift) }
             }
             Window::Session => {
                 let session = &self.profile.session;
@@ -85,8 +88,8 @@ impl Evaluation<'_> {
         part
     }
 
-    /// The rows sorted out by a property, for whoever looks at many parts: each would look for its own among all. O(rows), once
-    /// a look, and for long histories O(1).
+    /// The rows sorted out by a property, for whoever looks at many parts: each would look for its own among all. Whoever keeps
+    /// memberships has it once a look, and of a long history at hand as soon as an event came; all others take O(rows).
     pub(crate) fn part_rows(&self, by: PropertyId) -> Arc<PartRows> {
         self.known_part_rows(by).unwrap_or_else(|| {
             let sort = |parted: &mut PartRows| {
@@ -132,17 +135,23 @@ impl Evaluation<'_> {
         let parted = self.part_rows(parts.by);
         let (live, _) = self.live(parts, &parted, 0);
         let mut firsts: Vec<u32> =
-            live.iter().filter_map(|live| self.first_read(parts, &parted.places(live.part))).collect();
+            live.iter().filter_map(|live| self.first_read(parts, &parted, live.part)).collect();
         firsts.sort_unstable();
         firsts.into_iter().map(|place| self.key_at(parts, place)).collect()
     }
 
     /// The first event of a part that a definition reads.
-    fn first_read(&self, parts: &Parts, part: &[u32]) -> Option<u32> {
+    fn first_read(&self, parts: &Parts, parted: &PartRows, part: u32) -> Option<u32> {
         let kind = |place: u32| self.rows()[place as usize].kind();
         let is_read =
-            |place: u32| parts.reads.iter().any(|(kinds, _)| kinds.contains(kind(place), &self.plan.keep));
-        part.iter().copied().find(|place| is_read(*place))
+            |place: &u32| parts.reads.iter().any(|(kinds, _)| kinds.contains(kind(*place), &self.plan.keep));
+        match parted.few_places(part) {
+            Some(own) => own.into_iter().find(is_read),
+            None => {
+                let mut rows = 0..parted.len() as u32;
+                rows.find(|place| parted.part_of(*place as usize) == Some(part) && is_read(place))
+            }
+        }
     }
 
     /// One key may stand there in several forms: the first event says in which it is known.
@@ -152,17 +161,18 @@ impl Evaluation<'_> {
 
     /// The parts that are there, the one that was idle shortest first; of those that are too many the ones idle longest are
     /// not, and that there are such ones is told beside. Where there are not, nobody asks for those that have fewer events than
-    /// so many. O(rows down to the oldest that counts).
+    /// so many. O(parts + rows down to the oldest that counts).
     fn live(&self, parts: &Parts, parted: &PartRows, fewest: usize) -> (Vec<Live>, bool) {
         let (keep, most) = (&self.plan.keep, self.plan.parts_max);
         let may_be_too_many = parted.parts() as usize > most;
-        let mut live: Vec<Live> = Vec::with_capacity((parted.parts() as usize).min(most + 1));
+        let enough = (parted.parts() as usize).min(most + 1);
+        let mut live: Vec<Live> = Vec::with_capacity(enough);
         let mut known: Vec<Option<u32>> = vec![None; parted.parts() as usize];
         // Windows that do not see an event see none before it.
         let mut reads: SmallVec<[&(Kinds, Window); 4]> = parts.reads.iter().collect();
         for (place, row) in self.rows().iter().enumerate().rev() {
             let at = row.at();
-            if reads.is_empty() || live.len() > most && live.last().is_some_and(|last| last.latest > at) {
+            if reads.is_empty() || live.len() >= enough && live.last().is_some_and(|last| last.latest > at) {
                 break;
             }
             let Some(part) = parted.part_of(place) else { continue };
@@ -217,10 +227,10 @@ impl Evaluation<'_> {
             let truth = if parted.count(part) < fewest {
                 Truth::new(false, NEVER)
             } else {
-                let own = parted.places(part);
-                let key = self.first_read(parts, &own).map(|first| self.key_at(parts, first));
-                let part = key.map(|key| (parts.by, key));
-                self.in_part(part).within(Some(&own)).truth(condition)
+                let own = parted.few_places(part);
+                let first = self.first_read(parts, &parted, part);
+                let part = first.map(|first| (parts.by, self.key_at(parts, first)));
+                self.in_part(part).within(own.as_deref()).truth(condition)
             };
             if truth.holds {
                 some = some.max(Some(truth.until.min(seen)));
@@ -343,11 +353,15 @@ mod tests {
                 let parts = segment.parts.as_deref().unwrap();
                 let sorted = plain.part_rows(parts.by);
                 for key in (0..sorted.parts()).map(|part| sorted.key(part)) {
-                    let own = sorted.places_of(key, plain.symbols);
+                    let own = sorted.few_places_of(key, plain.symbols);
                     let end = plain.part_end(parts, key, None);
-                    assert_eq!(plain.part_end(parts, key, Some(&own)), end, "seed {seed}");
+                    assert_eq!(plain.part_end(parts, key, own.as_deref()), end, "seed {seed}");
                     let truth = plain.part_truth(parts, segment.root, key, None);
-                    assert_eq!(plain.part_truth(parts, segment.root, key, Some(&own)), truth, "seed {seed}");
+                    assert_eq!(
+                        plain.part_truth(parts, segment.root, key, own.as_deref()),
+                        truth,
+                        "seed {seed}"
+                    );
                 }
                 let live = naive_live(&plain, parts);
                 assert_eq!(plain.live_keys(parts), live, "seed {seed}");

@@ -70,8 +70,10 @@ impl<'a> Evaluation<'a> {
                     0 => self.between(start(0), NEVER),
                     back => self.between(start(-back), start(0)),
                 };
-                // Where clocks go back over midnight a period may begin again at once; time goes on regardless.
-                span(rows, Motion::Turn, start(1).max(self.now + 1))
+                // Where clocks go back over midnight a period that had begun already begins once more.
+                let next = Some(start(1)).filter(|next| *next > self.now);
+                let again = || self.zone.next_day(self.instant()).as_millis();
+                span(rows, Motion::Turn, next.unwrap_or_else(again))
             }
             Window::SinceLast(events) => {
                 let (source, inner) = &**events;
