@@ -163,9 +163,9 @@ impl<'a> Evaluation<'a> {
         Evaluation { scratch: Some(scratch), ..self }
     }
 
-    /// The same, for a decision that is asked for with a request.
+    /// The same, for a decision that is asked for with a request: what holds later is another decision.
     pub(crate) fn for_request(self, request: &'a Object) -> Evaluation<'a> {
-        Evaluation { request: Some(request), ..self }
+        Evaluation { request: Some(request), is_probe: true, ..self }
     }
 
     pub(crate) fn attribute(&self, slot: SlotId) -> Packed {

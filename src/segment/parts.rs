@@ -134,19 +134,22 @@ impl Evaluation<'_> {
     pub(crate) fn live_keys(&self, parts: &Parts) -> Vec<Packed> {
         let parted = self.part_rows(parts.by);
         let (live, _) = self.live(parts, &parted, 0);
-        let mut firsts: Vec<u32> =
-            live.iter().filter_map(|live| self.first_read(parts, &parted, live.part)).collect();
+        let first = |live: &Live| {
+            let own = parted.few_places(live.part);
+            self.first_read(parts, &parted, live.part, own.as_deref())
+        };
+        let mut firsts: Vec<u32> = live.iter().filter_map(first).collect();
         firsts.sort_unstable();
         firsts.into_iter().map(|place| self.key_at(parts, place)).collect()
     }
 
-    /// The first event of a part that a definition reads.
-    fn first_read(&self, parts: &Parts, parted: &PartRows, part: u32) -> Option<u32> {
+    /// The first event of a part that a definition reads. Its rows may be known.
+    fn first_read(&self, parts: &Parts, parted: &PartRows, part: u32, own: Option<&[u32]>) -> Option<u32> {
         let kind = |place: u32| self.rows()[place as usize].kind();
         let is_read =
             |place: &u32| parts.reads.iter().any(|(kinds, _)| kinds.contains(kind(*place), &self.plan.keep));
-        match parted.few_places(part) {
-            Some(own) => own.into_iter().find(is_read),
+        match own {
+            Some(own) => own.iter().copied().find(is_read),
             None => {
                 let mut rows = 0..parted.len() as u32;
                 rows.find(|place| parted.part_of(*place as usize) == Some(part) && is_read(place))
@@ -228,7 +231,7 @@ impl Evaluation<'_> {
                 Truth::new(false, NEVER)
             } else {
                 let own = parted.few_places(part);
-                let first = self.first_read(parts, &parted, part);
+                let first = self.first_read(parts, &parted, part, own.as_deref());
                 let part = first.map(|first| (parts.by, self.key_at(parts, first)));
                 self.in_part(part).within(own.as_deref()).truth(condition)
             };
