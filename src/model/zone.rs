@@ -163,8 +163,10 @@ impl Zone {
     pub fn next_day(&self, at: Instant) -> Instant {
         let tomorrow = self.civil(at).day + 1;
         // Where clocks go back over midnight a day is entered twice.
-        let starts = [self.start_of_day(tomorrow), self.reaches_last(tomorrow, 0), self.next_transition(at)];
-        starts.into_iter().filter(|start| *start > at).min().unwrap_or(Instant::MAX)
+        let first = self.start_of_day(tomorrow);
+        let start = if first > at { first } else { self.reaches_last(tomorrow, 0) };
+        let transition = self.next_transition(at);
+        if start > at { start.min(transition) } else { transition }
     }
 
     /// Full years from the day of `birth` to the day of `now`, with the next instant at which that may change.

@@ -180,12 +180,7 @@ impl Rings {
     /// Sums up the numbers of a property in the rows of a source. O(rows that came since it was done last).
     pub(crate) fn sum_up(&mut self, source: u32, property: PropertyId, value: impl Fn(usize) -> Packed) {
         let Some(ring) = self.of.get_mut(&source) else { return };
-        let known = ring.blocks.iter().position(|(own, _)| *own == property);
-        let known = known.unwrap_or_else(|| {
-            ring.blocks.push((property, Vec::new()));
-            ring.blocks.len() - 1
-        });
-        let blocks = &mut ring.blocks[known].1;
+        let blocks = by_property(&mut ring.blocks, property);
         let rest = &ring.places[blocks.len() * BLOCK..];
         for block in rest.chunks_exact(BLOCK) {
             blocks.push(block.iter().map(|place| value(*place as usize)).collect());
@@ -195,18 +190,22 @@ impl Rings {
     /// Lists the numbers of a property in the rows of a source. O(rows that came since it was done last).
     pub(crate) fn list(&mut self, source: u32, property: PropertyId, value: impl Fn(usize) -> Packed) {
         let Some(ring) = self.of.get_mut(&source) else { return };
-        let known = ring.lists.iter().position(|(own, _)| *own == property);
-        let known = known.unwrap_or_else(|| {
-            ring.lists.push((property, List::default()));
-            ring.lists.len() - 1
-        });
-        let List { numbers, is_broken } = &mut ring.lists[known].1;
+        let List { numbers, is_broken } = by_property(&mut ring.lists, property);
         for place in &ring.places[numbers.len()..] {
             let value = value(*place as usize);
             *is_broken |= value.is_boxed();
             numbers.push(value.small_number().unwrap_or(f64::NAN));
         }
     }
+}
+
+/// What is known of a property, begun where nothing is.
+fn by_property<T: Default>(known: &mut Vec<(PropertyId, T)>, property: PropertyId) -> &mut T {
+    let place = known.iter().position(|(own, _)| *own == property).unwrap_or(known.len());
+    if place == known.len() {
+        known.push((property, T::default()));
+    }
+    &mut known[place].1
 }
 
 impl Ring {

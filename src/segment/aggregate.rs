@@ -1,7 +1,7 @@
 //! Aggregates over the events of a window.
 
 use crate::model::Instant;
-use crate::profile::{Different, Packed, PropertyId, compare_int_float};
+use crate::profile::{Different, Packed, PropertyId};
 use crate::segment::ast::Comparison;
 use crate::segment::days::Days;
 use crate::segment::evaluate::{Evaluation, Truth};
@@ -406,46 +406,6 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Whether a percentile or a deviation compares over a range of rows, where the numbers of a long history are listed.
-    fn compare_of_each(
-        &self,
-        aggregate: &Aggregate,
-        rows: &Range<usize>,
-        comparison: Comparison,
-        constant: &Val<'_>,
-    ) -> Option<bool> {
-        let Aggregate { op, source, property, .. } = *aggregate;
-        if !op.is_of_each() {
-            return None;
-        }
-        let property = property?;
-        let (listed, rest) = self.own_ring(source)?.listed(property, rows)?;
-        let value = |place: &u32| self.value_at(*place as usize, property);
-        if rest.iter().any(|place| value(place).is_boxed()) {
-            return None;
-        }
-        let rest = || rest.iter().filter_map(|place| value(place).small_number());
-        match op {
-            AggregateOp::Percentile(percent) => {
-                let number = match constant {
-                    Val::Int(n) => Some(*n as f64).filter(|x| compare_int_float(*n, *x).is_eq()),
-                    other => other.number(),
-                }?;
-                let below = count(listed, rest(), |x| x < number);
-                let equal = count(listed, rest(), |x| x == number);
-                let all = count(listed, rest(), |x| !x.is_nan());
-                Some(match rank_order(percent.0, [below, equal, all]) {
-                    Some(order) => comparison.holds(order),
-                    None => Val::Missing.compare(comparison, constant, self.symbols),
-                })
-            }
-            _ => {
-                let numbers = || listed.iter().copied().filter(|x| !x.is_nan()).chain(rest());
-                Some(deviation(numbers).compare(comparison, constant, self.symbols))
-            }
-        }
-    }
-
     /// How a percentile lies beside a number: that follows from how many values are below it, without sorting them. Nothing
     /// where no value is a number.
     fn percentile_order(
@@ -549,7 +509,7 @@ impl Evaluation<'_> {
 
 /// How a percentile lies beside a number, of which it is known how many values are below it, equal to it, and there at all.
 /// Nothing where there are none.
-fn rank_order(percent: f64, [below, equal, count]: [usize; 3]) -> Option<Ordering> {
+pub(super) fn rank_order(percent: f64, [below, equal, count]: [usize; 3]) -> Option<Ordering> {
     let rank = nearest_rank(percent, count);
     (count > 0).then(|| match rank {
         rank if rank <= below => Ordering::Less,
@@ -558,14 +518,8 @@ fn rank_order(percent: f64, [below, equal, count]: [usize; 3]) -> Option<Orderin
     })
 }
 
-/// How many of some numbers are so. Without a branch, because nobody can foretell it.
-fn count(listed: &[f64], rest: impl Iterator<Item = f64>, is_so: impl Fn(f64) -> bool) -> usize {
-    let one = |x: f64| u64::from(is_so(x));
-    (listed.iter().map(|x| one(*x)).sum::<u64>() + rest.map(one).sum::<u64>()) as usize
-}
-
 /// The deviation of a sample: of fewer than two there is none.
-fn deviation<N: Iterator<Item = f64>>(numbers: impl Fn() -> N) -> Val<'static> {
+pub(super) fn deviation<N: Iterator<Item = f64>>(numbers: impl Fn() -> N) -> Val<'static> {
     let (n, sum) = numbers().fold((0_u64, 0.0), |(n, sum), x| (n + 1, sum + x));
     let mean = sum / n as f64;
     let squares: f64 = numbers().map(|x| (x - mean) * (x - mean)).sum();

@@ -40,8 +40,13 @@ impl Evaluation<'_> {
                 let shift = i32::try_from(*back).unwrap_or(i32::MAX).saturating_add(1);
                 let start =
                     |shift| self.zone.period_start(*period, Instant::from_millis(at), shift).as_millis();
-                // Where clocks go back over midnight, what comes then is in the period that had begun already.
-                if start(1) <= at { start(shift.saturating_add(1)) } else { start(shift) }
+                let next = start(1);
+                match shift {
+                    // Where clocks go back over midnight, what comes then is in the period that had begun already.
+                    _ if next <= at => start(shift.saturating_add(1)),
+                    1 => next,
+                    _ => start(shift),
+                }
             }
             Window::Session => {
                 let session = &self.profile.session;

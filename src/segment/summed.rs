@@ -1,6 +1,7 @@
-//! What aggregates over numbers come to in long histories, as far as the blocks of a ring know it.
+//! What aggregates over numbers come to in long histories, as far as the blocks and lists of a ring know it.
 
-use crate::profile::{Numbers, PropertyId, Ring};
+use crate::profile::{Numbers, PropertyId, Ring, compare_int_float};
+use crate::segment::aggregate::{deviation, rank_order};
 use crate::segment::ast::Comparison;
 use crate::segment::evaluate::Evaluation;
 use crate::segment::node::{Aggregate, AggregateOp};
@@ -90,4 +91,52 @@ impl<'e, 'a> Summed<'e, 'a> {
         let end = places.iter().rposition(is_number).map_or(start, |last| last + 1);
         &places[start..end]
     }
+}
+
+impl Evaluation<'_> {
+    /// Whether a percentile or a deviation compares over a range of rows, where the numbers of a long history are listed.
+    pub(super) fn compare_of_each(
+        &self,
+        aggregate: &Aggregate,
+        rows: &Range<usize>,
+        comparison: Comparison,
+        constant: &Val<'_>,
+    ) -> Option<bool> {
+        let Aggregate { op, source, property, .. } = *aggregate;
+        if !op.is_of_each() {
+            return None;
+        }
+        let property = property?;
+        let (listed, rest) = self.own_ring(source)?.listed(property, rows)?;
+        let value = |place: &u32| self.value_at(*place as usize, property);
+        if rest.iter().any(|place| value(place).is_boxed()) {
+            return None;
+        }
+        let rest = || rest.iter().filter_map(|place| value(place).small_number());
+        match op {
+            AggregateOp::Percentile(percent) => {
+                let number = match constant {
+                    Val::Int(n) => Some(*n as f64).filter(|x| compare_int_float(*n, *x).is_eq()),
+                    other => other.number(),
+                }?;
+                let below = count(listed, rest(), |x| x < number);
+                let equal = count(listed, rest(), |x| x == number);
+                let all = count(listed, rest(), |x| !x.is_nan());
+                Some(match rank_order(percent.0, [below, equal, all]) {
+                    Some(order) => comparison.holds(order),
+                    None => Val::Missing.compare(comparison, constant, self.symbols),
+                })
+            }
+            _ => {
+                let numbers = || listed.iter().copied().filter(|x| !x.is_nan()).chain(rest());
+                Some(deviation(numbers).compare(comparison, constant, self.symbols))
+            }
+        }
+    }
+}
+
+/// How many of some numbers are so. Without a branch, because nobody can foretell it.
+fn count(listed: &[f64], rest: impl Iterator<Item = f64>, is_so: impl Fn(f64) -> bool) -> usize {
+    let one = |x: f64| u64::from(is_so(x));
+    (listed.iter().map(|x| one(*x)).sum::<u64>() + rest.map(one).sum::<u64>()) as usize
 }
