@@ -726,3 +726,27 @@ fn a_new_running_value_says_since_when_it_runs() {
         assert_eq!(since(segment), expected, "{segment}");
     }
 }
+
+/// What is known of instants over all time goes on, where definitions name another event or do not name one any more.
+#[test]
+fn instants_of_any_event_go_on_whatever_else_is_named() {
+    let text = |more: &str| {
+        format!(
+            "version = 1\n[events.page]\ndue = 'instant'\n[events.search]\ndue = 'instant'\n[segments]\n\
+             soon = 'now - min(any.due) > 0s'\nnamed = 'now - min(page.due) > 0s'\n{more}"
+        )
+    };
+    let all = ["", "s = 'did(search in 7d)'", "s = 'max(search.due) < now'"].map(text);
+    let all = all.map(|text| Definitions::from_toml(&text).unwrap());
+    let at: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+    for from in &all {
+        for to in &all {
+            let mut partition = Partition::new(from);
+            let due = at - Duration::days(1);
+            partition.ingest(&Message::track("ada", "page").with("due", due), at).unwrap();
+            assert!(partition.is_member("ada", "soon") && partition.is_member("ada", "named"));
+            let outcome = partition.redefine(to, at + Duration::hours(1));
+            assert!(outcome.changes.iter().all(|change| &*change.segment == "s"), "{:?}", outcome.changes);
+        }
+    }
+}

@@ -93,17 +93,26 @@ fn kind_hashes(keep: &Keep) -> Vec<u128> {
     hashes
 }
 
-/// Properties by their names, and by which kinds have them declared as instants.
+/// Properties by their names, and by whether they are declared as instants: for all kinds that have them, or for which. Where
+/// all agree, a kind more or less that does so too changes nothing.
 fn property_hashes(keep: &Keep, kinds: &[u128]) -> Vec<u128> {
-    let mut instants: Vec<Vec<u128>> = vec![Vec::new(); keep.property_count()];
+    let mut instants: Vec<(bool, Vec<u128>)> = vec![(false, Vec::new()); keep.property_count()];
     for (kind, kept) in keep.kinds() {
-        for column in kept.columns.iter().filter(|column| column.instant) {
-            instants[column.property.0 as usize].push(kinds[kind.0 as usize]);
+        for column in &kept.columns {
+            let (is_other, instants) = &mut instants[column.property.0 as usize];
+            match column.instant {
+                true => instants.push(kinds[kind.0 as usize]),
+                false => *is_other = true,
+            }
         }
     }
-    let of = |(number, mut declared): (usize, Vec<u128>)| {
+    let of = |(number, (is_other, mut declared)): (usize, (bool, Vec<u128>))| {
         declared.sort_unstable();
-        Parted::of(2).text(keep.property_name(PropertyId(number as u16))).hashes(&declared).finish()
+        let hash = Parted::of(2).text(keep.property_name(PropertyId(number as u16)));
+        match (is_other, declared.is_empty()) {
+            (true, false) => hash.hashes(&declared).finish(),
+            (_, is_none) => hash.number(if is_none { 0 } else { -1 }).finish(),
+        }
     };
     instants.into_iter().enumerate().map(of).collect()
 }
