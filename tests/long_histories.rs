@@ -33,7 +33,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
             let events = format!("{event}{filter} in {window}");
             let events_of_amount = format!("{event}.amount{filter} in {window}");
             let other = KINDS[(kind + 1) % KINDS.len()];
-            match dice.u32(0..32) {
+            match dice.u32(0..35) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -61,6 +61,13 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                     format!("sequence({event}{filter}, {other} within 2h, not {event} within 1h) in {window}")
                 }
                 22 => format!("sequence({other}, not {event}{filter}, {other}) in {window}"),
+                32 => format!("sequence({event}{filter}, {other}, {event}, {other}{filter}) in {window}"),
+                33 => format!(
+                    "sequence({other}, {event}{filter} within 3h, {other} within 4h, not {event}) in {window}"
+                ),
+                34 => format!(
+                    "sequence({event}, not {other} within 1h, {event}{filter}, not {other} within 2h)"
+                ),
                 30 => format!(
                     "stddev({events_of_amount}) {} {}",
                     [">", "<="][dice.usize(0..2)],

@@ -12,6 +12,8 @@ pub(crate) struct Arena {
     pub(crate) nodes: Vec<Node>,
     /// By node: whether it looks at attributes alone, and at nothing that moves with time.
     plain: Vec<bool>,
+    /// By node: how much there is to evaluate, as far as that is known without looking at a user.
+    costs: Vec<u8>,
     pub(crate) sources: Vec<Source>,
     pub(crate) totals: Vec<Total>,
     pub(crate) slots: Vec<Symbol>,
@@ -32,6 +34,12 @@ impl Arena {
         self.plain[id.0 as usize]
     }
 
+    /// How much there is to evaluate in a node: the least of what is no more than attributes, the most of what goes through
+    /// many events. The members of a conjunction are asked in this order.
+    pub(crate) fn cost(&self, id: NodeId) -> u8 {
+        self.costs[id.0 as usize]
+    }
+
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
         let is_leaf = matches!(
             node,
@@ -43,9 +51,13 @@ impl Arena {
         );
         let mut is_plain = is_leaf || node.follows_from_children();
         node.children(|child| is_plain &= self.is_plain(child));
+        let mut cost = node.cost();
+        node.children(|child| cost = cost.max(self.cost(child)));
+        let cost = if is_plain { cost } else { cost.max(Node::MOVES) };
         let id = NodeId(once(node, &mut self.nodes, &mut self.node_numbers, &self.hasher));
         if self.plain.len() < self.nodes.len() {
             self.plain.push(is_plain);
+            self.costs.push(cost);
         }
         id
     }

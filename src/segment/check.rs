@@ -212,15 +212,7 @@ impl Checker<'_> {
 
     /// The members of a conjunction or disjunction, those first that look at attributes alone: they often decide it.
     fn cheap_first(&self, mut nodes: Vec<NodeId>) -> Box<[NodeId]> {
-        nodes.sort_by_key(|node| match self.arena.node(*node) {
-            Node::TestIs(..) | Node::TestIn(..) => 0,
-            Node::TestNumber(..) => 1,
-            Node::Matches(..) if self.arena.is_plain(*node) => 3,
-            _ if self.arena.is_plain(*node) => 2,
-            Node::AtLeast(..) | Node::Aggregate(_) => 5,
-            Node::Sequence(_) | Node::Segment(_) | Node::Some(..) | Node::Has(..) | Node::Matches(..) => 6,
-            _ => 4,
-        });
+        nodes.sort_by_key(|node| self.arena.cost(*node));
         nodes.into()
     }
 

@@ -167,6 +167,32 @@ impl Node {
         )
     }
 
+    /// The least cost of what looks at more than attributes: gates cost less, and so come first.
+    pub(crate) const MOVES: u8 = 4;
+
+    /// How much there is to evaluate, apart from its children.
+    pub(crate) fn cost(&self) -> u8 {
+        match self {
+            Node::TestIs(..) | Node::TestIn(..) => 0,
+            Node::TestNumber(..) => 1,
+            Node::Matches(..) => 3,
+            Node::Aggregate(aggregate) if aggregate.total.is_none() => match aggregate.op {
+                AggregateOp::Did | AggregateOp::Count | AggregateOp::First | AggregateOp::Last => {
+                    Self::MOVES + 1
+                }
+                AggregateOp::Sum | AggregateOp::Least | AggregateOp::Greatest => Self::MOVES + 2,
+                _ => Self::MOVES + 3,
+            },
+            Node::Sequence(_)
+            | Node::Segment(_)
+            | Node::Lifecycle(_)
+            | Node::Score(_)
+            | Node::Some(..)
+            | Node::Has(..) => Self::MOVES + 4,
+            _ => 2,
+        }
+    }
+
     /// Calls `f` with the nodes it is made of. What the filters of its sources look at, and other segments, are not
     /// among them.
     pub(crate) fn children(&self, mut f: impl FnMut(NodeId)) {

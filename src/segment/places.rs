@@ -5,6 +5,7 @@ use crate::segment::evaluate::{Evaluation, EventView};
 use crate::segment::node::{Filter, Kinds, SourceId};
 use crate::segment::scratch::Scratch;
 use crate::segment::window::Span;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Up to so many rows, those of a source are the bits of one word, worked out once for all that ask.
@@ -270,6 +271,15 @@ impl<'a> Evaluation<'a> {
             (Rest::Mask(Ones(mask)), None) => mask.count_ones() as usize,
             (Rest::Ring(ring), None) => ring.len(),
             _ => places.count(),
+        }
+    }
+
+    /// The places of a source's events, and of the part, within a range of rows, as a list.
+    pub(crate) fn listed(&self, source: SourceId, range: Range<usize>) -> Cow<'_, [u32]> {
+        let places = self.places(source, range);
+        match (&places.rest, self.part) {
+            (Rest::Ring(ring), None) => Cow::Borrowed(ring),
+            _ => places.map(|place| place as u32).collect(),
         }
     }
 
