@@ -87,3 +87,19 @@ fn nobody_is_looked_at_before_anything_can_change() {
         assert_eq!(leaves.first().copied(), at(changes), "{rule}");
     }
 }
+
+#[test]
+fn events_may_have_many_properties() {
+    let number = 0..254;
+    let mut text = String::from("version = 1\n[events.view]\n");
+    number.clone().for_each(|n| text.push_str(&format!("p{n} = \"number\"\n")));
+    text.push_str("[segments]\n");
+    number.clone().for_each(|n| text.push_str(&format!("s{n} = 'sum(view.p{n} in 1d) > 5'\n")));
+    let mut partition = Partition::new(&Definitions::from_toml(&text).unwrap());
+    for n in number {
+        let event = Message::track("ada", "view").with(format!("p{n}"), 6);
+        let changes = partition.ingest(&event, now()).unwrap().changes;
+        assert_eq!(changes.len(), 1, "p{n}");
+        assert_eq!(&*changes[0].segment, format!("s{n}"));
+    }
+}

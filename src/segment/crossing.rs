@@ -67,19 +67,28 @@ impl Evaluation<'_> {
         if let Some(one) = &thresholds.one_kind
             && let Some([old, new]) = gathered.of(one.kind)
         {
-            let mut own = OwnRows::new();
-            match new {
-                // It belongs to the source, or nobody would ask.
-                [only] => own.extend((only.at() > after).then_some(*only)),
-                _ => self.newest_own(one, (new, after, usize::MAX), &mut own),
-            }
-            let came = own.len();
-            if came > 0 {
+            if thresholds.measure == Measure::Count {
+                let came = match new {
+                    // It belongs to the source, or nobody would ask.
+                    [only] => usize::from(only.at() > after),
+                    _ => self.each_own(one, (new, after, usize::MAX), |_| {}),
+                };
                 // Of more than enough nobody asks how many they are.
-                let is_count = thresholds.measure == Measure::Count;
-                let most = if is_count { thresholds.enough } else { usize::MAX };
-                self.newest_own(one, (old, after, most), &mut own);
+                let before = || self.each_own(one, (old, after, thresholds.enough), |_| {});
+                return if came == 0 { NOTHING } else { reached(before(), came) };
             }
+            let mut own = OwnRows::new();
+            let came = match new {
+                [only] => {
+                    own.push(*only);
+                    usize::from(only.at() > after)
+                }
+                _ => self.each_own(one, (new, after, usize::MAX), |row| own.push(row)),
+            };
+            if came == 0 {
+                return NOTHING;
+            }
+            self.each_own(one, (old, after, usize::MAX), |row| own.push(row));
             let (new, old) = own.split_at(came);
             let numbers = || old.iter().rev().map(self.aggregated(thresholds)).collect();
             return self.crossed_by(thresholds, (old.iter().copied(), new), || old.len(), numbers);
@@ -103,13 +112,18 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Puts the rows that belong to a source, and were after an instant, into a list, the newest first, but no more than so
-    /// many. They are of its kind, oldest first.
-    fn newest_own(&self, source: &OneKind, (rows, after, most): (&[Row], i64, usize), own: &mut OwnRows) {
+    /// Calls `f` with the rows that belong to a source, and were after an instant, the newest first, but with no more than so
+    /// many; gives how many they are. The rows are of its kind, oldest first.
+    fn each_own(
+        &self,
+        source: &OneKind,
+        (rows, after, most): (&[Row], i64, usize),
+        mut f: impl FnMut(Row),
+    ) -> usize {
         let value = |row| self.value_in(row, source.filtered);
-        let before = own.len();
+        let mut count = 0;
         for row in rows.iter().rev().copied() {
-            if row.at() <= after || own.len() - before >= most {
+            if row.at() <= after || count >= most {
                 break;
             }
             let is_own = match source.filter {
@@ -119,9 +133,11 @@ impl Evaluation<'_> {
                 Filter::Node(_) => self.meets(source.filter, self.view(row)),
             };
             if is_own {
-                own.push(row);
+                count += 1;
+                f(row);
             }
         }
+        count
     }
 
     /// The instant after which the events of an aggregate's window are that does not slide.

@@ -223,14 +223,11 @@ impl<'a> Evaluation<'a> {
             known = self.look_back(source, known, (after, most));
             scratch.set_known(source, known);
         }
-        let behind = &rows[known.from..];
-        let start = match behind.first() {
-            Some(first) if first.at() <= after => {
-                known.from + behind.partition_point(|row| row.at() <= after)
-            }
-            _ => known.from,
-        };
-        known.mask & !BELOW[start]
+        let first = known.mask.trailing_zeros() as usize;
+        if rows.get(first).is_none_or(|row| row.at() > after) {
+            return known.mask;
+        }
+        known.mask & !BELOW[first + rows[first..].partition_point(|row| row.at() <= after)]
     }
 
     fn look_back(&self, source: SourceId, known: Known, which: (i64, usize)) -> Known {
