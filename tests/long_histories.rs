@@ -33,7 +33,7 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
             let events = format!("{event}{filter} in {window}");
             let events_of_amount = format!("{event}.amount{filter} in {window}");
             let other = KINDS[(kind + 1) % KINDS.len()];
-            match dice.u32(0..35) {
+            match dice.u32(0..39) {
                 0 => format!("did({events})"),
                 1 => format!("count({events}) >= {}", dice.u32(2..30)),
                 2 => format!("sum({event}.amount{filter} in {window}) > {}", dice.u32(50..900)),
@@ -67,6 +67,14 @@ fn rules(dice: &mut fastrand::Rng) -> Vec<String> {
                 ),
                 34 => format!(
                     "sequence({event}, not {other} within 1h, {event}{filter}, not {other} within 2h)"
+                ),
+                35 => format!("avg({events_of_amount}) > 1.1 * avg({event}.amount{filter} in 40d)"),
+                36 => format!("sum({events_of_amount}) / count({events}) > {}", dice.u32(20..40)),
+                37 => {
+                    format!("sum({events_of_amount}) - 2 * sum({other}.amount in {window}) < -0.5 * budget")
+                }
+                38 => format!(
+                    "max({events_of_amount}) - min({events_of_amount}) * 3 >= avg({events_of_amount})"
                 ),
                 30 => format!(
                     "stddev({events_of_amount}) {} {}",

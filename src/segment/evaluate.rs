@@ -393,6 +393,9 @@ impl<'a> Evaluation<'a> {
         if !is_aggregate(left) && is_aggregate(right) {
             return self.compare(comparison.mirrored(), right, left, event);
         }
+        if let Some(truth) = self.compare_nearly(comparison, left, right) {
+            return truth;
+        }
         let b = self.value(right, event);
         if let (Node::Aggregate(aggregate), Slope::Still) = (self.plan.node(left), b.slope) {
             // What stays as it is is a constant until then.

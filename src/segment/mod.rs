@@ -16,6 +16,7 @@
 mod aggregate;
 mod arena;
 mod ast;
+mod bounds;
 mod build;
 mod candidates;
 mod change;

@@ -67,12 +67,7 @@ impl<'e, 'a> Summed<'e, 'a> {
             true => self.numbers,
             false => self.ring.numbers(self.property, &(from..self.rows.end), value),
         };
-        let (level, slack) = match self.op {
-            AggregateOp::Sum => (Some(numbers.sum()), numbers.slack()),
-            AggregateOp::Average => (numbers.mean(), numbers.mean_slack()),
-            AggregateOp::Least => (numbers.least(), 0.0),
-            _ => (numbers.greatest(), 0.0),
-        };
+        let (level, slack) = self.level(&numbers);
         let symbols = self.evaluation.symbols;
         let Some(level) = level else { return Some(Val::Missing.compare(comparison, constant, symbols)) };
         if slack == 0.0 {
@@ -81,6 +76,22 @@ impl<'e, 'a> Summed<'e, 'a> {
         let [low, high] = [level - slack, level + slack].map(|x| Val::float(x).order(constant, symbols));
         let side = low.filter(|low| *low != Ordering::Equal && high == Some(*low))?;
         Some(comparison.holds(side))
+    }
+
+    /// What some numbers come to, and how far that may be off.
+    fn level(&self, numbers: &Numbers) -> (Option<f64>, f64) {
+        match self.op {
+            AggregateOp::Sum => (Some(numbers.sum()), numbers.slack()),
+            AggregateOp::Average => (numbers.mean(), numbers.mean_slack()),
+            AggregateOp::Least => (numbers.least(), 0.0),
+            _ => (numbers.greatest(), 0.0),
+        }
+    }
+
+    /// Between which numbers it lies over all events; of nothing there may be none.
+    pub(super) fn nearly(&self) -> Option<(f64, f64)> {
+        let (level, slack) = self.level(&self.numbers);
+        level.map(|level| (level - slack, level + slack))
     }
 
     /// Without the first and the last places whose events have no number.
