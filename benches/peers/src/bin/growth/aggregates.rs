@@ -10,7 +10,7 @@ use std::error::Error;
 /// In the window, and as many before it.
 const EVENTS: [usize; 3] = [100, 1_000, 10_000];
 const MESSAGES: usize = 300;
-const RULES: [&str; 23] = [
+const RULES: [&str; 27] = [
     "count(view in 60d) = 700",
     "sum(view.price in 60d) > 1000",
     "sum(view.price in 60d) < budget",
@@ -27,8 +27,12 @@ const RULES: [&str; 23] = [
     "stddev(view.price in 60d) > 10",
     "mode(view.category in 60d) = \"c1\"",
     "count(view in 60d) > count(buy in 60d)",
+    "sum(view.price in 60d) / count(view in 60d) > 100",
+    "avg(view.price in 7d) > 1.2 * avg(view.price in 60d)",
+    "max(view.price in 60d) - min(view.price in 60d) > 100",
     "sequence(view, not buy) in 60d",
     "sequence(view, buy) in 60d",
+    "sequence(view where price > 50, buy within 3h, view where price < 30 within 1d) in 60d",
     "affinity(\"category\", \"c1\") > 0.5",
     "some sku: (count(view in 60d) >= 3)",
     "some sku: (did(view in 60d) and not did(buy in 60d))",
