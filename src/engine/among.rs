@@ -150,9 +150,8 @@ impl Partition {
         // Whoever came lately may have sent it where they come from.
         match &message.message_id {
             Some(id) if !among.newcomers.is_empty() => {
-                let is_newcomer = |(kind, id): &(KindName<'_>, &str)| {
-                    among.newcomers.contains(self.salt.hash_named(*kind, id))
-                };
+                let is_newcomer =
+                    |(kind, id): &(KindName<'_>, &str)| among.newcomers.contains(self.salt.hash(*kind, id));
                 let is_new = || self.seen.knows(id, now) || among.homes.is_unseen(self.seen_hash(id));
                 if ids.iter().any(is_newcomer) && !is_new() { Err(Error::Apart) } else { Ok(()) }
             }

@@ -7,7 +7,7 @@ use crate::engine::partition::{NEVER, UserRow, no_content};
 use crate::engine::{Audited, Outcome, Partition};
 use crate::journey::{Context, EventOccurrence};
 use crate::model::{Body, Instant, Message, Object};
-use crate::profile::{Applied, IdKind, Resolved, UserKey};
+use crate::profile::{Applied, KindName, Resolved, UserKey};
 use crate::segment::{Cause, Change, EventView, Memberships, SegmentId, Touch};
 use crate::storage::Slot;
 use smallvec::{SmallVec, smallvec};
@@ -54,9 +54,8 @@ impl Partition {
             let merge = Audited::Merge { absorbed: format!("{:032x}", self.salt.hash(kind, previous)) };
             self.audit(Some(user), Some(message), now, merge, outcome);
         }
-        for (absorbed, name) in &absorbed {
-            let is_user = matches!(&message.body, Body::Merge { previous_id, .. } if **previous_id == **name);
-            let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
+        for (absorbed, name, has_user_id) in &absorbed {
+            let kind = if *has_user_id { KindName::User } else { KindName::Anonymous };
             let hash = self.salt.hash(kind, name);
             let merge = Audited::Merge { absorbed: format!("{hash:032x}") };
             self.audit(Some(user), Some(message), now, merge, outcome);
@@ -155,7 +154,7 @@ impl Partition {
             let is_theirs = |change: &&mut Change| {
                 (is_there || change.cause != Cause::Retention)
                     && (*change.user == *name
-                        || absorbed.iter().any(|(_, absorbed)| *change.user == **absorbed))
+                        || absorbed.iter().any(|(_, absorbed, _)| *change.user == **absorbed))
             };
             outcome.changes[from..]
                 .iter_mut()
@@ -217,6 +216,12 @@ impl Partition {
         let names: Vec<SmolStr> =
             parts.iter().chain([&user]).map(|user| self.store.name(*user).clone()).collect();
         self.settle(&touched, now, outcome);
+        for user in touched.iter().map(|touched| touched.user) {
+            if self.store.profiles.is_there(user) {
+                self.models.learned_apart(user, self.store.arrivals as u32);
+                self.follow_consent(user, message, true, now, outcome);
+            }
+        }
         let is_split = |change: &&mut Change| names.iter().any(|name| **name == *change.user);
         outcome.changes[from..].iter_mut().filter(is_split).for_each(|change| change.cause = Cause::Split);
     }

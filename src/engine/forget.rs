@@ -3,7 +3,7 @@
 use crate::engine::audit::actor;
 use crate::engine::{AuditEntry, Audited, Erased, Outcome, Partition, Receipt, Remains};
 use crate::model::{Instant, Message, Suppress};
-use crate::profile::{IdKind, UserKey};
+use crate::profile::{KindName, UserKey};
 use crate::segment::Cause;
 use std::sync::atomic::Ordering;
 
@@ -19,9 +19,12 @@ impl Partition {
     ) {
         let user = self.store.to_forget(message);
         let (kind, id) = match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => (IdKind::User, &**user),
-            (None, Some(device)) => (IdKind::Anonymous, &**device),
-            (None, None) => (IdKind::Declared(0), message.ids.declared.first().map_or("", |(_, id)| id)),
+            (Some(user), _) => (KindName::User, &**user),
+            (None, Some(device)) => (KindName::Anonymous, &**device),
+            (None, None) => {
+                let first = message.ids.declared.first();
+                first.map_or((KindName::User, ""), |(kind, id)| (KindName::Declared(kind), id))
+            }
         };
         let named = self.salt.hash(kind, id);
         if let Some(user) = user {
@@ -31,6 +34,9 @@ impl Partition {
             Some(user) => self.hashes(user),
             None => (named, Vec::new()),
         };
+        // What goes back to somebody else brings nobody back who is erased.
+        let inherited = user.into_iter().flat_map(|user| self.store.inherited(user));
+        let inherited: Vec<u128> = inherited.map(|(kind, id)| self.salt.hash(kind, id)).collect();
         ids.push(named);
         ids.sort_unstable();
         ids.dedup();
@@ -38,7 +44,9 @@ impl Partition {
             Some(user) => self.erase(user, Cause::Ordinary, now, outcome),
             None => (Erased::default(), Vec::new()),
         };
-        ids.iter().for_each(|hash| self.suppressions.set(*hash, suppress));
+        ids.iter()
+            .filter(|hash| !inherited.contains(hash))
+            .for_each(|hash| self.suppressions.set(*hash, suppress));
         if let Some(among) = &mut self.among {
             ids.iter().for_each(|hash| among.newcomers.forget(*hash));
         }
@@ -117,8 +125,8 @@ impl Partition {
     /// The salted hash of a user's name, and those of all its ids.
     fn hashes(&self, user: UserKey) -> (u128, Vec<u128>) {
         let profile = self.store.get(user);
-        let kind = if profile.has_user_id { IdKind::User } else { IdKind::Anonymous };
-        let ids = self.store.ids(user).map(|(kind, id)| self.salt.hash(kind, id));
+        let kind = if profile.has_user_id { KindName::User } else { KindName::Anonymous };
+        let ids = self.store.named_ids(user).map(|(kind, id)| self.salt.hash(kind, id));
         (self.salt.hash(kind, &profile.name), ids.collect())
     }
 
@@ -155,8 +163,8 @@ impl Partition {
     /// The receipts of whoever had an id, as a user or as a device, in order. O(receipts).
     #[must_use]
     pub fn receipts_of(&self, id: &str) -> Vec<&Receipt> {
-        let wanted = [IdKind::User, IdKind::Anonymous, IdKind::Declared(0)]
-            .map(|kind| written(self.salt.hash(kind, id)));
+        let kinds = self.store.kinds_to_find();
+        let wanted: Vec<String> = kinds.map(|kind| written(self.salt.hash(kind, id))).collect();
         let is_of = |receipt: &&Receipt| receipt.ids.iter().any(|id| wanted.contains(id));
         self.receipts.all().filter(is_of).collect()
     }
@@ -165,7 +173,7 @@ impl Partition {
     /// follows from `seed` in the settings of the definitions under which the partition began.
     #[must_use]
     pub fn hash_of(&self, user_id: &str) -> String {
-        written(self.salt.hash(IdKind::User, user_id))
+        written(self.salt.hash(KindName::User, user_id))
     }
 
     /// How many messages were refused because their user was erased and is not to come back, since the partition is in

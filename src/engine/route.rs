@@ -266,8 +266,21 @@ impl Shards {
 
     /// The partition of the user whom an erasure names, or in which it is noted that there was none.
     pub(super) fn place_to_forget(&self, several: &Several, message: &Message) -> Result<u16, Error> {
+        // A card may have the id of a user, and is another's.
         if let Some(user) = &message.ids.user {
-            return self.locate(several, user);
+            loop {
+                let before = several.homes.moves();
+                for kind in [KindName::User, KindName::Anonymous] {
+                    match self.has(several, (kind, user)) {
+                        Sight::There(place) => return Ok(place),
+                        Sight::Nobody => {}
+                        Sight::Moving => drop(self.stop_moves(several)?),
+                    }
+                }
+                if several.homes.moves() == before {
+                    return Ok(several.homes.home(KindName::User, user));
+                }
+            }
         }
         let place = |id: &(KindName<'_>, &str)| match self.has(several, *id) {
             Sight::There(place) => Some(place),

@@ -1,5 +1,5 @@
 use crate::model::{Bytes, Ids, Instant, Malformed, Message, Record, Suppress, stable_hash};
-use crate::profile::{IdKind, KindName};
+use crate::profile::KindName;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,23 +14,14 @@ impl Salt {
         Salt(stable_hash(&[b"salt", &seed.to_le_bytes()]))
     }
 
-    /// The same of an id whose kind goes by its name.
-    pub(crate) fn hash_named(self, kind: KindName<'_>, id: &str) -> u128 {
-        let kind = match kind {
-            KindName::User => IdKind::User,
-            KindName::Anonymous => IdKind::Anonymous,
-            KindName::Declared(_) => IdKind::Declared(0),
+    /// Of a declared kind the name counts, which is the same in each partition and under all definitions.
+    pub(crate) fn hash(self, kind: KindName<'_>, id: &str) -> u128 {
+        let (kind, name): (&[u8], &str) = match kind {
+            KindName::User => (b"user", ""),
+            KindName::Anonymous => (b"anonymous", ""),
+            KindName::Declared(name) => (b"declared", name),
         };
-        self.hash(kind, id)
-    }
-
-    pub(crate) fn hash(self, kind: IdKind, id: &str) -> u128 {
-        let kind: &[u8] = match kind {
-            IdKind::User => b"user",
-            IdKind::Anonymous => b"anonymous",
-            IdKind::Declared(_) => b"declared",
-        };
-        stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, id.as_bytes()])
+        stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, name.as_bytes(), id.as_bytes()])
     }
 
     /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, and else all
@@ -43,14 +34,14 @@ impl Salt {
     ) -> impl Iterator<Item = u128> + 'm {
         let Ids { user, anonymous, declared } = &message.ids;
         let named = match (user, anonymous) {
-            (Some(user), _) => Some(self.hash(IdKind::User, user)),
-            (None, Some(device)) => Some(self.hash(IdKind::Anonymous, device)),
+            (Some(user), _) => Some(self.hash(KindName::User, user)),
+            (None, Some(device)) => Some(self.hash(KindName::Anonymous, device)),
             (None, None) => None,
         };
         let is_alone = named.is_none();
         let declared = declared.iter().filter(move |(kind, _)| is_alone || is_strong(kind));
-        let declared = declared.map(move |(_, id)| self.hash(IdKind::Declared(0), id));
-        let kinds = [IdKind::User, IdKind::Anonymous];
+        let declared = declared.map(move |(kind, id)| self.hash(KindName::Declared(kind), id));
+        let kinds = [KindName::User, KindName::Anonymous];
         let previous = message.previous_id().into_iter().flat_map(move |id| kinds.map(|kind| (kind, id)));
         named.into_iter().chain(declared).chain(previous.map(move |(kind, id)| self.hash(kind, id)))
     }
@@ -153,7 +144,7 @@ mod tests {
     fn bytes_are_read_back_and_ends_are_ends() {
         let (salt, at) = (Salt::new(7), Instant::from_millis);
         let mut all = Suppressions::default();
-        let hash = |id: &str| salt.hash(IdKind::User, id);
+        let hash = |id: &str| salt.hash(KindName::User, id);
         all.set(hash("ada"), Suppress::Until(at(10)));
         all.set(hash("bob"), Suppress::Forever);
         all.set(hash("eve"), Suppress::Until(at(5)));

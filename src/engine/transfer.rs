@@ -245,7 +245,7 @@ impl Partition {
         let Some(among) = among else { return };
         for (kind, id) in store.named_ids(user) {
             among.homes.put(kind, id, Place::At(among.number));
-            among.newcomers.note(salt.hash_named(kind, id), *clock, time);
+            among.newcomers.note(salt.hash(kind, id), *clock, time);
         }
     }
 

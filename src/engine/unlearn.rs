@@ -308,6 +308,11 @@ impl Models {
         self.drop_user(absorbed);
     }
 
+    /// Of what two profiles did until now nobody knows to which of them it was learned.
+    pub(super) fn learned_apart(&mut self, user: UserKey, arrival: u32) {
+        self.learned.insert(user, Learned { since: arrival, as_one_since: arrival });
+    }
+
     /// What a user did was not learned, up to an arrival.
     pub(super) fn learned_not(&mut self, user: UserKey, arrival: u32) {
         self.learned.entry(user).or_default().since = arrival;

@@ -13,13 +13,15 @@ impl Journeys {
     /// What was sent counts together, and pending actions keep their ids.
     pub(crate) fn absorb(&mut self, cx: &Context<'_>, from: UserKey, into: UserKey, notes: &mut Vec<Note>) {
         let Journeys { plan, users, past, outbox, counts, times, .. } = self;
-        outbox.readdress(from, into);
         times.iter_mut().for_each(|times| times.absorb(from.0, into.0));
         let zone = cx.store.zone(cx.store.get(into));
-        outbox.rezone(into, |origin| plan.quiet_zone(origin, zone));
         let own = users.get_mut(&into);
         let running = |journey| own.as_ref().map_or(0, |own| own.last_entry(plan, journey));
         let moved = past.absorb(from, into, cx.now, plan, running);
+        // The instances that they are of have other numbers now.
+        let moved_by = |journey| moved.get(usize::from(plan.current(journey))).copied().unwrap_or(0);
+        outbox.readdress(from, into, moved_by);
+        outbox.rezone(into, |origin| plan.quiet_zone(origin, zone));
         let Some(mut other) = users.remove(&from) else { return };
         let goals = other.goals.iter_mut().map(|goal| (goal.journey, &mut goal.entry));
         let instances = other.instances.iter_mut().map(|instance| (instance.journey, &mut instance.entry));

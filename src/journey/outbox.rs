@@ -1,6 +1,6 @@
 use crate::journey::instance::Instance;
 use crate::journey::key::InstanceKey;
-use crate::journey::plan::JourneyNo;
+use crate::journey::plan::{GONE, JourneyNo};
 use crate::journey::{Acknowledged, Action, Delivery, DeliveryPolicy, OutboxStats};
 use crate::model::{Duration, Instant, Object, Zone};
 use crate::profile::{ProfileStore, UserKey};
@@ -447,11 +447,14 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn readdress(&mut self, from: UserKey, into: UserKey) {
+    pub(crate) fn readdress(&mut self, from: UserKey, into: UserKey, moved: impl Fn(JourneyNo) -> u32) {
         let Some(ids) = self.by_user.remove(&from) else { return };
         for id in &ids {
             let Some(entry) = self.actions.get_mut(id) else { continue };
             entry.user = into;
+            if entry.origin.journey != GONE {
+                entry.origin.entry = entry.origin.entry.saturating_add(moved(entry.origin.journey));
+            }
             if let State::Waiting(waiting) = &entry.state
                 && let Some(end) = waiting.ends()
             {
@@ -581,7 +584,7 @@ mod tests {
                 match rng.u32(0..6) {
                     0 => drop(outbox.acknowledge(&id_text(any), Delivery::Sent, now, Duration::days(1))),
                     1 => drop(outbox.remove(any)),
-                    2 if users.len() > 1 => outbox.readdress(users.pop().unwrap(), users[0]),
+                    2 if users.len() > 1 => outbox.readdress(users.pop().unwrap(), users[0], |_| 0),
                     _ => {
                         let until = now + Duration::from_millis(rng.i64(1..9));
                         if let Some(State::Waiting(waiting)) =

@@ -1,5 +1,6 @@
 use crate::model::{Duration, Quoted};
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -105,19 +106,31 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// A text is not an RFC 3339 instant, or lies outside the years 1 to 9999.
+/// A text is not an RFC 3339 instant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not an instant; write it as `2026-11-23T10:00:00Z`", Quoted(.0))]
 pub struct ParseInstantError(String);
 
+/// An instant of the years 1 to 9999 that lies beyond the limits is the limit: `9999-12-31T23:59:59Z` stands for never in
+/// many systems.
 impl FromStr for Instant {
     type Err = ParseInstantError;
 
     fn from_str(text: &str) -> Result<Instant, ParseInstantError> {
-        let refused = || ParseInstantError(text.to_owned());
-        let timestamp: Timestamp = text.parse().map_err(|_| refused())?;
-        let instant = Instant::from_jiff(timestamp);
-        if instant == Instant::MIN || instant == Instant::MAX { Err(refused()) } else { Ok(instant) }
+        let known = text.parse::<Timestamp>().ok().map(Instant::from_jiff);
+        known.or_else(|| limit(text)).ok_or_else(|| ParseInstantError(text.to_owned()))
+    }
+}
+
+/// The limit beyond which an instant lies that no timestamp can hold.
+fn limit(text: &str) -> Option<Instant> {
+    let pieces = Pieces::parse(text).ok()?;
+    let is_whole =
+        pieces.time().is_some() && pieces.offset().is_some() && pieces.time_zone_annotation().is_none();
+    match pieces.date().year() {
+        9999 if is_whole => Some(Instant::MAX),
+        1 if is_whole => Some(Instant::MIN),
+        _ => None,
     }
 }
 
@@ -139,6 +152,23 @@ mod tests {
             assert_eq!(instant.to_string().parse::<Instant>().unwrap(), instant);
         }
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-23", "-5000-01-01T00:00:00Z"] {
+            assert!(text.parse::<Instant>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_limits_is_as_good_as_never() {
+        for (text, limit) in [
+            ("9999-12-31T23:59:59Z", Instant::MAX),
+            ("9999-12-31T23:59:59.999999999-12:00", Instant::MAX),
+            ("9999-12-30T00:00:00Z", Instant::MAX),
+            ("0001-01-01T00:00:00Z", Instant::MIN),
+            ("0001-01-01T00:00:00+14:00", Instant::MIN),
+        ] {
+            assert_eq!(text.parse::<Instant>().unwrap(), limit, "{text}");
+        }
+        for text in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "9999-12-31T23:59:59Z[UTC]"]
+        {
             assert!(text.parse::<Instant>().is_err(), "{text}");
         }
     }

@@ -64,6 +64,12 @@ impl Devices {
         self.0.remove(&number)
     }
 
+    /// Takes out a device whose user ends: its visitor, who gets it, and what is known of it besides.
+    pub(crate) fn give_back(&mut self, number: u32) -> Option<(UserKey, Device)> {
+        let mut device = self.remove(number)?;
+        Some((device.visitor.take()?, device))
+    }
+
     /// Drops what is known of a device that belongs to one user and has no visitor.
     pub(crate) fn tidy(&mut self, number: u32) {
         if self.get(number).is_some_and(Device::is_plain) {

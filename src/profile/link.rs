@@ -5,7 +5,7 @@ use crate::profile::devices::{Device, Devices};
 use crate::profile::identity::{ABSORPTIONS_MAX, OWNERS_MAX};
 use crate::profile::lineage::{Confirmed, MergeRules};
 use crate::profile::{
-    DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityError, IdentityHealth, IdentityRules, Profile,
+    DeviceRule, IDS_MAX, IdKind, IdKindRule, IdentityError, IdentityHealth, IdentityRules, KindName, Profile,
     ProfileStore, UserKey,
 };
 use serde::Serialize;
@@ -74,8 +74,8 @@ pub(crate) struct Resolved {
     pub(crate) user: UserKey,
     /// Whether the profile was made for it.
     pub(crate) is_new: bool,
-    /// The profiles that this one took over, and the names they had.
-    pub(crate) absorbed: Vec<(UserKey, SmolStr)>,
+    /// The profiles that this one took over, with the names they had and whether these were users'.
+    pub(crate) absorbed: Vec<(UserKey, SmolStr, bool)>,
     /// The users to whom ids belonged until now.
     pub(crate) switched: Vec<UserKey>,
 }
@@ -199,15 +199,18 @@ impl ProfileStore {
                     store.linking.told.is_some_and(|(_, id)| store.ids.entry(id).0 != IdKind::Anonymous)
                 };
                 let device = device.or_else(|| message.ids.anonymous.as_deref().filter(|_| is_named(self)));
+                // A strong id says more of who somebody is, so it goes first: two strong ids are two people.
+                for (kind, id) in self.declared(message, true) {
+                    self.link_declared(kind, id, now, &mut resolved);
+                }
                 if let Some(device) = device {
                     self.link_device(device, now, &mut resolved);
                 }
             }
         }
-        for (kind, id) in &message.ids.declared {
-            if let Some(number) = self.linking.number(kind) {
-                self.link_declared(IdKind::Declared(number), id, now, &mut resolved);
-            }
+        let strong = if message.body.is_about_ids() { self.declared(message, true) } else { SmallVec::new() };
+        for (kind, id) in strong.into_iter().chain(self.declared(message, false)) {
+            self.link_declared(kind, id, now, &mut resolved);
         }
         resolved
     }
@@ -285,13 +288,13 @@ impl ProfileStore {
     }
 
     /// The id by which somebody was known who is merged into a user whom nobody knew: only the name is another one then.
-    pub(crate) fn renamed<'m>(&self, message: &'m Message) -> Option<(IdKind, &'m str)> {
+    pub(crate) fn renamed<'m>(&self, message: &'m Message) -> Option<(KindName<'m>, &'m str)> {
         let Body::Merge { previous_id, .. } = &message.body else { return None };
         if self.ids.owner(IdKind::User, message.ids.user.as_deref()?).is_some() {
             return None;
         }
         let is_user = self.ids.owner(IdKind::User, previous_id).is_some();
-        let kind = if is_user { IdKind::User } else { IdKind::Anonymous };
+        let kind = if is_user { KindName::User } else { KindName::Anonymous };
         (is_user || self.find_device(previous_id).is_some()).then_some((kind, &**previous_id))
     }
 
@@ -307,11 +310,16 @@ impl ProfileStore {
             }
             _ => message.ids.anonymous.as_deref(),
         };
-        // A new user is another one than all to whom a device belonged.
+        // A new user is another one than all to whom a device belonged, and than whoever has another strong id.
+        let strong = self.declared(message, true);
+        let may_have = |user: UserKey, (kind, id): &(IdKind, &str)| {
+            self.ids.owner(*kind, id) == Some(user) || self.has_room(user, *kind)
+        };
         let is_visitor = |user: &UserKey| {
             let profile = self.get(*user);
             !profile.has_user_id
                 && profile.ids.len() < IDS_MAX
+                && strong.iter().all(|id| may_have(*user, id))
                 && !self.is_kept_apart(*user, |_, device| device.is_owned(now))
         };
         let by_device = device.and_then(|id| self.ids.owner(IdKind::Anonymous, id)).filter(is_visitor);
@@ -430,8 +438,11 @@ impl ProfileStore {
             self.linking.health.switched += 1;
             resolved.switched.push(holder);
         } else {
-            // Whoever signed in is not known to be who was there before.
-            (device.visitor, device.is_kept_apart) = (Some(holder), true);
+            // Whoever signed in is not known to be who was there before, by whatever other ids that one may have.
+            device.visitor = Some(holder);
+            for id in self.profiles.ids(holder) {
+                self.linking.devices.entry(*id).is_kept_apart = true;
+            }
             self.linking.health.kept_apart += 1;
         }
         self.move_id(number, holder, user);
@@ -581,7 +592,7 @@ impl ProfileStore {
 
     fn absorb(&mut self, into: UserKey, from: UserKey, now: Instant, resolved: &mut Resolved) {
         let other = self.profiles.remove(from);
-        let (name, numbers) = (other.name.clone(), other.ids.clone());
+        let (name, has_user_id, numbers) = (other.name.clone(), other.has_user_id, other.ids.clone());
         let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
         self.rings.remove(&from);
         self.rings.remove(&into);
@@ -603,21 +614,22 @@ impl ProfileStore {
         if resolved.user == from {
             resolved.user = into;
         }
-        resolved.absorbed.push((from, name));
+        resolved.absorbed.push((from, name, has_user_id));
     }
 
-    /// Removes the ids of a profile that ends. A device goes back to the visitor who used it besides.
+    /// Removes the ids of a profile that ends. A device goes back to the visitor who used it besides, and it stays known to
+    /// whom else it belonged: whoever ends says nothing of the others.
     pub(super) fn drop_ids(&mut self, user: UserKey, numbers: &[u32]) {
         self.linking.devices.forget(user);
         for number in numbers {
-            let visitor = self.linking.devices.remove(*number).and_then(|device| device.visitor);
-            match visitor {
-                Some(visitor) => {
-                    self.get_mut(visitor).each(0, |profile, _| profile.ids.push(*number));
-                    self.ids.set_owner(*number, visitor);
-                }
-                None => self.ids.remove(*number),
-            }
+            let Some((visitor, device)) = self.linking.devices.give_back(*number) else {
+                self.ids.remove(*number);
+                continue;
+            };
+            self.get_mut(visitor).each(0, |profile, _| profile.ids.push(*number));
+            self.ids.set_owner(*number, visitor);
+            *self.linking.devices.entry(*number) = device;
+            self.linking.devices.tidy(*number);
         }
     }
 

@@ -323,9 +323,21 @@ impl Symbols {
             }
             (Unpacked::Instant(x), Unpacked::Instant(y)) => x == y,
             (Unpacked::Geo(x), Unpacked::Geo(y)) => x == y,
-            (Unpacked::List(x), Unpacked::List(y)) => x == y,
+            (Unpacked::List(x), Unpacked::List(y)) => {
+                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| is_same(x, y))
+            }
             _ => false,
         }
+    }
+}
+
+/// Whether two elements of lists are the same; numbers by value here as well.
+fn is_same(x: &Value, y: &Value) -> bool {
+    match (x, y) {
+        (Value::Int(n), Value::Float(x)) | (Value::Float(x), Value::Int(n)) => {
+            compare_int_float(*n, *x).is_eq()
+        }
+        _ => x == y,
     }
 }
 

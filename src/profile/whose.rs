@@ -1,7 +1,7 @@
 //! Whom a message will be about, before it is applied.
 
 use crate::model::{Body, Instant, Message};
-use crate::profile::{DeviceRule, IdKind, ProfileStore, UserKey};
+use crate::profile::{DeviceRule, IdKind, KindName, ProfileStore, UserKey};
 use smallvec::SmallVec;
 
 /// Whom a message will be about.
@@ -101,11 +101,24 @@ impl ProfileStore {
         devices.filter_map(|device| device.visitor).collect()
     }
 
+    /// The ids of a user that are another's when this one is erased.
+    pub(crate) fn inherited(&self, user: UserKey) -> impl Iterator<Item = (KindName<'_>, &str)> {
+        let has_visitor = move |number: &u32| {
+            self.linking.devices.get(*number).is_some_and(|device| device.visitor.is_some())
+        };
+        let ids = self.named_ids(user).zip(self.profiles.ids(user));
+        ids.filter(move |(_, number)| has_visitor(number)).map(|(id, _)| id)
+    }
+
     /// Whom an erasure is about.
     pub(crate) fn to_forget(&self, message: &Message) -> Option<UserKey> {
-        // A device may have the id of a user who has nothing to do with it.
+        // A device may have the id of a user who has nothing to do with it, and so may a card. An earlier id, which an
+        // `alias` has linked, is one of theirs.
         match (&message.ids.user, &message.ids.anonymous) {
-            (Some(user), _) => self.find(user),
+            (Some(user), _) => {
+                let of_kind = |kind| self.ids.owner(kind, user);
+                of_kind(IdKind::User).or_else(|| of_kind(IdKind::Anonymous))
+            }
             (None, Some(device)) => self.find_device(device),
             (None, None) => {
                 let mut declared = message.ids.declared.iter();

@@ -299,12 +299,11 @@ impl Checker<'_> {
                 }
                 let path = path.dotted();
                 let prefix = format!("{}.", path.strip_prefix("user.").unwrap_or(&path));
-                let kind = match self.schema.prefixes.iter().find(|(known, _)| prefix.starts_with(&***known))
-                {
+                let kind = match self.schema.group_of(&prefix) {
                     Some((known, kind)) => {
                         let tags = self.schema.prefix_tags.get(known).copied().unwrap_or_default();
                         self.is_kept(&path, tags.stored, span)?;
-                        Type::kept(*kind, tags)
+                        Type::kept(kind, tags)
                     }
                     None if !self.schema.strict => Type::Any,
                     None => {

@@ -671,7 +671,7 @@ fn negative<'v>(value: &Val<'_>) -> Val<'v> {
     match value {
         Val::Int(n) => n.checked_neg().map_or(Val::Float(-(*n as f64)), Val::Int),
         Val::Float(x) => Val::Float(-x),
-        Val::Duration(ms) => ms.checked_neg().map_or(Val::Missing, Val::Duration),
+        Val::Duration(ms) => Val::Duration(ms.saturating_neg()),
         _ => Val::Missing,
     }
 }

@@ -200,13 +200,19 @@ impl Parser {
     }
 
     pub(crate) fn node(&mut self, kind: ExprKind, span: Span) -> Parsed<Expr> {
+        self.count(span)?;
+        Ok(Expr { kind, span })
+    }
+
+    /// Counts something that takes time to evaluate.
+    pub(crate) fn count(&mut self, span: Span) -> Parsed<()> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
             let error =
                 Error::new(ErrorKind::Limit, format!("the expression has more than {NODES_MAX} nodes"), span);
             return self.error(error.help("split it into segments and join them with `segment(\"name\")`"));
         }
-        Ok(Expr { kind, span })
+        Ok(())
     }
 
     // --- levels, loosest first

@@ -24,6 +24,7 @@ impl Parser {
         let mut names = Vec::new();
         if self.eat("[") {
             loop {
+                self.count(self.span())?;
                 names.push(self.listed_event_name()?);
                 if self.eat("]") {
                     break;
@@ -250,6 +251,7 @@ impl Parser {
         let mut steps: Vec<Step> = Vec::new();
         loop {
             let span = self.span();
+            self.count(span)?;
             let negative = self.eat_word("not");
             let (start, names, path) = self.events_head()?;
             let condition = if self.eat_word("where") { Some(self.expression()?) } else { None };

@@ -187,10 +187,15 @@ impl Schema {
         self.events.keys().chain(self.own_events.keys()).map(|name| &**name)
     }
 
+    /// The group that a name is in: of nested ones the longest.
+    pub(crate) fn group_of(&self, name: &str) -> Option<(&str, Kind)> {
+        let mut longest_first = self.prefixes.iter().rev();
+        let group = longest_first.find(|(prefix, _)| name.starts_with(&***prefix));
+        group.map(|(prefix, kind)| (&**prefix, *kind))
+    }
+
     pub(crate) fn attribute_kind(&self, name: &str) -> Option<Kind> {
-        self.attributes.get(name).copied().or_else(|| {
-            self.prefixes.iter().find(|(prefix, _)| name.starts_with(&***prefix)).map(|(_, kind)| *kind)
-        })
+        self.attributes.get(name).copied().or_else(|| self.group_of(name).map(|(_, kind)| kind))
     }
 }
 

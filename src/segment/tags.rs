@@ -86,8 +86,12 @@ impl Schema {
         if self.attributes.contains_key(name) {
             return self.attribute_tags.get(name).copied().unwrap_or_default();
         }
-        let prefix = self.prefix_tags.iter().find(|(prefix, _)| name.starts_with(&***prefix));
-        prefix.map(|(_, tags)| *tags).unwrap_or_default()
+        // A longer group goes before a shorter one, also where nothing more is said of it.
+        let groups = name.rmatch_indices('.').map(|(dot, _)| &name[..=dot]);
+        let is_known =
+            |group: &&str| self.prefixes.contains_key(*group) || self.prefix_tags.contains_key(*group);
+        let group = groups.filter(is_known).next();
+        group.and_then(|group| self.prefix_tags.get(group)).copied().unwrap_or_default()
     }
 
     /// The names of what is shown to nobody.
@@ -97,7 +101,9 @@ impl Schema {
         };
         Hidden {
             attributes: names(&self.attribute_tags),
-            prefixes: names(&self.prefix_tags),
+            prefixes: (self.prefixes.keys().chain(self.prefix_tags.keys()))
+                .map(|prefix| (prefix.clone(), self.attribute_tags(prefix).is_hidden()))
+                .collect(),
             shown: self
                 .attributes
                 .keys()

@@ -291,25 +291,26 @@ fn numbers<'a>(a: &Val<'_>, b: &Val<'_>, f: impl Fn(f64, f64) -> f64) -> Val<'a>
     }
 }
 
+/// Nothing of what is no number; what no duration is long enough for is the longest one.
 fn nearest_millis(x: f64) -> Option<i64> {
-    let rounded = x.round();
-    (rounded.abs() < 9.0e18).then_some(rounded as i64)
+    (!x.is_nan()).then_some(x.round() as i64)
 }
 
 fn combine<'a>(operator: Operator, a: &Val<'_>, b: &Val<'_>) -> Val<'a> {
     use Operator::{Add, Divide, Multiply, Subtract};
     let duration = |ms: Option<i64>| ms.map_or(Val::Missing, Val::Duration);
-    let instant = |at: Option<i64>| at.map_or(Val::Missing, Val::Instant);
+    // Instants and durations end where no more milliseconds can be counted: what moves with time does not come to nothing
+    // on its way.
     match (operator, a, b) {
         (Add, Val::Instant(a), Val::Duration(b)) | (Add, Val::Duration(b), Val::Instant(a)) => {
-            instant(a.checked_add(*b))
+            Val::Instant(a.saturating_add(*b))
         }
-        (Subtract, Val::Instant(a), Val::Duration(b)) => instant(a.checked_sub(*b)),
-        (Subtract, Val::Instant(a), Val::Instant(b)) => duration(a.checked_sub(*b)),
-        (Add, Val::Duration(a), Val::Duration(b)) => duration(a.checked_add(*b)),
-        (Subtract, Val::Duration(a), Val::Duration(b)) => duration(a.checked_sub(*b)),
+        (Subtract, Val::Instant(a), Val::Duration(b)) => Val::Instant(a.saturating_sub(*b)),
+        (Subtract, Val::Instant(a), Val::Instant(b)) => Val::Duration(a.saturating_sub(*b)),
+        (Add, Val::Duration(a), Val::Duration(b)) => Val::Duration(a.saturating_add(*b)),
+        (Subtract, Val::Duration(a), Val::Duration(b)) => Val::Duration(a.saturating_sub(*b)),
         (Multiply, Val::Duration(a), Val::Int(b)) | (Multiply, Val::Int(b), Val::Duration(a)) => {
-            duration(a.checked_mul(*b))
+            Val::Duration(a.saturating_mul(*b))
         }
         (Multiply, Val::Duration(a), Val::Float(b)) | (Multiply, Val::Float(b), Val::Duration(a)) => {
             duration(nearest_millis(*a as f64 * b))
@@ -362,6 +363,11 @@ pub(crate) fn operate<'a>(operator: Operator, a: &Signal<'_>, b: &Signal<'_>) ->
             };
             Slope::Smooth(a.slope.rate() / divisor)
         }
+    };
+    // Where it is as large as can be nobody knows what it would be without that, only on which side it is.
+    let slope = match value {
+        Val::Instant(i64::MIN | i64::MAX) | Val::Duration(i64::MIN | i64::MAX) => Slope::Smooth(slope.rate()),
+        _ => slope,
     };
     // A product with zero stands still.
     let slope = if slope.rate() == 0.0 { Slope::Still } else { slope };

@@ -56,14 +56,14 @@ pub(crate) fn calculate(op: Operation, a: &Value, b: &Value) -> Value {
     use Operation::{Add, Div, Mul, Sub};
     use Value::{Duration, Instant, Int};
     match (op, a, b) {
-        (Add, Instant(a), Duration(b)) => whole(a.checked_add(*b), Instant),
-        (Sub, Instant(a), Duration(b)) => whole(a.checked_sub(*b), Instant),
-        (Sub, Instant(a), Instant(b)) => whole(a.checked_sub(*b), Duration),
-        (Add, Duration(a), Duration(b)) => whole(a.checked_add(*b), Duration),
-        (Sub, Duration(a), Duration(b)) => whole(a.checked_sub(*b), Duration),
+        (Add, Instant(a), Duration(b)) => Instant(a.saturating_add(*b)),
+        (Sub, Instant(a), Duration(b)) => Instant(a.saturating_sub(*b)),
+        (Sub, Instant(a), Instant(b)) => Duration(a.saturating_sub(*b)),
+        (Add, Duration(a), Duration(b)) => Duration(a.saturating_add(*b)),
+        (Sub, Duration(a), Duration(b)) => Duration(a.saturating_sub(*b)),
         (Div, Duration(_), Duration(0)) => Value::Missing,
         (Div, Duration(a), Duration(b)) => float(*a as f64 / *b as f64),
-        (Mul, Duration(a), Int(b)) => whole(a.checked_mul(*b), Duration),
+        (Mul, Duration(a), Int(b)) => Duration(a.saturating_mul(*b)),
         (Mul, Duration(a), Value::Float(b)) => scaled(*a as f64 * b),
         (Div, Duration(a), _) => match number(b) {
             Some(b) if b != 0.0 => scaled(*a as f64 / b),
@@ -90,16 +90,12 @@ pub(crate) fn negate(a: &Value) -> Value {
     match a {
         Value::Int(n) => n.checked_neg().map_or(Value::Float(-(*n as f64)), Value::Int),
         Value::Float(x) => Value::Float(-x),
-        Value::Duration(d) => whole(d.checked_neg(), Value::Duration),
+        Value::Duration(d) => Value::Duration(d.saturating_neg()),
         _ => Value::Missing,
     }
 }
 
-fn whole(sum: Option<i64>, kind: fn(i64) -> Value) -> Value {
-    sum.map_or(Value::Missing, kind)
-}
-
 /// A duration from a product or quotient, to the nearest millisecond.
 fn scaled(ms: f64) -> Value {
-    if ms.is_finite() && ms.abs() < 9e18 { Value::Duration(ms.round() as i64) } else { Value::Missing }
+    if ms.is_nan() { Value::Missing } else { Value::Duration(ms.round() as i64) }
 }

@@ -10,6 +10,8 @@ use crate::journey::run::Run;
 use crate::journey::step::Next;
 use crate::journey::{Action, Dedup, Reason, What};
 use crate::model::{Instant, Object, Record, stable_hash};
+use crate::profile::Profile;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What an action is made of.
@@ -210,27 +212,34 @@ impl Run<'_, '_> {
     /// The same after any replay. An instance that comes back to a step sends another action, so its round counts; the
     /// first time round there is none in it.
     pub(in crate::journey) fn action_id(&self, instance: &Instance, channel: &str) -> u128 {
-        self.plan.action_id(self.cx.store.get(self.user).bucketing_id(), instance, channel)
+        self.plan.action_id(self.cx.store.get(self.user), instance, channel)
     }
 }
 
 impl JourneyPlan {
-    /// See [`Run::action_id`].
-    pub(in crate::journey) fn action_id(&self, user: &str, instance: &Instance, channel: &str) -> u128 {
+    /// See [`Run::action_id`]. No two users have one name; a device has one visitor after another, who enter at other
+    /// instants. The bucketing id would not do: it may be that of a visitor and of who signed in on the device before.
+    pub(in crate::journey) fn action_id(&self, user: &Profile, instance: &Instance, channel: &str) -> u128 {
         let journey = &self.journeys[usize::from(instance.journey)];
         let key = instance.key.stable_text();
         let (version, entry) = (journey.version.to_le_bytes(), instance.entry.to_le_bytes());
         let (step, round) = (journey.label(instance.step), instance.round.to_le_bytes());
-        let parts: [&[u8]; 8] = [
+        let entered = instance.entered.as_millis().to_le_bytes();
+        let mut parts: SmallVec<[&[u8]; 10]> = SmallVec::from_iter::<[&[u8]; 7]>([
             journey.name.as_bytes(),
             &version,
-            user.as_bytes(),
+            user.name.as_bytes(),
             key.as_bytes(),
             &entry,
             step.as_bytes(),
             channel.as_bytes(),
-            &round,
-        ];
-        stable_hash(if instance.round == 0 { &parts[..7] } else { &parts })
+        ]);
+        if instance.round > 0 {
+            parts.push(&round);
+        }
+        if !user.has_user_id {
+            parts.extend([&b"visitor"[..], &entered]);
+        }
+        stable_hash(&parts)
     }
 }

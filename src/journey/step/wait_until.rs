@@ -75,7 +75,7 @@ impl Waiting<'_, '_> {
                 fallback: wait.fallback.or_else(of_policy),
                 quiet: None,
                 // It sends nothing, so no action has this id.
-                draw: plan.action_id(cx.store.get(user).bucketing_id(), instance, ""),
+                draw: plan.action_id(cx.store.get(user), instance, ""),
             };
             wish.best(cx, plan, times, user)
         };

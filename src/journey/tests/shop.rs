@@ -314,7 +314,7 @@ impl Shop {
             self.memberships.insert(user, Memberships::begin(&self.plan, now));
         }
         let mut touch_all = false;
-        for (from, _) in resolved.absorbed {
+        for (from, ..) in resolved.absorbed {
             self.memberships.remove(&from);
             let render = |_: &RenderRequest<'_>| Ok(Object::new());
             let cx = Context {

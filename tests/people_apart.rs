@@ -1,0 +1,264 @@
+//! Two people are two: ids, actions, answers, suppressions and consent of one are never another's, whatever came together and
+//! apart again. Each case is a script; what it says once was otherwise.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
+
+use bespoke::definitions::Definitions;
+use bespoke::engine::{Audited, Engine, Outcome, Partition};
+use bespoke::journey::Delivery;
+use bespoke::model::{Consent, Duration, Ids, Instant, Message, Suppress};
+use bespoke::recommend::Query;
+
+const IDS: &str = r#"
+[ids]
+email_hash = { strength = "strong" }
+member = { strength = "strong" }
+card = { strength = "weak", limit = 2 }
+[events.view]
+sku = "string"
+[segments]
+ever = 'count(view) >= 1'
+kept = 'count(view in 400d) >= 1'
+"#;
+const MAIL: &str = r#"
+[events.go]
+[events.stop]
+[events.buy]
+[templates.hello]
+title = "Hello"
+[templates.thanks]
+title = "Thanks"
+[consent]
+marketing = { default = "granted" }
+[delivery]
+cap = [{ scope = "global", max = 2, per = "day" }]
+[journeys.w]
+class = "marketing"
+enter = { event = "go", reentry = "after_exit" }
+exit = [{ event = "stop" }]
+goal = { event = "buy" }
+step = [
+  { id = "hi", send = { channel = "push", template = "hello" } },
+  { id = "opens", wait_for = { any = [{ opened = "hi" }], timeout = "4h", then = "thanks", else = "end" } },
+  { id = "thanks", send = { channel = "push", template = "thanks" } },
+]
+"#;
+
+fn definitions(text: &str) -> Definitions {
+    Definitions::from_toml(&format!("version = 1\n{text}")).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn minute(n: i64) -> Instant {
+    "2026-11-23T10:00:00Z".parse::<Instant>().unwrap() + Duration::minutes(n)
+}
+
+/// `ada`, `~d` for a device, `ada~d` for both, `+card=c` for an id of another kind.
+fn ids(text: &str) -> Ids {
+    let mut parts = text.split('+');
+    let first = parts.next().unwrap();
+    let ids = match first.split_once('~') {
+        Some(("", device)) => Ids::anonymous(device),
+        Some((user, device)) => Ids::both(user, device),
+        None if first.is_empty() => Ids::none(),
+        None => Ids::user(first),
+    };
+    parts.fold(ids, |ids, part| {
+        let (kind, id) = part.split_once('=').unwrap();
+        ids.and(kind, id)
+    })
+}
+
+/// A minute and what happens, as in `3 merge bob ada`; two words are a view, or another event.
+fn message(line: &str) -> Message {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let message = match words[1..] {
+        ["id", who] => Message::identify(ids(who)),
+        ["alias", previous, user] => Message::alias(previous, user),
+        ["merge", previous, user] => Message::merge(previous, user, "they said so"),
+        ["split", user, part] => Message::split(user, [part]),
+        ["forget", who] => Message::forget(ids(who)),
+        ["forever", who] => Message::forget(ids(who)).suppress(Suppress::Forever),
+        ["restrict", who] => Message::restrict(ids(who), true),
+        ["lift", who] => Message::restrict(ids(who), false),
+        ["grant", who, purpose] => Message::consent(ids(who), Consent::granted(purpose)),
+        ["deny", who, purpose] => Message::consent(ids(who), Consent::denied(purpose)),
+        [who] => Message::track(ids(who), "view"),
+        [who, "sku", sku] => Message::track(ids(who), "view").with("sku", sku),
+        [who, event] => Message::track(ids(who), event),
+        _ => panic!("{line}"),
+    };
+    message.at(minute(words[0].parse().unwrap()))
+}
+
+fn tell(partition: &mut Partition, script: &str) -> Vec<Outcome> {
+    let lines = script.split(", ").map(message);
+    lines.map(|line| partition.ingest(&line, line.timestamp.unwrap()).unwrap()).collect()
+}
+
+/// Each user with how many events are theirs.
+fn views(partition: &Partition) -> String {
+    let events = |user: &str| partition.profile(user).map_or(0, |profile| profile.events.len());
+    let users = partition.users();
+    users.iter().map(|user| format!("{user} {}", events(user))).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn whose_events_are_whose() {
+    for (script, expected) in [
+        // A card has the id of somebody who was erased, and the erasure is asked for again.
+        ("0 1001, 1 bob+card=1001, 2 forget 1001, 3 forget 1001", "bob 1"),
+        // Strong ids say more than a device: two of a kind are two people, known or new.
+        (
+            "0 eve, 0 ~d+email_hash=e1, 1 eve~d+email_hash=e2, 2 +email_hash=e2, 3 +email_hash=e1",
+            "d 2, eve 3",
+        ),
+        ("0 ~d+email_hash=e1, 1 eve~d+email_hash=e2, 2 +email_hash=e2, 3 +email_hash=e1", "d 2, eve 2"),
+        // Of a shared device the visitor stays apart, by whatever id comes next, and whoever is erased.
+        ("0 ada~d, 1 bob~d, 40 ~d, 41 ~d+card=c, 42 bob~d, 50 eve+card=c", "ada 1, bob 2, d 2, eve 1"),
+        ("0 bob~d, 1 carl~d, 40 ~d, 41 ada~d, 42 forget ada, 43 bob~d", "bob 2, carl 1, d 1"),
+    ] {
+        let mut partition = Partition::new(&definitions(IDS));
+        tell(&mut partition, script);
+        assert_eq!(views(&partition), expected, "{script}");
+    }
+}
+
+#[test]
+fn suppressed_is_who_was_erased_and_nobody_else() {
+    for (script, next) in [
+        // Ids of two kinds may be spelled alike.
+        ("0 ada+card=1001, 1 bob+member=1001, 2 forever ada", "3 bob+member=1001"),
+        // The device goes back to the visitor who used it besides.
+        ("0 ada~d, 1 bob~d, 40 ~d, 41 ada~d, 42 forever ada", "43 ~d"),
+    ] {
+        let mut partition = Partition::new(&definitions(IDS));
+        tell(&mut partition, script);
+        let next = message(next);
+        assert!(partition.ingest(&next, next.timestamp.unwrap()).is_ok(), "{script}");
+        let ada = message("44 ada");
+        assert!(partition.ingest(&ada, ada.timestamp.unwrap()).is_err(), "{script}");
+    }
+}
+
+#[test]
+fn a_second_name_of_a_user_is_audited_as_that_users() {
+    let mut partition = Partition::new(&definitions(IDS));
+    tell(&mut partition, "0 ada, 0 bob, 0 eve, 1 merge eve bob");
+    let bob = partition.hash_of("bob");
+    let outcomes = tell(&mut partition, "2 merge eve ada");
+    assert_eq!(outcomes[0].audit[0].action, Audited::Merge { absorbed: bob });
+}
+
+/// A visitor has the bucketing id of who signed in on the device before; a device may be called as a user is.
+#[test]
+fn no_two_profiles_have_actions_of_one_id() {
+    for script in ["0 ~d, 1 ada~d, 2 ada go, 100 ~d go", "0 x go, 1 ~x go", "0 ~d go, 1 ada~d, 100 ~d go"] {
+        let mut partition = Partition::new(&definitions(MAIL));
+        let mut all = Vec::new();
+        for line in script.split(", ") {
+            tell(&mut partition, line);
+            let now = partition.clock();
+            for action in partition.outbox(9, Duration::minutes(1), now) {
+                partition.acknowledge(&action.id, Delivery::Sent, now);
+                all.push(action.id);
+            }
+        }
+        assert_eq!(all.len(), 2, "{script}");
+        assert_ne!(all[0], all[1], "{script}");
+    }
+    for partitions in [1, 4] {
+        let engine = Engine::builder(definitions(MAIL)).partitions(partitions).open().unwrap();
+        for line in ["0 x go", "1 ~x go"] {
+            engine.ingest(message(line), minute(1)).unwrap();
+        }
+        assert_eq!(engine.outbox(9, minute(2)).unwrap().len(), 2, "{partitions} partitions");
+    }
+}
+
+#[test]
+fn a_merge_gives_no_more_messages_than_caps_allow() {
+    let mut partition = Partition::new(&definitions(MAIL));
+    for line in ["0 ~d, 1 ada~d, 2 ada go", "100 ~d go", "101 ada stop, 102 ada~d stop, 103 ada go"] {
+        tell(&mut partition, line);
+        let now = partition.clock();
+        let actions = partition.outbox(9, Duration::minutes(1), now);
+        assert_eq!(actions.len(), usize::from(now < minute(103)), "{line}");
+        actions.iter().for_each(|action| {
+            partition.acknowledge(&action.id, Delivery::Sent, now);
+        });
+    }
+}
+
+/// The instance of an absorbed profile gets another number where the other one was in the journey before.
+#[test]
+fn answers_and_goals_find_their_instance_after_a_merge() {
+    for before in ["0 id ada", "0 ada go, 1 ada stop"] {
+        let mut partition = Partition::new(&definitions(MAIL));
+        tell(&mut partition, &format!("{before}, 10 ~d go, 11 alias d ada"));
+        let actions = partition.outbox(9, Duration::hours(1), minute(12));
+        let answer = partition.acknowledge(&actions[0].id, Delivery::Opened, minute(13));
+        assert!(answer.outcome.notes.iter().any(|note| note.to_string().contains("thanks")), "{before}");
+
+        let mut partition = Partition::new(&definitions(MAIL));
+        tell(&mut partition, &format!("{before}, 10 ~d go, 11 alias d ada, 12 ada buy"));
+        assert!(
+            partition.outbox(9, Duration::hours(1), minute(13)).is_empty(),
+            "{before}: the goal is reached"
+        );
+    }
+}
+
+#[test]
+fn what_waits_follows_consent_and_restriction_when_people_come_apart() {
+    for (default, script) in [
+        ("denied", "0 id ada, 0 grant bob marketing, 1 merge bob ada, 2 ada go, 3 split ada bob"),
+        ("granted", "0 restrict ada, 1 id bob, 2 lift bob, 3 merge bob ada, 4 ada go, 5 split ada bob"),
+    ] {
+        let text = MAIL.replace("default = \"granted\"", &format!("default = \"{default}\""));
+        let mut partition = Partition::new(&definitions(&text));
+        let (before, split) = script.rsplit_once(", ").unwrap();
+        tell(&mut partition, before);
+        assert_eq!(partition.outbox_stats().pending, 1, "{script}");
+        tell(&mut partition, split);
+        assert!(partition.outbox(9, Duration::minutes(1), minute(9)).is_empty(), "{script}");
+    }
+}
+
+#[test]
+fn what_was_never_learned_is_not_taken_back() {
+    let shop = "[consent]\nrecommend = { default = \"granted\" }\n[events.view]\nsku = \"string\"\n[segments]\n\
+                seen = 'count(view where sku = \"x\" in 400d) >= 1'\n[recommend]\n\
+                interactions = { view = { item = \"sku\" } }\nk_min = 1\n";
+    let others = "0 u1 sku x, 0 u2 sku x, 0 u3 sku x, 0 u1 sku y, 0 u2 sku y";
+    let popular = |script: &str| {
+        let mut partition = Partition::new(&definitions(shop));
+        tell(&mut partition, &format!("{others}{script}"));
+        partition.advance(minute(20));
+        let all = partition.recommend("nobody", &Query::popular().limit(10), minute(20)).unwrap();
+        all.into_iter().map(|item| (item.item, item.score.to_bits())).collect::<Vec<_>>()
+    };
+    let bob = ", 1 deny bob recommend, 2 bob sku x, 3 bob sku x, 4 id ada";
+    assert_eq!(popular(&format!("{bob}, 5 merge bob ada, 6 split ada bob, 7 forget bob")), popular(""));
+}
+
+#[test]
+fn of_nested_groups_the_longest_says_what_is_kept_and_shown() {
+    let nested = |inner: &str| {
+        let text = format!(
+            "[attributes]\n\"contact.*\" = {{ kind = \"string\", pii = \"quasi\" }}\n\
+             \"contact.home.*\" = {{ kind = \"string\", {inner} }}\n[segments]\na = 'contact.home.phone = \"secret\"'\n"
+        );
+        Definitions::from_toml(&format!("version = 1\n{text}"))
+    };
+    let said = Message::identify("ada").with("contact.home.phone", "secret").with("contact.x", "shown");
+    assert!(nested("store = \"drop\"").is_err(), "what is dropped is asked for");
+    let mut partition = Partition::new(&nested("pii = \"direct\"").unwrap());
+    partition.ingest(&said, minute(0)).unwrap();
+    assert!(!partition.explain("ada", "a", minute(1)).unwrap().to_string().contains(": \"secret"));
+    assert!(!format!("{partition:?}").contains("secret"));
+    let dropped = "[attributes]\n\"contact.*\" = \"string\"\n\
+                   \"contact.home.*\" = { kind = \"string\", store = \"drop\" }\n[segments]\na = 'contact.x = \"x\"'\n";
+    let mut partition = Partition::new(&definitions(dropped));
+    partition.ingest(&said, minute(0)).unwrap();
+    let attributes = partition.profile("ada").unwrap().attributes;
+    assert_eq!(attributes.keys().collect::<Vec<_>>(), ["contact.x"]);
+}
