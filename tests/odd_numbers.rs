@@ -1,6 +1,6 @@
 //! Aggregates over numbers that floats hold badly or not at all, beside many thresholds and few: after each message a
 //! user is in a segment exactly if its rule holds, asked anew.
-#![allow(clippy::unwrap_used)] // a test may stop at what should not be
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
 use bespoke::engine::Partition;
@@ -137,5 +137,85 @@ fn least_and_greatest_wait_for_events_with_the_number_alone() {
                 .collect();
             assert_eq!(told, expected, "{condition}, {others} without a number");
         }
+    }
+}
+
+fn start() -> Instant {
+    Instant::from_millis(1_790_000_000_000)
+}
+
+fn partition(rules: &[&str]) -> Partition {
+    let mut text = String::from(
+        "version = 1\n[attributes]\ndue = \"instant\"\n[events.view]\nany = \"list\"\n[segments]\n",
+    );
+    for (number, rule) in rules.iter().enumerate() {
+        let _ = writeln!(text, "s{number} = '{rule}'");
+    }
+    Partition::new(&Definitions::from_toml(&text).unwrap_or_else(|errors| panic!("{errors}")))
+}
+
+#[test]
+fn the_last_day_of_all_stands_for_never() {
+    let mut partition =
+        partition(&["due > now", "due is present and due < now", "due > @2999-01-01", "now < @9999-12-31"]);
+    for (due, expected) in [
+        ("9999-12-31T23:59:59Z", &["s0", "s2", "s3"][..]),
+        ("0001-01-01T00:00:00Z", &["s1", "s3"]),
+        ("9999-12-29T00:00:00Z", &["s0", "s2", "s3"]),
+    ] {
+        partition.ingest(&Message::identify("ada").with("due", due), start()).unwrap();
+        let segments = partition.segments("ada");
+        assert_eq!(segments.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), expected, "{due}");
+    }
+}
+
+/// They stay the longest there is, so that what holds goes on to hold, and what does not is told at its instant.
+#[test]
+fn durations_that_no_number_holds_flip_nothing() {
+    let rules = [
+        "(now - last(view)) * 9000000000000 > 1h",
+        "(now - due) * 4611686018427387904 < 1h",
+        "now + (now - last(view)) * 1000000000000 > due",
+        "(due - now) * 1e18 > 1h",
+        "-((due - now) * 1000000000000000) > 1h",
+        "(due - now) * 1000000000000 < 2h",
+    ];
+    let mut partition = partition(&rules);
+    let due = start() + Duration::hours(3);
+    partition.ingest(&Message::identify("ada").with("due", due), start()).unwrap();
+    partition.ingest(&Message::track("ada", "view"), start()).unwrap();
+    let mut changes = 0;
+    for minutes in [0, 1, 59, 60, 61, 179, 180, 181, 400, 100_000] {
+        for before in [-1, 0, 1] {
+            let now =
+                (start() + Duration::minutes(minutes) + Duration::from_millis(before)).max(partition.clock());
+            changes += partition.advance(now).changes.len();
+            for (number, rule) in rules.iter().enumerate() {
+                let asked = partition.expression(rule).unwrap();
+                let holds = partition.evaluate(&asked, "ada", now).unwrap().holds;
+                assert_eq!(partition.is_member("ada", &format!("s{number}")), holds, "{now}: {rule}");
+            }
+        }
+    }
+    assert!((4..20).contains(&changes), "{changes}");
+}
+
+#[test]
+fn lists_are_the_same_where_their_numbers_are() {
+    let rules = [
+        "distinct(view.any in 1d) = 2",
+        "mode(view.any in 1d) = [1, 2]",
+        "count(view where any = [1, 2] in 1d) = 2",
+    ];
+    let mut partition = partition(&rules);
+    let list = |numbers: &[f64], is_whole: bool| {
+        let number = |x: &f64| if is_whole { Value::Int(*x as i64) } else { Value::Float(*x) };
+        Value::List(numbers.iter().map(number).collect())
+    };
+    for any in [list(&[1.0, 2.0], true), list(&[2.0, 1.0], true), list(&[1.0, 2.0], false)] {
+        partition.ingest(&Message::track("ada", "view").with("any", any), start()).unwrap();
+    }
+    for (number, rule) in rules.iter().enumerate() {
+        assert!(partition.is_member("ada", &format!("s{number}")), "{rule}");
     }
 }

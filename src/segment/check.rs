@@ -41,6 +41,8 @@ pub(crate) enum Type {
     Time,
     Geo,
     List,
+    /// A list whose objects count as events, of which the property itself keeps nothing.
+    Objects,
     Version,
     /// What is kept of a text as its hash.
     Hash,
@@ -72,6 +74,7 @@ impl Type {
             Type::Time => "a time of day",
             Type::Geo => "a geo point",
             Type::List => "a list",
+            Type::Objects => "a list of objects (which are events: `count(order.products)`)",
             Type::Version => "a version",
             Type::Hash => "a hash",
         }
@@ -473,7 +476,13 @@ impl Checker<'_> {
         }
         for i in known..self.errors.len() {
             let error = &self.errors[i];
-            let has_better = error.advice().is_some_and(|help| help.starts_with("did you mean"));
+            // What stands on the other side is not meant on this one too.
+            let itself = match &other.kind {
+                ExprKind::Name(path) => format!("did you mean `{}`?", path.dotted()),
+                _ => String::new(),
+            };
+            let has_better =
+                error.advice().is_some_and(|help| help.starts_with("did you mean") && help != itself);
             if error.kind() == ErrorKind::UnknownName && error.span() == bare.span && !has_better {
                 self.errors[i] =
                     self.errors[i].clone().help(format!("put quotes around a text: `\"{}\"`", path.dotted()));
@@ -494,8 +503,9 @@ impl Checker<'_> {
             return self.do_not_compare(left.kind, right.kind, span, a, b);
         }
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-        if let Some(unordered) =
-            [left.kind, right.kind].iter().find(|k| matches!(k, Type::Bool | Type::Geo | Type::List))
+        if let Some(unordered) = [left.kind, right.kind]
+            .iter()
+            .find(|k| matches!(k, Type::Bool | Type::Geo | Type::List | Type::Objects))
             && !equality
         {
             let message = format!("{} has no order, so nothing is less or greater", unordered.words());

@@ -545,9 +545,13 @@ impl Checker<'_> {
         if matches!(op, AggregateOp::ActiveDays | AggregateOp::Streak) {
             self.reads.zone = true;
         }
+        let word = |(name, _): &(EventName, Span)| match name {
+            EventName::Named(name) => name.to_string(),
+            EventName::Any => "any".to_owned(),
+        };
         let event = match &events.names[..] {
-            [(EventName::Named(name), _)] => &**name,
-            _ => "event",
+            [only] => word(only),
+            more => format!("[{}]", more.iter().map(word).collect::<Vec<_>>().join(", ")),
         };
         let result = match (op, kind) {
             (
@@ -555,6 +559,13 @@ impl Checker<'_> {
                 Some(_),
             ) => {
                 let property = events.path.as_ref().map(Path::dotted).unwrap_or_default();
+                // Of a list's objects, which are events themselves, it is the list's part of the path that says which.
+                let (event, property) = match property.rsplit_once('.') {
+                    Some((list, field)) if self.schema.has_list(&event, list) => {
+                        (format!("{event}.{list}"), field.to_owned())
+                    }
+                    _ => (event, property),
+                };
                 let error = Error::new(
                     ErrorKind::Arguments,
                     format!("`{name}` takes events, not a property of theirs"),

@@ -203,8 +203,8 @@ impl Checker<'_> {
             Error::new(ErrorKind::UnknownName, format!("unknown property {}{of}", Quoted(name)), span);
         let is_attribute = self.schema.attribute_kind(name).is_some();
         let error = match near {
+            _ if is_attribute => error.help(format!("the user's attribute is `user.{name}` here")),
             Some(near) => error.suggest(Some(near)),
-            None if is_attribute => error.help(format!("the user's attribute is `user.{name}` here")),
             None => error.help("declare it in the event's table"),
         };
         self.error(error)
@@ -224,7 +224,7 @@ impl Checker<'_> {
             let tags = own.and_then(|name| event.tags.get(name)).copied().unwrap_or_default();
             let kind = match kind {
                 Some(kind) => Type::kept(*kind, tags),
-                None if events.list.is_none() && event.lists.contains_key(name) => Type::List,
+                None if events.list.is_none() && event.lists.contains_key(name) => Type::Objects,
                 None if event.any_kind.contains(&name) => Type::Any,
                 None => continue,
             };

@@ -48,6 +48,16 @@ fn refused_texts() {
         ("did(purchas in 30d)", UnknownName, "purchas", "did you mean `purchase`?"),
         ("did(view where categry = \"x\")", UnknownName, "categry", "did you mean `category`?"),
         ("did(view where country = \"FR\")", UnknownName, "country", "`user.country`"),
+        ("did(order where length(products) = 3 in 1d)", Kind, "products", "count(order.products)"),
+        ("count(any.sku) > 1", Arguments, "any.sku", "`count(any where sku is present)`"),
+        ("did([view, purchase].sku)", Arguments, "[view, purchase].sku", "`did([view, purchase] where sku"),
+        (
+            "did(order.products.price)",
+            Arguments,
+            "order.products.price",
+            "`did(order.products where price is present)`",
+        ),
+        ("has(devices where os = ios)", UnknownName, "ios", "put quotes around a text: `\"ios\"`"),
         ("contry = \"FR\"", UnknownName, "contry", "did you mean `country`?"),
         ("purchase", UnknownName, "purchase", "did(purchase)"),
         ("cont(view) > 1", UnknownName, "cont", "did you mean `count`?"),
@@ -278,6 +288,9 @@ fn deep_long_and_wide_texts_end_at_a_limit() {
         "@".repeat(60_000),
         "\"".repeat(60_001),
         "&&".repeat(30_000),
+        format!("sequence({}view)", "view, ".repeat(5_000)),
+        format!("sequence(view, {}view)", "not view, ".repeat(4_500)),
+        format!("did([{}view])", "view, ".repeat(5_000)),
     ] {
         assert!(!errors(&text).is_empty());
     }

@@ -57,8 +57,9 @@ impl Checker<'_> {
             return Some(self.still(Node::Field(name.into()), kind));
         }
         let is_now = name.eq_ignore_ascii_case("now");
-        let is_request = name.starts_with("request.");
-        if is_now || is_request || name.starts_with("user.") || name == "key" || BUILT_IN.contains(&name) {
+        let is_of_all =
+            ["request.", "user.", "world.", "predict."].iter().any(|start| name.starts_with(start));
+        if is_now || is_of_all || name == "key" || BUILT_IN.contains(&name) {
             return None;
         }
         if self.schema.is_partial {

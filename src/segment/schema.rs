@@ -194,6 +194,11 @@ impl Schema {
         group.map(|(prefix, kind)| (&**prefix, *kind))
     }
 
+    /// Whether an event has a list of objects of that name.
+    pub(crate) fn has_list(&self, event: &str, list: &str) -> bool {
+        self.events.get(event).is_some_and(|event| event.lists.contains_key(list))
+    }
+
     pub(crate) fn attribute_kind(&self, name: &str) -> Option<Kind> {
         self.attributes.get(name).copied().or_else(|| self.group_of(name).map(|(_, kind)| kind))
     }
