@@ -262,3 +262,40 @@ fn of_nested_groups_the_longest_says_what_is_kept_and_shown() {
     let attributes = partition.profile("ada").unwrap().attributes;
     assert_eq!(attributes.keys().collect::<Vec<_>>(), ["contact.x"]);
 }
+
+/// What came with somebody, or began by them since, is not left with whom they were taken for; nor is it sent.
+#[test]
+fn nothing_of_somebody_stays_with_another_after_a_split() {
+    let text = MAIL
+        .replace("[events.go]", "[attributes]\nname = \"string\"\n[events.go]\nword = \"string\"")
+        .replace("title = \"Hello\"", "title = \"Hello {{ user.name }}, {{ event.word }}\"");
+    for (bob_before, bob_after) in [(true, false), (false, true), (true, true)] {
+        let mut partition = Partition::new(&definitions(&text));
+        let go = |who: &str, word: &str| Message::track(who, "go").with("word", word);
+        let bob = Message::identify("bob").with("name", "secretname");
+        let own = [Message::identify("ada"), Message::track("ada", "stop"), bob];
+        let before = bob_before.then(|| go("bob", "secretword"));
+        let merge = Message::merge("bob", "ada", "they said so");
+        let after = bob_after.then(|| go("bob", "secretword"));
+        let split = Message::split("ada", ["bob"]);
+        let all = own.into_iter().chain(before).chain([merge]).chain(after).chain([split]);
+        for (message, n) in all.zip(0..) {
+            partition.ingest(&message.at(minute(n)), minute(n)).unwrap();
+        }
+        assert_eq!(partition.outbox_stats().pending, 0, "{bob_before} {bob_after}");
+        tell(&mut partition, "20 forget bob");
+        let export = serde_json::to_string(&partition.export("ada").unwrap()).unwrap();
+        assert!(!export.contains("secret"), "{export}");
+        partition.advance(minute(600));
+        assert!(partition.outbox(9, Duration::minutes(1), minute(600)).is_empty());
+        let state = String::from_utf8_lossy(&partition.checkpoint().unwrap()).into_owned();
+        assert!(!state.contains("secret"));
+    }
+    // What was one's own before goes on.
+    let mut partition = Partition::new(&definitions(&text));
+    tell(&mut partition, "0 ada go, 1 id bob, 2 merge bob ada, 3 split ada bob");
+    let actions = partition.outbox(9, Duration::minutes(1), minute(4));
+    assert_eq!(actions.len(), 1);
+    partition.acknowledge(&actions[0].id, Delivery::Opened, minute(5));
+    assert_eq!(&*partition.outbox(9, Duration::minutes(1), minute(6))[0].template, "thanks");
+}

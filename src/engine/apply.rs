@@ -182,7 +182,7 @@ impl Partition {
         let from = outcome.changes.len();
         let user = message.ids.user.as_deref().unwrap_or_default();
         self.touch_named(message);
-        let Some((user, parts)) = self.store.split(user, ids, now) else { return };
+        let Some((user, parts, since)) = self.store.split(user, ids, now) else { return };
         let hashes = parts.iter().map(|part| self.subject(*part)).collect();
         self.audit(Some(user), Some(message), now, Audited::Split { parts: hashes }, outcome);
         let mut touched = vec![Touched { touch: Touch::Everything(None), ..Touched::by_time(user) }];
@@ -200,6 +200,9 @@ impl Partition {
         if let Some(shelf) = &mut self.shelf {
             shelf.split(user, &parts, slot);
         }
+        let (plan, store, clock) = (&self.compiled.plan, &self.store, self.host_clock);
+        let context = Context { plan, store, memberships: None, now, clock, render: &no_content };
+        self.journeys.come_apart(&context, user, since, &mut outcome.notes);
         for part in &parts {
             match self.restricted.contains(part) {
                 true => self.begin_outside(*part, now),

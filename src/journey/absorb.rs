@@ -1,10 +1,10 @@
 //! Profiles that become one, and come apart again.
 
 use crate::journey::context::Context;
-use crate::journey::instance::UserJourneys;
+use crate::journey::instance::{CAME_WITH, Instance, UserJourneys};
 use crate::journey::log::Log;
 use crate::journey::runtime::Journeys;
-use crate::journey::{Note, Reason, What};
+use crate::journey::{Action, Note, Reason, What};
 use crate::model::Instant;
 use crate::profile::UserKey;
 
@@ -37,8 +37,38 @@ impl Journeys {
         }
     }
 
-    /// A profile is on its own again that another had absorbed: what that one is in and what waits stay with it, and
-    /// both remember what either has sent and entered, so that nobody gets more for it.
+    /// Somebody comes out of a profile who was absorbed at an instant: what came with it, or began since by an event, may be
+    /// theirs, and what has waited since may tell of them. It ends for good, so that nothing of it stays when either is
+    /// erased. What the host holds already it can answer.
+    pub(crate) fn come_apart(
+        &mut self,
+        cx: &Context<'_>,
+        user: UserKey,
+        since: Instant,
+        notes: &mut Vec<Note>,
+    ) {
+        let Journeys { plan, users, past, outbox, counts, .. } = self;
+        let name = cx.store.name(user);
+        let mut log = Log { plan, counts, notes, user: name, now: cx.now };
+        let mut known = users.get_mut(&user);
+        if let Some(known) = &mut known {
+            let is_mixed = |instance: &mut Instance| {
+                instance.flags & CAME_WITH != 0 || instance.entered >= since && instance.event().is_some()
+            };
+            let mut ended: Vec<Instance> = known.instances.extract_if(.., is_mixed).collect();
+            ended.sort_by(|a, b| (a.journey, &a.key, a.entry).cmp(&(b.journey, &b.key, b.entry)));
+            for instance in ended {
+                log.note(instance.journey, &instance.key, None, What::Exited { reason: Reason::Split });
+                past.note_entry(user, plan.current(instance.journey), instance.entry);
+            }
+        }
+        let is_mixed = |action: &Action| action.at >= since || *action.user != **name;
+        let lost = outbox.withdraw(user, cx.now, |_, action| is_mixed(action));
+        log.withdrawn(lost, known.as_deref_mut(), Reason::Split);
+    }
+
+    /// A profile is on its own again that another had absorbed: both remember what either has sent and entered, so that
+    /// nobody gets more for it.
     pub(crate) fn split(&mut self, from: UserKey, part: UserKey, now: Instant) {
         self.past.split(from, part, now, &self.plan);
         let Some(known) = self.users.get_mut(&from) else { return };

@@ -38,6 +38,9 @@ pub(crate) const HAS_TOKEN: u8 = 2;
 /// The send on which it stands waits for a slot of a cap.
 pub(crate) const WAITS_FOR_SLOT: u8 = 4;
 
+/// It came with another profile that was absorbed.
+pub(crate) const CAME_WITH: u8 = 8;
+
 /// How an instance stands on its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Stand {
@@ -301,7 +304,8 @@ impl UserJourneys {
     /// one journey and key the earlier goes on.
     pub(crate) fn absorb(&mut self, other: UserJourneys, plan: &JourneyPlan) -> Vec<Instance> {
         let mut ended = Vec::new();
-        for theirs in other.instances {
+        for mut theirs in other.instances {
+            theirs.flags |= CAME_WITH;
             let own = self.find(plan, theirs.journey, &theirs.key);
             let current = usize::from(plan.current(theirs.journey));
             // Of those that run side by side all go on, though they may be more than begin so.

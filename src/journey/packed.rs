@@ -1,6 +1,6 @@
 //! An instance at rest: as small as it gets, because millions wait.
 
-use crate::journey::instance::{HAS_TOKEN, HELD_OUT, Instance, More, Stand, WAITS_FOR_SLOT};
+use crate::journey::instance::{CAME_WITH, HAS_TOKEN, HELD_OUT, Instance, More, Stand, WAITS_FOR_SLOT};
 use crate::journey::key::InstanceKey;
 use crate::journey::plan::{JourneyNo, JourneyPlan};
 use crate::model::{Duration, Instant};
@@ -40,7 +40,7 @@ pub(super) struct Own {
 const NEAR_END: i64 = 1 << 36;
 const HAS_OWN: u8 = 1 << 7;
 const FLAGS: u8 = 0b1111;
-const _: () = assert!((HELD_OUT | HAS_TOKEN | WAITS_FOR_SLOT) & !FLAGS == 0);
+const _: () = assert!((HELD_OUT | HAS_TOKEN | WAITS_FOR_SLOT | CAME_WITH) & !FLAGS == 0);
 
 /// By their numbers.
 const STANDS: [Stand; 5] = [Stand::Due, Stand::Waiting, Stand::WaitingFor, Stand::Deferred, Stand::Met];
@@ -148,7 +148,7 @@ mod tests {
         let cases: [(Instance, bool); 10] = [
             (plain.clone(), false),
             (with(|of| (of.round, of.step, of.entry) = (u16::MAX, u16::MAX - 1, u32::MAX)), false),
-            (with(|of| of.flags = HELD_OUT | HAS_TOKEN | WAITS_FOR_SLOT), false),
+            (with(|of| of.flags = HELD_OUT | HAS_TOKEN | WAITS_FOR_SLOT | CAME_WITH), false),
             // A wait of two years, and of three.
             (Instance { due: after(NEAR_END - 1), ..plain.clone() }, false),
             (Instance { due: after(NEAR_END), ..plain.clone() }, true),

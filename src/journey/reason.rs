@@ -91,6 +91,8 @@ pub enum Reason {
     Version,
     /// Waits anew because the user is in another time zone.
     ZoneChanged,
+    /// Left, or not sent, because two people who were one came apart: it may be the other's, or tell of them.
+    Split,
 }
 
 impl Reason {
@@ -162,6 +164,7 @@ impl fmt::Display for Reason {
             Reason::StepRemoved => "step removed",
             Reason::Version => "version gone",
             Reason::ZoneChanged => "zone changed",
+            Reason::Split => "split",
         })
     }
 }
@@ -207,6 +210,7 @@ record_choice! {
         36 => StepRemoved,
         37 => Version,
         38 => ZoneChanged,
+        39 => Split,
     }
 }
 

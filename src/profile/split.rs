@@ -60,11 +60,12 @@ impl ProfileStore {
         user: &str,
         ids: &[Box<str>],
         now: Instant,
-    ) -> Option<(UserKey, Vec<UserKey>)> {
+    ) -> Option<(UserKey, Vec<UserKey>, Instant)> {
         let key = self.ids.owner(IdKind::User, user)?;
         let places = self.parts_named(user, ids, now).ok()?;
         let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
         let rules = MergeRules { keep: &keep, rules: &rules, gap };
+        let absorbed = places.iter().filter_map(|place| self.get(key).parts().get(*place)?.absorbed).min();
         self.rings.remove(&key);
         let parts = self.profiles.get_mut(key).take_apart(&places, rules, &mut self.symbols);
         self.refresh_zone(key);
@@ -86,7 +87,7 @@ impl ProfileStore {
             out.push(own);
         }
         self.linking.health.split += out.len() as u64;
-        Some((key, out))
+        Some((key, out, absorbed.unwrap_or(Instant::MIN)))
     }
 
     /// Whether any absorption can be undone, or was lately.
