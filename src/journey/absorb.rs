@@ -64,7 +64,7 @@ impl Journeys {
         }
         let is_mixed = |action: &Action| action.at >= since || *action.user != **name;
         let lost = outbox.withdraw(user, cx.now, |_, action| is_mixed(action));
-        log.withdrawn(lost, known.as_deref_mut(), Reason::Split);
+        log.withdrawn(lost, known, Reason::Split);
     }
 
     /// A profile is on its own again that another had absorbed: both remember what either has sent and entered, so that

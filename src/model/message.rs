@@ -271,8 +271,10 @@ impl Message {
     ///
     /// Each is what it would be had it been on its own all the time: what it knew when it was absorbed, and what was said
     /// since by one of its ids. What names the user's own id, also together with a device, is the user's, and so is what
-    /// the engine recorded by itself. Journeys go on for the user; both remember what either was sent, so that nobody gets
-    /// more for it. Segments are looked at anew: a stay in one that only one of the two is in begins with the split.
+    /// the engine recorded by itself. Segments are looked at anew: a stay in one that only one of the two is in begins with
+    /// the split. The user's journeys from before go on; those that came with the other, or began since by an event, end, and
+    /// what has waited to be sent since is taken back, as it may tell of the other. Both remember what either was sent, so
+    /// that nobody gets more for it.
     #[must_use]
     pub fn split<I: Into<Box<str>>>(user: impl Into<Box<str>>, ids: impl IntoIterator<Item = I>) -> Message {
         let ids = ids.into_iter().map(Into::into).collect();

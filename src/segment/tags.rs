@@ -87,11 +87,10 @@ impl Schema {
             return self.attribute_tags.get(name).copied().unwrap_or_default();
         }
         // A longer group goes before a shorter one, also where nothing more is said of it.
-        let groups = name.rmatch_indices('.').map(|(dot, _)| &name[..=dot]);
+        let mut groups = name.rmatch_indices('.').map(|(dot, _)| &name[..=dot]);
         let is_known =
             |group: &&str| self.prefixes.contains_key(*group) || self.prefix_tags.contains_key(*group);
-        let group = groups.filter(is_known).next();
-        group.and_then(|group| self.prefix_tags.get(group)).copied().unwrap_or_default()
+        groups.find(is_known).and_then(|group| self.prefix_tags.get(group)).copied().unwrap_or_default()
     }
 
     /// The names of what is shown to nobody.
