@@ -212,3 +212,26 @@ fn other_definitions_may_keep_less() {
     fresh.ingest(&gone, now()).unwrap();
     assert_eq!(fresh.profile("ada"), partition.profile("ada"));
 }
+
+#[test]
+fn hashes_are_asked_for_by_their_texts_or_not_at_all() {
+    let text = |rules: &str| {
+        format!(
+            "version = 1\n[settings]\nhash_key = \"no key for real use\"\n[attributes]\nh = {{ kind = \"string\", store = \"hash\" }}\ntags = \"list\"\n\
+             [events.view]\nhe = {{ kind = \"string\", store = \"hash\" }}\n[affinity.he]\n[segments]\n{rules}"
+        )
+    };
+    let rules = "share = 'affinity(\"he\", \"x\") > 0.4'\ntop = 'top(\"he\") = \"x\"'\n\
+                 part = 'some he: (key = \"x\" and did(view in 1h))'\n\
+                 list = 'some he: (key in [\"x\", \"y\"] and did(view in 1h))'\nlast = 'last(view.he) = \"x\"'\n";
+    let mut partition = Partition::new(&Definitions::from_toml(&text(rules)).unwrap());
+    let now = Instant::from_millis(1_790_000_000_000);
+    partition.ingest(&Message::track("ada", "view").with("he", "x"), now).unwrap();
+    assert_eq!(partition.segments("ada").len(), 5, "{:?}", partition.segments("ada"));
+    partition.ingest(&Message::track("bob", "view").with("he", "z"), now).unwrap();
+    assert!(partition.segments("bob").is_empty());
+    for refused in ["h in user.tags", "tags contains h", "did(view where he in user.tags)"] {
+        let errors = Definitions::from_toml(&text(&format!("s = '{refused}'"))).unwrap_err();
+        assert!(errors.to_string().contains("hash"), "{refused}: {errors}");
+    }
+}

@@ -621,6 +621,10 @@ impl Checker<'_> {
         if !of_list && !matches!(pattern_typed.kind, Type::Text | Type::Any) {
             return self.wrong_kind("a string", pattern_typed.kind, pattern.span);
         }
+        if pattern_typed.kind == Type::Hash {
+            let message = "a list of texts contains no hash";
+            return self.refuse(ErrorKind::Kind, message, pattern.span);
+        }
         if pattern_typed.moves {
             let message = "when time alone changes this cannot be told";
             let error = Error::new(ErrorKind::TimeNotTold, message, pattern.span);

@@ -271,6 +271,7 @@ impl Checker<'_> {
             );
             return self.error(error.suggest(near.as_deref()));
         }
+        let kind = self.kind_of_any(&property);
         let rule = match self.affinities.iter().position(|known| *known == property) {
             Some(known) => known,
             None if self.affinities.len() == AFFINITIES_MAX => {
@@ -285,11 +286,14 @@ impl Checker<'_> {
         } as u32;
         self.reads.affinities.push(rule);
         if name == "top" {
-            return self.still(Node::AffinityTop(rule), Type::Any);
+            return self.still(Node::AffinityTop(rule), kind);
         }
         match &args[1].kind {
             ExprKind::Literal(literal) => {
-                let value = self.constant(literal).0;
+                let value = match literal {
+                    Literal::Text(text) if kind == Type::Hash => self.hashed_text(text),
+                    other => self.constant(other).0,
+                };
                 self.still(Node::AffinityShare(rule, Box::new(value)), Type::Number)
             }
             _ => self.refuse(

@@ -32,8 +32,11 @@ impl Checker<'_> {
         {
             return found;
         }
-        if dotted == "key" && scope.by.is_some() {
-            return self.still(Node::Key, Type::Any);
+        if dotted == "key"
+            && let Some(by) = scope.by
+        {
+            let kind = self.kind_of_any(self.keep.property_name(by));
+            return self.still(Node::Key, kind);
         }
         if let Some(events) = &scope.events {
             return match &*dotted {

@@ -5,6 +5,7 @@ use crate::segment::ast::{Comparison, Expr, ExprKind, Literal};
 use crate::segment::check::{Checker, EventScope, Type, Typed};
 use crate::segment::check_names::events_of;
 use crate::segment::node::{Constant, Node, NodeId};
+use crate::segment::schema::EventSchema;
 use crate::segment::tags::{Stored, Tags};
 use crate::segment::{Error, ErrorKind, Kind, Span};
 
@@ -42,26 +43,42 @@ impl Checker<'_> {
             let message = "a hash can be compared with a text that is written out, or with another hash";
             return self.refuse(ErrorKind::Kind, message, expr.span);
         };
-        let constant = Constant::Text(self.hash_of(text));
+        let constant = self.hashed_text(text);
         self.still(Node::Constant(constant), Type::Hash)
     }
 
     /// A list beside a hash: those of its texts.
     pub(crate) fn hashed_list(&mut self, list: Typed, expr: &Expr, item: Typed) -> Option<Typed> {
-        let (ExprKind::List(items), Type::Hash) = (&expr.kind, item.kind) else { return Some(list) };
+        if item.kind != Type::Hash {
+            return Some(list);
+        }
+        let ExprKind::List(items) = &expr.kind else {
+            let message = "a hash is looked for among texts that are written out";
+            return self.refuse(ErrorKind::Kind, message, expr.span);
+        };
         let mut hashes = Vec::with_capacity(items.len());
         for (literal, _) in items {
             hashes.push(match literal {
-                Literal::Text(text) => Constant::Text(self.hash_of(text)),
+                Literal::Text(text) => self.hashed_text(text),
                 other => self.constant(other).0,
             });
         }
         self.still(Node::Constant(Constant::List(Box::new(hashes))), Type::List)
     }
 
-    fn hash_of(&mut self, text: &str) -> crate::profile::Symbol {
+    /// The hash of a text.
+    pub(crate) fn hashed_text(&mut self, text: &str) -> Constant {
         let hash = self.schema.hash_key.as_ref().unwrap_or(&HashKey::default()).hash(text);
-        self.symbols.intern(&hash)
+        Constant::Text(self.symbols.intern(&hash))
+    }
+
+    /// The kind of a property whichever event it is of: a hash where all that have it keep it as one.
+    pub(crate) fn kind_of_any(&self, name: &str) -> Type {
+        let mut events =
+            self.schema.events.values().filter(|event| event.properties.contains_key(name)).peekable();
+        let is_hash =
+            |event: &EventSchema| event.tags.get(name).is_some_and(|tags| tags.stored == Stored::Hash);
+        if events.peek().is_some() && events.all(is_hash) { Type::Hash } else { Type::Any }
     }
 
     /// Hashes are equal or not, and nothing else.
@@ -93,7 +110,7 @@ impl Checker<'_> {
                 let name = self.symbols.text(self.arena.slots[slot.0 as usize]);
                 self.schema.attribute_tags(name).is_hidden()
             }
-            Node::KeyedAttribute(prefix) => self.schema.prefix_tags.get(prefix).is_some_and(Tags::is_hidden),
+            Node::KeyedAttribute(prefix) => self.schema.attribute_tags(prefix).is_hidden(),
             Node::Property(property) => self.is_hidden_property(self.keep.property_name(*property)),
             // How many there are says nothing of what they are.
             Node::Aggregate(aggregate) => {
