@@ -115,6 +115,10 @@ fn whose_events_are_whose() {
         // Of a shared device the visitor stays apart, by whatever id comes next, and whoever is erased.
         ("0 ada~d, 1 bob~d, 40 ~d, 41 ~d+card=c, 42 bob~d, 50 eve+card=c", "ada 1, bob 2, d 2, eve 1"),
         ("0 bob~d, 1 carl~d, 40 ~d, 41 ada~d, 42 forget ada, 43 bob~d", "bob 2, carl 1, d 1"),
+        (
+            "0 ada~d, 1 bob~d, 40 ~d, 41 ~d+card=c, 42 bob~d, 43 zed, 44 forget zed, 50 eve+card=c",
+            "ada 1, bob 2, d 2, eve 1",
+        ),
     ] {
         let mut partition = Partition::new(&definitions(IDS));
         tell(&mut partition, script);
@@ -137,6 +141,24 @@ fn suppressed_is_who_was_erased_and_nobody_else() {
         let ada = message("44 ada");
         assert!(partition.ingest(&ada, ada.timestamp.unwrap()).is_err(), "{script}");
     }
+}
+
+#[test]
+fn several_partitions_suppress_nobody_else_either() {
+    let folder = std::env::temp_dir().join(format!("bespoke-apart-{}", std::process::id()));
+    let open = || Engine::builder(definitions(IDS)).partitions(4).store(&folder).open().unwrap();
+    let engine = open();
+    for line in ["0 ada~d", "1 bob~d", "40 ~d", "41 ada~d", "42 forever ada"] {
+        let message = message(line);
+        let now = message.timestamp.unwrap();
+        engine.ingest(message, now).unwrap();
+    }
+    drop(engine);
+    let engine = open();
+    assert!(engine.ingest(message("43 ~d"), minute(43)).is_ok());
+    assert!(engine.ingest(message("44 ada"), minute(44)).is_err());
+    drop(engine);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -291,6 +313,12 @@ fn nothing_of_somebody_stays_with_another_after_a_split() {
         let state = String::from_utf8_lossy(&partition.checkpoint().unwrap()).into_owned();
         assert!(!state.contains("secret"));
     }
+    // The host may answer what it holds, and does not get it again.
+    let mut partition = Partition::new(&definitions(&text));
+    tell(&mut partition, "0 id ada, 0 id bob, 1 merge bob ada, 2 ada go");
+    assert_eq!(partition.outbox(9, Duration::minutes(5), minute(3)).len(), 1);
+    tell(&mut partition, "4 split ada bob, 5 forget bob");
+    assert!(partition.outbox(9, Duration::minutes(5), minute(20)).is_empty());
     // What was one's own before goes on.
     let mut partition = Partition::new(&definitions(&text));
     tell(&mut partition, "0 ada go, 1 id bob, 2 merge bob ada, 3 split ada bob");

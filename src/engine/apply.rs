@@ -215,13 +215,13 @@ impl Partition {
             self.find_expiry(*part);
             touched.push(Touched { touch: Touch::Anew(None), ..Touched::by_time(*part) });
         }
+        self.models.split(user, &parts, self.store.arrivals as u32);
         // Whoever comes out may be over at once.
         let names: Vec<SmolStr> =
             parts.iter().chain([&user]).map(|user| self.store.name(*user).clone()).collect();
         self.settle(&touched, now, outcome);
         for user in touched.iter().map(|touched| touched.user) {
             if self.store.profiles.is_there(user) {
-                self.models.learned_apart(user, self.store.arrivals as u32);
                 self.follow_consent(user, message, true, now, outcome);
             }
         }

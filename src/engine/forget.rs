@@ -34,9 +34,10 @@ impl Partition {
             Some(user) => self.hashes(user),
             None => (named, Vec::new()),
         };
-        // What goes back to somebody else brings nobody back who is erased.
+        // What goes back to somebody else brings nobody back who is erased, in no partition.
         let inherited = user.into_iter().flat_map(|user| self.store.inherited(user));
         let inherited: Vec<u128> = inherited.map(|(kind, id)| self.salt.hash(kind, id)).collect();
+        ids.retain(|hash| !inherited.contains(hash));
         ids.push(named);
         ids.sort_unstable();
         ids.dedup();
@@ -44,9 +45,7 @@ impl Partition {
             Some(user) => self.erase(user, Cause::Ordinary, now, outcome),
             None => (Erased::default(), Vec::new()),
         };
-        ids.iter()
-            .filter(|hash| !inherited.contains(hash))
-            .for_each(|hash| self.suppressions.set(*hash, suppress));
+        ids.iter().for_each(|hash| self.suppressions.set(*hash, suppress));
         if let Some(among) = &mut self.among {
             ids.iter().for_each(|hash| among.newcomers.forget(*hash));
         }

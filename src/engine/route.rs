@@ -265,34 +265,23 @@ impl Shards {
     }
 
     /// The partition of the user whom an erasure names, or in which it is noted that there was none.
-    pub(super) fn place_to_forget(&self, several: &Several, message: &Message) -> Result<u16, Error> {
-        // A card may have the id of a user, and is another's.
-        if let Some(user) = &message.ids.user {
-            loop {
-                let before = several.homes.moves();
-                for kind in [KindName::User, KindName::Anonymous] {
-                    match self.has(several, (kind, user)) {
-                        Sight::There(place) => return Ok(place),
-                        Sight::Nobody => {}
-                        Sight::Moving => drop(self.stop_moves(several)?),
-                    }
-                }
-                if several.homes.moves() == before {
-                    return Ok(several.homes.home(KindName::User, user));
-                }
-            }
-        }
+    pub(super) fn place_to_forget(&self, several: &Several, message: &Message) -> u16 {
         let place = |id: &(KindName<'_>, &str)| match self.has(several, *id) {
             Sight::There(place) => Some(place),
             Sight::Nobody | Sight::Moving => None,
         };
+        // A card may have the id of a user, and is another's.
+        if let Some(user) = &message.ids.user {
+            let ids = [KindName::User, KindName::Anonymous].map(|kind| (kind, &**user));
+            return ids.iter().find_map(place).unwrap_or_else(|| several.homes.home(ids[0].0, user));
+        }
         let ids = ids_named(message);
         let named = match &message.ids.anonymous {
             Some(_) => &ids[..1],
             None => &ids[..],
         };
         let (kind, id) = ids.first().copied().unwrap_or((KindName::User, ""));
-        Ok(named.iter().find_map(place).unwrap_or_else(|| several.homes.home(kind, id)))
+        named.iter().find_map(place).unwrap_or_else(|| several.homes.home(kind, id))
     }
 }
 

@@ -16,12 +16,14 @@ impl Salt {
 
     /// Of a declared kind the name counts, which is the same in each partition and under all definitions.
     pub(crate) fn hash(self, kind: KindName<'_>, id: &str) -> u128 {
-        let (kind, name): (&[u8], &str) = match kind {
-            KindName::User => (b"user", ""),
-            KindName::Anonymous => (b"anonymous", ""),
-            KindName::Declared(name) => (b"declared", name),
-        };
-        stable_hash(&[b"subject", &self.0.to_le_bytes(), kind, name.as_bytes(), id.as_bytes()])
+        let salt = self.0.to_le_bytes();
+        match kind {
+            KindName::User => stable_hash(&[b"subject", &salt, b"user", id.as_bytes()]),
+            KindName::Anonymous => stable_hash(&[b"subject", &salt, b"anonymous", id.as_bytes()]),
+            KindName::Declared(name) => {
+                stable_hash(&[b"subject", &salt, b"declared", name.as_bytes(), id.as_bytes()])
+            }
+        }
     }
 
     /// The hashes of the ids by which a message would bring somebody back: the user, and else the device, and else all

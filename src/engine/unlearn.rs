@@ -308,9 +308,13 @@ impl Models {
         self.drop_user(absorbed);
     }
 
-    /// Of what two profiles did until now nobody knows to which of them it was learned.
-    pub(super) fn learned_apart(&mut self, user: UserKey, arrival: u32) {
-        self.learned.insert(user, Learned { since: arrival, as_one_since: arrival });
+    /// Those who were one user until an arrival are several. What the one's mark says of what was not learned holds for each,
+    /// and what they did as one followed from what both did.
+    pub(super) fn split(&mut self, user: UserKey, parts: &[UserKey], arrival: u32) {
+        let since = self.learned.get(&user).map_or(0, |learned| learned.since);
+        for user in parts.iter().chain([&user]) {
+            self.learned.insert(*user, Learned { since, as_one_since: arrival });
+        }
     }
 
     /// What a user did was not learned, up to an arrival.

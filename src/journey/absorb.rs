@@ -38,8 +38,8 @@ impl Journeys {
     }
 
     /// Somebody comes out of a profile who was absorbed at an instant: what came with it, or began since by an event, may be
-    /// theirs, and what has waited since may tell of them. It ends for good, so that nothing of it stays when either is
-    /// erased. What the host holds already it can answer.
+    /// theirs, and what has waited since may tell of them. It ends, so that nothing of it stays when either is erased; what
+    /// the host holds it can answer as long as it holds it.
     pub(crate) fn come_apart(
         &mut self,
         cx: &Context<'_>,
@@ -53,7 +53,8 @@ impl Journeys {
         let mut known = users.get_mut(&user);
         if let Some(known) = &mut known {
             let is_mixed = |instance: &mut Instance| {
-                instance.flags & CAME_WITH != 0 || instance.entered >= since && instance.event().is_some()
+                let journey = &plan.journeys[usize::from(instance.journey)];
+                instance.flags & CAME_WITH != 0 || instance.entered >= since && journey.by_event
             };
             let mut ended: Vec<Instance> = known.instances.extract_if(.., is_mixed).collect();
             ended.sort_by(|a, b| (a.journey, &a.key, a.entry).cmp(&(b.journey, &b.key, b.entry)));
@@ -63,6 +64,7 @@ impl Journeys {
             }
         }
         let is_mixed = |action: &Action| action.at >= since || *action.user != **name;
+        outbox.end_with_lease(user, cx.now, is_mixed);
         let lost = outbox.withdraw(user, cx.now, |_, action| is_mixed(action));
         log.withdrawn(lost, known, Reason::Split);
     }

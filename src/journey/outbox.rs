@@ -402,6 +402,23 @@ impl Outbox {
         ids.into_iter().filter_map(|(_, id)| self.remove(id)).collect()
     }
 
+    /// What the host holds of a user and is wanted goes as its lease ends: it can be answered until then, and is not handed out
+    /// again.
+    pub(crate) fn end_with_lease(&mut self, user: UserKey, now: Instant, wanted: impl Fn(&Action) -> bool) {
+        for id in self.by_user.get(&user).cloned().unwrap_or_default() {
+            let Some(State::Waiting(waiting)) = self.actions.get_mut(&id).map(|entry| &mut entry.state)
+            else {
+                continue;
+            };
+            let leased = waiting.leased.filter(|until| *until > now && wanted(&waiting.action));
+            if let Some(until) = leased {
+                waiting.ends().and_then(|end| self.ends.remove(&(user, end, waiting.number)));
+                waiting.overdue = true;
+                self.ends.insert((user, until, waiting.number), id);
+            }
+        }
+    }
+
     /// How many actions of a user wait or were answered lately.
     pub(crate) fn held(&self, user: UserKey) -> usize {
         self.by_user.get(&user).map_or(0, |ids| ids.len())

@@ -118,20 +118,18 @@ impl FromStr for Instant {
 
     fn from_str(text: &str) -> Result<Instant, ParseInstantError> {
         let known = text.parse::<Timestamp>().ok().map(Instant::from_jiff);
-        known.or_else(|| limit(text)).ok_or_else(|| ParseInstantError(text.to_owned()))
+        // Years before the first one lie beyond the limit too, and are none that RFC 3339 can write.
+        let is_written = |at: &Instant| *at != Instant::MIN || text.starts_with("0001-");
+        known.filter(is_written).or_else(|| never(text)).ok_or_else(|| ParseInstantError(text.to_owned()))
     }
 }
 
-/// The limit beyond which an instant lies that no timestamp can hold.
-fn limit(text: &str) -> Option<Instant> {
+/// The last limit, for an instant of the year 9999 that no timestamp can hold.
+fn never(text: &str) -> Option<Instant> {
     let pieces = Pieces::parse(text).ok()?;
     let is_whole =
         pieces.time().is_some() && pieces.offset().is_some() && pieces.time_zone_annotation().is_none();
-    match pieces.date().year() {
-        9999 if is_whole => Some(Instant::MAX),
-        1 if is_whole => Some(Instant::MIN),
-        _ => None,
-    }
+    (is_whole && pieces.date().year() == 9999).then_some(Instant::MAX)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Devices {
         self.0.retain(|_, device| {
             device.owners.retain(|(owner, _)| *owner != user);
             device.visitor = device.visitor.filter(|visitor| *visitor != user);
-            !device.owners.is_empty() || device.visitor.is_some()
+            !device.owners.is_empty() || device.visitor.is_some() || device.is_kept_apart
         });
     }
 

@@ -70,8 +70,8 @@ enum Found {
     Earlier,
 }
 
-/// The chains of all positive steps, those first that end last. Of those that end with the same event it gives the one that begins last, but
-/// where what may not lie between two steps has a `within` of its own, it may be another one.
+/// The chains of all positive steps, those first that end last. Of those that end with the same event it gives the one that
+/// begins last, but where what may not lie between two steps has a `within` of its own, it may be another one.
 ///
 /// Of each step no more events are looked at than it takes. For all chains that is O(steps · events · log events), more only
 /// where several such steps lie between two.
