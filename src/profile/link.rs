@@ -189,9 +189,11 @@ impl ProfileStore {
                 if self.ids.owner(IdKind::User, previous_id).is_none() {
                     self.link_device(previous_id, now, &mut resolved);
                 }
+                self.link_all_declared(message, true, now, &mut resolved);
             }
             Body::Merge { previous_id, reason } => {
                 self.merge((previous_id, reason), !is_known && !resolved.is_new, now, &mut resolved);
+                self.link_all_declared(message, true, now, &mut resolved);
             }
             _ => {
                 // Where a strong id names the user, a device alone is one more id of theirs.
@@ -200,19 +202,24 @@ impl ProfileStore {
                 };
                 let device = device.or_else(|| message.ids.anonymous.as_deref().filter(|_| is_named(self)));
                 // A strong id says more of who somebody is, so it goes first: two strong ids are two people.
-                for (kind, id) in self.declared(message, true) {
-                    self.link_declared(kind, id, now, &mut resolved);
-                }
+                self.link_all_declared(message, true, now, &mut resolved);
                 if let Some(device) = device {
                     self.link_device(device, now, &mut resolved);
                 }
             }
         }
-        let strong = if message.body.is_about_ids() { self.declared(message, true) } else { SmallVec::new() };
-        for (kind, id) in strong.into_iter().chain(self.declared(message, false)) {
-            self.link_declared(kind, id, now, &mut resolved);
-        }
+        self.link_all_declared(message, false, now, &mut resolved);
         resolved
+    }
+
+    /// Links the strong or the other ids of declared kinds. Most messages have none.
+    fn link_all_declared(&mut self, message: &Message, strong: bool, now: Instant, resolved: &mut Resolved) {
+        if message.ids.declared.is_empty() {
+            return;
+        }
+        for (kind, id) in self.declared(message, strong) {
+            self.link_declared(kind, id, now, resolved);
+        }
     }
 
     /// The profile of the strongest id that a message has: its user's; else whom a strong id names; else its device's;
