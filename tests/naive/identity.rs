@@ -264,19 +264,27 @@ impl Owners {
         let ids: Vec<Id> =
             self.owners.iter().filter(|(_, o)| o.profile == forgotten).map(|(id, _)| id.clone()).collect();
         for id in ids {
+            // Whoever is forgotten says nothing of to whom else a device belonged.
             let visitor = match &id {
-                Id::Device(text) => self.devices.remove(text).and_then(|device| device.visitor),
+                Id::Device(text) => self.devices.get_mut(text).and_then(|device| device.visitor.take()),
                 Id::User(_) => None,
             };
             match visitor {
-                Some(visitor) => self.owners.insert(id, Owner { profile: visitor, part: visitor }),
-                None => self.owners.remove(&id),
-            };
+                Some(visitor) => {
+                    self.owners.insert(id, Owner { profile: visitor, part: visitor });
+                }
+                None => {
+                    if let Id::Device(text) = &id {
+                        self.devices.remove(text);
+                    }
+                    self.owners.remove(&id);
+                }
+            }
         }
         self.devices.retain(|_, device| {
             device.owners.remove(&forgotten);
             device.visitor = device.visitor.filter(|visitor| *visitor != forgotten);
-            !device.owners.is_empty() || device.visitor.is_some()
+            !device.owners.is_empty() || device.visitor.is_some() || device.apart
         });
         Some(forgotten)
     }
