@@ -15,8 +15,8 @@ struct Known {
     written: BTreeMap<String, (Instant, u32)>,
     /// Order of arrival of every kept event.
     arrivals: Vec<u32>,
-    /// Rule, value, weight as at the landmark of its rule, last sight.
-    affinities: Vec<(u32, Value, f64, Instant)>,
+    /// Rule, value, weight as at the landmark of its rule, instant and arrival of the last sight.
+    affinities: Vec<(u32, Value, f64, Instant, u32)>,
     /// Number, instant or count, arrival, value.
     totals: Vec<(u32, i64, u32, Value)>,
 }
@@ -92,7 +92,8 @@ impl Partition {
 
     fn known_of(&self, profile: &Profile) -> Known {
         let symbols = &self.store.symbols;
-        let affinities = profile.affinities.iter();
+        let affinities =
+            profile.affinities.iter().map(|w| (w.rule, symbols.value(w.value), w.weight, w.seen, w.arrival));
         let attributes = profile.attributes.iter();
         let totals = profile.totals.iter().map(|row| (row.id().0, row.order(), symbols.value(row.value())));
         Known {
@@ -104,7 +105,7 @@ impl Partition {
                 .visible(self.clock, profile.kept_session(), &self.store.keep)
                 .map(|row| row.order().1)
                 .collect(),
-            affinities: affinities.map(|(rule, v, w, at)| (rule, symbols.value(v), w, at)).collect(),
+            affinities: affinities.collect(),
             totals: totals.map(|(number, (word, arrival), value)| (number, word, arrival, value)).collect(),
         }
     }

@@ -5,7 +5,7 @@ use crate::journey::{JourneyStay, MessageKept};
 use crate::model::{Explanation, Instant, Value};
 use crate::predict::Rating;
 use crate::profile::{
-    ConfirmedMerge, ConsentRecord, Event, Exposure, Fact, Packed, SessionSummary, TotalOp, UserKey,
+    ConfirmedMerge, ConsentRecord, Event, Exposure, Fact, SessionSummary, TotalOp, UserKey, Weighed,
 };
 use crate::segment::{Pii, SegmentId};
 use serde::Serialize;
@@ -268,16 +268,15 @@ impl Partition {
 
     fn affinities(&self, user: UserKey) -> Vec<Affinity> {
         let plan = &self.compiled.plan;
-        let values: Vec<(u32, Packed, f64, Instant)> = self.store.get(user).affinities.iter().collect();
         // A value that is missing marks a landmark and is none.
-        let values: Vec<_> = values.into_iter().filter(|(_, value, ..)| !value.is_missing()).collect();
-        let all =
-            |rule: u32| values.iter().filter(|(of, ..)| *of == rule).map(|(_, _, weight, _)| weight).sum();
-        let affinity = |(rule, value, weight, last_seen): &(u32, Packed, f64, Instant)| {
-            let total: f64 = all(*rule);
-            let property = plan.keep.property_name(plan.rules[*rule as usize].property).to_owned();
-            let share = if total > 0.0 { weight / total } else { 0.0 };
-            Affinity { property, value: self.store.symbols.value(*value), share, last_seen: *last_seen }
+        let known = self.store.get(user).affinities.iter().filter(|known| !known.value.is_missing());
+        let values: Vec<&Weighed> = known.collect();
+        let all = |rule: u32| values.iter().filter(|of| of.rule == rule).map(|of| of.weight).sum();
+        let affinity = |known: &&Weighed| {
+            let total: f64 = all(known.rule);
+            let property = plan.keep.property_name(plan.rules[known.rule as usize].property).to_owned();
+            let share = if total > 0.0 { known.weight / total } else { 0.0 };
+            Affinity { property, value: self.store.symbols.value(known.value), share, last_seen: known.seen }
         };
         let mut affinities: Vec<Affinity> = values.iter().map(affinity).collect();
         // Within a property the order is that in which values were seen, which merges keep.

@@ -73,40 +73,37 @@ fn faded(weight: f64, eras: i64) -> f64 {
 /// Decayed weights of the values of properties, by forward decay (Cormode et al., ICDE 2009): a weight is stored
 /// as it would be at a landmark, so that time alone changes nothing and shares are ratios of stored weights.
 ///
-/// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`. 3. of values that
-/// were seen last at one instant, the one whose event arrived last stands last. 4. the landmark of a rule is the
-/// beginning of the era of what it saw last: it follows from the values, and no rule moves that of another.
+/// Invariants: 1. each pair of rule and value is there once. 2. values hold shares in `Symbols`. 3. values are in order
+/// of when they were seen last, by instant and arrival, those of one event as it came by them: the order follows from the
+/// events, whatever was merged or taken apart since. 4. the landmark of a rule is the beginning of the era of what it saw
+/// last: it follows from the values, and no rule moves that of another.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Affinities {
     /// A pointer, because many users have none.
     values: ThinVec<Weighed>,
 }
 
+/// A value of a rule: what it weighs, and when it was seen last.
 #[derive(Debug, Clone, Copy)]
-struct Weighed {
-    value: Packed,
-    weight: f64,
-    /// When it was seen last, above 15 bits for the number of its rule, as in a row of the history.
-    seen_and_rule: i64,
+pub(crate) struct Weighed {
+    pub(crate) rule: u32,
+    /// Missing for what is no value, but says where the landmark of its rule is: after a half-life changed, until
+    /// something is seen.
+    pub(crate) value: Packed,
+    /// As it would be at the landmark of its rule.
+    pub(crate) weight: f64,
+    pub(crate) seen: Instant,
+    /// Order of arrival of the event by which it was seen last.
+    pub(crate) arrival: u32,
 }
 
 impl Weighed {
-    fn new(rule: u32, value: Packed, weight: f64, seen: Instant) -> Weighed {
-        Weighed { value, weight, seen_and_rule: seen.as_millis() << 15 | i64::from(rule) }
-    }
-
-    /// Whether it is no value, but says where the landmark of its rule is: after a half-life changed, until
-    /// something is seen.
     fn is_mark(&self) -> bool {
         self.value.is_missing()
     }
 
-    fn seen(&self) -> Instant {
-        Instant::from_millis(self.seen_and_rule >> 15)
-    }
-
-    fn rule(&self) -> u32 {
-        (self.seen_and_rule & 0x7FFF) as u32
+    fn order(&self) -> (Instant, u32) {
+        (self.seen, self.arrival)
     }
 }
 
@@ -117,12 +114,13 @@ pub(crate) struct Touch {
     /// Its share passes to the affinities.
     pub(crate) value: Packed,
     pub(crate) weight: f64,
-    pub(crate) at: Instant,
+    /// Its event's instant and order of arrival.
+    pub(crate) when: (Instant, u32),
 }
 
 impl Affinities {
     pub(crate) fn add(&mut self, touch: Touch, rules: &[AffinityRule], symbols: &mut Symbols) {
-        let Touch { rule, value, weight, at } = touch;
+        let Touch { rule, value, weight, when: (at, arrival) } = touch;
         let own = &rules[rule as usize];
         let lives = own.lives(at);
         let mut weight = weight * lives.factor();
@@ -130,12 +128,12 @@ impl Affinities {
             self.fade(rule, lives.era() - known);
             weight = faded(weight, known - lives.era());
         }
-        self.join(Weighed::new(rule, value, weight, at), symbols);
+        self.join(Weighed { rule, value, weight, seen: at, arrival }, symbols);
     }
 
     /// The era of what a rule saw last.
     fn era(&self, number: u32, rule: &AffinityRule) -> Option<i64> {
-        let newest = self.of_rule(number).map(Weighed::seen).max()?;
+        let newest = self.of_rule(number).next_back()?.seen;
         Some(rule.lives(newest).era())
     }
 
@@ -145,7 +143,7 @@ impl Affinities {
             return;
         }
         self.values.retain_mut(|known| {
-            let is_own = known.rule() == rule;
+            let is_own = known.rule == rule;
             if is_own {
                 known.weight = faded(known.weight, eras);
             }
@@ -155,29 +153,32 @@ impl Affinities {
 
     /// Adds to a value what it weighs as at the landmark of its rule.
     fn join(&mut self, new: Weighed, symbols: &mut Symbols) {
-        let is_same = |known: &Weighed| known.rule() == new.rule() && symbols.same(known.value, new.value);
-        let Some(place) = self.values.iter().position(is_same) else {
-            self.values.reserve_exact(1);
-            return self.values.push(new);
-        };
+        let is_same = |known: &Weighed| known.rule == new.rule && symbols.same(known.value, new.value);
+        let Some(place) = self.values.iter().position(is_same) else { return self.put(new) };
         symbols.release(new.value);
         self.values[place].weight += new.weight;
-        if new.seen_and_rule >= self.values[place].seen_and_rule {
-            self.values[place].seen_and_rule = new.seen_and_rule;
-            self.values[place..].rotate_left(1);
+        if new.order() >= self.values[place].order() {
+            let known = self.values.remove(place);
+            self.put(Weighed { seen: new.seen, arrival: new.arrival, ..known });
         }
+    }
+
+    /// Puts a value in its place, behind those that were seen no later.
+    fn put(&mut self, new: Weighed) {
+        let later = self.values.iter().rev().take_while(|known| known.order() > new.order()).count();
+        self.values.reserve_exact(1);
+        self.values.insert(self.values.len() - later, new);
     }
 
     /// Goes on under other rules; `moves` are by old number. Of a rule whose half-life changed the shares stay, and
     /// weigh beside what comes what they are worth at `now`.
     pub(crate) fn relocate(&mut self, moves: &[Option<RuleMove>], now: Instant, symbols: &mut Symbols) {
         self.values.retain_mut(|known| {
-            let rule = known.rule();
-            let Some(RuleMove { to, .. }) = &moves[rule as usize] else {
+            let Some(RuleMove { to, .. }) = &moves[known.rule as usize] else {
                 symbols.release(known.value);
                 return false;
             };
-            known.seen_and_rule += i64::from(*to) - i64::from(rule);
+            known.rule = *to;
             true
         });
         for RuleMove { to, half_life } in moves.iter().flatten() {
@@ -189,26 +190,26 @@ impl Affinities {
 
     /// What the values of a rule are worth at `now` they are worth under the other half-life too.
     fn change_half_life(&mut self, rule: u32, (before, after): (Duration, Duration), now: Instant) {
-        let Some(newest) = self.of_rule(rule).map(Weighed::seen).max() else { return };
-        self.values.retain(|known| known.rule() != rule || !known.is_mark());
+        let Some(newest) = self.of_rule(rule).next_back().map(|known| known.seen) else { return };
+        self.values.retain(|known| known.rule != rule || !known.is_mark());
         let age = HalfLives::of(now, before).since(HalfLives::of(newest, before).era());
         let strongest = self.of_rule(rule).map(|known| known.weight).fold(0.0, f64::max);
         let worth = libm::exp2(-age).max((FAINTEST / strongest).min(1.0));
         let now_lives = HalfLives::of(now, after);
         let change = worth * libm::exp2(now_lives.since(now_lives.era()));
         let mut is_new = false;
-        for known in self.values.iter_mut().filter(|known| known.rule() == rule) {
+        for known in self.values.iter_mut().filter(|known| known.rule == rule) {
             known.weight *= change;
-            is_new |= HalfLives::of(known.seen(), after).era() == now_lives.era();
+            is_new |= HalfLives::of(known.seen, after).era() == now_lives.era();
         }
         if !is_new {
             // Nothing was seen since the landmark that the weights are of.
-            self.values.push(Weighed::new(rule, Packed::MISSING, 0.0, now));
+            self.put(Weighed { rule, value: Packed::MISSING, weight: 0.0, seen: now, arrival: 0 });
         }
     }
 
-    fn of_rule(&self, rule: u32) -> impl Iterator<Item = &Weighed> {
-        self.values.iter().filter(move |known| known.rule() == rule)
+    fn of_rule(&self, rule: u32) -> impl DoubleEndedIterator<Item = &Weighed> {
+        self.values.iter().filter(move |known| known.rule == rule)
     }
 
     /// The share of a value in all interactions of a rule, in [0, 1]; 0 where there are none.
@@ -221,15 +222,12 @@ impl Affinities {
     /// The value with the largest share; of equals the one seen last.
     pub(crate) fn top(&self, rule: u32) -> Packed {
         // Of equals `max_by` gives the last one.
-        let seen_last =
-            |a: &&Weighed, b: &&Weighed| a.weight.total_cmp(&b.weight).then(a.seen().cmp(&b.seen()));
-        let largest = self.of_rule(rule).max_by(seen_last);
+        let largest = self.of_rule(rule).max_by(|a, b| a.weight.total_cmp(&b.weight));
         largest.filter(|known| known.weight > 0.0).map_or(Packed::MISSING, |known| known.value)
     }
 
     /// Takes over those of another profile, under the same rules. What comes of it does not depend on which of the two
-    /// takes over the other, but for the rounding of sums. Of what both saw last at one instant, the last in order of
-    /// the values, as JSON, counts as the later.
+    /// takes over the other, but for the rounding of sums.
     pub(crate) fn absorb(&mut self, mut other: Affinities, rules: &[AffinityRule], symbols: &mut Symbols) {
         for (rule, number) in rules.iter().zip(0..) {
             if let (Some(own), Some(theirs)) = (self.era(number, rule), other.era(number, rule)) {
@@ -238,12 +236,6 @@ impl Affinities {
             }
         }
         other.values.into_iter().for_each(|theirs| self.join(theirs, symbols));
-        // Which event arrived last is not known across profiles, so the values themselves tell.
-        let order = |known: &Weighed| {
-            let value = serde_json::to_string(&symbols.value(known.value));
-            (known.seen_and_rule, value.unwrap_or_default())
-        };
-        self.values.sort_by_cached_key(order);
     }
 
     /// A copy with shares of its own.
@@ -258,15 +250,15 @@ impl Affinities {
         self.values.into_iter().for_each(|known| symbols.release(known.value));
     }
 
-    /// Rule, value, stored weight and last sight of everything, in the order in which they lie.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u32, Packed, f64, Instant)> {
-        self.values.iter().map(|known| (known.rule(), known.value, known.weight, known.seen()))
+    /// Everything, in order of when it was seen last.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Weighed> {
+        self.values.iter()
     }
 
-    /// Takes over what [`iter`](Affinities::iter) gave, in its order.
-    pub(crate) fn from_rows(rows: impl ExactSizeIterator<Item = (u32, Packed, f64, Instant)>) -> Affinities {
-        let weighed = |(rule, value, weight, seen)| Weighed::new(rule, value, weight, seen);
-        Affinities { values: rows.map(weighed).collect() }
+    /// Takes over what [`iter`](Affinities::iter) gave; nothing where it is in no order that it could have given.
+    pub(crate) fn from_rows(rows: Vec<Weighed>) -> Option<Affinities> {
+        let is_sorted = rows.is_sorted_by_key(Weighed::order);
+        is_sorted.then(|| Affinities { values: rows.into_iter().collect() })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -300,7 +292,7 @@ mod tests {
 
     fn meet(affinities: &mut Affinities, symbols: &mut Symbols, (rule, value, weight, at): Met) {
         let value = symbols.pack(&Value::from(value));
-        affinities.add(Touch { rule, value, weight, at: minute(at) }, &rules(), symbols);
+        affinities.add(Touch { rule, value, weight, when: (minute(at), 0) }, &rules(), symbols);
     }
 
     fn share(affinities: &Affinities, symbols: &Symbols, rule: u32, value: &str) -> f64 {

@@ -48,7 +48,7 @@ mod whose;
 pub use identity::{IdentityError, IdentityHealth};
 pub use user_profile::{ConfirmedMerge, ConsentRecord, Event, Exposure, SessionSummary, UserProfile};
 
-pub(crate) use affinity::{Affinities, AffinityRule};
+pub(crate) use affinity::{Affinities, AffinityRule, Weighed};
 pub(crate) use attributes::{Attributes, Less};
 pub(crate) use consent::Agreement;
 pub(crate) use different::Different;

@@ -9,7 +9,7 @@ use crate::profile::attributes::Attribute;
 use crate::profile::lineage::{Confirmed, Lineage, Merged, Part};
 use crate::profile::{
     Affinities, AffinityRule, Attributes, EventKind, EventRows, History, Keep, Packed, PackedReader,
-    PackedWriter, Profile, Session, TotalId, TotalOp, TotalRow, Totals,
+    PackedWriter, Profile, Session, TotalId, TotalOp, TotalRow, Totals, Weighed,
 };
 use smallvec::SmallVec;
 use smol_str::SmolStr;
@@ -315,11 +315,14 @@ fn read_later(from: &mut Bytes<'_>, at: Instant) -> Result<Instant, Malformed> {
 impl Affinities {
     fn write(&self, base: Instant, values: &mut PackedWriter<'_>, out: &mut Vec<u8>) {
         self.iter().len().write(out);
-        for (rule, value, weight, seen) in self.iter() {
+        let mut last = 0_u32;
+        for Weighed { rule, value, weight, seen, arrival } in self.iter() {
             rule.write(out);
-            write_since(seen, base, out);
+            write_since(*seen, base, out);
+            i64::from(arrival.wrapping_sub(last).cast_signed()).write(out);
             weight.write(out);
-            values.value(value, out);
+            values.value(*value, out);
+            last = *arrival;
         }
     }
 
@@ -331,16 +334,19 @@ impl Affinities {
     ) -> Result<Affinities, Malformed> {
         let len = from.len("affinities")?;
         let mut rows = Vec::with_capacity(len);
+        let mut arrival = 0_u32;
         for _ in 0..len {
             let rule = u32::read(from)?;
             if rule as usize >= rules {
                 return Err(from.malformed("an affinity"));
             }
             let seen = read_since(from, base)?;
+            let later = i32::try_from(i64::read(from)?).map_err(|_| from.malformed("an arrival"))?;
+            arrival = arrival.wrapping_add_signed(later);
             let weight = f64::read(from)?;
-            rows.push((rule, values.value(from)?, weight, seen));
+            rows.push(Weighed { rule, value: values.value(from)?, weight, seen, arrival });
         }
-        Ok(Affinities::from_rows(rows.into_iter()))
+        Affinities::from_rows(rows).ok_or_else(|| from.malformed("affinities"))
     }
 }
 

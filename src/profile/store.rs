@@ -283,7 +283,7 @@ impl ProfileStore {
             }
             for (kind, start) in out.events.iter().filter(|_| learns) {
                 let values = &out.values[*start..][..keep.width(*kind)];
-                feed_affinities(profile, rules, keep, *kind, values, at, symbols);
+                feed_affinities(profile, rules, keep, *kind, values, when, symbols);
             }
             let changed = if is_whole { &mut out.attributes } else { &mut of_part };
             write_traits(&mut profile.attributes, &message.body, when, keep, symbols, changed);
@@ -484,7 +484,7 @@ fn feed_affinities(
     keep: &Keep,
     kind: EventKind,
     values: &[Packed],
-    at: Instant,
+    when: (Instant, u32),
     symbols: &mut Symbols,
 ) {
     for (number, rule) in rules.iter().enumerate() {
@@ -495,6 +495,6 @@ fn feed_affinities(
             continue;
         }
         symbols.share(value);
-        profile.affinities.add(Touch { rule: number as u32, value, weight, at }, rules, symbols);
+        profile.affinities.add(Touch { rule: number as u32, value, weight, when }, rules, symbols);
     }
 }

@@ -118,16 +118,15 @@ pub(super) fn affinity(evaluation: &Evaluation, property: &str, wanted: &str) ->
     Value::Float(share.map_or(0.0, |(_, share, _)| *share))
 }
 
-/// The value with the largest share; of equals, the one seen last. Of those that were seen at one instant before profiles
-/// became one, the last in order of the values.
+/// The value with the largest share; of equals, the one seen last.
 pub(super) fn top(evaluation: &Evaluation, property: &str) -> Value {
     let shares = shares(evaluation, property);
     let largest = shares.iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.2.cmp(&b.2)));
     largest.map_or(Value::Missing, |(value, ..)| value.clone())
 }
 
-/// When a value was seen last: instant, order of arrival where that counts, the value where it does not, place.
-type Seen = (i64, usize, String, usize);
+/// When a value was seen last: instant, order of arrival, place.
+type Seen = (i64, usize, usize);
 
 /// Values of a property with their share and when each was seen last.
 fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, Seen)> {
@@ -152,10 +151,7 @@ fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, Seen)> {
         }
         // By the latest of them and not by now: the ratio is the same, and not all of them fade to zero.
         let weight = weight * ((item.at() - latest) as f64 / half_life).exp2();
-        let seen = match item.event.arrival <= evaluation.user.joined {
-            true => (item.at(), 0, written(&value), 0),
-            false => (item.at(), item.event.arrival, String::new(), place),
-        };
+        let seen = (item.at(), item.event.arrival, place);
         match shares.iter_mut().find(|(seen, ..)| equal(seen, &value)) {
             Some(entry) => *entry = (value, entry.1 + weight, seen),
             None => shares.push((value, weight, seen)),
@@ -166,14 +162,4 @@ fn shares(evaluation: &Evaluation, property: &str) -> Vec<(Value, f64, Seen)> {
         *share = if total > 0.0 { *share / total } else { 0.0 };
     }
     shares
-}
-
-/// A value as JSON.
-fn written(value: &Value) -> String {
-    match value {
-        Value::Bool(b) => b.to_string(),
-        Value::Int(n) => n.to_string(),
-        Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
-        other => panic!("no property that the generator writes is {other:?}"),
-    }
 }

@@ -49,8 +49,6 @@ pub(crate) struct User {
     parts: BTreeMap<ProfileId, Part>,
     /// Instant of the latest message.
     last: Option<Millis>,
-    /// How many messages had arrived when profiles last became one in it.
-    pub(crate) joined: usize,
     /// See [`History::is_unsure`].
     is_unsure: bool,
 }
@@ -62,7 +60,6 @@ struct Part {
     absorbed: Option<Millis>,
     session: Option<Session>,
     last: Option<Millis>,
-    joined: usize,
 }
 
 /// The latest session, over or not.
@@ -120,7 +117,7 @@ impl User {
     }
 
     fn as_part(&self, name: &str, absorbed: Option<Millis>) -> Part {
-        Part { name: name.to_owned(), absorbed, session: self.session, last: self.last, joined: self.joined }
+        Part { name: name.to_owned(), absorbed, session: self.session, last: self.last }
     }
 
     /// Takes over what is known of a visitor who turns out to be this user.
@@ -129,7 +126,7 @@ impl User {
         (id, own): (ProfileId, &str),
         (from, mut visitor): (ProfileId, User),
         name: &str,
-        (now, arrivals): (Millis, usize),
+        now: Millis,
         gap: i64,
     ) {
         if self.parts.is_empty() {
@@ -145,17 +142,15 @@ impl User {
         self.assignments.extend(visitor.assignments);
         self.assignments.sort_by_key(|assignment| assignment.arrival);
         self.last = self.last.max(visitor.last);
-        self.joined = arrivals;
         self.settle_session(gap);
     }
 
     /// A part is the own one's from now on.
-    fn fold(&mut self, id: ProfileId, part: ProfileId, (gap, arrivals): (i64, usize)) {
+    fn fold(&mut self, id: ProfileId, part: ProfileId, gap: i64) {
         let Some(gone) = self.parts.remove(&part) else { return };
         if let Some(own) = self.parts.get_mut(&id) {
             own.session = Session::merged([own.session, gone.session].into_iter().flatten(), gap);
             own.last = own.last.max(gone.last);
-            own.joined = arrivals;
         }
         self.events.iter_mut().filter(|event| event.part == part).for_each(|event| event.part = id);
         self.assignments.iter_mut().filter(|a| a.part == part).for_each(|a| a.part = id);
@@ -165,28 +160,21 @@ impl User {
     }
 
     /// Takes a part out, as a profile of another number.
-    fn split(
-        &mut self,
-        id: ProfileId,
-        part: ProfileId,
-        new: ProfileId,
-        (gap, arrivals): (i64, usize),
-    ) -> User {
+    fn split(&mut self, part: ProfileId, new: ProfileId, gap: i64) -> User {
         let gone = self.parts.remove(&part).expect("a part that is named is there");
         let (events, rest) = self.events.drain(..).partition(|event| event.part == part);
         self.events = rest;
         let (assignments, rest) = self.assignments.drain(..).partition(|a| a.part == part);
         self.assignments = rest;
         self.last = self.parts.values().filter_map(|part| part.last).max();
-        self.joined = if self.parts.len() > 1 { arrivals } else { self.parts[&id].joined };
         self.settle_session(gap);
         if self.parts.len() == 1 {
             self.parts.clear();
         }
-        let Part { session, last, joined, .. } = gone;
+        let Part { session, last, .. } = gone;
         let is_unsure = self.is_unsure;
         let parts = BTreeMap::new();
-        let mut user = User { events, assignments, session, parts, last, joined, is_unsure };
+        let mut user = User { events, assignments, session, parts, last, is_unsure };
         user.events.iter_mut().for_each(|event| event.part = new);
         user.assignments.iter_mut().for_each(|a| a.part = new);
         user
@@ -370,7 +358,7 @@ impl History {
             let due: Vec<ProfileId> =
                 user.parts.iter().filter(|(_, part)| is_due(part)).map(|(part, _)| *part).collect();
             for part in due {
-                user.fold(*id, part, (gap, self.arrivals));
+                user.fold(*id, part, gap);
                 self.owners.fold(*id, part);
             }
         }
@@ -382,7 +370,7 @@ impl History {
             let parts: Vec<ProfileId> = user.parts.keys().copied().filter(|part| part != id).collect();
             for part in parts {
                 if self.owners.ids(*id, part).is_empty() {
-                    user.fold(*id, part, (gap, self.arrivals));
+                    user.fold(*id, part, gap);
                 }
             }
         }
@@ -417,7 +405,7 @@ impl History {
                     let known = self.users.get_mut(&id).expect("a profile of each number");
                     let name = known.parts[&part].name.clone();
                     let new = self.owners.split(id, part, &name);
-                    let user = known.split(id, part, new, (gap, self.arrivals));
+                    let user = known.split(part, new, gap);
                     self.users.insert(new, user);
                 }
                 return Vec::new();
@@ -440,7 +428,7 @@ impl History {
         let user = self.users.entry(resolved.id).or_default();
         if let Some(visitor) = absorbed {
             let name = before.name(visitor.0).to_owned();
-            user.absorb((resolved.id, before.name(resolved.id)), visitor, &name, (now, self.arrivals), gap);
+            user.absorb((resolved.id, before.name(resolved.id)), visitor, &name, now, gap);
         }
         user.seen(message.at, resolved.part);
         self.arrivals += 1;
