@@ -630,3 +630,25 @@ fn the_history_is_whole_where_nothing_asks_for_it() {
     let answer = partition.evaluate(&expression, "ada", now + Duration::minutes(1)).unwrap();
     assert!(answer.covered_since.is_some());
 }
+
+#[test]
+fn each_part_is_told_by_the_keyed_segment_that_it_asks() {
+    let definitions = Definitions::from_toml(
+        r#"
+version = 1
+[events.search]
+city = "string"
+[segments]
+keen = { by = "city", when = 'count(search in 7d) >= 2' }
+torn = 'some city: (segment("keen") and did(search in 1h))'
+"#,
+    );
+    let mut partition = Partition::new(&definitions.unwrap());
+    for city in ["Rome", "Rome", "Oslo"] {
+        partition.ingest(&Message::track("ada", "search").with("city", city), start()).unwrap();
+    }
+    let told = partition.explain("ada", "torn", start()).unwrap().to_string();
+    let counts: Vec<&str> = told.lines().filter(|line| line.contains("count(search in 7d):")).collect();
+    assert_eq!(counts.len(), 2, "{told}");
+    assert!(counts[0].contains(": 2 (") && counts[1].contains(": 1 ("), "{told}");
+}

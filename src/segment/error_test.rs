@@ -116,6 +116,8 @@ fn refused_texts() {
         ("sequence(not view, purchase)", Syntax, "not view", "the first step"),
         ("sequence(view within 1h)", Syntax, "view within 1h", "the first step"),
         ("sequence(view in 7d, purchase)", Syntax, "in", "stands behind it"),
+        ("did(view) in 7d", Syntax, "in", "put it into the parentheses, behind the event: `did(view in 7d)`"),
+        ("count(view) in this month > 3", Syntax, "in", "put it into the parentheses, behind the event"),
         ("budget[key] > 1", OutOfPlace, "budget[key]", "keyed segment"),
         ("some sku: (some category: (did(view)))", OutOfPlace, "some category: (did(view))", "do not nest"),
         (

@@ -24,7 +24,7 @@ type Text = usize;
 struct Explainer<'a> {
     inquiry: &'a Inquiry<'a>,
     /// The segments that were explained already: references may meet, and one explanation is enough.
-    told: RefCell<Vec<SegmentId>>,
+    told: RefCell<Vec<(SegmentId, Option<Packed>)>>,
 }
 
 /// How a part is looked at.
@@ -158,20 +158,20 @@ impl Explainer<'_> {
         told.map(|each| self.part(text, each, part, Role::Operand, depth)).collect()
     }
 
-    /// The expression of a segment that is referred to, the first time.
+    /// The expression of a segment that is referred to, the first time; of a keyed one, the first time for each key.
     fn segment(&self, id: SegmentId, part: Part, depth: usize) -> Vec<Explanation> {
-        if self.told.borrow().contains(&id) {
+        let parts = self.inquiry.plan.segments[id.0 as usize].parts.as_deref();
+        let own = part.filter(|(by, _)| parts.is_some_and(|parts| parts.by == *by));
+        let asked = (id, own.map(|(_, key)| key));
+        if self.told.borrow().contains(&asked) {
             return Vec::new();
         }
-        self.told.borrow_mut().push(id);
+        self.told.borrow_mut().push(asked);
         let text = id.0 as usize + 1;
         let tree = &self.text(text).tree;
-        match self.inquiry.plan.segments[id.0 as usize].parts.as_deref() {
-            None => vec![self.part(text, tree, None, Role::Condition, depth)],
-            Some(parts) if part.is_some_and(|(by, _)| by == parts.by) => {
-                vec![self.part(text, tree, part, Role::Condition, depth)]
-            }
-            Some(parts) => self.by_key(text, tree, parts, self.text(text).by(), depth),
+        match parts {
+            Some(parts) if own.is_none() => self.by_key(text, tree, parts, self.text(text).by(), depth),
+            _ => vec![self.part(text, tree, own, Role::Condition, depth)],
         }
     }
 

@@ -163,6 +163,10 @@ impl Parser {
         let found = self.peek().clone();
         let error = |message: &str| Error::new(ErrorKind::Syntax, message, span);
         let error = match found {
+            Token::Word { text, .. } if text.eq_ignore_ascii_case("in") && self.is_window_after_in() => {
+                error("a window behind what it is the window of")
+                    .help("put it into the parentheses, behind the event: `did(view in 7d)`")
+            }
             Token::Word { text, .. } => {
                 let e = Error::new(
                     ErrorKind::Syntax,

@@ -387,6 +387,14 @@ fn opposite(comparison: Comparison) -> Comparison {
     }
 }
 
+/// A distance with as many digits as others are shown with, and not too short by those that are left out.
+fn enough(distance: f64) -> String {
+    let shown = number(distance);
+    let short = distance - shown.parse::<f64>().unwrap_or(distance);
+    // What arithmetic in binary leaves behind is less.
+    if short > distance.abs() * 1e-12 { number((distance * 1e6).ceil() / 1e6) } else { shown }
+}
+
 /// How far one value is below another, or below one that is just above that; nothing where that is no number.
 fn distance(low: &Val<'_>, high: &Val<'_>, strict: bool) -> Option<String> {
     match (low, high) {
@@ -394,7 +402,7 @@ fn distance(low: &Val<'_>, high: &Val<'_>, strict: bool) -> Option<String> {
             Some((i128::from(*high) - i128::from(*low) + i128::from(strict)).to_string())
         }
         (Val::Int(_) | Val::Float(_), Val::Int(_) | Val::Float(_)) => {
-            let distance = number(high.number()? - low.number()?);
+            let distance = enough(high.number()? - low.number()?);
             Some(if strict { format!("over {distance}") } else { distance })
         }
         (Val::Instant(low), Val::Instant(high))
@@ -404,5 +412,24 @@ fn distance(low: &Val<'_>, high: &Val<'_>, strict: bool) -> Option<String> {
             Some(Duration::from_millis(distance).to_string())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_is_enough_as_it_is_shown() {
+        for (distance, shown) in [
+            (0.1 + 0.2, "0.3"),
+            (0.123_456_4, "0.123457"),
+            (0.123_456_6, "0.123457"),
+            (12.5, "12.5"),
+            (1e-9, "0.000000001"),
+            (1e300, &number(1e300)),
+        ] {
+            assert_eq!(enough(distance), shown);
+        }
     }
 }
