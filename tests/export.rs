@@ -134,3 +134,28 @@ fn two_exports_are_the_same_bytes() {
     let (a, b) = (lived().export("ada").unwrap(), lived().export("ada").unwrap());
     assert_eq!(serde_json::to_vec(&a).unwrap(), serde_json::to_vec(&b).unwrap());
 }
+
+#[test]
+fn what_was_merged_is_given_as_it_was_while_that_can_be_undone() {
+    let mut partition = lived();
+    let told = |ids: Ids, name: &str| Message::identify(ids).with("name", name).at(minute(20));
+    for message in [told(Ids::anonymous("tablet"), "Ada from work"), told(Ids::user("ada"), "Ada L.")] {
+        partition.ingest(&message, minute(20)).unwrap();
+    }
+    assert!(partition.export("ada").unwrap().parts.is_empty());
+    let consent = Consent::denied("marketing").source("footer form").policy_version("2026-04");
+    partition.ingest(&Message::consent("ada", consent).at(minute(20)), minute(20)).unwrap();
+    partition.ingest(&Message::alias("tablet", "ada").at(minute(21)), minute(21)).unwrap();
+    let json = serde_json::to_value(partition.export("ada").unwrap()).unwrap();
+    assert_eq!(json["attributes"]["name"]["value"], "Ada L.");
+    let (own, tablet) = (&json["parts"][0], &json["parts"][1]);
+    assert_eq!((&own["profile"]["user"], &own["absorbed"]), (&json!("ada"), &Value::Null));
+    assert_eq!(tablet["profile"]["attributes"]["name"], "Ada from work");
+    assert_eq!(tablet["absorbed"], json!(minute(21)));
+    assert_eq!(
+        json["consents"][0]["consent"],
+        json!({ "purpose": "marketing", "status": "denied", "source": "footer form", "policyVersion": "2026-04" })
+    );
+    partition.advance(minute(40 * 24 * 60));
+    assert!(partition.export("ada").unwrap().parts.is_empty(), "kept no longer than it can be undone");
+}

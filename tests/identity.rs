@@ -364,23 +364,14 @@ fn known(partition: &Partition, user: &str) -> Json {
     let state: Json = serde_json::from_slice(&partition.checkpoint().unwrap()).unwrap();
     let is_users = |known: &&Json| known["profile"]["user"] == user;
     let mut known = state[2].as_array().unwrap().iter().find(is_users).unwrap_or(&Json::Null).clone();
-    let sort = |known: &mut Json| {
-        if let Some(list) = known["affinities"].as_array_mut() {
-            list.sort_by_key(ToString::to_string);
-        }
-    };
-    sort(&mut known);
     let parts = known["parts"].as_array_mut().unwrap();
-    parts.iter_mut().for_each(|part| {
-        part[0] = Json::Null;
-        sort(&mut part[1]);
-    });
+    parts.iter_mut().for_each(|part| part[0] = Json::Null);
     parts.sort_by_key(ToString::to_string);
     let mut segments: Vec<String> =
         partition.segments(user).into_keys().map(|name| name.to_string()).collect();
     segments.sort_unstable();
     let parts = known["parts"].take();
-    known["memberships"] = Json::Null;
+    (known["memberships"], known["joined"]) = (Json::Null, Json::Null);
     json!([known, parts, segments])
 }
 

@@ -27,6 +27,10 @@ struct User {
     whole: Known,
     /// What can be taken out of it again, each with when it was absorbed.
     parts: Vec<(Option<Instant>, Known)>,
+    /// The same by order of arrival.
+    joined: Vec<u32>,
+    /// How many others it absorbed within a day.
+    absorbed_lately: usize,
     /// Segment, key, beginning of the stay, next look.
     memberships: Vec<(u32, Value, Option<Instant>, i64)>,
 }
@@ -49,7 +53,9 @@ impl Partition {
                 let parts = profile.parts().iter();
                 let user = User {
                     whole: self.known_of(profile),
+                    joined: parts.clone().map(|part| part.arrival).collect(),
                     parts: parts.map(|part| (part.absorbed, self.known_of(&part.profile))).collect(),
+                    absorbed_lately: profile.absorbed_lately(self.clock),
                     memberships: rows
                         .map(|(segment, key, stay, until)| (segment.number(), key, stay, until))
                         .collect(),

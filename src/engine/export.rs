@@ -5,7 +5,8 @@ use crate::journey::{JourneyStay, MessageKept};
 use crate::model::{Explanation, Instant, Value};
 use crate::predict::Rating;
 use crate::profile::{
-    ConfirmedMerge, ConsentRecord, Event, Exposure, Fact, SessionSummary, TotalOp, UserKey, Weighed,
+    ConfirmedMerge, ConsentRecord, Event, Exposure, Fact, SessionSummary, TotalOp, UserKey, UserProfile,
+    Weighed,
 };
 use crate::segment::{Pii, SegmentId};
 use serde::Serialize;
@@ -77,6 +78,21 @@ pub struct Export {
     pub journeys_entered: BTreeMap<Arc<str>, u32>,
     /// Messages that wait, or that were answered lately.
     pub messages: Vec<MessageKept>,
+    /// What the profile was merged of, while that can be undone: its own part first, and none where there was no merge.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ProfilePart>,
+}
+
+/// What is known of one of the people or devices that turned out to be one user, as if it had stayed on its own: kept
+/// until the merge can be undone no longer (`undo_window`).
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ProfilePart {
+    /// When it was absorbed; nothing for the profile's own part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absorbed: Option<Instant>,
+    /// What is known of it.
+    pub profile: UserProfile,
 }
 
 /// A value, and when it was written.
@@ -223,6 +239,10 @@ impl Partition {
             let value = self.store.symbols.value(attribute.value);
             table.insert(name.to_owned(), Written { value, written: attribute.written, pii });
         }
+        let parts = self.store.get(key).parts().iter().map(|part| {
+            let profile = self.store.shown(&part.profile, self.clock);
+            ProfilePart { absorbed: part.absorbed, profile }
+        });
         Ok(Export {
             at: self.clock,
             user: profile.user,
@@ -251,6 +271,7 @@ impl Partition {
             journeys: self.journeys.stays_of(key),
             journeys_entered: self.journeys.entries_of(key).into_iter().collect(),
             messages: self.journeys.messages_of(key),
+            parts: parts.collect(),
         })
     }
 

@@ -77,7 +77,7 @@ impl Partition {
         outcome: &mut Outcome,
     ) -> (Erased, Vec<Remains>) {
         self.touch(user);
-        self.store.visitors(user).into_iter().for_each(|visitor| self.touch(visitor));
+        self.store.heirs(user).into_iter().for_each(|heir| self.touch(heir));
         // What is looked at no longer goes, so that what was there does not depend on when that was done last.
         self.store.prune_user(user, now);
         let profile = self.store.get(user);

@@ -117,7 +117,7 @@ pub use audit::{AuditEntry, Audited};
 pub use durable::Durability;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, Unknown};
-pub use export::{Affinity, Export, RecentItem, RunningValue, SegmentStay, Written};
+pub use export::{Affinity, Export, ProfilePart, RecentItem, RunningValue, SegmentStay, Written};
 pub use health::{Health, StoreHealth};
 pub use input::{Input, TimedInput};
 pub use members::Members;

@@ -308,9 +308,15 @@ impl UserJourneys {
             theirs.flags |= CAME_WITH;
             let own = self.find(plan, theirs.journey, &theirs.key);
             let current = usize::from(plan.current(theirs.journey));
+            // Of those that began at one instant their events tell, so that the order of links does not.
+            let is_earlier = |a: &Instance, b: &Instance| {
+                let event =
+                    |of: &Instance| serde_json::to_string(&of.more.as_ref().map(|more| &more.event)).ok();
+                a.entered.cmp(&b.entered).then_with(|| event(a).cmp(&event(b))).is_lt()
+            };
             // Of those that run side by side all go on, though they may be more than begin so.
             match own.filter(|_| !plan.journeys[current].is_parallel()) {
-                Some(own) if theirs.entered < self.instances[own].entered => {
+                Some(own) if is_earlier(&theirs, &self.instances[own]) => {
                     ended.push(std::mem::replace(&mut self.instances[own], theirs));
                 }
                 Some(_) => ended.push(theirs),

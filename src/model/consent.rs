@@ -9,12 +9,11 @@ use serde::Serialize;
 /// ```
 /// use bespoke::model::{Consent, Instant, Message};
 /// let until: Instant = "2027-01-01T00:00:00Z".parse().unwrap();
-/// let message = Message::consent("u42", Consent::granted("marketing").channel("email").until(until));
-/// let json = serde_json::to_string(&message).unwrap();
-/// assert_eq!(
-///     json,
-///     r#"{"type":"consent","userId":"u42","purpose":"marketing","channel":"email","status":"granted","expires":"2027-01-01T00:00:00Z"}"#
-/// );
+/// let consent = Consent::granted("marketing").channel("email").until(until);
+/// let message = Message::consent("u42", consent.source("footer form").policy_version("2026-04"));
+/// let json = serde_json::to_value(&message).unwrap();
+/// assert_eq!(json["expires"], "2027-01-01T00:00:00Z");
+/// assert_eq!(json["policyVersion"], "2026-04");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Consent {
@@ -28,6 +27,12 @@ pub struct Consent {
     /// From which instant on the record is none any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Instant>,
+    /// Where the user said it, as the host names its forms and settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Box<str>>,
+    /// Which version of the host's policy the user was shown.
+    #[serde(rename = "policyVersion", skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<Box<str>>,
 }
 
 /// What a user says to a purpose. The order is from the laxest to the strictest.
@@ -67,7 +72,8 @@ impl ConsentStatus {
 
 impl Consent {
     fn new(purpose: impl Into<Box<str>>, status: ConsentStatus) -> Consent {
-        Consent { purpose: purpose.into(), channel: None, status, expires: None }
+        let purpose = purpose.into();
+        Consent { purpose, channel: None, status, expires: None, source: None, policy_version: None }
     }
 
     /// The user agrees.
@@ -99,6 +105,20 @@ impl Consent {
     #[must_use]
     pub fn until(mut self, expires: Instant) -> Consent {
         self.expires = Some(expires);
+        self
+    }
+
+    /// Where the user said it: a form, a page of settings, a call.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<str>>) -> Consent {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Which version of the policy the user was shown.
+    #[must_use]
+    pub fn policy_version(mut self, version: impl Into<Box<str>>) -> Consent {
+        self.policy_version = Some(version.into());
         self
     }
 }

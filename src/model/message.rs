@@ -527,9 +527,13 @@ impl Message {
                 check_name(list, "list", &mut bytes)?;
                 (&self.context, "context")
             }
-            Body::Consent(Consent { purpose, channel, .. }) => {
+            Body::Consent(Consent { purpose, channel, source, policy_version, .. }) => {
                 check_name(purpose, "purpose", &mut bytes)?;
-                channel.as_deref().map_or(Ok(()), |channel| check_name(channel, "channel", &mut bytes))?;
+                for (name, field) in
+                    [(channel, "channel"), (source, "source"), (policy_version, "policyVersion")]
+                {
+                    name.as_deref().map_or(Ok(()), |name| check_name(name, field, &mut bytes))?;
+                }
                 (&self.context, "context")
             }
             Body::World { values } => (values, "values"),

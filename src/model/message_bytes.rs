@@ -41,7 +41,7 @@ const REMOVE_ITEM: u8 = 14;
 record! {
     Geo { lat, lon }
     Ids { user, anonymous, declared }
-    Consent { purpose, channel, status, expires }
+    Consent { purpose, channel, status, expires, source, policy_version }
     Message { ids, timestamp, message_id, context, body }
 }
 
@@ -301,7 +301,7 @@ mod tests {
             Message::list("u", "vip", true),
             Message::list("u", "vip", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)),
-            Message::consent("u", Consent::denied("marketing")),
+            Message::consent("u", Consent::denied("marketing").source("form").policy_version("3")),
             Message::consent("u", Consent::withdrawn("marketing")).at(at),
             with(Message::world()),
             with(Message::item("boot-7")),

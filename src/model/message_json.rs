@@ -108,6 +108,8 @@ impl Message {
                     status: ConsentStatus::named(&status)
                         .ok_or_else(|| Kind::UnknownStatus(status).at("status"))?,
                     expires: instant(&mut fields, "expires")?,
+                    source: text(&mut fields, "source")?,
+                    policy_version: text(&mut fields, "policyVersion")?,
                 })
             }
             "world" => Body::World { values: object(&mut fields, "values")? },
@@ -273,7 +275,7 @@ impl Serialize for Message {
                 map.serialize_entry("list", list)?;
                 map.serialize_entry("member", member)?;
             }
-            Body::Consent(Consent { purpose, channel, status, expires }) => {
+            Body::Consent(Consent { purpose, channel, status, expires, source, policy_version }) => {
                 map.serialize_entry("purpose", purpose)?;
                 if let Some(channel) = channel {
                     map.serialize_entry("channel", channel)?;
@@ -281,6 +283,12 @@ impl Serialize for Message {
                 map.serialize_entry("status", status)?;
                 if let Some(expires) = expires {
                     map.serialize_entry("expires", &expires.to_string())?;
+                }
+                if let Some(source) = source {
+                    map.serialize_entry("source", source)?;
+                }
+                if let Some(version) = policy_version {
+                    map.serialize_entry("policyVersion", version)?;
                 }
             }
             Body::Restrict { restricted } => map.serialize_entry("restricted", restricted)?,
@@ -419,6 +427,7 @@ mod tests {
             Message::identify(Ids::both("u", "d1")).known_by("card", "c1"),
             Message::list("u", "vip-2026", false),
             Message::consent("u", Consent::granted("marketing").channel("email").until(at)).at(at),
+            Message::consent("u", Consent::denied("marketing").source("form").policy_version("3")).at(at),
             Message::restrict("u", true),
             Message::world().with("sale", true),
             Message::item("boot-7")

@@ -173,15 +173,15 @@ impl Attributes {
         }
     }
 
-    /// Takes over the attributes of another profile of the same user; facts of the engine's own have their own rules.
-    /// Commutative and associative.
-    pub(crate) fn absorb(&mut self, mut other: Attributes, symbols: &mut Symbols) {
+    /// Takes over the attributes of another profile of the same user, which it has been since so many messages; facts of the
+    /// engine's own have their own rules. Commutative and associative.
+    pub(crate) fn absorb(&mut self, mut other: Attributes, joined: u32, symbols: &mut Symbols) {
         other.drop_derived(true, symbols);
         for theirs in other.0 {
             match self.0.binary_search_by_key(&theirs.name, |a| a.name) {
                 Ok(place) => {
                     let own = self.0[place];
-                    let lost = if theirs_holds(&own, &theirs, symbols) {
+                    let lost = if theirs_holds(&own, &theirs, joined, symbols) {
                         std::mem::replace(&mut self.0[place], theirs)
                     } else {
                         theirs

@@ -87,16 +87,44 @@ impl<'a> Fact<'a> {
 pub(crate) fn kept_consent(value: Packed, symbols: &Symbols) -> Option<(ConsentStatus, Option<Instant>)> {
     let Unpacked::List([status, rest @ ..]) = symbols.unpack(value) else { return None };
     let expires = match rest {
-        [Value::Instant(expires)] => Some(*expires),
+        [Value::Instant(expires), ..] => Some(*expires),
         _ => None,
     };
     Some((ConsentStatus::named(status.as_str()?)?, expires))
 }
 
-/// A consent as it is kept.
+/// All that a kept consent says.
+pub(crate) fn whole_consent(
+    (purpose, channel): (&str, Option<&str>),
+    value: Packed,
+    symbols: &Symbols,
+) -> Option<Consent> {
+    let (status, expires) = kept_consent(value, symbols)?;
+    let Unpacked::List(row) = symbols.unpack(value) else { return None };
+    let text =
+        |place: usize| row.get(place).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Into::into);
+    let (source, policy_version) = (text(2), text(3));
+    Some(Consent {
+        purpose: purpose.into(),
+        channel: channel.map(Into::into),
+        status,
+        expires,
+        source,
+        policy_version,
+    })
+}
+
+/// A consent as it is kept: status, end, source and version of the policy, as far as there is any of them. An empty text
+/// stands for what is not said, as lists hold no nulls.
 pub(crate) fn consent_value(consent: &Consent) -> Value {
-    let status = Some(consent.status.word().into());
-    Value::List(status.into_iter().chain(consent.expires.map(Value::Instant)).collect())
+    let text = |text: &Option<Box<str>>| Value::from(text.as_deref().unwrap_or_default());
+    let expires = consent.expires.map_or(Value::from(""), Value::Instant);
+    let mut row =
+        vec![consent.status.word().into(), expires, text(&consent.source), text(&consent.policy_version)];
+    while row.last().is_some_and(|last| last.as_str() == Some("")) {
+        row.pop();
+    }
+    Value::List(row)
 }
 
 /// How strict a consent is: of two of one instant the stricter holds.
@@ -111,7 +139,7 @@ fn strictness(value: Packed, symbols: &Symbols) -> Option<(ConsentStatus, i64)> 
 pub(crate) fn outranks(old: &Attribute, new: &Attribute, symbols: &Symbols) -> bool {
     match Fact::of(symbols.text(new.name)) {
         Some(Fact::Consent(..)) => {
-            let rank = |a: &Attribute| (a.written, strictness(a.value, symbols));
+            let rank = |a: &Attribute| (a.written, strictness(a.value, symbols), a.arrival);
             rank(old) > rank(new)
         }
         // Of two of one instant the restriction holds.
@@ -123,11 +151,16 @@ pub(crate) fn outranks(old: &Attribute, new: &Attribute, symbols: &Symbols) -> b
     }
 }
 
-/// Of what two profiles of one user say, whether theirs holds. Commutative: no two messages have one arrival.
-pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, symbols: &Symbols) -> bool {
+/// Of what two profiles say that have been one user's since so many messages, whether theirs holds. Commutative: no two
+/// messages have one arrival.
+pub(crate) fn theirs_holds(own: &Attribute, theirs: &Attribute, joined: u32, symbols: &Symbols) -> bool {
     match Fact::of(symbols.text(theirs.name)) {
-        // On the list in either, on it in both.
-        Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => own.value.is_missing(),
+        // On the list in either, on it in both, unless it was said of both that the user is on it no longer.
+        Some(Fact::List(_)) if own.value.is_missing() != theirs.value.is_missing() => {
+            let (on, off) = if own.value.is_missing() { (theirs, own) } else { (own, theirs) };
+            let is_off = off.arrival > joined.max(on.arrival);
+            own.value.is_missing() != is_off
+        }
         Some(Fact::Consent(..) | Fact::Restricted) => !outranks(own, theirs, symbols),
         // The first time is what counts.
         Some(Fact::Exposed(..)) => (theirs.written, theirs.arrival) < (own.written, own.arrival),
@@ -201,7 +234,7 @@ mod tests {
                 .map(|(value, written)| Attribute { name, arrival: 0, written, value: symbols.pack(value) })
                 .collect();
             let merged = |a: Attribute, b: Attribute| {
-                let value = if theirs_holds(&a, &b, &symbols) { b.value } else { a.value };
+                let value = if theirs_holds(&a, &b, u32::MAX, &symbols) { b.value } else { a.value };
                 symbols.value(value)
             };
             for a in &rows {

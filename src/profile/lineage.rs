@@ -24,6 +24,8 @@ pub(crate) struct Merged {
     pub(crate) parts: Vec<Part>,
     /// Merges of users that the host confirmed, in the order in which they came.
     pub(crate) confirmed: Vec<Confirmed>,
+    /// When parts were absorbed that were the own one's before a day was over: they count for the limit of a day.
+    pub(crate) folded: Vec<Instant>,
 }
 
 /// A profile as it would be if it had been on its own all the time.
@@ -32,6 +34,8 @@ pub(crate) struct Part {
     pub(crate) profile: Profile,
     /// When it was absorbed, by the clock; for the own one nothing.
     pub(crate) absorbed: Option<Instant>,
+    /// How many messages had arrived then: what came later was said of all parts together.
+    pub(crate) arrival: u32,
 }
 
 /// A merge of two users, with the reason that the host gave.
@@ -61,12 +65,19 @@ impl Lineage {
     }
 
     fn is_empty(&self) -> bool {
-        self.first_name.is_none()
-            && self
-                .merged
-                .as_ref()
-                .is_none_or(|merged| merged.parts.is_empty() && merged.confirmed.is_empty())
+        self.first_name.is_none() && self.merged.as_ref().is_none_or(|merged| merged.is_empty())
     }
+}
+
+impl Merged {
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.confirmed.is_empty() && self.folded.is_empty()
+    }
+}
+
+/// Whether something was absorbed within a day before an instant.
+fn is_of_today(absorbed: Instant, now: Instant) -> bool {
+    now - absorbed < Duration::days(1)
 }
 
 impl Profile {
@@ -79,6 +90,14 @@ impl Profile {
     pub(crate) fn confirmed(&self) -> &[Confirmed] {
         let merged = self.lineage.as_deref().and_then(|lineage| lineage.merged.as_deref());
         merged.map_or(&[], |merged| &merged.confirmed)
+    }
+
+    /// How many others it absorbed within a day.
+    pub(crate) fn absorbed_lately(&self, now: Instant) -> usize {
+        let merged = self.lineage.as_deref().and_then(|lineage| lineage.merged.as_deref());
+        let folded = merged.into_iter().flat_map(|merged| merged.folded.iter().copied());
+        let absorbed = self.parts().iter().filter_map(|part| part.absorbed).chain(folded);
+        absorbed.filter(|absorbed| is_of_today(*absorbed, now)).count()
     }
 
     fn merged_mut(&mut self) -> &mut Merged {
@@ -171,26 +190,27 @@ impl Profile {
         &mut self,
         mut other: Profile,
         rules: MergeRules<'_>,
-        now: Instant,
+        (now, arrival): (Instant, u32),
         symbols: &mut Symbols,
     ) {
         if self.parts().is_empty() {
-            let own = Part { profile: self.copy(symbols), absorbed: None };
+            let own = Part { profile: self.copy(symbols), absorbed: None, arrival };
             self.merged_mut().parts.push(own);
         }
         let theirs = other.take_parts();
         let mut parts = if theirs.is_empty() {
-            vec![Part { profile: other.copy(symbols), absorbed: Some(now) }]
+            vec![Part { profile: other.copy(symbols), absorbed: None, arrival }]
         } else {
             theirs
         };
-        parts.iter_mut().for_each(|part| part.absorbed = Some(now));
+        parts.iter_mut().for_each(|part| (part.absorbed, part.arrival) = (Some(now), arrival));
         let confirmed = other.confirmed().to_vec();
         let merged = self.merged_mut();
         merged.parts.append(&mut parts);
         merged.confirmed.extend(confirmed);
+        merged.folded.retain(|absorbed| is_of_today(*absorbed, now));
         self.ids.extend_from_slice(&other.ids);
-        self.join(other, rules, symbols);
+        self.join(other, rules, arrival, symbols);
         self.history.prune(now, &self.kept_session(), rules.keep, symbols);
         // What is kept apart is for nobody to look at.
         let parts = self.lineage.iter_mut().flat_map(|lineage| lineage.parts_mut());
@@ -198,11 +218,12 @@ impl Profile {
         self.settle_session(rules.gap);
     }
 
-    /// Adds what another profile knows, but for ids, names, parts and the session.
-    fn join(&mut self, other: Profile, rules: MergeRules<'_>, symbols: &mut Symbols) {
+    /// Adds what another profile knows, but for ids, names, parts and the session; what arrived after so many messages was
+    /// said of both.
+    fn join(&mut self, other: Profile, rules: MergeRules<'_>, joined: u32, symbols: &mut Symbols) {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
-        self.attributes.absorb(other.attributes, symbols);
+        self.attributes.absorb(other.attributes, joined, symbols);
         self.history.absorb(other.history, rules.keep);
         self.affinities.absorb(other.affinities, rules.rules, symbols);
         self.totals.absorb(other.totals, &rules.keep.totals, symbols);
@@ -217,6 +238,7 @@ impl Profile {
     pub(crate) fn fold(
         &mut self,
         rules: MergeRules<'_>,
+        now: Instant,
         symbols: &mut Symbols,
         goes: impl Fn(&Part) -> bool,
     ) {
@@ -225,13 +247,14 @@ impl Profile {
         }
         let mut rest = self.take_parts().into_iter();
         let Some(mut own) = rest.next() else { return };
-        let mut parts = Vec::new();
+        let (mut parts, mut folded) = (Vec::new(), Vec::new());
         for part in rest {
             if goes(&part) {
+                folded.extend(part.absorbed.filter(|absorbed| is_of_today(*absorbed, now)));
                 own.profile.ids.extend_from_slice(&part.profile.ids);
                 let sessions = [own.profile.session, part.profile.session];
                 own.profile.session = Session::latest(sessions, rules.gap);
-                own.profile.join(part.profile, rules, symbols);
+                own.profile.join(part.profile, rules, part.arrival, symbols);
             } else {
                 parts.push(part);
             }
@@ -241,7 +264,9 @@ impl Profile {
         } else {
             parts.insert(0, own);
         }
-        self.merged_mut().parts = parts;
+        let merged = self.merged_mut();
+        merged.parts = parts;
+        merged.folded.append(&mut folded);
         self.tidy();
     }
 
@@ -264,7 +289,7 @@ impl Profile {
         whole.ids = parts.iter().flat_map(|part| part.profile.ids.iter().copied()).collect();
         for part in &parts[1..] {
             let copy = part.profile.copy(symbols);
-            whole.join(copy, rules, symbols);
+            whole.join(copy, rules, part.arrival, symbols);
         }
         let gone = |confirmed: &Confirmed| {
             out.iter().any(|part| *part.name == *confirmed.previous || part.confirmed().contains(confirmed))
@@ -292,8 +317,7 @@ impl Profile {
     /// Gives up room for what is not there.
     fn tidy(&mut self) {
         if let Some(lineage) = &mut self.lineage {
-            let is_empty = |merged: &Merged| merged.parts.is_empty() && merged.confirmed.is_empty();
-            if lineage.merged.as_deref().is_some_and(is_empty) {
+            if lineage.merged.as_deref().is_some_and(Merged::is_empty) {
                 lineage.merged = None;
             }
         }

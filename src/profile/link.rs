@@ -1,7 +1,7 @@
 //! Which profile a message is about, and which ids belong together (`spec/identity.md`).
 
 use crate::model::{Body, Duration, Instant, Message, nearest};
-use crate::profile::devices::{Device, Devices};
+use crate::profile::devices::{Device, Devices, ELSEWHERE};
 use crate::profile::identity::{ABSORPTIONS_MAX, OWNERS_MAX};
 use crate::profile::lineage::{Confirmed, MergeRules};
 use crate::profile::{
@@ -367,22 +367,24 @@ impl ProfileStore {
         if !is_owned && self.linking.devices.get(number).is_none() {
             return self.known(number);
         }
-        let device = self.linking.devices.entry(number);
         if is_owned {
-            device.note(holder, last.min(now), now);
+            self.note_owner(number, holder, last.min(now));
         }
-        device.is_kept_apart |= device.is_shared(now);
+        let device = self.linking.devices.entry(number);
+        if device.is_shared(&self.ids, now) {
+            device.share(device.lately(now).collect::<SmallVec<[u32; 4]>>());
+        }
         if !is_owned {
             return self.known(number);
         }
         match device.visitor.take() {
             Some(visitor) => {
-                self.move_id(number, holder, visitor);
+                self.move_id(number, holder, visitor, now);
                 self.known(number)
             }
             None => {
                 let user = self.profiles.add(Profile::new(id.into(), false, at));
-                self.move_id(number, holder, user);
+                self.move_id(number, holder, user, now);
                 Resolved { is_new: true, ..self.known(number) }
             }
         }
@@ -399,8 +401,8 @@ impl ProfileStore {
         let has_user_id = self.get(user).has_user_id;
         if holder == user {
             if has_user_id && self.linking.devices.get(number).is_some() {
-                self.linking.devices.entry(number).note(user, now, now);
-                self.linking.devices.tidy(number);
+                self.note_owner(number, user, now);
+                self.tidy_device(number);
             }
             return;
         }
@@ -409,22 +411,26 @@ impl ProfileStore {
             // The device of a user names nobody else.
             return;
         }
-        let others = self.linking.devices.get(number).map_or(0, |device| device.others(user, now));
+        let others = self.linking.devices.get(number).map_or(0, |device| device.others(user, &self.ids, now));
         if others >= OWNERS_MAX {
             self.linking.health.refused_owners += 1;
             return;
         }
         let is_shared = |id: u32, device: &Device| {
-            if id == number { device.others(user, now) > 0 } else { device.is_shared(now) }
+            if id == number {
+                device.others(user, &self.ids, now) > 0
+            } else {
+                device.is_shared(&self.ids, now)
+            }
         };
         if !is_owned && !self.is_kept_apart(holder, is_shared) {
             match self.may_absorb(user, holder, now, false) {
                 Ok(()) => {
                     if has_user_id && self.linking.devices.get(number).is_some() {
-                        self.linking.devices.entry(number).note(user, now, now);
+                        self.note_owner(number, user, now);
                     }
                     self.absorb(user, holder, now, resolved);
-                    self.linking.devices.tidy(number);
+                    self.tidy_device(number);
                 }
                 Err(refusal) => self.refused(refusal),
             }
@@ -434,26 +440,61 @@ impl ProfileStore {
             self.linking.health.refused_ids += 1;
             return;
         }
-        let device = self.linking.devices.entry(number);
         if is_owned {
-            device.note(holder, last.min(now), now);
+            self.note_owner(number, holder, last.min(now));
         }
         if has_user_id {
-            device.note(user, now, now);
+            self.note_owner(number, user, now);
         }
         if is_owned {
             self.linking.health.switched += 1;
             resolved.switched.push(holder);
         } else {
-            // Whoever signed in is not known to be who was there before, by whatever other ids that one may have.
+            let own = self.id_of_owner(number, user);
+            let device = self.linking.devices.entry(number);
             device.visitor = Some(holder);
+            // Whoever signed in is not known to be who was there before, by whatever other ids that one may have.
+            let sharers: SmallVec<[u32; 4]> = device.lately(now).chain([own]).collect();
             for id in self.profiles.ids(holder) {
-                self.linking.devices.entry(*id).is_kept_apart = true;
+                self.linking.devices.entry(*id).share(sharers.iter().copied());
             }
             self.linking.health.kept_apart += 1;
         }
-        self.move_id(number, holder, user);
-        self.linking.devices.tidy(number);
+        self.move_id(number, holder, user, now);
+        self.tidy_device(number);
+    }
+
+    /// The id by which is noted that a device is a user's: the one that the input at hand names, or by which that was
+    /// noted before, or one of the part that the device is of. So it stays that part's when the profile is taken apart.
+    fn id_of_owner(&self, number: u32, user: UserKey) -> u32 {
+        let is_users = |id: &u32| self.ids.entry(*id).0 == IdKind::User;
+        let told = self.linking.told.filter(|(told, _)| *told == user).map(|(_, id)| id).filter(is_users);
+        let known = || self.linking.devices.get(number)?.owner(user, &self.ids);
+        let profile = self.get(user);
+        let of_part =
+            || profile.parts().get(profile.part_of(number))?.profile.ids.iter().copied().find(is_users);
+        let any = || profile.ids.iter().copied().find(is_users).or_else(|| profile.ids.first().copied());
+        told.or_else(known).or_else(of_part).or_else(any).unwrap_or(ELSEWHERE)
+    }
+
+    /// Notes that a device belonged to a user at an instant.
+    fn note_owner(&mut self, number: u32, user: UserKey, at: Instant) {
+        let own = self.id_of_owner(number, user);
+        self.linking.devices.entry(number).note(own, at);
+    }
+
+    /// Drops what is known of a device of which the same is true without it.
+    fn tidy_device(&mut self, number: u32) {
+        let Some(device) = self.linking.devices.get(number) else { return };
+        let holder = self.ids.owner_of(number);
+        let is_holders = match *device.owners {
+            [] => true,
+            [(owner, _)] => self.has_user_id(holder) && self.ids.owner_of(owner) == holder,
+            _ => false,
+        };
+        if is_holders && device.visitor.is_none() && device.sharers.is_empty() {
+            self.linking.devices.remove(number);
+        }
     }
 
     /// Links an id of a declared kind to whom a message is about.
@@ -477,7 +518,7 @@ impl ProfileStore {
             // What may change hands did.
             (true, true) => {
                 if self.has_room(user, kind) {
-                    self.move_id(number, holder, user);
+                    self.move_id(number, holder, user, now);
                     self.linking.health.switched += 1;
                     resolved.switched.push(holder);
                 } else {
@@ -489,7 +530,7 @@ impl ProfileStore {
             (user_is_known, holder_is_known) => {
                 let (into, from) =
                     if holder_is_known && !user_is_known { (holder, user) } else { (user, holder) };
-                let allowed = if self.is_kept_apart(from, |_, device| device.is_shared(now)) {
+                let allowed = if self.is_kept_apart(from, |_, device| device.is_shared(&self.ids, now)) {
                     Err(Refusal::Shared)
                 } else {
                     self.may_absorb(into, from, now, false)
@@ -544,12 +585,12 @@ impl ProfileStore {
 
     /// An id belongs to another profile from here on. A part that has none left can be named no more, and is the
     /// profile's own from then on.
-    fn move_id(&mut self, number: u32, from: UserKey, to: UserKey) {
+    fn move_id(&mut self, number: u32, from: UserKey, to: UserKey, now: Instant) {
         let (keep, rules, gap) = (self.keep.clone(), self.rules.clone(), self.session_gap);
         let rules = MergeRules { keep: &keep, rules: &rules, gap };
         let profile = self.profiles.get_mut(from);
         profile.each_part(|part| part.ids.retain(|id| *id != number));
-        profile.fold(rules, &mut self.symbols, |part| part.profile.ids.is_empty());
+        profile.fold(rules, now, &mut self.symbols, |part| part.profile.ids.is_empty());
         self.get_mut(to).each(0, |profile, _| profile.ids.push(number));
         self.ids.set_owner(number, to);
     }
@@ -558,7 +599,7 @@ impl ProfileStore {
     pub(super) fn is_kept_apart(&self, visitor: UserKey, is_shared: impl Fn(u32, &Device) -> bool) -> bool {
         let devices =
             self.get(visitor).ids.iter().filter_map(|id| Some((*id, self.linking.devices.get(*id)?)));
-        devices.into_iter().any(|(id, device)| device.is_kept_apart || is_shared(id, device))
+        devices.into_iter().any(|(id, device)| device.keeps_apart(&self.ids) || is_shared(id, device))
     }
 
     /// Whether one profile may take over another. What the host confirms need only keep the limits.
@@ -567,9 +608,7 @@ impl ProfileStore {
         if own.ids.len() + theirs.ids.len() > IDS_MAX {
             return Err(Refusal::Ids);
         }
-        let is_of_today =
-            |absorbed: Option<Instant>| absorbed.is_some_and(|absorbed| now - absorbed < Duration::days(1));
-        if own.parts().iter().filter(|part| is_of_today(part.absorbed)).count() >= ABSORPTIONS_MAX {
+        if own.absorbed_lately(now) >= ABSORPTIONS_MAX {
             return Err(Refusal::Absorptions);
         }
         if confirmed {
@@ -604,13 +643,14 @@ impl ProfileStore {
         self.rings.remove(&from);
         self.rings.remove(&into);
         let rules = MergeRules { keep: &keep, rules: &rules, gap };
-        self.profiles.get_mut(into).absorb(other, rules, now, &mut self.symbols);
+        let arrived = self.arrivals as u32;
+        self.profiles.get_mut(into).absorb(other, rules, (now, arrived), &mut self.symbols);
         numbers.iter().for_each(|number| self.ids.set_owner(*number, into));
         // Whoever brought no id cannot be named any more.
-        self.profiles.get_mut(into).fold(rules, &mut self.symbols, |part| part.profile.ids.is_empty());
+        self.profiles.get_mut(into).fold(rules, now, &mut self.symbols, |part| part.profile.ids.is_empty());
         self.refresh_zone(into);
         let linking = &mut self.linking;
-        linking.devices.readdress(from, into);
+        linking.devices.absorbed(from);
         linking.undo.push_back((now, into));
         linking.health.absorbed += 1;
         if let Some((told, _)) = &mut linking.told
@@ -624,19 +664,30 @@ impl ProfileStore {
         resolved.absorbed.push((from, name, has_user_id));
     }
 
-    /// Removes the ids of a profile that ends. A device goes back to the visitor who used it besides, and it stays known to
-    /// whom else it belonged: whoever ends says nothing of the others.
+    /// Removes the ids of a profile that ends, as if it had never been: a device goes back to the visitor who used it
+    /// besides, or else to whom it belonged before, and what is known of the others stays.
     pub(super) fn drop_ids(&mut self, user: UserKey, numbers: &[u32]) {
-        self.linking.devices.forget(user);
         for number in numbers {
-            let Some((visitor, device)) = self.linking.devices.give_back(*number) else {
-                self.ids.remove(*number);
+            let Some(device) = self.linking.devices.get(*number) else { continue };
+            let Some(heir) = device.heir(user, &self.ids) else {
+                self.linking.devices.remove(*number);
                 continue;
             };
-            self.get_mut(visitor).each(0, |profile, _| profile.ids.push(*number));
-            self.ids.set_owner(*number, visitor);
-            *self.linking.devices.entry(*number) = device;
-            self.linking.devices.tidy(*number);
+            let id = device.owner(heir, &self.ids);
+            if device.visitor == Some(heir) {
+                self.linking.devices.entry(*number).visitor = None;
+            }
+            let part = id.map_or(0, |id| self.get(heir).part_of(id));
+            self.get_mut(heir).each(part, |profile, _| profile.ids.push(*number));
+            self.ids.set_owner(*number, heir);
+        }
+        self.linking.devices.forget(user, numbers);
+        let known: Vec<u32> = self.linking.devices.iter().map(|(number, _)| number).collect();
+        known.into_iter().for_each(|number| self.tidy_device(number));
+        for number in numbers {
+            if self.ids.owner_of(*number) == user {
+                self.ids.remove(*number);
+            }
         }
     }
 
@@ -648,8 +699,11 @@ impl ProfileStore {
             .devices
             .iter()
             .map(|(number, device)| {
-                let owners: Vec<_> = device.owners.iter().map(|(owner, at)| (name(*owner), *at)).collect();
-                (self.ids.entry(number).1.to_owned(), owners, device.visitor.map(name), device.is_kept_apart)
+                let id = |number: u32| (number != ELSEWHERE).then(|| self.ids.entry(number).1.to_owned());
+                let owners: Vec<_> = device.owners.iter().map(|(owner, at)| (id(*owner), *at)).collect();
+                let mut sharers: Vec<_> = device.sharers.iter().map(|sharer| id(*sharer)).collect();
+                sharers.sort_unstable();
+                (id(number), owners, device.visitor.map(name), sharers)
             })
             .collect();
         devices.sort_unstable();

@@ -2,10 +2,9 @@
 //! in it.
 
 use crate::model::{Bytes, Instant, Malformed, Record, record};
-use crate::profile::devices::Device;
+use crate::profile::devices::{Device, ELSEWHERE};
 use crate::profile::link::Kind;
 use crate::profile::{IdKindRule, IdentityHealth, ProfileStore, UserKey};
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 record! {
@@ -16,9 +15,11 @@ record! {
     }
 }
 
-/// Whose a device is, its place among the ids of that profile, users to whom it belonged, its visitor, and whether that
-/// one stays apart.
-type Row = ((u32, usize), Vec<(u32, Instant)>, Option<u32>, bool);
+/// An id: the number of its user, and its place among the ids of that one.
+type Place = (u32, usize);
+
+/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for who is elsewhere.
+type Row = (Place, Vec<(Place, Instant)>, Option<u32>, Vec<Option<Place>>);
 
 impl ProfileStore {
     pub(super) fn write_linking(&self, out: &mut Vec<u8>) {
@@ -27,15 +28,19 @@ impl ProfileStore {
         linking.health.write(out);
         let undo: Vec<(Instant, u32)> = linking.undo.iter().map(|(at, user)| (*at, user.0)).collect();
         undo.write(out);
+        let place = |number: u32| {
+            let holder = (number != ELSEWHERE).then(|| self.ids.owner_of(number))?;
+            let place = self.profiles.ids(holder).iter().position(|id| *id == number)?;
+            Some((holder.0, place))
+        };
         let mut devices: Vec<Row> = linking
             .devices
             .iter()
             .filter_map(|(number, device)| {
-                let holder = self.ids.owner_of(number);
-                let place = self.profiles.ids(holder).iter().position(|id| *id == number)?;
-                let owners = device.owners.iter().map(|(user, at)| (user.0, *at)).collect();
+                let owners = device.owners.iter().filter_map(|(owner, at)| Some((place(*owner)?, *at)));
                 let visitor = device.visitor.map(|visitor| visitor.0);
-                Some(((holder.0, place), owners, visitor, device.is_kept_apart))
+                let sharers = device.sharers.iter().map(|sharer| place(*sharer));
+                Some((place(number)?, owners.collect(), visitor, sharers.collect()))
             })
             .collect();
         devices.sort_unstable();
@@ -53,16 +58,19 @@ impl ProfileStore {
         let devices: Vec<Row> = from.read()?;
         let is_there = |user: u32| self.profiles.is_there(UserKey(user));
         let mut known = Vec::new();
-        for ((holder, place), owners, visitor, is_kept_apart) in devices {
-            let users = owners.iter().map(|(user, _)| *user).chain(visitor).chain([holder]);
+        let number = |(holder, place): Place| {
             let ids = is_there(holder).then(|| self.profiles.ids(UserKey(holder)));
-            let number = ids.and_then(|ids| ids.get(place).copied());
-            let Some(number) = number.filter(|_| users.into_iter().all(is_there)) else {
-                return Err(from.malformed("a device"));
+            ids.and_then(|ids| ids.get(place).copied())
+        };
+        for (device, owners, visitor, sharers) in devices {
+            let read = || {
+                let owners = owners.into_iter().map(|(owner, at)| Some((number(owner)?, at)));
+                let sharers = sharers.into_iter().map(|sharer| sharer.map_or(Some(ELSEWHERE), number));
+                let (owners, sharers) = (owners.collect::<Option<_>>()?, sharers.collect::<Option<_>>()?);
+                Some((number(device)?, Device { owners, visitor: visitor.map(UserKey), sharers }))
             };
-            let owners: SmallVec<[(UserKey, Instant); 2]> =
-                owners.into_iter().map(|(user, at)| (UserKey(user), at)).collect();
-            known.push((number, Device { owners, visitor: visitor.map(UserKey), is_kept_apart }));
+            let read = if visitor.is_none_or(is_there) { read() } else { None };
+            known.push(read.ok_or_else(|| from.malformed("a device"))?);
         }
         let linking = &mut self.linking;
         linking.kinds = kinds;

@@ -4,8 +4,7 @@
 //! their places among those who go together.
 
 use crate::model::{Body, Bytes, Instant, Malformed, Message, Record, write_text};
-use crate::profile::devices::Device;
-use crate::profile::identity::SHARED_FOR;
+use crate::profile::devices::{Device, ELSEWHERE};
 use crate::profile::link::Kind;
 use crate::profile::profiles::Away;
 use crate::profile::{IdKind, IdKindRule, ProfileStore, UserKey};
@@ -174,25 +173,25 @@ impl ProfileStore {
 
     /// Those whom a device ties together.
     fn tied(&self, number: u32, device: &Device, now: Instant) -> SmallVec<[UserKey; 4]> {
-        let owners = device.owners.iter().filter(|(_, at)| *at > now - SHARED_FOR).map(|(owner, _)| *owner);
+        let owners = device.lately(now).map(|owner| self.ids.owner_of(owner));
         owners.chain(device.visitor).chain([self.ids.owner_of(number)]).collect()
     }
 
     /// Writes what is known of the devices of a cluster.
-    pub(crate) fn write_ties(&self, cluster: &[UserKey], now: Instant, out: &mut Vec<u8>) {
+    pub(crate) fn write_ties(&self, cluster: &[UserKey], out: &mut Vec<u8>) {
         let place = |user: UserKey| cluster.iter().position(|known| *known == user);
+        let place_of_id = |number: u32| {
+            let holder = (number != ELSEWHERE).then(|| place(self.ids.owner_of(number)))??;
+            let ids = self.profiles.ids(cluster[holder]);
+            Some((holder, ids.iter().position(|id| *id == number)?))
+        };
         let mut rows: Vec<Tie> = Vec::new();
         for (number, device) in self.linking.devices.iter() {
-            let Some(holder) = place(self.ids.owner_of(number)) else { continue };
-            let ids = self.profiles.ids(cluster[holder]);
-            let Some(id) = ids.iter().position(|id| *id == number) else { continue };
-            let recent = device.owners.iter().filter(|(_, at)| *at > now - SHARED_FOR);
-            rows.push((
-                (holder, id),
-                recent.filter_map(|(owner, at)| Some((place(*owner)?, *at))).collect(),
-                device.visitor.and_then(place),
-                device.is_kept_apart,
-            ));
+            let Some(own) = place_of_id(number) else { continue };
+            // Whose it was long ago may stay behind.
+            let owners = device.owners.iter().filter_map(|(owner, at)| Some((place_of_id(*owner)?, *at)));
+            let sharers = device.sharers.iter().map(|sharer| place_of_id(*sharer));
+            rows.push((own, owners.collect(), device.visitor.and_then(place), sharers.collect()));
         }
         rows.sort_unstable();
         rows.write(out);
@@ -206,15 +205,21 @@ impl ProfileStore {
         from: &mut Bytes<'_>,
     ) -> Result<(), Malformed> {
         let rows: Vec<Tie> = from.read()?;
-        for ((holder, id), owners, visitor, is_kept_apart) in rows {
-            let Some(holder) = user(holder) else { continue };
-            let Some(number) = self.profiles.ids(holder).get(id).copied() else {
-                return Err(from.malformed("a device"));
-            };
-            let owners = owners.into_iter().filter_map(|(owner, at)| Some((user(owner)?, at))).collect();
+        let number = |(holder, id): (usize, usize)| {
+            let holder = user(holder)?;
+            Some(self.profiles.ids(holder).get(id).copied())
+        };
+        let mut known = Vec::new();
+        for (device, owners, visitor, sharers) in rows {
+            let Some(device) = number(device) else { continue };
+            let owners = owners.into_iter().filter_map(|(owner, at)| Some((number(owner)??, at))).collect();
+            let sharers =
+                sharers.into_iter().map(|sharer| number(sharer?)?).map(|id| id.unwrap_or(ELSEWHERE));
+            let device = device.ok_or_else(|| from.malformed("a device"))?;
             let visitor = visitor.and_then(&user);
-            *self.linking.devices.entry(number) = Device { owners, visitor, is_kept_apart };
+            known.push((device, Device { owners, visitor, sharers: sharers.collect() }));
         }
+        known.into_iter().for_each(|(number, device)| *self.linking.devices.entry(number) = device);
         Ok(())
     }
 
@@ -240,7 +245,7 @@ impl ProfileStore {
         for number in &profile.ids {
             linking.devices.remove(*number);
         }
-        linking.devices.part_with(user);
+        linking.devices.part_with(&profile.ids);
         profile.ids.iter().for_each(|number| self.ids.remove(*number));
         profile.release(&mut self.symbols);
     }
@@ -276,6 +281,8 @@ impl ProfileStore {
     }
 }
 
-/// Whose a device is and its place among the ids of that profile, users to whom it belonged, its visitor, and whether
-/// that one stays apart. Users by their places.
-type Tie = ((usize, usize), Vec<(usize, Instant)>, Option<usize>, bool);
+/// The place of an id's user, and its place among the ids of that one.
+type IdPlace = (usize, usize);
+
+/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for who is not there.
+type Tie = (IdPlace, Vec<(IdPlace, Instant)>, Option<usize>, Vec<Option<IdPlace>>);

@@ -68,9 +68,11 @@ impl Profile {
         self.totals.write(&shape.keep.totals, base, values, out);
         if let Some(merged) = merged {
             merged.confirmed.write(out);
+            merged.folded.write(out);
             merged.parts.len().write(out);
             for part in &merged.parts {
                 part.absorbed.write(out);
+                part.arrival.write(out);
                 // Numbers of ids are other ones in every process; their places among those of the whole are not.
                 let place = |id: &u32| self.ids.iter().position(|own| own == id);
                 part.profile.ids.iter().filter_map(place).collect::<Vec<usize>>().write(out);
@@ -124,15 +126,15 @@ impl Profile {
         };
         let mut merged = None;
         if flags & HAS_MERGED != 0 {
-            let mut read = Merged { confirmed: from.read()?, parts: Vec::new() };
+            let mut read = Merged { confirmed: from.read()?, folded: from.read()?, parts: Vec::new() };
             let len = from.valid("parts of a profile", |len: &usize| *len != 1 && !(is_part && *len > 0))?;
             for _ in 0..len {
-                let absorbed = from.read()?;
+                let (absorbed, arrival) = (from.read()?, from.read()?);
                 let ids: Vec<u32> = from.read()?;
                 let mut profile = Profile::read_part(from, shape, values, &profile.name, true)?;
                 profile.ids = ids.into();
                 profile.history.rest(shape.keep);
-                read.parts.push(Part { profile, absorbed });
+                read.parts.push(Part { profile, absorbed, arrival });
             }
             merged = Some(Box::new(read));
         }

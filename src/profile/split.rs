@@ -115,7 +115,8 @@ impl ProfileStore {
             if self.profiles.is_here(user) {
                 let rules = MergeRules { keep: &self.keep, rules: &self.rules, gap: self.session_gap };
                 let is_due = |absorbed: Option<Instant>| absorbed.is_some_and(|at| until - at >= window);
-                self.profiles.get_mut(user).fold(rules, &mut self.symbols, |part| is_due(part.absorbed));
+                let profile = self.profiles.get_mut(user);
+                profile.fold(rules, until, &mut self.symbols, |part| is_due(part.absorbed));
             }
         }
     }

@@ -1,6 +1,6 @@
 use crate::model::{Consent, Instant, Value};
 use crate::profile::event_rows::{EventRows, Row};
-use crate::profile::facts::kept_consent;
+use crate::profile::facts::whole_consent;
 use crate::profile::{Fact, Hidden, IdKind, MASK, Profile, ProfileStore, UserKey};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -254,16 +254,9 @@ impl ProfileStore {
                 None => drop(user_profile.attributes.insert(name.to_owned(), value)),
                 Some(Fact::List(list)) => user_profile.lists.push(list.to_owned()),
                 Some(Fact::Consent(purpose, channel)) => {
-                    let kept = kept_consent(attribute.value, &self.symbols);
-                    user_profile.consents.extend(kept.map(|(status, expires)| ConsentRecord {
-                        consent: Consent {
-                            purpose: purpose.into(),
-                            channel: channel.map(Into::into),
-                            status,
-                            expires,
-                        },
-                        at: attribute.written,
-                    }));
+                    let kept = whole_consent((purpose, channel), attribute.value, &self.symbols);
+                    let record = |consent| ConsentRecord { consent, at: attribute.written };
+                    user_profile.consents.extend(kept.map(record));
                 }
                 Some(Fact::Restricted) => user_profile.restricted = true,
                 Some(Fact::Prediction(name)) => drop(user_profile.predictions.insert(name.to_owned(), value)),

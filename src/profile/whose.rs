@@ -95,19 +95,19 @@ impl ProfileStore {
         device.into_iter().chain(declared)
     }
 
-    /// The visitors of a user's devices, who get these back when the user is erased.
-    pub(crate) fn visitors(&self, user: UserKey) -> SmallVec<[UserKey; 3]> {
+    /// Whoever gets the devices of a user when this one is erased.
+    pub(crate) fn heirs(&self, user: UserKey) -> SmallVec<[UserKey; 3]> {
         let devices = self.profiles.ids(user).iter().filter_map(|id| self.linking.devices.get(*id));
-        devices.filter_map(|device| device.visitor).collect()
+        devices.filter_map(|device| device.heir(user, &self.ids)).collect()
     }
 
     /// The ids of a user that are another's when this one is erased.
     pub(crate) fn inherited(&self, user: UserKey) -> impl Iterator<Item = (KindName<'_>, &str)> {
-        let has_visitor = move |number: &u32| {
-            self.linking.devices.get(*number).is_some_and(|device| device.visitor.is_some())
+        let has_heir = move |number: &u32| {
+            self.linking.devices.get(*number).is_some_and(|device| device.heir(user, &self.ids).is_some())
         };
         let ids = self.named_ids(user).zip(self.profiles.ids(user));
-        ids.filter(move |(_, number)| has_visitor(number)).map(|(id, _)| id)
+        ids.filter(move |(_, number)| has_heir(number)).map(|(id, _)| id)
     }
 
     /// Whom an erasure is about.
@@ -159,13 +159,13 @@ impl ProfileStore {
             && let Some(user) = self.to_forget(message)
         {
             note(Some(user));
-            self.visitors(user).into_iter().for_each(|visitor| note(Some(visitor)));
+            self.heirs(user).into_iter().for_each(|heir| note(Some(heir)));
         }
         named
     }
 
     /// Whether a profile is a user's, also while it is away.
-    fn has_user_id(&self, user: UserKey) -> bool {
+    pub(super) fn has_user_id(&self, user: UserKey) -> bool {
         self.ids(user).any(|(kind, _)| kind == IdKind::User)
     }
 }

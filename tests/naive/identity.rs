@@ -37,12 +37,12 @@ struct Owner {
 /// A device that changed hands.
 #[derive(Clone, Debug, Default)]
 struct Device {
-    /// The users to whom it belonged, with when that was last said.
-    owners: BTreeMap<ProfileId, Millis>,
+    /// The ids of users to whom it belonged, with when that was last said; the latest stands last.
+    owners: Vec<(Id, Millis)>,
     /// Whoever uses it while nobody is signed in, while it belongs to a user.
     visitor: Option<ProfileId>,
-    /// Whether that visitor is nobody's for ever.
-    apart: bool,
+    /// Who shared it with that visitor. While these are several people, the visitor is none of them.
+    sharers: BTreeSet<Id>,
 }
 
 /// Which profile owns which id.
@@ -152,11 +152,11 @@ impl Owners {
             return self.about(owner);
         }
         if is_owned {
-            let device = self.devices.entry(text.to_owned()).or_default();
-            note(device, owner.profile, last.min(when.now), when.now);
+            self.note(text, self.user_id(owner.profile, text), last.min(when.now));
         }
-        if let Some(device) = self.devices.get_mut(text) {
-            device.apart |= device.owners.values().filter(|at| **at > when.now - WINDOW).count() > 1;
+        let lately = self.lately(text, when.now);
+        if self.people(&lately).len() > 1 {
+            self.devices.entry(text.to_owned()).or_default().sharers.extend(lately);
         }
         if !is_owned {
             return self.about(owner);
@@ -179,15 +179,15 @@ impl Owners {
             self.give_name(&user, visitor);
             return self.about(Owner { profile: visitor, part: visitor });
         }
-        let own = self.known_or_new(user);
+        let own = self.known_or_new(user.clone());
         let Resolved { id: profile, part, .. } = self.about(own);
         let Some(holder) = holder else {
             self.owners.insert(id, own);
             return self.about(own);
         };
         if holder.profile == profile {
-            if let Some(known) = self.devices.get_mut(device) {
-                note(known, profile, when.now, when.now);
+            if self.devices.contains_key(device) {
+                self.note(device, user, when.now);
                 self.tidy(device);
             }
             return self.about(own);
@@ -195,19 +195,30 @@ impl Owners {
         if let Some(visitor) = visitor
             && !self.is_apart(visitor, device, Some(profile), when.now)
         {
-            if let Some(known) = self.devices.get_mut(device) {
-                note(known, profile, when.now, when.now);
+            if self.devices.contains_key(device) {
+                self.note(device, user, when.now);
             }
             self.absorb(visitor, profile);
             self.tidy(device);
             return Resolved { id: profile, part, absorbed: Some(visitor) };
         }
-        let known = self.devices.entry(device.to_owned()).or_default();
         match visitor {
-            Some(visitor) => (known.visitor, known.apart) = (Some(visitor), true),
-            None => note(known, holder.profile, (when.last)(holder.profile).min(when.now), when.now),
+            Some(visitor) => {
+                let sharers: BTreeSet<Id> =
+                    self.lately(device, when.now).into_iter().chain([user.clone()]).collect();
+                let own = self.owners.iter().filter(|(_, owner)| owner.profile == visitor);
+                let own: Vec<String> = own.map(|(id, _)| id.text().to_owned()).collect();
+                for text in own {
+                    self.devices.entry(text).or_default().sharers.extend(sharers.iter().cloned());
+                }
+                self.devices.entry(device.to_owned()).or_default().visitor = Some(visitor);
+            }
+            None => {
+                let last = (when.last)(holder.profile).min(when.now);
+                self.note(device, self.user_id(holder.profile, device), last);
+            }
         }
-        note(known, profile, when.now, when.now);
+        self.note(device, user, when.now);
         // What comes to a profile by a change of hands is its own.
         self.owners.insert(id, Owner { profile, part: profile });
         self.tidy(device);
@@ -257,45 +268,37 @@ impl Owners {
     }
 
     /// Erases a profile with all its ids: the user's, or that of whom an alias says that this was
-    /// an earlier id of theirs; else the device's owner. A device goes back to the visitor who used it besides.
+    /// an earlier id of theirs; else the device's owner. A device goes back to the visitor who used it besides, or to whom it
+    /// belonged before.
     pub(crate) fn forget(&mut self, user: Option<&str>, device: Option<&str>) -> Option<ProfileId> {
         let device = self.device(user.or(device)?);
         let forgotten = user.and_then(|user| self.user(user)).or(device)?;
         let ids: Vec<Id> =
             self.owners.iter().filter(|(_, o)| o.profile == forgotten).map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            // Whoever is forgotten says nothing of to whom else a device belonged.
-            let visitor = match &id {
-                Id::Device(text) => self.devices.get_mut(text).and_then(|device| device.visitor.take()),
-                Id::User(_) => None,
-            };
-            match visitor {
-                Some(visitor) => {
-                    self.owners.insert(id, Owner { profile: visitor, part: visitor });
-                }
-                None => {
-                    if let Id::Device(text) = &id {
-                        self.devices.remove(text);
-                    }
-                    self.owners.remove(&id);
-                }
+        let mut heirs = Vec::new();
+        for id in &ids {
+            let Id::Device(text) = id else { continue };
+            let Some(device) = self.devices.get_mut(text) else { continue };
+            let visitor = device.visitor.take().map(|visitor| Owner { profile: visitor, part: visitor });
+            let before = device.owners.iter().rev().map(|(owner, _)| self.owners[owner]);
+            match visitor.or_else(|| before.into_iter().find(|owner| owner.profile != forgotten)) {
+                Some(heir) => heirs.push((id.clone(), heir)),
+                None => drop(self.devices.remove(text)),
             }
         }
-        self.devices.retain(|_, device| {
-            device.owners.remove(&forgotten);
+        self.owners.retain(|id, _| !ids.contains(id));
+        self.owners.extend(heirs);
+        for device in self.devices.values_mut() {
+            device.owners.retain(|(owner, _)| !ids.contains(owner));
+            device.sharers.retain(|sharer| !ids.contains(sharer));
             device.visitor = device.visitor.filter(|visitor| *visitor != forgotten);
-            !device.owners.is_empty() || device.visitor.is_some() || device.apart
-        });
+        }
         Some(forgotten)
     }
 
     fn absorb(&mut self, from: ProfileId, into: ProfileId) {
         self.owners.values_mut().filter(|owner| owner.profile == from).for_each(|owner| owner.profile = into);
         for device in self.devices.values_mut() {
-            if let Some(at) = device.owners.remove(&from) {
-                let known = device.owners.entry(into).or_insert(at);
-                *known = at.max(*known);
-            }
             device.visitor = device.visitor.filter(|visitor| *visitor != from);
         }
     }
@@ -307,19 +310,55 @@ impl Owners {
             self.devices.get_key_value(id.text()).filter(|_| matches!(id, Id::Device(_)))
         })
         .any(|(text, device)| {
-            let lately = device.owners.iter().filter(|(_, at)| **at > now - WINDOW);
+            let lately = self.people(&self.lately(text, now));
             let is_shared = match user {
-                None => lately.count() > 0,
-                Some(user) if text == on => lately.filter(|(owner, _)| **owner != user).count() > 0,
-                Some(_) => lately.count() > 1,
+                None => !lately.is_empty(),
+                Some(user) if text == on => lately.iter().any(|owner| *owner != user),
+                Some(_) => lately.len() > 1,
             };
-            device.apart || is_shared
+            self.people(&device.sharers).len() > 1 || is_shared
         })
+    }
+
+    /// The ids of the users to whom a device belonged lately.
+    fn lately(&self, device: &str, now: Millis) -> BTreeSet<Id> {
+        let owners = self.devices.get(device).into_iter().flat_map(|device| &device.owners);
+        owners.filter(|(_, at)| *at > now - WINDOW).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Whose some ids are.
+    fn people(&self, ids: &BTreeSet<Id>) -> BTreeSet<ProfileId> {
+        ids.iter().map(|id| self.owners[id].profile).collect()
+    }
+
+    /// The id of a user by which is noted that a device was theirs: the one that was noted last, or one of the part that
+    /// has the device, or any.
+    fn user_id(&self, profile: ProfileId, device: &str) -> Id {
+        let noted = self.devices.get(device).into_iter().flat_map(|device| device.owners.iter().rev());
+        let noted = noted.map(|(id, _)| id).find(|id| self.owners[id].profile == profile);
+        let part = self.owners.get(&Id::Device(device.to_owned())).map(|owner| owner.part);
+        let of = |wanted: Option<ProfileId>| {
+            self.owners.iter().find(|(id, owner)| {
+                matches!(id, Id::User(_))
+                    && owner.profile == profile
+                    && wanted.is_none_or(|part| owner.part == part)
+            })
+        };
+        let id = noted.or_else(|| Some(of(part).or_else(|| of(None))?.0));
+        id.expect("an owner has a user id").clone()
+    }
+
+    fn note(&mut self, device: &str, owner: Id, at: Millis) {
+        let device = self.devices.entry(device.to_owned()).or_default();
+        let before = device.owners.iter().position(|(known, _)| *known == owner);
+        let before = before.map_or(at, |place| device.owners.remove(place).1);
+        device.owners.push((owner, at.max(before)));
     }
 
     /// A device that belongs to one user and has no visitor is like any other.
     fn tidy(&mut self, device: &str) {
-        let is_plain = |known: &Device| known.owners.len() < 2 && known.visitor.is_none() && !known.apart;
+        let is_plain =
+            |known: &Device| known.owners.len() < 2 && known.visitor.is_none() && known.sharers.is_empty();
         if self.devices.get(device).is_some_and(is_plain) {
             self.devices.remove(device);
         }
@@ -340,10 +379,4 @@ impl Owners {
         self.names.insert(profile, id.text().to_owned());
         self.owners.insert(id.clone(), Owner { profile, part: profile });
     }
-}
-
-fn note(device: &mut Device, owner: ProfileId, at: Millis, now: Millis) {
-    let known = device.owners.entry(owner).or_insert(at);
-    *known = at.max(*known);
-    device.owners.retain(|_, at| *at > now - WINDOW);
 }
