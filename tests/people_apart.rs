@@ -79,6 +79,8 @@ fn message(line: &str) -> Message {
         ["forever", who] => Message::forget(ids(who)).suppress(Suppress::Forever),
         ["restrict", who] => Message::restrict(ids(who), true),
         ["lift", who] => Message::restrict(ids(who), false),
+        ["list", who, list] => Message::list(ids(who), list, true),
+        ["unlist", who, list] => Message::list(ids(who), list, false),
         ["grant", who, purpose] => Message::consent(ids(who), Consent::granted(purpose)),
         ["deny", who, purpose] => Message::consent(ids(who), Consent::denied(purpose)),
         [who] => Message::track(ids(who), "view"),
@@ -124,6 +126,97 @@ fn whose_events_are_whose() {
         tell(&mut partition, script);
         assert_eq!(views(&partition), expected, "{script}");
     }
+}
+
+/// What is left is as if somebody had never come, or had never been taken for another.
+#[test]
+fn whoever_never_was_leaves_devices_as_they_were() {
+    for (with, without) in [
+        // A device goes back to whom it belonged before.
+        ("0 ada~d, 1 zoe~d, 2 forget zoe, 3 ~d", "0 ada~d, 3 ~d"),
+        ("0 ada~d, 1 bob~d, 2 zoe~d, 3 forget zoe, 4 forget bob, 5 ~d", "0 ada~d, 5 ~d"),
+        // Its visitor stays apart for those only who shared it.
+        ("0 ada~d, 1 bob~d, 40 ~d, 41 forget ada, 42 bob~d", "1 bob~d, 40 ~d, 42 bob~d"),
+        ("0 bob~d, 1 carl~d, 40 ~d, 41 ada~d, 42 forget ada, 43 bob~d", "0 bob~d, 1 carl~d, 40 ~d, 43 bob~d"),
+        // It is no less shared without its visitor.
+        ("0 ada~d, 1 bob~d, 40 ~d, 41 forget ~d, 301 ~d, 302 bob~d", "0 ada~d, 1 bob~d, 301 ~d, 302 bob~d"),
+        // Whoever was another one's for a time has had their own devices.
+        (
+            "0 ada, 0 bob~x, 1 carl~x, 2 merge bob ada, 3 split ada bob, 4 forget bob, 50 ~x, 51 carl~x",
+            "0 ada, 1 carl~x, 50 ~x, 51 carl~x",
+        ),
+    ] {
+        let views = |script: &str, more: &str| {
+            let mut partition = Partition::new(&definitions(&format!("{IDS}{more}")));
+            tell(&mut partition, script);
+            views(&partition)
+        };
+        assert_eq!(views(with, ""), views(without, ""), "{with}");
+        // Visitors end by themselves too.
+        let with = with.replace("41 forget ~d, ", "");
+        if with.contains("301 ~d") {
+            let ends = "[retention]\nanonymous = \"2h\"\n";
+            assert_eq!(views(&with, ends), views(without, ends), "{with}");
+        }
+    }
+}
+
+#[test]
+fn a_list_that_all_were_taken_off_stays_so() {
+    let text = "[lists]\nvip = \"the best\"\n[events.view]\n[segments]\nvip = 'list(\"vip\")'\n";
+    for (script, is_vip) in [
+        (
+            "0 list bob vip, 0 ada, 0 ~d, 1 merge bob ada, 2 alias d ada, 3 unlist ada vip, 4 split ada d",
+            false,
+        ),
+        (
+            "0 list bob vip, 0 ada, 0 ~d, 1 merge bob ada, 2 alias d ada, 3 unlist ~d vip, 4 split ada bob",
+            false,
+        ),
+        // Said before they were one, it was said of one only.
+        ("0 list bob vip, 0 unlist ada vip, 0 ~d, 1 merge bob ada, 2 alias d ada, 4 split ada d", true),
+        ("0 list ada vip, 0 ~d, 1 unlist ~d vip, 2 alias d ada", true),
+    ] {
+        let mut partition = Partition::new(&definitions(text));
+        tell(&mut partition, script);
+        assert_eq!(partition.is_member("ada", "vip"), is_vip, "{script}");
+    }
+}
+
+#[test]
+fn absorptions_count_for_the_day_whatever_became_of_them() {
+    let mut partition = Partition::new(&definitions(IDS));
+    let hands = |n: usize| format!("{n} ~d{n}, {n} ada~d{n}, {n} bob~d{n}");
+    tell(&mut partition, "0 ada, 0 bob");
+    (0..20).for_each(|n| drop(tell(&mut partition, &hands(n))));
+    assert_eq!(partition.health().identity.refused_absorptions, 0);
+    tell(&mut partition, "21 ~late, 22 ada~late");
+    assert_eq!(partition.health().identity.refused_absorptions, 1);
+    tell(&mut partition, "1462 ada~late");
+    assert_eq!(partition.health().identity.refused_absorptions, 1, "a day later");
+}
+
+#[test]
+fn journeys_that_began_at_one_instant_do_not_depend_on_the_order_of_links() {
+    let text = MAIL
+        .replace("[events.go]", "[events.go]\nword = \"string\"")
+        .replace("\"Hello\"", "\"{{ event.word }}\"")
+        .replace("step = [", "step = [{ id = \"first\", wait = \"2h\" },");
+    let hello = |links: &str| {
+        let mut partition = Partition::new(&definitions(&text));
+        tell(&mut partition, "0 id ada");
+        for (device, word) in [("d1", "one"), ("d2", "two")] {
+            let go = Message::track(Ids::anonymous(device), "go").with("word", word).at(minute(0));
+            partition.ingest(&go, minute(0)).unwrap();
+        }
+        tell(&mut partition, links);
+        partition.advance(minute(200));
+        let actions = partition.outbox(9, Duration::minutes(1), minute(200));
+        actions.iter().map(|action| format!("{:?}", action.content.get("title"))).collect::<Vec<_>>()
+    };
+    let (there, back) = ("1 alias d1 ada, 1 alias d2 ada", "1 alias d2 ada, 1 alias d1 ada");
+    assert_eq!(hello(there), hello(back));
+    assert_eq!(hello(there).len(), 1);
 }
 
 #[test]
