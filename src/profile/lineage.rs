@@ -65,7 +65,7 @@ impl Lineage {
     }
 
     fn is_empty(&self) -> bool {
-        self.first_name.is_none() && self.merged.as_ref().is_none_or(|merged| merged.is_empty())
+        self.first_name.is_none() && self.merged.is_none()
     }
 }
 
@@ -316,12 +316,9 @@ impl Profile {
 
     /// Gives up room for what is not there.
     fn tidy(&mut self) {
-        if let Some(lineage) = &mut self.lineage {
-            if lineage.merged.as_deref().is_some_and(Merged::is_empty) {
-                lineage.merged = None;
-            }
-        }
-        if self.lineage.as_ref().is_some_and(|lineage| lineage.is_empty()) {
+        let Some(lineage) = &mut self.lineage else { return };
+        lineage.merged.take_if(|merged| merged.is_empty());
+        if lineage.is_empty() {
             self.lineage = None;
         }
     }
