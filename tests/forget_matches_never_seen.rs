@@ -162,6 +162,9 @@ fn state(partition: &Partition) -> Json {
         for written in user["written"].as_object_mut().unwrap().values_mut() {
             written[1] = Json::Null;
         }
+        for affinity in user["affinities"].as_array_mut().unwrap() {
+            affinity[4] = Json::Null;
+        }
         for total in user["totals"].as_array_mut().unwrap() {
             total[2] = Json::Null;
         }

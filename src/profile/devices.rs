@@ -12,8 +12,18 @@ pub(crate) const ELSEWHERE: u32 = u32::MAX;
 
 /// What is known of devices that changed hands, by the numbers of their ids. A device that belongs to one user, or to a
 /// visitor, has no entry.
+///
+/// Devices are found by whose they were, too: who is absorbed or ends is one of many, and most of these shared none.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Devices(HashMap<u32, Device, ahash::RandomState>);
+pub(crate) struct Devices {
+    known: HashMap<u32, Device, ahash::RandomState>,
+    /// The devices of which somebody is the visitor, and some of which they were.
+    visited: HashMap<UserKey, Numbers, ahash::RandomState>,
+    /// The devices that were somebody's by an id, and some of which that is known no more.
+    noted: HashMap<u32, Numbers, ahash::RandomState>,
+}
+
+type Numbers = SmallVec<[u32; 2]>;
 
 /// A device that belonged to a user and then to somebody else.
 ///
@@ -47,8 +57,7 @@ fn people(numbers: impl Iterator<Item = u32>, ids: &IdTable, but: Option<UserKey
 }
 
 impl Device {
-    /// Notes that it belonged to a user at an instant.
-    pub(crate) fn note(&mut self, owner: u32, at: Instant) {
+    fn note(&mut self, owner: u32, at: Instant) {
         let known = self.owners.iter().position(|(known, _)| *known == owner);
         let before = known.map(|place| self.owners.remove(place).1);
         self.owners.push((owner, before.map_or(at, |before| before.max(at))));
@@ -77,11 +86,10 @@ impl Device {
         people(self.lately(now), ids, None) > 1
     }
 
-    /// Notes who shares it while its visitor uses it.
-    pub(crate) fn share(&mut self, sharers: impl IntoIterator<Item = u32>) {
+    fn share(&mut self, sharers: &[u32]) {
         for sharer in sharers {
-            if !self.sharers.contains(&sharer) {
-                self.sharers.push(sharer);
+            if !self.sharers.contains(sharer) {
+                self.sharers.push(*sharer);
             }
         }
         let more = self.sharers.len().saturating_sub(KNOWN_MAX);
@@ -108,48 +116,102 @@ impl Device {
 
 impl Devices {
     pub(crate) fn get(&self, number: u32) -> Option<&Device> {
-        self.0.get(&number)
-    }
-
-    pub(crate) fn entry(&mut self, number: u32) -> &mut Device {
-        self.0.entry(number).or_default()
-    }
-
-    pub(crate) fn remove(&mut self, number: u32) {
-        self.0.remove(&number);
-    }
-
-    /// A profile is another one's part. O(devices that changed hands).
-    pub(crate) fn absorbed(&mut self, visitor: UserKey) {
-        self.0
-            .values_mut()
-            .for_each(|device| device.visitor = device.visitor.filter(|known| *known != visitor));
-    }
-
-    /// Forgets a profile with its ids. O(devices that changed hands).
-    pub(crate) fn forget(&mut self, user: UserKey, numbers: &[u32]) {
-        self.absorbed(user);
-        for device in self.0.values_mut() {
-            device.owners.retain(|(owner, _)| !numbers.contains(owner));
-            device.sharers.retain(|sharer| !numbers.contains(sharer));
-            if device.sharers.len() < 2 {
-                device.sharers.clear();
-            }
-        }
-    }
-
-    /// Lets go of a profile that goes elsewhere with everybody to whom its devices belonged lately. O(devices that changed
-    /// hands).
-    pub(crate) fn part_with(&mut self, numbers: &[u32]) {
-        for device in self.0.values_mut() {
-            device.owners.retain(|(owner, _)| !numbers.contains(owner));
-            let gone = device.sharers.iter_mut().filter(|sharer| numbers.contains(*sharer));
-            gone.for_each(|sharer| *sharer = ELSEWHERE);
-        }
+        self.known.get(&number)
     }
 
     /// Everything, by number.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u32, &Device)> {
-        self.0.iter().map(|(number, device)| (*number, device))
+        self.known.iter().map(|(number, device)| (*number, device))
+    }
+
+    pub(crate) fn insert(&mut self, number: u32, device: Device) {
+        let ids = device.owners.iter().map(|(owner, _)| owner).chain(&device.sharers);
+        ids.filter(|id| **id != ELSEWHERE).for_each(|id| add(self.noted.entry(*id).or_default(), number));
+        device.visitor.iter().for_each(|visitor| add(self.visited.entry(*visitor).or_default(), number));
+        self.known.insert(number, device);
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) {
+        self.known.remove(&number);
+    }
+
+    /// Notes that a device belonged to a user at an instant.
+    pub(crate) fn note(&mut self, number: u32, owner: u32, at: Instant) {
+        add(self.noted.entry(owner).or_default(), number);
+        self.known.entry(number).or_default().note(owner, at);
+    }
+
+    /// Notes who shares a device while its visitor uses it.
+    pub(crate) fn share(&mut self, number: u32, sharers: &[u32]) {
+        sharers.iter().for_each(|sharer| add(self.noted.entry(*sharer).or_default(), number));
+        self.known.entry(number).or_default().share(sharers);
+    }
+
+    pub(crate) fn set_visitor(&mut self, number: u32, visitor: UserKey) {
+        add(self.visited.entry(visitor).or_default(), number);
+        self.known.entry(number).or_default().visitor = Some(visitor);
+    }
+
+    pub(crate) fn take_visitor(&mut self, number: u32) -> Option<UserKey> {
+        self.known.get_mut(&number)?.visitor.take()
+    }
+
+    /// The devices that changed hands of which somebody with some ids may be the owner or the visitor, or may have been.
+    pub(crate) fn of(&self, user: UserKey, ids: &[u32]) -> Numbers {
+        let mut devices: Numbers = ids.iter().copied().filter(|id| self.known.contains_key(id)).collect();
+        let noted = ids.iter().filter_map(|id| self.noted.get(id));
+        let other = noted.chain(self.visited.get(&user)).flatten();
+        other.for_each(|device| add(&mut devices, *device));
+        devices
+    }
+
+    /// A visitor is so no longer: a part of another profile, or at an end. Gives the devices. O(devices of theirs).
+    pub(crate) fn end_visits(&mut self, visitor: UserKey) -> Numbers {
+        let devices = self.visited.remove(&visitor).unwrap_or_default();
+        for number in &devices {
+            if let Some(device) = self.known.get_mut(number) {
+                device.visitor = device.visitor.filter(|known| *known != visitor);
+            }
+        }
+        devices
+    }
+
+    /// Forgets somebody with their ids; gives the devices of which less may be known. O(devices of theirs).
+    pub(crate) fn forget(&mut self, user: UserKey, numbers: &[u32]) -> Numbers {
+        let mut devices = self.end_visits(user);
+        let noted = self.each_noted(numbers, |device| {
+            device.owners.retain(|(owner, _)| !numbers.contains(owner));
+            device.sharers.retain(|sharer| !numbers.contains(sharer));
+            // One alone shares nothing.
+            if device.sharers.len() < 2 {
+                device.sharers.clear();
+            }
+        });
+        noted.into_iter().for_each(|number| add(&mut devices, number));
+        devices
+    }
+
+    /// Lets go of somebody who goes elsewhere with everybody to whom their devices belonged lately. O(devices of theirs).
+    pub(crate) fn part_with(&mut self, numbers: &[u32]) {
+        self.each_noted(numbers, |device| {
+            device.owners.retain(|(owner, _)| !numbers.contains(owner));
+            let gone = device.sharers.iter_mut().filter(|sharer| numbers.contains(*sharer));
+            gone.for_each(|sharer| *sharer = ELSEWHERE);
+        });
+    }
+
+    /// Lets something happen to the devices that were somebody's by ids which end.
+    fn each_noted(&mut self, numbers: &[u32], happen: impl Fn(&mut Device)) -> Numbers {
+        let mut devices = Numbers::new();
+        let noted = numbers.iter().filter_map(|number| self.noted.remove(number)).flatten();
+        noted.for_each(|device| add(&mut devices, device));
+        devices.iter().filter_map(|device| self.known.get_mut(device).map(&happen)).for_each(drop);
+        devices
+    }
+}
+
+fn add(numbers: &mut Numbers, number: u32) {
+    if !numbers.contains(&number) {
+        numbers.push(number);
     }
 }

@@ -11,7 +11,7 @@ use crate::profile::{
 use serde::Serialize;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 
 /// What is known of ids beside the table of their owners.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Linking {
     pub(super) devices: Devices,
     pub(super) health: IdentityHealth,
     /// Absorptions that can be undone, with who absorbed, in order of the clock.
-    pub(super) undo: VecDeque<(Instant, UserKey)>,
+    pub(super) undo: BTreeSet<(Instant, UserKey)>,
     /// Whom the input at hand is about, with the number of the id that it came by.
     told: Option<(UserKey, u32)>,
 }
@@ -43,7 +43,7 @@ impl Default for Linking {
             kinds: Vec::new(),
             devices: Devices::default(),
             health: IdentityHealth::default(),
-            undo: VecDeque::new(),
+            undo: BTreeSet::new(),
             told: None,
         }
     }
@@ -370,14 +370,16 @@ impl ProfileStore {
         if is_owned {
             self.note_owner(number, holder, last.min(now));
         }
-        let device = self.linking.devices.entry(number);
-        if device.is_shared(&self.ids, now) {
-            device.share(device.lately(now).collect::<SmallVec<[u32; 4]>>());
+        if let Some(device) = self.linking.devices.get(number)
+            && device.is_shared(&self.ids, now)
+        {
+            let sharers: SmallVec<[u32; 4]> = device.lately(now).collect();
+            self.linking.devices.share(number, &sharers);
         }
         if !is_owned {
             return self.known(number);
         }
-        match device.visitor.take() {
+        match self.linking.devices.take_visitor(number) {
             Some(visitor) => {
                 self.move_id(number, holder, visitor, now);
                 self.known(number)
@@ -450,13 +452,12 @@ impl ProfileStore {
             self.linking.health.switched += 1;
             resolved.switched.push(holder);
         } else {
-            let own = self.id_of_owner(number, user);
-            let device = self.linking.devices.entry(number);
-            device.visitor = Some(holder);
+            let owners = self.linking.devices.get(number).into_iter().flat_map(|device| device.lately(now));
             // Whoever signed in is not known to be who was there before, by whatever other ids that one may have.
-            let sharers: SmallVec<[u32; 4]> = device.lately(now).chain([own]).collect();
+            let sharers: SmallVec<[u32; 4]> = owners.chain(self.id_of_owner(number, user)).collect();
+            self.linking.devices.set_visitor(number, holder);
             for id in self.profiles.ids(holder) {
-                self.linking.devices.entry(*id).share(sharers.iter().copied());
+                self.linking.devices.share(*id, &sharers);
             }
             self.linking.health.kept_apart += 1;
         }
@@ -466,7 +467,7 @@ impl ProfileStore {
 
     /// The id by which is noted that a device is a user's: the one that the input at hand names, or by which that was
     /// noted before, or one of the part that the device is of. So it stays that part's when the profile is taken apart.
-    fn id_of_owner(&self, number: u32, user: UserKey) -> u32 {
+    fn id_of_owner(&self, number: u32, user: UserKey) -> Option<u32> {
         let is_users = |id: &u32| self.ids.entry(*id).0 == IdKind::User;
         let told = self.linking.told.filter(|(told, _)| *told == user).map(|(_, id)| id).filter(is_users);
         let known = || self.linking.devices.get(number)?.owner(user, &self.ids);
@@ -474,13 +475,14 @@ impl ProfileStore {
         let of_part =
             || profile.parts().get(profile.part_of(number))?.profile.ids.iter().copied().find(is_users);
         let any = || profile.ids.iter().copied().find(is_users).or_else(|| profile.ids.first().copied());
-        told.or_else(known).or_else(of_part).or_else(any).unwrap_or(ELSEWHERE)
+        told.or_else(known).or_else(of_part).or_else(any)
     }
 
     /// Notes that a device belonged to a user at an instant.
     fn note_owner(&mut self, number: u32, user: UserKey, at: Instant) {
-        let own = self.id_of_owner(number, user);
-        self.linking.devices.entry(number).note(own, at);
+        if let Some(own) = self.id_of_owner(number, user) {
+            self.linking.devices.note(number, own, at);
+        }
     }
 
     /// Drops what is known of a device of which the same is true without it.
@@ -650,14 +652,15 @@ impl ProfileStore {
         self.profiles.get_mut(into).fold(rules, now, &mut self.symbols, |part| part.profile.ids.is_empty());
         self.refresh_zone(into);
         let linking = &mut self.linking;
-        linking.devices.absorbed(from);
-        linking.undo.push_back((now, into));
+        linking.undo.insert((now, into));
         linking.health.absorbed += 1;
         if let Some((told, _)) = &mut linking.told
             && *told == from
         {
             *told = into;
         }
+        let visited = linking.devices.end_visits(from);
+        visited.into_iter().for_each(|number| self.tidy_device(number));
         if resolved.user == from {
             resolved.user = into;
         }
@@ -675,15 +678,14 @@ impl ProfileStore {
             };
             let id = device.owner(heir, &self.ids);
             if device.visitor == Some(heir) {
-                self.linking.devices.entry(*number).visitor = None;
+                self.linking.devices.take_visitor(*number);
             }
             let part = id.map_or(0, |id| self.get(heir).part_of(id));
             self.get_mut(heir).each(part, |profile, _| profile.ids.push(*number));
             self.ids.set_owner(*number, heir);
         }
-        self.linking.devices.forget(user, numbers);
-        let known: Vec<u32> = self.linking.devices.iter().map(|(number, _)| number).collect();
-        known.into_iter().for_each(|number| self.tidy_device(number));
+        let changed = self.linking.devices.forget(user, numbers);
+        changed.iter().chain(numbers).for_each(|number| self.tidy_device(*number));
         for number in numbers {
             if self.ids.owner_of(*number) == user {
                 self.ids.remove(*number);

@@ -5,7 +5,6 @@ use crate::model::{Bytes, Instant, Malformed, Record, record};
 use crate::profile::devices::{Device, ELSEWHERE};
 use crate::profile::link::Kind;
 use crate::profile::{IdKindRule, IdentityHealth, ProfileStore, UserKey};
-use std::collections::VecDeque;
 
 record! {
     IdKindRule { name, is_strong, limit }
@@ -75,8 +74,8 @@ impl ProfileStore {
         let linking = &mut self.linking;
         linking.kinds = kinds;
         linking.health = health;
-        linking.undo = undo.into_iter().map(|(at, user)| (at, UserKey(user))).collect::<VecDeque<_>>();
-        known.into_iter().for_each(|(number, device)| *linking.devices.entry(number) = device);
+        linking.undo = undo.into_iter().map(|(at, user)| (at, UserKey(user))).collect();
+        known.into_iter().for_each(|(number, device)| linking.devices.insert(number, device));
         Ok(())
     }
 }

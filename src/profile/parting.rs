@@ -150,25 +150,24 @@ impl ProfileStore {
     }
 
     /// Everybody who has to be where a user is: to whom a device belonged lately that is one of theirs too, and its
-    /// visitor, and so on. In the order of their numbers. O(devices that changed hands), for each step of it.
+    /// visitor, and so on. In the order of their numbers. O(devices of theirs).
     pub(crate) fn cluster(&self, root: UserKey, now: Instant) -> Vec<UserKey> {
         let mut all = vec![root];
-        loop {
-            let before = all.len();
-            for (number, device) in self.linking.devices.iter() {
-                let tied = self.tied(number, device, now);
-                if tied.iter().any(|user| all.contains(user)) {
-                    let more: SmallVec<[UserKey; 4]> =
-                        tied.into_iter().filter(|user| !all.contains(user)).collect();
-                    all.extend(more);
+        let mut next = 0;
+        while let Some(user) = all.get(next).copied() {
+            for number in self.linking.devices.of(user, self.profiles.ids(user)) {
+                let device = self.linking.devices.get(number);
+                let tied = device.map(|device| self.tied(number, device, now)).unwrap_or_default();
+                for other in tied.iter().filter(|_| tied.contains(&user)) {
+                    if !all.contains(other) {
+                        all.push(*other);
+                    }
                 }
             }
-            if all.len() == before {
-                all.sort_unstable();
-                all.dedup();
-                return all;
-            }
+            next += 1;
         }
+        all.sort_unstable();
+        all
     }
 
     /// Those whom a device ties together.
@@ -186,14 +185,16 @@ impl ProfileStore {
             Some((holder, ids.iter().position(|id| *id == number)?))
         };
         let mut rows: Vec<Tie> = Vec::new();
-        for (number, device) in self.linking.devices.iter() {
-            let Some(own) = place_of_id(number) else { continue };
-            // Whose it was long ago may stay behind.
-            let owners = device.owners.iter().filter_map(|(owner, at)| Some((place_of_id(*owner)?, *at)));
-            let sharers = device.sharers.iter().map(|sharer| place_of_id(*sharer));
-            rows.push((own, owners.collect(), device.visitor.and_then(place), sharers.collect()));
+        for (holder, user) in cluster.iter().enumerate() {
+            for (id, number) in self.profiles.ids(*user).iter().enumerate() {
+                let Some(device) = self.linking.devices.get(*number) else { continue };
+                // Whose it was long ago may stay behind.
+                let owners = device.owners.iter().filter_map(|(owner, at)| Some((place_of_id(*owner)?, *at)));
+                let sharers = device.sharers.iter().map(|sharer| place_of_id(*sharer));
+                let visitor = device.visitor.and_then(place);
+                rows.push(((holder, id), owners.collect(), visitor, sharers.collect()));
+            }
         }
-        rows.sort_unstable();
         rows.write(out);
     }
 
@@ -219,21 +220,18 @@ impl ProfileStore {
             let visitor = visitor.and_then(&user);
             known.push((device, Device { owners, visitor, sharers: sharers.collect() }));
         }
-        known.into_iter().for_each(|(number, device)| *self.linking.devices.entry(number) = device);
+        known.into_iter().for_each(|(number, device)| self.linking.devices.insert(number, device));
         Ok(())
     }
 
-    /// When a user absorbed what can be undone.
+    /// When a user who is in memory absorbed what can be undone.
     pub(crate) fn undo_of(&self, user: UserKey) -> Vec<Instant> {
-        self.linking.undo.iter().filter(|(_, own)| *own == user).map(|(at, _)| *at).collect()
+        let absorbed = self.get(user).parts().iter().filter_map(|part| part.absorbed);
+        absorbed.filter(|at| self.linking.undo.contains(&(*at, user))).collect()
     }
 
     pub(crate) fn put_undo(&mut self, user: UserKey, instants: Vec<Instant>) {
-        let undo = &mut self.linking.undo;
-        for at in instants {
-            let place = undo.partition_point(|(other, _)| *other <= at);
-            undo.insert(place, (at, user));
-        }
+        self.linking.undo.extend(instants.into_iter().map(|at| (at, user)));
     }
 
     /// Lets a user go who is in memory: everybody of the same cluster goes too.
@@ -241,7 +239,9 @@ impl ProfileStore {
         let profile = self.profiles.remove(user);
         self.rings.remove(&user);
         let linking = &mut self.linking;
-        linking.undo.retain(|(_, own)| *own != user);
+        for at in profile.parts().iter().filter_map(|part| part.absorbed) {
+            linking.undo.remove(&(at, user));
+        }
         for number in &profile.ids {
             linking.devices.remove(*number);
         }

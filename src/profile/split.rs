@@ -106,11 +106,11 @@ impl ProfileStore {
     /// Lets go of what absorptions keep apart, once they can be undone no longer.
     pub(crate) fn settle_absorptions(&mut self, until: Instant) {
         let window = self.linking.undo_window;
-        while let Some((at, user)) = self.linking.undo.front().copied() {
+        while let Some((at, user)) = self.linking.undo.first().copied() {
             if until - at < window {
                 return;
             }
-            self.linking.undo.pop_front();
+            self.linking.undo.pop_first();
             // The number may be another's since: nothing of theirs is due before its turn.
             if self.profiles.is_here(user) {
                 let rules = MergeRules { keep: &self.keep, rules: &self.rules, gap: self.session_gap };
