@@ -7,6 +7,7 @@ use bespoke::engine::{Audited, Engine, Outcome, Partition};
 use bespoke::journey::Delivery;
 use bespoke::model::{Consent, Duration, Ids, Instant, Message, Suppress};
 use bespoke::recommend::Query;
+use bespoke::storage::MemoryDisk;
 
 const IDS: &str = r#"
 [ids]
@@ -233,6 +234,35 @@ fn suppressed_is_who_was_erased_and_nobody_else() {
         assert!(partition.ingest(&next, next.timestamp.unwrap()).is_ok(), "{script}");
         let ada = message("44 ada");
         assert!(partition.ingest(&ada, ada.timestamp.unwrap()).is_err(), "{script}");
+    }
+}
+
+/// A second erasure asks again of all ids that the person had, and of nobody else's.
+#[test]
+fn whoever_may_come_back_may_do_so_by_all_ids() {
+    for (script, welcome, refused) in [
+        ("0 ada~d+email_hash=m, 1 forever ada, 2 forget ada", "ada+email_hash=m, ~d, +email_hash=m", ""),
+        ("0 ada~d+email_hash=m, 1 forever ada, 2 forget +email_hash=m", "ada, ~d", ""),
+        // The device is bob's by now.
+        ("0 ada~d, 1 forever ada, 2 bob~d, 3 forget bob", "bob, ~d", "ada"),
+        ("0 ada~d, 1 forever ada, 2 bob~d, 3 forever bob, 4 forget bob", "bob, ~d", "ada"),
+        ("0 ada~d, 1 forever ada, 2 forever ~d", "bob~d", "ada, ~d"),
+    ] {
+        let folder = MemoryDisk::new();
+        let open = || Engine::builder(definitions(IDS)).partitions(4).disk(folder.clone()).open().unwrap();
+        let engine = open();
+        for message in script.split(", ").map(message) {
+            let now = message.timestamp.unwrap();
+            engine.ingest(message, now).unwrap();
+        }
+        drop(engine);
+        let engine = open();
+        for (ids_of, is_welcome) in [(welcome, true), (refused, false)] {
+            for who in ids_of.split(", ").filter(|who| !who.is_empty()) {
+                let message = Message::track(ids(who), "view").at(minute(9));
+                assert_eq!(engine.ingest(message, minute(9)).is_ok(), is_welcome, "{script}: {who}");
+            }
+        }
     }
 }
 

@@ -115,6 +115,7 @@ impl Shards {
         let place = self.place_to_forget(several, message);
         self.tell_seen(message, place, now)?;
         let outcome = self.of(place).ingest(message, now)?;
+        let of = outcome.receipt.as_ref().map(Receipt::subject).unwrap_or_default();
         let hashes: Vec<u128> = outcome.receipt.iter().flat_map(Receipt::hashes).collect();
         let suppress = match message.body {
             crate::model::Body::Forget { suppress } => suppress,
@@ -124,7 +125,7 @@ impl Shards {
             let is_told =
                 number != place && shard.read(|partition| partition.hears_of_forgotten(&hashes, suppress));
             let told = if is_told {
-                shard.outcome(now, Input::Forgotten { hashes: hashes.clone(), suppress }).map(drop)
+                shard.outcome(now, Input::Forgotten { of, hashes: hashes.clone(), suppress }).map(drop)
             } else {
                 Ok(())
             };

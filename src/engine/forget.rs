@@ -39,13 +39,17 @@ impl Partition {
         let inherited: Vec<u128> = inherited.map(|(kind, id)| self.salt.hash(kind, id)).collect();
         ids.retain(|hash| !inherited.contains(hash));
         ids.push(named);
+        // Who is nobody any more was suppressed by all ids that they had, and what is asked now is asked of all of them.
+        if user.is_none() {
+            ids.extend(self.suppressions.of_person(named));
+        }
         ids.sort_unstable();
         ids.dedup();
         let (erased, remains) = match user {
             Some(user) => self.erase(user, Cause::Ordinary, now, outcome),
             None => (Erased::default(), Vec::new()),
         };
-        ids.iter().for_each(|hash| self.suppressions.set(*hash, suppress));
+        self.suppressions.set(name, &ids, suppress);
         if let Some(among) = &mut self.among {
             ids.iter().for_each(|hash| among.newcomers.forget(*hash));
         }

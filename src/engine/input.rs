@@ -129,7 +129,7 @@ pub enum Input {
     LeaveBehind { id: NamedId },
     /// A user was forgotten in another partition.
     #[doc(hidden)]
-    Forgotten { hashes: Vec<u128>, suppress: Suppress },
+    Forgotten { of: u128, hashes: Vec<u128>, suppress: Suppress },
     /// A message was seen in another partition.
     #[doc(hidden)]
     Seen { message: u128 },
@@ -264,8 +264,9 @@ impl Record for Input {
                 out.push(LEAVE_BEHIND);
                 id.write(out);
             }
-            Input::Forgotten { hashes, suppress } => {
+            Input::Forgotten { of, hashes, suppress } => {
                 out.push(FORGOTTEN);
+                of.write(out);
                 hashes.write(out);
                 suppress.write(out);
             }
@@ -303,7 +304,7 @@ impl Record for Input {
             ABSORB => Input::Absorb(from.read()?),
             CONFIRM => Input::Confirm { number: from.read()? },
             LEAVE_BEHIND => Input::LeaveBehind { id: from.read()? },
-            FORGOTTEN => Input::Forgotten { hashes: from.read()?, suppress: from.read()? },
+            FORGOTTEN => Input::Forgotten { of: from.read()?, hashes: from.read()?, suppress: from.read()? },
             SEEN => Input::Seen { message: from.read()? },
             _ => return Err(from.malformed("an input")),
         })
@@ -372,7 +373,7 @@ mod tests {
             Input::Arrive(Box::new(Arriving { from: 2, number: 9, place: 0, bytes: vec![1, 2, 3] })),
             Input::Confirm { number: 7 },
             Input::LeaveBehind { id: NamedId::new(KindName::User, "ada") },
-            Input::Forgotten { hashes: vec![1, 2], suppress: Suppress::Forever },
+            Input::Forgotten { of: 1, hashes: vec![1, 2], suppress: Suppress::Forever },
             Input::Seen { message: 1 << 99 },
         ];
         inputs.extend(DELIVERIES.map(|delivery| Input::Acknowledge { action: "a1".into(), delivery }));

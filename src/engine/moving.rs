@@ -291,16 +291,14 @@ impl Shards {
             shard.read(|partition| all.extend(partition.suppressions.iter()));
         }
         for shard in &self.shards {
-            let missing: Vec<(u128, Option<Instant>)> = shard.read(|partition| {
-                let own: BTreeMap<u128, Option<Instant>> = partition.suppressions.iter().collect();
-                all.iter()
-                    .filter(|(hash, _)| !own.contains_key(*hash))
-                    .map(|(hash, until)| (*hash, *until))
-                    .collect()
+            let mut missing: BTreeMap<(u128, Option<Instant>), Vec<u128>> = BTreeMap::new();
+            shard.read(|partition| {
+                let all = all.iter().filter(|(hash, _)| !partition.suppressions.has(**hash));
+                all.for_each(|(hash, of)| missing.entry(*of).or_default().push(*hash));
             });
-            for (hash, until) in missing {
+            for ((of, until), hashes) in missing {
                 let suppress = until.map_or(Suppress::Forever, Suppress::Until);
-                shard.outcome(Instant::MIN, Input::Forgotten { hashes: vec![hash], suppress })?;
+                shard.outcome(Instant::MIN, Input::Forgotten { of, hashes, suppress })?;
             }
         }
         Ok(())

@@ -141,6 +141,11 @@ impl Receipt {
         self.previous.as_deref() == previous.map(|previous| &*previous.id) && self.id == self.hash()
     }
 
+    /// The salted hash of the name that the user had.
+    pub(super) fn subject(&self) -> u128 {
+        u128::from_str_radix(&self.user, 16).unwrap_or_default()
+    }
+
     /// The salted hashes of all its ids.
     pub(super) fn hashes(&self) -> impl Iterator<Item = u128> + '_ {
         self.ids.iter().filter_map(|id| u128::from_str_radix(id, 16).ok())

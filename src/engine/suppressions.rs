@@ -1,4 +1,4 @@
-use crate::model::{Bytes, Ids, Instant, Malformed, Message, Record, Suppress, stable_hash};
+use crate::model::{Bytes, Ids, Instant, Malformed, Message, Record, Suppress, record, stable_hash};
 use crate::profile::KindName;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,40 +51,61 @@ impl Salt {
 
 /// Erased users who may not come back, as salted hashes of their ids.
 ///
-/// Invariant: `ends` lists those in `until` that have an end, and nothing else.
+/// Invariant: `ends` lists those in `known` that have an end, `together` all of them, and neither anything else.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Suppressions {
-    /// Until when; none for ever.
-    until: BTreeMap<u128, Option<Instant>>,
+    known: BTreeMap<u128, Suppressed>,
     ends: BTreeSet<(Instant, u128)>,
+    /// By person.
+    together: BTreeSet<(u128, u128)>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Suppressed {
+    /// None for ever.
+    until: Option<Instant>,
+    /// The hash of the name that the person had.
+    of: u128,
+}
+
+record! { Suppressed { until, of } }
+
 impl Suppressions {
-    /// Notes what was asked of an id last.
-    pub(crate) fn set(&mut self, hash: u128, suppress: Suppress) {
+    /// Notes what was asked of a person's ids last.
+    pub(crate) fn set(&mut self, of: u128, hashes: &[u128], suppress: Suppress) {
         let until = match suppress {
-            Suppress::No => None,
-            Suppress::Until(at) => Some(Some(at)),
-            Suppress::Forever => Some(None),
+            Suppress::No => return hashes.iter().for_each(|hash| self.drop(*hash)),
+            Suppress::Until(at) => Some(at),
+            Suppress::Forever => None,
         };
-        let before = match until {
-            Some(until) => self.until.insert(hash, until),
-            None => self.until.remove(&hash),
-        };
-        if let Some(Some(end)) = before {
-            self.ends.remove(&(end, hash));
-        }
-        if let Some(Some(end)) = until {
-            self.ends.insert((end, hash));
+        hashes.iter().for_each(|hash| self.put(*hash, Suppressed { until, of }));
+    }
+
+    fn put(&mut self, hash: u128, new: Suppressed) {
+        self.drop(hash);
+        self.known.insert(hash, new);
+        self.together.insert((new.of, hash));
+        self.ends.extend(new.until.map(|end| (end, hash)));
+    }
+
+    fn drop(&mut self, hash: u128) {
+        if let Some(Suppressed { until, of }) = self.known.remove(&hash) {
+            self.together.remove(&(of, hash));
+            until.map(|end| self.ends.remove(&(end, hash)));
         }
     }
 
     /// Drops what has ended.
     pub(crate) fn end(&mut self, now: Instant) {
         while let Some((_, hash)) = self.ends.first().copied().filter(|(end, _)| *end <= now) {
-            self.ends.pop_first();
-            self.until.remove(&hash);
+            self.drop(hash);
         }
+    }
+
+    /// The ids that are suppressed because the person is who had this one.
+    pub(crate) fn of_person(&self, hash: u128) -> impl Iterator<Item = u128> + '_ {
+        let of = self.known.get(&hash).map(|known| known.of);
+        of.into_iter().flat_map(|of| self.together.range((of, 0)..=(of, u128::MAX)).map(|(_, hash)| *hash))
     }
 
     /// Until when a message is refused, if it is; none within for ever. `is_strong` tells which kinds of ids are of one
@@ -96,43 +117,46 @@ impl Suppressions {
         salt: Salt,
         now: Instant,
     ) -> Option<Option<Instant>> {
-        if self.until.is_empty() {
+        if self.known.is_empty() {
             return None;
         }
-        let found = salt.of_message(message, is_strong).filter_map(|hash| self.until.get(&hash).copied());
+        let found = salt.of_message(message, is_strong).filter_map(|hash| Some(self.known.get(&hash)?.until));
         let holds = |until: &Option<Instant>| until.is_none_or(|until| now < until);
         found.filter(holds).max_by_key(|until| until.unwrap_or(Instant::MAX))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.until.len()
+        self.known.len()
     }
 
     pub(crate) fn has(&self, hash: u128) -> bool {
-        self.until.contains_key(&hash)
+        self.known.contains_key(&hash)
     }
 
-    /// Until when what is suppressed; none for ever.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, Option<Instant>)> + '_ {
-        self.until.iter().map(|(hash, until)| (*hash, *until))
+    /// What is suppressed, with whose it is, and until when; none for ever.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, (u128, Option<Instant>))> + '_ {
+        self.known.iter().map(|(hash, Suppressed { until, of })| (*hash, (*of, *until)))
     }
 
     /// Everything, for a digest of the state.
     pub(crate) fn state(&self) -> impl Serialize {
-        self.until.iter().map(|(hash, until)| (format!("{hash:032x}"), *until)).collect::<Vec<_>>()
+        let row = |(hash, (of, until)): (u128, (u128, Option<Instant>))| {
+            (format!("{hash:032x}"), until, format!("{of:032x}"))
+        };
+        self.iter().map(row).collect::<Vec<_>>()
     }
 }
 
 impl Record for Suppressions {
     fn write(&self, out: &mut Vec<u8>) {
-        self.until.len().write(out);
-        self.until.iter().for_each(|(hash, until)| (*hash, *until).write(out));
+        self.known.len().write(out);
+        self.known.iter().for_each(|(hash, known)| (*hash, *known).write(out));
     }
 
     fn read(from: &mut Bytes<'_>) -> Result<Suppressions, Malformed> {
         let mut all = Suppressions::default();
-        for (hash, until) in Vec::<(u128, Option<Instant>)>::read(from)? {
-            all.set(hash, until.map_or(Suppress::Forever, Suppress::Until));
+        for (hash, known) in Vec::<(u128, Suppressed)>::read(from)? {
+            all.put(hash, known);
         }
         Ok(all)
     }
@@ -147,11 +171,13 @@ mod tests {
         let (salt, at) = (Salt::new(7), Instant::from_millis);
         let mut all = Suppressions::default();
         let hash = |id: &str| salt.hash(KindName::User, id);
-        all.set(hash("ada"), Suppress::Until(at(10)));
-        all.set(hash("bob"), Suppress::Forever);
-        all.set(hash("eve"), Suppress::Until(at(5)));
-        all.set(hash("eve"), Suppress::No);
-        all.set(hash("ada"), Suppress::Until(at(20)));
+        all.set(hash("ada"), &[hash("ada"), hash("phone")], Suppress::Until(at(10)));
+        all.set(hash("bob"), &[hash("bob")], Suppress::Forever);
+        all.set(hash("eve"), &[hash("eve")], Suppress::Until(at(5)));
+        all.set(hash("eve"), &[hash("eve")], Suppress::No);
+        assert_eq!(all.of_person(hash("ada")).count(), 2);
+        all.set(hash("ada"), &[hash("phone")], Suppress::No);
+        all.set(hash("ada"), &[hash("ada")], Suppress::Until(at(20)));
         let mut bytes = Vec::new();
         all.write(&mut bytes);
         let mut read = Bytes::new(&bytes).read::<Suppressions>().unwrap();

@@ -134,8 +134,8 @@ impl Partition {
                 self.leave_behind(id);
                 self.nothing_to_tell()
             }
-            Input::Forgotten { hashes, suppress } => {
-                self.note_forgotten(hashes, *suppress);
+            Input::Forgotten { of, hashes, suppress } => {
+                self.note_forgotten(*of, hashes, *suppress);
                 self.nothing_to_tell()
             }
             Input::Seen { message } => {

@@ -271,12 +271,10 @@ impl Partition {
     }
 
     /// A user was forgotten in another partition.
-    pub(super) fn note_forgotten(&mut self, hashes: &[u128], suppress: Suppress) {
-        for hash in hashes {
-            self.suppressions.set(*hash, suppress);
-            if let Some(among) = &mut self.among {
-                among.newcomers.forget(*hash);
-            }
+    pub(super) fn note_forgotten(&mut self, of: u128, hashes: &[u128], suppress: Suppress) {
+        self.suppressions.set(of, hashes, suppress);
+        if let Some(among) = &mut self.among {
+            hashes.iter().for_each(|hash| among.newcomers.forget(*hash));
         }
         self.suppressions.end(self.clock);
     }
