@@ -10,6 +10,7 @@ use crate::profile::profiles::Away;
 use crate::profile::{IdKind, IdKindRule, ProfileStore, UserKey};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 /// What an id names, as all partitions know it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -152,22 +153,18 @@ impl ProfileStore {
     /// Everybody who has to be where a user is: to whom a device belonged lately that is one of theirs too, and its
     /// visitor, and so on. In the order of their numbers. O(devices of theirs).
     pub(crate) fn cluster(&self, root: UserKey, now: Instant) -> Vec<UserKey> {
-        let mut all = vec![root];
-        let mut next = 0;
-        while let Some(user) = all.get(next).copied() {
+        let mut all = BTreeSet::from([root]);
+        let mut open = vec![root];
+        while let Some(user) = open.pop() {
             for number in self.linking.devices.of(user, self.profiles.ids(user)) {
                 let device = self.linking.devices.get(number);
                 let tied = device.map(|device| self.tied(number, device, now)).unwrap_or_default();
-                for other in tied.iter().filter(|_| tied.contains(&user)) {
-                    if !all.contains(other) {
-                        all.push(*other);
-                    }
+                if tied.contains(&user) {
+                    open.extend(tied.into_iter().filter(|other| all.insert(*other)));
                 }
             }
-            next += 1;
         }
-        all.sort_unstable();
-        all
+        all.into_iter().collect()
     }
 
     /// Those whom a device ties together.
@@ -176,9 +173,9 @@ impl ProfileStore {
         owners.chain(device.visitor).chain([self.ids.owner_of(number)]).collect()
     }
 
-    /// Writes what is known of the devices of a cluster.
+    /// Writes what is known of the devices of a cluster, in order.
     pub(crate) fn write_ties(&self, cluster: &[UserKey], out: &mut Vec<u8>) {
-        let place = |user: UserKey| cluster.iter().position(|known| *known == user);
+        let place = |user: UserKey| cluster.binary_search(&user).ok();
         let place_of_id = |number: u32| {
             let holder = (number != ELSEWHERE).then(|| place(self.ids.owner_of(number)))??;
             let ids = self.profiles.ids(cluster[holder]);

@@ -3,8 +3,10 @@ use crate::recommend::{ItemId, LIMIT_MAX};
 use serde::Serialize;
 use std::cmp::Ordering;
 
-/// How many of the best items a board keeps in order: every limit is served without a look at the rest.
+/// How many of the best items a board shows in order: every limit is served without a look at the rest.
 pub(super) const HEAD_LEN: usize = LIMIT_MAX;
+/// How many it keeps in order besides: so many have to fall before the rest is looked at.
+const SPARE: usize = HEAD_LEN / 4;
 /// A share of what is taken back below which a count is what rounding left of nothing.
 const ROUNDING: f64 = 1e-9;
 
@@ -27,18 +29,23 @@ impl Count {
 /// Decayed counts whose best [`HEAD_LEN`] are always in order.
 ///
 /// Under forward decay a count changes only when its item is counted, and then it only grows; time changes
-/// no order. So a growing item needs one move within the head, or takes the last place of it, and what is
-/// not in the head stays behind it. No other item needs a look.
+/// no order. So a growing item needs one move within the head, or a place in it, and what is not in the head
+/// stays behind it. Of what was counted and is taken back an item may fall behind it: then there is one less
+/// in the head, until there are too few. No other item needs a look.
 ///
-/// Invariants: 1. the head is sorted by [`Count::rank`]. 2. it holds the best `HEAD_LEN` counts above 0, or
-/// all there are. 3. each count in it equals the one in `counts`.
+/// Invariants: 1. the head is sorted by [`Count::rank`]. 2. it holds the best counts above 0, of these
+/// `HEAD_LEN` at least, and at most `SPARE` more, or all there are. 3. each count in it equals the one in
+/// `counts`. 4. no count is above the total.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Board {
     counts: Shared<Count, 512>,
     total: f64,
-    /// Follows from `counts`.
+    /// Follows from `counts`, but for its length, which nobody sees.
     #[serde(skip)]
     head: Vec<Count>,
+    /// Whether there may be counts above 0 besides those in the head.
+    #[serde(skip)]
+    has_rest: bool,
 }
 
 impl Board {
@@ -54,34 +61,59 @@ impl Board {
         let new = Count { weight, newest: old.newest.max(at), item: old.item };
         self.counts[place] = new;
         self.total = (self.total + amount).min(SUM_MAX);
-
-        let full = self.head.len() == HEAD_LEN;
-        if full && self.head.last().is_some_and(|last| new.rank(last).is_gt()) {
-            return;
-        }
-        let from = match self.head.binary_search_by(|count| count.rank(&old)) {
-            Ok(place) => place,
-            Err(_) if full => HEAD_LEN - 1,
-            Err(_) => {
-                self.head.push(new);
-                self.head.len() - 1
+        match self.head.binary_search_by(|count| count.rank(&old)) {
+            Ok(from) => {
+                let to = self.head[..from].partition_point(|count| count.rank(&new).is_lt());
+                self.head.copy_within(to..from, to + 1);
+                self.head[to] = new;
             }
-        };
-        let to = self.head[..from].partition_point(|count| count.rank(&new).is_lt());
-        self.head.copy_within(to..from, to + 1);
-        self.head[to] = new;
+            Err(_) => self.put(new),
+        }
     }
 
-    /// Takes back what was counted, by place. O(items): what falls behind may leave the head.
+    /// Gives a count its place in the head, where it has one.
+    fn put(&mut self, new: Count) {
+        let to = self.head.partition_point(|count| count.rank(&new).is_lt());
+        if to == self.head.len() && self.has_rest {
+            return;
+        }
+        if self.head.len() == HEAD_LEN + SPARE {
+            self.has_rest = true;
+            if to == self.head.len() {
+                return;
+            }
+            self.head.pop();
+        }
+        self.head.insert(to, new);
+    }
+
+    /// Takes back what was counted, by place. O(log head) for each, and a move within the head; O(items) once more than
+    /// `SPARE` have fallen out of it.
     pub(super) fn subtract(&mut self, amounts: impl IntoIterator<Item = (usize, f64)>) {
         for (place, amount) in amounts {
-            if let Some(count) = self.counts.get_mut(place) {
-                let left = count.weight - amount;
-                count.weight = if left > amount * ROUNDING { left } else { 0.0 };
+            let Some(count) = self.counts.get_mut(place) else { continue };
+            let old = *count;
+            let left = old.weight - amount;
+            count.weight = if left > amount * ROUNDING { left } else { 0.0 };
+            let new = *count;
+            self.total -= old.weight - new.weight;
+            if let Ok(from) = self.head.binary_search_by(|count| count.rank(&old)) {
+                let passes = self.head[from + 1..].partition_point(|count| count.rank(&new).is_lt());
+                let to = from + passes;
+                if new.weight > 0.0 && (to + 1 < self.head.len() || !self.has_rest) {
+                    self.head.copy_within(from + 1..=to, from);
+                    self.head[to] = new;
+                } else {
+                    self.head.remove(from);
+                }
             }
         }
-        self.total = self.counts.iter().map(|count| count.weight).sum();
-        self.find_head();
+        if self.has_rest && self.head.len() < HEAD_LEN {
+            self.find_head();
+            self.total = self.counts.iter().map(|count| count.weight).sum();
+        }
+        // What rounding left of what is no more is no share of anything, and no share is above 1.
+        self.total = self.head.first().map_or(0.0, |largest| self.total.max(largest.weight));
     }
 
     /// Multiplies all counts. O(items): counts that vanish may change places, so the head is made anew.
@@ -96,9 +128,10 @@ impl Board {
     /// Makes the head of the counts. O(items).
     fn find_head(&mut self) {
         let mut head: Vec<Count> = self.counts.iter().copied().filter(|count| count.weight > 0.0).collect();
-        if head.len() > HEAD_LEN {
-            head.select_nth_unstable_by(HEAD_LEN - 1, Count::rank);
-            head.truncate(HEAD_LEN);
+        self.has_rest = head.len() > HEAD_LEN + SPARE;
+        if self.has_rest {
+            head.select_nth_unstable_by(HEAD_LEN + SPARE - 1, Count::rank);
+            head.truncate(HEAD_LEN + SPARE);
             head.shrink_to_fit();
         }
         head.sort_unstable_by(Count::rank);
@@ -140,7 +173,7 @@ impl Board {
 
     /// The best counts in order, all above 0.
     pub(super) fn head(&self) -> &[Count] {
-        &self.head
+        &self.head[..self.head.len().min(HEAD_LEN)]
     }
 
     pub(super) fn count(&self, place: usize) -> Option<&Count> {
@@ -170,7 +203,16 @@ impl Board {
     pub(super) fn validate(&self) -> Result<(), &'static str> {
         let mut all: Vec<Count> = self.counts.iter().copied().filter(|count| count.weight > 0.0).collect();
         all.sort_unstable_by(Count::rank);
-        all.truncate(HEAD_LEN);
+        if self.head.len() < all.len() && !self.has_rest {
+            return Err("where there are others that is said");
+        }
+        if self.has_rest && !(HEAD_LEN..=HEAD_LEN + SPARE).contains(&self.head.len()) {
+            return Err("the head is neither too short nor too long");
+        }
+        if all.iter().any(|count| count.weight > self.total) {
+            return Err("no count is above the total");
+        }
+        all.truncate(self.head.len());
         if all == self.head { Ok(()) } else { Err("the head is the best counts in order") }
     }
 }
@@ -191,9 +233,22 @@ mod tests {
         for step in 0..40_000_i64 {
             let place = (random.f64() * random.f64() * 3_000.0) as usize;
             let at = Instant::from_millis(0) + Duration::seconds(step / 50 - random.i64(0..10));
-            board.add(place, f64::from(random.u8(1..4)), at);
-            if step % 2_000 == 0 {
+            let amount = f64::from(random.u8(1..4));
+            board.add(place, amount, at);
+            // Taken back is what was counted, or half of it, of the same item or of another one.
+            match random.u8(0..8) {
+                0 => board.subtract([(place, amount / 2.0)]),
+                1 => {
+                    let other = random.usize(0..3_100);
+                    let amount = board.count(other).map_or(1.0, |count| count.weight);
+                    board.subtract([(other, amount), (place, 0.5)]);
+                }
+                _ => {}
+            }
+            if step % 500 == 0 {
                 board.validate().unwrap();
+                let sum: f64 = board.counts().map(|count| count.weight).sum();
+                assert!((board.total() - sum).abs() <= 1e-9 * sum, "{} and {sum}", board.total());
             }
             if step % 15_000 == 14_999 {
                 board.rescale(libm::exp2(-600.0)); // twice of it is nothing
