@@ -219,3 +219,32 @@ fn lists_are_the_same_where_their_numbers_are() {
         assert!(partition.is_member("ada", &format!("s{number}")), "{rule}");
     }
 }
+
+/// A number of events beside one that no number of events is, alone and with others that it is compared with.
+#[test]
+fn counts_beside_fractions() {
+    for (segments, expected) in [
+        ("x = 'count(a) between 1 and 2.25'", [true, true, false]),
+        ("y = 'count(a) >= 2'\nx = 'count(a) <= 2.25'", [true, true, false]),
+        ("x = 'count(a) <= 2.25'\ny = 'count(a) >= 2'", [true, true, false]),
+        ("y = 'count(a) >= 3'\nx = 'count(a) > 0.4'", [true, true, true]),
+        ("y = 'count(a in 10m) >= 2'\nx = 'count(a in 10m) > 1.4'", [false, true, true]),
+        ("y = 'count(a) >= 2'\nx = 'count(a) > 2.0'", [false, false, true]),
+        ("y = 'count(a) >= 2'\nx = 'not (count(a) < 1.5)'", [false, true, true]),
+        ("y = 'did(a)'\nx = 'count(a) >= -0.5'", [true, true, true]),
+        ("y = 'count(a) > 1'\nx = 'count(a) > 9223372036854775807'", [false, false, false]),
+        ("y = 'count(a) > 1'\nx = 'count(a) <= 1e300'", [true, true, true]),
+        ("y = 'distinct(a.k) >= 2'\nx = 'distinct(a.k) > 1.4'", [false, true, true]),
+        ("y = 'count(a in this month) >= 2'\nx = 'count(a in this month) < 2.5'", [true, true, false]),
+    ] {
+        let text = format!("version = 1\n[events.a]\nk = \"number\"\n[segments]\n{segments}\n");
+        let mut partition = Partition::new(&Definitions::from_toml(&text).unwrap());
+        let start: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+        let held = [0, 1, 2].map(|n| {
+            let now = start + Duration::minutes(n);
+            partition.ingest(&Message::track("ada", "a").with("k", n), now).unwrap();
+            partition.is_member("ada", "x")
+        });
+        assert_eq!(held, expected, "{segments}");
+    }
+}

@@ -586,20 +586,26 @@ impl Checker<'_> {
 
     /// `count(…) >= 3` and its like know the one instant at which they flip.
     fn at_least(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Option<Node> {
-        let (Node::Aggregate(aggregate), Node::Constant(Constant::Int(n))) =
+        let (Node::Aggregate(aggregate), Node::Constant(constant)) =
             (self.arena.node(left.node), self.arena.node(right.node))
         else {
             return None;
+        };
+        // The least number of events that is as many, and that is more. No profile has as many as there are numbers.
+        let (as_many, more) = match constant {
+            Constant::Int(n) => (*n, n.saturating_add(1)),
+            Constant::Float(x) if !x.0.is_nan() => (x.0.ceil() as i64, (x.0.floor() + 1.0) as i64),
+            _ => return None,
         };
         if aggregate.op != AggregateOp::Count || !matches!(aggregate.window, Window::All | Window::Sliding(_))
         {
             return None;
         }
         let (least, negated) = match comparison {
-            Comparison::GreaterOrEqual => (*n, false),
-            Comparison::Greater => (n.checked_add(1)?, false),
-            Comparison::Less => (*n, true),
-            Comparison::LessOrEqual => (n.checked_add(1)?, true),
+            Comparison::GreaterOrEqual => (as_many, false),
+            Comparison::Greater => (more, false),
+            Comparison::Less => (as_many, true),
+            Comparison::LessOrEqual => (more, true),
             Comparison::Equal | Comparison::NotEqual => return None,
         };
         let node = Node::AtLeast(left.node.0, least);

@@ -77,7 +77,7 @@ impl Maker<'_> {
         match self.rng.u32(0..24) {
             0..4 => Expr::Aggregate(Aggregate::Did, events),
             4..8 => {
-                let limit = int(self.rng.i64(0..4));
+                let limit = self.how_many();
                 Expr::Aggregate(Aggregate::Count, events).compare(comparison(self.rng), limit)
             }
             8..10 => {
@@ -96,7 +96,7 @@ impl Maker<'_> {
                 of_number(which, events).compare(comparison(self.rng), limit)
             }
             13 => {
-                let limit = int(self.rng.i64(1..3));
+                let limit = self.how_many();
                 Expr::Aggregate(Aggregate::Distinct, events.of("sku")).compare(comparison(self.rng), limit)
             }
             14..16 => {
@@ -112,7 +112,7 @@ impl Maker<'_> {
             }
             17 => {
                 let which = pick(self.rng, &[Aggregate::ActiveDays, Aggregate::Streak]);
-                let limit = int(self.rng.i64(1..4));
+                let limit = self.how_many();
                 let op = pick(self.rng, &[Comparison::Ge, Comparison::Gt, Comparison::Eq]);
                 Expr::Aggregate(which, events).compare(op, limit)
             }
@@ -136,6 +136,14 @@ impl Maker<'_> {
             0 => Expr::Literal(Value::Float(0.5)).calculate(Operation::Mul, budget),
             1 => budget,
             _ => amount(self.rng),
+        }
+    }
+
+    /// What a number of events is compared with, which need be none.
+    fn how_many(&mut self) -> Expr {
+        match self.rng.u32(0..3) {
+            0 => Expr::Literal(Value::Float(pick(self.rng, &[-0.5, 0.4, 1.25, 1.5, 2.0, 2.25, 2.75]))),
+            _ => int(self.rng.i64(0..4)),
         }
     }
 
@@ -299,7 +307,8 @@ impl Maker<'_> {
                 let mut events = self.events();
                 events.window = Window::Session;
                 let count = Expr::Aggregate(Aggregate::Count, events);
-                count.compare(comparison(self.rng), int(self.rng.i64(0..3)))
+                let limit = self.how_many();
+                count.compare(comparison(self.rng), limit)
             }
         }
     }

@@ -169,7 +169,10 @@ impl<'a> Maker<'a> {
         let source = own.source;
         self.used[source.0 as usize] = true;
         let compared = self.compared.entry((aggregate, measure == Measure::Age));
-        compared.or_insert_with(|| (measure, Vec::new())).1.push((number, atom));
+        let (known, numbers) = compared.or_insert_with(|| (measure, Vec::new()));
+        // All of them are found by what the first one asks for.
+        debug_assert_eq!(*known, measure, "an aggregate is measured in one way");
+        numbers.push((number, atom));
         // What a filter reads of the user, or a calendar window of the zone, changes it as well.
         let mut reads = Reads::default();
         self.reads(aggregate, &mut reads);
