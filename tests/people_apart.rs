@@ -75,7 +75,7 @@ fn message(line: &str) -> Message {
         ["id", who] => Message::identify(ids(who)),
         ["alias", previous, user] => Message::alias(previous, user),
         ["merge", previous, user] => Message::merge(previous, user, "they said so"),
-        ["split", user, part] => Message::split(user, [part]),
+        ["split", user, ref ids @ ..] => Message::split(user, ids.iter().copied()),
         ["forget", who] => Message::forget(ids(who)),
         ["forever", who] => Message::forget(ids(who)).suppress(Suppress::Forever),
         ["restrict", who] => Message::restrict(ids(who), true),
@@ -141,6 +141,11 @@ fn whoever_never_was_leaves_devices_as_they_were() {
         ("0 bob~d, 1 carl~d, 40 ~d, 41 ada~d, 42 forget ada, 43 bob~d", "0 bob~d, 1 carl~d, 40 ~d, 43 bob~d"),
         // It is no less shared without its visitor.
         ("0 ada~d, 1 bob~d, 40 ~d, 41 forget ~d, 301 ~d, 302 bob~d", "0 ada~d, 1 bob~d, 301 ~d, 302 bob~d"),
+        // A device that came to a part of somebody is that part's.
+        (
+            "0 zed~d, 0 ada, 0 bob, 1 merge bob ada, 2 bob~d, 3 split ada bob d",
+            "0 zed~d, 0 ada, 0 bob, 2 bob~d",
+        ),
         // Whoever was another one's for a time has had their own devices.
         (
             "0 ada, 0 bob~x, 1 carl~x, 2 merge bob ada, 3 split ada bob, 4 forget bob, 50 ~x, 51 carl~x",
@@ -160,6 +165,55 @@ fn whoever_never_was_leaves_devices_as_they_were() {
             assert_eq!(views(&with, ends), views(without, ends), "{with}");
         }
     }
+}
+
+/// Whose a device was is known for thirty days, in which all whom it was go where one of them goes.
+#[test]
+fn several_partitions_know_of_devices_what_one_knows() {
+    let long_ago = "0 ada~d, 1 bob~d, 40 ~d, 45000 x, 45001 merge bob x";
+    for script in [
+        "0 ada~d, 1 bob~d, 45000 x, 45001 merge bob x, 45010 forget x, 45011 ~d".to_owned(),
+        format!("{long_ago}, 45010 forget x, 45020 ada~d"),
+        format!("{long_ago}, 45010 merge x ada, 45020 ada~d"),
+        format!("{long_ago}, 45010 x~d, 45011 forget ada, 45060 ~d, 45100 x~d"),
+        "0 ada~d, 1 bob~d, 40 ~d, 45 forget ada, 46 bob~d".to_owned(),
+        "0 ada~d, 1 bob~d, 2 zoe~d, 3 forget zoe, 4 ~d, 5 forget bob, 6 ~d".to_owned(),
+    ] {
+        let run = |partitions: u16, of: &str| {
+            let engine = Engine::builder(definitions(IDS)).partitions(partitions).open().unwrap();
+            // Other names hash apart in another way.
+            let named = script.replace("ada", &format!("ada{of}")).replace("bob", &format!("bob{of}"));
+            for message in named.replace("~d", &format!("~d{of}")).split(", ").map(message) {
+                let now = message.timestamp.unwrap();
+                let _ = engine.ingest(message, now);
+            }
+            let known = ["ada", "bob", "x", "zoe", "~d"].map(|who| match who {
+                "~d" => format!("d{of}"),
+                "ada" | "bob" => format!("{who}{of}"),
+                _ => who.to_owned(),
+            });
+            let known = known.map(|who| engine.profile(&who).unwrap());
+            known.map(|known| known.map(|known| (known.events.len(), known.anonymous_ids)))
+        };
+        for of in 0..12 {
+            assert_eq!(run(3, &of.to_string()), run(1, &of.to_string()), "{script}, {of}");
+        }
+    }
+}
+
+#[test]
+fn nobody_inherits_more_ids_than_a_profile_may_have() {
+    let mut partition = Partition::new(&definitions(IDS));
+    let say =
+        |partition: &mut Partition, ids: Ids| drop(partition.ingest(&Message::identify(ids), minute(1)));
+    (0..5).for_each(|n| say(&mut partition, Ids::both("bob", format!("x{n}"))));
+    (0..5).for_each(|n| say(&mut partition, Ids::both("ada", format!("x{n}"))));
+    (0..198).for_each(|n| say(&mut partition, Ids::both("bob", format!("own{n}"))));
+    tell(&mut partition, "2 forget ada");
+    let bob = partition.profile("bob").unwrap();
+    assert_eq!(bob.anonymous_ids.len(), 199, "and his user id");
+    tell(&mut partition, "3 ~x0, 4 ~x4");
+    assert_eq!(views(&partition), "bob 1, x4 1", "who comes by another one is nobody yet");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Partition {
         let covered = (self.store.covered(), totals);
         let models = (self.models.state(), self.catalogue.state(self.models.items(), &self.store.symbols));
         let erased = (format!("{:032x}", self.salt.0), &self.receipts, self.suppressions.state());
-        let identity = (self.store.devices_state(), self.store.identity_health());
+        let identity = (self.store.devices_state(self.clock), self.store.identity_health());
         let refused = self.refused();
         let (clock, sequence) = (self.clock, self.sequence);
         serde_json::to_vec(&(

@@ -35,7 +35,7 @@ impl Partition {
             None => (named, Vec::new()),
         };
         // What goes back to somebody else brings nobody back who is erased, in no partition.
-        let inherited = user.into_iter().flat_map(|user| self.store.inherited(user));
+        let inherited = user.into_iter().flat_map(|user| self.store.inherited(user, now));
         let inherited: Vec<u128> = inherited.map(|(kind, id)| self.salt.hash(kind, id)).collect();
         ids.retain(|hash| !inherited.contains(hash));
         ids.push(named);
@@ -120,7 +120,7 @@ impl Partition {
         }
         self.journeys.forget(user);
         self.restricted.remove(&user);
-        self.store.forget(user);
+        self.store.forget(user, now);
         self.drop_from_shelf(user, None);
         (erased, remains)
     }

@@ -9,7 +9,8 @@ impl Partition {
     /// Drops of a user what may be kept no longer. What that was waits until the user is looked at, so that nothing that
     /// drops events for other reasons can come between.
     pub(super) fn expire(&mut self, user: UserKey, now: Instant) {
-        if self.users[user.0 as usize].expires > now {
+        // Who is restricted is kept.
+        if self.users[user.0 as usize].expires > now || self.restricted.contains(&user) {
             return;
         }
         self.drop_expired(user, now);
@@ -67,9 +68,9 @@ impl Partition {
         self.expired.extract_if(.., |(own, _)| *own == user).map(|(_, expired)| expired).collect()
     }
 
-    /// Whether nothing was heard of a user for as long as the profile may be kept.
+    /// Whether nothing was heard of a user for as long as the profile may be kept. Who is restricted is kept.
     pub(super) fn is_over(&self, user: UserKey, now: Instant) -> bool {
-        has_come(self.store.idle_end(user), now)
+        !self.restricted.contains(&user) && has_come(self.store.idle_end(user), now)
     }
 
     /// Erases a user whose profile is over.

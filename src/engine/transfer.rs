@@ -55,7 +55,7 @@ impl Partition {
         let company = self.company(id);
         company.iter().for_each(|user| self.touch(*user));
         let mut ties = Vec::new();
-        self.store.write_ties(&company, &mut ties);
+        self.store.write_ties(&company, self.clock, &mut ties);
         if let Some(among) = &self.among {
             among.homes.note_move();
         }

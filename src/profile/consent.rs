@@ -81,8 +81,8 @@ impl ProfileStore {
         }
         for user in self.holders(message) {
             // What belongs to another user makes no difference to the one who is named.
-            let joins =
-                !self.get(user).has_user_id && !self.is_kept_apart(user, |_, device| device.is_owned(now));
+            let joins = !self.get(user).has_user_id
+                && !self.is_kept_apart(user, now, |_, device| device.is_owned(now));
             if joins && !speakers.contains(&user) {
                 speakers.push(user);
             }

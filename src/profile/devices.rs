@@ -4,11 +4,11 @@ use crate::profile::identity::{IdTable, SHARED_FOR};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-/// Most users of whom is known that a device was theirs: more than may have it within [`SHARED_FOR`].
-const KNOWN_MAX: usize = 8;
+/// Stands for somebody, in the place of an id: whoever shared a device so long ago that they may be in another partition.
+pub(crate) const SOMEBODY: u32 = u32::MAX;
 
-/// Stands for a person who is in another partition by now, in the place of their id.
-pub(crate) const ELSEWHERE: u32 = u32::MAX;
+/// An id by which something was somebody's, with the last instant at which that was said.
+pub(crate) type Had = (u32, Instant);
 
 /// What is known of devices that changed hands, by the numbers of their ids. A device that belongs to one user, or to a
 /// visitor, has no entry.
@@ -27,48 +27,47 @@ type Numbers = SmallVec<[u32; 2]>;
 
 /// A device that belonged to a user and then to somebody else.
 ///
-/// Whose it was is told by numbers of ids, each of which is there or [`ELSEWHERE`]: an id stays its person's while profiles
-/// are merged and taken apart, so this follows from who they are now. Whoever is erased takes only their own ids along.
+/// Whose it was is told by numbers of ids, each of which is there: an id stays its person's while profiles are merged and
+/// taken apart, so this follows from who they are now. Whoever is erased takes only their own ids along. All of it is about
+/// the last [`SHARED_FOR`], for which everybody is in one partition whom it is about.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Device {
-    /// Users to whom it belonged, each with the last instant at which that was said; in the order in which it was.
-    pub(crate) owners: SmallVec<[(u32, Instant); 2]>,
+    /// Users to whom it belonged; in the order in which that was said last.
+    pub(crate) owners: SmallVec<[Had; 2]>,
     /// Whose its events are while nobody is signed in, where the device belongs to a user now.
     pub(crate) visitor: Option<UserKey>,
-    /// Those who shared it while that visitor used it: while they are two people, its sessions stay on their own.
-    pub(crate) sharers: SmallVec<[u32; 2]>,
+    /// Those who shared it while that visitor used it: while they are two people, its sessions stay on their own. Who did
+    /// so long ago is somebody, whoever that is.
+    pub(crate) sharers: SmallVec<[Had; 2]>,
 }
 
-/// How many people some ids are of, without one of them.
+/// Whether something was said lately enough to count.
+pub(crate) fn is_late((_, at): &Had, now: Instant) -> bool {
+    *at > now - SHARED_FOR
+}
+
+/// The people to whom some ids belong, without one of them.
 fn people(numbers: impl Iterator<Item = u32>, ids: &IdTable, but: Option<UserKey>) -> usize {
     let mut known: SmallVec<[UserKey; 4]> = SmallVec::new();
-    let mut elsewhere = 0;
-    for number in numbers {
-        if number == ELSEWHERE {
-            elsewhere += 1;
-        } else {
-            let user = ids.owner_of(number);
-            if Some(user) != but && !known.contains(&user) {
-                known.push(user);
-            }
+    for user in numbers.map(|number| ids.owner_of(number)) {
+        if Some(user) != but && !known.contains(&user) {
+            known.push(user);
         }
     }
-    known.len() + elsewhere
+    known.len()
 }
 
 impl Device {
-    fn note(&mut self, owner: u32, at: Instant) {
+    fn note(&mut self, owner: u32, at: Instant, now: Instant) {
         let known = self.owners.iter().position(|(known, _)| *known == owner);
         let before = known.map(|place| self.owners.remove(place).1);
         self.owners.push((owner, before.map_or(at, |before| before.max(at))));
-        if self.owners.len() > KNOWN_MAX {
-            self.owners.remove(0);
-        }
+        self.owners.retain(|had| is_late(had, now));
     }
 
     /// The ids of the users to whom it belonged lately.
     pub(crate) fn lately(&self, now: Instant) -> impl Iterator<Item = u32> + '_ {
-        self.owners.iter().filter(move |(_, at)| *at > now - SHARED_FOR).map(|(owner, _)| *owner)
+        self.owners.iter().filter(move |had| is_late(had, now)).map(|(owner, _)| *owner)
     }
 
     /// To how many users besides one it belonged lately.
@@ -86,19 +85,35 @@ impl Device {
         people(self.lately(now), ids, None) > 1
     }
 
-    fn share(&mut self, sharers: &[u32]) {
-        for sharer in sharers {
-            if !self.sharers.contains(sharer) {
-                self.sharers.push(*sharer);
+    fn share(&mut self, sharers: &[Had], now: Instant) {
+        for (sharer, at) in sharers {
+            match self.sharers.iter_mut().find(|(known, _)| known == sharer) {
+                Some((_, known)) => *known = *at.max(known),
+                None => self.sharers.push((*sharer, *at)),
             }
         }
-        let more = self.sharers.len().saturating_sub(KNOWN_MAX);
-        self.sharers.drain(..more);
+        // Of those who are only somebody two say all that there is to say.
+        let mut old = 0;
+        self.sharers.retain(|had| {
+            is_late(had, now) || {
+                old += 1;
+                old <= 2
+            }
+        });
+    }
+
+    /// One alone shares nothing.
+    fn tidy(&mut self) {
+        if self.sharers.len() < 2 {
+            self.sharers.clear();
+        }
     }
 
     /// Whether its visitor's sessions stay on their own, whoever signs in.
-    pub(crate) fn keeps_apart(&self, ids: &IdTable) -> bool {
-        people(self.sharers.iter().copied(), ids, None) > 1
+    pub(crate) fn keeps_apart(&self, ids: &IdTable, now: Instant) -> bool {
+        let old = self.sharers.iter().filter(|had| !is_late(had, now)).count();
+        let late = self.sharers.iter().filter(|had| is_late(had, now));
+        old + people(late.map(|(sharer, _)| *sharer), ids, None) > 1
     }
 
     /// The id of a user by whom is known that it was theirs, where that is.
@@ -106,11 +121,11 @@ impl Device {
         self.owners.iter().rev().map(|(owner, _)| *owner).find(|owner| ids.owner_of(*owner) == user)
     }
 
-    /// Whose it is when the one ends to whom it belongs: its visitor's, else whose it was before.
-    pub(crate) fn heir(&self, of: UserKey, ids: &IdTable) -> Option<UserKey> {
-        let before =
-            || self.owners.iter().rev().map(|(owner, _)| ids.owner_of(*owner)).find(|user| *user != of);
-        self.visitor.filter(|visitor| *visitor != of).or_else(before)
+    /// Whose it may be when the one ends to whom it belongs: its visitor's, else whose it was before, the latest first.
+    pub(crate) fn heirs(&self, of: UserKey, ids: &IdTable, now: Instant) -> SmallVec<[UserKey; 4]> {
+        let owners = self.owners.iter().rev().filter(|had| is_late(had, now));
+        let before = owners.map(|(owner, _)| ids.owner_of(*owner));
+        self.visitor.into_iter().chain(before).filter(|user| *user != of).collect()
     }
 }
 
@@ -124,9 +139,10 @@ impl Devices {
         self.known.iter().map(|(number, device)| (*number, device))
     }
 
-    pub(crate) fn insert(&mut self, number: u32, device: Device) {
-        let ids = device.owners.iter().map(|(owner, _)| owner).chain(&device.sharers);
-        ids.filter(|id| **id != ELSEWHERE).for_each(|id| add(self.noted.entry(*id).or_default(), number));
+    pub(crate) fn insert(&mut self, number: u32, mut device: Device) {
+        device.tidy();
+        let ids = device.owners.iter().chain(&device.sharers).map(|(id, _)| *id).filter(|id| *id != SOMEBODY);
+        ids.for_each(|id| add(self.noted.entry(id).or_default(), number));
         device.visitor.iter().for_each(|visitor| add(self.visited.entry(*visitor).or_default(), number));
         self.known.insert(number, device);
     }
@@ -136,15 +152,15 @@ impl Devices {
     }
 
     /// Notes that a device belonged to a user at an instant.
-    pub(crate) fn note(&mut self, number: u32, owner: u32, at: Instant) {
+    pub(crate) fn note(&mut self, number: u32, (owner, at): Had, now: Instant) {
         add(self.noted.entry(owner).or_default(), number);
-        self.known.entry(number).or_default().note(owner, at);
+        self.known.entry(number).or_default().note(owner, at, now);
     }
 
     /// Notes who shares a device while its visitor uses it.
-    pub(crate) fn share(&mut self, number: u32, sharers: &[u32]) {
-        sharers.iter().for_each(|sharer| add(self.noted.entry(*sharer).or_default(), number));
-        self.known.entry(number).or_default().share(sharers);
+    pub(crate) fn share(&mut self, number: u32, sharers: &[Had], now: Instant) {
+        sharers.iter().for_each(|(sharer, _)| add(self.noted.entry(*sharer).or_default(), number));
+        self.known.entry(number).or_default().share(sharers, now);
     }
 
     pub(crate) fn set_visitor(&mut self, number: u32, visitor: UserKey) {
@@ -177,15 +193,14 @@ impl Devices {
     }
 
     /// Forgets somebody with their ids; gives the devices of which less may be known. O(devices of theirs).
-    pub(crate) fn forget(&mut self, user: UserKey, numbers: &[u32]) -> Numbers {
+    pub(crate) fn forget(&mut self, user: UserKey, numbers: &[u32], now: Instant) -> Numbers {
         let mut devices = self.end_visits(user);
         let noted = self.each_noted(numbers, |device| {
             device.owners.retain(|(owner, _)| !numbers.contains(owner));
-            device.sharers.retain(|sharer| !numbers.contains(sharer));
-            // One alone shares nothing.
-            if device.sharers.len() < 2 {
-                device.sharers.clear();
-            }
+            device.sharers.retain(|had| !numbers.contains(&had.0) || !is_late(had, now));
+            let old = device.sharers.iter_mut().filter(|(sharer, _)| numbers.contains(sharer));
+            old.for_each(|(sharer, _)| *sharer = SOMEBODY);
+            device.tidy();
         });
         noted.into_iter().for_each(|number| add(&mut devices, number));
         devices
@@ -195,8 +210,8 @@ impl Devices {
     pub(crate) fn part_with(&mut self, numbers: &[u32]) {
         self.each_noted(numbers, |device| {
             device.owners.retain(|(owner, _)| !numbers.contains(owner));
-            let gone = device.sharers.iter_mut().filter(|sharer| numbers.contains(*sharer));
-            gone.for_each(|sharer| *sharer = ELSEWHERE);
+            let gone = device.sharers.iter_mut().filter(|(sharer, _)| numbers.contains(sharer));
+            gone.for_each(|gone| *gone = (SOMEBODY, Instant::MIN));
         });
     }
 

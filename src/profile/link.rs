@@ -1,7 +1,7 @@
 //! Which profile a message is about, and which ids belong together (`spec/identity.md`).
 
 use crate::model::{Body, Duration, Instant, Message, nearest};
-use crate::profile::devices::{Device, Devices, ELSEWHERE};
+use crate::profile::devices::{Device, Devices, Had, is_late};
 use crate::profile::identity::{ABSORPTIONS_MAX, OWNERS_MAX};
 use crate::profile::lineage::{Confirmed, MergeRules};
 use crate::profile::{
@@ -327,7 +327,7 @@ impl ProfileStore {
             !profile.has_user_id
                 && profile.ids.len() < IDS_MAX
                 && strong.iter().all(|id| may_have(*user, id))
-                && !self.is_kept_apart(*user, |_, device| device.is_owned(now))
+                && !self.is_kept_apart(*user, now, |_, device| device.is_owned(now))
         };
         let by_device = device.and_then(|id| self.ids.owner(IdKind::Anonymous, id)).filter(is_visitor);
         by_device.or_else(|| {
@@ -368,13 +368,14 @@ impl ProfileStore {
             return self.known(number);
         }
         if is_owned {
-            self.note_owner(number, holder, last.min(now));
+            self.note_owner(number, holder, last.min(now), now);
         }
         if let Some(device) = self.linking.devices.get(number)
             && device.is_shared(&self.ids, now)
         {
-            let sharers: SmallVec<[u32; 4]> = device.lately(now).collect();
-            self.linking.devices.share(number, &sharers);
+            let sharers: SmallVec<[Had; 4]> =
+                device.owners.iter().copied().filter(|had| is_late(had, now)).collect();
+            self.linking.devices.share(number, &sharers, now);
         }
         if !is_owned {
             return self.known(number);
@@ -403,7 +404,7 @@ impl ProfileStore {
         let has_user_id = self.get(user).has_user_id;
         if holder == user {
             if has_user_id && self.linking.devices.get(number).is_some() {
-                self.note_owner(number, user, now);
+                self.note_owner(number, user, now, now);
                 self.tidy_device(number);
             }
             return;
@@ -425,11 +426,11 @@ impl ProfileStore {
                 device.is_shared(&self.ids, now)
             }
         };
-        if !is_owned && !self.is_kept_apart(holder, is_shared) {
+        if !is_owned && !self.is_kept_apart(holder, now, is_shared) {
             match self.may_absorb(user, holder, now, false) {
                 Ok(()) => {
                     if has_user_id && self.linking.devices.get(number).is_some() {
-                        self.note_owner(number, user, now);
+                        self.note_owner(number, user, now, now);
                     }
                     self.absorb(user, holder, now, resolved);
                     self.tidy_device(number);
@@ -443,21 +444,23 @@ impl ProfileStore {
             return;
         }
         if is_owned {
-            self.note_owner(number, holder, last.min(now));
+            self.note_owner(number, holder, last.min(now), now);
         }
         if has_user_id {
-            self.note_owner(number, user, now);
+            self.note_owner(number, user, now, now);
         }
         if is_owned {
             self.linking.health.switched += 1;
             resolved.switched.push(holder);
         } else {
-            let owners = self.linking.devices.get(number).into_iter().flat_map(|device| device.lately(now));
+            let owners = self.linking.devices.get(number).into_iter().flat_map(|device| &device.owners);
+            let own = self.id_of_owner(number, user).map(|id| (id, now));
             // Whoever signed in is not known to be who was there before, by whatever other ids that one may have.
-            let sharers: SmallVec<[u32; 4]> = owners.chain(self.id_of_owner(number, user)).collect();
+            let sharers: SmallVec<[Had; 4]> =
+                owners.copied().filter(|had| is_late(had, now)).chain(own).collect();
             self.linking.devices.set_visitor(number, holder);
             for id in self.profiles.ids(holder) {
-                self.linking.devices.share(*id, &sharers);
+                self.linking.devices.share(*id, &sharers, now);
             }
             self.linking.health.kept_apart += 1;
         }
@@ -479,9 +482,9 @@ impl ProfileStore {
     }
 
     /// Notes that a device belonged to a user at an instant.
-    fn note_owner(&mut self, number: u32, user: UserKey, at: Instant) {
+    fn note_owner(&mut self, number: u32, user: UserKey, at: Instant, now: Instant) {
         if let Some(own) = self.id_of_owner(number, user) {
-            self.linking.devices.note(number, own, at);
+            self.linking.devices.note(number, (own, at), now);
         }
     }
 
@@ -532,7 +535,7 @@ impl ProfileStore {
             (user_is_known, holder_is_known) => {
                 let (into, from) =
                     if holder_is_known && !user_is_known { (holder, user) } else { (user, holder) };
-                let allowed = if self.is_kept_apart(from, |_, device| device.is_shared(&self.ids, now)) {
+                let allowed = if self.is_kept_apart(from, now, |_, device| device.is_shared(&self.ids, now)) {
                     Err(Refusal::Shared)
                 } else {
                     self.may_absorb(into, from, now, false)
@@ -593,15 +596,21 @@ impl ProfileStore {
         let profile = self.profiles.get_mut(from);
         profile.each_part(|part| part.ids.retain(|id| *id != number));
         profile.fold(rules, now, &mut self.symbols, |part| part.profile.ids.is_empty());
-        self.get_mut(to).each(0, |profile, _| profile.ids.push(number));
+        let part = self.part_told(to);
+        self.get_mut(to).each(part, |profile, _| profile.ids.push(number));
         self.ids.set_owner(number, to);
     }
 
     /// Whether the sessions of a visitor stay on their own, because a device of theirs is shared, or was.
-    pub(super) fn is_kept_apart(&self, visitor: UserKey, is_shared: impl Fn(u32, &Device) -> bool) -> bool {
+    pub(super) fn is_kept_apart(
+        &self,
+        visitor: UserKey,
+        now: Instant,
+        is_shared: impl Fn(u32, &Device) -> bool,
+    ) -> bool {
         let devices =
             self.get(visitor).ids.iter().filter_map(|id| Some((*id, self.linking.devices.get(*id)?)));
-        devices.into_iter().any(|(id, device)| device.keeps_apart(&self.ids) || is_shared(id, device))
+        devices.into_iter().any(|(id, device)| device.keeps_apart(&self.ids, now) || is_shared(id, device))
     }
 
     /// Whether one profile may take over another. What the host confirms need only keep the limits.
@@ -669,22 +678,22 @@ impl ProfileStore {
 
     /// Removes the ids of a profile that ends, as if it had never been: a device goes back to the visitor who used it
     /// besides, or else to whom it belonged before, and what is known of the others stays.
-    pub(super) fn drop_ids(&mut self, user: UserKey, numbers: &[u32]) {
+    pub(super) fn drop_ids(&mut self, user: UserKey, numbers: &[u32], now: Instant) {
         for number in numbers {
-            let Some(device) = self.linking.devices.get(*number) else { continue };
-            let Some(heir) = device.heir(user, &self.ids) else {
+            let Some(heir) = self.heir(*number, user, now) else {
                 self.linking.devices.remove(*number);
                 continue;
             };
-            let id = device.owner(heir, &self.ids);
-            if device.visitor == Some(heir) {
+            let device = self.linking.devices.get(*number);
+            let id = device.and_then(|device| device.owner(heir, &self.ids));
+            if device.is_some_and(|device| device.visitor == Some(heir)) {
                 self.linking.devices.take_visitor(*number);
             }
             let part = id.map_or(0, |id| self.get(heir).part_of(id));
             self.get_mut(heir).each(part, |profile, _| profile.ids.push(*number));
             self.ids.set_owner(*number, heir);
         }
-        let changed = self.linking.devices.forget(user, numbers);
+        let changed = self.linking.devices.forget(user, numbers, now);
         changed.iter().chain(numbers).for_each(|number| self.tidy_device(*number));
         for number in numbers {
             if self.ids.owner_of(*number) == user {
@@ -693,17 +702,24 @@ impl ProfileStore {
         }
     }
 
+    /// Whose a device is when its user ends: somebody with room for one more id.
+    pub(super) fn heir(&self, number: u32, of: UserKey, now: Instant) -> Option<UserKey> {
+        let heirs = self.linking.devices.get(number)?.heirs(of, &self.ids, now);
+        heirs.into_iter().find(|heir| self.profiles.ids(*heir).len() < IDS_MAX)
+    }
+
     /// What is known of devices that changed hands, in order of their ids, for a digest of the state.
-    pub(crate) fn devices_state(&self) -> impl Serialize {
+    pub(crate) fn devices_state(&self, now: Instant) -> impl Serialize {
         let name = |user: UserKey| self.name(user).to_string();
         let mut devices: Vec<_> = self
             .linking
             .devices
             .iter()
             .map(|(number, device)| {
-                let id = |number: u32| (number != ELSEWHERE).then(|| self.ids.entry(number).1.to_owned());
+                let id = |number: u32| self.ids.entry(number).1.to_owned();
                 let owners: Vec<_> = device.owners.iter().map(|(owner, at)| (id(*owner), *at)).collect();
-                let mut sharers: Vec<_> = device.sharers.iter().map(|sharer| id(*sharer)).collect();
+                let sharer = |had: &Had| is_late(had, now).then(|| (id(had.0), had.1));
+                let mut sharers: Vec<_> = device.sharers.iter().map(sharer).collect();
                 sharers.sort_unstable();
                 (id(number), owners, device.visitor.map(name), sharers)
             })

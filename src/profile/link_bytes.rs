@@ -2,7 +2,7 @@
 //! in it.
 
 use crate::model::{Bytes, Instant, Malformed, Record, record};
-use crate::profile::devices::{Device, ELSEWHERE};
+use crate::profile::devices::{Device, Had, SOMEBODY};
 use crate::profile::link::Kind;
 use crate::profile::{IdKindRule, IdentityHealth, ProfileStore, UserKey};
 
@@ -17,8 +17,8 @@ record! {
 /// An id: the number of its user, and its place among the ids of that one.
 type Place = (u32, usize);
 
-/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for who is elsewhere.
-type Row = (Place, Vec<(Place, Instant)>, Option<u32>, Vec<Option<Place>>);
+/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for somebody.
+type Row = (Place, Vec<(Place, Instant)>, Option<u32>, Vec<Option<(Place, Instant)>>);
 
 impl ProfileStore {
     pub(super) fn write_linking(&self, out: &mut Vec<u8>) {
@@ -28,17 +28,18 @@ impl ProfileStore {
         let undo: Vec<(Instant, u32)> = linking.undo.iter().map(|(at, user)| (*at, user.0)).collect();
         undo.write(out);
         let place = |number: u32| {
-            let holder = (number != ELSEWHERE).then(|| self.ids.owner_of(number))?;
+            let holder = (number != SOMEBODY).then(|| self.ids.owner_of(number))?;
             let place = self.profiles.ids(holder).iter().position(|id| *id == number)?;
             Some((holder.0, place))
         };
+        let had = |(id, at): &Had| Some((place(*id)?, *at));
         let mut devices: Vec<Row> = linking
             .devices
             .iter()
             .filter_map(|(number, device)| {
-                let owners = device.owners.iter().filter_map(|(owner, at)| Some((place(*owner)?, *at)));
+                let owners = device.owners.iter().filter_map(had);
                 let visitor = device.visitor.map(|visitor| visitor.0);
-                let sharers = device.sharers.iter().map(|sharer| place(*sharer));
+                let sharers = device.sharers.iter().map(had);
                 Some((place(number)?, owners.collect(), visitor, sharers.collect()))
             })
             .collect();
@@ -63,8 +64,10 @@ impl ProfileStore {
         };
         for (device, owners, visitor, sharers) in devices {
             let read = || {
-                let owners = owners.into_iter().map(|(owner, at)| Some((number(owner)?, at)));
-                let sharers = sharers.into_iter().map(|sharer| sharer.map_or(Some(ELSEWHERE), number));
+                let had = |(id, at): (Place, Instant)| Some((number(id)?, at));
+                let owners = owners.into_iter().map(had);
+                let somebody = Some((SOMEBODY, Instant::MIN));
+                let sharers = sharers.into_iter().map(|sharer| sharer.map_or(somebody, had));
                 let (owners, sharers) = (owners.collect::<Option<_>>()?, sharers.collect::<Option<_>>()?);
                 Some((number(device)?, Device { owners, visitor: visitor.map(UserKey), sharers }))
             };

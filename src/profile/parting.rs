@@ -4,7 +4,7 @@
 //! their places among those who go together.
 
 use crate::model::{Body, Bytes, Instant, Malformed, Message, Record, write_text};
-use crate::profile::devices::{Device, ELSEWHERE};
+use crate::profile::devices::{Device, Had, SOMEBODY, is_late};
 use crate::profile::link::Kind;
 use crate::profile::profiles::Away;
 use crate::profile::{IdKind, IdKindRule, ProfileStore, UserKey};
@@ -169,25 +169,26 @@ impl ProfileStore {
 
     /// Those whom a device ties together.
     fn tied(&self, number: u32, device: &Device, now: Instant) -> SmallVec<[UserKey; 4]> {
-        let owners = device.lately(now).map(|owner| self.ids.owner_of(owner));
-        owners.chain(device.visitor).chain([self.ids.owner_of(number)]).collect()
+        let had = device.owners.iter().chain(&device.sharers).filter(|had| is_late(had, now));
+        let users = had.map(|(id, _)| self.ids.owner_of(*id));
+        users.chain(device.visitor).chain([self.ids.owner_of(number)]).collect()
     }
 
     /// Writes what is known of the devices of a cluster, in order.
-    pub(crate) fn write_ties(&self, cluster: &[UserKey], out: &mut Vec<u8>) {
+    pub(crate) fn write_ties(&self, cluster: &[UserKey], now: Instant, out: &mut Vec<u8>) {
         let place = |user: UserKey| cluster.binary_search(&user).ok();
-        let place_of_id = |number: u32| {
-            let holder = (number != ELSEWHERE).then(|| place(self.ids.owner_of(number)))??;
+        let had = |(number, at): &Had| {
+            let holder = place(self.ids.owner_of(*number))?;
             let ids = self.profiles.ids(cluster[holder]);
-            Some((holder, ids.iter().position(|id| *id == number)?))
+            Some(((holder, ids.iter().position(|id| id == number)?), *at))
         };
         let mut rows: Vec<Tie> = Vec::new();
         for (holder, user) in cluster.iter().enumerate() {
             for (id, number) in self.profiles.ids(*user).iter().enumerate() {
                 let Some(device) = self.linking.devices.get(*number) else { continue };
                 // Whose it was long ago may stay behind.
-                let owners = device.owners.iter().filter_map(|(owner, at)| Some((place_of_id(*owner)?, *at)));
-                let sharers = device.sharers.iter().map(|sharer| place_of_id(*sharer));
+                let owners = device.owners.iter().filter(|had| is_late(had, now)).filter_map(had);
+                let sharers = device.sharers.iter().map(|own| is_late(own, now).then(|| had(own)).flatten());
                 let visitor = device.visitor.and_then(place);
                 rows.push(((holder, id), owners.collect(), visitor, sharers.collect()));
             }
@@ -210,9 +211,13 @@ impl ProfileStore {
         let mut known = Vec::new();
         for (device, owners, visitor, sharers) in rows {
             let Some(device) = number(device) else { continue };
-            let owners = owners.into_iter().filter_map(|(owner, at)| Some((number(owner)??, at))).collect();
-            let sharers =
-                sharers.into_iter().map(|sharer| number(sharer?)?).map(|id| id.unwrap_or(ELSEWHERE));
+            let had = |(id, at): (IdPlace, Instant)| Some((number(id)??, at));
+            let owners = owners.into_iter().filter_map(had).collect();
+            let sharers = sharers.into_iter().filter_map(|sharer| match sharer {
+                None => Some((SOMEBODY, Instant::MIN)),
+                // Whoever was erased meanwhile shares nothing.
+                Some(sharer) => had(sharer),
+            });
             let device = device.ok_or_else(|| from.malformed("a device"))?;
             let visitor = visitor.and_then(&user);
             known.push((device, Device { owners, visitor, sharers: sharers.collect() }));
@@ -281,5 +286,5 @@ impl ProfileStore {
 /// The place of an id's user, and its place among the ids of that one.
 type IdPlace = (usize, usize);
 
-/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for who is not there.
-type Tie = (IdPlace, Vec<(IdPlace, Instant)>, Option<usize>, Vec<Option<IdPlace>>);
+/// A device, users to whom it belonged, its visitor, and who shared it with that one; nothing for somebody.
+type Tie = (IdPlace, Vec<(IdPlace, Instant)>, Option<usize>, Vec<Option<(IdPlace, Instant)>>);

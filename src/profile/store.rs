@@ -435,10 +435,10 @@ impl ProfileStore {
     }
 
     /// Erases a user: profile, ids, texts that only it held. Gives the name it had.
-    pub(crate) fn forget(&mut self, user: UserKey) -> SmolStr {
+    pub(crate) fn forget(&mut self, user: UserKey, now: Instant) -> SmolStr {
         let profile = self.profiles.remove(user);
         self.rings.remove(&user);
-        self.drop_ids(user, &profile.ids);
+        self.drop_ids(user, &profile.ids, now);
         let name = profile.name.clone();
         profile.release(&mut self.symbols);
         name

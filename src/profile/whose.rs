@@ -95,17 +95,19 @@ impl ProfileStore {
         device.into_iter().chain(declared)
     }
 
-    /// Whoever gets the devices of a user when this one is erased.
+    /// All who may get a device of a user when this one is erased.
     pub(crate) fn heirs(&self, user: UserKey) -> SmallVec<[UserKey; 3]> {
         let devices = self.profiles.ids(user).iter().filter_map(|id| self.linking.devices.get(*id));
-        devices.filter_map(|device| device.heir(user, &self.ids)).collect()
+        devices.flat_map(|device| device.heirs(user, &self.ids, Instant::MIN)).collect()
     }
 
     /// The ids of a user that are another's when this one is erased.
-    pub(crate) fn inherited(&self, user: UserKey) -> impl Iterator<Item = (KindName<'_>, &str)> {
-        let has_heir = move |number: &u32| {
-            self.linking.devices.get(*number).is_some_and(|device| device.heir(user, &self.ids).is_some())
-        };
+    pub(crate) fn inherited(
+        &self,
+        user: UserKey,
+        now: Instant,
+    ) -> impl Iterator<Item = (KindName<'_>, &str)> {
+        let has_heir = move |number: &u32| self.heir(*number, user, now).is_some();
         let ids = self.named_ids(user).zip(self.profiles.ids(user));
         ids.filter(move |(_, number)| has_heir(number)).map(|(id, _)| id)
     }

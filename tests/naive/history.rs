@@ -394,7 +394,7 @@ impl History {
         let (user, device) = (message.field("userId"), message.field("anonymousId"));
         match message.string("type") {
             "forget" => {
-                let forgotten = self.owners.forget(user, device);
+                let forgotten = self.owners.forget(user, device, now);
                 return forgotten.into_iter().inspect(|id| drop(self.users.remove(id))).collect();
             }
             "split" => {

@@ -41,8 +41,11 @@ struct Device {
     owners: Vec<(Id, Millis)>,
     /// Whoever uses it while nobody is signed in, while it belongs to a user.
     visitor: Option<ProfileId>,
-    /// Who shared it with that visitor. While these are several people, the visitor is none of them.
-    sharers: BTreeSet<Id>,
+    /// Who shared it with that visitor, with when that was last said. While these are several people, the visitor is none
+    /// of them; whoever did so too long ago is somebody else than all others.
+    sharers: BTreeMap<Id, Millis>,
+    /// How many did so too long ago of whom no more is known.
+    somebody: usize,
 }
 
 /// Which profile owns which id.
@@ -154,9 +157,8 @@ impl Owners {
         if is_owned {
             self.note(text, self.user_id(owner.profile, text), last.min(when.now));
         }
-        let lately = self.lately(text, when.now);
-        if self.people(&lately).len() > 1 {
-            self.devices.entry(text.to_owned()).or_default().sharers.extend(lately);
+        if self.people(&self.lately(text, when.now)).len() > 1 {
+            self.share(text, self.had_lately(text, when.now));
         }
         if !is_owned {
             return self.about(owner);
@@ -204,12 +206,12 @@ impl Owners {
         }
         match visitor {
             Some(visitor) => {
-                let sharers: BTreeSet<Id> =
-                    self.lately(device, when.now).into_iter().chain([user.clone()]).collect();
+                let mut sharers = self.had_lately(device, when.now);
+                sharers.push((user.clone(), when.now));
                 let own = self.owners.iter().filter(|(_, owner)| owner.profile == visitor);
                 let own: Vec<String> = own.map(|(id, _)| id.text().to_owned()).collect();
                 for text in own {
-                    self.devices.entry(text).or_default().sharers.extend(sharers.iter().cloned());
+                    self.share(&text, sharers.clone());
                 }
                 self.devices.entry(device.to_owned()).or_default().visitor = Some(visitor);
             }
@@ -219,8 +221,7 @@ impl Owners {
             }
         }
         self.note(device, user, when.now);
-        // What comes to a profile by a change of hands is its own.
-        self.owners.insert(id, Owner { profile, part: profile });
+        self.owners.insert(id, Owner { profile, part });
         self.tidy(device);
         self.about(own)
     }
@@ -270,7 +271,12 @@ impl Owners {
     /// Erases a profile with all its ids: the user's, or that of whom an alias says that this was
     /// an earlier id of theirs; else the device's owner. A device goes back to the visitor who used it besides, or to whom it
     /// belonged before.
-    pub(crate) fn forget(&mut self, user: Option<&str>, device: Option<&str>) -> Option<ProfileId> {
+    pub(crate) fn forget(
+        &mut self,
+        user: Option<&str>,
+        device: Option<&str>,
+        now: Millis,
+    ) -> Option<ProfileId> {
         let device = self.device(user.or(device)?);
         let forgotten = user.and_then(|user| self.user(user)).or(device)?;
         let ids: Vec<Id> =
@@ -280,7 +286,8 @@ impl Owners {
             let Id::Device(text) = id else { continue };
             let Some(device) = self.devices.get_mut(text) else { continue };
             let visitor = device.visitor.take().map(|visitor| Owner { profile: visitor, part: visitor });
-            let before = device.owners.iter().rev().map(|(owner, _)| self.owners[owner]);
+            let lately = device.owners.iter().rev().filter(|(_, at)| *at > now - WINDOW);
+            let before = lately.map(|(owner, _)| self.owners[owner]);
             match visitor.or_else(|| before.into_iter().find(|owner| owner.profile != forgotten)) {
                 Some(heir) => heirs.push((id.clone(), heir)),
                 None => drop(self.devices.remove(text)),
@@ -290,7 +297,9 @@ impl Owners {
         self.owners.extend(heirs);
         for device in self.devices.values_mut() {
             device.owners.retain(|(owner, _)| !ids.contains(owner));
-            device.sharers.retain(|sharer| !ids.contains(sharer));
+            device.somebody +=
+                device.sharers.iter().filter(|(id, at)| ids.contains(id) && **at <= now - WINDOW).count();
+            device.sharers.retain(|sharer, _| !ids.contains(sharer));
             device.visitor = device.visitor.filter(|visitor| *visitor != forgotten);
         }
         Some(forgotten)
@@ -316,8 +325,25 @@ impl Owners {
                 Some(user) if text == on => lately.iter().any(|owner| *owner != user),
                 Some(_) => lately.len() > 1,
             };
-            self.people(&device.sharers).len() > 1 || is_shared
+            let (late, old): (Vec<_>, Vec<_>) =
+                device.sharers.iter().partition(|(_, at)| **at > now - WINDOW);
+            let late: BTreeSet<Id> = late.into_iter().map(|(id, _)| id.clone()).collect();
+            self.people(&late).len() + old.len() + device.somebody > 1 || is_shared
         })
+    }
+
+    /// The users to whom a device belonged lately, each with when that was last said.
+    fn had_lately(&self, device: &str, now: Millis) -> Vec<(Id, Millis)> {
+        let owners = self.devices.get(device).into_iter().flat_map(|device| &device.owners);
+        owners.filter(|(_, at)| *at > now - WINDOW).cloned().collect()
+    }
+
+    fn share(&mut self, device: &str, sharers: Vec<(Id, Millis)>) {
+        let known = &mut self.devices.entry(device.to_owned()).or_default().sharers;
+        for (id, at) in sharers {
+            let before = known.entry(id).or_insert(at);
+            *before = at.max(*before);
+        }
     }
 
     /// The ids of the users to whom a device belonged lately.
@@ -357,8 +383,12 @@ impl Owners {
 
     /// A device that belongs to one user and has no visitor is like any other.
     fn tidy(&mut self, device: &str) {
-        let is_plain =
-            |known: &Device| known.owners.len() < 2 && known.visitor.is_none() && known.sharers.is_empty();
+        let is_plain = |known: &Device| {
+            known.owners.len() < 2
+                && known.visitor.is_none()
+                && known.sharers.is_empty()
+                && known.somebody == 0
+        };
         if self.devices.get(device).is_some_and(is_plain) {
             self.devices.remove(device);
         }

@@ -305,7 +305,7 @@ impl Shop {
             let user = self.store.find(who).unwrap();
             self.journeys.forget(user);
             self.memberships.remove(&user);
-            self.store.forget(user);
+            self.store.forget(user, now);
             return;
         }
         let resolved = self.store.resolve(&message, now, now);
