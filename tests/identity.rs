@@ -372,6 +372,7 @@ fn known(partition: &Partition, user: &str) -> Json {
     segments.sort_unstable();
     let parts = known["parts"].take();
     (known["memberships"], known["joined"]) = (Json::Null, Json::Null);
+    known["sessions"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
     json!([known, parts, segments])
 }
 

@@ -201,6 +201,29 @@ fn several_partitions_know_of_devices_what_one_knows() {
     }
 }
 
+/// A gap is half an hour.
+#[test]
+fn sessions_go_on_after_a_link() {
+    for (script, number, events) in [
+        ("0 ada, 3 ~d, 10 ada~d", 1, 3),
+        ("0 ada, 3 ~d, 60 alias d ada, 60 ada", 2, 1),
+        ("0 ada, 3 ~d, 60 ada~d", 2, 1),
+        ("0 ada, 3 ~d, 10 ada~d, 60 ada, 70 ~d, 180 ada", 3, 1),
+        ("0 ada, 3 ~d, 4 ~e, 10 alias d ada, 11 alias e ada, 60 ada~e, 61 ~d, 62 ada", 2, 3),
+        ("0 ada, 50 ~d, 60 alias d ada, 61 ada", 2, 2),
+        // The day before, and around the visitor's.
+        ("0 ada, 40 ada, 20 ~d, 60 ada~d", 1, 4),
+        ("0 ada, 1500 ada, 1501 ~d, 1540 ada, 1530 ~d, 1541 ada~d", 2, 5),
+        // What came by the device is its own again, and what is left is as if it had never been there.
+        ("0 ada, 3 ~d, 10 ada~d, 15 ~d, 16 split ada d", 1, 2),
+    ] {
+        let mut partition = Partition::new(&definitions(IDS));
+        tell(&mut partition, script);
+        let session = partition.profile("ada").unwrap().session.unwrap();
+        assert_eq!((session.number, session.events), (number, events), "{script}");
+    }
+}
+
 #[test]
 fn nobody_inherits_more_ids_than_a_profile_may_have() {
     let mut partition = Partition::new(&definitions(IDS));

@@ -2,7 +2,7 @@
 
 use crate::engine::Partition;
 use crate::model::{Instant, Value};
-use crate::profile::{Profile, UserProfile};
+use crate::profile::{Past, Profile, UserProfile};
 use crate::segment::Memberships;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ struct User {
     parts: Vec<(Option<Instant>, Known)>,
     /// The same by order of arrival.
     joined: Vec<u32>,
+    /// The sessions before the latest one that are known of each, or of the profile once it was a part.
+    sessions: Vec<Vec<Past>>,
     /// How many others it absorbed within a day.
     absorbed_lately: usize,
     /// Segment, key, beginning of the stay, next look.
@@ -54,6 +56,7 @@ impl Partition {
                 let user = User {
                     whole: self.known_of(profile),
                     joined: parts.clone().map(|part| part.arrival).collect(),
+                    sessions: profile.known_sessions().map(<[Past]>::to_vec).collect(),
                     parts: parts.map(|part| (part.absorbed, self.known_of(&part.profile))).collect(),
                     absorbed_lately: profile.absorbed_lately(self.clock),
                     memberships: rows

@@ -1,7 +1,7 @@
 //! What became one profile, so that it can be taken apart again.
 
 use crate::model::{Duration, Instant};
-use crate::profile::{AffinityRule, Keep, Profile, Session, Symbols};
+use crate::profile::{AffinityRule, Keep, Past, Profile, Session, Symbols};
 use std::sync::Arc;
 
 /// What is known of where a profile comes from. One that has had one name and absorbed nothing has none of this.
@@ -26,6 +26,8 @@ pub(crate) struct Merged {
     pub(crate) confirmed: Vec<Confirmed>,
     /// When parts were absorbed that were the own one's before a day was over: they count for the limit of a day.
     pub(crate) folded: Vec<Instant>,
+    /// Of a profile that was a part and is one no more, the sessions before its latest one.
+    pub(crate) past: Vec<Past>,
 }
 
 /// A profile as it would be if it had been on its own all the time.
@@ -36,6 +38,8 @@ pub(crate) struct Part {
     pub(crate) absorbed: Option<Instant>,
     /// How many messages had arrived then: what came later was said of all parts together.
     pub(crate) arrival: u32,
+    /// The sessions before its latest one, as far as they are known.
+    pub(crate) past: Vec<Past>,
 }
 
 /// A merge of two users, with the reason that the host gave.
@@ -71,7 +75,8 @@ impl Lineage {
 
 impl Merged {
     fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.confirmed.is_empty() && self.folded.is_empty()
+        let Merged { parts, confirmed, folded, past } = self;
+        parts.is_empty() && confirmed.is_empty() && folded.is_empty() && past.is_empty()
     }
 }
 
@@ -146,10 +151,56 @@ impl Profile {
         self.lineage = Some(lineage);
     }
 
+    /// Takes an event into the sessions of the profile, and of one of its parts.
+    pub(crate) fn note_session(&mut self, part: usize, at: Instant, gap: Duration) {
+        let parts = self.lineage.as_deref_mut().map_or(&mut [][..], Lineage::parts_mut);
+        let part = if part < parts.len() { part } else { 0 };
+        let Some(part) = parts.get_mut(part) else { return self.session.note(at, gap) };
+        let before = part.profile.session;
+        part.profile.session.note(at, gap);
+        let now = part.profile.session;
+        if now.number > before.number && before.number > 0 {
+            let Session { events, first, last, .. } = before;
+            part.past.push(Past { first, last, events });
+        }
+        let goes_on = now.number == before.number && at >= self.session.first && self.session.is_on(at, gap);
+        if goes_on && now.events > before.events {
+            // Nothing comes behind the latest session that this could join.
+            self.session.note(at, gap);
+        } else if now != before {
+            self.settle_session(gap);
+        }
+    }
+
     /// The session as that of its parts together, where it has any.
-    pub(crate) fn settle_session(&mut self, gap: Duration) {
+    fn settle_session(&mut self, gap: Duration) {
         if !self.parts().is_empty() {
-            self.session = Session::latest(self.parts().iter().map(|part| part.profile.session), gap);
+            let sessions = self.parts().iter().map(|part| (part.profile.session, &*part.past));
+            self.session = Session::together(sessions, gap).0;
+        }
+    }
+
+    /// The sessions before the latest one, for what is a part from now on: by its events, where all of
+    /// them are kept, or as they are known from when it was one.
+    fn past_sessions(&mut self, rules: MergeRules<'_>) -> Vec<Past> {
+        let merged = self.lineage.as_deref_mut().and_then(|lineage| lineage.merged.as_deref_mut());
+        let known = merged.map(|merged| std::mem::take(&mut merged.past)).unwrap_or_default();
+        let history = self.history.glance();
+        let by_host = history.rows().iter().filter(|row| rules.keep.kind(row.kind()).is_of_host());
+        let past = self.session.before(by_host.map(|row| Instant::from_millis(row.at())), rules.gap);
+        if past.is_empty() { known } else { past }
+    }
+
+    /// The sessions before the latest one that are known: of its parts, or of itself once it was one.
+    pub(crate) fn known_sessions(&self) -> impl Iterator<Item = &[Past]> {
+        let merged = self.lineage.as_deref().and_then(|lineage| lineage.merged.as_deref());
+        let own = merged.map(|merged| &*merged.past).filter(|past| !past.is_empty());
+        self.parts().iter().map(|part| &*part.past).chain(own)
+    }
+
+    fn keep_past(&mut self, past: Vec<Past>) {
+        if !past.is_empty() {
+            self.merged_mut().past = past;
         }
     }
 
@@ -194,12 +245,14 @@ impl Profile {
         symbols: &mut Symbols,
     ) {
         if self.parts().is_empty() {
-            let own = Part { profile: self.copy(symbols), absorbed: None, arrival };
+            let past = self.past_sessions(rules);
+            let own = Part { profile: self.copy(symbols), absorbed: None, arrival, past };
             self.merged_mut().parts.push(own);
         }
         let theirs = other.take_parts();
         let mut parts = if theirs.is_empty() {
-            vec![Part { profile: other.copy(symbols), absorbed: None, arrival }]
+            let past = other.past_sessions(rules);
+            vec![Part { profile: other.copy(symbols), absorbed: None, arrival, past }]
         } else {
             theirs
         };
@@ -252,8 +305,8 @@ impl Profile {
             if goes(&part) {
                 folded.extend(part.absorbed.filter(|absorbed| is_of_today(*absorbed, now)));
                 own.profile.ids.extend_from_slice(&part.profile.ids);
-                let sessions = [own.profile.session, part.profile.session];
-                own.profile.session = Session::latest(sessions, rules.gap);
+                let sessions = [(own.profile.session, &*own.past), (part.profile.session, &*part.past)];
+                (own.profile.session, own.past) = Session::together(sessions, rules.gap);
                 own.profile.join(part.profile, rules, part.arrival, symbols);
             } else {
                 parts.push(part);
@@ -279,8 +332,13 @@ impl Profile {
     ) -> Vec<Profile> {
         let mut out = Vec::new();
         let mut parts = Vec::new();
-        for (place, part) in self.take_parts().into_iter().enumerate() {
-            if places.contains(&place) { out.push(part.profile) } else { parts.push(part) }
+        for (place, mut part) in self.take_parts().into_iter().enumerate() {
+            if places.contains(&place) {
+                part.profile.keep_past(part.past);
+                out.push(part.profile);
+            } else {
+                parts.push(part);
+            }
         }
         let Some(own) = parts.first() else { return out };
         let mut whole =
@@ -300,7 +358,10 @@ impl Profile {
         whole.settle_session(rules.gap);
         std::mem::replace(self, whole).release(symbols);
         if self.parts().len() == 1 {
-            self.take_parts().into_iter().for_each(|part| part.profile.release(symbols));
+            for part in self.take_parts() {
+                self.keep_past(part.past);
+                part.profile.release(symbols);
+            }
         }
         self.tidy();
         out.iter_mut().for_each(Profile::tidy);

@@ -70,7 +70,7 @@ pub(crate) use redefine::{NewKeep, follow, kept_since};
 pub(crate) use retention::{Retention, has_come};
 pub(crate) use rings::{Ring, Rings, own_range};
 pub(crate) use sections::{read_since, write_since};
-pub(crate) use session::Session;
+pub(crate) use session::{Past, Session};
 pub(crate) use store::{Applied, ProfileStore, UserKey};
 pub(crate) use symbols::{Packed, Symbol, Symbols, Unpacked, compare_int_float};
 pub(crate) use totals::{Occurrence, TotalId, TotalOp, TotalRow, Totals};

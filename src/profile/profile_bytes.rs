@@ -9,7 +9,7 @@ use crate::profile::attributes::Attribute;
 use crate::profile::lineage::{Confirmed, Lineage, Merged, Part};
 use crate::profile::{
     Affinities, AffinityRule, Attributes, EventKind, EventRows, History, Keep, Packed, PackedReader,
-    PackedWriter, Profile, Session, TotalId, TotalOp, TotalRow, Totals, Weighed,
+    PackedWriter, Past, Profile, Session, TotalId, TotalOp, TotalRow, Totals, Weighed,
 };
 use smallvec::SmallVec;
 use smol_str::SmolStr;
@@ -23,6 +23,7 @@ pub(crate) struct Shape<'a> {
 
 record! {
     Confirmed { previous, at, reason }
+    Past { first, last, events }
 }
 
 const HAS_USER_ID: u8 = 1;
@@ -69,10 +70,12 @@ impl Profile {
         if let Some(merged) = merged {
             merged.confirmed.write(out);
             merged.folded.write(out);
+            merged.past.write(out);
             merged.parts.len().write(out);
             for part in &merged.parts {
                 part.absorbed.write(out);
                 part.arrival.write(out);
+                part.past.write(out);
                 // Numbers of ids are other ones in every process; their places among those of the whole are not.
                 let place = |id: &u32| self.ids.iter().position(|own| own == id);
                 part.profile.ids.iter().filter_map(place).collect::<Vec<usize>>().write(out);
@@ -126,15 +129,20 @@ impl Profile {
         };
         let mut merged = None;
         if flags & HAS_MERGED != 0 {
-            let mut read = Merged { confirmed: from.read()?, folded: from.read()?, parts: Vec::new() };
+            let mut read = Merged {
+                confirmed: from.read()?,
+                folded: from.read()?,
+                past: from.read()?,
+                parts: Vec::new(),
+            };
             let len = from.valid("parts of a profile", |len: &usize| *len != 1 && !(is_part && *len > 0))?;
             for _ in 0..len {
-                let (absorbed, arrival) = (from.read()?, from.read()?);
+                let (absorbed, arrival, past) = (from.read()?, from.read()?, from.read()?);
                 let ids: Vec<u32> = from.read()?;
                 let mut profile = Profile::read_part(from, shape, values, &profile.name, true)?;
                 profile.ids = ids.into();
                 profile.history.rest(shape.keep);
-                read.parts.push(Part { profile, absorbed, arrival });
+                read.parts.push(Part { profile, absorbed, arrival, past });
             }
             merged = Some(Box::new(read));
         }

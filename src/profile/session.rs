@@ -1,4 +1,5 @@
 use crate::model::{Duration, Instant};
+use serde::Serialize;
 
 /// The latest session of a user. Older ones cannot be seen, so they are not kept.
 ///
@@ -39,27 +40,60 @@ impl Session {
         self.number > 0 && now < self.end(gap)
     }
 
-    /// The latest session of profiles that turn out to be one user, from the latest session of each: sessions that touch
-    /// become one, and older ones are counted. The order does not matter, nor which are taken together first.
-    pub(crate) fn latest(sessions: impl IntoIterator<Item = Session>, gap: Duration) -> Session {
-        let mut sessions: Vec<Session> = sessions.into_iter().filter(|session| session.number > 0).collect();
-        sessions.sort_unstable_by_key(|session| (session.first, session.last));
-        let mut whole = Session::default();
-        for session in sessions {
-            let number = whole.number.saturating_add(session.number);
-            whole = if whole.number > 0 && session.first < whole.end(gap) {
-                Session {
-                    number: number - 1,
-                    events: whole.events.saturating_add(session.events),
-                    first: whole.first,
-                    last: whole.last.max(session.last),
-                }
-            } else {
-                Session { number, ..session }
-            };
+    /// The latest session of profiles that turn out to be one user, and those before, from the latest session of each with
+    /// those before it that are known: sessions that touch become one, and others are counted. The order does not matter, nor
+    /// which are taken together first.
+    pub(crate) fn together<'a>(
+        sessions: impl IntoIterator<Item = (Session, &'a [Past])>,
+        gap: Duration,
+    ) -> (Session, Vec<Past>) {
+        let mut number = 0_u32;
+        let mut all: Vec<Past> = Vec::new();
+        for (Session { number: own, events, first, last }, past) in sessions {
+            if own > 0 {
+                number = number.saturating_add(own);
+                all.extend_from_slice(past);
+                all.push(Past { first, last, events });
+            }
         }
-        whole
+        let known = all.len();
+        all.sort_unstable_by_key(|session| (session.first, session.last));
+        all.dedup_by(|next, session| {
+            let touches = next.first < session.last + gap;
+            if touches {
+                session.events = session.events.saturating_add(next.events);
+                session.last = session.last.max(next.last);
+            }
+            touches
+        });
+        number = number.saturating_sub((known - all.len()) as u32);
+        match all.pop() {
+            Some(Past { first, last, events }) => (Session { number, events, first, last }, all),
+            None => (Session::default(), all),
+        }
     }
+
+    /// The sessions before this one, where events, which come in order, are all that there were; none where they are not.
+    pub(crate) fn before(&self, events: impl Iterator<Item = Instant>, gap: Duration) -> Vec<Past> {
+        let mut all: Vec<Past> = Vec::new();
+        for at in events {
+            match all.last_mut().filter(|session| at < session.last + gap) {
+                Some(session) => (session.last, session.events) = (at, session.events.saturating_add(1)),
+                None => all.push(Past { first: at, last: at, events: 1 }),
+            }
+        }
+        let own = Past { first: self.first, last: self.last, events: self.events };
+        let is_all = all.len() == self.number as usize && all.pop() == Some(own);
+        if is_all { all } else { Vec::new() }
+    }
+}
+
+/// A session that is over, of a profile that may turn out to have been somebody else's in it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Past {
+    pub(crate) first: Instant,
+    pub(crate) last: Instant,
+    pub(crate) events: u32,
 }
 
 #[cfg(test)]
@@ -98,7 +132,9 @@ mod tests {
             session
         };
         let (a, b) = (of(&[0, 10]), of(&[20, 25]));
-        let merged = |sessions: &[Session]| Session::latest(sessions.iter().copied(), gap);
+        let merged = |sessions: &[Session]| {
+            Session::together(sessions.iter().map(|session| (*session, &[][..])), gap).0
+        };
         assert_eq!(merged(&[a, b]), Session { number: 1, events: 4, first: at(0), last: at(25) });
         let (c, d) = (of(&[0, 100]), of(&[50]));
         assert_eq!(merged(&[a, c]).number, 3);

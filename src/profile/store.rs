@@ -278,9 +278,6 @@ impl ProfileStore {
         profiles.get_mut(user).each(part, |profile, is_whole| {
             profile.first_seen = profile.first_seen.min(at);
             profile.last_seen = profile.last_seen.max(at);
-            if !out.events.is_empty() {
-                profile.session.note(at, *session_gap);
-            }
             for (kind, start) in out.events.iter().filter(|_| learns) {
                 let values = &out.values[*start..][..keep.width(*kind)];
                 feed_affinities(profile, rules, keep, *kind, values, when, symbols);
@@ -290,7 +287,7 @@ impl ProfileStore {
         });
         of_part.into_iter().for_each(|(_, before)| symbols.release(before));
         if !out.events.is_empty() {
-            profiles.get_mut(user).settle_session(*session_gap);
+            profiles.get_mut(user).note_session(part, at, *session_gap);
             self.keep_events(user, 0, now, out);
             return;
         }

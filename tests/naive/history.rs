@@ -51,6 +51,10 @@ pub(crate) struct User {
     last: Option<Millis>,
     /// See [`History::is_unsure`].
     is_unsure: bool,
+    /// All sessions before the latest one.
+    past: Vec<Session>,
+    /// Those since the user was a part, or became one of several.
+    since: Vec<Session>,
 }
 
 /// A profile within another, as it would be on its own.
@@ -60,6 +64,8 @@ struct Part {
     absorbed: Option<Millis>,
     session: Option<Session>,
     last: Option<Millis>,
+    past: Vec<Session>,
+    since: Vec<Session>,
 }
 
 /// The latest session, over or not.
@@ -90,16 +96,31 @@ impl User {
     fn note(&mut self, event: Event, gap: i64) {
         let (at, part) = (event.at, event.part);
         self.events.push(event);
-        self.session = Some(Session::noted(self.session, at, gap));
+        let noted = |session: &mut Option<Session>| {
+            let now = Session::noted(*session, at, gap);
+            let before = session.filter(|before| before.number < now.number);
+            *session = Some(now);
+            before
+        };
         if let Some(part) = self.parts.get_mut(&part) {
-            part.session = Some(Session::noted(part.session, at, gap));
+            let before = noted(&mut part.session);
+            part.past.extend(before);
+            part.since.extend(before);
             self.settle_session(gap);
+        } else {
+            self.past.extend(noted(&mut self.session));
         }
     }
 
     fn settle_session(&mut self, gap: i64) {
         if !self.parts.is_empty() {
-            self.session = Session::merged(self.parts.values().filter_map(|part| part.session), gap);
+            let sessions = |past: fn(&Part) -> &[Session]| {
+                Session::merged(self.parts.values().filter_map(|part| Some((part.session?, past(part)))), gap)
+            };
+            // Which ones there were before is known where all events of a part are kept.
+            let (all, fewest) = (sessions(|part| &part.past), sessions(|part| &part.since));
+            self.is_unsure |= all != fewest;
+            self.session = all;
         }
         let Some(whole) = self.session else { return };
         let first = |part: &ProfileId| self.parts.get(part)?.session.map(|session| session.first);
@@ -117,7 +138,8 @@ impl User {
     }
 
     fn as_part(&self, name: &str, absorbed: Option<Millis>) -> Part {
-        Part { name: name.to_owned(), absorbed, session: self.session, last: self.last }
+        let (past, since) = (self.past.clone(), self.since.clone());
+        Part { name: name.to_owned(), absorbed, session: self.session, last: self.last, past, since }
     }
 
     /// Takes over what is known of a visitor who turns out to be this user.
@@ -149,12 +171,17 @@ impl User {
     fn fold(&mut self, id: ProfileId, part: ProfileId, gap: i64) {
         let Some(gone) = self.parts.remove(&part) else { return };
         if let Some(own) = self.parts.get_mut(&id) {
-            own.session = Session::merged([own.session, gone.session].into_iter().flatten(), gap);
+            let of = |part: &Part| part.session.map(|session| (session, part.past.clone()));
+            let both = [of(own), of(&gone)];
+            let both = both.iter().flatten().map(|(session, past)| (*session, &**past));
+            (own.session, own.past) = Session::together(both, gap);
+            own.since.extend(gone.since);
             own.last = own.last.max(gone.last);
         }
         self.events.iter_mut().filter(|event| event.part == part).for_each(|event| event.part = id);
         self.assignments.iter_mut().filter(|a| a.part == part).for_each(|a| a.part = id);
         if self.parts.len() == 1 {
+            (self.past, self.since) = (self.parts[&id].past.clone(), Vec::new());
             self.parts.clear();
         }
     }
@@ -168,13 +195,15 @@ impl User {
         self.assignments = rest;
         self.last = self.parts.values().filter_map(|part| part.last).max();
         self.settle_session(gap);
-        if self.parts.len() == 1 {
-            self.parts.clear();
+        if self.parts.len() == 1
+            && let Some((_, own)) = self.parts.pop_first()
+        {
+            (self.past, self.since) = (own.past, own.since);
         }
-        let Part { session, last, .. } = gone;
+        let Part { session, last, past, since, .. } = gone;
         let is_unsure = self.is_unsure;
         let parts = BTreeMap::new();
-        let mut user = User { events, assignments, session, parts, last, is_unsure };
+        let mut user = User { events, assignments, session, parts, last, is_unsure, past, since };
         user.events.iter_mut().for_each(|event| event.part = new);
         user.assignments.iter_mut().for_each(|a| a.part = new);
         user
@@ -192,12 +221,23 @@ impl Session {
         }
     }
 
-    /// The latest session of profiles of one user, from the latest of each. Any two that touch are one; older
-    /// ones are counted, not compared.
-    fn merged(sessions: impl Iterator<Item = Session>, gap: i64) -> Option<Session> {
-        let mut all: Vec<Session> = sessions.collect();
-        let number: i64 = all.iter().map(|session| session.number).sum();
-        let mut joined = 0;
+    /// The latest session of profiles of one user, from all that are known of each. Any two that touch are one; others are
+    /// counted, not compared.
+    fn merged<'a>(of: impl Iterator<Item = (Session, &'a [Session])>, gap: i64) -> Option<Session> {
+        Session::together(of, gap).0
+    }
+
+    /// The same, with those before it.
+    fn together<'a>(
+        of: impl Iterator<Item = (Session, &'a [Session])>,
+        gap: i64,
+    ) -> (Option<Session>, Vec<Session>) {
+        let (mut all, mut number) = (Vec::new(), 0);
+        for (session, past) in of {
+            number += session.number;
+            all.push(session);
+            all.extend_from_slice(past);
+        }
         let touch = |a: &Session, b: &Session| a.first < b.last + gap && b.first < a.last + gap;
         while let Some((a, b)) =
             (0..all.len()).flat_map(|b| (0..b).map(move |a| (a, b))).find(|(a, b)| touch(&all[*a], &all[*b]))
@@ -209,10 +249,11 @@ impl Session {
                 last: one.last.max(other.last),
                 events: one.events + other.events,
             };
-            joined += 1;
+            number -= 1;
         }
-        let latest = all.into_iter().max_by_key(|session| session.last)?;
-        Some(Session { number: number - joined, ..latest })
+        all.sort_by_key(|session| session.last);
+        let latest = all.pop().map(|latest| Session { number, ..latest });
+        (latest, all)
     }
 }
 
