@@ -460,7 +460,7 @@ impl History {
         let resolved = match (message.string("type"), previous) {
             ("merge", Some(previous)) => self.owners.merge(user.expect("a merge has a user"), previous),
             // A second name of the same user needs no link.
-            ("alias", Some(previous)) if self.owners.is_user(previous) => {
+            ("alias", Some(previous)) if self.owners.is_user(previous) || user == Some(previous) => {
                 self.owners.resolve(user, None, &when)
             }
             _ => self.owners.resolve(user, previous.or(device), &when),
