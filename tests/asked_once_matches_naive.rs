@@ -62,6 +62,8 @@ fn an_expression_has_the_members_of_an_equal_segment() {
         let scenario = naive::generate::scenario(seed);
         let maintained = run(seed, &scenario);
         let now = maintained.clock();
+        // A visitor may have the name of somebody else's earlier id, and is not found by it.
+        let is_named = |user: &str| maintained.profile(user).is_some_and(|known| known.user == user);
         for (number, segment) in scenario.definitions.segments.iter().enumerate() {
             let name = &*segment.name;
             let asked = match segment.by {
@@ -76,10 +78,11 @@ fn an_expression_has_the_members_of_an_equal_segment() {
                 let place = || format!("seed {seed}, {user} in {name}: {answer:?}\n{asked}");
                 assert_eq!(answer.holds, maintained.is_member(&user, name), "{}", place());
                 assert_eq!(answer.covered_since, None, "{}", place());
-                members += usize::from(answer.holds);
+                members += usize::from(answer.holds && is_named(&user));
             }
             let survey = maintained.evaluate_all(&whole, 10, now, |_| ControlFlow::Continue(())).unwrap();
-            assert_eq!((survey.matching, survey.users.len()), (members, members));
+            assert_eq!(survey.matching, survey.users.len());
+            assert_eq!(survey.users.iter().filter(|user| is_named(user)).count(), members);
 
             // Beside definitions that lack it, where what they keep is enough.
             let mut without = scenario.clone();

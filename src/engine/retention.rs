@@ -32,7 +32,12 @@ impl Partition {
     /// The same for everybody, under what definitions say from now on.
     pub(super) fn expire_all(&mut self, now: Instant) {
         for user in self.store.keys().collect::<Vec<_>>() {
-            self.drop_expired(user, now);
+            if self.restricted.contains(&user) {
+                // Looked at once that is lifted.
+                self.users[user.0 as usize].expires = Instant::MIN;
+            } else {
+                self.drop_expired(user, now);
+            }
             self.schedule(user, now);
         }
     }

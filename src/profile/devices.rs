@@ -27,9 +27,9 @@ type Numbers = SmallVec<[u32; 2]>;
 
 /// A device that belonged to a user and then to somebody else.
 ///
-/// Whose it was is told by numbers of ids, each of which is there: an id stays its person's while profiles are merged and
-/// taken apart, so this follows from who they are now. Whoever is erased takes only their own ids along. All of it is about
-/// the last [`SHARED_FOR`], for which everybody is in one partition whom it is about.
+/// Whose it was is told by numbers of ids, each of which is there, or [`SOMEBODY`]: an id stays its person's while profiles
+/// are merged and taken apart, so this follows from who they are now. Whoever is erased takes only their own ids along. It
+/// counts for [`SHARED_FOR`], for which everybody is in one partition whom it is about.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Device {
     /// Users to whom it belonged; in the order in which that was said last.
@@ -86,6 +86,8 @@ impl Device {
     }
 
     fn share(&mut self, sharers: &[Had], now: Instant) {
+        let old = self.sharers.iter_mut().filter(|had| !is_late(had, now));
+        old.for_each(|had| *had = (SOMEBODY, Instant::MIN));
         for (sharer, at) in sharers {
             match self.sharers.iter_mut().find(|(known, _)| known == sharer) {
                 Some((_, known)) => *known = *at.max(known),
@@ -148,13 +150,28 @@ impl Devices {
     }
 
     pub(crate) fn remove(&mut self, number: u32) {
-        self.known.remove(&number);
+        let Some(device) = self.known.remove(&number) else { return };
+        device.owners.iter().chain(&device.sharers).for_each(|(id, _)| self.unnote(*id, number));
+    }
+
+    fn unnote(&mut self, id: u32, number: u32) {
+        if let Some(devices) = self.noted.get_mut(&id) {
+            devices.retain(|device| *device != number);
+            if devices.is_empty() {
+                self.noted.remove(&id);
+            }
+        }
     }
 
     /// Notes that a device belonged to a user at an instant.
     pub(crate) fn note(&mut self, number: u32, (owner, at): Had, now: Instant) {
         add(self.noted.entry(owner).or_default(), number);
-        self.known.entry(number).or_default().note(owner, at, now);
+        let device = self.known.entry(number).or_default();
+        let before = device.owners.clone();
+        device.note(owner, at, now);
+        let is_known = |id: u32| device.owners.iter().chain(&device.sharers).any(|(known, _)| *known == id);
+        let gone: Numbers = before.iter().map(|(id, _)| *id).filter(|id| !is_known(*id)).collect();
+        gone.into_iter().for_each(|id| self.unnote(id, number));
     }
 
     /// Notes who shares a device while its visitor uses it.

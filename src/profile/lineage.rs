@@ -163,11 +163,7 @@ impl Profile {
             let Session { events, first, last, .. } = before;
             part.past.push(Past { first, last, events });
         }
-        let goes_on = now.number == before.number && at >= self.session.first && self.session.is_on(at, gap);
-        if goes_on && now.events > before.events {
-            // Nothing comes behind the latest session that this could join.
-            self.session.note(at, gap);
-        } else if now != before {
+        if now != before {
             self.settle_session(gap);
         }
     }

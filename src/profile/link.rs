@@ -679,19 +679,18 @@ impl ProfileStore {
     /// Removes the ids of a profile that ends, as if it had never been: a device goes back to the visitor who used it
     /// besides, or else to whom it belonged before, and what is known of the others stays.
     pub(super) fn drop_ids(&mut self, user: UserKey, numbers: &[u32], now: Instant) {
-        for number in numbers {
-            let Some(heir) = self.heir(*number, user, now) else {
-                self.linking.devices.remove(*number);
-                continue;
-            };
-            let device = self.linking.devices.get(*number);
+        for (number, heir) in self.inheritance(user, numbers, now) {
+            let device = self.linking.devices.get(number);
             let id = device.and_then(|device| device.owner(heir, &self.ids));
             if device.is_some_and(|device| device.visitor == Some(heir)) {
-                self.linking.devices.take_visitor(*number);
+                self.linking.devices.take_visitor(number);
             }
             let part = id.map_or(0, |id| self.get(heir).part_of(id));
-            self.get_mut(heir).each(part, |profile, _| profile.ids.push(*number));
-            self.ids.set_owner(*number, heir);
+            self.get_mut(heir).each(part, |profile, _| profile.ids.push(number));
+            self.ids.set_owner(number, heir);
+        }
+        for number in numbers.iter().filter(|number| self.ids.owner_of(**number) == user) {
+            self.linking.devices.remove(*number);
         }
         let changed = self.linking.devices.forget(user, numbers, now);
         changed.iter().chain(numbers).for_each(|number| self.tidy_device(*number));
@@ -702,10 +701,19 @@ impl ProfileStore {
         }
     }
 
-    /// Whose a device is when its user ends: somebody with room for one more id.
-    pub(super) fn heir(&self, number: u32, of: UserKey, now: Instant) -> Option<UserKey> {
-        let heirs = self.linking.devices.get(number)?.heirs(of, &self.ids, now);
-        heirs.into_iter().find(|heir| self.profiles.ids(*heir).len() < IDS_MAX)
+    /// Whose the devices of a user are when that one ends: of each somebody with room for one more id.
+    pub(super) fn inheritance(&self, of: UserKey, numbers: &[u32], now: Instant) -> Vec<(u32, UserKey)> {
+        let mut all: Vec<(u32, UserKey)> = Vec::new();
+        for number in numbers {
+            let Some(device) = self.linking.devices.get(*number) else { continue };
+            let has_room = |heir: &UserKey| {
+                let more = all.iter().filter(|(_, own)| own == heir).count();
+                self.profiles.ids(*heir).len() + more < IDS_MAX
+            };
+            let heir = device.heirs(of, &self.ids, now).into_iter().find(has_room);
+            all.extend(heir.map(|heir| (*number, heir)));
+        }
+        all
     }
 
     /// What is known of devices that changed hands, in order of their ids, for a digest of the state.

@@ -1,7 +1,7 @@
 use crate::model::{Duration, Instant};
 use serde::Serialize;
 
-/// The latest session of a user. Older ones cannot be seen, so they are not kept.
+/// The latest session of a user. Older ones cannot be seen; only parts of a profile keep them.
 ///
 /// A session covers its first event up to the gap after its last one; from that instant on the user is in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

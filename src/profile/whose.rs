@@ -107,9 +107,10 @@ impl ProfileStore {
         user: UserKey,
         now: Instant,
     ) -> impl Iterator<Item = (KindName<'_>, &str)> {
-        let has_heir = move |number: &u32| self.heir(*number, user, now).is_some();
-        let ids = self.named_ids(user).zip(self.profiles.ids(user));
-        ids.filter(move |(_, number)| has_heir(number)).map(|(id, _)| id)
+        let ids = self.profiles.ids(user);
+        let heirs = self.inheritance(user, ids, now);
+        let named = self.named_ids(user).zip(ids);
+        named.filter(move |(_, number)| heirs.iter().any(|(id, _)| id == *number)).map(|(id, _)| id)
     }
 
     /// Whom an erasure is about.

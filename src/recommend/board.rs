@@ -110,7 +110,6 @@ impl Board {
         }
         if self.has_rest && self.head.len() < HEAD_LEN {
             self.find_head();
-            self.total = self.counts.iter().map(|count| count.weight).sum();
         }
         // What rounding left of what is no more is no share of anything, and no share is above 1.
         self.total = self.head.first().map_or(0.0, |largest| self.total.max(largest.weight));

@@ -176,7 +176,8 @@ impl Popularity {
     }
 
     /// Takes back what interactions taught, everywhere, and where `in_context` also for the values of the context that
-    /// they have. Exact but for the rounding of sums. O(items) for every board that they are on.
+    /// they have. Exact but for the rounding of sums. A move within the best of every board that they are
+    /// on; O(items) where many fell out of it.
     pub(crate) fn unlearn(&mut self, interactions: &[Interaction<'_>], in_context: bool) {
         let key = self.params.context.clone();
         let mut everywhere = Vec::new();

@@ -158,7 +158,7 @@ impl Owners {
             self.note(text, self.user_id(owner.profile, text), last.min(when.now));
         }
         if self.people(&self.lately(text, when.now)).len() > 1 {
-            self.share(text, self.had_lately(text, when.now));
+            self.share(text, self.had_lately(text, when.now), when.now);
         }
         if !is_owned {
             return self.about(owner);
@@ -211,7 +211,7 @@ impl Owners {
                 let own = self.owners.iter().filter(|(_, owner)| owner.profile == visitor);
                 let own: Vec<String> = own.map(|(id, _)| id.text().to_owned()).collect();
                 for text in own {
-                    self.share(&text, sharers.clone());
+                    self.share(&text, sharers.clone(), when.now);
                 }
                 self.devices.entry(device.to_owned()).or_default().visitor = Some(visitor);
             }
@@ -338,8 +338,12 @@ impl Owners {
         owners.filter(|(_, at)| *at > now - WINDOW).cloned().collect()
     }
 
-    fn share(&mut self, device: &str, sharers: Vec<(Id, Millis)>) {
-        let known = &mut self.devices.entry(device.to_owned()).or_default().sharers;
+    fn share(&mut self, device: &str, sharers: Vec<(Id, Millis)>, now: Millis) {
+        let device = self.devices.entry(device.to_owned()).or_default();
+        let before = device.sharers.len();
+        device.sharers.retain(|_, at| *at > now - WINDOW);
+        device.somebody += before - device.sharers.len();
+        let known = &mut device.sharers;
         for (id, at) in sharers {
             let before = known.entry(id).or_insert(at);
             *before = at.max(*before);
