@@ -231,3 +231,22 @@ fn who_begins_restricted_is_in_nothing_yet() {
     assert_eq!(lifted, ["d2 entered quiet"]);
     assert_eq!((partition.is_member("d2", "quiet"), partition.size("quiet").unwrap()), (true, 1));
 }
+
+/// What somebody else does ends nobody's profile.
+#[test]
+fn a_restricted_profile_stays_whoever_touches_it() {
+    let text =
+        "version = 1\n[events.view]\n[segments]\nactive = 'did(view in 1d)'\n[retention]\nidle = \"20h\"\n";
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    let say = |partition: &mut Partition, at: i64, message: Message| {
+        partition.ingest(&message, minute(at)).unwrap();
+    };
+    say(&mut partition, 0, Message::track(Ids::both("ada", "d"), "view"));
+    say(&mut partition, 0, Message::track(Ids::both("eve", "e"), "view"));
+    say(&mut partition, 1, Message::restrict("ada", true));
+    say(&mut partition, 26 * 60, Message::track(Ids::both("bob", "d"), "view"));
+    assert!(partition.profile("ada").is_some() && partition.profile("eve").is_none());
+    say(&mut partition, 27 * 60, Message::restrict("ada", false));
+    partition.advance(minute(47 * 60));
+    assert!(partition.profile("ada").is_none(), "twenty hours after it was heard of last");
+}

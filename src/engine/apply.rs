@@ -76,9 +76,6 @@ impl Partition {
             self.restricted.remove(absorbed);
             self.drop_from_shelf(*absorbed, Some(user));
         }
-        if is_merged && self.store.is_restricted(user) {
-            self.restricted.insert(user);
-        }
         self.expire(user, now);
         if is_merged {
             // What came with the other profile may be due earlier, and the wheel is asked before the user is looked at.

@@ -94,7 +94,7 @@ impl Partition {
     ) {
         let Touched { user, mut touch, ref event, item, own } = *touched;
         if self.restricted.contains(&user) {
-            // All is kept, and looked at once the restriction is lifted; of what went before nobody is told.
+            // What may be kept no longer goes all the same, and everything is looked at once the restriction is lifted.
             self.note_expiry(user, own);
             for mut expired in self.take_expired(user) {
                 expired.clear(&mut self.store.symbols);

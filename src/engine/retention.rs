@@ -9,8 +9,7 @@ impl Partition {
     /// Drops of a user what may be kept no longer. What that was waits until the user is looked at, so that nothing that
     /// drops events for other reasons can come between.
     pub(super) fn expire(&mut self, user: UserKey, now: Instant) {
-        // Who is restricted is kept.
-        if self.users[user.0 as usize].expires > now || self.restricted.contains(&user) {
+        if self.users[user.0 as usize].expires > now {
             return;
         }
         self.drop_expired(user, now);
@@ -32,12 +31,7 @@ impl Partition {
     /// The same for everybody, under what definitions say from now on.
     pub(super) fn expire_all(&mut self, now: Instant) {
         for user in self.store.keys().collect::<Vec<_>>() {
-            if self.restricted.contains(&user) {
-                // Looked at once that is lifted.
-                self.users[user.0 as usize].expires = Instant::MIN;
-            } else {
-                self.drop_expired(user, now);
-            }
+            self.drop_expired(user, now);
             self.schedule(user, now);
         }
     }
@@ -73,7 +67,8 @@ impl Partition {
         self.expired.extract_if(.., |(own, _)| *own == user).map(|(_, expired)| expired).collect()
     }
 
-    /// Whether nothing was heard of a user for as long as the profile may be kept. Who is restricted is kept.
+    /// Whether nothing was heard of a user for as long as the profile may be kept. That of whoever is restricted stays, though
+    /// not all that is in it.
     pub(super) fn is_over(&self, user: UserKey, now: Instant) -> bool {
         !self.restricted.contains(&user) && has_come(self.store.idle_end(user), now)
     }
