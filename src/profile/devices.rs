@@ -237,7 +237,11 @@ impl Devices {
         let mut devices = Numbers::new();
         let noted = numbers.iter().filter_map(|number| self.noted.remove(number)).flatten();
         noted.for_each(|device| add(&mut devices, device));
-        devices.iter().filter_map(|device| self.known.get_mut(device).map(&happen)).for_each(drop);
+        for number in &devices {
+            if let Some(device) = self.known.get_mut(number) {
+                happen(device);
+            }
+        }
         devices
     }
 }

@@ -10,6 +10,7 @@
 mod affinity;
 mod attributes;
 mod consent;
+mod device_owners;
 mod devices;
 mod different;
 mod event_rows;
