@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
 use bespoke::definitions::Definitions;
-use bespoke::engine::Partition;
-use bespoke::model::{Duration, Instant, Message, Object};
+use bespoke::engine::{Engine, Partition};
+use bespoke::journey::Delivery;
+use bespoke::model::{Duration, Ids, Instant, Message, Object};
+use bespoke::storage::MemoryDisk;
 
 const SCHEMA: &str = r#"
 version = 1
@@ -233,5 +235,137 @@ fn hashes_are_asked_for_by_their_texts_or_not_at_all() {
     for refused in ["h in user.tags", "tags contains h", "did(view where he in user.tags)"] {
         let errors = Definitions::from_toml(&text(&format!("s = '{refused}'"))).unwrap_err();
         assert!(errors.to_string().contains("hash"), "{refused}: {errors}");
+    }
+}
+
+/// What a journey knows of the event that began it goes as the event's values and the event do, to the millisecond, whether
+/// users are in memory or not, and after a login and a restart too.
+#[test]
+fn a_journey_forgets_the_event_as_it_may_be_kept() {
+    let text = r#"
+version = 1
+[events.quote]
+id = "string"
+town = { kind = "string", ttl = "2h" }
+"visit.reason" = { kind = "string", ttl = "3h" }
+price = "number"
+[retention]
+events = { quote = "5h" }
+[templates.told]
+title = "{{ event.town }}/{{ event.visit.reason }}/{{ event.price }}"
+[journeys.remind]
+enter = { event = "quote", key = "id" }
+step = [
+    { id = "soon", wait = "2h" }, { id = "a", send = { channel = "push", template = "told" } },
+    { id = "later", wait = "1h" }, { id = "b", send = { channel = "push", template = "told" } },
+    { id = "late", wait = "2h" }, { id = "c", send = { channel = "push", template = "told" } },
+    { id = "end_of_it", wait = "10h" },
+]
+"#;
+    let definitions = Definitions::from_toml(text).unwrap_or_else(|e| panic!("{e:#}"));
+    let hours = |n: i64| now() + Duration::hours(n);
+    let just_before = |at: Instant| at - Duration::from_millis(1);
+    for memory in [0, usize::MAX] {
+        let disk = MemoryDisk::new();
+        let open = || Engine::builder(definitions.clone()).disk(disk.clone()).memory(memory).open().unwrap();
+        let known = |engine: &Engine, user: &str| -> Vec<String> {
+            let stays = engine.export(user).unwrap().journeys;
+            stays.iter().map(|stay| serde_json::to_string(&stay.event).unwrap()).collect()
+        };
+        let titles = |engine: &Engine, at: Instant| -> Vec<String> {
+            engine.advance(at).unwrap();
+            let actions = engine.outbox(9, at).unwrap();
+            actions
+                .iter()
+                .for_each(|action| drop(engine.acknowledge(&action.id, Delivery::Sent, at).unwrap()));
+            actions
+                .iter()
+                .map(|action| action.content.get("title").unwrap().as_str().unwrap().to_owned())
+                .collect()
+        };
+        let phone = || Ids::anonymous("phone");
+        let engine = open();
+        let visit = Object::new().with("reason", "a secret");
+        let quote =
+            Message::track(phone(), "quote").with("id", "early").with("town", "Lyon").with("price", 9);
+        // A quarter of an hour late: it goes by its own instant.
+        engine.ingest(quote.with("visit", visit).at(now()), now() + Duration::minutes(15)).unwrap();
+        let whole = r#"{"id":"early","town":"Lyon","price":9,"visit":{"reason":"a secret"}}"#;
+        assert!(titles(&engine, just_before(hours(2))).is_empty());
+        assert_eq!(known(&engine, "phone"), [whole]);
+        assert_eq!(engine.next_due(), Some(hours(2)));
+        assert_eq!(titles(&engine, hours(2)), ["/a secret/9"]);
+        let login = Message::track(Ids::both("ada", "phone"), "quote").with("id", "late");
+        engine.ingest(login, hours(2)).unwrap();
+        drop(engine);
+
+        let engine = open();
+        let late = r#"{"id":"late"}"#;
+        let left = r#"{"id":"early","price":9,"visit":{"reason":"a secret"}}"#;
+        assert_eq!(known(&engine, "ada"), [left, late]);
+        assert_eq!(engine.next_due(), Some(hours(3)));
+        assert_eq!(titles(&engine, hours(3)), ["//9"]);
+        let left = r#"{"id":"early","price":9,"visit":{}}"#;
+        assert_eq!(known(&engine, "ada"), [left, late]);
+        engine.advance(just_before(hours(5))).unwrap();
+        assert_eq!(known(&engine, "ada"), [left, late]);
+        assert!(titles(&engine, hours(5)).contains(&"//".to_owned()));
+        assert_eq!(known(&engine, "ada"), ["{}", late]);
+        engine.advance(hours(7)).unwrap();
+        assert_eq!(known(&engine, "ada"), ["{}", "{}"]);
+    }
+}
+
+/// An event that the engine records does not keep what an attribute was for longer than the attribute, and says of a hash
+/// what the attribute says.
+#[test]
+fn changes_of_attributes_say_no_more_than_the_attributes() {
+    let text = r#"
+version = 1
+[settings]
+hash_key = "no key for real use"
+[attributes]
+plan = "string"
+seats = "number"
+email = { kind = "string", store = "hash" }
+mood = { kind = "string", ttl = "1h" }
+[segments]
+upgraded = 'did(attribute.changed where name = "plan" and from = "free" and to = "pro")'
+grew = 'did(attribute.changed where to > 5 and "seats" = name)'
+moved = 'did(attribute.changed where name = "email" and from = "a@x" and to in ["b@x", "c@x"])'
+was = 'last(attribute.changed.from where name = "email") = "a@x"'
+moody = 'did(attribute.changed where name = "mood")'
+sad = 'did(attribute.changed where name = "mood" and to = "sad")'
+any = 'did(attribute.changed where to = "b@x")'
+"#;
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap_or_else(|e| panic!("{e:#}")));
+    let who = |plan: &str, seats: i64, email: &str, mood: &str| {
+        let who = Message::identify("ada").with("plan", plan).with("seats", seats);
+        who.with("email", email).with("mood", mood)
+    };
+    partition.ingest(&who("free", 1, "a@x", "glad"), now()).unwrap();
+    partition.ingest(&who("pro", 9, "b@x", "sad"), now() + Duration::minutes(1)).unwrap();
+    let mut inside: Vec<_> =
+        partition.segments("ada").into_keys().map(|segment| segment.to_string()).collect();
+    inside.sort_unstable();
+    assert_eq!(inside, ["grew", "moody", "moved", "upgraded", "was"]);
+    partition.advance(now() + Duration::hours(2));
+    let state = String::from_utf8(partition.checkpoint().unwrap()).unwrap();
+    assert!(!state.contains("\"sad\"") && !state.contains("glad"), "{state}");
+
+    // The kinds are those of the attribute, where a condition names one that is declared.
+    for (rule, error) in [
+        (
+            r#"did(attribute.changed where name = "seats" and to = "many")"#,
+            "a number cannot be compared with a string",
+        ),
+        (
+            r#"last(attribute.changed.to where name = "plan") > 3"#,
+            "a string cannot be compared with a number",
+        ),
+        (r#"did(attribute.changed where name = "email" and to starts with "a")"#, "a hash"),
+    ] {
+        let found = lines(&format!("{text}wrong = '{rule}'"));
+        assert!(found.len() == 1 && found[0].contains(error), "{rule}: {found:#?}");
     }
 }

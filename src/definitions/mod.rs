@@ -235,8 +235,9 @@
 //! says it too, that of a property after the instant of its event, which stays without it. It goes at its instant, as what
 //! retention says goes. Running values do not count what is kept no longer, so an expression that reads such a property of
 //! events over all time looks at events, and is about the values that are there. One with a window that reaches further
-//! back is an error. What was made of a value while it was there stays: affinities, what recommenders learned, what was
-//! sent.
+//! back is an error. Journeys forget of the event that began them what may be kept no longer, and templates find it missing;
+//! `attribute.changed` does not copy an attribute that has a `ttl`. What was made of a value while it was there stays:
+//! affinities, what recommenders learned, keys of instances, what waits in the outbox and what was sent.
 //!
 //! # What the engine writes down itself
 //! Events, recorded where an expression or a trigger reads them. They need no declaration, make no session, are not in
@@ -244,7 +245,7 @@
 //!
 //! | event | when | properties |
 //! | --- | --- | --- |
-//! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to` |
+//! | `attribute.changed` | a message changes the value of an attribute | `name`, `from`, `to`: of the attribute's kind where a condition says `name = "plan"`, and a hash where that is kept as one |
 //! | `segment.entered`, `segment.left` | a membership begins or ends | `name`; `key` where the segment is keyed |
 //! | `identity.switched` | a device, or another weak id, goes to another user: for both | |
 //! | `message.sent`, `.delivered`, `.opened`, `.clicked`, `.failed`, `.suppressed` | the host says so of an action; an unreachable user is a failure | `channel`, `journey`, `step`, `template` |

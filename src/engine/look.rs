@@ -251,6 +251,7 @@ impl Partition {
         if is_followed || self.users[user.0 as usize].journey_due <= now {
             self.journeys.on_time(&context, user, notes);
             self.users[user.0 as usize].journey_due = self.journeys.deadline(user).unwrap_or(NEVER);
+            self.note_begun(user);
         }
     }
 

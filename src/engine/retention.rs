@@ -18,6 +18,7 @@ impl Partition {
     fn drop_expired(&mut self, user: UserKey, now: Instant) {
         let mut expired = Vec::new();
         let next = self.store.expire(user, now, &mut expired);
+        let next = next.min(self.journeys.forget_events(user, &self.store.keep.retention, now));
         self.users[user.0 as usize].expires = next.min(self.store.idle_end(user).max(now));
         self.expired.extend(expired.into_iter().map(|expired| (user, expired)));
     }
@@ -25,6 +26,7 @@ impl Partition {
     /// Works out when something of a user who came back may be kept no longer.
     pub(super) fn find_expiry(&mut self, user: UserKey) {
         let next = self.store.next_expiry(user).min(self.store.idle_end(user));
+        let next = next.min(self.journeys.events_end(user, &self.store.keep.retention));
         self.users[user.0 as usize].expires = next;
     }
 
@@ -41,6 +43,13 @@ impl Partition {
         let expiry = self.store.expiry(applied);
         let row = &mut self.users[user.0 as usize];
         row.expires = row.expires.min(expiry);
+    }
+
+    /// Notes until when what journeys know of the events that began them may be kept.
+    pub(super) fn note_begun(&mut self, user: UserKey) {
+        let end = self.journeys.events_end(user, &self.store.keep.retention);
+        let row = &mut self.users[user.0 as usize];
+        row.expires = row.expires.min(end);
     }
 
     /// Notes when a profile may be kept no longer of which a message was heard, and what it may have written.

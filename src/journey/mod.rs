@@ -17,6 +17,7 @@
 
 mod absorb;
 mod action;
+mod ages;
 mod best_time;
 mod by_item;
 mod caps;

@@ -663,7 +663,7 @@ pub enum MessageErrorKind {
         /// What was there.
         found: &'static str,
     },
-    /// The `type` is not one of the thirteen.
+    /// The `type` is none that is known.
     #[error("{} is no type of message; known are track, page, screen, identify, group, alias, merge, split, list, consent, restrict, world, item, remove_item and forget{}",
         Quoted(.found), .nearest.map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
     UnknownType {

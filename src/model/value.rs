@@ -171,6 +171,17 @@ impl Object {
         Some(self.0.remove(place).1)
     }
 
+    /// Takes out what [`get_path`](Object::get_path) finds.
+    pub(crate) fn take_path(&mut self, path: &str) -> Option<Value> {
+        self.take(path).or_else(|| {
+            path.match_indices('.').find_map(|(dot, _)| {
+                let (_, value) = self.0.iter_mut().find(|(key, _)| **key == path[..dot])?;
+                let Value::Object(inner) = value else { return None };
+                inner.take_path(&path[dot + 1..])
+            })
+        })
+    }
+
     /// Keeps the last value of every name.
     pub(super) fn last_of_each(mut entries: Vec<(Box<str>, Value)>) -> Object {
         // A hostile message may hold thousands of names, so sort where comparing all pairs would be slow.

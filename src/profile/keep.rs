@@ -248,6 +248,13 @@ impl Keep {
         true
     }
 
+    /// Whether what an attribute was and is may stand in an event: not what is shown to nobody, and not what may be kept for
+    /// a time only, which the event would outlive.
+    pub(crate) fn is_copied(&self, attribute: &str) -> bool {
+        !self.hidden.has_attribute(attribute)
+            && (self.retention.attributes.is_empty() || self.retention.attribute(attribute).is_none())
+    }
+
     pub(crate) fn extend_horizon(&mut self, kind: EventKind, horizon: Horizon) {
         let keep = &mut self.kinds[kind.0 as usize];
         keep.horizon = keep.horizon.longest(horizon);

@@ -82,8 +82,7 @@ impl ProfileStore {
             }
             let mut properties = Object::new();
             properties.set("name", self.symbols.text(name));
-            // What is shown to nobody is not copied to where it would be.
-            if !self.keep.hidden.has_attribute(self.symbols.text(name)) {
+            if self.keep.is_copied(self.symbols.text(name)) {
                 properties.set("from", self.symbols.value(before));
                 properties.set("to", self.symbols.value(self.get(user).attributes.get(name)));
             }

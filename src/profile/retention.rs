@@ -39,6 +39,11 @@ impl Retention {
         self.properties.get(event)?.get(name).copied()
     }
 
+    /// The paths of an event's properties that are not kept as long as it, with how long they are.
+    pub(crate) fn values(&self, event: &str) -> impl Iterator<Item = (&str, Duration)> {
+        self.properties.get(event).into_iter().flatten().map(|(path, age)| (&**path, *age))
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Option<Duration> {
         let ancestors = name.rmatch_indices('.').map(|(dot, _)| format!("{}.*", &name[..dot]));
         let known = |name: &str| self.attributes.get(name).copied();
@@ -50,10 +55,14 @@ impl Retention {
         self.attributes.values().min().copied()
     }
 
+    /// Whether any event may be kept for a time only, or a value of one.
+    pub(crate) fn is_of_events(&self) -> bool {
+        !self.events.is_empty() || self.other_events.is_some() || !self.properties.is_empty()
+    }
+
     /// Whether events and attributes may be kept for ever.
     fn is_for_ever(&self) -> bool {
-        let Retention { events, other_events, properties, attributes, .. } = self;
-        events.is_empty() && other_events.is_none() && properties.is_empty() && attributes.is_empty()
+        !self.is_of_events() && self.attributes.is_empty()
     }
 
     fn profile(&self, has_user_id: bool) -> Option<Duration> {

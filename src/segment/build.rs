@@ -288,7 +288,9 @@ fn event_filter(
         return Some(checker.arena.source(Source { kinds, filter: Filter::None }));
     }
     let tree = parsed(text, errors)?;
-    let scope = Scope { events: Some(EventScope::of_kind(event, kind)), ..Scope::default() };
+    let mut events = EventScope::of_kind(event, kind);
+    checker.note_changed(&mut events, Some(&tree.root));
+    let scope = Scope { events: Some(events), ..Scope::default() };
     let node = checker.condition(&tree.root, &scope)?;
     let filter = checker.filter(node);
     Some(checker.arena.source(Source { kinds, filter }))

@@ -150,6 +150,8 @@ pub(crate) struct EventScope {
     /// The list whose elements stand for events.
     pub(crate) list: Option<Box<str>>,
     pub(crate) kinds: Kinds,
+    /// Of changes of attributes, the one that they are all of.
+    pub(crate) changed: Option<Box<str>>,
 }
 
 pub(crate) struct Checker<'a> {
@@ -764,6 +766,7 @@ impl EventScope {
             names: Some(vec![name.into()]),
             list: None,
             kinds: Kinds::These(smallvec::smallvec![kind]),
+            changed: None,
         }
     }
 }

@@ -339,7 +339,7 @@ impl Checker<'_> {
             return None;
         }
         let kinds = if known.is_some() { Kinds::These(kinds) } else { Kinds::Any };
-        Some(EventScope { names: known, list: None, kinds })
+        Some(EventScope { names: known, list: None, kinds, changed: None })
     }
 
     /// Looks among the events' lists of objects for the longest that begins the path.
@@ -371,6 +371,7 @@ impl Checker<'_> {
             None => Some(Window::All),
         };
         let mut inner = self.event_scope(&events.names)?;
+        self.note_changed(&mut inner, events.condition.as_ref());
         let outer_ttl = self.ttl.take();
         let property_name = self.enter_list(&mut inner, events.path.as_ref());
         let property = match (&property_name, &events.path) {

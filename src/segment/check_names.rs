@@ -159,15 +159,17 @@ impl Checker<'_> {
         events: &EventScope,
     ) -> Option<(PropertyId, Type)> {
         self.is_kept(name, self.property_stored(name, events), span)?;
-        let kind = match self.property_type(name, events) {
+        let declared = match self.property_type(name, events) {
             Some(kind) => kind,
             None if !self.schema.strict || name.starts_with("context.") => Type::Any,
             None => return self.unknown_property(name, span, events),
         };
+        let kind = self.changed_type(name, events).unwrap_or(declared);
         let Some(id) = self.keep.add_property(name) else {
             return self.refuse(ErrorKind::Limit, "the definitions read too many properties", span);
         };
-        self.columns.push((events.kinds.clone(), id, kind == Type::Instant));
+        // What `attribute.changed` says was read as its attribute is declared.
+        self.columns.push((events.kinds.clone(), id, declared == Type::Instant));
         self.note_ttl(name, events);
         Some((id, kind))
     }

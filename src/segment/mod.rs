@@ -20,6 +20,7 @@ mod bounds;
 mod build;
 mod candidates;
 mod change;
+mod changed;
 mod check;
 mod check_calls;
 mod check_facts;
