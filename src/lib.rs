@@ -66,8 +66,8 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | [`model`] | instants, zones, values, messages |
-//! | [`profile`] | what is known of each user |
-//! | [`segment`] | the segment language and who is in which segment |
+//! | [`profile`] | what is known of each user; [`profile::guide`] says who is who |
+//! | [`segment`] | the segment language and who is in which segment; [`segment::guide`] has all of its words |
 //! | [`recommend`] | the `Recommender` trait and its models, re-ranking, bandits, evaluation |
 //! | [`experiment`] | who takes part in a test, and in which arm |
 //! | [`predict`] | what a user will probably do: the best time to send; skill and difficulty |

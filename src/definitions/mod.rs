@@ -27,7 +27,7 @@
 //! | `[world]` | name = kind: facts that the host sets for everyone, known as `world.NAME` |
 //! | `[catalogue]` | attribute = kind: what is kept of items, which messages describe; known as `item.NAME`. `vector = 64` is how many numbers the vector of an item has. See below |
 //! | `[affinity.PROPERTY]` | `half_life` ("7d"), `weights = { EVENT = 1.0 }` (every event, with 1) |
-//! | `[segments]` | name = 'expression', or `{ by = "property", when = 'expression' }` |
+//! | `[segments]` | name = 'expression' (see [`segment::guide`](crate::segment::guide)), or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
 //! | `[scores.NAME]` | `points = [{ event = "view", where = 'condition', points = 1 }, { when = 'expression', points = 10 }]` (`where` optional), and `half_life = "14d"` or `in = "30d"` (events count for ever): see below |
 //! | `[templates.NAME]` | field = 'text' |

@@ -27,7 +27,7 @@ pub enum IdError {
     Junk(String),
 }
 
-/// Whether `id` may name a user or a device (`spec/identity.md`).
+/// Whether `id` may name a user or a device (see [`profile::guide`](crate::profile::guide)).
 ///
 /// # Errors
 /// [`IdError`] for an id that is empty, longer than 200 bytes, all zeros, or junk such as `undefined`

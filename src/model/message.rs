@@ -16,9 +16,7 @@ const IDS_MAX: usize = 200;
 /// Deepest nesting of objects and lists.
 const DEPTH_MAX: usize = 16;
 
-/// One thing that happened to a user, in the shape of the public Segment spec (`spec/formats.md` §1).
-///
-/// Reads and writes that spec's JSON with serde; [`Message::from_json`] also limits the size of the text.
+/// One thing that happened to a user, in the shape of the public Segment spec.
 ///
 /// ```
 /// use bespoke::model::{Instant, Message};
@@ -27,6 +25,49 @@ const DEPTH_MAX: usize = 16;
 /// let json = serde_json::to_string(&message).unwrap();
 /// assert_eq!(Message::from_json(&json).unwrap(), message);
 /// ```
+///
+/// # As JSON
+/// Reads and writes that spec's JSON with serde, so a stream that exists can be piped in as it is; fields that are not known
+/// are passed over. [`Message::from_json`] also limits the size of the text. All types have in common:
+///
+/// | field | what |
+/// | --- | --- |
+/// | `userId`, `anonymousId`, `ids` | who: the host's id, that of a browser or device, and `{ "email_hash": "9f86d0" }` for kinds under `[ids]`; at least one of them |
+/// | `timestamp` | when: RFC 3339 or whole milliseconds since 1970; the host's `now` where it is missing |
+/// | `messageId` | for deduplication |
+/// | `context` | where it came from: `context.device.type`, `context.campaign.source` |
+///
+/// ```
+/// use bespoke::model::Message;
+/// let messages = r#"
+///     {"type":"track","userId":"u42","event":"purchase","properties":{"amount":99.5,"products":[{"sku":"boot-7","price":99.5}]}}
+///     {"type":"page","anonymousId":"d7","name":"Sale","properties":{"path":"/sale"},"context":{"device":{"type":"mobile"}}}
+///     {"type":"screen","anonymousId":"d7","name":"Home","properties":{}}
+///     {"type":"identify","userId":"u42","anonymousId":"d7","traits":{"country":"FR","home":{"lat":48.9,"lon":2.4},"plan":null}}
+///     {"type":"group","userId":"u42","groupId":"acme","traits":{"size":120}}
+///     {"type":"alias","userId":"u42","previousId":"d9"}
+///     {"type":"merge","userId":"u42","previousId":"u17","reason":"two accounts, one person: ticket 812"}
+///     {"type":"split","userId":"u42","ids":["u17"]}
+///     {"type":"list","userId":"u42","list":"vip","member":true}
+///     {"type":"consent","userId":"u42","purpose":"marketing","channel":"email","status":"granted","expires":"2027-11-23T00:00:00Z","source":"checkout","policyVersion":"3"}
+///     {"type":"restrict","userId":"u42","restricted":true}
+///     {"type":"world","values":{"sale":true}}
+///     {"type":"item","itemId":"boot-7","attributes":{"price":99.5,"available":true}}
+///     {"type":"remove_item","itemId":"boot-7"}
+///     {"type":"forget","userId":"u42","suppress":"forever"}
+/// "#;
+/// for json in messages.lines().map(str::trim).filter(|line| !line.is_empty()) {
+///     let message = Message::from_json(json)?;
+///     assert_eq!(Message::from_json(&serde_json::to_string(&message)?)?, message);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// - `identify`: a trait that is null is unset, and objects become dotted names (`budget.food`).
+/// - An object of numbers `lat` and `lon` is a point. A text that definitions declare an instant is read as RFC 3339. A list
+///   keeps its scalars, and its objects where they are declared.
+/// - `forget`: `suppress` is `"no"`, `"forever"`, or the instant until which a late message brings nobody back.
+/// - The types from `merge` on are this crate's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// Who: at least one id, but for facts about the world and items of the catalogue.
@@ -453,7 +494,7 @@ impl Message {
     /// Whether an engine may take it. Linear in the message's size; allocates only for an error.
     ///
     /// # Errors
-    /// [`MessageError`] for whatever `spec/formats.md` §1 refuses: no id or a junk id, no event name, a number
+    /// [`MessageError`] for what no engine can take: no id or a junk id, no event name, a number
     /// that is not finite, too many properties, a string or a message that is too large, nesting too deep.
     pub fn check(&self) -> Result<(), MessageError> {
         if self.ids.is_empty() && !self.body.is_for_everyone() {

@@ -1,6 +1,6 @@
 //! Names that are the engine's own, so that hosts cannot use them.
 
-/// Events that the engine records itself, each with its properties (`spec/segments.md` §11).
+/// Events that the engine records itself, each with its properties.
 pub(crate) const OWN_EVENTS: [(&str, &[&str]); 13] = [
     ("message.sent", &["channel", "journey", "step", "template"]),
     ("message.delivered", &["channel", "journey", "step", "template"]),

@@ -231,7 +231,7 @@ impl Profile {
         copy
     }
 
-    /// Takes over another profile of the same user (`spec/identity.md`, what a merge does), and keeps both apart besides,
+    /// Takes over another profile of the same user ([`guide`](crate::profile::guide), what becomes of two profiles), and keeps both apart besides,
     /// for as long as the merge can be undone. Of the ids both keep what they have.
     pub(crate) fn absorb(
         &mut self,

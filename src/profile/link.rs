@@ -1,4 +1,4 @@
-//! Which profile a message is about, and which ids belong together (`spec/identity.md`).
+//! Which profile a message is about, and which ids belong together: the rules are in the `guide`.
 
 use crate::model::{Body, Duration, Instant, Message, nearest};
 use crate::profile::devices::{Device, Devices, Had, is_late};

@@ -1,6 +1,7 @@
 //! # profile: what is known of each user
 //! In: messages and what definitions want kept. Out: [`UserProfile`], and the compact profile that the rooms
 //! above evaluate.
+//! How ids find a profile is in [`guide`].
 //! What is known of a user becomes bytes in `profile_bytes`, and values in `packed_bytes`.
 //! Knows nothing of segments or journeys; imports only `model`.
 //! Invariants: 1. an id has one owner, a profile at most one user id, but for those that the host merged. 2. a text is kept once, and no longer than
@@ -16,6 +17,7 @@ mod different;
 mod event_rows;
 mod facts;
 mod folded;
+pub mod guide;
 mod hidden;
 mod history;
 mod identity;

@@ -30,7 +30,7 @@ fn learned(history: &History) -> (CoVisitation, Instant) {
     (together, now)
 }
 
-/// The formulas of `spec/recommend.md` §2.2 by the letter, over the whole history.
+/// The formulas of the module by the letter, over the whole history.
 #[derive(Default)]
 struct Naive {
     together: BTreeMap<(u32, u32), f64>,

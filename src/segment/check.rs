@@ -374,7 +374,11 @@ impl Checker<'_> {
                 let (typed, low_typed, high_typed) = (typed?, low_typed?, high_typed?);
                 let above = self.compare_typed(Comparison::GreaterOrEqual, typed, low_typed, x, low, span)?;
                 let below = self.compare_typed(Comparison::LessOrEqual, typed, high_typed, x, high, span)?;
-                self.still(Node::And(Box::new([above.node, below.node])), Type::Bool)
+                let both = Box::new([above.node, below.node]);
+                self.still(
+                    if is_over_midnight(low, high) { Node::Or(both) } else { Node::And(both) },
+                    Type::Bool,
+                )
             }
             ExprKind::Text(test, text, pattern) => self.text_test(*test, text, pattern, scope),
             ExprKind::IsMissing(inner, negated) => {
@@ -745,6 +749,14 @@ impl Checker<'_> {
             );
         }
         Some(Typed { node: left.node, kind, moves: left.moves || right.moves })
+    }
+}
+
+/// Whether a time of day lies behind another one only on the next day: `between 22:00 and 06:00`.
+fn is_over_midnight(low: &Expr, high: &Expr) -> bool {
+    match (&low.kind, &high.kind) {
+        (ExprKind::Literal(Literal::Time(low)), ExprKind::Literal(Literal::Time(high))) => low > high,
+        _ => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Facts that the engine keeps, and the events that it records itself (`spec/segments.md` §11).
+//! Facts that the engine keeps, and the events that it records itself.
 
 use crate::model::{OWN_EVENTS, Quoted, Value, nearest, own_event};
 use crate::profile::{Fact, Symbol};

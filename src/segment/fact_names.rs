@@ -1,7 +1,7 @@
 use crate::segment::{Kind, Schema};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The names of the facts that expressions may ask for (`spec/segments.md` §11).
+/// The names of the facts that expressions may ask for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FactNames {
     pub(crate) lists: BTreeSet<Box<str>>,

@@ -9,6 +9,8 @@
 //! What is asked once (`expression`) is compiled beside the plan that runs and looked at in an `inquiry`: for a value, for
 //! a tree that says why (`explain`), or for the nearest missing conditions (`why_not`, over a `formula`).
 //!
+//! The language itself is in [`guide`].
+//!
 //! Invariants: 1. a value that evaluation gives holds from `now` until the instant given with it, exclusive, unless
 //! a message comes; so time alone never has to be polled. 2. the same rule gives the same answer wherever it is
 //! asked, because all of them are nodes of one plan.
@@ -41,6 +43,7 @@ mod fingerprint;
 mod flip;
 mod formula;
 mod gates;
+pub mod guide;
 mod hashed;
 mod index;
 mod inquiry;

@@ -137,9 +137,13 @@ impl<'a> Evaluation<'a> {
             Expr::In(x, list) => Value::Bool(is_in(&of(x), list)),
             Expr::NotIn(x, list) => Value::Bool(!is_in(&of(x), list)),
             Expr::Between(x, low, high) => {
-                let x = of(x);
-                let above = order(&x, &of(low)).is_some_and(Ordering::is_ge);
-                Value::Bool(above && order(&x, &of(high)).is_some_and(Ordering::is_le))
+                let (x, low, high) = (of(x), of(low), of(high));
+                let above = order(&x, &low).is_some_and(Ordering::is_ge);
+                let below = order(&x, &high).is_some_and(Ordering::is_le);
+                // Of times of day the night is between 22:00 and 06:00.
+                let is_over_midnight =
+                    matches!((&low, &high), (Value::Time(low), Value::Time(high)) if low > high);
+                Value::Bool(if is_over_midnight { above || below } else { above && below })
             }
             Expr::Test(test, a, b) => Value::Bool(text_test(*test, &of(a), &of(b))),
             Expr::IsMissing(a) => Value::Bool(of(a) == Value::Missing),
