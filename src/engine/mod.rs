@@ -74,8 +74,6 @@ mod models;
 mod models_bytes;
 mod moving;
 mod open;
-#[cfg(test)]
-mod orders_test;
 mod outcome;
 mod page;
 mod partition;
