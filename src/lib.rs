@@ -76,7 +76,7 @@
 //! | [`decision`] | placements, variants, content templates |
 //! | [`definitions`] | all that a host defines, from TOML, as one checked whole |
 //! | [`storage`] | what outlives the process: journal, heap, keys, checkpoint |
-//! | [`engine`] | [`engine::Partition`] and [`engine::Engine`], the two doors |
+//! | [`engine`] | [`engine::Partition`] and [`engine::Engine`], the two doors; [`engine::guide`] runs one in a service |
 //!
 //! # What it is not
 //! - No server and no network: your process calls it, it never calls out.

@@ -180,7 +180,8 @@ impl EngineBuilder {
     ///
     /// What is known of people does not depend on it: each user is in one partition, and those whose ids turn out to belong
     /// together are brought together. What does:
-    /// - models learn in each partition from those who are in it, and recommend to those;
+    /// - models learn in each partition from those who are in it; a question is answered by what all of them know, at the cost of
+    ///   one in each;
     /// - inputs are numbered in each partition by itself, and receipts are chained in each;
     /// - actions are handed out by when they were put into the outbox, but those of a user who was brought to another
     ///   partition after those who were there;

@@ -3,7 +3,7 @@
 //! decisions, recommendations, explanations (`ask`), for whom an expression holds (`survey`), and what experiments brought
 //! (`analysis`).
 //! [`Partition`] is the deterministic state machine, [`Engine`] the handle that hosts share between threads.
-//! Reads no clock, starts no thread. Imports every room below, and nothing imports it.
+//! Reads no clock, starts no thread. Imports every room below, and nothing imports it. How a service runs one is in [`guide`].
 //!
 //! With a store an input goes `durable` (checked, sealed, written) → `take` (applied) → answer, for many threads at a time
 //! (`group`). Who is not in memory is on the shelf (`residence`); a checkpoint is taken page by page (`capture`), what is
@@ -58,6 +58,7 @@ mod forget;
 #[cfg(test)]
 mod forgotten_test;
 mod group;
+pub mod guide;
 mod health;
 mod homes;
 mod hosts;

@@ -11,6 +11,9 @@ use std::str::FromStr;
 /// use bespoke::model::Duration;
 /// assert_eq!("1h30m".parse::<Duration>()?, Duration::minutes(90));
 /// assert_eq!(Duration::minutes(90).to_string(), "1h30m");
+///
+/// let pause = std::time::Duration::from_secs(90);
+/// assert_eq!((Duration::from(pause).to_string(), Duration::minutes(-5).to_std()), ("1m30s".into(), Default::default()));
 /// # Ok::<(), bespoke::model::ParseDurationError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -60,9 +63,22 @@ impl Duration {
         self.0
     }
 
+    /// As the standard library has it, for a host that sleeps so long; none at all where it is negative.
+    #[must_use]
+    pub const fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(if self.0 < 0 { 0 } else { self.0 as u64 })
+    }
+
     /// Milliseconds of one unit (`ms s m h d w`), or nothing.
     pub(crate) fn unit(name: &str) -> Option<i64> {
         UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, millis)| *millis)
+    }
+}
+
+/// Down to the millisecond; saturates.
+impl From<std::time::Duration> for Duration {
+    fn from(time: std::time::Duration) -> Duration {
+        Duration(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. The only kind of instant in the crate.
 ///
@@ -70,6 +71,21 @@ impl Instant {
     pub(crate) fn from_jiff(timestamp: Timestamp) -> Instant {
         let millis = timestamp.as_nanosecond().div_euclid(1_000_000);
         Instant::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+}
+
+/// What the host's clock says, down to the millisecond: `Instant::from(SystemTime::now())`.
+impl From<SystemTime> for Instant {
+    fn from(time: SystemTime) -> Instant {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => Instant::default() + since.into(),
+            Err(before) => {
+                // The millisecond in which it lies began before it.
+                let before = before.duration();
+                let part = i64::from(before.subsec_nanos() % 1_000_000 != 0);
+                Instant::default() - Duration::from(before) - Duration::from_millis(part)
+            }
+        }
     }
 }
 
@@ -169,6 +185,23 @@ mod tests {
         {
             assert!(text.parse::<Instant>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_clock_of_the_host_says() {
+        let nanos = std::time::Duration::from_nanos;
+        for (time, millis) in [
+            (UNIX_EPOCH, 0),
+            (UNIX_EPOCH + nanos(1_795_428_000_123_999_999), 1_795_428_000_123),
+            (UNIX_EPOCH - nanos(1), -1),
+            (UNIX_EPOCH - nanos(1_000_000), -1),
+            (UNIX_EPOCH - nanos(1_000_001), -2),
+        ] {
+            assert_eq!(Instant::from(time).as_millis(), millis, "{time:?}");
+        }
+        let far = std::time::Duration::from_secs(i64::MAX as u64 / 2);
+        assert_eq!(UNIX_EPOCH.checked_add(far).map(Instant::from), Some(Instant::MAX));
+        assert_eq!(UNIX_EPOCH.checked_sub(far).map(Instant::from), Some(Instant::MIN));
     }
 
     #[test]
