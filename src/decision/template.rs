@@ -139,8 +139,10 @@ impl Templates {
         {
             return Err(refused(&error));
         }
-        // What the engine tells of nested names misses what these statements read, so then all is read.
-        let whole = ["set", "with", "filter", "autoescape"].iter().any(|word| text.contains(word));
+        // What the engine tells of names misses what these statements read, and what is sliced (`user.name[:1]`), so then all
+        // is read.
+        let slices = text.split('[').skip(1).any(|behind| behind.contains(':'));
+        let whole = slices || ["set", "with", "filter", "autoescape"].iter().any(|word| text.contains(word));
         template.undeclared_variables(!whole).iter().for_each(|name| reads.add(name));
         if whole {
             NAMES.iter().filter(|name| text.contains(**name)).for_each(|name| reads.add(name));

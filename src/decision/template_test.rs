@@ -57,6 +57,7 @@ fn what_templates_give() {
         ("no template at all\n", "no template at all\n"),
         ("50 % } off {", "50 % } off {"),
         ("Hello {{ user.first_name }}!\n", "Hello Ada!\n"),
+        ("{{ user.first_name[:1] }}. {{ event.sku[-1:] }} {{ event.at[:10] }}", "A. 7 2026-11-23"),
         ("{# nobody sees this #}x", "x"),
         ("{{ user.visits }} {{ user.spent }} {{ user.vip }}", "3 12.5 True"),
         ("{{ user.visits + 1 }}", "4"),

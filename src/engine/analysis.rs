@@ -138,24 +138,26 @@ impl<'a> Trial<'a> {
             self.progress.matching += 1;
             let own = self.arms.entry(arm).or_default();
             own.exposed += 1;
-            let until = exposed + self.metric.within();
+            let until = exposed.0 + self.metric.within();
             if until > now {
                 continue;
             }
             own.numbers.push(metric.value(&partition.store, user, (exposed, until)));
-            let covered = metric.covered_since(&partition.store, user, now).filter(|since| *since > exposed);
+            let covered =
+                metric.covered_since(&partition.store, user, now).filter(|since| *since > exposed.0);
             self.covered_since = self.covered_since.max(covered);
         }
         Ok(partition.store.keys_from(self.next).next().is_none())
     }
 
-    /// When a user was exposed, and to which arm; to none where it was to several.
-    fn exposure(&self, partition: &Partition, user: UserKey) -> Option<(Option<String>, Instant)> {
+    /// When a user was exposed, by the instant and, within it, the order of arrival, and to which arm; to none where it was to
+    /// several.
+    fn exposure(&self, partition: &Partition, user: UserKey) -> Option<(Option<String>, (Instant, u32))> {
         let store = &partition.store;
         let exposures = store.get(user).attributes.iter().filter_map(|attribute| {
             match Fact::of(store.symbols.text(attribute.name))? {
                 Fact::Exposed(experiment, arm) => {
-                    (experiment == self.experiment).then_some((arm, attribute.written))
+                    (experiment == self.experiment).then_some((arm, (attribute.written, attribute.arrival)))
                 }
                 _ => None,
             }
@@ -196,8 +198,9 @@ impl<'a> Trial<'a> {
 
 impl Partition {
     /// What the arms of an experiment brought, judged by a metric: for each user who was exposed to one arm, what the user
-    /// did from then on for as long as the metric says. Who was exposed too lately for that is not counted yet. Everything
-    /// is worked out from what is kept now: who was forgotten is not in it, and nothing else is kept for it.
+    /// did from then on (at that very instant, what came behind it) for as long as the metric says. Who was exposed too
+    /// lately for that is not counted yet. Everything is worked out from what is kept now: who was forgotten is not in it,
+    /// and nothing else is kept for it.
     ///
     /// After every thousand users `progress` is told, and may stop it: what was found so far is given then. Costs an
     /// evaluation over the history of each user who was exposed.

@@ -51,9 +51,13 @@ pub(super) struct Ready {
 }
 
 impl Ord for Ready {
-    /// Class, priority, earliest expiry, due, journey, key, entry.
+    /// Class, priority, earliest expiry, when it was due at first, journey, key, entry: what was put off once is not put off
+    /// again for what came later.
     fn cmp(&self, other: &Ready) -> Ordering {
-        let rank = |ready: &Ready| (ready.class, ready.priority, Reverse(ready.expires));
+        let rank = |ready: &Ready| {
+            let instance = &ready.instance;
+            (ready.class, ready.priority, Reverse(ready.expires), Reverse(instance.wanted))
+        };
         let (own, their) = (&self.instance, &other.instance);
         rank(self).cmp(&rank(other)).then_with(|| their.order().cmp(&own.order()))
     }

@@ -138,10 +138,10 @@ impl EventRows {
         self.prune_at = 0;
     }
 
-    /// Those after an instant and up to another, to be looked at: their values have no shares of their own. O(rows).
-    pub(crate) fn within(&self, after: Instant, until: Instant) -> EventRows {
-        let [start, end] =
-            [after, until].map(|at| self.rows.partition_point(|row| row.at() <= at.as_millis()));
+    /// Those behind one in order and up to an instant, to be looked at: their values have no shares of their own. O(rows).
+    pub(crate) fn within(&self, (after, arrival): (Instant, u32), until: Instant) -> EventRows {
+        let start = self.rows.partition_point(|row| row.order() <= (after.as_millis(), arrival));
+        let end = self.rows.partition_point(|row| row.at() <= until.as_millis());
         let rows = self.rows.get(start..end).unwrap_or_default().to_vec();
         EventRows { rows, values: self.values.clone(), prune_at: 0 }
     }

@@ -68,13 +68,13 @@ impl Metric {
         Ok(Metric { root: aside.root.node, events, plan })
     }
 
-    /// What a user did after one instant and up to another, as a number: of a condition 1 where it holds; 0 for what is
+    /// What a user did behind an instant and an arrival and up to another instant, as a number: of a condition 1 where it holds; 0 for what is
     /// missing. Attributes are what they are now. O(the user's events).
     pub(crate) fn value(
         &self,
         store: &ProfileStore,
         user: UserKey,
-        (after, until): (Instant, Instant),
+        (after, until): ((Instant, u32), Instant),
     ) -> f64 {
         let whole = Evaluation::beside(&self.plan, store, user, until);
         let history = whole.history.within(after, until);

@@ -401,6 +401,32 @@ fn rule_9_caps_skip_wait_or_lead_to_another_step() {
     assert!(told.contains("13:00 ada j, step else: sent by email"), "{told}");
 }
 
+/// What was put off once goes before what came later, whatever it is called.
+#[test]
+fn a_cap_starves_nobody() {
+    let text = format!(
+        "{SHOP}[[delivery.cap]]\nscope = 'global'\nmax = 1\nper = 'day'\ncapped = 'defer'
+        [journeys.later]\nenter = {{ event = 'view', reentry = {{ parallel = 9 }} }}
+        late = {{ catch_up = '30d' }}
+        step = [{{ id = 'm', send = {{ channel = 'push', template = 't' }} }}]
+        [journeys.once]\nenter = {{ event = 'add' }}
+        late = {{ catch_up = '30d' }}
+        step = [{{ id = 'm', send = {{ channel = 'push', template = 't' }} }}]"
+    );
+    let told = Story::new(&read(&text))
+        .tell("10:00 ada view\n11:00 ada add\n12:00 ada view\n13:00 ada view\n26T00:00 advance");
+    let sent: Vec<&str> = told.lines().filter(|line| line.contains("sent by push")).collect();
+    assert_eq!(
+        sent,
+        [
+            "10:00 ada later, step m: sent by push",
+            "24T00:00 ada once, step m: sent by push",
+            "25T00:00 ada later, step m: sent by push",
+            "26T00:00 ada later, step m: sent by push",
+        ]
+    );
+}
+
 #[test]
 fn caps_count_tags_of_sends_and_journeys() {
     let text = |a: &str, b: &str| {
