@@ -47,16 +47,16 @@ impl Models {
         items.extend(near.take(request.limit()).map(|item| (item, WORTH)));
 
         let fits = self.skills.rank(user, &items, target, now);
-        let least = fits.iter().filter(|fit| fit.is_within_step).map(|fit| fit.score).fold(1.0, f64::min);
+        let least = fits.iter().filter(|fit| fit.is_in_reach).map(|fit| fit.score).fold(1.0, f64::min);
         let mut jumps = 0.0;
-        let fitted = |Fit { item, score, chance, is_within_step, .. }: Fit| {
+        let fitted = |Fit { item, score, chance, is_within_step, is_in_reach, .. }: Fit| {
             let rest = || Recommendation::new(ItemId::new(item), 0.0, Reason::Level);
             let mut shown = known.remove(&item).unwrap_or_else(rest);
-            if !is_within_step {
+            if !is_in_reach {
                 jumps += 1.0;
             }
-            // What is a jump away comes behind, in its order.
-            shown.score = if is_within_step { score } else { least / (1.0 + jumps) };
+            // What is out of reach comes behind, in its order.
+            shown.score = if is_in_reach { score } else { least / (1.0 + jumps) };
             shown.note(Effect::Level { chance, is_jump: !is_within_step });
             shown
         };

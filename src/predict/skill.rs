@@ -5,12 +5,13 @@ use crate::predict::user_skill::UserSkill;
 use crate::recommend::bandit::logistic::most_probable;
 use hashbrown::HashMap;
 use serde::Serialize;
+use std::ops::RangeInclusive;
 
 /// No rating is taken to be more certain than this.
 pub(super) const VARIANCE_MIN: f64 = 1e-6;
 const HALF_WIDTH_MIN: f64 = 0.01;
 /// At which chance of success items are asked for: what is nearer to 0 or 1 cannot be told.
-const TARGETS: std::ops::RangeInclusive<f64> = 0.05..=0.95;
+const TARGETS: RangeInclusive<f64> = 0.05..=0.95;
 
 /// How able users are and how difficult items are: workouts, lessons, levels of a game.
 ///
@@ -22,9 +23,9 @@ const TARGETS: std::ops::RangeInclusive<f64> = 0.05..=0.95;
 /// train and rest.
 ///
 /// [`rank`](Skills::rank) orders items by how near the chance of success is to a target, such as 0.8: what is neither boring
-/// nor discouraging. At 0.75 to 0.85 users stay; 0.5 tells most of them. From one session to the next difficulty goes at most a step up or down, and what a
-/// user did lately comes later, for variety; for more of it, hand the list to
-/// [`Rerank`](crate::recommend::Rerank).
+/// nor discouraging. At 0.75 to 0.85 users stay; 0.5 tells most of them. From one session to the next difficulty goes at most
+/// a step up or down, but further down where a session was tried and failed; and what a user did lately comes later, for
+/// variety. For more of it, hand the list to [`Rerank`](crate::recommend::Rerank).
 ///
 /// Learning is O(log items), ranking O(items log items) of those that are given; [`near`](Skills::near) finds some to give
 /// among all. Some 100 bytes a user and 60 an item.
@@ -88,8 +89,11 @@ pub struct Fit {
     pub score: f64,
     /// The chance of success, from 0 to 1; what is not known of user and item brings it nearer to a half.
     pub chance: f64,
-    /// Whether it is at most a step away from the last session; those that are not come behind those that are.
+    /// Whether it is at most a step away from the last session.
     pub is_within_step: bool,
+    /// Whether it may come next: within a step, or easier where all of that is too hard. Those that are not come behind those
+    /// that are.
+    pub is_in_reach: bool,
 }
 
 impl Default for SkillsParams {
@@ -114,7 +118,8 @@ impl SkillsParams {
         self
     }
 
-    /// How far difficulty goes up or down from one session to the next: 0.5 unless set, from 0.01 to 100.
+    /// How far difficulty goes up or down from one session to the next: 0.5 unless set, from 0.01 to 100. It goes down
+    /// further where the chance is below the target by more than twice the [`width`](SkillsParams::width) within that.
     #[must_use]
     pub fn step(mut self, step: f64) -> SkillsParams {
         self.step = step;
@@ -287,11 +292,21 @@ impl Skills {
     /// ```
     pub fn near(&self, user: u32, target: f64, now: Instant) -> impl Iterator<Item = u32> + '_ {
         let target = targeted(target);
-        let (skill, before) = (self.skill(user, now), self.session_before(user, now));
+        let skill = self.skill(user, now);
         let odds = libm::log(target / (1.0 - target));
         let fits = skill.mean - odds * blur(skill.variance);
-        let step = self.params.step;
-        self.items.near(before.map_or(fits, |before| fits.clamp(before - step, before + step)))
+        let reach = self.reach(user, target, now);
+        self.items.near(reach.map_or(fits, |reach| fits.clamp(*reach.start(), *reach.end())))
+    }
+
+    /// How difficult the next session may be: a step from the last one, or easier than that where all of it is too hard, because
+    /// the last one was tried and failed.
+    fn reach(&self, user: u32, target: f64, now: Instant) -> Option<RangeInclusive<f64>> {
+        let SkillsParams { width, step, .. } = self.params;
+        let before = self.session_before(user, now)?;
+        let easiest = Rating { mean: before - step, variance: 0.0 };
+        let is_too_hard = self.skill(user, now).chance_against(easiest) < target - 2.0 * width;
+        Some(if is_too_hard { f64::NEG_INFINITY } else { easiest.mean }..=before + step)
     }
 
     fn session_before(&self, user: u32, now: Instant) -> Option<f64> {
@@ -299,7 +314,8 @@ impl Skills {
     }
 
     /// Items with what they are worth otherwise (the score of a recommender, or 1), by how well they fit the user now, where
-    /// a chance of success is aimed at: best first, those at most a step from the last session before the others. A worth
+    /// a chance of success is aimed at: best first, those at most a step from the last session before the others, and also
+    /// those that are easier where the chance is far below the target within that step. A worth
     /// that is below 0 or no number counts as 0, and a target below 0.05 or above 0.95 as that. Of equal ones the one that
     /// was given first.
     #[must_use]
@@ -307,7 +323,7 @@ impl Skills {
         let SkillsParams { width, step, repeat, .. } = self.params;
         let target = targeted(target);
         let (skill, row) = (self.skill(user, now), self.users.get(&user));
-        let before = self.session_before(user, now);
+        let (before, reach) = (self.session_before(user, now), self.reach(user, target, now));
         let fit = |&(item, worth): &(u32, f64)| {
             let difficulty = self.difficulty(item);
             let chance = skill.chance_against(difficulty);
@@ -316,14 +332,16 @@ impl Skills {
             let variety = ago.map_or(1.0, |ago| 1.0 - (1.0 - repeat) * libm::exp2(-(ago as f64)));
             let worth = if worth > 0.0 { worth.min(f64::MAX) } else { 0.0 };
             let is_within_step = before.is_none_or(|before| (difficulty.mean - before).abs() <= step);
-            Fit { item, score: worth * libm::exp(-0.5 * off * off) * variety, chance, is_within_step }
+            let is_in_reach = reach.as_ref().is_none_or(|reach| reach.contains(&difficulty.mean));
+            let score = worth * libm::exp(-0.5 * off * off) * variety;
+            Fit { item, score, chance, is_within_step, is_in_reach }
         };
         let mut fits: Vec<Fit> = items.iter().map(fit).collect();
         let away = |fit: &Fit| before.map_or(0.0, |before| (self.difficulty(fit.item).mean - before).abs());
         fits.sort_by(|a, b| {
-            let within = b.is_within_step.cmp(&a.is_within_step);
-            // Where nothing is within the step, the nearest is least of a jump.
-            let nearer = if a.is_within_step {
+            let within = b.is_in_reach.cmp(&a.is_in_reach);
+            // Where nothing is in reach, the nearest is least of a jump.
+            let nearer = if a.is_in_reach {
                 a.score.total_cmp(&b.score).reverse()
             } else {
                 away(a).total_cmp(&away(b))

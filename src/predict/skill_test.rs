@@ -101,6 +101,38 @@ fn what_is_chosen_succeeds_as_often_as_was_aimed_at() {
     }
 }
 
+/// Whoever tries what is far too hard, and fails, is not kept there; whoever takes it easy once does not leap.
+#[test]
+fn a_failure_is_no_level_to_stay_at() {
+    let mut skills = Skills::params().check().unwrap();
+    let items: Vec<(u32, f64)> = (0..10).map(|level| (level, 1.0)).collect();
+    for (level, _) in &items {
+        skills.set_difficulty(*level, -2.0 + f64::from(*level) * 4.0 / 9.0, 0.5).unwrap();
+    }
+    let (ada, bob) = (1, 2);
+    for day in 0..6 {
+        let at = START + Duration::days(day);
+        for level in [0, 1, 2] {
+            skills.learn(ada, level, [1.0, 1.0, 0.5][level as usize], at).unwrap();
+        }
+        for level in [6, 7] {
+            skills.learn(bob, level, 1.0, at).unwrap();
+        }
+    }
+    let (at, now) = (START + Duration::days(6), START + Duration::days(7));
+    let usual = skills.rank(ada, &items, 0.8, at)[0].item;
+    skills.learn(ada, 9, 0.0, at).unwrap();
+    let fits = skills.rank(ada, &items, 0.8, now);
+    assert!(fits[0].item <= usual && (fits[0].chance - 0.8).abs() < 0.1, "{fits:?}");
+    assert!(!fits[0].is_within_step && fits[0].is_in_reach, "a jump down, and said to be one");
+    assert!(fits.iter().position(|fit| fit.item == 9) > Some(5), "{fits:?}");
+    assert!(skills.near(ada, 0.8, now).next().is_some_and(|nearest| nearest <= usual + 1));
+
+    skills.learn(bob, 0, 1.0, at).unwrap();
+    let fits = skills.rank(bob, &items, 0.8, now);
+    assert!(fits[0].is_within_step && fits[0].item == 1, "a step up, however able: {fits:?}");
+}
+
 #[test]
 fn what_was_done_lately_comes_later() {
     let mut skills = Skills::params().check().unwrap();
