@@ -622,3 +622,48 @@ fn misspelt_facts_are_refused_with_advice() {
     let error = Definitions::from_toml(&format!("{SCHEMA}\n[segments]\n{circle}")).unwrap_err().to_string();
     assert!(error.contains("what `loud` does is no event"), "{error}");
 }
+
+/// Somebody's first page view is decided for before anything is known of them: by what asks for nothing of them.
+#[test]
+fn conditions_on_the_request_and_the_world_hold_for_whoever_is_unknown() {
+    let definitions = Definitions::from_toml(
+        r#"
+version = 1
+[attributes]
+plan = "string"
+[events.view]
+[world]
+sale = "bool"
+[segments]
+newcomer = "not did(view)"
+[[placements.hero.variant]]
+name = "rain"
+when = 'request.weather = "rain" and length(request.city) > 2'
+priority = 3
+[[placements.hero.variant]]
+name = "new"
+when = 'segment("newcomer") or plan is missing or bucket("x") >= 0'
+priority = 2
+[[placements.hero.variant]]
+name = "sale"
+when = 'world.sale and now > @2026-01-01'
+priority = 1
+[[placements.hero.variant]]
+name = "all"
+"#,
+    )
+    .unwrap();
+    let mut partition = Partition::new(&definitions);
+    let now: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+    let rain = Object::new().with("weather", "rain").with("city", "Lyon");
+    let shown = |partition: &Partition, user: &str, request: &Object| {
+        partition.decide(user, "hero", request, now).unwrap().variant.unwrap().to_string()
+    };
+    assert_eq!(shown(&partition, "new", &Object::new()), "all");
+    assert_eq!(shown(&partition, "new", &rain), "rain");
+    partition.set_world("sale", true, now).unwrap();
+    assert_eq!(shown(&partition, "new", &Object::new()), "sale");
+    partition.ingest(&Message::identify("ada"), now).unwrap();
+    assert_eq!(shown(&partition, "ada", &Object::new()), "new");
+    assert_eq!(shown(&partition, "ada", &rain), "rain");
+}

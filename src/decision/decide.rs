@@ -1,9 +1,10 @@
 use crate::decision::plan::{PlacementPlan, VariantPlan};
 use crate::decision::{Decision, DecisionId, DecisionPlan, Error, Reason, RenderContext};
 use crate::model::{Instant, Object, winner};
-use crate::profile::{ProfileStore, UserKey};
-use crate::segment::{Evaluation, Plan};
+use crate::profile::{Profile, ProfileStore, UserKey};
+use crate::segment::{ConditionId, Evaluation, Plan};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 /// Whom a decision is for, and when.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +35,9 @@ impl DecisionPlan {
     /// that name.
     ///
     /// Of the eligible variants those of the highest priority are in question, and of several the weights decide
-    /// (`split`). A variant without a condition is eligible for everybody, one with a condition only for users of
-    /// whom something is known. Conditions below the winning priority are not evaluated.
+    /// (`split`). A variant without a condition is eligible for everybody, and so is one whose condition asks for nothing of
+    /// the user where that holds; any other only for users of whom something is known. Conditions below the winning
+    /// priority are not evaluated.
     ///
     /// A field that cannot be rendered is left out of the content, and a reason names it: the variant stays the one
     /// chosen, because the split must not depend on a slip in a text.
@@ -86,7 +88,15 @@ impl DecisionPlan {
 
 fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object) -> Standings {
     let Visitor { plan, store, user, now, .. } = *visitor;
-    let evaluation = user.map(|user| Evaluation::new(plan, store, user, now).for_request(request));
+    let nobody = Profile::new(SmolStr::default(), false, now);
+    let evaluation = match user {
+        Some(user) => Evaluation::new(plan, store, user, now),
+        None => Evaluation::of_profile(plan, store, &nobody, now),
+    };
+    let evaluation = evaluation.for_request(request);
+    let is_met = |condition: ConditionId| {
+        (user.is_some() || plan.asks_of_nobody(condition, store)) && evaluation.condition(condition)
+    };
     let mut standings = Standings::from_elem(Standing::NotEligible, placement.variants.len());
     let mut winning = None;
     for &place in &placement.by_priority {
@@ -95,9 +105,7 @@ fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object)
             Standing::LowerPriority
         } else if variant.weight <= 0.0 {
             Standing::SwitchedOff
-        } else if variant.when.as_ref().is_none_or(|(condition, _)| {
-            evaluation.as_ref().is_some_and(|evaluation| evaluation.condition(*condition))
-        }) {
+        } else if variant.when.as_ref().is_none_or(|(condition, _)| is_met(*condition)) {
             winning = Some(variant.priority);
             Standing::Eligible
         } else {

@@ -59,7 +59,8 @@ pub struct Variant {
     /// is another variant.
     pub name: Box<str>,
     /// Who may see it; none for everybody, users of whom nothing is known included. Besides what segments may name
-    /// it knows `request.…`, what the host gives with the question: `request.device = "mobile"`.
+    /// it knows `request.…`, what the host gives with the question: `request.device = "mobile"`. What asks for that, facts
+    /// about the world and `now` alone holds for whoever is unknown too; nothing else does.
     pub when: Option<Box<str>>,
     /// The higher one goes first; 0 unless given.
     pub priority: i64,
