@@ -52,6 +52,24 @@ pub struct Blend {
 }
 
 /// Makes a [`Blend`].
+///
+/// ```
+/// use bespoke::recommend::{Blend, CoVisitation, Popularity, Recommender};
+/// # use bespoke::{model::Instant, recommend::{Interaction, Items}};
+/// # let (mut items, now) = (Items::new(), Instant::from_millis(0));
+/// let mut shop = Blend::builder()
+///     .source(CoVisitation::default(), 1.0)
+///     .source(Popularity::default(), 1.0)
+///     .learn_every(1) // without it weights stay as they were given
+///     .check()?;
+/// # for (user, kind) in (0..200).flat_map(|user| [(user, "boot"), (user, "sock")]) {
+/// #     shop.learn(&Interaction::new(user, items.intern(&format!("{kind}-{}", user % 9))?, now));
+/// # }
+/// // After 200 users, each of whom took the sock that belongs to a boot:
+/// let weights: Vec<f64> = shop.weights().map(|(_, weight)| weight).collect();
+/// assert!(weights[0] > weights[1], "what is seen together foretold more than what is popular");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct BlendBuilder {
     sources: Vec<Box<dyn Recommender>>,

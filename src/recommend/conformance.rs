@@ -5,6 +5,15 @@ use crate::recommend::{
 use std::fmt;
 
 /// A [`Recommender`] or a [`Policy`](crate::recommend::bandit::Policy) breaks its contract: which rule, and where it was seen.
+///
+/// ```
+/// use bespoke::recommend::{BoughtTogether, conformance};
+/// let strict = BoughtTogether::params().pairs_min(1e6).check()?; // nothing is ever bought together so often
+/// let violation = conformance(|| strict.clone()).unwrap_err();
+/// assert_eq!(violation.rule(), "it recommends something"); // what does not hold; the rest says where
+/// assert!(violation.to_string().ends_with("queries had an empty answer"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {seen}")]
 pub struct Violation {

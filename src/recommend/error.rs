@@ -3,6 +3,20 @@ use crate::recommend::bandit::{CANDIDATES_MAX, FEATURE_MAX};
 use crate::recommend::{EXCLUSIONS_MAX, ITEM_BYTES_MAX, ITEMS_MAX, LIMIT_MAX, QUERY_ITEMS_MAX, RULES_MAX};
 
 /// Why a query, an item id or a parameter was refused. What was refused changed nothing.
+///
+/// ```
+/// use bespoke::recommend::{Basis, Error, Items, Query};
+/// # let (items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// let (beside, popular) = (Query::similar_to("boot-9"), Query::popular());
+/// let request = match beside.resolve(&items, None, now) {
+///     Err(Error::UnknownItem(_)) => popular.resolve(&items, None, now)?, // nobody has touched it yet
+///     other => other?,
+/// };
+/// assert_eq!(request.basis(), Basis::Popular);
+/// let error = Query::popular().limit(5_000).resolve(&items, None, now).unwrap_err();
+/// assert_eq!(error.to_string(), "a limit of 5000 is above 1000; ask for fewer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -11,6 +11,16 @@ pub const ITEMS_MAX: usize = 1 << 24;
 pub const ITEM_BYTES_MAX: usize = 200;
 
 /// Dense number of an item, by first sight. Made by [`Items`] only, and meaningful only beside it.
+///
+/// ```
+/// use bespoke::recommend::Items;
+/// let mut items = Items::new();
+/// let (boot, sock) = (items.intern("boot-7")?, items.intern("sock-1")?);
+/// let prices = [129.0, 12.5]; // the host's own list, with an entry per item
+/// assert_eq!((sock.number(), prices[sock.index()]), (1, 12.5));
+/// assert!(boot < sock); // it was seen first
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ItemId(u32);

@@ -5,6 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What a user did with an item, in the past tense as reasons print it. Definitions say which event means which.
+///
+/// ```
+/// use bespoke::recommend::{Action, Interaction, Items};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// let weight = |action| match action {
+///     Action::Bought => 5.0,
+///     Action::Dismissed | Action::Returned => -1.0,
+///     _ => 1.0,
+/// };
+/// let returned = Interaction::new(7, items.intern("boot-7")?, now).with_action(Action::Returned);
+/// assert_eq!(returned.weight(), 1.0); // the action alone says nothing against the item
+/// assert_eq!(returned.with_weight(weight(returned.action())).weight(), -1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -73,6 +87,18 @@ impl fmt::Display for Action {
 }
 
 /// Why an item is recommended: data to act on; [`display`](Reason::display) gives the words.
+///
+/// ```
+/// use bespoke::recommend::{Action, Reason};
+/// let heading = |reason: &Reason| match reason {
+///     Reason::Because { action: Action::Bought, .. } => "For what you have",
+///     Reason::Popular | Reason::PopularFor { .. } => "What others choose",
+///     _ => "You may like",
+/// };
+/// let reason = Reason::PopularFor { key: "place".into(), value: "gym".into() };
+/// assert_eq!(heading(&reason), "What others choose");
+/// assert_eq!(reason.item(), None); // it rests on no item, so there is no picture to show beside it
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -178,6 +204,16 @@ impl Reason {
 }
 
 /// Prints a [`Reason`]; made by [`Reason::display`].
+///
+/// ```
+/// use bespoke::recommend::{Items, Reason};
+/// let mut items = Items::new();
+/// let reason = Reason::Similar { item: items.intern("boot-7")? };
+/// assert_eq!(format!("Picked: {}", reason.display(&items)), "Picked: similar to boot-7");
+/// // A reason holds the number of an item, and only the items that gave it know the name.
+/// assert_eq!(reason.display(&Items::new()).to_string(), "similar to an unknown item");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ReasonDisplay<'a> {
     reason: &'a Reason,

@@ -97,6 +97,20 @@ impl<'a> Interaction<'a> {
 }
 
 /// An item to show.
+///
+/// ```
+/// use bespoke::recommend::{Occasion, Reason, Recommendation, Rerank};
+/// # let mut items = bespoke::recommend::Items::new();
+/// # let (boot, now) = (items.intern("boot-7")?, bespoke::model::Instant::from_millis(0));
+/// let pick = Recommendation::new(boot, 0.9, Reason::Other("our editor likes it".into()));
+/// assert!(pick.effects().is_empty()); // nothing has moved it yet
+/// let rerank = Rerank::params().pin(0, boot).check()?;
+/// let list = rerank.apply(vec![pick], &(), Occasion { limit: 10, seed: 0, now });
+/// let shown = &list.shown[0];
+/// assert_eq!(shown.reason.display(&items).to_string(), "our editor likes it");
+/// assert_eq!(shown.effects()[0].to_string(), "pinned to 0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Recommendation {

@@ -10,6 +10,18 @@ const MORE_LEAST: usize = 100;
 /// A [`Query`](crate::recommend::Query) that was checked and whose items are numbers: what recommenders see.
 ///
 /// Made by [`Query::resolve`](crate::recommend::Query::resolve).
+///
+/// ```
+/// use bespoke::recommend::{Items, Query};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, tent, sock) = (items.intern("boot-7")?, items.intern("tent-2")?, items.intern("sock-1")?);
+/// let query = Query::similar_to("boot-7").excluding(["tent-2"]).context("place", "gym").limit(5);
+/// let request = query.resolve(&items, None, now)?;
+/// assert_eq!((request.limit(), request.context("place")), (5, Some("gym")));
+/// // Neither what the query names, nor what it excludes.
+/// assert_eq!([boot, tent, sock].map(|item| request.admits(item)), [false, false, true]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     pub(super) subject: Subject,
@@ -46,6 +58,22 @@ pub(super) enum Subject {
 }
 
 /// What an answer is to rest on. A recommender gives an empty answer for one that it does not know.
+///
+/// ```
+/// use bespoke::recommend::{Basis, Items, Query};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let boot = items.intern("boot-7")?;
+/// let query = Query::similar_to("boot-7");
+/// let request = query.resolve(&items, None, now)?;
+/// let rests_on = match request.basis() {
+///     Basis::Session(items) | Basis::Similar(items) => items,
+///     _ => &[], // a recommender that knows of items alone has no answer then, which is no error
+/// };
+/// assert_eq!(rests_on, [boot]);
+/// // Somebody without a number is a visitor who saw nothing yet.
+/// assert_eq!(Query::for_user().resolve(&items, None, now)?.basis(), Basis::Session(&[]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Basis<'a> {

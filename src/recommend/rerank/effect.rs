@@ -5,6 +5,28 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What a stage of re-ranking did to a recommendation. Places begin at 0.
+///
+/// ```
+/// use bespoke::recommend::{Effect, Facts, ItemId, Occasion, Rerank};
+/// # use bespoke::{model::Instant, recommend::{Items, Reason, Recommendation}};
+/// # let mut items = Items::new();
+/// # let (boot, sock) = (items.intern("boot-7")?, items.intern("sock-1")?);
+/// # let fits = [(boot, 0.9), (sock, 0.8)];
+/// # let fits = fits.map(|(item, score)| Recommendation::new(item, score, Reason::Popular)).into();
+/// # let occasion = Occasion { limit: 2, seed: 0, now: Instant::from_millis(0) };
+/// # struct Trials;
+/// # impl Facts for Trials {
+/// #     fn choose(&self, _: &[ItemId], _: u64) -> Option<(usize, f64)> { Some((0, 0.25)) }
+/// # }
+/// let list = Rerank::params().explore(1, 20).check()?.apply(fits, &Trials, occasion);
+/// let chance = list.shown[1].effects().iter().find_map(|effect| match effect {
+///     Effect::Tried { probability, .. } => Some(*probability), // to be logged beside what comes of it
+///     _ => None,
+/// });
+/// assert_eq!(chance, Some(0.25));
+/// assert_eq!(list.shown[1].effects()[0].to_string(), "tried at 1 (its chance was 0.25)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -113,6 +135,22 @@ impl fmt::Display for Effect {
 }
 
 /// An item that is not shown, and why not.
+///
+/// ```
+/// use bespoke::recommend::{Dropped, Occasion, Rerank};
+/// # use bespoke::recommend::{Reason, Recommendation};
+/// # let (mut items, now) = (bespoke::recommend::Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock) = (items.intern("boot-7")?, items.intern("sock-1")?);
+/// # let fits = [(boot, 0.9), (sock, 0.6), (boot, 0.5)];
+/// # let fits = fits.map(|(item, score)| Recommendation::new(item, score, Reason::Popular)).into();
+/// // The boot fits, then the sock, and then the boot again, as another recommender says.
+/// let list = Rerank::default().apply(fits, &(), Occasion { limit: 1, seed: 0, now });
+/// let line = |dropped: &Dropped| format!("{}: {}", items.name(dropped.item).unwrap_or("?"), dropped.because);
+/// let lines: Vec<String> = list.dropped.iter().map(line).collect();
+/// assert_eq!(lines, ["boot-7: it is there already", "sock-1: others fit better"]); // in the order of stages
+/// assert_eq!(list.shown[0].item, boot); // so being dropped once does not mean that it is not shown
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Dropped {
@@ -123,6 +161,28 @@ pub struct Dropped {
 }
 
 /// The stage that an item was dropped by.
+///
+/// ```
+/// use bespoke::recommend::{Because, Facts, ItemId, Occasion, Rerank};
+/// # use bespoke::{model::Instant, recommend::{Items, Reason, Recommendation}};
+/// # let mut items = Items::new();
+/// # let (boot, shoe, sock) = (items.intern("boot-7")?, items.intern("shoe-2")?, items.intern("sock-1")?);
+/// # let fits = [boot, shoe, sock].map(|item| Recommendation::new(item, 0.5, Reason::Popular)).into();
+/// # let occasion = Occasion { limit: 10, seed: 0, now: Instant::from_millis(0) };
+/// # struct Acme;
+/// # impl Facts for Acme {
+/// #     fn attribute(&self, _: ItemId, _: &str, each: &mut dyn FnMut(&str)) { each("acme") }
+/// # }
+/// let list = Rerank::params().cap("brand", 2).check()?.apply(fits, &Acme, occasion); // all three are of one brand
+/// let advice = match list.why_not(sock) {
+///     Some(Because::Outranked) => "give the list more places",
+///     Some(Because::Capped { .. }) => "allow for more of a brand",
+///     _ => "",
+/// };
+/// assert_eq!(advice, "allow for more of a brand");
+/// assert_eq!(list.dropped[0].because.to_string(), "there are enough with brand acme");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

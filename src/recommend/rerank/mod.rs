@@ -88,6 +88,16 @@ pub struct Rerank {
 }
 
 /// Stages of [`Rerank`], not yet checked. Without any, the best come first.
+///
+/// ```
+/// use bespoke::recommend::Rerank;
+/// let params = Rerank::params().cap("brand", 2).require("in stock");
+/// // Stages have an order of their own; that of the calls makes no difference.
+/// assert_eq!(params.clone().check()?, Rerank::params().require("in stock").cap("brand", 2).check()?);
+/// let error = params.weigh("sold out", 0.0).check().unwrap_err();
+/// assert_eq!(error.to_string(), "`weigh` is 0, but must be from 0.001 to 1000; `exclude` what is not to be shown");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RerankParams {
     required: Vec<Arc<str>>,
@@ -281,6 +291,20 @@ impl RerankParams {
 }
 
 /// When, for how many places and with which chance a list is made.
+///
+/// ```
+/// use bespoke::recommend::{Occasion, Rerank};
+/// # use bespoke::recommend::{Reason, Recommendation};
+/// # let (mut items, now) = (bespoke::recommend::Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock) = (items.intern("boot-7")?, items.intern("sock-1")?);
+/// # let fits = [(boot, 0.9), (sock, 0.8)].map(|(item, score)| Recommendation::new(item, score, Reason::Popular));
+/// let rerank = Rerank::params().rotate(0.3).check()?;
+/// let first = |seed| rerank.apply(fits.to_vec(), &(), Occasion { limit: 1, seed, now }).shown[0].item;
+/// assert_eq!(first(7), first(7)); // a page that is loaded again stays the same
+/// // The sock fits a little less than the boot, and comes first on some visits.
+/// assert!((0..100).any(|visit| first(visit) == sock));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion {
     /// At most so many items.
@@ -292,6 +316,21 @@ pub struct Occasion {
 }
 
 /// What is shown, and why the rest is not.
+///
+/// ```
+/// use bespoke::recommend::{Occasion, Reason, Recommendation, Rerank};
+/// # let (mut items, now) = (bespoke::recommend::Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock, tent) = (items.intern("boot-7")?, items.intern("sock-1")?, items.intern("tent-2")?);
+/// let fits = [(boot, 0.9), (sock, 0.6)].map(|(item, score)| Recommendation::new(item, score, Reason::Popular)).into();
+/// let list = Rerank::default().apply(fits, &(), Occasion { limit: 1, seed: 0, now });
+/// let answer = |item| match list.why_not(item) {
+///     Some(because) => because.to_string(),
+///     None if list.shown.iter().any(|shown| shown.item == item) => "it is shown".to_owned(),
+///     None => "nobody recommended it".to_owned(),
+/// };
+/// assert_eq!([boot, sock, tent].map(answer), ["it is shown", "others fit better", "nobody recommended it"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reranked {
