@@ -81,6 +81,24 @@ struct ItemRow {
 const UNSEEN: Instant = Instant::MIN;
 
 /// Parameters of [`BoughtTogether`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Action, BoughtTogether, Interaction, Items, Query, Recommender};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let mut lines = Vec::new();
+/// # let (boot, tent) = (["boot-7", "wax-1"], ["tent-2", "rope-3"]);
+/// # for (user, basket) in (0..).zip([boot, boot, tent, tent]) {
+/// #     for sku in basket { lines.push(Interaction::new(user, items.intern(sku)?, now).with_action(Action::Bought)) }
+/// # }
+/// // The boot and the wax were in two baskets, of four in all: enough for a small shop, too few by default.
+/// for (pairs_min, found) in [(2.0, 1), (3.0, 0)] {
+///     let mut shop = BoughtTogether::params().pairs_min(pairs_min).check()?;
+///     lines.iter().for_each(|line| shop.learn(line));
+///     let basket = Query::complementary_to(["boot-7"]);
+///     assert_eq!(shop.recommend(&basket.resolve(&items, None, now)?).len(), found);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BoughtTogetherParams {
     half_life: Duration,

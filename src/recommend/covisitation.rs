@@ -86,6 +86,21 @@ struct ItemRow {
 }
 
 /// Parameters of [`CoVisitation`], not yet checked.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// use bespoke::recommend::{CoVisitation, Interaction, Items, Query, Recommender};
+/// # let (mut items, start) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock, now) = (items.intern("boot-7")?, items.intern("sock-1")?, start + Duration::hours(1));
+/// let visits = [(boot, start), (sock, now)].map(|(item, at)| Interaction::new(42, item, at)); // an hour apart
+/// for (gap, found) in [(Duration::minutes(30), 0), (Duration::hours(2), 1)] {
+///     let mut together = CoVisitation::params().session_gap(gap).check()?;
+///     visits.iter().for_each(|visit| together.learn(visit));
+///     let beside = Query::similar_to("boot-7");
+///     assert_eq!(together.recommend(&beside.resolve(&items, None, now)?).len(), found);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CoVisitationParams {
     half_life: Duration,

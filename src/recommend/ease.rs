@@ -112,6 +112,20 @@ enum Stage {
 }
 
 /// Parameters of [`Ease`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Ease, Interaction, Items, Query, Recommender};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// let mut ease = Ease::params().items(2).ridge(1.0).check()?; // the two that most chose, and no other
+/// for (user, film) in [(1, "heat"), (1, "ronin"), (2, "heat"), (2, "ronin"), (2, "thief")] {
+///     ease.learn(&Interaction::new(user, items.intern(film)?, now));
+/// }
+/// while ease.tick(now, 100) {}
+/// for (film, found) in [("heat", 1), ("thief", 0)] {
+///     assert_eq!(ease.recommend(&Query::similar_to(film).resolve(&items, None, now)?).len(), found);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct EaseParams {
     half_life: Option<Duration>,

@@ -80,6 +80,22 @@ pub(super) struct Place {
 }
 
 /// Parameters of [`Popularity`], not yet checked.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// use bespoke::recommend::{Interaction, Items, Popularity, Query, Recommender};
+/// # let (mut items, start) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (coat, hat, today) = (items.intern("coat")?, items.intern("hat")?, start + Duration::days(30));
+/// # let touches = [(1, coat, start), (2, coat, start), (3, coat, start), (4, hat, today), (5, hat, today)];
+/// // Three chose the coat a month ago, and two choose the hat today.
+/// for (half_life, best) in [(Duration::days(7), hat), (Duration::days(365), coat)] {
+///     let mut popularity = Popularity::params().half_life(half_life).check()?;
+///     touches.iter().for_each(|(user, item, at)| popularity.learn(&Interaction::new(*user, *item, *at)));
+///     let answer = popularity.recommend(&Query::popular().resolve(&items, None, today)?);
+///     assert_eq!(answer[0].item, best);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PopularityParams {
     half_life: Duration,

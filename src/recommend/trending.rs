@@ -53,6 +53,20 @@ pub struct Trending {
 }
 
 /// Parameters of [`Trending`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Interaction, Items, Query, Recommender, Trending};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, query) = (items.intern("boot-7")?, Query::trending());
+/// # let request = query.resolve(&items, None, now)?;
+/// let mut trending = Trending::params().k_min(2).check()?;
+/// // One user who cannot decide is no trend, however often they look; a dozen are.
+/// for (users, found) in [(7..8, 0), (8..20, 1)] {
+///     users.cycle().take(50).for_each(|user| trending.learn(&Interaction::new(user, boot, now)));
+///     assert_eq!(trending.recommend(&request).len(), found);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrendingParams {
     half_life: Duration,

@@ -4,6 +4,27 @@ use crate::recommend::Error;
 use crate::recommend::crowd::CROWD_MAX;
 
 /// Parameters of [`Als`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Als, Interaction, Items, Query, Recommender};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let mut films = Vec::new();
+/// # for user in 0..40 {
+/// #     let seen = if user % 2 == 0 { ["alien", "aliens", "solaris"] } else { ["heat", "ronin", "thief"] };
+/// #     seen.iter().try_for_each(|film| items.intern(film).map(|film| films.push((user, film))))?;
+/// # }
+/// # ["alien", "aliens", "heat"].iter().try_for_each(|film| items.intern(film).map(|film| films.push((99, film))))?;
+/// // Two films from space, and a heist last: more of what was liked at all, or of what was liked just now?
+/// for (recency, best) in [(0.0, "solaris"), (2.0, "ronin")] {
+///     let mut als = Als::params().factors(8).recency(recency).check()?;
+///     films.iter().for_each(|(user, film)| als.learn(&Interaction::new(*user, *film, now)));
+///     while als.tick(now, 100) {}
+///     let query = Query::for_user().excluding(["alien", "aliens", "heat"]);
+///     let answer = als.recommend(&query.resolve(&items, Some(99), now)?);
+///     assert_eq!(items.name(answer[0].item), Some(best));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlsParams {
     pub(super) half_life: Option<Duration>,

@@ -41,6 +41,18 @@ struct Counts {
 }
 
 /// Parameters of [`BetaThompson`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::bandit::{BetaThompson, Candidates, Policy};
+/// let buttons = Candidates::new(&[0, 1]);
+/// // What one click makes of a button of which nothing is known, and where one of twenty is usual.
+/// for (won, lost, rate) in [(1.0, 1.0, 2.0 / 3.0), (1.0, 19.0, 2.0 / 21.0)] {
+///     let mut policy = BetaThompson::params(2).before(won, lost).check()?;
+///     policy.learn(&buttons, 0, 1.0)?;
+///     assert!((policy.rate(0)? - rate).abs() < 1e-4);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BetaThompsonParams {
     arms: usize,

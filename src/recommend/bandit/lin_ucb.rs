@@ -36,6 +36,18 @@ pub struct LinUcb {
 }
 
 /// Parameters of [`LinUcb`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::bandit::{Candidates, LinUcb, Policy};
+/// let both = Candidates::new(&[0, 1]).with_context(&[1.0]);
+/// // The first offer earned something once; the second has never been shown.
+/// for (alpha, chosen) in [(0.0, 0), (1.0, 1)] {
+///     let mut offers = LinUcb::params().arms(2, 1).alpha(alpha).check()?;
+///     offers.learn(&both, 0, 0.5)?;
+///     assert_eq!(offers.choose(&both, 0)?.arm, chosen); // without alpha what is not known is never tried
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinUcbParams {
     alpha: f64,

@@ -104,6 +104,18 @@ impl<'a> Candidates<'a> {
 }
 
 /// The arm that a [`Policy`] chose.
+///
+/// ```
+/// use bespoke::recommend::bandit::{BetaThompson, Candidates, Policy};
+/// let mut banners = BetaThompson::params(50).check()?;
+/// let tonight = Candidates::new(&[40, 7, 23]);
+/// let choice = banners.choose(&tonight, 0x5eed)?;
+/// assert_eq!(tonight.arms()[choice.place], choice.arm);
+/// // The arm is what to show, the place what to learn of.
+/// banners.learn(&tonight, choice.place, 1.0)?;
+/// assert!(banners.rate(choice.arm)? > 0.6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Choice {

@@ -57,6 +57,19 @@ pub struct Thompson {
 }
 
 /// Parameters of [`Thompson`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::bandit::{Candidates, Policy, Thompson};
+/// // Two features of each arm: a constant, and whether it is on sale. What is on sale is clicked.
+/// let mut teasers = Thompson::params().features(2).check()?;
+/// let rows = [1.0, 0.0, 1.0, 1.0];
+/// let old = Candidates::new(&[1, 2]).with_features(&rows);
+/// for round in 0..200 { teasers.learn(&old, round % 2, (round % 2) as f64)? }
+/// // Nobody has seen these two, but all arms share what is known of features.
+/// let new = Candidates::new(&[8, 9]).with_features(&rows);
+/// assert_eq!(teasers.choose(&new, 0x5eed)?.arm, 9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ThompsonParams {
     explore: f64,

@@ -14,6 +14,21 @@ pub(super) const SUPPORT: f64 = 5.0;
 const USERS_MAX: usize = 100;
 
 /// Parameters of [`SessionKnn`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Interaction, Items, Query, Recommender, SessionKnn};
+/// # let (mut items, now) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let query = Query::session(["lesson-2"]);
+/// // In a shop what came before may come next; in a course, whose lessons build on one another, it may not.
+/// for (back, found) in [(0.85, 1), (0.0, 0)] { // 0.85 by default
+///     let mut model = SessionKnn::params().back(back).check()?;
+///     for lesson in ["lesson-1", "lesson-2"] {
+///         model.learn(&Interaction::new(1, items.intern(lesson)?, now));
+///     }
+///     assert_eq!(model.recommend(&query.resolve(&items, None, now)?).len(), found); // after lesson 2
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionKnnParams {
     pub(super) half_life: Duration,

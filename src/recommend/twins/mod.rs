@@ -89,6 +89,20 @@ pub struct Twins {
 }
 
 /// Parameters of [`Twins`], not yet checked.
+///
+/// ```
+/// use bespoke::recommend::{Interaction, Recommender, Twins};
+/// # let (mut items, now) = (bespoke::recommend::Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let boot = items.intern("boot-7")?;
+/// let (mut cautious, mut quick) = (Twins::default(), Twins::params().kappa(4.0).check()?);
+/// for user in 0..20 {
+///     cautious.learn(&Interaction::new(user, boot, now));
+///     quick.learn(&Interaction::new(user, boot, now));
+/// }
+/// // What is believed of an item that twenty have touched: half from its twins, or a sixth.
+/// assert_eq!((cautious.coldness(boot), quick.coldness(boot)), (20.0 / 40.0, 4.0 / 24.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TwinsParams {
     kappa: f64,
