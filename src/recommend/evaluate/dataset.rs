@@ -8,6 +8,19 @@ use std::collections::HashMap;
 const STEP: Duration = Duration::seconds(15);
 
 /// Whose interactions belong together.
+///
+/// ```
+/// use bespoke::recommend::{CoVisitation, evaluate::{Dataset, Evaluation, Holdout, Owner, Part, Protocol}};
+/// // Ten look at the boot, at the sock, and at the boot again, which is not recommended to a user who had it.
+/// for (owner, hit_rate) in [(Owner::Session, 1.0), (Owner::User, 0.5)] {
+///     let mut clicks = Dataset::new(owner);
+///     for n in 0..30 { clicks.push(&format!("{}", n / 3), ["boot", "sock", "boot"][n % 3], None)? }
+///     let split = clicks.split(Protocol::NextItem(Holdout::Share(0.2)), Part::Test)?;
+///     let report = Evaluation::new().run(&mut CoVisitation::default(), &clicks, &split, &mut ())?;
+///     assert_eq!(report.results[0].scores.hit_rate, hit_rate);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A visit of somebody unknown: short, and what is looked at now is the only repeat that is never shown.

@@ -2,6 +2,18 @@ use crate::model::Quoted;
 use crate::recommend;
 
 /// Why something was not evaluated.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Dataset, Error, Owner};
+/// let (mut clicks, mut refused) = (Dataset::new(Owner::Session), Vec::new());
+/// for (session, item) in [("s1", "boot-7"), ("", "sock-1"), ("s2", "")] {
+///     refused.extend(clicks.push(session, item, None).err());
+/// }
+/// assert_eq!(clicks.len(), 1); // what was refused added nothing, so that the next row may follow
+/// let unknown = "the id of the session or user is empty; leave the row out where nobody is known";
+/// assert_eq!((refused[0].to_string().as_str(), &refused[0]), (unknown, &Error::OwnerEmpty));
+/// assert!(matches!(refused[1], Error::Recommend(bespoke::recommend::Error::ItemEmpty)));
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -29,6 +29,26 @@ pub trait Watch {
 impl Watch for () {}
 
 /// What an evaluation is doing.
+///
+/// ```
+/// use bespoke::recommend::{Popularity, evaluate::{Evaluation, Stage, Watch}};
+/// # use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// struct Stages(Vec<(Stage, usize)>);
+/// impl Watch for Stages {
+///     fn progress(&mut self, stage: Stage, done: usize, total: usize) {
+///         if done == total { self.0.push((stage, total)) }
+///     }
+/// }
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..10 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// # let split = clicks.split(Protocol::NextItem(Holdout::Share(0.2)), Part::Test)?;
+/// # let mut stages = Stages(Vec::new());
+/// Evaluation::new().run(&mut Popularity::default(), &clicks, &split, &mut stages)?;
+/// assert_eq!(stages.0, [(Stage::Training, 24), (Stage::Frozen, 2), (Stage::Learning, 2)]); // clicks, then sessions
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Learning the training part; counted in interactions.
@@ -43,6 +63,14 @@ pub enum Stage {
 pub(super) const PROGRESS_STEP: usize = 256;
 
 /// How long single calls took, in microseconds: the median, and what nine of ten and ninety-nine of a hundred stay below.
+///
+/// ```
+/// use bespoke::recommend::evaluate::Latency;
+/// let mut nanoseconds = vec![20_000; 98];
+/// nanoseconds.extend([5_000_000, 9_000_000]); // two of a hundred had to wait
+/// let latency = Latency::of(nanoseconds);
+/// assert_eq!((latency.p50, latency.p90, latency.p99), (20.0, 20.0, 5_000.0)); // microseconds
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Latency {

@@ -117,6 +117,22 @@ pub fn gini(counts: &[u64]) -> f64 {
 }
 
 /// Means over all predictions, and how the recommendations are spread. The same inputs give the same bits.
+///
+/// ```
+/// use bespoke::recommend::{ItemId, evaluate::{Error, Prequential, Scores}};
+/// # let (mut items, at) = (bespoke::recommend::Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock) = (items.intern("boot")?, items.intern("sock")?);
+/// # let (tent, rope) = (items.intern("tent")?, items.intern("rope")?);
+/// let score = |shown: [ItemId; 4]| {
+///     let mut scorer = Prequential::new().begin()?;
+///     shown.iter().zip([boot, boot, sock, tent]).for_each(|(shown, chosen)| scorer.add(&[*shown], chosen, at));
+///     Ok::<Scores, Error>(scorer.finish(&items)?.scores)
+/// };
+/// let (one_for_all, own) = (score([boot, boot, boot, boot])?, score([boot, sock, sock, rope])?);
+/// assert_eq!((one_for_all.hit_rate, own.hit_rate), (0.5, 0.5));
+/// assert_eq!((one_for_all.coverage, own.coverage), (0.25, 0.75)); // as good, and of the catalogue a quarter is seen
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Scores {

@@ -6,6 +6,18 @@ use serde::Serialize;
 const ROUNDING: f64 = 1e-6;
 
 /// A choice that was made and logged.
+///
+/// ```
+/// use bespoke::recommend::{bandit::{BetaThompson, Candidates, Policy}, evaluate::Logged};
+/// let (mut buttons, both) = (BetaThompson::params(2).check()?, Candidates::new(&[0, 1]));
+/// let choice = buttons.choose(&both, 0x5eed)?;
+/// let propensity = buttons.propensity(&both, choice.place)?; // before anything is learned from it
+/// let round = Logged { context: "evening", action: choice.place, propensity, reward: 1.0 };
+/// buttons.learn(&both, round.action, round.reward)?;
+/// // Afterwards the policy is another one, and nobody can tell how probable the choice was.
+/// assert_ne!(buttons.propensity(&both, round.action)?, round.propensity);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logged<C> {
     /// What was known when it was made.
@@ -62,6 +74,26 @@ pub struct OffPolicy {
 }
 
 /// What a policy would have earned a round.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Estimate, OffPolicy};
+/// # use bespoke::recommend::evaluate::Logged;
+/// # let log: Vec<Logged<()>> = (0..1_000)
+/// #     .map(|n| {
+/// #         let action = usize::from(n % 5 == 0);
+/// #         let reward = f64::from(u8::from(n / 5 % 10 < [2, 6][action]));
+/// #         Logged { context: (), action, propensity: [0.8, 0.2][action], reward }
+/// #     })
+/// #     .collect();
+/// // 1,000 rounds, of which a fifth showed the second banner. What if all did?
+/// let always_second = |_: &(), action: usize| [0.0, 1.0][action];
+/// let model = |_: &(), action: usize| [0.2, 0.6][action]; // fitted to other rounds
+/// let estimates = OffPolicy::new().estimate(&log, 2, always_second, model)?;
+/// assert_eq!((estimates.rounds, estimates.effective), (1_000, 200.0));
+/// let width = |estimate: Estimate| estimate.high - estimate.low;
+/// assert!(width(estimates.doubly_robust) < width(estimates.ips)); // a good model leaves less to chance
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Estimates {
@@ -80,6 +112,27 @@ pub struct Estimates {
 }
 
 /// A mean reward and its confidence interval.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Estimate, OffPolicy};
+/// # use bespoke::recommend::evaluate::Logged;
+/// # let log: Vec<Logged<()>> = (0..400)
+/// #     .map(|n| {
+/// #         let action = n % 2;
+/// #         let reward = f64::from(u8::from(n / 2 % 10 < [2, 3][action]));
+/// #         Logged { context: (), action, propensity: 0.5, reward }
+/// #     })
+/// #     .collect();
+/// /// A gain that chance alone may have made is none.
+/// fn is_better(other: Estimate, logged: Estimate) -> bool {
+///     other.low > logged.high
+/// }
+/// let second = |_: &(), action: usize| [0.0, 1.0][action]; // 30 % of 200 clicked, where 25 % of all 400 did
+/// let estimates = OffPolicy::new().estimate(&log, 2, second, |_, _| 0.0)?;
+/// assert!(estimates.snips.value > estimates.logged.value);
+/// assert!(!is_better(estimates.snips, estimates.logged)); // log for longer
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Estimate {

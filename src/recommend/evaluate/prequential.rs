@@ -46,6 +46,22 @@ enum Window {
 }
 
 /// How a recommender did on a stream.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// use bespoke::recommend::{Items, evaluate::Prequential};
+/// # let (mut items, start) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let (boot, sock) = (items.intern("boot")?, items.intern("sock")?);
+/// let mut scorer = Prequential::new().window_span(Duration::days(1)).begin()?;
+/// for (day, went_for) in [(0, boot), (0, boot), (0, boot), (4, sock)] {
+///     scorer.add(&[boot], went_for, start + Duration::days(day)); // the boot is all that was recommended
+/// }
+/// let stream = scorer.finish(&items)?;
+/// let by_window: Vec<f64> = stream.windows.iter().map(|window| window.scores.hit_rate).collect();
+/// assert_eq!(by_window, [1.0, 0.0]); // nothing happened on days 1 to 3
+/// assert_eq!(stream.scores.hit_rate, 0.75); // the mean of predictions, not of windows
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Stream {
@@ -56,6 +72,22 @@ pub struct Stream {
 }
 
 /// How a recommender did in a window of a stream.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// use bespoke::recommend::{Items, evaluate::Prequential};
+/// # let (mut items, start) = (Items::new(), bespoke::model::Instant::from_millis(0));
+/// # let boot = items.intern("boot")?;
+/// let mut scorer = Prequential::new().window_len(2).begin()?;
+/// for hour in [0, 5, 20, 90] {
+///     scorer.add(&[boot], boot, start + Duration::hours(hour));
+/// }
+/// // From its first interaction to its last: what lies between two windows belongs to neither.
+/// let windows = scorer.finish(&items)?.windows;
+/// assert_eq!((windows[0].from, windows[0].until), (start, start + Duration::hours(5)));
+/// assert_eq!(windows[1].until - windows[1].from, Duration::hours(70));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WindowScores {

@@ -6,6 +6,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// How interactions are divided into those to learn from and those to be predicted.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// # let mut visits = Dataset::new(Owner::User);
+/// # for user in 0..10 {
+/// #     "abcde".chars().try_for_each(|item| visits.push(&format!("u{user}"), &item.to_string(), None))?;
+/// # }
+/// // Ten users, of whom each touched the same five items.
+/// for (protocol, learned, tested) in [
+///     (Protocol::NextItem(Holdout::Share(0.2)), 40, 2), // all of the last two
+///     (Protocol::LastOut, 40, 10),                      // the last item of each
+///     (Protocol::RandomSplit { share: 0.4, seed: 1 }, 30, 10),
+/// ] {
+///     let split = visits.split(protocol, Part::Test)?;
+///     assert_eq!((split.train_len(), split.cases()), (learned, tested));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Protocol {
     /// The last sessions are the test: from every beginning of one, the next item and the rest are predicted. Items that
@@ -31,6 +49,21 @@ pub enum Protocol {
 }
 
 /// What of the sessions is held out.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// # let start: bespoke::model::Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for (session, day) in [("s1", 0), ("s2", 1), ("s3", 2), ("s4", 9)] {
+/// #     for item in ["boot", "sock"] { clicks.push(session, item, Some(start + Duration::days(day)))? }
+/// # }
+/// // Four sessions, on days 0, 1, 2 and 9.
+/// let tested = |holdout| clicks.split(Protocol::NextItem(holdout), Part::Test).map(|split| split.cases());
+/// assert_eq!(tested(Holdout::Last(Duration::days(7)))?, 2); // to day 2, seven days before the last click
+/// assert_eq!(tested(Holdout::Share(0.75))?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Holdout {
     /// Those whose last click is within this time before the last of all.
@@ -40,6 +73,21 @@ pub enum Holdout {
 }
 
 /// What is held out, from what.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..100 {
+/// #     ["boot", "sock"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// let protocol = Protocol::NextItem(Holdout::Share(0.1));
+/// let validation = clicks.split(protocol, Part::Validation)?; // for choosing parameters, as often as you like
+/// let test = clicks.split(protocol, Part::Test)?; // for the number that you tell, once
+/// // Of 100 sessions of two clicks the last ten are the test; of the 90 before, the last nine are the validation.
+/// assert_eq!((validation.train_len(), validation.cases()), (162, 9));
+/// assert_eq!((test.train_len(), test.cases()), (180, 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The test, from everything.
@@ -49,6 +97,19 @@ pub enum Part {
 }
 
 /// Interactions divided by a [`Protocol`].
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// let mut clicks = Dataset::new(Owner::Session);
+/// for (number, items) in (1..).zip(["boot sock", "boot sock", "boot sock", "sock boot", "sock new"]) {
+///     items.split(' ').try_for_each(|item| clicks.push(&format!("s{number}"), item, None))?;
+/// }
+/// let split = clicks.split(Protocol::NextItem(Holdout::Share(0.6)), Part::Test)?;
+/// // Of three sessions one is too short without what training never saw.
+/// assert_eq!((split.train_len(), split.cases()), (4, 2));
+/// assert!(split.to_string().starts_with("test: 2 sessions with 4 clicks, the last 60% of all; "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Split {
     /// How many interactions and items there were to divide.

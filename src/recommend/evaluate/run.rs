@@ -11,6 +11,23 @@ use serde::Serialize;
 const TICK_STEPS: usize = 64;
 
 /// What a recommender is asked for.
+///
+/// ```
+/// use bespoke::recommend::{CoVisitation, evaluate::{Ask, Evaluation}};
+/// # use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..10 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// # let split = clicks.split(Protocol::NextItem(Holdout::Share(0.2)), Part::Test)?;
+/// // A frozen model has not seen the clicks of test sessions: it can go by what the query names, and by nothing else.
+/// for (ask, hit_rate) in [(Ask::Session, 1.0), (Ask::User, 0.0)] {
+///     let evaluation = Evaluation::new().ask(ask);
+///     let report = evaluation.run(&mut CoVisitation::default(), &clicks, &split, &mut ())?;
+///     assert_eq!(report.results[0].scores.hit_rate, hit_rate);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// [`Query::session`]: what follows on the items that the user touched last, of which at most
@@ -61,6 +78,27 @@ impl Default for Evaluation {
 }
 
 /// How a recommender did.
+///
+/// ```
+/// use bespoke::recommend::{CoVisitation, evaluate::Evaluation};
+/// # use bespoke::recommend::evaluate::{Dataset, Holdout, Owner, Part, Protocol, Watch};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..10 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// # let split = clicks.split(Protocol::NextItem(Holdout::Share(0.2)), Part::Test)?;
+/// # struct Stopwatch(std::time::Instant);
+/// # impl Watch for Stopwatch {
+/// #     fn nanoseconds(&mut self) -> u64 { self.0.elapsed().as_nanos() as u64 + 1 }
+/// # }
+/// let mut watch = Stopwatch(std::time::Instant::now()); // as beside `Watch`
+/// let timed = Evaluation::new().run(&mut CoVisitation::default(), &clicks, &split, &mut watch)?;
+/// let untimed = Evaluation::new().run(&mut CoVisitation::default(), &clicks, &split, &mut ())?;
+/// assert!(timed.train_seconds > 0.0 && untimed.train_seconds == 0.0);
+/// // Nothing else tells them apart.
+/// assert_eq!((timed.bytes, timed.results[0].scores), (untimed.bytes, untimed.results[0].scores));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -74,6 +112,22 @@ pub struct Report {
 }
 
 /// How a recommender did in a mode.
+///
+/// ```
+/// use bespoke::recommend::{CoVisitation, evaluate::{Dataset, Evaluation, Owner}};
+/// # use bespoke::recommend::evaluate::{Holdout, Part, Protocol};
+/// let mut clicks = Dataset::new(Owner::Session);
+/// let (old, new) = ([["boot", "sock"], ["boot", "sock"], ["tent", "lace"]], [["boot", "lace"]; 3]);
+/// for (number, items) in (0..).zip(old.iter().chain(&new)) {
+///     items.iter().try_for_each(|item| clicks.push(&format!("s{number}"), item, None))?;
+/// }
+/// # let split = clicks.split(Protocol::NextItem(Holdout::Share(0.5)), Part::Test)?;
+/// // The newer half is the test.
+/// let report = Evaluation::new().run(&mut CoVisitation::default(), &clicks, &split, &mut ())?;
+/// let hit_rates: Vec<f64> = report.results.iter().map(|result| result.scores.hit_rate).collect();
+/// assert_eq!(hit_rates, [0.0, 2.0 / 3.0]); // frozen, it misses the new habit; learning, only the first of it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ModeResult {
@@ -88,6 +142,25 @@ pub struct ModeResult {
 }
 
 /// Whether the model goes on to learn during the test.
+///
+/// ```
+/// use bespoke::recommend::{Popularity, evaluate::{Error, Evaluation, Holdout, Mode, Part, Protocol}};
+/// # use bespoke::recommend::evaluate::{Dataset, Owner};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..10 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// let modes = |protocol, evaluation: Evaluation| {
+///     let split = clicks.split(protocol, Part::Test)?;
+///     let report = evaluation.run(&mut Popularity::default(), &clicks, &split, &mut ())?;
+///     Ok::<Vec<Mode>, Error>(report.results.iter().map(|result| result.mode).collect())
+/// };
+/// let next_item = Protocol::NextItem(Holdout::Share(0.2));
+/// assert_eq!(modes(next_item, Evaluation::new())?, [Mode::Frozen, Mode::Learning]);
+/// assert_eq!(modes(next_item, Evaluation::new().learning(false))?, [Mode::Frozen]); // in half of the time
+/// assert_eq!(modes(Protocol::LastOut, Evaluation::new())?, [Mode::Frozen]); // one prediction a user
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {

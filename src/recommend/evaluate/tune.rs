@@ -4,6 +4,25 @@ use crate::recommend::{self, Recommender};
 use serde::Serialize;
 
 /// The values of a parameter that a [`Tuner`] tries.
+///
+/// ```
+/// use bespoke::recommend::{self, CoVisitation, Recommender, evaluate::{Params, Range}};
+/// # use bespoke::recommend::evaluate::{Dataset, Evaluation, Holdout, Owner, Protocol, Tuner};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..20 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// let ranges = [Range::whole("neighbours", 1, 10_000)];
+/// let new = |params: &Params| -> Result<Box<dyn Recommender>, recommend::Error> {
+///     Ok(Box::new(CoVisitation::params().neighbours(params.whole("neighbours", 200)).check()?))
+/// };
+/// # let tuner = Tuner::new(Protocol::NextItem(Holdout::Share(0.2)), Evaluation::new()).trials(41);
+/// let tuned = tuner.run(&clicks, &ranges, new, |scores| scores.mrr, &mut (), |_, _| {})?;
+/// // Each order of magnitude is tried alike, so about half of the 40 numbers are below 100.
+/// let small = tuned.trials.iter().filter(|trial| trial.params.whole("neighbours", 200) < 100).count();
+/// assert!((15..=25).contains(&small));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
     name: Box<str>,
@@ -121,6 +140,28 @@ pub struct Tuner {
 }
 
 /// What a tuner tried.
+///
+/// ```
+/// use bespoke::recommend::evaluate::{Evaluation, Holdout, Part, Protocol, Range, Tuner};
+/// # use bespoke::recommend::{self, CoVisitation, Recommender, evaluate::{Dataset, Owner, Params}};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..60 {
+/// #     let items = ["a", "b", "c", "d"].iter().cycle().skip(session % 3).take(4);
+/// #     items.map(|item| clicks.push(&format!("s{session}"), item, None)).collect::<Result<(), _>>()?;
+/// # }
+/// # let new = |params: &Params| -> Result<Box<dyn Recommender>, recommend::Error> {
+/// #     Ok(Box::new(CoVisitation::params().back(params.get("back", 1.0)).check()?))
+/// # };
+/// let (protocol, evaluation) = (Protocol::NextItem(Holdout::Share(0.2)), Evaluation::new().k(1));
+/// let (tuner, ranges) = (Tuner::new(protocol, evaluation), [Range::linear("back", 0.0, 1.0)]);
+/// let tuned = tuner.run(&clicks, &ranges, new, |scores| scores.mrr, &mut (), |_, _| {})?;
+/// assert!(tuned.best().objective > tuned.trials[0].objective); // never below, since the first trial sets nothing
+/// // How good the best really is, the test tells, at which nobody has looked.
+/// let test = clicks.split(protocol, Part::Test)?;
+/// let report = evaluation.run(&mut *new(&tuned.best().params)?, &clicks, &test, &mut ())?;
+/// assert_eq!(report.results[0].scores.mrr, 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Tuned {
@@ -130,6 +171,29 @@ pub struct Tuned {
 }
 
 /// Parameters, and how a recommender did with them on the validation part.
+///
+/// ```
+/// # use bespoke::recommend::{self, CoVisitation, Recommender};
+/// # use bespoke::recommend::evaluate::{Dataset, Evaluation, Holdout, Owner, Protocol, Range, Tuner};
+/// use bespoke::recommend::evaluate::{Params, Trial};
+/// # let mut clicks = Dataset::new(Owner::Session);
+/// # for session in 0..20 {
+/// #     ["boot", "sock", "lace"].iter().try_for_each(|item| clicks.push(&format!("s{session}"), item, None))?;
+/// # }
+/// # let new = |params: &Params| -> Result<Box<dyn Recommender>, recommend::Error> {
+/// #     Ok(Box::new(CoVisitation::params().back(params.get("back", 0.3)).check()?))
+/// # };
+/// # let tuner = Tuner::new(Protocol::NextItem(Holdout::Share(0.2)), Evaluation::new()).trials(2);
+/// # let ranges = [Range::linear("back", 0.0, 1.0)];
+/// let mut told = Vec::new();
+/// let tell = |number: usize, trial: &Trial| told.push((number, trial.params.to_string()));
+/// let tuned = tuner.run(&clicks, &ranges, new, |scores| scores.mrr, &mut (), tell)?;
+/// assert_eq!(told[0], (0, String::new())); // the recommender's own defaults
+/// let Trial { params, scores, objective, .. } = &tuned.trials[1];
+/// assert_eq!(objective, &scores.mrr);
+/// assert_eq!(&told[1].1.parse::<Params>()?, params); // what is printed can be set again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Trial {
