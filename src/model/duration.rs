@@ -117,6 +117,13 @@ impl fmt::Debug for Duration {
 }
 
 /// A text is not a duration.
+///
+/// ```
+/// use bespoke::model::Duration;
+/// let error = "90".parse::<Duration>().unwrap_err(); // 90 of what?
+/// assert_eq!(error.to_string(), "`90` is not a duration; write it as `90s`, `1h30m` or `30d`");
+/// assert_eq!("90m".parse(), Ok(Duration::minutes(90)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not a duration; write it as `90s`, `1h30m` or `30d`", Quoted(.0))]
 pub struct ParseDurationError(String);

@@ -47,6 +47,21 @@ pub struct Explanation {
 }
 
 /// The events that a value was made of.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nkeen = 'count(view in 7d) >= 3'";
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let start: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// for hour in 0..9 {
+///     partition.ingest(&Message::track("ada", "view"), start + Duration::hours(hour))?;
+/// }
+/// let why = partition.explain("ada", "keen", start + Duration::hours(9))?; // count(view in 7d) >= 3
+/// let count = &why.because[0].because[0]; // below the segment its condition, below that what is compared
+/// let evidence = count.evidence.as_ref().ok_or("no events")?;
+/// assert_eq!((evidence.count, evidence.first, evidence.latest.len()), (9, Some(start), 5)); // five are shown
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Evidence {
@@ -64,6 +79,22 @@ pub struct Evidence {
 }
 
 /// One event that a value was made of.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+/// # let text = "version = 1\n[events.order]\namount = \"number\"\n[segments]\nbig = 'sum(order.amount in 7d) >= 100'";
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// for amount in [80, 45] {
+///     partition.ingest(&Message::track("ada", "order").with("amount", amount), now)?;
+/// }
+/// let spent = partition.expression("sum(order.amount in 7d)")?;
+/// let why = partition.explain_expression(&spent, "ada", now)?;
+/// let witness = &why.evidence.as_ref().ok_or("no events")?.latest[0];
+/// assert_eq!((&*witness.event, witness.at), ("order", now));
+/// assert_eq!(witness.value.as_deref(), Some("80")); // its part of 125
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Witness {

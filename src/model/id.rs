@@ -10,6 +10,17 @@ const JUNK: [&str; 11] =
     ["undefined", "null", "none", "nan", "anonymous", "guest", "id", "0", "true", "false", "[object object]"];
 
 /// A text is no id of a user or device.
+///
+/// ```
+/// use bespoke::model::{IdError, check_id};
+/// let error = check_id("0000-0000").unwrap_err(); // what a phone says that hides its advertising id
+/// assert_eq!(error.to_string(), "`0000-0000` is all zeros: the device hides its id; leave the field out");
+/// let how_long = match check_id(&"x".repeat(201)) {
+///     Err(IdError::TooLong(bytes)) => Some(bytes),
+///     _ => None,
+/// };
+/// assert_eq!(how_long, Some(201));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {

@@ -123,6 +123,13 @@ impl fmt::Debug for Instant {
 }
 
 /// A text is not an RFC 3339 instant.
+///
+/// ```
+/// use bespoke::model::Instant;
+/// let error = "2026-11-23".parse::<Instant>().unwrap_err(); // a day is no instant: where does it begin?
+/// assert_eq!(error.to_string(), "`2026-11-23` is not an instant; write it as `2026-11-23T10:00:00Z`");
+/// assert!("2026-11-23T00:00:00+01:00".parse::<Instant>().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not an instant; write it as `2026-11-23T10:00:00Z`", Quoted(.0))]
 pub struct ParseInstantError(String);

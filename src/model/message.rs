@@ -102,6 +102,18 @@ pub struct Ids {
 }
 
 /// What a message says.
+///
+/// ```
+/// use bespoke::model::{Body, Message};
+/// let message = Message::from_json(r#"{"type":"list","userId":"ada","list":"vip","member":true}"#)?;
+/// let line = match &message.body {
+///     Body::Track { event, .. } => format!("did {event}"),
+///     Body::List { list, member: true } => format!("is on the list {list} now"),
+///     _ => "something else".to_owned(), // types of messages may be added
+/// };
+/// assert_eq!(line, "is on the list vip now");
+/// # Ok::<(), bespoke::model::MessageError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Body {
@@ -687,6 +699,21 @@ pub struct MessageError {
 }
 
 /// What is wrong with a message.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Error}};
+/// use bespoke::model::{Duration, Instant, Message, MessageErrorKind};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// let view = Message::track("ada", "view").at(now + Duration::hours(2));
+/// let Err(Error::Message(error)) = engine.ingest(view, now) else { return Err("it was taken".into()) };
+/// let what_to_do = match error.kind() {
+///     MessageErrorKind::InFuture { ahead, .. } => format!("give it again in {ahead}"),
+///     kind => format!("drop it: {kind}"),
+/// };
+/// assert_eq!(what_to_do, "give it again in 2h");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageErrorKind {

@@ -39,6 +39,20 @@ pub enum Value {
 }
 
 /// A place on Earth in degrees.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Geo, Instant, Message}};
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     attributes = { home = "geo" }
+///     segments = { parisian = "distance(home, geo(48.8566, 2.3522)) < 30 km" }
+/// "#)?;
+/// # let mut partition = Partition::new(&definitions);
+/// let versailles = Geo { lat: 48.8049, lon: 2.1204 }; // in JSON {"lat": 48.8049, "lon": 2.1204}
+/// let outcome = partition.ingest(&Message::identify("ada").with("home", versailles), Instant::from_millis(0))?;
+/// assert_eq!(outcome.changes[0].to_string(), "ada entered parisian");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Geo {
     /// Degrees north of the equator.

@@ -20,6 +20,16 @@ use std::fmt;
 pub struct Zone(TimeZone);
 
 /// A local calendar period.
+///
+/// ```
+/// use bespoke::model::{Instant, Period, Zone};
+/// let paris = Zone::named("Europe/Paris").ok_or("no such zone")?;
+/// let at: Instant = "2026-03-15T12:00:00Z".parse()?; // a Sunday
+/// assert_eq!(paris.period_start(Period::Week, at, 0), "2026-03-08T23:00:00Z".parse()?); // Monday, 00:00 in Paris
+/// let (begins, ends) = (paris.period_start(Period::Month, at, 0), paris.period_start(Period::Month, at, 1));
+/// assert_eq!((ends - begins).to_string(), "30d23h"); // an hour is skipped in March
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Period {
     /// From midnight to midnight.
@@ -33,6 +43,16 @@ pub enum Period {
 }
 
 /// What the clock on the wall shows at an instant.
+///
+/// ```
+/// use bespoke::model::{Instant, Zone};
+/// let kolkata = Zone::named("Asia/Kolkata").ok_or("no such zone")?;
+/// let at: Instant = "2026-11-22T20:00:00Z".parse()?; // a Sunday in UTC
+/// let civil = kolkata.civil(at); // Monday, 01:30
+/// assert_eq!((civil.weekday(), civil.hour()), (0, 1));
+/// assert_eq!(kolkata.instant(civil.day, civil.millis), at);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Civil {
     /// Days since 1970-01-01 in the local calendar.

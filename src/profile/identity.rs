@@ -83,6 +83,20 @@ impl Record for IdKind {
 }
 
 /// Why ids were not linked or taken apart. The message changed nothing.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Error}, model::{Instant, Message}};
+/// use bespoke::profile::IdentityError;
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::track("ada", "view"), now)?;
+/// engine.ingest(Message::track("ada-2", "view"), now)?;
+/// let refused = engine.ingest(Message::alias("ada-2", "ada"), now); // a user keeps its id for ever
+/// assert!(matches!(refused, Err(Error::Identity(IdentityError::TwoUsers { .. }))));
+/// engine.ingest(Message::merge("ada-2", "ada", "ticket 812"), now)?;
+/// assert_eq!(engine.user_count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {

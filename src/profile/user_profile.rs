@@ -155,6 +155,19 @@ pub struct ConsentRecord {
 }
 
 /// The latest session of a user.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]")?).open()?;
+/// # let start: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// for minute in [0, 10, 55] { // 45 minutes without an event are more than `session_gap`
+///     engine.ingest(Message::track("ada", "view"), start + Duration::minutes(minute))?;
+/// }
+/// let session = engine.profile("ada")?.and_then(|profile| profile.session).ok_or("there was no event")?;
+/// assert_eq!((session.number, session.events), (2, 1));
+/// assert_eq!(session.started, start + Duration::minutes(55));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SessionSummary {
@@ -169,6 +182,21 @@ pub struct SessionSummary {
 }
 
 /// One kept event with those of its properties that definitions read.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let now = Instant::from_millis(0);
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     events = { view = { sku = "string", category = "string" } }
+///     segments = { booted = 'did(view where category = "boots" in 30d)' }
+/// "#)?;
+/// # let engine = Engine::builder(definitions).open()?;
+/// engine.ingest(Message::track("ada", "view").with("sku", "boot-7").with("category", "boots"), now)?;
+/// let events = engine.profile("ada")?.map(|profile| profile.events).unwrap_or_default();
+/// assert_eq!(events[0].properties, [("category".to_owned(), "boots".into())].into()); // nothing reads `sku`
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
