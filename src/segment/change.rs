@@ -69,6 +69,24 @@ impl Cause {
 }
 
 /// Which way a membership changed.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}, segment::Transition};
+/// # use std::collections::BTreeSet;
+/// # let text = "version = 1\n[attributes]\nplan = \"string\"\n[segments]\npro = 'plan = \"pro\"'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// # engine.ingest(Message::identify("ada").with("plan", "pro"), now)?;
+/// let mut audience = BTreeSet::from(["ada".into(), "bob".into()]); // as another system knows it
+/// for change in engine.ingest(Message::identify("ada").with("plan", "free"), now)?.changes {
+///     match change.transition {
+///         Transition::Entered => audience.insert(change.user),
+///         Transition::Left => audience.remove(&change.user),
+///     };
+/// }
+/// assert_eq!(audience, BTreeSet::from(["bob".into()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transition {
@@ -105,6 +123,20 @@ impl fmt::Display for Change {
 }
 
 /// How often a segment was entered and left.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nfresh = 'did(view in 1d)'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// for (user, day) in [("ada", 0), ("bob", 0), ("ada", 3)] {
+///     engine.ingest(Message::track(user, "view"), now + Duration::days(day))?; // fresh for a day
+/// }
+/// let (name, stats) = &engine.segment_stats()[0];
+/// assert_eq!((&**name, stats.entries, stats.exits), ("fresh", 3, 2)); // ada came twice
+/// assert_eq!(stats.size(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStats {

@@ -4,6 +4,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A byte range of a text.
+///
+/// ```
+/// use bespoke::segment::{Plan, Schema};
+/// let text = "not did(purchas in 30d)";
+/// # let mut schema = Schema::strict();
+/// # schema.event("purchase");
+/// let errors = Plan::builder(schema).segment("lapsed", None, text).build().unwrap_err();
+/// let span = errors[0].span(); // where an editor draws a line below
+/// assert_eq!(&text[span.range()], "purchas");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Span {
     /// First byte.
@@ -25,6 +35,17 @@ impl Span {
 }
 
 /// What is wrong with an expression.
+///
+/// ```
+/// use bespoke::segment::{ErrorKind, Kind, Plan, Schema};
+/// let mut schema = Schema::strict();
+/// schema.attribute("age", Kind::Number);
+/// let plan = Plan::builder(schema).segment("teen", None, "12 < age < 20").segment("adult", None, "agee >= 18");
+/// let errors = plan.build().unwrap_err();
+/// assert_eq!(errors[0].kind(), ErrorKind::ChainedComparison);
+/// assert_eq!(errors[1].kind(), ErrorKind::UnknownName);
+/// assert_eq!(errors[1].advice(), Some("did you mean `age`?"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -10,6 +10,20 @@ use serde::Serialize;
 use std::cell::Cell;
 
 /// What an expression gives for one user at one instant.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nkeen = 'count(view in 7d) >= 3'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// engine.ingest(Message::track("ada", "view"), now)?;
+/// let views = engine.expression("count(view in 1d)")?;
+/// let answer = engine.evaluate(&views, "ada", now)?;
+/// assert_eq!(answer.value, 1.into());
+/// assert_eq!(answer.until, Some(now + Duration::days(1))); // so long it may be kept, if no message comes
+/// assert!(!answer.holds); // a number neither holds nor does not
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Answer {

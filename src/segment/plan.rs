@@ -10,6 +10,19 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// Dense number of a segment, in order of definition; never stored (the name is).
+///
+/// ```
+/// use bespoke::model::Instant;
+/// use bespoke::segment::{Kind, Plan, Schema, SegmentId, Subject};
+/// # let mut schema = Schema::strict();
+/// # schema.attribute("age", Kind::Number);
+/// let plan = Plan::builder(schema).segment("adult", None, "age >= 18").segment("senior", None, "age >= 65").build()?;
+/// let mut subject = Subject::new(&plan);
+/// let ids: Vec<SegmentId> = subject.set("age", 70).matching(Instant::MIN).collect();
+/// let names: Vec<Option<SegmentId>> = ["adult", "senior"].map(|name| plan.segment(name)).into();
+/// assert!(ids.into_iter().map(Some).eq(names)); // look a name up once, then compare numbers
+/// # Ok::<(), Vec<bespoke::segment::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SegmentId(pub(crate) u32);
 
@@ -23,6 +36,18 @@ impl SegmentId {
 }
 
 /// Number of an expression that is evaluated when it is asked for, such as a branch of a journey.
+///
+/// ```
+/// use bespoke::segment::{Kind, Plan, Schema};
+/// # let mut schema = Schema::strict();
+/// # schema.attribute("age", Kind::Number);
+/// let mut builder = Plan::builder(schema);
+/// let is_adult = builder.condition("adult", "age >= 18");
+/// let is_senior = builder.condition("senior", "aged >= 65");
+/// assert!(is_adult < is_senior); // in the order in which they were added
+/// let errors = builder.build().unwrap_err();
+/// assert_eq!(errors[0].name(), Some("senior")); // each is checked with the plan
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConditionId(pub(crate) u32);
 
@@ -210,6 +235,18 @@ impl Plan {
 }
 
 /// Collects expressions; [`build`](PlanBuilder::build) checks and compiles all of them.
+///
+/// ```
+/// # use bespoke::segment::{Kind, Plan, Schema};
+/// let mut schema = Schema::strict();
+/// schema.attribute("age", Kind::Number);
+/// let mut builder = Plan::builder(schema);
+/// for (name, text) in [("adult", "age >= 18"), ("senior", "aged >= 65"), ("teen", "12 < age < 20")] {
+///     builder = builder.segment(name, None, text);
+/// }
+/// let errors = builder.build().unwrap_err(); // of all texts at once
+/// assert_eq!(errors.iter().map(|error| error.name()).collect::<Vec<_>>(), [Some("senior"), Some("teen")]);
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct PlanBuilder {

@@ -7,6 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kind of an attribute or of a property.
+///
+/// ```
+/// use bespoke::segment::{Kind, Plan, Schema};
+/// let mut schema = Schema::strict();
+/// schema.attribute("age", Kind::Number).attribute("born", Kind::Instant);
+/// assert!(Plan::builder(schema.clone()).segment("new", None, "now - born < 1h").build().is_ok());
+/// let errors = Plan::builder(schema).segment("adult", None, r#"age >= "18""#).build().unwrap_err();
+/// assert_eq!(errors[0].message(), "a number cannot be compared with a string");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.

@@ -26,6 +26,22 @@ pub struct Tags {
 }
 
 /// What a value tells of a person.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     attributes.email = { kind = "string", pii = "direct" }
+///     attributes.postcode = { kind = "string", pii = "quasi" }
+/// "#)?;
+/// # let engine = Engine::builder(definitions).open()?;
+/// # let ada = Message::identify("ada").with("email", "ada@example.com").with("postcode", "SW1Y");
+/// # engine.ingest(ada, Instant::from_millis(0))?;
+/// let profile = engine.profile("ada")?.ok_or("nobody")?;
+/// assert!(format!("{profile:?}").contains(r#"{"email": ‹hidden›, "postcode": String("SW1Y")}"#));
+/// assert_eq!(profile.attributes["email"], "ada@example.com".into()); // for whoever asks for this user
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pii {
@@ -38,6 +54,21 @@ pub enum Pii {
 }
 
 /// What is kept of a value; the later, the less.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     settings.hash_key = "sixteen bytes or more"
+///     attributes.email = { kind = "string", store = "hash" }
+///     segments = { ada = 'email = "ada@example.com"' }
+/// "#)?;
+/// # let engine = Engine::builder(definitions).open()?;
+/// engine.ingest(Message::identify("u42").with("email", "ada@example.com"), Instant::from_millis(0))?;
+/// assert!(engine.is_member("u42", "ada")); // hashes are compared, and no address was kept:
+/// assert_ne!(engine.profile("u42")?.ok_or("nobody")?.attributes["email"], "ada@example.com".into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stored {
     /// The value.

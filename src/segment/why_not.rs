@@ -66,6 +66,21 @@ pub struct WhyNot {
 }
 
 /// A condition that would have to be the other way round.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[attributes]\nplan = \"string\"\n\
+/// #     [segments]\nupsell = 'count(view in 7d) >= 3 and plan = \"free\"'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::identify("ada").with("plan", "free"), now)?;
+/// engine.ingest(Message::track("ada", "view"), now)?;
+/// let why_not = engine.why_not("ada", "upsell", now)?; // count(view in 7d) >= 3 and plan = "free"
+/// let missing = &why_not.alternatives[0][0];
+/// assert_eq!(missing.subject.as_deref(), Some("count(view in 7d)"));
+/// assert_eq!((missing.value.as_deref(), missing.needs.as_deref()), (Some("1"), Some("2 more")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Missing {
