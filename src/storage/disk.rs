@@ -12,6 +12,18 @@ use std::io;
 ///   [`sync_folder`](Disk::sync_folder) has returned;
 /// - [`rename`](Disk::rename) replaces a file of that name at once: there is never a time without one.
 ///
+/// ```
+/// use bespoke::storage::{Disk, MemoryDisk};
+/// let disk = MemoryDisk::new();
+/// let file = disk.create("root.new")?;
+/// file.write_at(0, b"checkpoint 2")?;
+/// file.sync()?; // first the bytes,
+/// disk.rename("root.new", "root")?; // then the name, in place of an older one,
+/// disk.sync_folder()?; // and the folder: from now on it outlives the machine
+/// assert_eq!(disk.crash(7).names()?, ["root"]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// [`MemoryDisk`]: crate::storage::MemoryDisk
 pub trait Disk: Send + Sync + fmt::Debug {
     /// The names of all files, in any order.
@@ -72,6 +84,19 @@ pub trait Disk: Send + Sync + fmt::Debug {
 }
 
 /// A file of a [`Disk`]. May be read and written from several threads at once.
+///
+/// ```
+/// # use bespoke::storage::{Disk, DiskFile, MemoryDisk};
+/// let file: Box<dyn DiskFile> = MemoryDisk::new().create("notes")?;
+/// file.write_at(0, b"boots and sandals")?;
+/// file.truncate(5)?;
+/// let mut bytes = [0; 9];
+/// let error = file.read_at(0, &mut bytes).unwrap_err(); // all of them, or an error
+/// assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+/// file.read_at(0, &mut bytes[..5])?;
+/// assert_eq!(&bytes[..5], b"boots");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait DiskFile: Send + Sync + fmt::Debug {
     /// How long it is, in bytes.
     ///
@@ -123,4 +148,15 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
 }
 
 /// Keeps everybody else from writing to a [`Disk`] as long as it lives.
+///
+/// ```
+/// use bespoke::storage::{Disk, MemoryDisk};
+/// let disk = MemoryDisk::new();
+/// let lock = disk.lock()?; // what an engine holds while it has the store open
+/// assert!(lock.is_some());
+/// assert!(disk.clone().lock()?.is_none()); // somebody has it
+/// drop(lock);
+/// assert!(disk.lock()?.is_some());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait DiskLock: Send + Sync + fmt::Debug {}

@@ -28,6 +28,19 @@ pub struct Error {
 }
 
 /// What kind of thing went wrong.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Error}};
+/// use bespoke::storage::{ErrorKind, MemoryDisk};
+/// # let definitions = Definitions::from_toml("version = 1")?;
+/// let disk = MemoryDisk::new();
+/// let engine = Engine::builder(definitions.clone()).disk(disk.clone()).open()?;
+/// let second = Engine::builder(definitions.clone()).disk(disk.clone()).open();
+/// assert!(matches!(second, Err(Error::Storage(error)) if error.kind() == ErrorKind::InUse));
+/// drop(engine);
+/// assert!(Engine::builder(definitions).disk(disk).open().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -30,6 +30,22 @@ pub struct FaultyDisk {
 }
 
 /// How a call of a [`FaultyDisk`] fails.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # use bespoke::storage::{Fault, FaultyDisk, MemoryDisk};
+/// # use std::io::ErrorKind;
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]")?;
+/// # let (view, now) = (Message::track("ada", "view"), Instant::from_millis(0));
+/// let disk = FaultyDisk::new(MemoryDisk::new());
+/// let engine = Engine::builder(definitions).disk(disk.clone()).open()?;
+/// disk.fail(disk.calls(), Fault::lasting(ErrorKind::StorageFull)); // `once` would let the next call work
+/// assert!(engine.ingest(&view, now).is_err());
+/// disk.heal();
+/// engine.ingest(&view, now)?;
+/// assert_eq!(engine.sequence(), 1); // the first time nothing was taken
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     kind: io::ErrorKind,

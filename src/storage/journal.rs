@@ -112,6 +112,16 @@ pub trait Journal: Send + Sync + fmt::Debug {
 pub type Groups = Box<dyn Iterator<Item = Result<Group, Error>> + Send>;
 
 /// Inputs that were written together.
+///
+/// ```
+/// use bespoke::storage::{Group, Journal, Level, MemoryJournal};
+/// let mut journal = MemoryJournal::new();
+/// journal.append(0, 3, b"inputs 0 to 2", Level::Written)?;
+/// let group = journal.read(1)?.next().ok_or("it is not there any more")??;
+/// assert_eq!(group, Group::new(0, 3, b"inputs 0 to 2".to_vec())); // whole, though input 1 was asked for
+/// assert_eq!(group.end(), 3); // what follows begins there
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Group {
@@ -138,6 +148,18 @@ impl Group {
 }
 
 /// What a [`Journal`] has.
+///
+/// ```
+/// use bespoke::storage::{Journal, Level, MemoryJournal};
+/// let mut journal = MemoryJournal::new();
+/// journal.append(0, 2, b"0 and 1", Level::Written)?;
+/// journal.append(2, 1, b"2", Level::Written)?;
+/// journal.drop_before(1)?;
+/// assert_eq!(journal.held()?.inputs, 0..3); // the first group has input 1, too
+/// journal.drop_before(3)?;
+/// assert_eq!(journal.held()?.inputs, 3..3); // nothing is left, and the next input is number 3
+/// # Ok::<(), bespoke::storage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Held {
@@ -156,6 +178,22 @@ impl Held {
 }
 
 /// What a group outlives once it is appended.
+///
+/// ```
+/// use bespoke::storage::{DiskFile, Level};
+/// /// How a log adds a group to its file.
+/// fn add(file: &dyn DiskFile, group: &[u8], level: Level) -> std::io::Result<()> {
+///     file.write_at(file.len()?, group)?; // the system has it, whatever becomes of the process
+///     if level == Level::Synced { file.sync() } else { Ok(()) }
+/// }
+/// # use bespoke::storage::{Disk, MemoryDisk};
+/// # let disk = MemoryDisk::new();
+/// # let file = disk.create("log")?;
+/// # disk.sync_folder()?;
+/// add(&*file, b"boots", Level::Synced)?;
+/// assert_eq!(disk.crash(7).open("log")?.len()?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// The process.

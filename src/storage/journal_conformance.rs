@@ -2,6 +2,14 @@ use crate::storage::{Error, ErrorKind, Group, Journal, Level};
 use std::fmt;
 
 /// A [`Journal`] breaks its contract: which rule, and where it was seen.
+///
+/// ```
+/// use bespoke::storage::{MemoryJournal, journal_conformance};
+/// let forgetful = || Ok(MemoryJournal::new()); // opened again it is a new one
+/// let violation = journal_conformance(forgetful).unwrap_err();
+/// assert_eq!(violation.rule(), "it holds what was appended and not dropped, and after an error what it held before");
+/// println!("{violation}"); // the rule, and what was seen
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {seen}")]
 pub struct JournalViolation {
