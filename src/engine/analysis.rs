@@ -13,6 +13,26 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 /// What an experiment brought, arm by arm.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, experiment::Metric, model::{Duration, Instant, Message}};
+/// # use std::ops::ControlFlow;
+/// # let text = "version = 1\n[events.order]\n[segments]\nbuyer = 'did(order in 60d)'\n\
+/// #     [experiments.welcome]\narms = { control = 50, coupon = 50 }";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// # for user in 0..200 {
+/// #     let user = format!("user-{user}");
+/// #     engine.ingest(Message::track(user.as_str(), "order"), now)?;
+/// #     engine.expose(&user, "welcome", now)?; // the host has shown the arm
+/// # }
+/// let week = Metric::new("did(order)", Duration::days(7));
+/// let analysis = engine.analyse("welcome", &week, now + Duration::days(7), |_| ControlFlow::Continue(()))?;
+/// println!("{analysis}"); // a line for each arm, and what keeps one from relying on them
+/// assert!(analysis.sample_ratio.is_none_or(|ratio| ratio >= 0.001), "the arms have not their shares");
+/// assert_eq!((analysis.crossed, &*analysis.arms[0].arm), (0, "control")); // the control comes first
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Analysis {
@@ -33,6 +53,30 @@ pub struct Analysis {
 }
 
 /// What one arm of an experiment brought.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, experiment::Metric};
+/// # use bespoke::model::{Duration, Instant, Message};
+/// # use std::ops::ControlFlow;
+/// # let text = "version = 1\n[events.order]\n[segments]\nbuyer = 'did(order in 60d)'\n\
+/// #     [experiments.welcome]\narms = { control = 1, coupon = 1 }";
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let now = Instant::from_millis(0);
+/// # for user in 0..40 {
+/// #     let user = format!("user-{user}");
+/// #     partition.ingest(&Message::track(user.as_str(), "order"), now)?;
+/// #     partition.expose(&user, "welcome", now)?;
+/// # }
+/// let week = Metric::new("did(order)", Duration::days(7));
+/// for (day, is_counted) in [(6, false), (7, true)] {
+///     let at = now + Duration::days(day);
+///     let analysis = partition.analyse("welcome", &week, at, |_| ControlFlow::Continue(()))?;
+///     let control = &analysis.arms[0];
+///     assert_eq!(control.sample.count() == control.exposed, is_counted); // once their week is over
+///     assert!(control.effect.is_none()); // it is what the others are compared with
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ArmAnalysis {

@@ -22,6 +22,22 @@ pub(super) const COMPLEMENTS: usize = 200;
 const INSTEAD: f64 = -0.5;
 
 /// An item that is recommended.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}, recommend::Query};
+/// # let text = "version = 1\n[events.view]\nsku = \"string\"\n[catalogue]\ntitle = \"string\"\n\
+/// #     [recommend]\nk_min = 1\ninteractions = { view = { item = \"sku\" } }";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::item("boot-7").with("title", "Trail boot"), now)?;
+/// for (user, sku) in [("ada", "boot-7"), ("ada", "sock-1"), ("bob", "boot-7")] {
+///     engine.ingest(Message::track(user, "view").with("sku", sku), now)?;
+/// }
+/// let items = engine.recommend("bob", &Query::for_user(), now)?;
+/// assert_eq!((&*items[0].item, &*items[0].reason), ("sock-1", "because you viewed Trail boot"));
+/// assert_eq!(items[0].because_of.as_deref(), Some("boot-7")); // for a link
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Recommended {

@@ -30,6 +30,18 @@ pub struct AuditEntry {
 }
 
 /// What was done to what is known of somebody.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Audited, Engine}, model::{Instant, Message}};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::track("ada", "view"), now)?;
+/// let outcome = engine.ingest(Message::forget("ada").context("actor", "support-3"), now)?;
+/// let Audited::Erasure { receipt } = &outcome.audit[0].action else { return Err("no erasure".into()) };
+/// assert!(engine.receipt(receipt).is_some()); // what is left to show of it
+/// assert_eq!(serde_json::to_value(&outcome.audit[0])?["action"], "erasure");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -63,6 +63,20 @@ struct Shared {
 }
 
 /// Options of an [`Engine`].
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Durability, Engine}, model::Duration, storage::MemoryDisk};
+/// # let definitions = Definitions::from_toml("version = 1")?;
+/// let engine = Engine::builder(definitions.clone())
+///     .disk(MemoryDisk::new()) // in production `.store("data/")`
+///     .durability(Durability::Synced)
+///     .memory(64 << 20)
+///     .lease(Duration::minutes(5))
+///     .open()?; // the one step that can fail
+/// let error = Engine::builder(definitions).partitions(100).open().unwrap_err();
+/// assert_eq!(error.to_string(), "an engine has from 1 to 64 partitions, not 100");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct EngineBuilder {

@@ -2,6 +2,20 @@ use crate::model::{Instant, MessageError, Quoted};
 use crate::profile::IdentityError;
 
 /// Why an engine refused an input or a question. It changed nothing.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Error}, model::{Instant, Message, Suppress}};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::forget("ada").suppress(Suppress::Forever), now)?;
+/// let what_to_do = match engine.ingest(Message::track("ada", "view"), now) {
+///     Ok(_) => "go on".to_owned(),
+///     Err(Error::Storage(_)) => "give it again once the store works".to_owned(),
+///     Err(error) => format!("drop it: {error}"),
+/// };
+/// assert!(what_to_do.starts_with("drop it: the user was erased and is suppressed"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -19,6 +19,18 @@ use std::sync::Arc;
 ///
 /// Where a value comes from is told by the instant of what wrote it; what follows from events says which. Debugging
 /// shows whose it is and how much, and none of the values.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[attributes]\nemail = \"string\"")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::identify("ada").with("email", "ada@example.com"), now)?;
+/// let export = engine.export("ada")?;
+/// let for_the_user = serde_json::to_string_pretty(&export)?;
+/// assert!(for_the_user.contains("ada@example.com"));
+/// assert!(!format!("{export:?}").contains("ada@example.com")); // so it may stand in a log
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Export {
@@ -85,6 +97,20 @@ pub struct Export {
 
 /// What is known of one of the people or devices that turned out to be one user, as if it had stayed on its own: kept
 /// until the merge can be undone no longer (`undo_window`).
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Ids, Instant, Message}};
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[events.view]\n[events.login]")?).open()?;
+/// # let start = Instant::from_millis(0);
+/// # let later = start + Duration::hours(1);
+/// engine.ingest(Message::track(Ids::anonymous("device-1"), "view"), start)?;
+/// engine.ingest(Message::track("ada", "view"), start)?;
+/// engine.ingest(Message::track(Ids::both("ada", "device-1"), "login"), later)?;
+/// let parts = engine.export("ada")?.parts;
+/// assert_eq!((&*parts[0].profile.user, parts[0].absorbed), ("ada", None));
+/// assert_eq!((&*parts[1].profile.user, parts[1].absorbed), ("device-1", Some(later)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProfilePart {
@@ -96,6 +122,20 @@ pub struct ProfilePart {
 }
 
 /// A value, and when it was written.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}, segment::Pii};
+/// # let text = "version = 1\n[attributes]\nborn = { kind = \"string\", pii = \"quasi\" }";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let yesterday = Instant::from_millis(0);
+/// # let now = yesterday + Duration::days(1);
+/// engine.ingest(Message::identify("ada").with("born", "1815-12-10").at(yesterday), now)?;
+/// let born = &engine.export("ada")?.attributes["born"];
+/// assert_eq!(born.value, "1815-12-10".into());
+/// assert_eq!(born.written, yesterday); // by the message's own instant, not by when it came
+/// assert_eq!(born.pii, Some(Pii::Quasi));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Written {
@@ -115,6 +155,21 @@ impl fmt::Debug for Written {
 }
 
 /// What events over all time add up to.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let text = "version = 1\n[events.order]\namount = \"number\"\n[segments]\nbig = 'sum(order.amount) > 100'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// for amount in [80, 45] {
+///     engine.ingest(Message::track("ada", "order").with("amount", amount), now)?;
+/// }
+/// let export = engine.export("ada")?; // `sum(order.amount) > 100` is asked, over all time
+/// let sum = &export.running_values[0];
+/// assert_eq!((sum.aggregate, &sum.value), ("sum", &125.into()));
+/// assert!(export.events.is_empty()); // of the orders themselves nothing is kept
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RunningValue {
@@ -143,6 +198,21 @@ impl fmt::Debug for RunningValue {
 }
 
 /// A value of a property that a user is drawn to.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # let text = "version = 1\n[events.view]\ncategory = \"string\"\n\
+/// #     [segments]\nbooted = 'affinity(\"category\", \"boots\") > 0.5'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// for category in ["boots", "hats", "boots", "boots"] {
+///     engine.ingest(Message::track("ada", "view").with("category", category), now)?;
+/// }
+/// let export = engine.export("ada")?; // `affinity("category", "boots") > 0.5` is asked
+/// let boots = export.affinities.iter().find(|of| of.value == "boots".into());
+/// assert_eq!(boots.map(|of| (&*of.property, of.share)), Some(("category", 0.75)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Affinity {
@@ -157,6 +227,21 @@ pub struct Affinity {
 }
 
 /// An item that a user did something with.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// use bespoke::recommend::Action;
+/// # let text = "version = 1\n[events.view]\nsku = \"string\"\n[events.order]\nsku = \"string\"\n[recommend]\n\
+/// #     interactions = { view = { item = \"sku\" }, order = { item = \"sku\", action = \"bought\" } }";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::track("ada", "order").with("sku", "sock-1"), now)?;
+/// engine.ingest(Message::track("ada", "view").with("sku", "boot-7"), now)?;
+/// let recent = engine.export("ada")?.recent_items; // newest first
+/// assert_eq!((&*recent[0].item, recent[0].action), ("boot-7", Action::Viewed));
+/// assert_eq!((&*recent[1].item, recent[1].action), ("sock-1", Action::Bought));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecentItem {
@@ -167,6 +252,22 @@ pub struct RecentItem {
 }
 
 /// A segment that a user is in.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.add]\ncart = \"string\"\n\
+/// #     [segments]\nfull = { by = \"cart\", when = 'count(add in 1d) >= 2' }";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let start = Instant::from_millis(0);
+/// for (minute, cart) in [(0, "c1"), (1, "c1"), (2, "c2"), (3, "c2")] {
+///     engine.ingest(Message::track("ada", "add").with("cart", cart), start + Duration::minutes(minute))?;
+/// }
+/// let stay = &engine.export("ada")?.segments[0]; // `full` is keyed by `cart`
+/// assert_eq!(stay.keys, ["c1".into(), "c2".into()]);
+/// assert_eq!(stay.since, start + Duration::minutes(1)); // of the first cart
+/// assert!(stay.why.holds);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStay {

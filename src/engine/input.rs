@@ -33,6 +33,27 @@ pub struct TimedInput {
 /// the clock and need it for themselves alone. The journal of a store is a list of these.
 ///
 /// It is the host's own data, and is debugged as it is, personal data included.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Input, Partition, TimedInput}};
+/// # use bespoke::model::{Duration, Instant, Message};
+/// # let text = "version = 1\n[events.view]\n[world]\nsale = \"bool\"\n\
+/// #     [segments]\nkeen = 'did(view in 1d) and world.sale'";
+/// # let definitions = Definitions::from_toml(text)?;
+/// # let now = Instant::from_millis(0);
+/// # let later = now + Duration::days(2);
+/// # let (mut live, mut replayed) = (Partition::new(&definitions), Partition::new(&definitions));
+/// # let view = Message::track("ada", "view");
+/// live.ingest(&view, now)?;
+/// live.set_world("sale", true, now)?;
+/// live.advance(later);
+/// let sale = Input::World { name: "sale".into(), value: true.into() };
+/// for (now, input) in [(now, Input::Message(view)), (now, sale), (later, Input::Advance)] {
+///     replayed.replay(&TimedInput { now, input })?; // another partition, under the same definitions
+/// }
+/// assert_eq!(replayed.checkpoint()?, live.checkpoint()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Input {

@@ -5,6 +5,22 @@ use serde::Serialize;
 use std::fmt;
 
 /// What an input brought about, in the order in which it happened.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nfresh = 'did(view in 1d)'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// let view = Message::track("ada", "view").id("m-1");
+/// engine.ingest(&view, now)?;
+/// let again = engine.ingest(&view, now)?;
+/// assert!(again.duplicate && again.changes.is_empty());
+///
+/// let outcome = engine.ingest(Message::track("bob", "view"), now + Duration::days(2))?;
+/// assert_eq!(outcome.changes[0].to_string(), "ada left fresh"); // what was due before bob's message
+/// assert_eq!(outcome.changes[0].at, now + Duration::days(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {

@@ -46,6 +46,22 @@ pub struct Receipt {
 }
 
 /// How much is gone of an erased user; all 0 of one who was not known.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Erased}, model::{Ids, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nkeen = 'count(view in 7d) >= 2'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// for _ in 0..2 {
+///     engine.ingest(Message::track(Ids::both("ada", "device-1"), "view"), now)?;
+/// }
+/// let forget = |user: &str| engine.ingest(Message::forget(user), now).map(|outcome| outcome.receipt);
+/// let erased = forget("ada")?.ok_or("no receipt")?.erased;
+/// assert_eq!((erased.ids, erased.events, erased.memberships), (2, 2, 1));
+/// let of_nobody = forget("bob")?.ok_or("no receipt")?; // who asks has a receipt, known or not
+/// assert_eq!(of_nobody.erased, Erased::default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Erased {
@@ -70,6 +86,21 @@ pub struct Erased {
 }
 
 /// Where something of an erased user stays.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Remains}, model::{Duration, Instant, Message}};
+/// # let text = "version = 1\n[events.view]\n[segments]\nkeen = 'did(view)'";
+/// # let engine = Engine::builder(Definitions::from_toml(text)?).open()?;
+/// # let now = Instant::from_millis(0);
+/// engine.ingest(Message::track("ada", "view").id("m-1"), now)?;
+/// let receipt = engine.ingest(Message::forget("ada"), now)?.receipt.ok_or("no receipt")?;
+/// let ids_until = receipt.remains.iter().find_map(|remains| match remains {
+///     Remains::MessageIds(until) => Some(*until),
+///     _ => None, // numbers over all users, and names of items
+/// });
+/// assert_eq!(ids_until, Some(now + Duration::days(14))); // hashes, twice the `dedup_window` at most
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

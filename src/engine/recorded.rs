@@ -15,6 +15,22 @@ use std::sync::Arc;
 /// An input as it was taken in.
 ///
 /// See [`Engine::journal`](crate::engine::Engine::journal).
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}, storage::MemoryDisk};
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[retention]\njournal = \"30d\"")?;
+/// # let engine = Engine::builder(definitions).disk(MemoryDisk::new()).open()?;
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// let outcome = engine.ingest(Message::track("ada", "view"), now)?;
+/// let entry = engine.journal(0, outcome.sequence)?.next().ok_or("it is not there any more")??;
+/// assert_eq!(entry.sequence, outcome.sequence);
+/// assert_eq!(entry.input.map(|input| input.now), Some(now));
+///
+/// engine.ingest(Message::forget("ada"), now)?;
+/// let entry = engine.journal(0, outcome.sequence)?.next().ok_or("it is not there any more")??;
+/// assert_eq!(entry.input, None); // its number stays
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct JournalEntry {
@@ -28,6 +44,22 @@ pub struct JournalEntry {
 ///
 /// See [`Engine::journal`](crate::engine::Engine::journal). What it still has to give stays in the journal, whatever
 /// retention says, until it has given it or is dropped; who is erased meanwhile is erased here too, at once.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}, storage::MemoryDisk};
+/// # let definitions = Definitions::from_toml("version = 1\n[events.view]\n[retention]\njournal = \"30d\"")?;
+/// # let engine = Engine::builder(definitions).disk(MemoryDisk::new()).open()?;
+/// # let now = Instant::from_millis(0);
+/// let mut copied = Vec::new();
+/// for user in ["ada", "bob", "cyd"] {
+///     engine.ingest(Message::track(user, "view"), now)?;
+///     let next = copied.last().map_or(1, |last| last + 1); // goes on where the reader before ended
+///     let entries = engine.journal(0, next)?.collect::<Result<Vec<_>, _>>()?;
+///     copied.extend(entries.iter().map(|entry| entry.sequence));
+/// }
+/// assert_eq!(copied, [1, 2, 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct JournalReader {
     groups: Groups,
     vault: Arc<Vault>,
@@ -128,6 +160,24 @@ impl Durable {
 }
 
 /// What an input of a journal brought about in a partition that it was given to once more.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Input, Partition, Replayed, TimedInput}};
+/// # use bespoke::model::{Duration, Instant, Message};
+/// # let text = "version = 1\n[events.signup]\n[templates.hello]\ntitle = \"Hello\"\n[journeys.welcome]\n\
+/// #     enter = { event = \"signup\" }\n\
+/// #     step = [{ id = \"hello\", send = { channel = \"push\", template = \"hello\" } }]";
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let now = Instant::from_millis(0);
+/// let mut replay = |input| partition.replay(&TimedInput { now, input });
+/// let signup = replay(Input::Message(Message::track("ada", "signup")))?;
+/// assert_eq!(signup.outcome().map(|outcome| outcome.sequence), Some(1));
+/// match replay(Input::Outbox { limit: 10, lease: Duration::minutes(1) })? {
+///     Replayed::Actions(actions) => assert_eq!(&*actions[0].user, "ada"), // handed out once: send none again
+///     other => println!("{:?}", other.outcome()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Replayed {

@@ -14,6 +14,24 @@ use std::sync::atomic::AtomicU64;
 const LEASED_MAX: usize = 1_000;
 
 /// What would happen: who would get what when, and why not. Everything is in the order in which it happens.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::simulate, model::{Instant, Message}};
+/// # let text = "version = 1\n[events.signup]\n[templates.hello]\ntitle = \"Hello\"\n[journeys.welcome]\n\
+/// #     enter = { event = \"signup\" }\n\
+/// #     step = [{ id = \"hello\", send = { channel = \"push\", template = \"hello\" } }]";
+/// # let definitions = Definitions::from_toml(text)?;
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// let messages = ["ada", "undefined", "bob"].map(|user| Message::track(user, "signup").at(now));
+/// let simulation = simulate(&definitions, &messages, now);
+/// let users: Vec<&str> = simulation.actions.iter().map(|action| &*action.user).collect();
+/// assert_eq!(users, ["ada", "bob"]);
+/// for (place, error) in &simulation.rejected {
+///     println!("message {place}: {error}"); // message 1: `userId`: `undefined` is no id …
+/// }
+/// assert_eq!(simulation.rejected.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Simulation {

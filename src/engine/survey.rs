@@ -20,6 +20,24 @@ pub(super) fn page_from(partition: &Partition, first: UserKey) -> Vec<UserKey> {
 }
 
 /// How far a question that is asked of everyone has come.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::{Engine, Progress}, model::{Instant, Message}};
+/// # use std::ops::ControlFlow;
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[attributes]\nplan = \"string\"")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// # for user in 0..2_500 {
+/// #     engine.ingest(Message::identify(format!("user-{user}")).with("plan", "pro"), now)?;
+/// # }
+/// let expression = engine.expression(r#"plan = "pro""#)?;
+/// let enough = |progress: &Progress| {
+///     println!("{} of {} users, {} of them match", progress.done, progress.total, progress.matching);
+///     if progress.matching >= 500 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+/// };
+/// let survey = engine.evaluate_all(&expression, 0, now, enough)?;
+/// assert_eq!((survey.done, survey.complete), (1_000, false)); // of 2,500: it stopped after a page
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Progress {
@@ -32,6 +50,21 @@ pub struct Progress {
 }
 
 /// For whom an expression holds.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Engine, model::{Instant, Message}};
+/// # use std::ops::ControlFlow;
+/// # let engine = Engine::builder(Definitions::from_toml("version = 1\n[attributes]\nplan = \"string\"")?).open()?;
+/// # let now = Instant::from_millis(0);
+/// for (user, plan) in [("cyd", "pro"), ("ada", "pro"), ("bob", "free"), ("eve", "pro")] {
+///     engine.ingest(Message::identify(user).with("plan", plan), now)?;
+/// }
+/// let expression = engine.expression(r#"plan = "pro""#)?;
+/// let survey = engine.evaluate_all(&expression, 2, now, |_| ControlFlow::Continue(()))?;
+/// assert_eq!((survey.matching, survey.complete), (3, true)); // all of them are counted
+/// assert_eq!(survey.users, ["ada".into(), "cyd".into()]); // the first two ids, as was asked for
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Survey {

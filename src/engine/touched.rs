@@ -3,6 +3,24 @@ use crate::model::Message;
 use crate::recommend::Action;
 
 /// An item that a message tells of, as `[recommend.interactions]` reads it.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Message, Object}, recommend::Action};
+/// # let text = r#"
+/// # version = 1
+/// # [events.order]
+/// # lines = [{ sku = "string" }]
+/// # [recommend]
+/// # interactions = { order = { item = "lines.sku", weight = 5.0, action = "bought" } }
+/// # "#;
+/// # let partition = Partition::new(&Definitions::from_toml(text)?);
+/// let lines: Vec<Object> = ["boot-7", "sock-1"].map(|sku| Object::new().with("sku", sku)).into();
+/// let order = Message::track("ada", "order").with("lines", lines);
+/// let touched = partition.touched(&order); // an item for each line
+/// assert_eq!(touched.iter().map(|of| &*of.item).collect::<Vec<_>>(), ["boot-7", "sock-1"]);
+/// assert_eq!((touched[1].action, touched[1].weight), (Action::Bought, 5.0));
+/// # Ok::<(), bespoke::definitions::Errors>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Touched {
