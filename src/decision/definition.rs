@@ -53,6 +53,28 @@ pub struct Placement {
 }
 
 /// One thing that may be shown at a placement.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message, Object}};
+/// let definitions = Definitions::from_toml(r#"
+///     version = 1
+///     [[placements.hero.variant]]
+///     name = "app"
+///     when = 'request.device = "mobile"'
+///     priority = 1
+///     [[placements.hero.variant]]
+///     name = "everybody"
+///     content = { title = "Welcome" }
+/// "#)?;
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # let mut partition = Partition::new(&definitions);
+/// # partition.ingest(&Message::identify("ada"), now)?;
+/// let mobile = Object::new().with("device", "mobile");
+/// assert_eq!(partition.decide("ada", "hero", &mobile, now)?.variant.as_deref(), Some("app"));
+/// // Nothing is known of bob, so no condition holds for him.
+/// assert_eq!(partition.decide("bob", "hero", &mobile, now)?.variant.as_deref(), Some("everybody"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// Its name, unique within the placement. It goes into the hash that splits users: a variant with another name

@@ -1,6 +1,22 @@
 use crate::model::Quoted;
 
 /// Why a decision or a content was refused.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Object}};
+/// use bespoke::{decision, engine};
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # let definitions = Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [[placements.hero.variant]]
+/// #     name = "everybody"
+/// # "#)?;
+/// # let partition = Partition::new(&definitions);
+/// let error = partition.decide("ada", "herro", &Object::new(), now).unwrap_err();
+/// assert_eq!(error.to_string(), "unknown placement `herro` (did you mean `hero`?)");
+/// assert!(matches!(error, engine::Error::Decision(decision::Error::UnknownPlacement { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

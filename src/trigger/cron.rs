@@ -41,6 +41,13 @@ mod test;
 pub struct Cron(croner::Cron);
 
 /// A text is not a cron expression.
+///
+/// ```
+/// use bespoke::trigger::{Cron, CronError};
+/// let error = "0 9 30 2 *".parse::<Cron>().unwrap_err(); // every field is right, and together they name no day
+/// assert_eq!(error, CronError::Never("0 9 30 2 *".into()));
+/// assert_eq!(format!("{error}; {}", error.help()), "`0 9 30 2 *` never comes; say a day that the months have");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CronError {

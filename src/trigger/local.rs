@@ -5,6 +5,17 @@ use crate::model::{Instant, Zone};
 pub(super) mod test;
 
 /// Which local day a [`LocalRule`] means.
+///
+/// ```
+/// # use bespoke::{model::{Instant, Zone}, trigger::{LocalDay, LocalRule, LocalTime}};
+/// let monday: Instant = "2026-11-23T12:00:00Z".parse()?;
+/// let nine: LocalTime = "09:00".parse()?;
+/// let meant = |day| LocalRule { day, at: nine }.after(monday, &Zone::UTC).to_string();
+/// assert_eq!(meant(LocalDay::Next), "2026-11-24T09:00:00Z");
+/// assert_eq!(meant(LocalDay::Weekday(0)), "2026-11-30T09:00:00Z"); // nine o'clock of this Monday is over
+/// assert_eq!(meant(LocalDay::In(0)), "2026-11-23T12:00:00Z"); // today all the same: at once
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LocalDay {
     /// The first on which its time has not passed.

@@ -65,6 +65,12 @@ impl fmt::Debug for LocalTime {
 }
 
 /// A text is not a time of day.
+///
+/// ```
+/// use bespoke::trigger::LocalTime;
+/// let error = "7:30".parse::<LocalTime>().unwrap_err(); // hours have two digits
+/// assert!(error.to_string().starts_with("`7:30` is not a time of day; write it as `22:00` or `07:30:15`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not a time of day; write it as `22:00` or `07:30:15`, from `00:00` to `23:59:59`", Quoted(.0))]
 pub struct ParseLocalTimeError(String);
@@ -134,6 +140,15 @@ pub struct QuietHours {
 }
 
 /// Why quiet hours were refused.
+///
+/// ```
+/// use bespoke::trigger::{QuietHours, QuietHoursError};
+/// let same = QuietHours::new("08:00".parse()?, "08:00".parse()?);
+/// assert_eq!(same, Err(QuietHoursError::Empty("08:00".parse()?)));
+/// let text = same.unwrap_err().to_string();
+/// assert_eq!(text, "quiet hours begin and end at `08:00`; leave them out for never, or give two different times");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuietHoursError {
