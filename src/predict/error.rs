@@ -1,4 +1,15 @@
 /// Why a model cannot be made, or what it was given was refused. What was refused changed nothing.
+///
+/// ```
+/// use bespoke::{model::Instant, predict::{Error, Skills}};
+/// let mut skills = Skills::params().check()?;
+/// let now = Instant::from_millis(0);
+/// let error = skills.learn(1, 10, 42.0, now).unwrap_err(); // minutes, where a share of them is wanted
+/// assert_eq!(error, Error::Outcome(42.0));
+/// assert_eq!(error.to_string(), "an outcome cannot be 42; it is from 0 to 1, such as the share that was done");
+/// assert!(!skills.knows(10)); // nothing was learned
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

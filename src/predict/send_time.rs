@@ -82,6 +82,27 @@ pub struct SendTimesParams {
 }
 
 /// What a user did, in a local hour.
+///
+/// ```
+/// use bespoke::predict::{Evidence, LocalHour, SendTimes};
+/// # use bespoke::model::{Duration, Instant};
+/// let mut times = SendTimes::params().check()?;
+/// let [noon, evening] = [12, 20].map(|hour| LocalHour::new(hour, false).unwrap());
+/// # let start: Instant = "2026-11-23T00:00:00Z".parse()?;
+/// # let now = start + Duration::days(5);
+/// // On five days user 7 opens the one message that comes at noon, and one of four that come in the evening.
+/// for day in 0..5 {
+///     for (hour, sent) in [(noon, 1), (evening, 4)] {
+///         let at = start + Duration::hours(24 * day + i64::from(hour.hour()));
+///         (0..sent).for_each(|_| times.learn(7, None, Evidence::Exposed, hour, at));
+///         times.learn(7, None, Evidence::Opened, hour, at);
+///     }
+/// }
+/// let rates = times.rates(Some(7), None, now);
+/// let rate = |hour: LocalHour| rates.iter().find(|(of, _)| *of == hour).map(|(_, rate)| *rate);
+/// assert!(rate(noon) > Some(1.0) && rate(evening) < Some(1.0)); // as many answers, and more that had none
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Evidence {
     /// A session began.
@@ -95,6 +116,26 @@ pub enum Evidence {
 }
 
 /// On whose rates a choice rests.
+///
+/// ```
+/// use bespoke::predict::{Evidence, LocalHour, SendTimes, Source};
+/// # use bespoke::model::{Duration, Instant};
+/// let mut times = SendTimes::params().users_min(10).explore(0.05).check()?;
+/// let allowed = [7, 20].map(|hour| LocalHour::new(hour, false).unwrap());
+/// # let start: Instant = "2026-11-23T07:00:00Z".parse()?;
+/// # let now = start + Duration::days(20);
+/// let chosen = |times: &SendTimes, draw| times.choose(99, None, &allowed, 1, draw, now).map(|choice| choice.source);
+/// assert_eq!(chosen(&times, u128::MAX), Some(Source::Fallback)); // the hour at place 1
+/// for user in 0..10 {
+///     for day in [0, 1, 2, 3, 4, 7, 8, 9, 10, 11] {
+///         times.learn(user, None, Evidence::Session, allowed[0], start + Duration::days(day));
+///     }
+/// }
+/// // Of user 99 nothing is known, but ten others come at seven.
+/// assert_eq!(chosen(&times, u128::MAX), Some(Source::Everyone));
+/// assert_eq!(chosen(&times, 0), Some(Source::Random)); // a twentieth of all draws
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -112,6 +153,22 @@ pub enum Source {
 }
 
 /// An hour that was chosen, and why.
+///
+/// ```
+/// use bespoke::predict::{LocalHour, SendTimes};
+/// # use bespoke::model::Instant;
+/// let times = SendTimes::params().explore(0.2).check()?;
+/// let allowed = [9, 12, 15, 18].map(|hour| LocalHour::new(hour, false).unwrap());
+/// # let now: Instant = "2026-11-23T07:00:00Z".parse()?;
+/// let (usual, random) = (u128::MAX, 2 << 126); // draws: of the 80 %, and of the 20 % that are left to chance
+/// let choice = times.choose(7, None, &allowed, 0, usual, now).unwrap();
+/// assert_eq!((choice.place, choice.hour), (0, allowed[0]));
+/// assert!((choice.probability - (0.8 + 0.2 / 4.0)).abs() < 1e-9);
+/// let choice = times.choose(7, None, &allowed, 0, random, now).unwrap();
+/// assert_eq!((choice.place, choice.hour), (2, allowed[2]));
+/// assert!((choice.probability - 0.05).abs() < 1e-9); // one answer at this hour counts for twenty
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Choice {

@@ -59,6 +59,23 @@ pub struct Skills {
 }
 
 /// How [`Skills`] learns and ranks; [`check`](SkillsParams::check) makes one.
+///
+/// ```
+/// use bespoke::{model::Instant, predict::Skills};
+/// let now: Instant = "2026-11-23T07:00:00Z".parse()?;
+/// let (easy, easier) = (10, 11);
+/// // Ada has just done what fits her best. Without a discount it comes first again.
+/// for (repeat, next) in [(1.0, easy), (0.2, easier)] {
+///     let mut skills = Skills::params().repeat(repeat).check()?;
+///     skills.set_difficulty(easy, -1.5, 0.1)?;
+///     skills.set_difficulty(easier, -1.9, 0.1)?;
+///     skills.learn(1, easy, 1.0, now)?;
+///     assert_eq!(skills.rank(1, &[(easy, 1.0), (easier, 1.0)], 0.8, now)[0].item, next);
+/// }
+/// let error = Skills::params().step(0.0).check().unwrap_err();
+/// assert_eq!(error.to_string(), "`step` cannot be 0; it is from 0.01 to 100");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkillsParams {
     width: f64,
@@ -70,6 +87,22 @@ pub struct SkillsParams {
 }
 
 /// What is believed of a skill or a difficulty.
+///
+/// ```
+/// use bespoke::{model::{Duration, Instant}, predict::Skills};
+/// let mut skills = Skills::params().check()?;
+/// let now: Instant = "2026-11-23T07:00:00Z".parse()?;
+/// let begin = skills.skill(1, now);
+/// assert_eq!((begin.mean, begin.variance), (0.0, 1.0));
+/// for item in 0..10 {
+///     skills.learn(1, item, 1.0, now)?;
+/// }
+/// let (trained, later) = (skills.skill(1, now), skills.skill(1, now + Duration::days(60)));
+/// assert!(trained.mean > begin.mean && trained.variance < begin.variance);
+/// // Two months without an attempt: what is believed is the same, and less certain.
+/// assert!(later.mean == trained.mean && later.variance > trained.variance);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Rating {
@@ -80,6 +113,22 @@ pub struct Rating {
 }
 
 /// An item for a user.
+///
+/// ```
+/// use bespoke::{model::{Duration, Instant}, predict::Skills};
+/// let mut skills = Skills::params().step(0.5).check()?;
+/// let (walk, jog, race) = (10, 11, 12);
+/// for (item, difficulty) in [(walk, -1.5), (jog, -1.2), (race, 0.0)] {
+///     skills.set_difficulty(item, difficulty, 0.1)?;
+/// }
+/// let now: Instant = "2026-11-23T07:00:00Z".parse()?;
+/// skills.learn(1, walk, 1.0, now)?;
+/// // At the next session the race is worth most and nearest to the chance that is aimed at, but too big a step.
+/// let fits = skills.rank(1, &[(jog, 1.0), (race, 9.0)], 0.5, now + Duration::days(1));
+/// assert_eq!((fits[0].item, fits[0].is_within_step), (jog, true));
+/// assert!(!fits[1].is_within_step && fits[1].score > fits[0].score && fits[1].chance < fits[0].chance);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Fit {
