@@ -2,6 +2,41 @@ use crate::model::Duration;
 use crate::trigger::LocalTime;
 
 /// Something that happens to a user.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::simulate, model::{Instant, Message}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [attributes]
+/// #     trial_ends = "instant"
+/// #     [events.signup]
+/// #     plan = "string"
+/// #     [segments]
+/// #     on_trial = 'did(signup where plan = "trial")'
+/// #     [templates.tips]
+/// #     title = "Make the most of it"
+/// #     [journeys.trial]
+/// #     enter = TRIGGER
+/// #     step = [{ id = "tips", send = { channel = "email", template = "tips" } }]
+/// # "#;
+/// # let monday: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # let saturday: Instant = "2026-11-28T12:00:00Z".parse()?;
+/// # let messages = [
+/// #     Message::identify("ada").with("trial_ends", saturday).at(monday),
+/// #     Message::track("ada", "signup").with("plan", "trial").at(monday),
+/// # ];
+/// # let entered = |trigger: &str| -> Result<_, Box<dyn std::error::Error>> {
+/// #     let definitions = Definitions::from_toml(&text.replace("TRIGGER", trigger))?;
+/// #     Ok(simulate(&definitions, &messages, "2026-11-29T00:00:00Z".parse()?).actions[0].at.to_string())
+/// # };
+/// // Ada signs up on Monday at 10:00 for a trial that ends on Saturday at noon. When she enters:
+/// assert_eq!(entered(r#"{ event = "signup", where = 'plan = "trial"' }"#)?, "2026-11-23T10:00:00Z");
+/// assert_eq!(entered(r#"{ segment_entered = "on_trial" }"#)?, "2026-11-23T10:00:00Z");
+/// assert_eq!(entered(r#"{ date = "trial_ends", offset = "-1d" }"#)?, "2026-11-27T12:00:00Z");
+/// assert_eq!(entered(r#"{ date = "trial_ends", offset = "-1d", at = "09:00" }"#)?, "2026-11-27T09:00:00Z");
+/// assert_eq!(entered(r#"{ cron = "0 18 * * MON-FRI" }"#)?, "2026-11-23T18:00:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
     /// An event.
@@ -48,6 +83,41 @@ pub enum Trigger {
 }
 
 /// A change of an item of the catalogue.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::simulate, model::{Instant, Message}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [catalogue]
+/// #     price = "number"
+/// #     stock = "number"
+/// #     [events.view]
+/// #     [templates.news]
+/// #     title = "News of what you like"
+/// #     [journeys.news]
+/// #     enter = { item = "CHANGE" }
+/// #     step = [{ id = "tell", send = { channel = "push", template = "news" } }]
+/// # "#;
+/// # let at = |clock: &str| format!("2026-11-23T{clock}:00Z").parse::<Instant>();
+/// # let boot = |clock: &str, price: i64, stock: i64| -> Result<_, Box<dyn std::error::Error>> {
+/// #     Ok(Message::item("boot").with("price", price).with("stock", stock).at(at(clock)?))
+/// # };
+/// # let messages = [
+/// #     Message::track("ada", "view").at(at("09:00")?),
+/// #     boot("10:00", 100, 0)?, boot("11:00", 80, 0)?, boot("12:00", 80, 5)?, boot("13:00", 90, 5)?,
+/// # ];
+/// # let entered = |change: &str| -> Result<_, Box<dyn std::error::Error>> {
+/// #     let definitions = Definitions::from_toml(&text.replace("CHANGE", change))?;
+/// #     let actions = simulate(&definitions, &messages, at("23:00")?).actions;
+/// #     Ok(actions.iter().map(|action| action.at.to_string()[11..16].to_owned()).collect::<Vec<_>>())
+/// # };
+/// // A boot comes into the catalogue at 10:00, for 100 and sold out. At 11:00 it costs 80, at 12:00 there are five of
+/// // it, and at 13:00 it costs 90.
+/// assert_eq!(entered("price_drop")?, ["11:00"]);
+/// assert_eq!(entered("back_in_stock")?, ["12:00"]);
+/// assert_eq!(entered("change")?, ["11:00", "12:00", "13:00"]); // what is new begins nothing
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ItemChange {
     /// Its `price` is lower than before.
