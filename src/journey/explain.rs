@@ -61,6 +61,37 @@ pub struct JourneyExplanation {
 }
 
 /// Where one instance of a journey is, and what comes next.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let mut partition = Partition::new(&Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     [templates.cart]
+/// #     title = "Still interested?"
+/// #     [delivery]
+/// #     quiet = { push = { from = "22:00", to = "08:00" } }
+/// #     [journeys.cart]
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// // The journey `cart` is keyed by the id of the cart: there is one instance for each.
+/// for (cart, at) in [("c1", now), ("c2", now + Duration::minutes(20))] {
+///     partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", cart), at)?;
+/// }
+/// let why = partition.explain_journey("ada", "cart", now + Duration::minutes(30))?;
+/// let [first, second] = &why.instances[..] else { panic!("two carts") };
+/// assert_eq!((&first.key, &*first.step, first.due), (&Some("c1".into()), "idle", now + Duration::hours(1)));
+/// assert_eq!(second.due - first.due, Duration::minutes(20));
+/// let coming: Vec<String> = second.coming.iter().map(|note| note.what.to_string()).collect();
+/// assert_eq!(coming, ["sent by push", "completed"]); // unless something happens before
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct InstanceExplanation {
@@ -89,6 +120,36 @@ pub struct InstanceExplanation {
 }
 
 /// How an instance stands on its step.
+///
+/// ```
+/// use bespoke::journey::Stands;
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let mut partition = Partition::new(&Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     [templates.cart]
+/// #     title = "Still interested?"
+/// #     [delivery]
+/// #     quiet = { push = { from = "22:00", to = "08:00" } }
+/// #     cap = [{ scope = "channel:push", max = 1, window = "24h" }]
+/// #     [journeys.cart]
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#)?);
+/// # let now: Instant = "2026-11-23T21:30:00Z".parse()?;
+/// # partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", "c1"), now)?;
+/// // The cart is left at 21:30. An hour later, when the reminder is due, it is quiet.
+/// assert_eq!(partition.explain_journey("ada", "cart", now)?.instances[0].stands, Stands::Waiting);
+/// let now = now + Duration::hours(1);
+/// partition.advance(now);
+/// let instance = &partition.explain_journey("ada", "cart", now)?.instances[0];
+/// assert_eq!((instance.stands, &*instance.step), (Stands::Deferred, "remind"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -104,6 +165,39 @@ pub enum Stands {
 }
 
 /// The send that comes next in a journey.
+///
+/// ```
+/// use bespoke::journey::{Reason, What};
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let mut partition = Partition::new(&Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     [templates.cart]
+/// #     title = "Still interested?"
+/// #     [delivery]
+/// #     quiet = { push = { from = "22:00", to = "08:00" } }
+/// #     cap = [{ scope = "channel:push", max = 1, window = "24h" }]
+/// #     [journeys.cart]
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#)?);
+/// # let at = "2026-11-23T10:00:00Z".parse()?;
+/// # partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", "c1"), at)?;
+/// # let now = at + Duration::hours(12);
+/// # partition.advance(now);
+/// # partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", "c2"), now)?;
+/// // Ada had her one push of these 24 hours this morning, and it is quiet since 22:00.
+/// let why = partition.explain_journey("ada", "cart", now)?;
+/// let Some(send) = &why.instances[0].next_send else { panic!("a reminder comes next") };
+/// assert_eq!((&*send.step, send.at), ("remind", now + Duration::hours(1)));
+/// assert_eq!(send.now.reason(), Some(Reason::QuietHours));
+/// assert_eq!(send.rule, Some(7)); // the first rule that objects; the cap is rule 9
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct NextSend {

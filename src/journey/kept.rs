@@ -11,6 +11,34 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A journey that a user is in.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let mut partition = Partition::new(&Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     value = "number"
+/// #     [templates.cart]
+/// #     title = "Your cart of {{ event.value }} is waiting"
+/// #     [journeys.cart]
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// let added = Message::track("ada", "add_to_cart").with("cart_id", "c7").with("value", 30);
+/// partition.ingest(&added, now)?;
+/// let export = partition.export("ada")?;
+/// let [stay] = &export.journeys[..] else { panic!("she is in one") };
+/// assert_eq!((&*stay.journey, &*stay.step, stay.due), ("cart", "idle", now + Duration::hours(1)));
+/// assert_eq!(stay.key, Some("c7".into()));
+/// // The template of the reminder reads the value of the cart, so the event is kept until then.
+/// assert_eq!(stay.event.as_ref().and_then(|event| event.get("value")), Some(&30.into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JourneyStay {
@@ -40,6 +68,31 @@ impl fmt::Debug for JourneyStay {
 }
 
 /// A message to a user that waits, or of which is known what became.
+///
+/// ```
+/// use bespoke::journey::Delivery;
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Duration, Instant, Message}};
+/// # let mut partition = Partition::new(&Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.signup]
+/// #     [templates.hello]
+/// #     title = "Hello"
+/// #     [journeys.welcome]
+/// #     enter = { event = "signup" }
+/// #     step = [{ id = "greet", send = { channel = "push", template = "hello" } }]
+/// # "#)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # partition.ingest(&Message::track("ada", "signup"), now)?;
+/// let message = &partition.export("ada")?.messages[0];
+/// assert!(message.content.is_some() && !message.handed_out); // it waits for the host
+///
+/// let action = &partition.outbox(1, Duration::minutes(5), now)[0];
+/// partition.acknowledge(&action.id, Delivery::Sent, now);
+/// let message = &partition.export("ada")?.messages[0];
+/// assert_eq!((&message.id, &message.answers[..]), (&action.id, &[Delivery::Sent][..]));
+/// assert_eq!(message.content, None); // what it said is not kept
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MessageKept {

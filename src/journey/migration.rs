@@ -21,6 +21,35 @@ pub struct Migration {
 }
 
 /// A step on which users stand, and where they would go from there.
+///
+/// ```
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     [templates.cart]
+/// #     title = "Still interested?"
+/// #     [journeys.cart]
+/// #     on_change = "migrate"
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#;
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// // Ada waits on one step with two carts, and counts once.
+/// for cart in ["c1", "c2"] {
+///     partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", cart), now)?;
+/// }
+/// let migration = partition.migration(&Definitions::from_toml(&text.replace("push", "email"))?);
+/// let [step] = &migration.steps[..] else { panic!("everybody stands on one step") };
+/// assert_eq!((&*step.journey, &*step.step, step.users), ("cart", "idle", 1));
+/// assert_eq!(step.to_string(), "cart, step idle: 1 user, move to idle"); // by the journey as it would be
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StepMigration {
@@ -37,6 +66,35 @@ pub struct StepMigration {
 }
 
 /// What becomes of who is in a journey.
+///
+/// ```
+/// use bespoke::journey::Fate;
+/// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [events.add_to_cart]
+/// #     cart_id = "string"
+/// #     [templates.cart]
+/// #     title = "Still interested?"
+/// #     [journeys.cart]
+/// #     on_change = "migrate"
+/// #     enter = { event = "add_to_cart", key = "cart_id" }
+/// #     step = [
+/// #         { id = "idle", wait = "1h" },
+/// #         { id = "remind", send = { channel = "push", template = "cart" } },
+/// #     ]
+/// # "#;
+/// # let mut partition = Partition::new(&Definitions::from_toml(text)?);
+/// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+/// # partition.ingest(&Message::track("ada", "add_to_cart").with("cart_id", "c1"), now)?;
+/// // The journey migrates, and the new text calls the step `idle` otherwise: whom would that throw out?
+/// let renamed = Definitions::from_toml(&text.replace("idle", "patience"))?;
+/// let migration = partition.migration(&renamed);
+/// let thrown_out = migration.steps.iter().filter(|step| matches!(step.fate, Fate::Ends { .. }));
+/// assert_eq!(thrown_out.map(|step| step.users).sum::<u64>(), 1); // `moved_to = { idle = "patience" }` saves them
+/// assert_eq!(migration.steps[0].fate.to_string(), "end: step removed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -34,6 +34,33 @@ pub struct Note {
 }
 
 /// What a journey did, or why it did not.
+///
+/// ```
+/// use bespoke::journey::What;
+/// # use bespoke::{definitions::Definitions, engine::simulate, model::Message};
+/// # let definitions = Definitions::from_toml(r#"
+/// #     version = 1
+/// #     [events.signup]
+/// #     [templates.hello]
+/// #     title = "Hello"
+/// #     [delivery]
+/// #     quiet = { push = { from = "22:00", to = "08:00" } }
+/// #     [journeys.welcome]
+/// #     enter = { event = "signup" }
+/// #     step = [{ id = "greet", send = { channel = "push", template = "hello" } }]
+/// # "#)?;
+/// # let signup = Message::track("ada", "signup").at("2026-11-23T23:00:00Z".parse()?);
+/// # let simulation = simulate(&definitions, [&signup], "2026-11-24T12:00:00Z".parse()?);
+/// let told = simulation.notes.iter().map(|note| match &note.what {
+///     What::Sent { channel } => format!("a {channel} is in the outbox"),
+///     What::Deferred { until, .. } => format!("it is tried again at {until}"),
+///     what => what.reason().map_or(what.to_string(), |reason| format!("no more, because of {reason}")),
+/// });
+/// assert_eq!(told.collect::<Vec<_>>(), [
+///     "entered", "it is tried again at 2026-11-24T08:00:00Z", "a push is in the outbox", "completed",
+/// ]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
