@@ -71,8 +71,8 @@ pub struct Placement {
 /// # partition.ingest(&Message::identify("ada"), now)?;
 /// let mobile = Object::new().with("device", "mobile");
 /// assert_eq!(partition.decide("ada", "hero", &mobile, now)?.variant.as_deref(), Some("app"));
-/// // Nothing is known of bob, so no condition holds for him.
-/// assert_eq!(partition.decide("bob", "hero", &mobile, now)?.variant.as_deref(), Some("everybody"));
+/// // Nothing is known of bob, and that asks for nothing of him.
+/// assert_eq!(partition.decide("bob", "hero", &mobile, now)?.variant.as_deref(), Some("app"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -40,7 +40,7 @@ impl Partition {
     ///
     /// let why = partition.explain_journey("ada", "cart", now)?;
     /// assert_eq!(why.to_string(), "\
-    /// ada is in cart, entered 1 times; may not enter: in it already
+    /// ada is in cart, entered 1 time; may not enter: in it already
     ///   on step idle, waits until 2026-11-23T22:30:00Z; entered 2026-11-23T21:30:00Z
     ///     next send: remind at 2026-11-23T22:30:00Z; now: sent by push
     ///     2026-11-23T22:30:00Z remind: quiet hours, deferred until 2026-11-24T08:00:00Z

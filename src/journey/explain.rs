@@ -276,19 +276,20 @@ impl Journeys {
         aside
     }
 
-    /// What becomes of an instance if nothing but time happens. The user's other journeys go on beside it, because they
-    /// use up what caps leave.
+    /// What becomes of an instance if nothing but time happens. All else that the user is in goes on beside it, because it
+    /// uses up what caps leave; but for those with its journey and key, whose notes could not be told from its own.
     fn foresee(&self, cx: &Context<'_>, user: UserKey, instance: &Instance) -> Vec<Note> {
         let mut aside = self.aside(user, cx.now);
+        let is_like = |own: &Instance| own.journey == instance.journey && own.key == instance.key;
         if let Some(known) = aside.users.get_mut(&user) {
-            let is_it = |own: &Instance| own.key == instance.key && own.entry == instance.entry;
-            known.instances.retain(|own| own.journey != instance.journey || is_it(own));
+            known.instances.retain(|own| !is_like(own) || own.entry == instance.entry);
         }
         let (mut notes, mut now) = (Vec::new(), cx.now);
         for _ in 0..LOOKS_MAX {
-            let Some(due) = aside.deadline(user).filter(|_| aside.is_in(user, instance.journey)) else {
+            if !aside.users.get(&user).is_some_and(|known| known.instances.iter().any(is_like)) {
                 break;
-            };
+            }
+            let Some(due) = aside.deadline(user) else { break };
             now = now.max(due);
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
             // Nobody is changed by being looked at, so steps behind a change see the user as they are now.
@@ -361,7 +362,8 @@ impl fmt::Display for JourneyExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let JourneyExplanation { user, journey, entries, .. } = self;
         let is_in = if self.instances.is_empty() { "is not in" } else { "is in" };
-        write!(f, "{user} {is_in} {journey}, entered {entries} times")?;
+        let s = if *entries == 1 { "" } else { "s" };
+        write!(f, "{user} {is_in} {journey}, entered {entries} time{s}")?;
         match self.refused {
             None => f.write_str("; may enter")?,
             Some(reason) => write!(f, "; may not enter: {reason}")?,

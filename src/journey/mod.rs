@@ -13,7 +13,8 @@
 //! same after any replay and no two actions share one. 4. order at one instant is by due instant, journey, key and
 //! entry, not by how inputs are batched.
 //!
-//! Deliberately absent: notes of what comes back from the host: that is only counted.
+//! Deliberately absent: notes of messages that reached their user: what comes back from the host is counted, and only what
+//! did not come to pass has a note.
 
 mod absorb;
 mod action;

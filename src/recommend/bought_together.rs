@@ -30,7 +30,7 @@ const WILSON_Z: f64 = 1.2816;
 /// Answers [`Basis::Complementary`] only. Learns from [`Action::Bought`] only, and each item of a basket once.
 ///
 /// `learn`: O(items of the basket · [`neighbours`](BoughtTogetherParams::neighbours)). `recommend`: O(items ·
-/// neighbours). Memory: 56 bytes an item, 8 or with [`k_min`](BoughtTogetherParams::k_min) 9 for each neighbour; open
+/// neighbours). Memory: 56 bytes an item, 8 or with [`k_min`](BoughtTogetherParams::k_min) 10 for each neighbour; open
 /// baskets at most 2 MB.
 ///
 /// References: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927; the lift is from

@@ -34,7 +34,7 @@ const COMMONNESS: f64 = 0.3;
 /// the session gap is of a session that is no longer kept, and teaches nothing.
 ///
 /// With [`k_min`](CoVisitationParams::k_min), two items go with one another only once so many users have touched both.
-/// That is counted in a byte a neighbour and never too high: on average it takes 31 users until 10 are certain.
+/// That is counted in two bytes a neighbour and never too high: on average it takes some 15 users until 10 are certain.
 ///
 /// `learn`: at most 20 row updates, each O([`neighbours`](CoVisitationParams::neighbours)); a typical session
 /// of four needs three. No allocation for users and items whose rows are full. `recommend`: O(items · neighbours).

@@ -199,7 +199,7 @@ impl EaseParams {
         self
     }
 
-    /// An item is recommended only once so many users have chosen it; 1 by default, to 20. Counted in a byte and never
+    /// An item is recommended only once so many users have chosen it; 1 by default, to 20. Counted in two bytes and never
     /// too high.
     #[must_use]
     pub fn k_min(mut self, users: usize) -> EaseParams {

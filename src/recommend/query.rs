@@ -340,7 +340,7 @@ impl Query {
         if rules > RULES_MAX {
             return Err(Error::TooManyRules(rules));
         }
-        self.stages.clone().check()?;
+        self.stages.clone().check().map_err(as_asked)?;
         if let Some(chance) = self.chance.filter(|chance| !(0.05..=0.95).contains(chance)) {
             let wanted = "a chance from 0.05 to 0.95";
             return Err(Error::Parameter { name: "at_chance", found: chance.to_string(), wanted });
@@ -393,6 +393,20 @@ fn known(names: &[String], items: &Items) -> Result<SmallVec<[ItemId; 16]>, Erro
     }
 }
 
+/// The parameter of a stage by the name that a query has for it.
+fn as_asked(error: Error) -> Error {
+    let Error::Parameter { name, found, wanted } = error else { return error };
+    let name = match name {
+        "weigh" => "boost",
+        "cap" => "at_most",
+        "diversify" => "diverse",
+        "rotate" => "rotated",
+        "pin" => "slot",
+        name => name,
+    };
+    Error::Parameter { name, found, wanted }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -436,9 +450,9 @@ mod tests {
             (
                 Query::popular().boost("x", -1.0),
                 Error::Parameter {
-                    name: "weigh",
+                    name: "boost",
                     found: "-1".into(),
-                    wanted: "from 0.001 to 1000; `exclude` what is not to be shown",
+                    wanted: "from 0.001 to 1000; exclude what is not to be shown",
                 },
             ),
         ] {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///
 /// Answers [`Basis::Trending`](crate::recommend::Basis) only: among the [1,000](crate::recommend::LIMIT_MAX) items that
 /// happen most of late, here and everywhere, exactly the best. `learn` costs what it costs two of [`Popularity`], and so does
-/// memory, with a byte an item more where [`k_min`](TrendingParams::k_min) is asked for. `recommend`: O(limit) typically.
+/// memory, with two bytes an item more where [`k_min`](TrendingParams::k_min) is asked for. `recommend`: O(limit) typically.
 ///
 /// ```
 /// use bespoke::model::{Duration, Instant};

@@ -112,8 +112,11 @@ impl Error {
         }
     }
 
-    /// Inputs from one on were asked for, and the oldest that is kept comes later.
+    /// Inputs from one on were asked for, and the oldest that is kept comes later; both are numbered from 0, as in a
+    /// [`Journal`](crate::storage::Journal). The text has them from 1 on, as hosts know them by
+    /// [`Outcome::sequence`](crate::engine::Outcome::sequence).
     pub fn dropped(file: impl Into<Box<str>>, input: u64, oldest: u64) -> Error {
+        let (input, oldest) = (input.saturating_add(1), oldest.saturating_add(1));
         Error {
             kind: ErrorKind::Dropped,
             doing: "read".into(),

@@ -52,7 +52,7 @@ fn where_a_user_is_and_what_comes_next() {
         "10:00 ada add cart=c1",
         "ada",
         "10:30",
-        "ada is in cart, entered 1 times; may enter
+        "ada is in cart, entered 1 time; may enter
         (c1) on step idle, waits until 2026-11-23T11:00:00Z; entered 2026-11-23T10:00:00Z
           next send: push at 2026-11-23T11:00:00Z; now: sent by push
           2026-11-23T11:00:00Z push: sent by push
@@ -71,7 +71,7 @@ fn which_rule_of_the_gate_would_stop_it_now() {
         22:00 advance",
         "ada",
         "22:10",
-        "ada is in cart, entered 1 times; may enter
+        "ada is in cart, entered 1 time; may enter
         (c1) on step idle, waits until 2026-11-23T22:30:00Z; entered 2026-11-23T21:30:00Z
           next send: mail at 2026-11-23T22:30:00Z; now: sent by email
           2026-11-23T22:30:00Z gold: branched to mail
@@ -83,7 +83,7 @@ fn which_rule_of_the_gate_would_stop_it_now() {
         23:00 advance",
         "ada",
         "23:00",
-        "ada is in cart, entered 1 times; may enter
+        "ada is in cart, entered 1 time; may enter
         (c1) on step push, deferred until 2026-11-24T08:00:00Z; entered 2026-11-23T21:30:00Z
           next send: push at 2026-11-24T08:00:00Z; now: quiet hours, deferred until 2026-11-24T08:00:00Z (rule 7 of the gate)
           2026-11-24T08:00:00Z push: sent by push
@@ -114,7 +114,7 @@ fn who_is_not_in_it_and_who_is_not_there() {
         10:10 ada buy cart=c1",
         "ada",
         "10:20",
-        "ada is not in cart, entered 1 times; may enter",
+        "ada is not in cart, entered 1 time; may enter",
     );
     let mut story = Story::new(&read(&cart()));
     story.tell("10:00 ada view");
@@ -243,4 +243,29 @@ fn users_who_are_not_in_memory_are_counted_and_explained() {
     );
     let why = engine.explain_journey("user-3", "cart", at("11:30")).unwrap();
     assert_eq!(&*why.instances[0].step, "later");
+}
+
+/// Carts that are left at one instant share what a cap leaves, and each is foreseen as it will go.
+#[test]
+fn what_comes_next_takes_into_account_what_the_others_will_be_sent() {
+    let text = r#"
+        [events.add]
+        cart = "string"
+        [templates.t]
+        title = "Hello"
+        [[delivery.cap]]
+        scope = "channel:push"
+        max = 1
+        window = "24h"
+        [journeys.cart]
+        enter = { event = "add", key = "cart" }
+        step = [{ id = "idle", wait = "1h" }, { id = "remind", send = { channel = "push", template = "t" } }]
+    "#;
+    let mut story = Story::new(&read(text));
+    story.tell("10:00 ada add cart=c1\n10:00 ada add cart=c2");
+    let why = story.partition.explain_journey("ada", "cart", at("10:00")).unwrap();
+    let foreseen: Vec<String> = why.instances.iter().map(|of| of.coming[0].what.to_string()).collect();
+    assert_eq!(foreseen, ["sent by push", "not sent: cap"]);
+    let told = story.tell("11:00 advance");
+    assert!(told.contains("step remind (c2): not sent: cap"), "{told}");
 }

@@ -95,7 +95,7 @@ pub struct Rerank {
 /// // Stages have an order of their own; that of the calls makes no difference.
 /// assert_eq!(params.clone().check()?, Rerank::params().require("in stock").cap("brand", 2).check()?);
 /// let error = params.weigh("sold out", 0.0).check().unwrap_err();
-/// assert_eq!(error.to_string(), "`weigh` is 0, but must be from 0.001 to 1000; `exclude` what is not to be shown");
+/// assert_eq!(error.to_string(), "`weigh` is 0, but must be from 0.001 to 1000; exclude what is not to be shown");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -246,7 +246,7 @@ impl RerankParams {
             return refused(
                 "weigh",
                 weight.factor.to_string(),
-                "from 0.001 to 1000; `exclude` what is not to be shown",
+                "from 0.001 to 1000; exclude what is not to be shown",
             );
         }
         if !(0.1..=1.0).contains(&self.fatigue) {
@@ -264,7 +264,7 @@ impl RerankParams {
             return refused("diversify", self.depth.to_string(), "at most 1000 deep");
         }
         if self.caps.iter().any(|cap| cap.max == 0) {
-            return refused("cap", "0".into(), "at least 1; `exclude` what is not to be shown");
+            return refused("cap", "0".into(), "at least 1; exclude what is not to be shown");
         }
         self.kept.sort_by_key(|(slot, _)| *slot);
         if let Some((slot, _)) = self.kept.iter().find(|(slot, _)| *slot >= LIMIT_MAX) {

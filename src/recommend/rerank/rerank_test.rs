@@ -335,7 +335,7 @@ fn parameters_out_of_range_are_refused() {
     for (params, message) in [
         (
             Rerank::params().weigh("x", 0.0),
-            "`weigh` is 0, but must be from 0.001 to 1000; `exclude` what is not to be shown",
+            "`weigh` is 0, but must be from 0.001 to 1000; exclude what is not to be shown",
         ),
         (
             Rerank::params().fatigue(f64::NAN, Duration::days(1)),
@@ -349,7 +349,7 @@ fn parameters_out_of_range_are_refused() {
         (Rerank::params().diversify(0.2, 1_001), "`diversify` is 1001, but must be at most 1000 deep"),
         (
             Rerank::params().cap("brand", 0),
-            "`cap` is 0, but must be at least 1; `exclude` what is not to be shown",
+            "`cap` is 0, but must be at least 1; exclude what is not to be shown",
         ),
         (
             Rerank::params().pin(1, item).pin(2, item),
