@@ -1,7 +1,7 @@
 //! Questions about everybody: who is in a segment, and how many.
 
 use crate::engine::{Engine, Error, Partition, Unknown};
-use crate::model::nearest;
+use crate::model::{Instant, Value, nearest};
 use crate::profile::UserKey;
 use crate::segment::SegmentId;
 use std::sync::Arc;
@@ -69,6 +69,40 @@ impl Partition {
         Ok(self.members_from(segment, UserKey(0)).map(|user| &**self.store.name(user)))
     }
 
+    /// For which keys a user is in a keyed segment, each with the instant since which, in order of the keys: numbers first.
+    /// O(the user's parts). Nothing of a user who is not known, or of a segment without keys.
+    ///
+    /// ```
+    /// # use bespoke::{definitions::Definitions, engine::Partition, model::{Instant, Message}};
+    /// # let definitions = Definitions::from_toml(r#"
+    /// #     version = 1
+    /// #     [attributes]
+    /// #     "budget.*" = "number"
+    /// #     [events.payment]
+    /// #     category = "string"
+    /// #     amount = "number"
+    /// #     [segments]
+    /// #     overspent = { by = "category", when = "sum(payment.amount in this month) > budget[key]" }
+    /// # "#)?;
+    /// # let mut partition = Partition::new(&definitions);
+    /// # let now: Instant = "2026-11-23T10:00:00Z".parse()?;
+    /// partition.ingest(&Message::identify("ada").with("budget.food", 100).with("budget.fun", 50), now)?;
+    /// for (category, amount) in [("food", 80), ("fun", 51), ("food", 30)] {
+    ///     partition.ingest(&Message::track("ada", "payment").with("category", category).with("amount", amount), now)?;
+    /// }
+    /// assert_eq!(partition.keys("ada", "overspent")?, [("food".into(), now), ("fun".into(), now)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A segment that is not defined.
+    pub fn keys(&self, user: &str, segment: &str) -> Result<Vec<(Value, Instant)>, Error> {
+        let segment = self.segment_number(segment)?;
+        let Some(user) = self.store.find(user) else { return Ok(Vec::new()) };
+        let stays = self.users[user.0 as usize].memberships.stays_by_key(segment);
+        Ok(stays.map(|(key, since)| (self.store.symbols.value(key), since)).collect())
+    }
+
     /// The users who are in a segment, in order of their numbers.
     pub(super) fn members_of(&self, segment: SegmentId) -> impl Iterator<Item = UserKey> {
         self.members_from(segment, UserKey(0))
@@ -96,6 +130,14 @@ impl Engine {
     /// A segment that is not defined.
     pub fn size_of_all(&self, segments: &[&str]) -> Result<u64, Error> {
         self.shards().try_sum(|partition| partition.size_of_all(segments))
+    }
+
+    /// For which keys a user is in a keyed segment. See [`Partition::keys`].
+    ///
+    /// # Errors
+    /// A segment that is not defined, or a user who is not in memory and cannot be read.
+    pub fn keys(&self, user: &str, segment: &str) -> Result<Vec<(Value, Instant)>, Error> {
+        self.read_user(user, |partition| partition.keys(user, segment))?
     }
 
     /// The users who are in a segment, a page at a time, so that writers go on meanwhile.

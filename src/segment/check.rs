@@ -343,7 +343,7 @@ impl Checker<'_> {
                 if !matches!(list_typed.kind, Type::List | Type::Any) {
                     return self.wrong_kind("a list", list_typed.kind, list.span);
                 }
-                self.check_stages(item_typed, list)?;
+                self.check_words(item_typed, list)?;
                 if item_typed.kind == Type::Version {
                     self.versions_written_out(list)?;
                 }
@@ -521,7 +521,7 @@ impl Checker<'_> {
         self.hide_beside(left, b);
         self.hide_beside(right, a);
         let (left, right) = (self.hashed(left, a, right)?, self.hashed(right, b, left)?);
-        self.check_stages(left, b).and(self.check_stages(right, a))?;
+        self.check_words(left, b).and(self.check_words(right, a))?;
         if left.kind == Type::Version || right.kind == Type::Version {
             let (left, right) = (self.versions_written_out(a), self.versions_written_out(b));
             left.and(right)?;

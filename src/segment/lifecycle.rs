@@ -3,7 +3,7 @@
 use crate::model::Quoted;
 use crate::segment::ast::{Expr, ExprKind, Literal};
 use crate::segment::check::{Checked, Checker, Type, Typed};
-use crate::segment::evaluate::Evaluation;
+use crate::segment::evaluate::{Evaluation, WEEKDAYS};
 use crate::segment::node::{Constant, Node};
 use crate::segment::plan::SegmentId;
 use crate::segment::value::{NEVER, Signal, Val};
@@ -59,30 +59,36 @@ impl Checker<'_> {
         Some(self.still(Node::Lifecycle(stages), Type::Text))
     }
 
-    /// Checks the texts that the lifecycle is compared with: one that is not in the order is never its value.
-    pub(crate) fn check_stages(&mut self, typed: Typed, beside: &Expr) -> Option<()> {
-        let Node::Lifecycle(stages) = self.arena.node(typed.node) else { return Some(()) };
+    /// Checks the texts that the lifecycle and days of the week are compared with: one that is none of their words is never
+    /// their value.
+    pub(crate) fn check_words(&mut self, typed: Typed, beside: &Expr) -> Option<()> {
+        let (what, all, words): (_, _, Vec<&str>) = match self.arena.node(typed.node) {
+            // Of an order that is wrong itself, what is not in it may be meant.
+            Node::Lifecycle(stages) if self.schema.strict && stages.len() == self.lifecycle_names.len() => {
+                let names = stages.iter().map(|(id, _)| self.names.get(*id));
+                ("the lifecycle has no stage", "stages", names.collect())
+            }
+            Node::Weekday | Node::AtWeekday => ("there is no day", "days", WEEKDAYS.into()),
+            _ => return Some(()),
+        };
         let texts = match &beside.kind {
             ExprKind::Literal(literal) => &[(literal.clone(), beside.span)][..],
             ExprKind::List(items) => items,
             _ => return Some(()),
         };
-        let names = || stages.iter().map(|(id, _)| self.names.get(*id));
-        // Of an order that is wrong itself, what is not in it may be meant.
-        let checks = self.schema.strict && stages.len() == self.lifecycle_names.len();
-        let is_strange = |text: &str| checks && names().all(|name| name != text);
         let strange = texts.iter().find_map(|(literal, span)| match literal {
-            Literal::Text(text) if is_strange(text) => Some((text, *span)),
+            Literal::Text(text) if !words.contains(&&**text) => Some((text, *span)),
             _ => None,
         });
         let Some((text, span)) = strange else { return Some(()) };
-        let message = format!("the lifecycle has no stage {}", Quoted(text));
-        let error = Error::new(ErrorKind::UnknownName, message, span);
-        let error = match self.near(text, names()) {
+        let error = Error::new(ErrorKind::UnknownName, format!("{what} {}", Quoted(text)), span);
+        let lower = text.to_lowercase();
+        let begins = words.iter().find(|word| lower.starts_with(**word)).copied();
+        let error = match begins.or_else(|| self.near(text, words.iter().copied())) {
             Some(near) => error.suggest(Some(near)),
             None => {
-                let some: Vec<_> = names().take(8).map(|name| format!("`{name}`")).collect();
-                error.help(format!("stages are {}", some.join(", ")))
+                let some: Vec<_> = words.iter().take(8).map(|name| format!("`{name}`")).collect();
+                error.help(format!("{all} are {}", some.join(", ")))
             }
         };
         self.error(error)

@@ -217,6 +217,12 @@ impl Parser {
                 };
                 return Ok(Window::Calendar(self.period(true)?, n));
             }
+            if let Token::Duration(_) = *self.peek() {
+                let message = "`in last` takes a number of days, weeks, months or years";
+                let error = Error::new(ErrorKind::Syntax, message, self.span());
+                let help = "`in 7d` is so much time up to now, `in last 7 days` are whole days before today";
+                return self.error(error.help(help));
+            }
             return Ok(Window::Calendar(self.period(false)?, 1));
         }
         Ok(Window::Sliding(self.window_duration("`in 30d`, or a period such as `in this week`")?))
