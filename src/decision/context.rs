@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// The names that a template knows.
 pub(super) const NAMES: [&str; 5] = ["user", "key", "event", "request", "item"];
+/// The zone of the user, for `local`; no text can name it.
+pub(super) const ZONE: &str = "\u{1}zone";
 /// Deepest nesting that templates see of a value, or of a dotted name: behind it dots are part of the name, and
 /// nested values are empty. Whatever the depth of the host's values, rendering recurses no deeper.
 const DEPTH_MAX: usize = 16;
@@ -35,6 +37,8 @@ pub(super) struct Reads {
     event: Wanted,
     request: Wanted,
     item: Wanted,
+    /// Whether instants are shown as the user's clock has them.
+    zone: bool,
 }
 
 /// Which names below a root.
@@ -94,6 +98,11 @@ impl Reads {
         }
     }
 
+    /// Takes note that instants are shown as the user's clock has them.
+    pub(super) fn add_zone(&mut self) {
+        self.zone = true;
+    }
+
     /// Whether anything of an item is read.
     pub(super) fn reads_item(&self) -> bool {
         !self.item.is_none()
@@ -101,7 +110,7 @@ impl Reads {
 
     /// The context of a rendering, with no more in it than is read.
     pub(super) fn context(&self, cx: &RenderContext<'_>) -> Rendered {
-        let mut roots = Vec::with_capacity(NAMES.len());
+        let mut roots = Vec::with_capacity(NAMES.len() + 1);
         if let (Some((store, user)), false) = (cx.user, self.user.is_none()) {
             let mut tree = Tree::default();
             for attribute in store.get(user).attributes.iter().filter(|a| !a.value.is_missing()) {
@@ -111,6 +120,9 @@ impl Reads {
                 }
             }
             roots.push(("user", tree.finish()));
+        }
+        if let (Some((store, user)), true) = (cx.user, self.zone) {
+            roots.push((ZONE, store.zone(store.get(user)).name().into()));
         }
         if let (Some(key), false) = (cx.key, self.key.is_none()) {
             roots.push(("key", rendered(key, DEPTH_MAX)));

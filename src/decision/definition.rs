@@ -93,6 +93,7 @@ pub struct Variant {
     /// It may name `user` (its attributes: `{{ user.first_name }}`), `request` (what the host gives with the
     /// question), and in a journey `event` (properties of the event that began it) and `key`. What is missing is
     /// empty: `{{ user.first_name | default("friend") }}`. Values are put in as they are; where the host shows
-    /// HTML, write `{{ user.first_name | escape }}`. There is no clock and no chance in it.
+    /// HTML, write `{{ user.first_name | escape }}`. An instant is shown as the user's clock has it, in a format of
+    /// `strftime`, by `{{ event.departs | local("%d.%m. %H:%M") }}`. There is no clock and no chance in it.
     pub content: BTreeMap<Box<str>, Box<str>>,
 }

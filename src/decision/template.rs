@@ -1,10 +1,10 @@
-use crate::decision::context::{NAMES, Reads, RenderContext};
+use crate::decision::context::{NAMES, Reads, RenderContext, ZONE};
 use crate::decision::typed::{evaluate, expression};
 use crate::decision::{Error, Template};
-use crate::model::{OWN_MARK, Object, Problem, Quoted, Value, is_template, nearest};
+use crate::model::{Instant, OWN_MARK, Object, Problem, Quoted, Value, Zone, is_template, nearest};
 use hashbrown::HashMap;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, State, UndefinedBehavior};
 use std::collections::BTreeMap;
 
 /// Longest text of a template, in bytes.
@@ -14,6 +14,8 @@ pub const FUEL_MAX: u64 = 20_000;
 /// Longest result of one field, in bytes.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest format of an instant, in bytes: one can make fifty times as much of itself.
+const FORMAT_BYTES_MAX: usize = 100;
 /// Deepest nesting of blocks and loops while rendering: the stack of a small thread bears it.
 const RENDER_DEPTH_MAX: usize = 50;
 
@@ -59,6 +61,7 @@ impl Templates {
             environment.set_syntax(syntax);
         }
         environment.remove_global("debug");
+        environment.add_filter("local", local);
         let mut compiled = Templates { environment, texts: 0, named: HashMap::default() };
         for Template { name, fields } in templates {
             let mut content = compiled.content(&["templates", name], fields, problems);
@@ -139,6 +142,9 @@ impl Templates {
         {
             return Err(refused(&error));
         }
+        if text.contains("local") {
+            reads.add_zone();
+        }
         // What the engine tells of names misses what these statements read, and what is sliced (`user.name[:1]`), so then all
         // is read.
         let slices = text.split('[').skip(1).any(|behind| behind.contains(':'));
@@ -209,6 +215,27 @@ impl Templates {
         }
         Ok(Value::from(text))
     }
+}
+
+/// `{{ event.departs | local("%H:%M") }}`: an instant as the clock of the user shows it, or in UTC where nobody is known.
+/// What is missing stays so.
+fn local(
+    state: &State<'_, '_>,
+    value: &minijinja::Value,
+    format: &str,
+) -> Result<minijinja::Value, minijinja::Error> {
+    let refused = |message: String| minijinja::Error::new(ErrorKind::InvalidOperation, message);
+    if value.is_undefined() || value.is_none() {
+        return Ok(minijinja::Value::UNDEFINED);
+    }
+    let Some(at) = value.as_str().and_then(|text| text.parse::<Instant>().ok()) else {
+        return Err(refused(format!("`local` takes an instant, not {}", Quoted(&value.to_string()))));
+    };
+    let zone = state.lookup(ZONE).and_then(|name| Zone::named(name.as_str()?)).unwrap_or(Zone::UTC);
+    let shown = if format.len() > FORMAT_BYTES_MAX { None } else { zone.format(at, format) };
+    shown
+        .map(Into::into)
+        .ok_or_else(|| refused(format!("{} is no format of `strftime`, as `%H:%M` is", Quoted(format))))
 }
 
 /// Why a text was refused.

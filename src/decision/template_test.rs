@@ -22,6 +22,7 @@ fn shop(text: &str) -> Shop {
         .with("address", address)
         .with("address.city.part", "Marais")
         .with("html", "<b>")
+        .with("timezone", "Europe/Paris")
         .with("gone", Value::Null);
     shop.take(&ada);
     shop
@@ -59,6 +60,13 @@ fn what_templates_give() {
         ("Hello {{ user.first_name }}!\n", "Hello Ada!\n"),
         ("{{ user.first_name[:1] }}. {{ event.sku[-1:] }} {{ event.at[:10] }}", "A. 7 2026-11-23"),
         ("{# nobody sees this #}x", "x"),
+        // As the clock of the user shows it.
+        (
+            "{{ event.at | local('%H:%M') }}, {{ event.at | local('%A, %-d %B') }}",
+            "11:00, Monday, 23 November",
+        ),
+        ("{{ '2026-07-04T23:30:00Z' | local('%d.%m. %H:%M') }}", "05.07. 01:30"),
+        ("[{{ event.nothing | local('%H:%M') }}]", "[]"),
         ("{{ user.visits }} {{ user.spent }} {{ user.vip }}", "3 12.5 True"),
         ("{{ user.visits + 1 }}", "4"),
         ("{{ user.tags | join(', ') }} {{ user.tags[0] }}", "run, bike run"),
@@ -104,6 +112,8 @@ fn a_failure_names_field_and_cause() {
             "line 2: tried to use + operator on unsupported types sequence and number",
         ),
         ("{% for i in range(user.visits * 20000) %}{{ i }}{% endfor %}", "it takes more than 20000 steps"),
+        ("{{ event.sku | local('%H') }}", "`local` takes an instant, not `boot-7`"),
+        ("{{ event.at | local('%') }}", "`%` is no format of `strftime`, as `%H:%M` is"),
         ("{{ 'x' * (user.visits * 30000) }}", "it gives 90000 bytes, at most 65536 are allowed"),
         ("{{ 'x' * (user.visits * 30000000) }}", "it takes more than 20000 steps"),
     ] {

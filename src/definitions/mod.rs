@@ -30,7 +30,7 @@
 //! | `[segments]` | name = 'expression' (see [`segment::guide`](crate::segment::guide)), or `{ by = "property", when = 'expression' }` |
 //! | `[lifecycle]` | `order = ["churned", "active"]`, names of segments: `lifecycle` is the name of the first that holds |
 //! | `[scores.NAME]` | `points = [{ event = "view", where = 'condition', points = 1 }, { when = 'expression', points = 10 }]` (`where` optional), and `half_life = "14d"` or `in = "30d"` (events count for ever): see below |
-//! | `[templates.NAME]` | field = 'text' |
+//! | `[templates.NAME]` | field = 'text', a template in the language of Jinja: see [`Variant::content`](crate::decision::Variant::content) |
 //! | `[delivery]` | `quiet = { CHANNEL = { from = "22:00", to = "08:00", on = "defer" } }` (`on` is "defer", "drop" or "bypass"), `throttle = { CHANNEL = { max = 600, per = "1m", burst = 1 } }`, `dedup` (a duration), `answers = "7d"` (how long after its first answer an action takes others), `send_time = { explore = 0.05, half_life = "45d", segments = ["NAME", …], fallback = "19:00" }` |
 //! | `[[delivery.cap]]` | `scope` ("global", "channel:NAME" or "tag:NAME"), `max`, `per` ("day" or "week") or `window` (a duration), `counts` (["marketing", "service"]), `capped` ("skip" or "defer") |
 //! | `[journeys.NAME]` | `class` ("marketing", "service", "transactional"), `priority` (0), `enter`, `audience` (everybody), `exit = [TRIGGER, …]`, `goal` (a TRIGGER with `within`, a duration), `holdout` (0 percent), `late = { tolerance = "1h", catch_up = "6h", else = "skip" }` ("skip", "exit", "next_window"), `expires` (a duration), `tags`, `purpose` (that of the class), `on_change` ("pin", or "migrate"), `moved_to = { OLD_STEP = "new_step" }` |

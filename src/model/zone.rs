@@ -1,7 +1,7 @@
 use crate::model::{Duration, Instant};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, AmbiguousTimestamp, TimeZone, TimeZoneDatabase};
-use jiff::{Span, ToSpan};
+use jiff::{Span, ToSpan, ZonedDateTime};
 use std::fmt;
 
 /// A time zone with its calendar: what day, hour and week it is for a user.
@@ -108,6 +108,21 @@ impl Zone {
     pub fn civil(&self, at: Instant) -> Civil {
         let local = at.as_millis() + self.offset_millis(at);
         Civil { day: local.div_euclid(DAY_MILLIS) as i32, millis: local.rem_euclid(DAY_MILLIS) as i32 }
+    }
+
+    /// What the clock and the calendar on the wall show, in a format of `strftime`: `%d.%m. %H:%M`. Nothing of a format that
+    /// cannot be read.
+    ///
+    /// ```
+    /// use bespoke::model::Zone;
+    /// let paris = Zone::named("Europe/Paris").ok_or("no such zone")?;
+    /// assert_eq!(paris.format("2026-07-04T18:00:00Z".parse()?, "%A, %-d %B, %H:%M").as_deref(), Some("Saturday, 4 July, 20:00"));
+    /// assert_eq!(paris.format("2026-07-04T18:00:00Z".parse()?, "%"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn format(&self, at: Instant, format: &str) -> Option<String> {
+        jiff::fmt::strtime::format(format, &ZonedDateTime::new(at.to_jiff(), self.0.clone())).ok()
     }
 
     /// The instant at which a day's clock shows `millis` after 00:00. A time that the clocks skip moves forward
