@@ -89,6 +89,8 @@
 //!   was set back, counts as the latest that was given. A message has its own instant besides, and may be late.
 //! - Whatever is due happens with the next input, each thing at its own instant, so outcomes of *any* call may tell of users
 //!   whom it does not name: pass on those of all calls, by one function.
+//! - Make `now` in one place. One in microseconds, taken for milliseconds, is the end of time: everything falls due, and the clock does
+//!   not come back from there.
 //! - How often the loop runs is how late messages go out and changes are told, and nothing else: changes have the same instants. It may
 //!   sleep until [`next_due`](super::Engine::next_due), but no longer than it should take until somebody hears of what a request began.
 //! - After a long night everything that fell due comes at once: [`advance_some`](super::Engine::advance_some) does it in pieces, and

@@ -297,7 +297,8 @@ impl Partition {
         outcome
     }
 
-    /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep.
+    /// The earliest instant at which time alone may change something, so that a host knows how long it may sleep. Actions that
+    /// wait in the outbox already, and leases that run out, are not among it: whoever delivers looks there besides.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.timers.next_due().into_iter().chain(self.unfinished.at()).min()

@@ -91,8 +91,10 @@ impl Partition {
     /// - **Segments.** One that means the same, by its text, the segments it refers to, declared kinds and the
     ///   settings it depends on, is not evaluated. One that means something else is evaluated for every user, and
     ///   reported where that makes a difference; who stays in it has been in it since the stay began. One that is gone
-    ///   is left by all its members, and so is one that is keyed by something else than before. Changes come by user
-    ///   in order of their ids; for each, first what ended so, in the old order, then the others in the new one.
+    ///   is left by all its members, and so is one that is keyed by something else than before: also one that has another
+    ///   name now. Changes come by user in order of their ids; for each, first what ended so, in the old order, then the
+    ///   others in the new one. Journeys follow from them as from any change: whoever enters a segment because it means more
+    ///   than before enters what begins with it, and nobody who was in it already enters a journey that is new.
     /// - **History.** Events and properties that the new definitions do not ask for go. What they ask for and what
     ///   was not kept is missing: it is there from `now` on. Running totals go on where the same is asked for; new ones are
     ///   worked out of the events that were kept.

@@ -63,7 +63,7 @@
 //! | a device that two or more have signed in on within 30 days | it is *shared*: what its visitors do stays on its own and is never absorbed |
 //! | `alias` of a device, a visitor or an id that never was a user | absorbed. Two users are [refused](crate::profile::IdentityError), both named |
 //! | `merge`, with a reason | absorbed, also where both are users; the reason is kept with the profile |
-//! | `split`, of ids that came together | they are a profile of their own again, as if they had never been absorbed; until `undo_window` after the absorption |
+//! | `split`, of ids that came together | they are a profile of their own again, as if they had never been absorbed; until `undo_window` after the absorption, and as long as one of these ids is still theirs: a device that has gone on, to a fresh visitor or another user, names them no more |
 //!
 //! Beyond its limits a link is refused and the event counts for the id that it names: 200 ids of a profile, 20 absorptions within a
 //! day, five owners of a device, and what `[ids]` says. [`health`](crate::engine::Engine::health) counts what was refused.
@@ -75,7 +75,8 @@
 //!   **Lists**: on all that either was on. **Consent**: by purpose the latest record, of one instant the denial.
 //! - **Sessions** are counted from all events where these are kept, else from their numbers.
 //! - **Segments** follow from that; changes have the cause [`Merge`](crate::segment::Cause::Merge). What was absorbed begins no journey.
-//! - **Journeys**: both go on; of the same one for the same key the one that began first. What waits goes to whom it is now for,
+//! - **Journeys**: both go on; of the same one for the same key the one that began first. What either did before ends no journey of the
+//!   other by an event, but by a segment that it changes: `exit = [{ segment_left = "cart_open" }]`. What waits goes to whom it is now for,
 //!   and caps count what either was sent: nobody gets more for having been two.
 //! - **Experiments**: the profile that stays keeps its arm. Whoever was exposed in two of them has
 //!   [crossed over](crate::profile::Exposure), and is left out of the analysis.

@@ -122,8 +122,8 @@ pub enum IdentityError {
         /// The `userId` of the message.
         user: Box<str>,
     },
-    /// A split names an id that the profile did not take over, or not lately.
-    #[error("{} was not absorbed by {} within the last {window} (`undo_window` in the settings), so what it brought cannot be told apart", Quoted(.id), Quoted(.user))]
+    /// A split names an id that the profile did not take over, or not lately, or that is another's since.
+    #[error("{} was not absorbed by {} within the last {window} (`undo_window` in the settings), or has gone on since, so what it brought cannot be told apart", Quoted(.id), Quoted(.user))]
     NotAbsorbed {
         /// The id.
         id: Box<str>,

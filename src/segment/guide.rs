@@ -117,6 +117,8 @@
 //!
 //! - A comparison with something missing is false. `!=` and `not in` are exactly the opposite of `=` and `in`, so
 //!   `country != "FR"` holds for whoever has no country. `is missing` and `is present` ask for that itself.
+//! - Whole numbers are exact, others are what computers make of decimal fractions: ten payments of 0.1 come to
+//!   0.9999999999999999, and are not `>= 1`. Count money in its smallest unit.
 //! - What cannot be compared is an error when definitions are read, wherever the declared kinds tell.
 //!
 //! | written | is |
@@ -155,7 +157,7 @@
 //! | --- | --- |
 //! | `country`, `user.country`, `budget.food` | an attribute of the user |
 //! | `now`, `local_time`, `local_hour`, `weekday` | the instant; in the zone of the user, the time of day, its hour from 0 to 23, and `"mon"` to `"sun"`. The zone is the attribute `timezone`, or else that of `[settings]` |
-//! | `session.number`, `session.started`, `session.duration`, `session.events` | the session: 1 for who is here for the first time; the others are missing once it is over, `session_gap` after its last event |
+//! | `session.number`, `session.started`, `session.duration`, `session.events` | the session: 1 for who is here for the first time; the others are missing once it is over, `session_gap` after its last event. An event that comes late joins the session of its instant, and renumbers none |
 //! | `segment("active")` | whether the user is in another segment; of a keyed one, for any key, or for the same one where that is keyed alike |
 //! | `entered("active")` | when the stay in it began; missing outside |
 //! | `lifecycle = "active"` | the first of an ordered set of segments that holds |
@@ -237,7 +239,8 @@
 //! # One thing at a time
 //! Which cart, which city, which category: a segment with `by` is about a user and a thing. It sees only events with one value of
 //! that property, in turn for each value, and changes tell which (`Change::key`); a journey that begins with one takes it as its
-//! key. `key` is the value, `budget[key]` the attribute of that name. At most `parts_max` values of a user are live at once.
+//! key. `key` is the value, `budget[key]` the attribute of that name. [`keys`](crate::engine::Engine::keys) says for which a
+//! user is in it. At most `parts_max` values of a user are live at once.
 //!
 //! ```toml
 //! overspent = { by = "category", when = "sum(payment.amount in this month) > 0.9 * budget[key]" }
