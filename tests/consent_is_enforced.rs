@@ -342,3 +342,22 @@ fn other_definitions_take_back_what_they_do_not_allow() {
     let actions = partition.outbox(9, Duration::minutes(1), minute(1));
     assert_eq!(actions.iter().map(|action| &*action.user).collect::<Vec<_>>(), ["bob"]);
 }
+
+/// A message that is a duplicate, or is not kept, brings time all the same: what is due at its instant happens.
+#[test]
+fn what_is_ignored_brings_time() {
+    let text = "version = 1\n[events.view]\n[consent]\ncollect = { default = 'granted' }\n[segments]\nfresh = 'did(view in 2m)'";
+    let definitions = Definitions::from_toml(text).unwrap();
+    let start: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+    let due = start + Duration::minutes(2);
+    for ignored in [Message::track("bob", "view"), Message::track("cyd", "view").id("seen")] {
+        let mut partition = Partition::new(&definitions);
+        partition.ingest(&Message::consent("bob", Consent::denied("collect")), start).unwrap();
+        partition.ingest(&Message::consent("cyd", Consent::granted("collect")).id("seen"), start).unwrap();
+        partition.ingest(&Message::track("ada", "view"), start).unwrap();
+        let outcome = partition.ingest(&ignored, due).unwrap();
+        assert!(outcome.duplicate || outcome.refused.is_some());
+        assert_eq!(outcome.changes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ada left fresh"]);
+        assert_eq!(partition.advance(due).changes, []);
+    }
+}

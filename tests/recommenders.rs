@@ -322,7 +322,12 @@ fn what_is_new_is_tried_and_what_is_chosen_stays() {
         let query = Query::popular().limit(3).explore(1).seed(seed);
         let answer = engine.recommend("zed", &query, at(minutes)).unwrap();
         let (item, effects) = (answer[1].item.clone(), answer[1].effects.join(", "));
-        assert!(effects.starts_with("tried at 1 (its chance was "), "{effects}");
+        let chance = answer[1].probability.unwrap();
+        assert!(
+            effects.starts_with(&format!("tried at 1 (its chance was {chance:.2}")),
+            "{effects}: {chance}"
+        );
+        assert_eq!((answer[0].probability, chance > 0.0 && chance <= 1.0), (None, true));
         item
     };
     let mut tried = BTreeMap::new();

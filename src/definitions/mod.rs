@@ -153,8 +153,8 @@
 //!   an error. Scores count what is kept. Affinities, sessions and what recommenders have learned are sums, and stay.
 //! - An attribute goes so long after it was last written. A name goes before a group (`"budget.*"`), a longer group before
 //!   a shorter one.
-//! - A visitor (`anonymous`), or a user (`idle`), of whom no message came for so long is erased. A message that comes at
-//!   that very instant still counts.
+//! - A visitor (`anonymous`), or a user (`idle`), is erased so long after the latest message, by the instants that messages
+//!   carry: one that comes late, and is older than that, keeps nobody. A message of that very instant still counts.
 //! - An action that has waited so long (`outbox`) is not handed out any more.
 //! - `journal` is for how long the inputs of a store stay although a checkpoint has passed them, as
 //!   [`Engine::journal`](crate::engine::Engine::journal) gives them; without it they go with the next one. They go once
@@ -257,7 +257,7 @@
 //! | fact | value |
 //! | --- | --- |
 //! | `list("vip")` | whether a message put the user on the list |
-//! | `consent("purpose")` | whether the latest record that has not expired grants it; without one, the purpose's default |
+//! | `consent("purpose")` | whether the latest record grants it, and has not expired; else the purpose's default |
 //! | `subscribed("email")` | the consent to `marketing` by the channel, or else in general |
 //! | `reachable("email")` | whether the user has an address in the channel |
 //! | `entered("segment")` | the beginning of the stay; of a keyed segment the longest, and where the same property keys the asking one, that of the same key |

@@ -8,7 +8,7 @@ use crate::engine::reorder::Known;
 use crate::engine::{Error, Partition, RecentItem, Refusal};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
-use crate::recommend::{self, Basis, Occasion, Query, Recommendation, Request, again, blended};
+use crate::recommend::{self, Basis, Effect, Occasion, Query, Recommendation, Request, again, blended};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -53,6 +53,10 @@ pub struct Recommended {
     /// What boosts, caps and other stages of re-ranking did to it, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<String>,
+    /// With which probability it was tried at its place, where [`explore`](Query::explore) did that: to be logged with what
+    /// comes of it, for estimates of what another policy would have earned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
     /// Why the answer is that for somebody unknown, where the user is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -96,6 +100,10 @@ impl Partition {
             reason: r.reason.in_words(title),
             because_of: r.reason.item().map(|item| id(item).to_owned()),
             effects: r.effects().iter().map(ToString::to_string).collect(),
+            probability: r.effects().iter().find_map(|effect| match effect {
+                Effect::Tried { probability, .. } => Some(*probability),
+                _ => None,
+            }),
             refused,
         };
         Ok(answer.into_iter().map(named).collect())

@@ -196,7 +196,7 @@ impl Partition {
     /// Every change that is due strictly before the message happens first, then the message, then what it touches
     /// and what is due at its instant. A message that lies before the clock is late: it takes its place in the
     /// history by its own instant, and what it changes is reported at the clock. One with an id that was seen
-    /// before is ignored.
+    /// before is ignored, but for the time that has come with it.
     ///
     /// Where the purpose `collect` is declared, an event of a user who does not agree to it is not kept: it is counted
     /// ([`refused`](Partition::refused)), the outcome says so, and it makes no profile and links no ids. What else
@@ -259,13 +259,14 @@ impl Partition {
         self.clock = now;
         if message.message_id.as_deref().is_some_and(|id| !self.seen.note(id, now)) {
             outcome.duplicate = true;
-            self.note_unused(message, slot);
-            return outcome;
-        }
-        if let Some(refusal) = self.refuses(message, now) {
+        } else if let Some(refusal) = self.refuses(message, now) {
             *self.refused.entry(refusal).or_default() += 1;
             outcome.refused = Some(refusal);
+        }
+        if outcome.duplicate || outcome.refused.is_some() {
+            // It is only time then that comes to its instant.
             self.note_unused(message, slot);
+            self.run_due(now, &mut outcome);
             return outcome;
         }
         let from = outcome.changes.len();

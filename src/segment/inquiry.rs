@@ -31,7 +31,8 @@ pub struct Answer {
     pub value: Value,
     /// Whether the value is `true`.
     pub holds: bool,
-    /// The first instant at which time alone may change the value; none where it never does.
+    /// The first instant at which time alone may change the value; none where it never does. It does not foresee what
+    /// `[retention]` and `ttl` will take of what the expression reads.
     pub until: Option<Instant>,
     /// Since when there is all of the history that the expression asks for, where it asks for more than is kept:
     /// what it counts in older events, or in properties that no definition reads, is not in the value.
