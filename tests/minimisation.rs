@@ -369,3 +369,69 @@ any = 'did(attribute.changed where to = "b@x")'
         assert!(found.len() == 1 && found[0].contains(error), "{rule}: {found:#?}");
     }
 }
+
+/// Where the schema is closed, what is not declared is nowhere: not in profiles, journeys and the journal, nor in what was kept
+/// before the schema was closed.
+#[test]
+fn a_closed_schema_keeps_what_is_declared() {
+    let text = r#"
+version = 1
+[settings]
+schema = "closed"
+[attributes]
+plan = "string"
+home = "geo"
+"budget.*" = "number"
+"profile.name" = "string"
+devices = [{ os = "string" }]
+[events.order]
+amount = "number"
+"shipping.city" = "string"
+lines = [{ sku = "string" }]
+[lists]
+vip = "invited"
+[templates.thanks]
+title = "{{ user.nick }}/{{ user.plan }}/{{ event.note }}/{{ event.amount }}/{{ event.shipping.city }}"
+[journeys.thanks]
+enter = { event = "order", reentry = "after_exit" }
+step = [{ id = "hi", send = { channel = "push", template = "thanks" } }]
+[segments]
+rich = "budget.food > 10 and did(order.lines where sku = \"boot\")"
+invited = 'list("vip")'
+"#;
+    let strict = Definitions::from_toml(&text.replace("\"closed\"", "\"strict\"")).unwrap();
+    let closed = Definitions::from_toml(text).unwrap_or_else(|e| panic!("{e:#}"));
+    let who: Message = serde_json::from_str(
+        r#"{"type":"identify","userId":"ada","traits":{"plan":"pro","nick":"secret","home":{"lat":1.5,"lon":2.5},
+            "budget":{"food":40},"profile":{"name":"Ada","iban":"secret"},"contact":{"phone":"secret"},"timezone":"Europe/Paris",
+            "devices":[{"os":"ios"}]}}"#,
+    )
+    .unwrap();
+    let order: Message = serde_json::from_str(
+        r#"{"type":"track","userId":"ada","event":"order","properties":{"amount":9,"note":"secret",
+            "shipping":{"city":"Lyon","door":"secret"},"lines":[{"sku":"boot"}]},"context":{"ip":"1.2.3.4"}}"#,
+    )
+    .unwrap();
+    let vip = Message::list("ada", "vip", true);
+    for is_closed_later in [false, true] {
+        let disk = MemoryDisk::new();
+        let first = if is_closed_later { &strict } else { &closed };
+        let engine = Engine::builder(first.clone()).disk(disk.clone()).open().unwrap();
+        engine
+            .ingest_all(&[vip.clone(), who.clone()], now())
+            .into_iter()
+            .for_each(|taken| drop(taken.unwrap()));
+        let outcome = engine.redefine(&closed, now()).unwrap();
+        assert_eq!(outcome.changes, []);
+        engine.ingest(&order, now()).unwrap();
+        engine.ingest(Message::track("ada", "unheard").with("note", "secret"), now()).unwrap();
+        let action = &engine.outbox(9, now()).unwrap()[0];
+        assert_eq!(action.content.get("title").unwrap().as_str(), Some("/pro//9/Lyon"));
+        let profile = engine.profile("ada").unwrap().unwrap();
+        let names: Vec<&str> = profile.attributes.keys().map(|name| &**name).collect();
+        assert_eq!(names, ["budget.food", "devices", "home", "plan", "profile.name", "timezone"]);
+        assert!(engine.is_member("ada", "rich") && engine.is_member("ada", "invited"));
+        let state = String::from_utf8(engine.state().unwrap()).unwrap();
+        assert!(!state.contains("secret"), "{state}");
+    }
+}

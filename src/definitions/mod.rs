@@ -17,7 +17,7 @@
 //! | table | keys (default) |
 //! | --- | --- |
 //! | | `version = 1`, required |
-//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict", or "lenient": names that are not declared are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536: beyond, the one goes that has been idle longest, since its latest event that a window of the segment sees), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
+//! | `[settings]` | `timezone` ("UTC"), `session_gap` ("30m"), `allowed_skew` ("5m"), `dedup_window` ("7d"), `schema` ("strict": names that are not declared are errors in definitions; "closed": and are not kept of messages; "lenient": they are allowed), `parts_max` (256, most live parts of a keyed segment per user, to 65536: beyond, the one goes that has been idle longest, since its latest event that a window of the segment sees), `device` ("owner", or "separate": whose events are that come from a device of a user who has logged out), `undo_window` ("30d", at least "1d": how long a merge can be undone by `split`), `hash_key` (none; at least 16 bytes, needed where anything is kept as a hash), `seed` (0; the salt of the hashes that stay of erased users follows from it, once and for all when a partition begins: keep it secret) |
 //! | `[ids]` | kind = `{ strength = "strong" }` (the id of one person, such as a hash of an address) or `"weak"` (of a thing that may change hands), and `limit` (strong: 1, weak: 200; most of the kind per profile): ids that messages name in `ids` |
 //! | `[attributes]` | name = kind, or `{ kind = "string", pii = "direct", store = "hash", ttl = "30d" }` (see below); `"budget.*"` is every name under `budget.`; `devices = [{ os = "string", last_seen = "instant" }]` is a list of objects, for `has(devices where …)` |
 //! | `[events.NAME]` | property = kind, or a table as for attributes; `products = [{ sku = "string", price = "number" }]` is a list of objects |
@@ -224,6 +224,10 @@
 //! value is debugged it is `‹hidden›`, `attribute.changed` does not copy it, and nothing can be keyed by it or learn from
 //! it, because keys and what was learned are shown. A [`Message`](crate::model::Message) is the host's own until it is
 //! taken in, and is debugged as it is.
+//!
+//! Under `schema = "closed"` only what is declared is kept of a message: other attributes, other properties of events, and all of
+//! events that are not declared, are dropped before anything else sees them, and templates find them missing. Contexts stay,
+//! and so do the objects of lists that are declared; of what was kept before, attributes go.
 //!
 //! `store` is `"plain"`, `"hash"` (strings only: 32 hexadecimal digits of an HMAC-SHA-256 under `hash_key` are kept) or
 //! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text

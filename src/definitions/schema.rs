@@ -42,6 +42,7 @@ pub(super) struct Names {
 
 pub(super) fn read(root: &mut Table<'_>, settings: &Settings) -> Names {
     let mut schema = if settings.strict { Schema::strict() } else { Schema::lenient() };
+    schema.closed = settings.closed;
     schema.hash_key.clone_from(&settings.hash_key);
     let known = root.count();
     if let Some(table) = root.get("attributes").and_then(|node| node.table()) {

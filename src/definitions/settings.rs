@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) journal_max: Option<Duration>,
     /// `schema = "strict"`: names that are not declared are errors.
     pub(crate) strict: bool,
+    /// `schema = "closed"`: besides, what is not declared is not kept.
+    pub(crate) closed: bool,
     /// `device`, `undo_window` and `[ids]`.
     pub(crate) identity: IdentityRules,
     /// `hash_key`: for values of which a hash is kept.
@@ -43,6 +45,7 @@ impl Default for Settings {
             outbox_max: None,
             journal_max: None,
             strict: true,
+            closed: false,
             identity: IdentityRules::default(),
             hash_key: None,
         }
@@ -111,9 +114,9 @@ pub(super) fn read(root: &mut Table<'_>) -> Settings {
     if let Some(window) = table.get("undo_window").and_then(|node| node.duration_from(Duration::days(1))) {
         settings.identity.undo_window = window;
     }
-    let choices = [("strict", true), ("lenient", false)];
-    if let Some(strict) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {
-        settings.strict = strict;
+    let choices = [("strict", (true, false)), ("closed", (true, true)), ("lenient", (false, false))];
+    if let Some(schema) = table.get("schema").and_then(|node| node.choice("schema", &choices)) {
+        (settings.strict, settings.closed) = schema;
     }
     if let Some((node, key)) = table.get("hash_key").and_then(|node| Some((node, node.text()?))) {
         if key.len() < HASH_KEY_BYTES_MIN {

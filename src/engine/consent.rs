@@ -6,7 +6,7 @@ use crate::engine::partition::{NEVER, no_content};
 use crate::engine::{Outcome, Partition, Refusal};
 use crate::journey::{Context, Reason};
 use crate::model::{Body, Instant, Message, Value};
-use crate::profile::{Less, UserKey};
+use crate::profile::{Fact, Less, UserKey};
 use crate::segment::{Schema, Stored};
 
 /// What is kept of the events of users.
@@ -123,14 +123,18 @@ impl Partition {
     /// Drops or hashes what is kept of attributes that other definitions say more of. The users are all in memory.
     pub(super) fn minimise_kept(&mut self, old: &Compiled) {
         let (before, after) = (&old.schema, &self.compiled.schema);
-        let tags = |schema: &Schema| (schema.attribute_tags.clone(), schema.prefix_tags.clone());
-        if tags(before) == tags(after) {
+        let is_same = before.attribute_tags == after.attribute_tags
+            && before.prefix_tags == after.prefix_tags
+            && (!after.closed || before.closed && before.declares_as(after));
+        if is_same {
             return;
         }
         let minimiser = &self.compiled.minimiser;
         let less = |name: &str, value: &Value| {
-            let (before, after) = (before.attribute_tags(name).stored, after.attribute_tags(name).stored);
+            let stored = |schema: &Schema| schema.attribute_stored(name).unwrap_or(Stored::Drop);
+            let (before, after) = (stored(before), stored(after));
             match after {
+                _ if Fact::of(name).is_some() => Less::All,
                 Stored::Hash if after > before => Less::This(minimiser.hash(value)),
                 Stored::Drop if after > before => Less::Nothing,
                 _ => Less::All,

@@ -3,31 +3,31 @@
 use crate::model::{Body, HashKey, Message, Object, Value};
 use crate::segment::Schema;
 use crate::segment::tags::Stored;
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Takes out of messages what the schema says is dropped, and puts hashes where it says so.
+/// Takes out of messages what the schema says is dropped, or does not declare where it is closed, and puts hashes where it
+/// says so.
 #[derive(Debug)]
 pub(crate) struct Minimiser {
     schema: Arc<Schema>,
     key: HashKey,
     /// Whether any attribute is not kept as it is.
     by_attribute: bool,
-    /// Properties that are not kept as they are, by event.
-    by_event: HashMap<Box<str>, HashMap<Box<str>, Stored, ahash::RandomState>, ahash::RandomState>,
+    /// Events with properties that are not kept as they are; where the schema is closed it may be any.
+    by_event: HashSet<Box<str>, ahash::RandomState>,
 }
 
 impl Minimiser {
     pub(crate) fn new(schema: Arc<Schema>) -> Minimiser {
-        let tags = schema.attribute_tags.values().chain(schema.prefix_tags.values());
-        let by_attribute = tags.clone().any(|tags| tags.stored != Stored::Plain);
-        let by_event = schema.events.iter().filter_map(|(name, event)| {
-            let stored = event.tags.iter().map(|(name, tags)| (name.clone(), tags.stored));
-            let changed: HashMap<_, _, _> = stored.filter(|(_, stored)| *stored != Stored::Plain).collect();
-            (!changed.is_empty()).then(|| (name.clone(), changed))
+        let mut tags = schema.attribute_tags.values().chain(schema.prefix_tags.values());
+        let by_attribute = schema.closed || tags.any(|tags| tags.stored != Stored::Plain);
+        let by_event = schema.events.iter().filter(|(_, event)| {
+            let mut tags = event.tags.values();
+            tags.any(|tags| tags.stored != Stored::Plain)
         });
-        let by_event = by_event.collect();
+        let by_event = by_event.map(|(name, _)| name.clone()).collect();
         Minimiser { key: schema.hash_key.clone().unwrap_or_default(), by_attribute, by_event, schema }
     }
 
@@ -35,8 +35,10 @@ impl Minimiser {
     /// size.
     pub(crate) fn minimise<'m>(&self, message: &'m Message) -> Cow<'m, Message> {
         if let Some((event, _)) = message.event() {
-            let Some(properties) = self.by_event.get(event) else { return Cow::Borrowed(message) };
-            let stored = |name: &str| properties.get(name).copied().unwrap_or_default();
+            if !self.schema.closed && !self.by_event.contains(event) {
+                return Cow::Borrowed(message);
+            }
+            let stored = |name: &str| self.schema.property_stored_of(event, name);
             let mut message = message.clone();
             message.context = self.object("context.", &message.context, &stored);
             match &mut message.body {
@@ -44,9 +46,9 @@ impl Minimiser {
                 Body::Page { name, properties } | Body::Screen { name, properties } => {
                     *properties = self.object("", properties, &stored);
                     *name = match (stored("name"), name.take()) {
-                        (Stored::Plain, name) => name,
-                        (Stored::Hash, Some(name)) => Some(self.key.hash(&name).into()),
-                        (Stored::Hash, None) | (Stored::Drop, _) => None,
+                        (Some(Stored::Plain), name) => name,
+                        (Some(Stored::Hash), Some(name)) => Some(self.key.hash(&name).into()),
+                        _ => None,
                     };
                 }
                 _ => {}
@@ -56,7 +58,7 @@ impl Minimiser {
         if !self.by_attribute || !matches!(message.body, Body::Identify { .. } | Body::Group { .. }) {
             return Cow::Borrowed(message);
         }
-        let stored = |name: &str| self.schema.attribute_tags(name).stored;
+        let stored = |name: &str| self.schema.attribute_stored(name);
         let mut message = message.clone();
         match &mut message.body {
             Body::Identify { traits } => *traits = self.object("", traits, &stored),
@@ -66,18 +68,21 @@ impl Minimiser {
         Cow::Owned(message)
     }
 
-    /// An object of which each value is as its dotted name says.
-    fn object(&self, prefix: &str, object: &Object, stored: &dyn Fn(&str) -> Stored) -> Object {
+    /// An object of which each value is as its dotted name says; of what is not declared only what is below may be.
+    fn object(&self, prefix: &str, object: &Object, stored: &dyn Fn(&str) -> Option<Stored>) -> Object {
         let mut kept = Object::new();
         for (name, value) in object.iter() {
             let dotted = format!("{prefix}{name}");
+            let below = |inner| self.object(&format!("{dotted}."), inner, stored);
             let value = match (stored(&dotted), value) {
-                (Stored::Drop, _) => continue,
-                (Stored::Hash, value) => self.hash(value),
-                (Stored::Plain, Value::Object(inner)) => {
-                    Value::Object(self.object(&format!("{dotted}."), inner, stored))
-                }
-                (Stored::Plain, value) => value.clone(),
+                (Some(Stored::Hash), value) => self.hash(value),
+                (Some(Stored::Plain), Value::Object(inner)) => Value::Object(below(inner)),
+                (Some(Stored::Plain), value) => value.clone(),
+                (None, Value::Object(inner)) => match below(inner) {
+                    inner if inner.is_empty() => continue,
+                    inner => Value::Object(inner),
+                },
+                (Some(Stored::Drop) | None, _) => continue,
             };
             kept.set(name, value);
         }

@@ -43,6 +43,8 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(crate) strict: bool,
+    /// Whether what is not declared is not even kept.
+    pub(crate) closed: bool,
     /// Whether something of it could not be read, so that what is not in it is no mistake of whoever uses it.
     pub(crate) is_partial: bool,
     pub(crate) attributes: BTreeMap<Box<str>, Kind>,
@@ -93,6 +95,7 @@ impl Schema {
     fn new(strict: bool) -> Schema {
         let mut schema = Schema {
             strict,
+            closed: false,
             is_partial: false,
             attributes: BTreeMap::new(),
             lists: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use crate::model::{Duration, HashKey};
 use crate::profile::Hidden;
 use crate::segment::Schema;
+use crate::segment::schema::EventSchema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,6 +125,33 @@ impl Schema {
         groups.find(is_known).and_then(|group| self.prefix_tags.get(group)).copied().unwrap_or_default()
     }
 
+    /// How an attribute is stored; nothing of one that is not declared, where only what is declared is kept.
+    pub(crate) fn attribute_stored(&self, name: &str) -> Option<Stored> {
+        let is_declared = || {
+            self.attribute_kind(name).is_some()
+                || parents(name).any(|parent| self.attributes.contains_key(parent))
+        };
+        (!self.closed || is_declared()).then(|| self.attribute_tags(name).stored)
+    }
+
+    /// Whether another schema declares the same attributes.
+    pub(crate) fn declares_as(&self, other: &Schema) -> bool {
+        self.attributes == other.attributes && self.prefixes == other.prefixes
+    }
+
+    /// How a property of an event is stored, likewise. Where a message came from is in its context, of which nothing is
+    /// declared.
+    pub(crate) fn property_stored_of(&self, event: &str, name: &str) -> Option<Stored> {
+        let known = self.events.get(event);
+        let is_declared = |known: &EventSchema| {
+            let mut names = std::iter::once(name).chain(parents(name));
+            names.any(|name| known.properties.contains_key(name) || known.lists.contains_key(name))
+        };
+        let is_kept = !self.closed || name.starts_with("context.") || known.is_some_and(is_declared);
+        let tags = known.and_then(|known| known.tags.get(name));
+        is_kept.then(|| tags.map_or(Stored::Plain, |tags| tags.stored))
+    }
+
     /// The names of what is shown to nobody.
     pub(crate) fn hidden(&self) -> Hidden {
         let names = |tags: &BTreeMap<Box<str>, Tags>| -> BTreeSet<Box<str>> {
@@ -150,6 +178,11 @@ impl Schema {
         let event = self.events.get(event);
         event.and_then(|event| event.tags.get(name)).copied().unwrap_or_default()
     }
+}
+
+/// The names that a dotted name lies below, from the nearest on.
+fn parents(name: &str) -> impl Iterator<Item = &str> {
+    name.rmatch_indices('.').map(|(dot, _)| &name[..dot])
 }
 
 #[cfg(test)]
