@@ -10,7 +10,7 @@ use bespoke::profile::Event;
 use bespoke::segment::{Cause, Transition};
 use bespoke::storage::MemoryDisk;
 use fastrand::Rng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DEFINITIONS: &str = r#"
 version = 1
@@ -192,7 +192,7 @@ fn as_if_it_was_never_kept() {
 fn check(rules: Rules) {
     let with = rules.definitions();
     let without = Definitions::from_toml(DEFINITIONS).unwrap();
-    let mut by_retention = 0;
+    let (mut by_retention, mut seen) = (0, 0);
     for seed in 0..4 {
         let what = format!("{rules:?}, seed {seed}");
         let minutes = 900;
@@ -200,6 +200,7 @@ fn check(rules: Rules) {
         let mut partition = Partition::new(&with);
         // What the changes say.
         let mut told = BTreeSet::new();
+        let (mut foreseen, mut was) = (BTreeMap::new(), BTreeSet::new());
         let mut next = 0;
         for now in 0..minutes + 420 {
             let at = minute(now);
@@ -228,8 +229,33 @@ fn check(rules: Rules) {
             let expected = memberships(&fresh(&without, rules, &messages[..next], at));
             let differs: Vec<_> = is.symmetric_difference(&expected).collect();
             assert!(differs.is_empty(), "{what}, minute {now}: {differs:?}");
+            if is_quiet {
+                for (stay, (holds, until)) in &foreseen {
+                    assert_eq!(is.contains(stay), *holds, "{what}, minute {now}: {stay:?} was foreseen");
+                    let is_other = was.contains(stay) != *holds;
+                    assert!(
+                        !is_other || *until == Some(at),
+                        "{what}, minute {now}: {stay:?} until {until:?}"
+                    );
+                }
+                seen += foreseen.len();
+            }
             is.retain(|(_, segment)| segment != "sku_twice");
             assert_eq!(is, told, "{what}, minute {now}");
+            // Asked now about the next minute, and until when it stays as it is.
+            foreseen.clear();
+            was = memberships(&partition);
+            if now % 30 == 0 {
+                for user in partition.users() {
+                    // What `entered()` asks for is not foreseen.
+                    let segments = partition.segment_stats().filter(|(name, _)| *name != "entered_late");
+                    for (segment, _) in segments {
+                        let ask = |at: Instant| partition.explain(&user, segment, at).unwrap();
+                        let (now, then) = (ask(at), ask(minute(now + 1)));
+                        foreseen.insert((user.to_string(), segment.to_string()), (then.holds, now.until));
+                    }
+                }
+            }
         }
         // All that may be kept no longer is gone from memory.
         for user in partition.users() {
@@ -247,6 +273,7 @@ fn check(rules: Rules) {
         }
     }
     assert!(by_retention > 70, "{by_retention} changes prove little");
+    assert!(seen > 2_000, "{seen} answers prove little");
 }
 
 /// A value that was kept for a time is not asked for over a longer one, and under other definitions none comes back.

@@ -2,7 +2,7 @@
 
 use crate::model::{Duration, Instant};
 use crate::profile::event_rows::Row;
-use crate::profile::{Applied, Keep, Packed, Profile, ProfileStore, Symbols, UserKey};
+use crate::profile::{Applied, Keep, Packed, Profile, ProfileStore, Symbol, Symbols, UserKey};
 use std::collections::BTreeMap;
 
 /// How long things may be kept, as definitions say. What is not named stays as long as definitions look back at it.
@@ -102,6 +102,32 @@ impl ProfileStore {
         let parts = profile.parts().iter().map(|part| &part.profile);
         let ends = parts.chain([profile]).filter_map(|profile| self.first_end(profile));
         ends.min().unwrap_or(Instant::MAX)
+    }
+
+    /// A user as known at an instant up to which nothing but time passes: without what may be kept no longer by then. Nothing
+    /// where that is all there is. Its values have no shares of their own, so it is to be looked at only. O(what is kept).
+    pub(crate) fn kept_at(&self, user: UserKey, now: Instant) -> Option<Profile> {
+        let ProfileStore { keep, symbols, .. } = self;
+        if !has_come(self.end_of(self.get(user)), now) {
+            return None;
+        }
+        let mut profile = self.unfolded(user).clone();
+        let is_over = |at: Instant, age: Option<Duration>| age.is_some_and(|age| has_come(at + age, now));
+        let at = |row: Row| Instant::from_millis(row.at());
+        let history = &mut profile.history;
+        history.extract(keep, |row| is_over(at(*row), keep.kind(row.kind()).retention), |_, _| {});
+        history.blank(keep, |row, place| is_over(at(row), keep.kind(row.kind()).ttl(place)), |_, _, _| {});
+        let age = |name: Symbol| keep.retention.attribute(symbols.text(name));
+        profile.attributes.extract(|attribute| is_over(attribute.written, age(attribute.name)), |_| {});
+        Some(profile)
+    }
+
+    /// When the first of what a profile has may be kept no longer. O(what is kept).
+    pub(crate) fn end_of(&self, profile: &Profile) -> Instant {
+        if self.keep.retention.is_for_ever() {
+            return Instant::MAX;
+        }
+        self.first_end(profile).unwrap_or(Instant::MAX)
     }
 
     fn first_end(&self, profile: &Profile) -> Option<Instant> {

@@ -1,5 +1,5 @@
 use crate::model::{Instant, Value};
-use crate::profile::{Packed, ProfileStore, PropertyId, Symbols, UserKey, compare_int_float};
+use crate::profile::{Packed, Profile, ProfileStore, PropertyId, Symbols, UserKey, compare_int_float};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::expression::Aside;
 use crate::segment::node::{Node, NodeId, Parts};
@@ -31,8 +31,8 @@ pub struct Answer {
     pub value: Value,
     /// Whether the value is `true`.
     pub holds: bool,
-    /// The first instant at which time alone may change the value; none where it never does. It does not foresee what
-    /// `[retention]` and `ttl` will take of what the expression reads.
+    /// The first instant at which time alone may change the value; none where it never does. What may be kept no
+    /// longer, by `[retention]` and `ttl`, may change it then.
     pub until: Option<Instant>,
     /// Since when there is all of the history that the expression asks for, where it asks for more than is kept:
     /// what it counts in older events, or in properties that no definition reads, is not in the value.
@@ -54,6 +54,8 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) store: &'a ProfileStore,
     pub(crate) user: UserKey,
     pub(crate) now: Instant,
+    /// The user at that instant, where something may be kept no longer by then.
+    kept: Option<Profile>,
     looks_left: Cell<u32>,
 }
 
@@ -75,32 +77,42 @@ impl<'a> Inquiry<'a> {
         user: UserKey,
         now: Instant,
     ) -> Inquiry<'a> {
-        Inquiry { aside, plan, store, user, now, looks_left: Cell::new(LOOKS_MAX) }
+        let kept = store.kept_at(user, now);
+        Inquiry { aside, plan, store, user, now, kept, looks_left: Cell::new(LOOKS_MAX) }
     }
 
-    pub(crate) fn evaluation(&self, part: Part) -> Evaluation<'a> {
-        self.evaluation_at(part, self.now)
+    pub(crate) fn evaluation(&self, part: Part) -> Evaluation<'_> {
+        self.evaluation_of(self.kept.as_ref(), part, self.now)
     }
 
-    fn evaluation_at(&self, part: Part, now: Instant) -> Evaluation<'a> {
-        Evaluation::beside(self.plan, self.store, self.user, now).in_part(part)
+    fn evaluation_of<'v>(&'v self, kept: Option<&'v Profile>, part: Part, now: Instant) -> Evaluation<'v> {
+        let profile = kept.unwrap_or_else(|| self.store.unfolded(self.user));
+        Evaluation::of_profile(self.plan, self.store, profile, now).in_part(part)
+    }
+
+    /// What is asked of the user at an instant up to which nothing but time passes, and until when that stays so: no longer
+    /// than what the user has may be kept.
+    fn at<T>(&self, now: Instant, part: Part, ask: impl FnOnce(&Evaluation<'_>) -> (T, i64)) -> (T, i64) {
+        let later = if now > self.now { self.store.kept_at(self.user, now) } else { None };
+        let evaluation = self.evaluation_of(later.as_ref().or(self.kept.as_ref()), part, now);
+        let (answer, until) = ask(&evaluation);
+        let end = self.store.end_of(evaluation.profile);
+        (answer, if end == Instant::MAX { until } else { until.min(end.as_millis()) })
     }
 
     /// What the whole expression gives.
     pub(crate) fn answer(&self) -> Answer {
-        let evaluation = self.evaluation(None);
-        let signal = evaluation.value(self.aside.root.node, None);
-        let until = match signal.slope {
-            Slope::Still => signal.until,
-            // It is another value in the next millisecond.
-            _ => self.now.as_millis() + 1,
-        };
-        Answer {
-            value: public(&signal.value, &self.store.symbols),
-            holds: matches!(signal.value, Val::Bool(true)),
-            until: instant(until),
-            covered_since: self.covered_since(),
-        }
+        let ((value, holds), until) = self.at(self.now, None, |evaluation| {
+            let signal = evaluation.value(self.aside.root.node, None);
+            let until = match signal.slope {
+                Slope::Still => signal.until,
+                // It is another value in the next millisecond.
+                _ => self.now.as_millis() + 1,
+            };
+            let holds = matches!(signal.value, Val::Bool(true));
+            ((public(&signal.value, &self.store.symbols), holds), until)
+        });
+        Answer { value, holds, until: instant(until), covered_since: self.covered_since() }
     }
 
     /// Whether the whole expression holds.
@@ -140,13 +152,12 @@ impl<'a> Inquiry<'a> {
 
     /// What a node is, and when time alone changes that.
     pub(crate) fn value(&self, node: NodeId, part: Part) -> Present {
-        self.present(|now| {
-            let evaluation = self.evaluation_at(part, now);
+        self.present(part, |evaluation| {
             let signal = evaluation.value(node, None);
             let holds = !signal.value.is_missing();
             // What moves all the time has no next change that is worth telling.
             let until = if signal.slope == Slope::Still { signal.until } else { NEVER };
-            (holds, written(&signal.value, &self.store.symbols), until)
+            ((holds, written(&signal.value, &self.store.symbols)), until)
         })
     }
 
@@ -161,29 +172,29 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a node holds, and when time alone changes that.
     pub(crate) fn truth(&self, node: NodeId, part: Part) -> Present {
-        self.truth_by(|now| self.evaluation_at(part, now).truth(node))
+        self.truth_by(part, |evaluation| evaluation.truth(node))
     }
 
     /// Whether a condition holds in one part, which may come to its end.
     pub(crate) fn part_truth(&self, parts: &Parts, node: NodeId, key: Packed) -> Present {
-        self.truth_by(|now| self.evaluation_at(None, now).part_truth(parts, node, key, None))
+        self.truth_by(None, |evaluation| evaluation.part_truth(parts, node, key, None))
     }
 
     /// Whether a condition holds in any part.
     pub(crate) fn any_part(&self, parts: &Parts, node: NodeId) -> Present {
-        self.truth_by(|now| self.evaluation_at(None, now).some(parts, node))
+        self.truth_by(None, |evaluation| evaluation.some(parts, node))
     }
 
-    fn truth_by(&self, truth: impl Fn(Instant) -> Truth) -> Present {
-        self.present(|now| {
-            let truth = truth(now);
-            (truth.holds, truth.holds.to_string(), truth.until)
+    fn truth_by(&self, part: Part, truth: impl Fn(&Evaluation<'_>) -> Truth) -> Present {
+        self.present(part, |evaluation| {
+            let truth = truth(evaluation);
+            ((truth.holds, truth.holds.to_string()), truth.until)
         })
     }
 
     /// Looks at now, then at each instant at which a change may come, until one does.
-    fn present(&self, look: impl Fn(Instant) -> (bool, String, i64)) -> Present {
-        let (holds, words, mut until) = look(self.now);
+    fn present(&self, part: Part, look: impl Fn(&Evaluation<'_>) -> ((bool, String), i64)) -> Present {
+        let ((holds, words), mut until) = self.at(self.now, part, &look);
         loop {
             let at = instant(until);
             let Some(next) = at else { return Present { holds, words, until: None, then: None } };
@@ -192,7 +203,7 @@ impl<'a> Inquiry<'a> {
                 return Present { holds, words, until: at, then: None };
             }
             self.looks_left.set(left - 1);
-            let (_, then, later) = look(next);
+            let ((_, then), later) = self.at(next, part, &look);
             if then != words {
                 return Present { holds, words, until: at, then: Some(then) };
             }

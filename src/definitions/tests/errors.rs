@@ -76,7 +76,10 @@ fn settings() {
             ("dedup_window = '0d'", &["3:16: the duration must be more than 0"]),
             ("dedup_window = '36501d'", &["3:16: the duration must be at most `36500d`"]),
             ("schema = 'Strict'", &["3:10: unknown schema `Strict` (did you mean `strict`?)"]),
-            ("schema = 'none'", &["3:10: unknown schema `none` (it is one of `strict`, `lenient`)"]),
+            (
+                "schema = 'none'",
+                &["3:10: unknown schema `none` (it is one of `strict`, `closed`, `lenient`)"],
+            ),
             ("device = 'kiosk'", &["3:10: unknown device `kiosk` (it is one of `owner`, `separate`)"]),
             ("undo_window = '1h'", &["3:15: the duration must be at least `1d`"]),
             ("parts_max = 0", &["3:13: 0 is out of range: at least 1 and at most 65536"]),
