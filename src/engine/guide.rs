@@ -1,7 +1,9 @@
-//! Running an engine in a service: who calls what, on which threads, and what an operator should know. This module is prose.
+//! Running an engine in a service: who calls what, on which threads, and what an operator should know. This module is
+//! prose.
 //!
-//! An engine has no threads and no clock. A service gives it both: request handlers that ingest and ask, and one loop that
-//! moves time and delivers what is due. All of it goes by one handle, which is cheap to clone and used from every thread.
+//! An engine has no threads and no clock. A service gives it both: request handlers that ingest and ask, and one loop
+//! that moves time and delivers what is due. All of it goes by one handle, which is cheap to clone and used from every
+//! thread.
 //!
 //! ```
 //! use bespoke::definitions::Definitions;
@@ -85,42 +87,50 @@
 //! ```
 //!
 //! # Time
-//! - Every call takes the host's `now`. It never runs backwards: an earlier one, from a thread that was slower or a machine whose clock
-//!   was set back, counts as the latest that was given. A message has its own instant besides, and may be late.
-//! - Whatever is due happens with the next input, each thing at its own instant, so outcomes of *any* call may tell of users
-//!   whom it does not name: pass on those of all calls, by one function.
-//! - Make `now` in one place. One in microseconds, taken for milliseconds, is the end of time: everything falls due, and the clock does
-//!   not come back from there.
-//! - How often the loop runs is how late messages go out and changes are told, and nothing else: changes have the same instants. It may
-//!   sleep until [`next_due`](super::Engine::next_due), but no longer than it should take until somebody hears of what a request began.
-//! - After a long night everything that fell due comes at once: [`advance_some`](super::Engine::advance_some) does it in pieces, and
-//!   `late` of a journey says what still goes out.
+//! - Every call takes the host's `now`. It never runs backwards: an earlier one, from a thread that was slower or a
+//!   machine whose clock was set back, counts as the latest that was given. A message has its own instant besides, and
+//!   may be late.
+//! - Whatever is due happens with the next input, each thing at its own instant, so outcomes of *any* call may tell of
+//!   users whom it does not name: pass on those of all calls, by one function.
+//! - Make `now` in one place. One in microseconds, taken for milliseconds, is the end of time: everything falls due,
+//!   and the clock does not come back from there.
+//! - How often the loop runs is how late messages go out and changes are told, and nothing else: changes have the same
+//!   instants. It may sleep until [`next_due`](super::Engine::next_due), but no longer than it should take until
+//!   somebody hears of what a request began.
+//! - After a long night everything that fell due comes at once: [`advance_some`](super::Engine::advance_some) does it
+//!   in pieces, and `late` of a journey says what still goes out.
 //!
 //! # Threads
-//! - Asking ([`decide`](super::Engine::decide), [`recommend`](super::Engine::recommend), [`is_member`](super::Engine::is_member), [`explain`](super::Engine::explain)) goes
-//!   side by side with everything. Inputs to one partition go one at a time; [`partitions`](super::EngineBuilder::partitions) are for hosts
-//!   that have more to take in than one core can.
+//! - Asking ([`decide`](super::Engine::decide), [`recommend`](super::Engine::recommend),
+//!   [`is_member`](super::Engine::is_member), [`explain`](super::Engine::explain)) goes side by side with everything.
+//!   Inputs to one partition go one at a time; [`partitions`](super::EngineBuilder::partitions) are for hosts that have
+//!   more to take in than one core can.
 //! - A call takes microseconds, and is no reason to leave an async task, with two exceptions: at level
-//!   [`Synced`](super::Durability::Synced) an input waits for the disk, and so does whoever looks at a user who is
-//!   not in memory.
-//! - [`ingest_all`](super::Engine::ingest_all) costs less for each message than [`ingest`](super::Engine::ingest): for streams and imports.
-//! - A [`checkpoint`](super::Engine::checkpoint) from a thread of its own, every few minutes, spares writers the ones that begin by
-//!   themselves.
+//!   [`Synced`](super::Durability::Synced) an input waits for the disk, and so does whoever looks at a user who is not
+//!   in memory.
+//! - [`ingest_all`](super::Engine::ingest_all) costs less for each message than [`ingest`](super::Engine::ingest): for
+//!   streams and imports.
+//! - A [`checkpoint`](super::Engine::checkpoint) from a thread of its own, every few minutes, spares writers the ones
+//!   that begin by themselves.
 //!
 //! # Delivery
-//! Actions are handed out at least once: one that is not acknowledged within the [`lease`](super::EngineBuilder::lease) is handed out again, with
-//! the same id. So delivery is repeated by id, and what came of it is reported as it becomes known: sent, delivered, opened,
-//! clicked, failed. Caps, goals, the best hour to send and `message.opened` in segments follow from that.
+//! Actions are handed out at least once: one that is not acknowledged within the [`lease`](super::EngineBuilder::lease)
+//! is handed out again, with the same id. So delivery is repeated by id, and what came of it is reported as it becomes
+//! known: sent, delivered, opened, clicked, failed. Caps, goals, the best hour to send and `message.opened` in segments
+//! follow from that.
 //!
 //! # Restarts
-//! - What was acknowledged is there again: at level [`Written`](super::Durability::Written) whatever becomes of the process, at
-//!   `Synced` whatever becomes of the machine. There is nothing to shut down; dropping the last handle is enough.
-//! - Inputs without an answer may or may not be there. A host that gives its messages ids sends them again:
-//!   a second copy is told from the first for `dedup_window`.
-//! - A folder has one engine at a time. A snapshot that the file system takes at one instant is like a power cut, so it can be opened;
-//!   files that are copied one by one while an engine writes are not. [`Engine::verify`](super::Engine::verify) looks through a store.
-//! - Opening under other definitions, and [`redefine`](super::Engine::redefine) while it runs, go on under these; what they change is told.
-//!   [`migration`](super::Engine::migration) says before what would become of whoever is in a journey.
+//! - What was acknowledged is there again: at level [`Written`](super::Durability::Written) whatever becomes of the
+//!   process, at `Synced` whatever becomes of the machine. There is nothing to shut down; dropping the last handle is
+//!   enough.
+//! - Inputs without an answer may or may not be there. A host that gives its messages ids sends them again: a second
+//!   copy is told from the first for `dedup_window`.
+//! - A folder has one engine at a time. A snapshot that the file system takes at one instant is like a power cut, so it
+//!   can be opened; files that are copied one by one while an engine writes are not.
+//!   [`Engine::verify`](super::Engine::verify) looks through a store.
+//! - Opening under other definitions, and [`redefine`](super::Engine::redefine) while it runs, go on under these; what
+//!   they change is told. [`migration`](super::Engine::migration) says before what would become of whoever is in a
+//!   journey.
 //!
 //! # What can go wrong
 //! | error | what to do |
@@ -130,6 +140,9 @@
 //! | [`Storage`](super::Error::Storage) | nothing changed. A full disk or a missing permission is over once its cause is: the same call works then. What says that files are not as they were written is for a person |
 //!
 //! # What to watch
-//! - [`health`](super::Engine::health): links that were refused (clients that share an id), the size of the store; [`outbox_stats`](super::Engine::outbox_stats):
-//!   what waits and is handed out; [`segment_stats`](super::Engine::segment_stats), [`journey_counts`](super::Engine::journey_counts): what was entered, sent, and held back for which reason.
-//! - [`memory_used`](super::Engine::memory_used) is of the users who are in memory; [`memory`](super::EngineBuilder::memory) bounds it. Of everybody else some 200 bytes stay.
+//! - [`health`](super::Engine::health): links that were refused (clients that share an id), the size of the store;
+//!   [`outbox_stats`](super::Engine::outbox_stats): what waits and is handed out;
+//!   [`segment_stats`](super::Engine::segment_stats), [`journey_counts`](super::Engine::journey_counts): what was
+//!   entered, sent, and held back for which reason.
+//! - [`memory_used`](super::Engine::memory_used) is of the users who are in memory;
+//!   [`memory`](super::EngineBuilder::memory) bounds it. Of everybody else some 200 bytes stay.

@@ -1,8 +1,8 @@
 //! Who is who: how ids find a profile, when two become one, and how they come apart again. This module is prose.
 //!
-//! Linking ids is where data and trust are lost: one id such as `undefined` that thousands of clients send, a tablet in a
-//! family that makes one person of four, an outcome that depends on which message came first. So there are few rules, they
-//! hold in the order of the inputs, and nothing else makes one profile of two.
+//! Linking ids is where data and trust are lost: one id such as `undefined` that thousands of clients send, a tablet in
+//! a family that makes one person of four, an outcome that depends on which message came first. So there are few rules,
+//! they hold in the order of the inputs, and nothing else makes one profile of two.
 //!
 //! ```
 //! use bespoke::definitions::Definitions;
@@ -48,10 +48,11 @@
 //! ```
 //!
 //! # Ids
-//! A message names whom it is about by [`Ids`](crate::model::Ids): `user`, the host's own id of a person; `anonymous`, that of a
-//! browser or device; and kinds that definitions declare under `[ids]`, which are strong (of one person, such as the hash of an
-//! address) or weak (of a thing that may change hands). A profile has one `user` id, for ever. An id that is empty, all zeros,
-//! over 200 bytes or a word that broken clients send (`undefined`, `null`, `guest`, …) is [refused](crate::model::IdError).
+//! A message names whom it is about by [`Ids`](crate::model::Ids): `user`, the host's own id of a person; `anonymous`,
+//! that of a browser or device; and kinds that definitions declare under `[ids]`, which are strong (of one person, such
+//! as the hash of an address) or weak (of a thing that may change hands). A profile has one `user` id, for ever. An id
+//! that is empty, all zeros, over 200 bytes or a word that broken clients send (`undefined`, `null`, `guest`, …) is
+//! [refused](crate::model::IdError).
 //!
 //! # The rules
 //! | what comes | what follows |
@@ -65,22 +66,25 @@
 //! | `merge`, with a reason | absorbed, also where both are users; the reason is kept with the profile |
 //! | `split`, of ids that came together | they are a profile of their own again, as if they had never been absorbed; until `undo_window` after the absorption, and as long as one of these ids is still theirs: a device that has gone on, to a fresh visitor or another user, names them no more |
 //!
-//! Beyond its limits a link is refused and the event counts for the id that it names: 200 ids of a profile, 20 absorptions within a
-//! day, five owners of a device, and what `[ids]` says. [`health`](crate::engine::Engine::health) counts what was refused.
+//! Beyond its limits a link is refused and the event counts for the id that it names: 200 ids of a profile, 20
+//! absorptions within a day, five owners of a device, and what `[ids]` says. [`health`](crate::engine::Engine::health)
+//! counts what was refused.
 //!
 //! # What becomes of two profiles
 //! The same, in whatever order links come:
 //!
-//! - **Attributes**: by name the later one. **Events**: all of them, in order. **Running values**: together. **Affinities**: added.
-//!   **Lists**: on all that either was on. **Consent**: by purpose the latest record, of one instant the denial.
+//! - **Attributes**: by name the later one. **Events**: all of them, in order. **Running values**: together.
+//!   **Affinities**: added. **Lists**: on all that either was on. **Consent**: by purpose the latest record, of one
+//!   instant the denial.
 //! - **Sessions** are counted from all events where these are kept, else from their numbers.
-//! - **Segments** follow from that; changes have the cause [`Merge`](crate::segment::Cause::Merge). What was absorbed begins no journey.
-//! - **Journeys**: both go on; of the same one for the same key the one that began first. What either did before ends no journey of the
-//!   other by an event, but by a segment that it changes: `exit = [{ segment_left = "cart_open" }]`. What waits goes to whom it is now for,
-//!   and caps count what either was sent: nobody gets more for having been two.
-//! - **Experiments**: the profile that stays keeps its arm. Whoever was exposed in two of them has
-//!   [crossed over](crate::profile::Exposure), and is left out of the analysis.
+//! - **Segments** follow from that; changes have the cause [`Merge`](crate::segment::Cause::Merge). What was absorbed
+//!   begins no journey.
+//! - **Journeys**: both go on; of the same one for the same key the one that began first. What either did before ends
+//!   no journey of the other by an event, but by a segment that it changes: `exit = [{ segment_left = "cart_open" }]`.
+//!   What waits goes to whom it is now for, and caps count what either was sent: nobody gets more for having been two.
+//! - **Experiments**: the profile that stays keeps its arm. Whoever was exposed in two of them has [crossed
+//!   over](crate::profile::Exposure), and is left out of the analysis.
 //!
 //! # Partitions
-//! A visitor and its user often are in two partitions. Whom a message ties together is brought to one first, and stays there; what
-//! is known of people does not depend on how many partitions there are.
+//! A visitor and its user often are in two partitions. Whom a message ties together is brought to one first, and stays
+//! there; what is known of people does not depend on how many partitions there are.

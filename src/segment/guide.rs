@@ -1,8 +1,9 @@
-//! The segment language: all of its words, what each means to the millisecond, and rules to begin with. This module is prose.
+//! The segment language: all of its words, what each means to the millisecond, and rules to begin with. This module is
+//! prose.
 //!
-//! A segment is a name and one expression that is true or false of a user. It is asked of attributes and of what the user did,
-//! and it is kept: a change is told with the instant at which it happens, also where nothing but time makes it happen. The
-//! same language filters items, chooses variants and lets users into journeys.
+//! A segment is a name and one expression that is true or false of a user. It is asked of attributes and of what the
+//! user did, and it is kept: a change is told with the instant at which it happens, also where nothing but time makes
+//! it happen. The same language filters items, chooses variants and lets users into journeys.
 //!
 //! ```
 //! use bespoke::definitions::Definitions;
@@ -44,8 +45,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! All that follows is about these definitions. Each expression in a table is compiled by a test, so this page cannot be wrong
-//! about what can be written.
+//! All that follows is about these definitions. Each expression in a table is compiled by a test, so this page cannot
+//! be wrong about what can be written.
 //!
 //! ```toml
 //! version = 1
@@ -112,8 +113,9 @@
 //! ```
 //!
 //! # Values
-//! A value is a bool, a number, a text, an instant, a duration, a time of day, a geo point, a list, or **missing**. Missing is an
-//! attribute that was never set, a property that an event lacks, an average of no events, and what is divided by nought.
+//! A value is a bool, a number, a text, an instant, a duration, a time of day, a geo point, a list, or **missing**.
+//! Missing is an attribute that was never set, a property that an event lacks, an average of no events, and what is
+//! divided by nought.
 //!
 //! - A comparison with something missing is false. `!=` and `not in` are exactly the opposite of `=` and `in`, so
 //!   `country != "FR"` holds for whoever has no country. `is missing` and `is present` ask for that itself.
@@ -184,9 +186,9 @@
 //!
 //! # What users did
 //! Events are named, with a property of theirs where one is meant, then what must hold of them, then a window:
-//! `count(view where category = "shoes" in 7d)`, `sum(payment.amount where category = "food" in this month)`. A name with spaces
-//! goes in quotes, `[view, search]` is several, `any` is every event that a host reports. A list of objects stands where an
-//! event stands, as so many events: `sum(purchase.products.price where category = "shoes")`.
+//! `count(view where category = "shoes" in 7d)`, `sum(payment.amount where category = "food" in this month)`. A name
+//! with spaces goes in quotes, `[view, search]` is several, `any` is every event that a host reports. A list of objects
+//! stands where an event stands, as so many events: `sum(purchase.products.price where category = "shoes")`.
 //!
 //! | written | is | of no events |
 //! | --- | --- | --- |
@@ -226,7 +228,8 @@
 //! | `since @2026-01-01`, `before @2026-06-01`, `between @2026-01-01 and @2026-06-01` | t ≥ the first, t < the second |
 //!
 //! # One after the other
-//! A sequence holds when there are events for its steps in that order; of equal instants the one that arrived first comes first.
+//! A sequence holds when there are events for its steps in that order; of equal instants the one that arrived first
+//! comes first.
 //!
 //! | written | holds when |
 //! | --- | --- |
@@ -237,10 +240,11 @@
 //! | `sequence(add_to_cart, not purchase within 2h)` | two hours passed after one without a purchase |
 //!
 //! # One thing at a time
-//! Which cart, which city, which category: a segment with `by` is about a user and a thing. It sees only events with one value of
-//! that property, in turn for each value, and changes tell which (`Change::key`); a journey that begins with one takes it as its
-//! key. `key` is the value, `budget[key]` the attribute of that name. [`keys`](crate::engine::Engine::keys) says for which a
-//! user is in it. At most `parts_max` values of a user are live at once.
+//! Which cart, which city, which category: a segment with `by` is about a user and a thing. It sees only events with
+//! one value of that property, in turn for each value, and changes tell which (`Change::key`); a journey that begins
+//! with one takes it as its key. `key` is the value, `budget[key]` the attribute of that name.
+//! [`keys`](crate::engine::Engine::keys) says for which a user is in it. At most `parts_max` values of a user are live
+//! at once.
 //!
 //! ```toml
 //! overspent = { by = "category", when = "sum(payment.amount in this month) > 0.9 * budget[key]" }
@@ -281,16 +285,16 @@
 //! | may be written to, and has not been for a week | `subscribed("email") and reachable("email") and not did(message.sent where channel = "email" in 7d)` |
 //!
 //! # What is refused, and what it costs
-//! - Errors say where and what to write instead: unknown names with the nearest known one, kinds that do not fit, comparisons
-//!   that chain, windows that can hold nothing, and expressions of which it cannot be told when time changes them. A text has
-//!   at most [`TEXT_BYTES_MAX`] bytes, [`DEPTH_MAX`] levels and [`NODES_MAX`] nodes.
-//! - Profiles keep what rules look back at, and no more: `did(view in 7d)` keeps views for seven days. `did`, `count`, `sum`,
-//!   `avg`, `min`, `max`, `first` and `last` without a window keep one running value and no event; the others without a window keep all
-//!   events of their kind for ever.
+//! - Errors say where and what to write instead: unknown names with the nearest known one, kinds that do not fit,
+//!   comparisons that chain, windows that can hold nothing, and expressions of which it cannot be told when time
+//!   changes them. A text has at most [`TEXT_BYTES_MAX`] bytes, [`DEPTH_MAX`] levels and [`NODES_MAX`] nodes.
+//! - Profiles keep what rules look back at, and no more: `did(view in 7d)` keeps views for seven days. `did`, `count`,
+//!   `sum`, `avg`, `min`, `max`, `first` and `last` without a window keep one running value and no event; the others
+//!   without a window keep all events of their kind for ever.
 //! - A rule that is asked for in a hundred segments is kept once. A message costs by the rules that it can change.
 //! - [`Engine::explain`](crate::engine::Engine::explain) says why somebody is in a segment and what changes it next,
-//!   [`why_not`](crate::engine::Engine::why_not) what is missing, and [`evaluate_all`](crate::engine::Engine::evaluate_all) who would be in one that is
-//!   not defined.
+//!   [`why_not`](crate::engine::Engine::why_not) what is missing, and
+//!   [`evaluate_all`](crate::engine::Engine::evaluate_all) who would be in one that is not defined.
 //!
 //! [`TEXT_BYTES_MAX`]: crate::segment::TEXT_BYTES_MAX
 //! [`DEPTH_MAX`]: crate::segment::DEPTH_MAX
