@@ -289,8 +289,8 @@
 //!   comparisons that chain, windows that can hold nothing, and expressions of which it cannot be told when time
 //!   changes them. A text has at most [`TEXT_BYTES_MAX`] bytes, [`DEPTH_MAX`] levels and [`NODES_MAX`] nodes.
 //! - Profiles keep what rules look back at, and no more: `did(view in 7d)` keeps views for seven days. `did`, `count`,
-//!   `sum`, `avg`, `min`, `max`, `first` and `last` without a window keep one running value and no event; the others
-//!   without a window keep all events of their kind for ever.
+//!   `sum`, `avg`, `min`, `max`, `first` and `last` without a window keep one running value and no event, unless their
+//!   `where` asks for the user or the hour; the others without a window keep all events of their kind for ever.
 //! - A rule that is asked for in a hundred segments is kept once. A message costs by the rules that it can change.
 //! - [`Engine::explain`](crate::engine::Engine::explain) says why somebody is in a segment and what changes it next,
 //!   [`why_not`](crate::engine::Engine::why_not) what is missing, and
