@@ -652,3 +652,46 @@ torn = 'some city: (segment("keen") and did(search in 1h))'
     assert_eq!(counts.len(), 2, "{told}");
     assert!(counts[0].contains(": 2 (") && counts[1].contains(": 1 ("), "{told}");
 }
+
+/// What may be kept no longer is foreseen where it is read, and the zone goes with its attribute.
+#[test]
+fn what_is_asked_ahead_knows_what_may_be_kept() {
+    let definitions = Definitions::from_toml(
+        r#"
+version = 1
+[attributes]
+timezone = { kind = "string", ttl = "30d" }
+country = "string"
+[events.view]
+[events.order]
+[retention]
+events = { view = "90d", order = "7d" }
+[segments]
+buyer = 'country = "FR" and did(order) and not did(view in 1h)'
+"#,
+    )
+    .unwrap();
+    let mut partition = Partition::new(&definitions);
+    let start: Instant = "2026-06-01T10:00:00Z".parse().unwrap();
+    let ada = Message::identify("ada").with("timezone", "Europe/Paris").with("country", "FR");
+    partition.ingest(&ada, start).unwrap();
+    // More views than an explanation looks at instants.
+    partition.ingest(&Message::track("ada", "order"), start).unwrap();
+    for second in 0..1_500 {
+        partition.ingest(&Message::track("ada", "view"), start + Duration::seconds(second)).unwrap();
+    }
+    let now = start + Duration::days(1);
+    partition.advance(now);
+    let gone = start + Duration::days(7);
+    let why = partition.explain("ada", "buyer", now).unwrap();
+    assert_eq!((why.holds, why.until), (true, Some(gone)));
+    let until: Vec<_> = why.because[0].because.iter().map(|part| part.until).collect();
+    assert_eq!(until[..2], [None, Some(gone)], "{why}");
+    let ask = |text: &str, at: Instant| {
+        let answer = partition.evaluate(&partition.expression(text).unwrap(), "ada", at).unwrap();
+        (answer.value, answer.until)
+    };
+    assert_eq!(ask("did(order)", gone).0, Value::Bool(false));
+    assert_eq!(ask("local_hour", start + Duration::days(29)).0, Value::Int(12));
+    assert_eq!(ask("local_hour", start + Duration::days(30)).0, Value::Int(10));
+}

@@ -1,7 +1,7 @@
 //! What the engine writes down itself, and what segments make of it: its own events, and facts that are state.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may stop at what should not be
 
-use bespoke::decision::Feedback;
+use bespoke::decision::{Feedback, Reason};
 use bespoke::definitions::Definitions;
 use bespoke::engine::{Outcome, Partition};
 use bespoke::journey::{Acknowledged, Delivery};
@@ -629,6 +629,8 @@ fn conditions_on_the_request_and_the_world_hold_for_whoever_is_unknown() {
     let definitions = Definitions::from_toml(
         r#"
 version = 1
+[settings]
+timezone = "Europe/Paris"
 [attributes]
 plan = "string"
 [events.view]
@@ -650,11 +652,17 @@ when = 'world.sale and now > @2026-01-01'
 priority = 1
 [[placements.hero.variant]]
 name = "all"
+content = { title = '{{ request.at | local("%H:%M") }}' }
 "#,
     )
     .unwrap();
     let mut partition = Partition::new(&definitions);
     let now: Instant = "2026-11-23T10:00:00Z".parse().unwrap();
+    let at = Object::new().with("at", now);
+    let decision = partition.decide("new", "hero", &at, now).unwrap();
+    assert_eq!(decision.content.get("title").unwrap().as_str(), Some("11:00"), "the clock of the settings");
+    assert!(matches!(&decision.reasons[0], Reason::NotEligible { variant, .. } if **variant == *"rain"));
+    assert!(matches!(&decision.reasons[1], Reason::UserUnknown { variant, .. } if **variant == *"new"));
     let rain = Object::new().with("weather", "rain").with("city", "Lyon");
     let shown = |partition: &Partition, user: &str, request: &Object| {
         partition.decide(user, "hero", request, now).unwrap().variant.unwrap().to_string()

@@ -316,6 +316,31 @@ step = [
     }
 }
 
+/// Whoever goes on in a journey that begins with something else now is not known the event with which it began.
+#[test]
+fn a_journey_that_begins_otherwise_forgets_what_began_it() {
+    let text = r#"
+version = 1
+[events.quote]
+town = "string"
+[events.visit]
+[retention]
+events = { quote = "1d" }
+[templates.told]
+title = "{{ event.town }}"
+[journeys.remind]
+on_change = "migrate"
+enter = { event = "quote" }
+step = [{ id = "wait", wait = "9d" }, { id = "a", send = { channel = "push", template = "told" } }]
+"#;
+    let mut partition = Partition::new(&Definitions::from_toml(text).unwrap());
+    partition.ingest(&Message::track("ada", "quote").with("town", "a secret"), now()).unwrap();
+    let other = text.replace("enter = { event = \"quote\" }", "enter = { event = \"visit\" }");
+    partition.redefine(&Definitions::from_toml(&other).unwrap(), now() + Duration::hours(1));
+    assert_eq!(partition.export("ada").unwrap().journeys[0].event, None);
+    assert!(!String::from_utf8(partition.checkpoint().unwrap()).unwrap().contains("a secret"));
+}
+
 /// An event that the engine records does not keep what an attribute was for longer than the attribute, and says of a hash
 /// what the attribute says.
 #[test]
@@ -329,6 +354,8 @@ plan = "string"
 seats = "number"
 email = { kind = "string", store = "hash" }
 mood = { kind = "string", ttl = "1h" }
+[scores.moves]
+points = [{ event = "attribute.changed", where = 'name = "email" and to = "b@x"', points = 5 }]
 [segments]
 upgraded = 'did(attribute.changed where name = "plan" and from = "free" and to = "pro")'
 grew = 'did(attribute.changed where to > 5 and "seats" = name)'
@@ -337,6 +364,7 @@ was = 'last(attribute.changed.from where name = "email") = "a@x"'
 moody = 'did(attribute.changed where name = "mood")'
 sad = 'did(attribute.changed where name = "mood" and to = "sad")'
 any = 'did(attribute.changed where to = "b@x")'
+scored = 'score("moves") >= 5'
 "#;
     let mut partition = Partition::new(&Definitions::from_toml(text).unwrap_or_else(|e| panic!("{e:#}")));
     let who = |plan: &str, seats: i64, email: &str, mood: &str| {
@@ -348,7 +376,7 @@ any = 'did(attribute.changed where to = "b@x")'
     let mut inside: Vec<_> =
         partition.segments("ada").into_keys().map(|segment| segment.to_string()).collect();
     inside.sort_unstable();
-    assert_eq!(inside, ["grew", "moody", "moved", "upgraded", "was"]);
+    assert_eq!(inside, ["grew", "moody", "moved", "scored", "upgraded", "was"]);
     partition.advance(now() + Duration::hours(2));
     let state = String::from_utf8(partition.checkpoint().unwrap()).unwrap();
     assert!(!state.contains("\"sad\"") && !state.contains("glad"), "{state}");

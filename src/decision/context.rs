@@ -1,7 +1,7 @@
 //! What a template may name, turned into the template engine's values: only what the text can read, because
 //! copying a whole profile costs more than rendering.
 
-use crate::model::{OWN_MARK, Object, Value};
+use crate::model::{OWN_MARK, Object, Value, Zone};
 use crate::profile::{ProfileStore, UserKey};
 use minijinja::Value as Rendered;
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ const DEPTH_MAX: usize = 16;
 pub(crate) struct RenderContext<'a> {
     /// `user`: the attributes, dotted names as nested objects.
     pub(crate) user: Option<(&'a ProfileStore, UserKey)>,
+    /// The zone of somebody of whom nothing is known.
+    pub(crate) zone: Option<&'a Zone>,
     /// `key`: what keys the instance of a journey.
     pub(crate) key: Option<&'a Value>,
     /// `event`: the properties of the event that began it.
@@ -121,8 +123,9 @@ impl Reads {
             }
             roots.push(("user", tree.finish()));
         }
-        if let (Some((store, user)), true) = (cx.user, self.zone) {
-            roots.push((ZONE, store.zone(store.get(user)).name().into()));
+        let zone = cx.user.map(|(store, user)| store.zone(store.get(user))).or(cx.zone);
+        if let (Some(zone), true) = (zone, self.zone) {
+            roots.push((ZONE, zone.name().into()));
         }
         if let (Some(key), false) = (cx.key, self.key.is_none()) {
             roots.push(("key", rendered(key, DEPTH_MAX)));

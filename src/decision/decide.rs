@@ -24,6 +24,8 @@ pub(crate) struct Visitor<'a> {
 enum Standing {
     Eligible,
     NotEligible,
+    /// Its condition asks for something of a user of whom nothing is known.
+    Unknown,
     SwitchedOff,
     LowerPriority,
 }
@@ -65,10 +67,11 @@ impl DecisionPlan {
                 .map(|place| candidates[place]),
         };
 
-        let mut reasons = reasons(placement, &standings, chosen, visitor.user.is_some());
+        let mut reasons = reasons(placement, &standings, chosen);
         let content = chosen.map_or_else(Object::new, |variant| {
             let user = visitor.user.map(|user| (visitor.store, user));
-            let cx = RenderContext { user, request: Some(request), ..RenderContext::default() };
+            let zone = Some(visitor.store.zone_of_settings());
+            let cx = RenderContext { user, zone, request: Some(request), ..RenderContext::default() };
             self.templates.render_content(&variant.content, &cx, |field, message| {
                 let (variant, field) = (variant.name.clone(), field.into());
                 reasons.push(Reason::TemplateFailed { variant, field, message: message.into() });
@@ -88,14 +91,19 @@ impl DecisionPlan {
 
 fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object) -> Standings {
     let Visitor { plan, store, user, now, .. } = *visitor;
-    let nobody = Profile::new(SmolStr::default(), false, now);
+    let nobody;
     let evaluation = match user {
         Some(user) => Evaluation::new(plan, store, user, now),
-        None => Evaluation::of_profile(plan, store, &nobody, now),
+        None => {
+            nobody = Profile::new(SmolStr::default(), false, now);
+            Evaluation::of_profile(plan, store, &nobody, now)
+        }
     };
     let evaluation = evaluation.for_request(request);
-    let is_met = |condition: ConditionId| {
-        (user.is_some() || plan.asks_of_nobody(condition, store)) && evaluation.condition(condition)
+    let by_condition = |condition: ConditionId| match evaluation.condition(condition) {
+        _ if user.is_none() && !plan.asks_of_nobody(condition, store) => Standing::Unknown,
+        true => Standing::Eligible,
+        false => Standing::NotEligible,
     };
     let mut standings = Standings::from_elem(Standing::NotEligible, placement.variants.len());
     let mut winning = None;
@@ -105,22 +113,17 @@ fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object)
             Standing::LowerPriority
         } else if variant.weight <= 0.0 {
             Standing::SwitchedOff
-        } else if variant.when.as_ref().is_none_or(|(condition, _)| is_met(*condition)) {
-            winning = Some(variant.priority);
-            Standing::Eligible
         } else {
-            Standing::NotEligible
+            variant.when.as_ref().map_or(Standing::Eligible, |(condition, _)| by_condition(*condition))
         };
+        if standings[place as usize] == Standing::Eligible {
+            winning = Some(variant.priority);
+        }
     }
     standings
 }
 
-fn reasons(
-    placement: &PlacementPlan,
-    standings: &Standings,
-    chosen: Option<&VariantPlan>,
-    is_known: bool,
-) -> Vec<Reason> {
+fn reasons(placement: &PlacementPlan, standings: &Standings, chosen: Option<&VariantPlan>) -> Vec<Reason> {
     let with_standings = || placement.variants.iter().zip(standings);
     let total: f64 =
         with_standings().filter(|(_, s)| **s == Standing::Eligible).map(|(variant, _)| variant.weight).sum();
@@ -133,8 +136,8 @@ fn reasons(
                 Reason::Chosen { variant, share }
             }
             Standing::Eligible => Reason::Split { variant, share },
-            Standing::NotEligible if is_known => Reason::NotEligible { variant, when },
-            Standing::NotEligible => Reason::UserUnknown { variant, when },
+            Standing::NotEligible => Reason::NotEligible { variant, when },
+            Standing::Unknown => Reason::UserUnknown { variant, when },
             Standing::SwitchedOff => Reason::SwitchedOff { variant },
             Standing::LowerPriority => Reason::LowerPriority {
                 variant,

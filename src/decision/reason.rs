@@ -41,7 +41,7 @@ pub enum Reason {
         /// The condition.
         when: Arc<str>,
     },
-    /// It has a condition, and nothing is known of the user.
+    /// Its condition asks for something of the user, of whom nothing is known.
     UserUnknown {
         /// The variant.
         variant: Arc<str>,

@@ -134,8 +134,10 @@ impl Templates {
         // The engine looks filters up when they are reached, so try it on a user of whom nothing is known. What
         // goes wrong only because nothing is known is no mistake of the text.
         let always_wrong = |kind| {
-            use ErrorKind::{OutOfFuel, UnknownFilter, UnknownFunction, UnknownTest};
-            matches!(kind, UnknownFilter | UnknownFunction | UnknownTest | OutOfFuel)
+            use ErrorKind::{MissingArgument, OutOfFuel, SyntaxError, TooManyArguments};
+            use ErrorKind::{UnknownFilter, UnknownFunction, UnknownTest};
+            let is_unknown = matches!(kind, UnknownFilter | UnknownFunction | UnknownTest);
+            is_unknown || matches!(kind, OutOfFuel | SyntaxError | MissingArgument | TooManyArguments)
         };
         if let Err(error) = template.render(minijinja::Value::UNDEFINED)
             && always_wrong(error.kind())
@@ -217,14 +219,19 @@ impl Templates {
     }
 }
 
-/// `{{ event.departs | local("%H:%M") }}`: an instant as the clock of the user shows it, or in UTC where nobody is known.
-/// What is missing stays so.
+/// `{{ event.departs | local("%H:%M") }}`: an instant as the clock of the user shows it, or that of the settings where nobody
+/// is known. What is missing stays so.
 fn local(
     state: &State<'_, '_>,
     value: &minijinja::Value,
     format: &str,
 ) -> Result<minijinja::Value, minijinja::Error> {
     let refused = |message: String| minijinja::Error::new(ErrorKind::InvalidOperation, message);
+    // A format can be told to be wrong before there is a value.
+    if format.len() > FORMAT_BYTES_MAX || Zone::UTC.format(Instant::default(), format).is_none() {
+        let message = format!("{} is no format of `strftime`, as `%H:%M` is", Quoted(format));
+        return Err(minijinja::Error::new(ErrorKind::SyntaxError, message));
+    }
     if value.is_undefined() || value.is_none() {
         return Ok(minijinja::Value::UNDEFINED);
     }
@@ -232,10 +239,7 @@ fn local(
         return Err(refused(format!("`local` takes an instant, not {}", Quoted(&value.to_string()))));
     };
     let zone = state.lookup(ZONE).and_then(|name| Zone::named(name.as_str()?)).unwrap_or(Zone::UTC);
-    let shown = if format.len() > FORMAT_BYTES_MAX { None } else { zone.format(at, format) };
-    shown
-        .map(Into::into)
-        .ok_or_else(|| refused(format!("{} is no format of `strftime`, as `%H:%M` is", Quoted(format))))
+    Ok(zone.format(at, format).map_or(minijinja::Value::UNDEFINED, Into::into))
 }
 
 /// Why a text was refused.

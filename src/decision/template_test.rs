@@ -44,6 +44,7 @@ fn render(text: &str) -> Result<String, Error> {
     let item = object(&[("title", "Boots".into()), ("size.width", 30.into())]);
     let cx = RenderContext {
         user: None,
+        zone: None,
         key: Some(&key),
         event: Some(&event),
         request: Some(&request),
@@ -113,7 +114,6 @@ fn a_failure_names_field_and_cause() {
         ),
         ("{% for i in range(user.visits * 20000) %}{{ i }}{% endfor %}", "it takes more than 20000 steps"),
         ("{{ event.sku | local('%H') }}", "`local` takes an instant, not `boot-7`"),
-        ("{{ event.at | local('%') }}", "`%` is no format of `strftime`, as `%H:%M` is"),
         ("{{ 'x' * (user.visits * 30000) }}", "it gives 90000 bytes, at most 65536 are allowed"),
         ("{{ 'x' * (user.visits * 30000000) }}", "it takes more than 20000 steps"),
     ] {
@@ -133,6 +133,8 @@ fn problems_name_their_place() {
     for (text, problem) in [
         ("{{ user.first_name", "unexpected end of input, expected end of variable block"),
         ("a\nb {{ }}", "line 2: unexpected end of variable block"),
+        ("{{ event.at | local('%') }}", "`%` is no format of `strftime`, as `%H:%M` is"),
+        ("{{ event.at | local }}", "missing argument"),
         ("{{ usr.first_name }}", "unknown name `usr` (did you mean `user`?)"),
         (
             "{{ first_name }}",

@@ -225,9 +225,9 @@
 //! it, because keys and what was learned are shown. A [`Message`](crate::model::Message) is the host's own until it is
 //! taken in, and is debugged as it is.
 //!
-//! Under `schema = "closed"` only what is declared is kept of a message: other attributes, other properties of events, and all of
-//! events that are not declared, are dropped before anything else sees them, and templates find them missing. Contexts stay,
-//! and so do the objects of lists that are declared; of what was kept before, attributes go.
+//! Under `schema = "closed"` only what is declared is kept of a message: other attributes, other properties of events, and all
+//! properties of events that are not declared, are dropped before anything else sees them, and templates find them missing.
+//! Contexts stay, and so do the objects of lists that are declared, whole; of what was kept before, attributes go.
 //!
 //! `store` is `"plain"`, `"hash"` (strings only: 32 hexadecimal digits of an HMAC-SHA-256 under `hash_key` are kept) or
 //! `"drop"`. Both happen before anything else sees a message, the journal included. A hash can be compared with a text
@@ -240,7 +240,8 @@
 //! retention says goes. Running values do not count what is kept no longer, so an expression that reads such a property of
 //! events over all time looks at events, and is about the values that are there. One with a window that reaches further
 //! back is an error. Journeys forget of the event that began them what may be kept no longer, and templates find it missing;
-//! `attribute.changed` does not copy an attribute that has a `ttl`. What was made of a value while it was there stays:
+//! `attribute.changed` does not copy an attribute that has a `ttl` (of one that is given it later, events stay as they were until
+//! they pass). What was made of a value while it was there stays:
 //! affinities, what recommenders learned, keys of instances, what waits in the outbox and what was sent.
 //!
 //! # What the engine writes down itself

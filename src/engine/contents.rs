@@ -36,7 +36,9 @@ impl Contents<'_> {
         let templates = self.compiled.decisions.templates();
         let item = key.filter(|_| templates.reads_item(template)).and_then(|key| self.item(key));
         let user = user.map(|user| (self.store, user));
-        templates.render(template, &RenderContext { user, key, event, request: None, item: item.as_ref() })
+        let zone = Some(self.store.zone_of_settings());
+        let item = item.as_ref();
+        templates.render(template, &RenderContext { user, zone, key, event, item, request: None })
     }
 
     /// The attributes of the item whose id keys an instance.

@@ -18,7 +18,7 @@
 //!
 //! /// A request: what the user did, and what to show.
 //! fn handle(engine: &Engine, message: Message, now: Instant, log: &mut Vec<String>) -> Result<Option<String>, Error> {
-//!     let user = message.ids.user.clone().unwrap_or_default();
+//!     let user = message.ids.user.clone().or(message.ids.anonymous.clone()).unwrap_or_default();
 //!     match engine.ingest(message, now) {
 //!         Ok(outcome) => pass_on(&outcome, log),
 //!         // What is wrong with a message is its sender's to mend: it changed nothing.
@@ -137,7 +137,7 @@
 //! | --- | --- |
 //! | [`Message`](super::Error::Message), [`Identity`](super::Error::Identity), [`Suppressed`](super::Error::Suppressed) | the message is wrong or unwanted: count it, tell its sender, go on |
 //! | [`Unknown`](super::Error::Unknown), [`Expression`](super::Error::Expression), [`Decision`](super::Error::Decision), [`Recommend`](super::Error::Recommend) | the call is wrong: the text says what would be right |
-//! | [`Storage`](super::Error::Storage) | nothing changed. A full disk or a missing permission is over once its cause is: the same call works then. What says that files are not as they were written is for a person |
+//! | [`Storage`](super::Error::Storage) | nothing changed, unless the text says otherwise (a user who was forgotten is forgotten). A full disk or a missing permission is over once its cause is: the same call works then. Where every call fails from then on, open the engine again: the input may be there. What says that files are not as they were written is for a person |
 //!
 //! # What to watch
 //! - [`health`](super::Engine::health): links that were refused (clients that share an id), the size of the store;

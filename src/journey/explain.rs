@@ -2,7 +2,7 @@
 
 use crate::journey::context::Context;
 use crate::journey::enter::Entry;
-use crate::journey::instance::{Instance, Stand};
+use crate::journey::instance::{Instance, Stand, UserJourneys};
 use crate::journey::key::InstanceKey;
 use crate::journey::outbox::Outbox;
 use crate::journey::plan::{CompiledJourney, JourneyNo};
@@ -284,12 +284,20 @@ impl Journeys {
         if let Some(known) = aside.users.get_mut(&user) {
             known.instances.retain(|own| !is_like(own) || own.entry == instance.entry);
         }
-        let (mut notes, mut now) = (Vec::new(), cx.now);
-        for _ in 0..LOOKS_MAX {
-            if !aside.users.get(&user).is_some_and(|known| known.instances.iter().any(is_like)) {
+        let beside = aside.users.get(&user).map_or(0, |known| known.instances.len());
+        let (mut notes, mut now, mut looks) = (Vec::new(), cx.now, 0);
+        // What the others do is looked at too, as often as it comes to each of them.
+        for _ in 0..LOOKS_MAX * (1 + beside) {
+            let of_own = |known: &UserJourneys| {
+                let own = known.instances.iter().find(|own| is_like(own));
+                own.map(|own| own.deadline(&self.plan))
+            };
+            let own = aside.users.get(&user).and_then(|known| of_own(&known));
+            let (Some(own), Some(due)) = (own, aside.deadline(user)) else { break };
+            looks += usize::from(own <= due);
+            if looks > LOOKS_MAX {
                 break;
             }
-            let Some(due) = aside.deadline(user) else { break };
             now = now.max(due);
             aside.on_time(&Context { now, clock: now, ..*cx }, user, &mut notes);
             // Nobody is changed by being looked at, so steps behind a change see the user as they are now.

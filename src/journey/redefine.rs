@@ -6,7 +6,7 @@ use crate::journey::log::Log;
 use crate::journey::outbox::Origin;
 use crate::journey::plan::{CompiledAction, CompiledJourney, END, GONE, JourneyNo, JourneyPlan};
 use crate::journey::runtime::Journeys;
-use crate::journey::{Note, OnChange, Reason, What};
+use crate::journey::{Note, OnChange, Reason, Trigger, What};
 use crate::model::Instant;
 use crate::profile::{ProfileStore, UserKey};
 use hashbrown::HashMap;
@@ -107,7 +107,9 @@ impl<'p> JourneyMoves<'p> {
 
     /// Whether every journey keeps its number and version.
     fn are_none(&self) -> bool {
-        let keeps = |number: JourneyNo| self.to(number) == Some(number) && self.keeps_version(number);
+        let keeps = |number: JourneyNo| {
+            self.to(number) == Some(number) && self.keeps_version(number) && self.keeps_event(number)
+        };
         (0..self.to.len()).all(|number| keeps(number as JourneyNo))
             && self.pairs().all(|(_, old, new)| {
                 let rules =
@@ -120,6 +122,17 @@ impl<'p> JourneyMoves<'p> {
     pub(super) fn keeps_version(&self, journey: JourneyNo) -> bool {
         let version = self.to(journey).map(|to| self.new.journeys[usize::from(to)].version);
         version == Some(self.old.journeys[usize::from(journey)].version)
+    }
+
+    /// Whether the journey in which instances of a journey go on begins with the same event, by whose name is known for how
+    /// long they may know that with which they began.
+    fn keeps_event(&self, journey: JourneyNo) -> bool {
+        let event = |journey: &'p CompiledJourney| match &journey.definition.enter.trigger {
+            Trigger::Event { event, .. } => Some(event),
+            _ => None,
+        };
+        let to = self.to(journey).map(|to| &self.new.journeys[usize::from(to)]);
+        to.is_some_and(|to| event(&self.old.journeys[usize::from(journey)]) == event(to))
     }
 
     /// The step on which who stands on a step goes on: that of the same id, or the one that is named for it.
@@ -163,6 +176,11 @@ impl<'p> JourneyMoves<'p> {
         let Some(to) = self.to(from) else { return };
         let moved = if self.keeps_version(from) { None } else { self.stand(instance) };
         instance.journey = to;
+        if !self.keeps_event(from)
+            && let Some(more) = &mut instance.more
+        {
+            more.event = None;
+        }
         if let Some(place) = moved {
             (instance.step, instance.stand) = (place.step, place.stand);
             instance.round = instance.round.saturating_add(u16::from(place.is_again));

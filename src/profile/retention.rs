@@ -2,7 +2,7 @@
 
 use crate::model::{Duration, Instant};
 use crate::profile::event_rows::Row;
-use crate::profile::{Applied, Keep, Packed, Profile, ProfileStore, Symbol, Symbols, UserKey};
+use crate::profile::{Applied, EventKind, Keep, Packed, Profile, ProfileStore, Symbol, Symbols, UserKey};
 use std::collections::BTreeMap;
 
 /// How long things may be kept, as definitions say. What is not named stays as long as definitions look back at it.
@@ -100,7 +100,7 @@ impl ProfileStore {
     pub(crate) fn next_expiry(&self, user: UserKey) -> Instant {
         let profile = self.get(user);
         let parts = profile.parts().iter().map(|part| &part.profile);
-        let ends = parts.chain([profile]).filter_map(|profile| self.first_end(profile));
+        let ends = parts.chain([profile]).filter_map(|profile| self.first_end(profile, |_| true, |_| true));
         ends.min().unwrap_or(Instant::MAX)
     }
 
@@ -108,7 +108,7 @@ impl ProfileStore {
     /// where that is all there is. Its values have no shares of their own, so it is to be looked at only. O(what is kept).
     pub(crate) fn kept_at(&self, user: UserKey, now: Instant) -> Option<Profile> {
         let ProfileStore { keep, symbols, .. } = self;
-        if !has_come(self.end_of(self.get(user)), now) {
+        if !has_come(self.end_of(self.get(user), |_| true, |_| true), now) {
             return None;
         }
         let mut profile = self.unfolded(user).clone();
@@ -118,22 +118,40 @@ impl ProfileStore {
         history.extract(keep, |row| is_over(at(*row), keep.kind(row.kind()).retention), |_, _| {});
         history.blank(keep, |row, place| is_over(at(row), keep.kind(row.kind()).ttl(place)), |_, _, _| {});
         let age = |name: Symbol| keep.retention.attribute(symbols.text(name));
-        profile.attributes.extract(|attribute| is_over(attribute.written, age(attribute.name)), |_| {});
+        let mut has_zone = true;
+        profile.attributes.extract(
+            |attribute| is_over(attribute.written, age(attribute.name)),
+            |attribute| has_zone &= attribute.name != self.timezone,
+        );
+        if !has_zone {
+            profile.zone = 0;
+        }
         Some(profile)
     }
 
-    /// When the first of what a profile has may be kept no longer. O(what is kept).
-    pub(crate) fn end_of(&self, profile: &Profile) -> Instant {
+    /// When the first of what a profile has may be kept no longer, of some kinds of events and attributes. O(what is kept).
+    pub(crate) fn end_of(
+        &self,
+        profile: &Profile,
+        is_event: impl Fn(EventKind) -> bool,
+        is_attribute: impl Fn(Symbol) -> bool,
+    ) -> Instant {
         if self.keep.retention.is_for_ever() {
             return Instant::MAX;
         }
-        self.first_end(profile).unwrap_or(Instant::MAX)
+        self.first_end(profile, is_event, is_attribute).unwrap_or(Instant::MAX)
     }
 
-    fn first_end(&self, profile: &Profile) -> Option<Instant> {
+    fn first_end(
+        &self,
+        profile: &Profile,
+        is_event: impl Fn(EventKind) -> bool,
+        is_attribute: impl Fn(Symbol) -> bool,
+    ) -> Option<Instant> {
         let end = |at: Instant, age: Option<Duration>| Some(at + age?);
         let history = profile.history.glance();
-        let events = history.rows().iter().flat_map(|row| {
+        let rows = history.rows().iter().filter(|row| is_event(row.kind()));
+        let events = rows.flat_map(|row| {
             let kind = self.keep.kind(row.kind());
             let at = Instant::from_millis(row.at());
             let columns = kind.columns.iter().zip(history.values_from(*row));
@@ -142,6 +160,7 @@ impl ProfileStore {
         });
         let retention = &self.keep.retention;
         let named = profile.attributes.iter().filter(|_| !retention.attributes.is_empty());
+        let named = named.filter(|attribute| is_attribute(attribute.name));
         let attributes = named.filter_map(|a| end(a.written, retention.attribute(self.symbols.text(a.name))));
         events.chain(attributes).min()
     }

@@ -148,6 +148,11 @@ impl ProfileStore {
         self.zones.get(profile.zone)
     }
 
+    /// The zone of users who have none.
+    pub(crate) fn zone_of_settings(&self) -> &Zone {
+        self.zones.get(0)
+    }
+
     /// The profile that an id belongs to: as a user id, else as an anonymous one, else as one of a declared kind.
     pub(crate) fn find(&self, id: &str) -> Option<UserKey> {
         let user = self.ids.owner(IdKind::User, id).or_else(|| self.find_device(id));

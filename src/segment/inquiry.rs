@@ -1,12 +1,15 @@
 use crate::model::{Instant, Value};
-use crate::profile::{Packed, Profile, ProfileStore, PropertyId, Symbols, UserKey, compare_int_float};
+use crate::profile::{
+    Packed, Profile, ProfileStore, PropertyId, Symbol, Symbols, UserKey, compare_int_float,
+};
 use crate::segment::evaluate::{Evaluation, Truth};
 use crate::segment::expression::Aside;
-use crate::segment::node::{Node, NodeId, Parts};
+use crate::segment::node::{Filter, Kinds, Node, NodeId, Parts, SourceId, Window};
 use crate::segment::plan::{Plan, SegmentId};
 use crate::segment::value::{NEVER, Slope, Val};
 use crate::segment::words::{HIDDEN, public, written};
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// What an expression gives for one user at one instant.
@@ -32,7 +35,7 @@ pub struct Answer {
     /// Whether the value is `true`.
     pub holds: bool,
     /// The first instant at which time alone may change the value; none where it never does. What may be kept no
-    /// longer, by `[retention]` and `ttl`, may change it then.
+    /// longer, by `[retention]` and `ttl`, may change it then; that whole profiles expire is not foreseen.
     pub until: Option<Instant>,
     /// Since when there is all of the history that the expression asks for, where it asks for more than is kept:
     /// what it counts in older events, or in properties that no definition reads, is not in the value.
@@ -69,6 +72,15 @@ pub(crate) struct Present {
     pub(crate) then: Option<String>,
 }
 
+/// What is read that may be kept for a time only.
+#[derive(Debug, Default)]
+struct Reading<'a> {
+    kinds: Vec<&'a Kinds>,
+    attributes: Vec<Symbol>,
+    /// What the names of others begin with.
+    prefixes: Vec<&'a str>,
+}
+
 impl<'a> Inquiry<'a> {
     pub(crate) fn new(
         aside: &'a Aside,
@@ -91,18 +103,92 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What is asked of the user at an instant up to which nothing but time passes, and until when that stays so: no longer
-    /// than what the user has may be kept.
-    fn at<T>(&self, now: Instant, part: Part, ask: impl FnOnce(&Evaluation<'_>) -> (T, i64)) -> (T, i64) {
+    /// than what it reads may be kept.
+    fn at<T>(
+        &self,
+        now: Instant,
+        part: Part,
+        reading: &Reading<'_>,
+        ask: impl FnOnce(&Evaluation<'_>) -> (T, i64),
+    ) -> (T, i64) {
         let later = if now > self.now { self.store.kept_at(self.user, now) } else { None };
         let evaluation = self.evaluation_of(later.as_ref().or(self.kept.as_ref()), part, now);
         let (answer, until) = ask(&evaluation);
-        let end = self.store.end_of(evaluation.profile);
+        let Reading { kinds, attributes, prefixes } = reading;
+        let (keep, symbols) = (&self.store.keep, &self.store.symbols);
+        let is_event = |kind| kinds.iter().any(|kinds| kinds.contains(kind, keep));
+        let is_attribute = |name| {
+            let is_keyed = || prefixes.iter().any(|prefix| symbols.text(name).starts_with(*prefix));
+            attributes.contains(&name) || is_keyed()
+        };
+        let end = self.store.end_of(evaluation.profile, is_event, is_attribute);
         (answer, if end == Instant::MAX { until } else { until.min(end.as_millis()) })
+    }
+
+    /// What a node reads that may be kept for a time only, also by way of other segments.
+    fn reading(&self, node: NodeId) -> Reading<'a> {
+        // The zone is read by whatever asks for a calendar.
+        let mut reading = Reading { attributes: vec![self.plan.timezone], ..Reading::default() };
+        let mut is_seen = vec![false; self.plan.nodes.len()];
+        let mut open = vec![node];
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut is_seen[id.0 as usize], true) {
+                continue;
+            }
+            let node = self.plan.node(id);
+            let mut sources: SmallVec<[SourceId; 4]> = SmallVec::new();
+            let mut windows: SmallVec<[&Window; 1]> = SmallVec::new();
+            match node {
+                Node::Attribute(slot)
+                | Node::TestNumber(_, slot, _)
+                | Node::TestIs(slot, _)
+                | Node::TestIn(slot, _)
+                | Node::Has(slot, _) => reading.attributes.push(self.plan.slots[slot.0 as usize]),
+                Node::KeyedAttribute(prefix) => reading.prefixes.push(prefix),
+                Node::Aggregate(aggregate) => {
+                    sources.push(aggregate.source);
+                    windows.push(&aggregate.window);
+                }
+                Node::Sequence(sequence) => {
+                    for step in &sequence.steps {
+                        sources.push(step.source);
+                        sources.extend(step.without.iter().map(|(source, _)| *source));
+                    }
+                    sources.extend(sequence.after.iter().map(|(source, _)| *source));
+                    windows.push(&sequence.window);
+                }
+                Node::Score(score) => {
+                    sources.extend(score.events.iter().map(|(source, _)| *source));
+                    windows.push(&score.window);
+                }
+                Node::Some(parts, _) => reading.kinds.extend(parts.reads.iter().map(|(kinds, _)| kinds)),
+                Node::Segment(id) => open.push(self.plan.segments[id.0 as usize].root),
+                Node::Lifecycle(stages) => {
+                    open.extend(stages.iter().map(|(id, _)| self.plan.segments[id.0 as usize].root));
+                }
+                _ => {}
+            }
+            while let Some(window) = windows.pop() {
+                if let Window::SinceLast(since) = window {
+                    sources.push(since.0);
+                    windows.push(&since.1);
+                }
+            }
+            for source in sources.into_iter().map(|source| self.plan.source(source)) {
+                reading.kinds.push(&source.kinds);
+                if let Filter::Node(filter) = source.filter {
+                    open.push(filter);
+                }
+            }
+            node.children(|child| open.push(child));
+        }
+        reading
     }
 
     /// What the whole expression gives.
     pub(crate) fn answer(&self) -> Answer {
-        let ((value, holds), until) = self.at(self.now, None, |evaluation| {
+        let reading = self.reading(self.aside.root.node);
+        let ((value, holds), until) = self.at(self.now, None, &reading, |evaluation| {
             let signal = evaluation.value(self.aside.root.node, None);
             let until = match signal.slope {
                 Slope::Still => signal.until,
@@ -152,7 +238,7 @@ impl<'a> Inquiry<'a> {
 
     /// What a node is, and when time alone changes that.
     pub(crate) fn value(&self, node: NodeId, part: Part) -> Present {
-        self.present(part, |evaluation| {
+        self.present(node, part, |evaluation| {
             let signal = evaluation.value(node, None);
             let holds = !signal.value.is_missing();
             // What moves all the time has no next change that is worth telling.
@@ -172,29 +258,35 @@ impl<'a> Inquiry<'a> {
 
     /// Whether a node holds, and when time alone changes that.
     pub(crate) fn truth(&self, node: NodeId, part: Part) -> Present {
-        self.truth_by(part, |evaluation| evaluation.truth(node))
+        self.truth_by(node, part, |evaluation| evaluation.truth(node))
     }
 
     /// Whether a condition holds in one part, which may come to its end.
     pub(crate) fn part_truth(&self, parts: &Parts, node: NodeId, key: Packed) -> Present {
-        self.truth_by(None, |evaluation| evaluation.part_truth(parts, node, key, None))
+        self.truth_by(node, None, |evaluation| evaluation.part_truth(parts, node, key, None))
     }
 
     /// Whether a condition holds in any part.
     pub(crate) fn any_part(&self, parts: &Parts, node: NodeId) -> Present {
-        self.truth_by(None, |evaluation| evaluation.some(parts, node))
+        self.truth_by(node, None, |evaluation| evaluation.some(parts, node))
     }
 
-    fn truth_by(&self, part: Part, truth: impl Fn(&Evaluation<'_>) -> Truth) -> Present {
-        self.present(part, |evaluation| {
+    fn truth_by(&self, node: NodeId, part: Part, truth: impl Fn(&Evaluation<'_>) -> Truth) -> Present {
+        self.present(node, part, |evaluation| {
             let truth = truth(evaluation);
             ((truth.holds, truth.holds.to_string()), truth.until)
         })
     }
 
     /// Looks at now, then at each instant at which a change may come, until one does.
-    fn present(&self, part: Part, look: impl Fn(&Evaluation<'_>) -> ((bool, String), i64)) -> Present {
-        let ((holds, words), mut until) = self.at(self.now, part, &look);
+    fn present(
+        &self,
+        node: NodeId,
+        part: Part,
+        look: impl Fn(&Evaluation<'_>) -> ((bool, String), i64),
+    ) -> Present {
+        let reading = self.reading(node);
+        let ((holds, words), mut until) = self.at(self.now, part, &reading, &look);
         loop {
             let at = instant(until);
             let Some(next) = at else { return Present { holds, words, until: None, then: None } };
@@ -203,7 +295,7 @@ impl<'a> Inquiry<'a> {
                 return Present { holds, words, until: at, then: None };
             }
             self.looks_left.set(left - 1);
-            let ((_, then), later) = self.at(next, part, &look);
+            let ((_, then), later) = self.at(next, part, &reading, &look);
             if then != words {
                 return Present { holds, words, until: at, then: Some(then) };
             }

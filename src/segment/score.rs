@@ -255,7 +255,11 @@ impl Checker<'_> {
         let tree = parsed(text, &mut self.errors);
         let node = tree.and_then(|tree| {
             self.reads.score_depth = self.reads.score_depth.max(tree.depth + 2);
-            self.condition(&tree.root, scope)
+            let mut scope = scope.clone();
+            if let Some(events) = &mut scope.events {
+                self.note_changed(events, Some(&tree.root));
+            }
+            self.condition(&tree.root, &scope)
         });
         self.place_errors(known, score, place, text);
         node

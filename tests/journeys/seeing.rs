@@ -268,4 +268,10 @@ fn what_comes_next_takes_into_account_what_the_others_will_be_sent() {
     assert_eq!(foreseen, ["sent by push", "not sent: cap"]);
     let told = story.tell("11:00 advance");
     assert!(told.contains("step remind (c2): not sent: cap"), "{told}");
+    // However many there are.
+    for cart in 0..50 {
+        story.tell(&format!("12:{cart:02} ada add cart=more{cart}"));
+    }
+    let why = story.partition.explain_journey("ada", "cart", at("12:50")).unwrap();
+    assert_eq!((why.instances.len(), why.instances.iter().all(|of| of.coming.len() == 2)), (50, true));
 }
