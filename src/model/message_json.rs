@@ -319,6 +319,24 @@ mod tests {
         Message::from_json(json).expect_err(json).to_string()
     }
 
+    /// A number is the nearest one there is, so what is written is read as what it was.
+    #[test]
+    fn numbers_are_read_as_they_were_written() {
+        for text in
+            ["148.111e119", "0.1", "9007199254740993.0", "123456789012345.678", "2.2250738585072011e-308"]
+        {
+            let json = format!(r#"{{"type":"track","userId":"u","event":"e","properties":{{"x":{text}}}}}"#);
+            let message = Message::from_json(&json).unwrap();
+            let (_, properties) = message.event().unwrap();
+            assert_eq!(properties.get("x"), Some(&Value::Float(text.parse().unwrap())), "{text}");
+            assert_eq!(
+                Message::from_json(&serde_json::to_string(&message).unwrap()).unwrap(),
+                message,
+                "{text}"
+            );
+        }
+    }
+
     #[test]
     fn every_bad_message_says_what_is_wrong() {
         let long = "x".repeat(9_000);
