@@ -100,10 +100,11 @@ fn standings(placement: &PlacementPlan, visitor: &Visitor<'_>, request: &Object)
         }
     };
     let evaluation = evaluation.for_request(request);
-    let by_condition = |condition: ConditionId| match evaluation.condition(condition) {
-        _ if user.is_none() && !plan.asks_of_nobody(condition, store) => Standing::Unknown,
-        true => Standing::Eligible,
-        false => Standing::NotEligible,
+    let by_condition = |condition: ConditionId| {
+        if user.is_none() && !plan.asks_of_nobody(condition, store) {
+            return Standing::Unknown;
+        }
+        if evaluation.condition(condition) { Standing::Eligible } else { Standing::NotEligible }
     };
     let mut standings = Standings::from_elem(Standing::NotEligible, placement.variants.len());
     let mut winning = None;
