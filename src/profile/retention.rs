@@ -61,7 +61,7 @@ impl Retention {
     }
 
     /// Whether events and attributes may be kept for ever.
-    fn is_for_ever(&self) -> bool {
+    pub(crate) fn is_for_ever(&self) -> bool {
         !self.is_of_events() && self.attributes.is_empty()
     }
 

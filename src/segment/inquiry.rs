@@ -127,6 +127,9 @@ impl<'a> Inquiry<'a> {
 
     /// What a node reads that may be kept for a time only, also by way of other segments.
     fn reading(&self, node: NodeId) -> Reading<'a> {
+        if self.store.keep.retention.is_for_ever() {
+            return Reading::default();
+        }
         // The zone is read by whatever asks for a calendar.
         let mut reading = Reading { attributes: vec![self.plan.timezone], ..Reading::default() };
         let mut is_seen = vec![false; self.plan.nodes.len()];
